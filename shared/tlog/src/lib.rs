@@ -10,13 +10,34 @@
 //! | `hash` | [`struct@Hash`], and how leaves and nodes are hashed |
 //! | `frontier` | [`Frontier`], all of a tree that appending to it needs |
 //! | `proof` | inclusion and consistency proofs, made and verified |
+//! | `key` | [`SignerKey`] and [`VerifierKey`], named Ed25519 keys |
+//! | `note` | [`Note`], a text with signature lines |
+//! | `checkpoint` | [`Checkpoint`], a log's name, size and root as a note |
+//!
+//! ```
+//! use tlog::{Checkpoint, Frontier, Note, SignerKey, leaf_hash};
+//!
+//! let signer = SignerKey::from_seed("log.example/decklog", &[7; 32])?;
+//! let frontier: Frontier = [leaf_hash(b"first"), leaf_hash(b"second")].into_iter().collect();
+//! let head = Checkpoint::new("log.example/decklog", frontier.size(), frontier.root())?;
+//!
+//! let sealed = head.sign(&signer)?;
+//! assert_eq!(Checkpoint::open(sealed.as_bytes(), &[signer.verifier_key()])?, head);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod checkpoint;
 mod frontier;
 mod hash;
+mod key;
+mod note;
 mod proof;
 
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use frontier::{Frontier, FrontierError};
 pub use hash::{Hash, HashError, leaf_hash, node_hash};
+pub use key::{KeyError, SignerKey, VerifierKey};
+pub use note::{MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteSignature};
 pub use proof::{
     ProofError, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion,
 };
