@@ -1,1 +1,37 @@
-//! To be written.
+//! What Decklog knows and decides, and nothing else.
+//!
+//! This crate is pure: no clock, no randomness, no files, no network. Time, identities and entropy
+//! are arguments. The same functions serve the scheduler, the executor, the recorder, the console's
+//! preview, the simulation and the verifier, so that none of them can disagree with another.
+//!
+//! | module | is about |
+//! |---|---|
+//! | [`ids`], [`canonical`], [`keys`] | names, digests, signatures |
+//! | [`event`] | every fact the log can hold, by kind and schema version |
+//! | [`envelope`], [`flush`], [`leaf`] | the bytes a producer signs, sends, and the tree commits to |
+//! | [`time`] | schedules, zones, occurrences |
+//! | [`job`] | definitions as people write them, and the state of a job |
+//! | [`run`] | the life of one occurrence or request |
+//! | [`ledger`] | what the recorder accepts, voids and refuses |
+//! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
+//! | [`expect`], [`night`] | what should have happened, and what did |
+//! | [`wire`] | messages between services |
+//! | [`import`] | other people's schedules |
+
+pub mod canonical;
+pub mod envelope;
+pub mod event;
+pub mod executor;
+pub mod expect;
+pub mod flush;
+pub mod ids;
+pub mod import;
+pub mod job;
+pub mod keys;
+pub mod leaf;
+pub mod ledger;
+pub mod night;
+pub mod run;
+pub mod scheduler;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,29 @@
+//! Bodies of `host.*`.
+
+use serde::{Deserialize, Serialize};
+
+/// `host.started` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostStarted {
+    /// Version of the executor.
+    pub version: String,
+    /// The machine's boot, so that a reboot shows.
+    pub boot: String,
+    /// How many attempts may run at once.
+    pub slots: u32,
+    /// The pools it takes work from.
+    pub pools: Vec<String>,
+    /// Attempts of an earlier life that it found and looks after.
+    pub found: u32,
+}
+
+/// `host.stopped` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostStopped {
+    /// Why.
+    pub reason: String,
+    /// Attempts that go on under their supervisors.
+    pub running: u32,
+}

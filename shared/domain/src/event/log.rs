@@ -1,0 +1,83 @@
+//! Bodies of `log.*`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::canonical::Digest;
+use crate::ids::{Class, ProducerId};
+
+/// `log.created` 1: always the event at position 1. It is signed by the recorder whose key it names,
+/// which makes it the root of trust inside the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogCreated {
+    /// The log's name, the first line of every head.
+    pub origin: String,
+    /// The recorder that made it.
+    pub producer: ProducerId,
+    /// Its public key, hexadecimal.
+    pub key: String,
+    /// The key that signs heads, in the signed-note form `name+id+base64`.
+    pub head_key: String,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// `log.producer-enrolled` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogProducerEnrolled {
+    /// Who may append from now on.
+    pub producer: ProducerId,
+    /// What kinds of event it may state.
+    pub class: Class,
+    /// Its public key, hexadecimal.
+    pub key: String,
+    /// On what ground: `join-token`, `embedded`.
+    pub ground: String,
+}
+
+/// `log.head-signed` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogHeadSigned {
+    /// Size of the newest signed head, in events.
+    pub size: u64,
+    /// Its root.
+    pub root: Digest,
+}
+
+/// `log.policy-set` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogPolicySet {
+    /// Whether one person may approve their own change. Off, approval needs a second person.
+    pub self_approval: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// `log.journal-cut` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogJournalCut {
+    /// Whose journal.
+    pub producer: ProducerId,
+    /// Bytes that were cut off. Nobody had acted on them: the write they belong to never returned.
+    pub bytes: u64,
+    /// Counter of the last event that is whole.
+    pub whole_until: u64,
+}
+
+/// `log.rejected` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogRejected {
+    /// SHA-256 of the bytes.
+    pub sha256: Digest,
+    /// How many bytes.
+    pub bytes: u64,
+    /// Why they are not in the log.
+    pub reason: String,
+    /// How many more were rejected since the last such event and not recorded one by one.
+    pub others: u64,
+}

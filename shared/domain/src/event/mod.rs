@@ -1,0 +1,297 @@
+//! Every fact the log can hold: its kind, the schema version of its body, and the body.
+//!
+//! Kinds are written by hand, lower-case and in the past tense, and never renamed or reused: they
+//! are the stored word. Each kind and version that was ever written has a golden file under
+//! `tests/golden/`. When a body changes, its version is raised here and the old body is lifted while
+//! reading; stored bytes never change.
+
+mod host;
+mod job;
+mod log;
+mod run;
+mod user;
+
+use serde_json::Value;
+
+pub use host::*;
+pub use job::*;
+pub use log::*;
+pub use run::*;
+pub use user::*;
+
+use crate::ids::StreamType;
+
+/// Why the body of an event cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// This program is older than the event.
+    #[error("event kind {kind:?} in schema version {schema} is unknown here: upgrade this service")]
+    Unknown {
+        /// The kind as stored.
+        kind: String,
+        /// The schema version as stored.
+        schema: u32,
+    },
+    /// The body does not have the fields that its kind has.
+    #[error("the body of {kind} is not what version {schema} of it holds: {message}")]
+    Body {
+        /// The kind.
+        kind: String,
+        /// The schema version.
+        schema: u32,
+        /// What the reader said.
+        message: String,
+    },
+}
+
+/// Declares one family of events: an enum with a variant for each kind, and how each is stored.
+macro_rules! family {
+    ($(#[$doc:meta])* $family:ident { $($(#[$vdoc:meta])* $variant:ident = $kind:literal / $schema:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $family { $($(#[$vdoc])* $variant($variant),)+ }
+
+        impl $family {
+            /// Every kind of this family with its current schema version.
+            pub const KINDS: &[(&'static str, u32)] = &[$(($kind, $schema)),+];
+
+            /// The stored word.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $kind,)+ }
+            }
+
+            /// The version of the body that is written today.
+            pub fn schema(&self) -> u32 {
+                match self { $(Self::$variant(_) => $schema,)+ }
+            }
+
+            fn body(&self) -> Result<Value, serde_json::Error> {
+                match self { $(Self::$variant(body) => serde_json::to_value(body),)+ }
+            }
+
+            fn read(kind: &str, schema: u32, data: &Value) -> Option<Result<Self, EventError>> {
+                use serde::Deserialize as _;
+                match (kind, schema) {
+                    $(($kind, $schema) => Some(
+                        $variant::deserialize(data).map(Self::$variant).map_err(|e| EventError::Body {
+                            kind: kind.to_owned(), schema, message: e.to_string(),
+                        }),
+                    ),)+
+                    _ => None,
+                }
+            }
+        }
+
+        $(impl From<$variant> for Event {
+            fn from(body: $variant) -> Self { $family::$variant(body).into() }
+        })+
+
+        impl From<$family> for Event {
+            fn from(event: $family) -> Self { Self::$family(event) }
+        }
+    };
+}
+
+family! {
+    /// Facts about a job.
+    JobEvent {
+        /// A definition was asked for.
+        JobProposed = "job.proposed" / 1,
+        /// A proposed definition became the active one.
+        JobApproved = "job.approved" / 1,
+        /// Its occurrences are skipped from now on.
+        JobPaused = "job.paused" / 1,
+        /// Its occurrences run again from now on.
+        JobResumed = "job.resumed" / 1,
+        /// It has no occurrences any more.
+        JobRetired = "job.retired" / 1,
+    }
+}
+
+family! {
+    /// Facts about a run.
+    RunEvent {
+        /// A person asked for a run.
+        RunRequested = "run.requested" / 1,
+        /// The run must happen.
+        RunDue = "run.due" / 1,
+        /// A held run may go on.
+        RunReleased = "run.released" / 1,
+        /// The run does not happen, by a rule.
+        RunSkipped = "run.skipped" / 1,
+        /// The run did not happen, because nobody was there to start it in time.
+        RunMissed = "run.missed" / 1,
+        /// An executor took the run; whatever follows of this attempt is on that host.
+        RunStarted = "run.started" / 1,
+        /// The command ended as it should.
+        RunSucceeded = "run.succeeded" / 1,
+        /// The command did not end as it should, or could not be started.
+        RunFailed = "run.failed" / 1,
+        /// The command took too long and was stopped.
+        RunTimedOut = "run.timed-out" / 1,
+        /// Somebody wants the run to stop.
+        RunCancelRequested = "run.cancel-requested" / 1,
+        /// The run was stopped, or never started, because somebody wanted that.
+        RunCancelled = "run.cancelled" / 1,
+        /// Nobody knows how the attempt ended.
+        RunLost = "run.lost" / 1,
+        /// Another attempt will follow.
+        RunRetryScheduled = "run.retry-scheduled" / 1,
+        /// A person said, with evidence, how a lost run ended.
+        RunResolved = "run.resolved" / 1,
+        /// Evidence arrived about an attempt that was already given up.
+        RunReported = "run.reported" / 1,
+    }
+}
+
+family! {
+    /// Facts about a host.
+    HostEvent {
+        /// Its executor began to take work.
+        HostStarted = "host.started" / 1,
+        /// Its executor stopped taking work, in order.
+        HostStopped = "host.stopped" / 1,
+    }
+}
+
+family! {
+    /// Facts about a person or program that may act.
+    UserEvent {
+        /// The account exists from now on.
+        UserCreated = "user.created" / 1,
+        /// A secret was issued that speaks for the account.
+        UserTokenIssued = "user.token-issued" / 1,
+    }
+}
+
+family! {
+    /// Facts about the log itself.
+    LogEvent {
+        /// The first event of a log.
+        LogCreated = "log.created" / 1,
+        /// A producer may append from now on.
+        LogProducerEnrolled = "log.producer-enrolled" / 1,
+        /// A head was signed; also the heartbeat of an idle log.
+        LogHeadSigned = "log.head-signed" / 1,
+        /// A rule of the site changed.
+        LogPolicySet = "log.policy-set" / 1,
+        /// A producer found the end of its journal torn and cut it.
+        LogJournalCut = "log.journal-cut" / 1,
+        /// Bytes arrived that are not a signed event of an enrolled producer.
+        LogRejected = "log.rejected" / 1,
+    }
+}
+
+/// Any event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// About a job.
+    JobEvent(JobEvent),
+    /// About a run.
+    RunEvent(RunEvent),
+    /// About a host.
+    HostEvent(HostEvent),
+    /// About a user.
+    UserEvent(UserEvent),
+    /// About the log.
+    LogEvent(LogEvent),
+}
+
+impl Event {
+    /// The stored word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::JobEvent(event) => event.kind(),
+            Self::RunEvent(event) => event.kind(),
+            Self::HostEvent(event) => event.kind(),
+            Self::UserEvent(event) => event.kind(),
+            Self::LogEvent(event) => event.kind(),
+        }
+    }
+
+    /// The version of the body.
+    pub fn schema(&self) -> u32 {
+        match self {
+            Self::JobEvent(event) => event.schema(),
+            Self::RunEvent(event) => event.schema(),
+            Self::HostEvent(event) => event.schema(),
+            Self::UserEvent(event) => event.schema(),
+            Self::LogEvent(event) => event.schema(),
+        }
+    }
+
+    /// Which type of stream it belongs to.
+    pub fn stream_type(&self) -> StreamType {
+        match self {
+            Self::JobEvent(_) => StreamType::Job,
+            Self::RunEvent(_) => StreamType::Run,
+            Self::HostEvent(_) => StreamType::Host,
+            Self::UserEvent(_) => StreamType::User,
+            Self::LogEvent(_) => StreamType::Log,
+        }
+    }
+
+    /// The body as stored.
+    ///
+    /// # Errors
+    /// The body cannot be written as JSON.
+    pub fn body(&self) -> Result<Value, serde_json::Error> {
+        match self {
+            Self::JobEvent(event) => event.body(),
+            Self::RunEvent(event) => event.body(),
+            Self::HostEvent(event) => event.body(),
+            Self::UserEvent(event) => event.body(),
+            Self::LogEvent(event) => event.body(),
+        }
+    }
+
+    /// Reads a stored body.
+    ///
+    /// # Errors
+    /// [`EventError::Unknown`] where this program is older than the event: the caller must stop, not
+    /// skip. [`EventError::Body`] where the fields are not those of the kind.
+    pub fn read(kind: &str, schema: u32, data: &Value) -> Result<Self, EventError> {
+        let unknown = || EventError::Unknown { kind: kind.to_owned(), schema };
+        let read = match kind.split_once('.').map(|(word, _)| word) {
+            Some("job") => JobEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("run") => RunEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("host") => HostEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("user") => UserEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            _ => None,
+        };
+        read.unwrap_or_else(|| Err(unknown()))
+    }
+
+    /// Every kind with the schema version that is written today.
+    pub fn kinds() -> impl Iterator<Item = (&'static str, u32)> {
+        [JobEvent::KINDS, RunEvent::KINDS, HostEvent::KINDS, UserEvent::KINDS, LogEvent::KINDS]
+            .into_iter()
+            .flatten()
+            .copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_kind_or_a_newer_version_asks_for_an_upgrade() {
+        let data = serde_json::json!({});
+        for (kind, schema) in [("run.teleported", 1), ("run.due", 99), ("nonsense", 1), ("", 1)] {
+            let error = Event::read(kind, schema, &data).unwrap_err();
+            assert!(error.to_string().ends_with("upgrade this service"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_kind_begins_with_the_type_of_its_stream() {
+        for (kind, schema) in Event::kinds() {
+            assert!(schema >= 1, "{kind}");
+            let word = kind.split_once('.').unwrap().0;
+            let known = ["job", "run", "host", "user", "log"];
+            assert!(known.contains(&word), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What an executor may say about its attempts. Pure; the processes are the service's.
+
+use crate::canonical::{Digest, canonical};
+use crate::envelope::Draft;
+use crate::event::{
+    AttemptReport, CommandEnd, Event, RunCancelled, RunFailed, RunLost, RunReported, RunStarted,
+    RunSucceeded, RunTimedOut,
+};
+use crate::ids::ProducerId;
+use crate::job::{ExitCodes, JobDefinition};
+use crate::run::{Run, State};
+use crate::wire::Work;
+
+/// The draft that takes an offer. It is the lock: of two executors that append it, one wins, and the
+/// other learns that it lost before it has done anything.
+pub fn claim(work: &Work, definition: &JobDefinition, host: &str, lease_ms: u64, run_as: &str) -> Draft {
+    let command = &definition.command;
+    let argv = command.argv.as_ref().unwrap_or(&command.interpreter);
+    let event = RunStarted {
+        attempt: work.attempt,
+        host: host.to_owned(),
+        definition: work.digest,
+        lease_ms,
+        run_as: run_as.to_owned(),
+        // A list of strings can always be written as JSON.
+        argv: canonical(argv).map_or(Digest::NONE, |bytes| Digest::of(&bytes)),
+        script: command.script.as_ref().map(|script| Digest::of(script.as_bytes())),
+    };
+    Draft::new(work.run.clone(), work.version + 1, event)
+}
+
+/// Why an attempt ended, beside how its command did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// By itself.
+    Own,
+    /// It took longer than this, in milliseconds.
+    Timeout(u64),
+    /// Somebody wanted it to stop.
+    Cancelled(String),
+    /// It wrote more than this, in bytes.
+    OutputLimit(u64),
+}
+
+/// The end of an attempt as the host saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// What the host saw.
+    pub report: AttemptReport,
+    /// Why it ended.
+    pub cause: Cause,
+    /// What its exit code means.
+    pub exit_codes: ExitCodes,
+}
+
+/// The next thing to say about an attempt that ended, given the run as the log has it now; `None`
+/// where the log knows already.
+pub fn conclude(run: &Run, version: u64, producer: &ProducerId, ending: &Ending) -> Option<Draft> {
+    let number = ending.report.attempt;
+    let attempt = run.attempts.iter().find(|a| a.number == number && a.producer == *producer)?;
+    let event = match run.state {
+        State::Running { attempt } | State::Unknown { attempt } if attempt == number => outcome(ending),
+        State::Requested
+        | State::Held { .. }
+        | State::Due
+        | State::Running { .. }
+        | State::Retrying { .. }
+        | State::Unknown { .. }
+        | State::Ended { .. } => {
+            let wanted = attempt.lost.is_some() && attempt.report.is_none();
+            wanted.then(|| RunReported { report: ending.report.clone() }.into())?
+        }
+    };
+    Some(Draft::new(run.id.clone(), version + 1, event))
+}
+
+/// The draft for an attempt whose supervisor vanished: its end was seen by nobody.
+pub fn give_up(run: &Run, version: u64, producer: &ProducerId, number: u32, reason: &str) -> Option<Draft> {
+    let mine = run.attempt().is_some_and(|a| a.number == number && a.producer == *producer);
+    let running = run.state == State::Running { attempt: number };
+    let host = producer.name().to_owned();
+    (mine && running).then(|| {
+        let event = RunLost { attempt: number, host, reason: reason.to_owned() };
+        Draft::new(run.id.clone(), version + 1, event)
+    })
+}
+
+fn outcome(ending: &Ending) -> Event {
+    let report = ending.report.clone();
+    let (attempt, host) = (report.attempt, report.host.clone());
+    match (&ending.cause, &report.end) {
+        (Cause::Cancelled(reason), CommandEnd::Exited { .. } | CommandEnd::Signaled { .. }) => {
+            let (attempt, host, reason) = (Some(attempt), Some(host), reason.clone());
+            RunCancelled { attempt, host, reason, report: Some(report) }.into()
+        }
+        (Cause::Timeout(after_ms), CommandEnd::Exited { .. } | CommandEnd::Signaled { .. }) => {
+            RunTimedOut { attempt, host, after_ms: *after_ms, report }.into()
+        }
+        (Cause::Own, CommandEnd::Exited { code }) if ending.exit_codes.ok.contains(code) => {
+            RunSucceeded { attempt, host, warning: false, report }.into()
+        }
+        (Cause::Own, CommandEnd::Exited { code }) if ending.exit_codes.warning.contains(code) => {
+            RunSucceeded { attempt, host, warning: true, report }.into()
+        }
+        (cause, end) => RunFailed { attempt, host, message: message(cause, end), report }.into(),
+    }
+}
+
+fn message(cause: &Cause, end: &CommandEnd) -> String {
+    let how = match end {
+        CommandEnd::Exited { code } => format!("exit code {code}"),
+        CommandEnd::Signaled { signal } => format!("ended by signal {signal}"),
+        CommandEnd::NotStarted { message } => return format!("not started: {message}"),
+    };
+    match cause {
+        Cause::OutputLimit(bytes) => format!("wrote more than {bytes} bytes ({how})"),
+        Cause::Own | Cause::Timeout(_) | Cause::Cancelled(_) => how,
+    }
+}

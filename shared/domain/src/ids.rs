@@ -1,0 +1,310 @@
+//! Names: of jobs, hosts and pools, of producers, and of streams.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A name that is not allowed, and what is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {text:?} is not allowed: {rule}")]
+pub struct BadName {
+    what: &'static str,
+    text: String,
+    rule: &'static str,
+}
+
+const NAME_RULE: &str =
+    "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or a digit";
+
+/// Whether `text` is a name as jobs, hosts, pools and users have them:
+/// `[a-z0-9][a-z0-9._-]{0,62}`.
+pub fn is_name(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (1..=63).contains(&bytes.len())
+        && bytes[0].is_ascii_alphanumeric()
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(b))
+        && !bytes[0].is_ascii_uppercase()
+}
+
+/// Checks a name.
+///
+/// # Errors
+/// Says which text is not a name of a `what`, and the rule.
+pub fn check_name(what: &'static str, text: &str) -> Result<(), BadName> {
+    if is_name(text) {
+        return Ok(());
+    }
+    Err(BadName { what, text: text.chars().take(80).collect(), rule: NAME_RULE })
+}
+
+/// What kind of thing a stream is about: the word before the first slash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StreamType {
+    /// A job: its definitions, approvals, pauses.
+    Job,
+    /// The life of one occurrence or request.
+    Run,
+    /// A machine that runs work.
+    Host,
+    /// A person or a program that may act.
+    User,
+    /// The log itself: its origin, producers, heads, policy.
+    Log,
+}
+
+impl StreamType {
+    /// The word before the slash.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Run => "run",
+            Self::Host => "host",
+            Self::User => "user",
+            Self::Log => "log",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Job, Self::Run, Self::Host, Self::User, Self::Log]
+            .into_iter()
+            .find(|kind| kind.word() == word)
+    }
+}
+
+/// The name of a stream: all events of one thing, such as `job/payroll-export` or
+/// `run/payroll-export@2026-11-20T02:30-05:00`. At most 160 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(String);
+
+/// Longest stream name, in bytes.
+pub const STREAM_BYTES_MAX: usize = 160;
+
+impl StreamId {
+    /// The stream of a job.
+    pub fn job(name: &str) -> Self {
+        Self(format!("job/{name}"))
+    }
+
+    /// The stream of a run of `job`; `label` is its nominal local instant with offset, or
+    /// `request-…` for one that a person asked for.
+    pub fn run(job: &str, label: &str) -> Self {
+        Self(format!("run/{job}@{label}"))
+    }
+
+    /// The stream of a host.
+    pub fn host(name: &str) -> Self {
+        Self(format!("host/{name}"))
+    }
+
+    /// The stream of a user.
+    pub fn user(name: &str) -> Self {
+        Self(format!("user/{name}"))
+    }
+
+    /// A stream about the log itself: `log/main`, or one for each producer.
+    pub fn log(name: &str) -> Self {
+        Self(format!("log/{name}"))
+    }
+
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What the stream is about.
+    pub fn stream_type(&self) -> StreamType {
+        // A StreamId is only ever made with one of the words in front.
+        self.0.split_once('/').and_then(|(w, _)| StreamType::from_word(w)).unwrap_or(StreamType::Log)
+    }
+
+    /// What comes after the first slash.
+    pub fn rest(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, rest)| rest)
+    }
+
+    /// For a run, the name of its job.
+    pub fn run_job(&self) -> Option<&str> {
+        self.0.strip_prefix("run/")?.split_once('@').map(|(job, _)| job)
+    }
+}
+
+impl FromStr for StreamId {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
+        let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
+        let kind = StreamType::from_word(word)
+            .ok_or(bad("its type is one of job, run, host, user, log"))?;
+        let printable = rest.bytes().all(|b| b.is_ascii_graphic());
+        if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
+            return Err(bad("its name is 1 to 150 printable ASCII characters without spaces"));
+        }
+        let named = match kind {
+            StreamType::Job | StreamType::Host | StreamType::User => is_name(rest),
+            StreamType::Run => rest.split_once('@').is_some_and(|(job, at)| is_name(job) && !at.is_empty()),
+            StreamType::Log => true,
+        };
+        if named { Ok(Self(text.to_owned())) } else { Err(bad(NAME_RULE)) }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for StreamId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for StreamId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The class of a producer: what kinds of event it may state (see [`crate::ledger::roles`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Decides what is due.
+    Scheduler,
+    /// Runs work on a host.
+    Executor,
+    /// Speaks for people.
+    Console,
+    /// The recorder.
+    Audit,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 4] = [Self::Scheduler, Self::Executor, Self::Console, Self::Audit];
+
+    /// The word that begins a producer's id.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Executor => "executor",
+            Self::Console => "console",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A process with a key that appends: `class/name`, such as `executor/db-07`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProducerId(String);
+
+impl ProducerId {
+    /// The id of the producer of `class` called `name`.
+    ///
+    /// # Errors
+    /// `name` is not a name.
+    pub fn new(class: Class, name: &str) -> Result<Self, BadName> {
+        check_name("producer", name)?;
+        Ok(Self(format!("{class}/{name}")))
+    }
+
+    /// The whole id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its class.
+    pub fn class(&self) -> Class {
+        let word = self.0.split_once('/').map_or("", |(word, _)| word);
+        Class::ALL.into_iter().find(|class| class.word() == word).unwrap_or(Class::Console)
+    }
+
+    /// Its name within the class.
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, name)| name)
+    }
+
+    /// The stream of facts about this producer itself.
+    pub fn stream(&self) -> StreamId {
+        StreamId::log(&self.0)
+    }
+}
+
+impl FromStr for ProducerId {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let bad = || BadName {
+            what: "producer",
+            text: text.chars().take(80).collect(),
+            rule: "it has the form class/name, where class is scheduler, executor, console or audit",
+        };
+        let (word, name) = text.split_once('/').ok_or_else(bad)?;
+        let class = Class::ALL.into_iter().find(|c| c.word() == word).ok_or_else(bad)?;
+        Self::new(class, name)
+    }
+}
+
+impl fmt::Display for ProducerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for ProducerId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProducerId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_lower_case_and_safe_in_a_path() {
+        for good in ["a", "7z", "payroll-export", "a.b_c-d"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "-a", ".a", "A", "a b", "a/b", "ä", &"x".repeat(64)] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_stream_name_says_what_it_is_about() {
+        let run: StreamId = "run/payroll@2026-11-20T02:30-05:00".parse().unwrap();
+        assert_eq!(run.stream_type(), StreamType::Run);
+        assert_eq!(run.run_job(), Some("payroll"));
+        for bad in ["run/payroll", "nope/x", "job", "job/", "job/A", "run/a@ b", "host/a b"] {
+            assert!(bad.parse::<StreamId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_producer_id_begins_with_its_class() {
+        let id: ProducerId = "executor/db-07".parse().unwrap();
+        assert_eq!((id.class(), id.name()), (Class::Executor, "db-07"));
+        assert_eq!(id.stream().as_str(), "log/executor/db-07");
+        for bad in ["executor", "boss/x", "executor/", "executor/A"] {
+            assert!(bad.parse::<ProducerId>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What the recorder accepts, voids and refuses, and what the verifier computes again.
+//!
+//! A flush is either opened or refused as a whole ([`Ledger::open`]: is it signed by an enrolled
+//! producer, and does it continue what that producer said before?). Every event of an opened flush
+//! becomes a leaf. [`Ledger::judge`] marks each: valid, or void with the reason, in which case it
+//! changes no stream. Void events keep the producer's counter gapless, and who tried is evidence.
+
+mod flushes;
+mod roles;
+mod streams;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use flushes::{Opened, Refusal};
+pub use roles::may_state;
+pub use streams::{Body, Host, Memory, StreamState, Streams, User};
+
+use crate::canonical::Digest;
+use crate::envelope::{Envelope, Place};
+use crate::event::{Event, LogEvent};
+use crate::ids::{ProducerId, StreamId};
+use crate::keys::PublicKey;
+
+/// How far a producer's clock may be ahead of the recorder's before its occurrences are refused as
+/// early. Within it the recorder waits by moving its receive time, which never goes back.
+pub const SKEW_MS_MAX: i64 = 2_000;
+
+/// A producer the log knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Producer {
+    /// Its key.
+    pub key: PublicKey,
+    /// Where its sequence stands.
+    pub place: Place,
+}
+
+/// Rules of the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Policy {
+    /// Whether one person may approve their own change.
+    pub self_approval: bool,
+}
+
+/// What must be known of the log to judge its next event.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    /// The log's name, once it has one.
+    pub origin: Option<String>,
+    /// The key that signs heads, as the first event names it.
+    pub head_key: Option<String>,
+    /// Who may append.
+    pub producers: BTreeMap<ProducerId, Producer>,
+    /// Rules of the site.
+    pub policy: Policy,
+    /// How many events the log holds.
+    pub size: u64,
+    /// When the newest was received.
+    pub received: Option<Timestamp>,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "mark")]
+pub enum Mark {
+    /// It is the next event of its stream.
+    Valid,
+    /// Another event has its version.
+    Conflict {
+        /// The stream's version.
+        at: u64,
+    },
+    /// It breaks a rule.
+    Refused {
+        /// Which.
+        reason: String,
+    },
+}
+
+impl Mark {
+    /// The text stored beside a void leaf; `None` for a valid one.
+    pub fn void(&self) -> Option<String> {
+        match self {
+            Self::Valid => None,
+            Self::Conflict { at } => Some(format!("conflict: the stream is at version {at}")),
+            Self::Refused { reason } => Some(format!("refused: {reason}")),
+        }
+    }
+
+    fn refused(reason: impl ToString) -> Self {
+        Self::Refused { reason: reason.to_string() }
+    }
+}
+
+impl Ledger {
+    /// The receive time of the next event: the recorder's clock, but never before the newest event,
+    /// and not before the occurrence it states where that is at most [`SKEW_MS_MAX`] ahead.
+    pub fn receive_time(&self, now: Timestamp, event: &Event) -> Timestamp {
+        let mut at = self.received.map_or(now, |last| now.max(last));
+        if let Event::RunEvent(run) = event
+            && let Some((_, nominal)) = crate::run::settled_instant(run)
+            && nominal > at
+            && nominal.as_millisecond() - at.as_millisecond() <= SKEW_MS_MAX
+        {
+            at = nominal;
+        }
+        crate::envelope::to_micros(at)
+    }
+
+    /// Judges the next event, and takes it in: its producer's place always, its stream where it is
+    /// valid. The streams named by [`reads`] must be there.
+    pub fn judge(
+        &mut self,
+        streams: &mut impl Streams,
+        envelope: &Envelope,
+        event: &Event,
+        hash: Digest,
+        received: Timestamp,
+    ) -> Mark {
+        let mark = self.mark(streams, envelope, event, received);
+        if mark == Mark::Valid {
+            self.learn(event);
+            streams.evolve(envelope, event, received);
+        }
+        if let Some(producer) = self.producers.get_mut(&envelope.source) {
+            producer.place = Place { pseq: envelope.pseq, last: hash };
+        }
+        self.size += 1;
+        self.received = Some(received);
+        mark
+    }
+
+    fn mark(
+        &self,
+        streams: &impl Streams,
+        envelope: &Envelope,
+        event: &Event,
+        received: Timestamp,
+    ) -> Mark {
+        if let Err(reason) = roles::check(envelope, event) {
+            return Mark::refused(reason);
+        }
+        let at = streams.get(&envelope.subject).map_or(0, |stream| stream.version);
+        if envelope.version != at + 1 {
+            return Mark::Conflict { at };
+        }
+        match self.admit(streams, envelope, event, received) {
+            Ok(()) => Mark::Valid,
+            Err(reason) => Mark::Refused { reason },
+        }
+    }
+
+    fn admit(
+        &self,
+        streams: &impl Streams,
+        envelope: &Envelope,
+        event: &Event,
+        received: Timestamp,
+    ) -> Result<(), String> {
+        let body = streams.get(&envelope.subject).map(|stream| &stream.body);
+        match event {
+            Event::JobEvent(event) => streams::admit_job(body, envelope, event, self.policy),
+            Event::RunEvent(event) => {
+                let run = body.and_then(Body::run);
+                let job = envelope.subject.run_job().map(StreamId::job);
+                let job = job.and_then(|id| streams.get(&id)).and_then(|s| s.body.job());
+                streams::check_run_name(&envelope.subject, event)?;
+                crate::run::admit(run, job, event, &envelope.source, received)
+                    .map_err(|illegal| illegal.to_string())
+            }
+            Event::HostEvent(_) => Ok(()),
+            Event::UserEvent(event) => streams::admit_user(body, event),
+            Event::LogEvent(event) => self.admit_log(event),
+        }
+    }
+
+    fn admit_log(&self, event: &LogEvent) -> Result<(), String> {
+        match event {
+            LogEvent::LogCreated(_) if self.size > 0 => {
+                Err("a log is created once, by its first event".to_owned())
+            }
+            LogEvent::LogProducerEnrolled(e) => {
+                let key = PublicKey::from_hex(&e.key).map_err(|error| error.to_string())?;
+                if e.class != e.producer.class() {
+                    return Err(format!("{} is not of class {}", e.producer, e.class));
+                }
+                match self.producers.get(&e.producer) {
+                    Some(known) if known.key != key => {
+                        Err(format!("{} is enrolled with another key", e.producer))
+                    }
+                    Some(_) => Err(format!("{} is enrolled already", e.producer)),
+                    None => Ok(()),
+                }
+            }
+            LogEvent::LogCreated(_)
+            | LogEvent::LogHeadSigned(_)
+            | LogEvent::LogPolicySet(_)
+            | LogEvent::LogJournalCut(_)
+            | LogEvent::LogRejected(_) => Ok(()),
+        }
+    }
+
+    fn learn(&mut self, event: &Event) {
+        let Event::LogEvent(event) = event else { return };
+        match event {
+            LogEvent::LogCreated(e) => {
+                self.origin = Some(e.origin.clone());
+                self.head_key = Some(e.head_key.clone());
+                self.enrol(&e.producer, &e.key);
+            }
+            LogEvent::LogProducerEnrolled(e) => self.enrol(&e.producer, &e.key),
+            LogEvent::LogPolicySet(e) => self.policy = Policy { self_approval: e.self_approval },
+            LogEvent::LogHeadSigned(_) | LogEvent::LogJournalCut(_) | LogEvent::LogRejected(_) => {}
+        }
+    }
+
+    fn enrol(&mut self, producer: &ProducerId, key: &str) {
+        if let Ok(key) = PublicKey::from_hex(key) {
+            self.producers.insert(producer.clone(), Producer { key, place: Place::default() });
+        }
+    }
+}
+
+/// The streams that must be at hand to judge an event of stream `subject`.
+pub fn reads(subject: &StreamId) -> impl Iterator<Item = StreamId> {
+    let job = subject.run_job().map(StreamId::job);
+    std::iter::once(subject.clone()).chain(job)
+}

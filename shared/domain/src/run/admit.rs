@@ -1,0 +1,221 @@
+//! Which event may follow which.
+
+use super::state::{Run, State};
+use crate::event::{DefinitionRef, RunEvent};
+use crate::ids::ProducerId;
+use crate::job::Job;
+use jiff::Timestamp;
+
+/// Why an event may not be the next of a run. Recorded as the reason of a void event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Illegal {
+    /// No event of this kind in this state.
+    #[error("{kind} cannot follow while the run is {state}")]
+    State {
+        /// The event.
+        kind: &'static str,
+        /// Where the run stands; `not begun` before the first event.
+        state: &'static str,
+    },
+    /// It names another attempt than the one that runs.
+    #[error("it names attempt {named}, but attempt {actual} is meant")]
+    Attempt {
+        /// As named.
+        named: u32,
+        /// As expected.
+        actual: u32,
+    },
+    /// Another executor holds the attempt.
+    #[error("the attempt belongs to {0}")]
+    Holder(ProducerId),
+    /// It names another definition than the run's, or than the job's at that instant.
+    #[error("definition {0} is not the one that holds for this run")]
+    Definition(u32),
+    /// The job does not exist, is retired, or the stream's name is not that of this run.
+    #[error("{0}")]
+    Job(String),
+    /// The instant lies in the future.
+    #[error("the occurrence of {0} is not due yet")]
+    Early(Timestamp),
+    /// A retry before its time or a start while another run must end first.
+    #[error("it may not start before {0}")]
+    NotBefore(Timestamp),
+}
+
+/// Says whether `event` may be the next of `run`.
+///
+/// # Errors
+/// The reason why not.
+pub fn admit(
+    run: Option<&Run>,
+    job: Option<&Job>,
+    event: &RunEvent,
+    producer: &ProducerId,
+    received: Timestamp,
+) -> Result<(), Illegal> {
+    match run {
+        None => admit_first(job, event, received),
+        Some(run) => admit_next(run, job, event, producer),
+    }
+}
+
+fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Result<(), Illegal> {
+    let (definition, nominal) = match event {
+        RunEvent::RunRequested(e) => (&e.definition, None),
+        RunEvent::RunDue(e) => (&e.definition, Some(e.nominal.as_ref())),
+        RunEvent::RunSkipped(e) => (&e.definition, Some(e.nominal.as_ref())),
+        RunEvent::RunMissed(e) => (&e.definition, Some(Some(&e.nominal))),
+        RunEvent::RunReleased(_)
+        | RunEvent::RunStarted(_)
+        | RunEvent::RunSucceeded(_)
+        | RunEvent::RunFailed(_)
+        | RunEvent::RunTimedOut(_)
+        | RunEvent::RunCancelRequested(_)
+        | RunEvent::RunCancelled(_)
+        | RunEvent::RunLost(_)
+        | RunEvent::RunRetryScheduled(_)
+        | RunEvent::RunResolved(_)
+        | RunEvent::RunReported(_) => return Err(wrong(event, "not begun")),
+    };
+    let job = job.ok_or_else(|| Illegal::Job("there is no such job".to_owned()))?;
+    match nominal {
+        None => admit_request(job, definition),
+        Some(None) => Err(wrong(event, "not begun")),
+        Some(Some(nominal)) => admit_occurrence(job, definition, nominal.at, received),
+    }
+}
+
+fn admit_request(job: &Job, definition: &DefinitionRef) -> Result<(), Illegal> {
+    let active = job.active().ok_or_else(|| Illegal::Job("the job has no active definition".to_owned()))?;
+    if active.reference() == *definition { Ok(()) } else { Err(Illegal::Definition(definition.number)) }
+}
+
+/// *Invariant:* an occurrence is stated under the definition in whose span it falls, and not before
+/// the recorder's clock has reached it; so what holds at an instant never changes afterwards.
+fn admit_occurrence(
+    job: &Job,
+    definition: &DefinitionRef,
+    at: Timestamp,
+    received: Timestamp,
+) -> Result<(), Illegal> {
+    if at > received {
+        return Err(Illegal::Early(at));
+    }
+    let holds = job.spans.iter().any(|span| {
+        span.from < at && span.until.is_none_or(|u| at <= u) && span.reference() == *definition
+    });
+    if holds { Ok(()) } else { Err(Illegal::Definition(definition.number)) }
+}
+
+fn admit_next(
+    run: &Run,
+    job: Option<&Job>,
+    event: &RunEvent,
+    producer: &ProducerId,
+) -> Result<(), Illegal> {
+    let in_state = |allowed: bool| if allowed { Ok(()) } else { Err(wrong(event, run.state.word())) };
+    let open = !run.state.is_ended();
+    match event {
+        RunEvent::RunRequested(_) | RunEvent::RunMissed(_) => Err(wrong(event, run.state.word())),
+        RunEvent::RunDue(e) => {
+            in_state(run.state == State::Requested && e.nominal.is_none())?;
+            same_definition(run, &e.definition)
+        }
+        RunEvent::RunSkipped(e) => {
+            let idle = matches!(run.state, State::Requested | State::Held { .. } | State::Due);
+            in_state(idle)?;
+            same_definition(run, &e.definition)
+        }
+        RunEvent::RunReleased(_) => in_state(matches!(run.state, State::Held { .. })),
+        RunEvent::RunStarted(e) => {
+            admit_start(run, event, e.attempt)?;
+            let _ = job;
+            if e.definition == run.definition.digest {
+                Ok(())
+            } else {
+                Err(Illegal::Definition(run.definition.number))
+            }
+        }
+        RunEvent::RunSucceeded(e) => admit_end(run, event, e.attempt, producer),
+        RunEvent::RunFailed(e) => admit_end(run, event, e.attempt, producer),
+        RunEvent::RunTimedOut(e) => admit_end(run, event, e.attempt, producer),
+        RunEvent::RunCancelRequested(_) => in_state(open && run.cancel.is_none()),
+        RunEvent::RunCancelled(e) => match e.attempt {
+            Some(attempt) => admit_end(run, event, attempt, producer),
+            None => in_state(open && !matches!(run.state, State::Running { .. } | State::Unknown { .. })),
+        },
+        RunEvent::RunLost(e) => match run.state {
+            State::Running { attempt } => same_attempt(e.attempt, attempt),
+            State::Requested
+            | State::Held { .. }
+            | State::Due
+            | State::Retrying { .. }
+            | State::Unknown { .. }
+            | State::Ended { .. } => Err(wrong(event, run.state.word())),
+        },
+        RunEvent::RunRetryScheduled(e) => match run.state {
+            State::Retrying { attempt, not_before: None, .. } => same_attempt(e.attempt, attempt),
+            State::Requested
+            | State::Held { .. }
+            | State::Due
+            | State::Running { .. }
+            | State::Retrying { .. }
+            | State::Unknown { .. }
+            | State::Ended { .. } => Err(wrong(event, run.state.word())),
+        },
+        RunEvent::RunResolved(_) => in_state(matches!(run.state, State::Unknown { .. })),
+        RunEvent::RunReported(e) => {
+            let known = run.attempts.iter().find(|a| a.number == e.report.attempt);
+            match known {
+                Some(attempt) if attempt.producer != *producer => {
+                    Err(Illegal::Holder(attempt.producer.clone()))
+                }
+                Some(attempt) if attempt.lost.is_some() && attempt.report.is_none() => Ok(()),
+                Some(_) | None => Err(wrong(event, run.state.word())),
+            }
+        }
+    }
+}
+
+fn admit_start(run: &Run, event: &RunEvent, attempt: u32) -> Result<(), Illegal> {
+    match run.state {
+        State::Due => same_attempt(attempt, 1),
+        State::Retrying { attempt: next, not_before: Some(_), .. } => same_attempt(attempt, next),
+        State::Requested
+        | State::Held { .. }
+        | State::Running { .. }
+        | State::Retrying { .. }
+        | State::Unknown { .. }
+        | State::Ended { .. } => Err(wrong(event, run.state.word())),
+    }
+}
+
+/// The end of an attempt is stated by the executor that holds it, while it runs or after it was given
+/// up for unknown: evidence that comes late is still evidence.
+fn admit_end(run: &Run, event: &RunEvent, attempt: u32, producer: &ProducerId) -> Result<(), Illegal> {
+    let current = match run.state {
+        State::Running { attempt } | State::Unknown { attempt } => attempt,
+        State::Requested
+        | State::Held { .. }
+        | State::Due
+        | State::Retrying { .. }
+        | State::Ended { .. } => return Err(wrong(event, run.state.word())),
+    };
+    same_attempt(attempt, current)?;
+    match run.attempt() {
+        Some(holder) if holder.producer != *producer => Err(Illegal::Holder(holder.producer.clone())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn same_attempt(named: u32, actual: u32) -> Result<(), Illegal> {
+    if named == actual { Ok(()) } else { Err(Illegal::Attempt { named, actual }) }
+}
+
+fn same_definition(run: &Run, definition: &DefinitionRef) -> Result<(), Illegal> {
+    if run.definition == *definition { Ok(()) } else { Err(Illegal::Definition(definition.number)) }
+}
+
+fn wrong(event: &RunEvent, state: &'static str) -> Illegal {
+    Illegal::State { kind: event.kind(), state }
+}

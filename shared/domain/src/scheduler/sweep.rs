@@ -1,0 +1,187 @@
+//! Open runs: silence is turned into events.
+
+use jiff::Timestamp;
+
+use super::due::Wanted;
+use super::{Action, RunEntry, Scheduler, plus_ms};
+use crate::envelope::{Draft, to_micros};
+use crate::event::{
+    Event, RetryOn, RunCancelled, RunLost, RunRetryScheduled, RunSkipped, SkipReason,
+};
+use crate::ids::StreamId;
+use crate::run::{Attempt, Run, State};
+use crate::wire::Work;
+
+/// What the look at one run came to.
+enum Look {
+    /// Say this.
+    Say(Event),
+    /// Offer it to its pool.
+    Offer(u32),
+    /// Look again then.
+    At(Timestamp),
+    /// Nothing until an event arrives.
+    Rest,
+}
+
+impl Scheduler {
+    /// Looks at every open run whose time to be looked at has come.
+    pub(super) fn tick_runs(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        while actions.len() < self.settings.drafts_max {
+            let Some((at, id)) = self.agenda.first().cloned() else { return };
+            if at > now {
+                return;
+            }
+            self.agenda.pop_first();
+            let Some(mut entry) = self.runs.remove(&id) else { continue };
+            entry.check = self.look(&id, &mut entry, now, actions);
+            if let Some(at) = entry.check {
+                self.agenda.insert((at, id.clone()));
+            }
+            self.runs.insert(id, entry);
+        }
+    }
+
+    /// Acts on one run and says when to look again.
+    fn look(
+        &self,
+        id: &StreamId,
+        entry: &mut RunEntry,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) -> Option<Timestamp> {
+        if self.pending.contains_key(id) {
+            return Some(plus_ms(now, super::PENDING_MS_MAX));
+        }
+        let before = actions.len();
+        let look = self.judge(id, &entry.run, now, actions);
+        let since = acts_since(&entry.run).unwrap_or(now);
+        if matches!(look, Look::Say(_) | Look::Offer(_))
+            && let Some(until) = self.wait_for_turn(id, since.min(now), now)
+        {
+            actions.truncate(before);
+            return Some(until);
+        }
+        match look {
+            Look::Rest => None,
+            Look::At(at) => Some(at.max(plus_ms(now, 1))),
+            Look::Say(event) => {
+                actions.push(Action::Append(Draft::new(id.clone(), entry.version + 1, event)));
+                Some(plus_ms(now, super::PENDING_MS_MAX))
+            }
+            Look::Offer(attempt) => {
+                if let Some(work) = self.work(&entry.run, entry.version, attempt) {
+                    actions.push(Action::Dispatch(Box::new(work)));
+                }
+                entry.offered += 1;
+                Some(plus_ms(now, self.redispatch_after(entry.offered)))
+            }
+        }
+    }
+
+    fn redispatch_after(&self, offered: u32) -> i64 {
+        let doubled = self.settings.redispatch_ms << offered.saturating_sub(1).min(16);
+        doubled.min(self.settings.redispatch_ms_max)
+    }
+
+    fn judge(&self, id: &StreamId, run: &Run, now: Timestamp, actions: &mut Vec<Action>) -> Look {
+        let idle = matches!(
+            run.state,
+            State::Requested | State::Held { .. } | State::Due | State::Retrying { .. }
+        );
+        if let (true, Some(cancel)) = (idle, &run.cancel) {
+            let reason = cancel.reason.clone();
+            return Look::Say(RunCancelled { attempt: None, host: None, reason, report: None }.into());
+        }
+        match &run.state {
+            State::Requested => self.decide_request(id, run, actions),
+            State::Due if self.must_wait(run) => Look::Rest,
+            State::Due => Look::Offer(1),
+            State::Running { attempt } => self.check_lease(id, run, *attempt, now),
+            State::Retrying { attempt, after, not_before: None } => schedule_retry(run, *attempt, *after),
+            State::Retrying { not_before: Some(at), .. } if *at > now => Look::At(*at),
+            State::Retrying { attempt, .. } => Look::Offer(*attempt),
+            State::Held { .. } | State::Unknown { .. } | State::Ended { .. } => Look::Rest,
+        }
+    }
+
+    /// A run that stands behind others starts when no earlier one of its job is open.
+    fn must_wait(&self, run: &Run) -> bool {
+        let Some(entry) = self.jobs.get(&run.job) else { return false };
+        let place = |run: &Run| (run.instant(), run.created, run.id.clone());
+        !run.behind.is_empty()
+            && entry
+                .open
+                .iter()
+                .filter_map(|id| self.runs.get(id))
+                .any(|other| place(&other.run) < place(run))
+    }
+
+    fn decide_request(&self, id: &StreamId, run: &Run, actions: &mut Vec<Action>) -> Look {
+        let active = self.jobs.get(&run.job).is_some_and(|entry| entry.active().is_some());
+        if !active {
+            let (job, definition) = (run.job.clone(), run.definition.clone());
+            let reason = SkipReason::Retired;
+            return Look::Say(RunSkipped { job, definition, nominal: None, reason }.into());
+        }
+        let wanted = Wanted {
+            job: &run.job,
+            definition: &run.definition,
+            nominal: None,
+            late_ms: 0,
+            catch_up: false,
+            hold: None,
+        };
+        self.overlap(id, wanted, actions).map_or(Look::Rest, Look::Say)
+    }
+
+    fn check_lease(&self, id: &StreamId, run: &Run, number: u32, now: Timestamp) -> Look {
+        let (Some(attempt), Some(listening)) = (run.attempt(), self.listening_since) else {
+            return Look::At(plus_ms(now, 1_000));
+        };
+        let heard = self.heard.get(id).filter(|(heard, _)| *heard == number).map(|(_, at)| *at);
+        let alive = heard.unwrap_or(attempt.started).max(attempt.started);
+        let lease = i64::try_from(attempt.lease_ms).unwrap_or(i64::MAX);
+        // Silence counts only from the moment this scheduler could hear.
+        let ends = plus_ms(alive.max(listening), lease);
+        if ends > now {
+            return Look::At(ends);
+        }
+        Look::Say(lost(attempt, number, alive).into())
+    }
+
+    fn work(&self, run: &Run, version: u64, attempt: u32) -> Option<Work> {
+        let entry = self.jobs.get(&run.job)?;
+        let definition = entry.definition(&run.definition)?;
+        Some(Work {
+            run: run.id.clone(),
+            version,
+            attempt,
+            pool: run.pool.clone(),
+            host: run.host.clone(),
+            digest: definition.digest,
+            definition: serde_json::from_str(&definition.text).ok()?,
+        })
+    }
+}
+
+/// Since when the run is waiting for a scheduler to act.
+fn acts_since(run: &Run) -> Option<Timestamp> {
+    match &run.state {
+        State::Retrying { not_before: Some(at), .. } => Some(*at),
+        State::Requested | State::Held { .. } | State::Due | State::Retrying { .. } => Some(run.changed),
+        State::Running { .. } | State::Unknown { .. } | State::Ended { .. } => None,
+    }
+}
+
+fn lost(attempt: &Attempt, number: u32, alive: Timestamp) -> RunLost {
+    let (host, lease) = (attempt.host.clone(), attempt.lease_ms);
+    let reason = format!("no heartbeat since {} for {lease} ms", to_micros(alive));
+    RunLost { attempt: number, host, reason }
+}
+
+fn schedule_retry(run: &Run, attempt: u32, after: RetryOn) -> Look {
+    let delay = i64::try_from(run.delay_ms_before(attempt)).unwrap_or(i64::MAX);
+    let not_before = plus_ms(run.changed, delay);
+    Look::Say(RunRetryScheduled { attempt, not_before, after }.into())
+}

@@ -1,0 +1,411 @@
+//! Messages between services. None of them is the truth; the log is.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::canonical::Digest;
+use crate::ids::{ProducerId, StreamId};
+use crate::keys::{KeyError, PublicKey, Seal, SecretKey};
+use crate::ledger::{Mark, StreamState};
+
+/// A run offered to a pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    /// The run.
+    pub run: StreamId,
+    /// Version of its newest event: whoever takes it appends the next.
+    pub version: u64,
+    /// Number of the attempt.
+    pub attempt: u32,
+    /// The pool.
+    pub pool: String,
+    /// The one host that may take it.
+    pub host: Option<String>,
+    /// Digest of the definition: the recorder refuses a start under another.
+    pub digest: Digest,
+    /// The definition.
+    pub definition: serde_json::Value,
+}
+
+impl Work {
+    /// The queue it goes to: that of its host, or of its pool.
+    pub fn queue(&self) -> String {
+        self.host.as_ref().map_or_else(|| self.pool.clone(), |host| host_queue(host))
+    }
+
+    /// The same for the same offer, so that a queue may drop a repetition.
+    pub fn id(&self) -> String {
+        format!("{}#{}@{}", self.run, self.attempt, self.version)
+    }
+}
+
+/// The queue of work for one host.
+pub fn host_queue(host: &str) -> String {
+    format!("host.{host}")
+}
+
+/// "I am there."
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "from", deny_unknown_fields)]
+pub enum Heartbeat {
+    /// An executor, and what it runs: renews the leases.
+    Executor {
+        /// The host.
+        host: String,
+        /// Attempts under way: run and number.
+        running: Vec<(StreamId, u32)>,
+        /// Slots without an attempt.
+        free: u32,
+        /// All slots.
+        slots: u32,
+        /// Events in its journal that are not committed yet.
+        unsent: u64,
+        /// Its clock.
+        time: Timestamp,
+    },
+    /// A scheduler.
+    Scheduler {
+        /// Its name.
+        id: String,
+        /// Its clock.
+        time: Timestamp,
+    },
+}
+
+/// A producer asks to be let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrol {
+    /// Who.
+    pub producer: ProducerId,
+    /// Its public key, hexadecimal.
+    pub key: String,
+    /// The join token of its class.
+    pub token: String,
+    /// Signature of [`Enrol::statement`], hexadecimal: it has the key's other half.
+    pub proof: String,
+}
+
+impl Enrol {
+    /// A request, proven with the secret key.
+    pub fn new(producer: &ProducerId, key: &SecretKey, token: &str) -> Self {
+        let public = key.public().to_hex();
+        let proof = key.sign(Self::statement(producer, &public).as_bytes());
+        Self {
+            producer: producer.clone(),
+            key: public,
+            token: token.to_owned(),
+            proof: crate::canonical::hex(&proof.to_bytes()),
+        }
+    }
+
+    fn statement(producer: &ProducerId, key: &str) -> String {
+        format!("decklog-enrol-1\n{producer}\n{key}\n")
+    }
+
+    /// Checks that whoever asks holds the key.
+    ///
+    /// # Errors
+    /// The key is none, or the proof does not fit it.
+    pub fn check(&self) -> Result<PublicKey, KeyError> {
+        let key = PublicKey::from_hex(&self.key)?;
+        let seal = crate::canonical::unhex(&self.proof)
+            .and_then(|bytes| Seal::from_bytes(&bytes))
+            .ok_or(KeyError::BadSignature)?;
+        key.verify(Self::statement(&self.producer, &self.key).as_bytes(), &seal)?;
+        Ok(key)
+    }
+}
+
+/// What is asked of the recorder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AppendRequest {
+    /// Bytes of a [`crate::flush::Flush`].
+    Flush(Vec<u8>),
+    /// To be let in.
+    Enrol(Enrol),
+}
+
+impl AppendRequest {
+    /// One letter, then the content.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Flush(bytes) => [b"F", bytes.as_slice()].concat(),
+            // A struct of strings can always be written.
+            Self::Enrol(enrol) => [b"E".to_vec(), serde_json::to_vec(enrol).unwrap_or_default()].concat(),
+        }
+    }
+
+    /// The reverse of [`AppendRequest::to_bytes`]; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        match bytes.split_first()? {
+            (b'F', rest) => Some(Self::Flush(rest.to_vec())),
+            (b'E', rest) => serde_json::from_slice(rest).ok().map(Self::Enrol),
+            _ => None,
+        }
+    }
+}
+
+/// What the recorder answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "answer", deny_unknown_fields)]
+pub enum AppendAnswer {
+    /// The events are in the log, durably, each with its mark.
+    Committed {
+        /// Position and mark of each event, in order.
+        events: Vec<Committed>,
+        /// When they were received.
+        received: Timestamp,
+    },
+    /// Enrolled, now or before.
+    Enrolled,
+    /// Not now: ask again.
+    Busy {
+        /// Why.
+        reason: String,
+    },
+    /// The producer has no key here: enrol, then ask again.
+    NotEnrolled,
+    /// Never: asking again cannot help.
+    Refused {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// One event in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Committed {
+    /// Its position, from 1.
+    pub position: u64,
+    /// What became of it.
+    pub mark: Mark,
+}
+
+/// An event as readers of the log get it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogEntry {
+    /// Its position, from 1.
+    pub position: u64,
+    /// When the recorder received it.
+    pub received: Timestamp,
+    /// Why it is void; absent where it is valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void: Option<String>,
+    /// The envelope, byte for byte as it was signed.
+    pub event: Box<RawValue>,
+}
+
+/// Newly committed events.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// The events, consecutive.
+    pub events: Vec<LogEntry>,
+}
+
+/// A question to the recorder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "query", deny_unknown_fields)]
+pub enum Query {
+    /// Size, root, newest signed head.
+    Head,
+    /// Events after a position, at most `limit`.
+    Events {
+        /// A position; 0 for the beginning.
+        after: u64,
+        /// Most events.
+        limit: u32,
+        /// Only of this stream.
+        stream: Option<StreamId>,
+    },
+    /// The bytes the tree commits to, after a position.
+    Leaves {
+        /// A position; 0 for the beginning.
+        after: u64,
+        /// Most leaves.
+        limit: u32,
+    },
+    /// One stream's state.
+    Stream {
+        /// Which.
+        id: StreamId,
+    },
+    /// States of many streams, in the order of their names.
+    Streams {
+        /// Of which type.
+        of: Selection,
+        /// Only names after this one.
+        after: String,
+        /// Most streams.
+        limit: u32,
+    },
+    /// Runs, newest first.
+    Runs(RunFilter),
+    /// What happened in a time.
+    Night {
+        /// From, inclusive.
+        since: Timestamp,
+        /// Until, exclusive.
+        until: Timestamp,
+    },
+    /// Signed heads, newest first.
+    Heads {
+        /// Most heads.
+        limit: u32,
+    },
+}
+
+/// Which streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// All jobs.
+    Jobs,
+    /// Runs that have not ended.
+    OpenRuns,
+    /// All hosts.
+    Hosts,
+    /// All users.
+    Users,
+}
+
+/// Which runs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFilter {
+    /// Of this job.
+    #[serde(default)]
+    pub job: Option<String>,
+    /// In this state, by its word.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Whose instant is not before this.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Whose instant is before this.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// Most runs.
+    pub limit: u32,
+}
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRow {
+    /// Its stream.
+    pub run: StreamId,
+    /// Its job.
+    pub job: String,
+    /// The word of its state.
+    pub state: String,
+    /// Its nominal instant, or when it was asked for.
+    pub instant: Timestamp,
+    /// Whether a schedule implied it.
+    pub scheduled: bool,
+    /// Whether it may still change.
+    pub open: bool,
+    /// Whether it started later than its job allows, or has not started although it should have.
+    pub late: bool,
+    /// Number of attempts.
+    pub attempts: u32,
+    /// Host of the newest attempt.
+    pub host: Option<String>,
+    /// When the newest attempt started.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// One sentence about why it is as it is.
+    pub message: Option<String>,
+}
+
+/// An answer of the recorder. Every one says to which position it is true.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Size of the log when it was asked.
+    pub position: u64,
+    /// The content.
+    pub content: Content,
+}
+
+/// The content of an answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// Size, root, newest signed head.
+    Head(HeadView),
+    /// Events.
+    Events(Vec<LogEntry>),
+    /// Leaves, base64, and void marks.
+    Leaves(Vec<LeafView>),
+    /// Streams with their states.
+    Streams(Vec<StreamView>),
+    /// Runs.
+    Runs(Vec<RunRow>),
+    /// What happened in a time.
+    Night(crate::night::Night),
+    /// Signed heads as notes.
+    Heads(Vec<String>),
+    /// The question could not be answered.
+    Failed(String),
+}
+
+/// Size, root, newest signed head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadView {
+    /// Name of the log.
+    pub origin: String,
+    /// Size, in events.
+    pub size: u64,
+    /// Root of the tree.
+    pub root: Digest,
+    /// Newest signed head, a C2SP checkpoint.
+    pub signed: Option<String>,
+}
+
+/// One leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeafView {
+    /// Its position, from 1.
+    pub position: u64,
+    /// Its bytes, base64.
+    pub leaf: String,
+    /// Why it is void, as stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void: Option<String>,
+}
+
+/// One stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamView {
+    /// Its name.
+    pub id: StreamId,
+    /// Its state.
+    pub state: StreamState,
+}
+
+/// A question to one host's executor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "ask", deny_unknown_fields)]
+pub enum HostQuery {
+    /// Output of an attempt from an offset on. The answer is the bytes.
+    Output {
+        /// The run.
+        run: StreamId,
+        /// Number of the attempt.
+        attempt: u32,
+        /// Bytes to leave out.
+        offset: u64,
+        /// Most bytes.
+        limit: u32,
+    },
+}

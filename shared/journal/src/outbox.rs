@@ -1,0 +1,367 @@
+//! The journal at work: what is said at one time is written together, and delivered in order.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::envelope::{Draft, Envelope};
+use domain::flush::{FLUSH_BYTES_MAX, FLUSH_EVENTS_MAX};
+use domain::ids::StreamId;
+use domain::ledger::Mark;
+use domain::wire::{AppendAnswer, AppendRequest, Committed, Enrol};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use crate::file::{Journal, JournalError, Written, envelopes};
+
+/// How requests reach the recorder. An error means: not answered, try again.
+pub type Transport = Arc<
+    dyn Fn(AppendRequest) -> Pin<Box<dyn Future<Output = Result<AppendAnswer, String>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// How an outbox works.
+#[derive(Clone)]
+pub struct OutboxConfig {
+    /// The clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// How requests reach the recorder.
+    pub transport: Transport,
+    /// The join token of the producer's class.
+    pub token: String,
+    /// Drafts that may wait to be written.
+    pub waiting_max: usize,
+}
+
+impl std::fmt::Debug for OutboxConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutboxConfig").field("waiting_max", &self.waiting_max).finish_non_exhaustive()
+    }
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its position in the log.
+    pub position: u64,
+    /// When the recorder received it.
+    pub received: Timestamp,
+    /// Valid, or void and why.
+    pub mark: Mark,
+}
+
+/// The outbox has stopped: it was closed, or the recorder refuses this producer for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("nothing more can be said: {0}")]
+pub struct Closed(pub String);
+
+/// Drafts that are on the disk and on their way.
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<Vec<Verdict>>);
+
+impl Receipt {
+    /// Waits until the recorder has committed all of them. May take as long as the recorder is away.
+    ///
+    /// # Errors
+    /// The outbox stopped before; what is journaled is delivered after the next start.
+    pub async fn committed(self) -> Result<Vec<Verdict>, Closed> {
+        self.0.await.map_err(|_| Closed("the outbox stopped; what it holds is delivered after the next start".to_owned()))
+    }
+}
+
+type Durable = oneshot::Sender<Result<oneshot::Receiver<Vec<Verdict>>, String>>;
+
+enum Order {
+    Say { drafts: Vec<Draft>, durable: Durable },
+    Committed(u64),
+}
+
+struct Outgoing {
+    written: Written,
+    answers: Vec<(usize, oneshot::Sender<Vec<Verdict>>)>,
+}
+
+/// A producer's mouth. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    orders: mpsc::Sender<Order>,
+    unsent: watch::Receiver<u64>,
+    recovered: watch::Receiver<bool>,
+    failed: watch::Receiver<Option<String>>,
+}
+
+impl Outbox {
+    /// Starts to deliver what `journal` holds, and to take more. Ends when the last clone is dropped.
+    pub fn start(journal: Journal, config: OutboxConfig) -> Self {
+        let (orders, orders_in) = mpsc::channel(config.waiting_max.max(1));
+        let (outgoing, outgoing_in) = mpsc::unbounded_channel();
+        let backlog: Vec<Written> = journal.unsent().cloned().collect();
+        let (unsent_out, unsent) = watch::channel(backlog.iter().map(|w| w.events as u64).sum());
+        let (recovered_out, recovered) = watch::channel(backlog.is_empty());
+        let (failed_out, failed) = watch::channel(None);
+        let enrol = Enrol::new(journal.producer(), journal.key(), &config.token);
+        let clock = Arc::clone(&config.clock);
+        let unsent_out = Arc::new(unsent_out);
+        let sender = Sender {
+            transport: config.transport,
+            enrol,
+            orders: orders.downgrade(),
+            unsent: Arc::clone(&unsent_out),
+            recovered: recovered_out,
+            failed: failed_out,
+            backlog: backlog.into(),
+        };
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || write_loop(journal, orders_in, &outgoing, &clock, &unsent_out))
+            .map_err(|error| error!(%error, "the journal's thread cannot be started"))
+            .ok();
+        tokio::spawn(sender.run(outgoing_in));
+        Self { orders, unsent, recovered, failed }
+    }
+
+    /// Says `drafts`: returns when they are on this machine's disk, all of them.
+    ///
+    /// # Errors
+    /// The journal is full or its disk fails: none of them was said. Or the outbox has stopped.
+    pub async fn append(&self, drafts: Vec<Draft>) -> Result<Receipt, Closed> {
+        if let Some(reason) = self.failed.borrow().clone() {
+            return Err(Closed(reason));
+        }
+        let (durable, answer) = oneshot::channel();
+        let gone = || Closed("the outbox has stopped".to_owned());
+        self.orders.send(Order::Say { drafts, durable }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?.map(Receipt).map_err(Closed)
+    }
+
+    /// Says one draft and waits for its verdict.
+    ///
+    /// # Errors
+    /// See [`Outbox::append`] and [`Receipt::committed`].
+    pub async fn say(&self, draft: Draft) -> Result<Verdict, Closed> {
+        let verdicts = self.append(vec![draft]).await?.committed().await?;
+        verdicts.into_iter().next().ok_or_else(|| Closed("the recorder answered nothing".to_owned()))
+    }
+
+    /// Events on the disk that are not committed yet.
+    pub fn unsent(&self) -> u64 {
+        *self.unsent.borrow()
+    }
+
+    /// Waits until everything an earlier life left in the journal is committed.
+    pub async fn recovered(&self) {
+        let mut recovered = self.recovered.clone();
+        // An error means that the outbox stopped; then there is nothing to wait for.
+        let _ = recovered.wait_for(|done| *done).await;
+    }
+
+    /// Waits until everything said so far is committed.
+    pub async fn drained(&self) {
+        let mut unsent = self.unsent.clone();
+        let _ = unsent.wait_for(|count| *count == 0).await;
+    }
+
+    /// Resolves when the recorder refuses this producer for good, with the reason.
+    pub async fn failure(&self) -> String {
+        let mut failed = self.failed.clone();
+        match failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+fn write_loop(
+    mut journal: Journal,
+    mut orders: mpsc::Receiver<Order>,
+    outgoing: &mpsc::UnboundedSender<Outgoing>,
+    clock: &Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    unsent: &watch::Sender<u64>,
+) {
+    let mut waiting = VecDeque::new();
+    while waiting.front().is_some() || fill(&mut orders, &mut waiting) {
+        fill_without_waiting(&mut orders, &mut waiting);
+        match waiting.pop_front() {
+            Some(Order::Committed(pseq)) => {
+                if let Err(error) = journal.committed(pseq) {
+                    warn!(%error, "what was committed could not be noted; it will be sent again after a restart");
+                }
+            }
+            Some(Order::Say { drafts, durable }) => {
+                let mut group = vec![(drafts, durable)];
+                gather(&mut waiting, &mut group);
+                write_group(&mut journal, group, outgoing, clock(), unsent);
+            }
+            None => {}
+        }
+    }
+}
+
+fn fill(orders: &mut mpsc::Receiver<Order>, waiting: &mut VecDeque<Order>) -> bool {
+    orders.blocking_recv().is_some_and(|order| {
+        waiting.push_back(order);
+        true
+    })
+}
+
+fn fill_without_waiting(orders: &mut mpsc::Receiver<Order>, waiting: &mut VecDeque<Order>) {
+    while waiting.len() < FLUSH_EVENTS_MAX {
+        match orders.try_recv() {
+            Ok(order) => waiting.push_back(order),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Half a flush: a rough measure, because sizes are known only after sealing.
+const GROUP_BYTES: usize = FLUSH_BYTES_MAX / 2;
+
+fn weight(drafts: &[Draft]) -> usize {
+    drafts.iter().map(|d| 700 + d.event.body().map_or(0, |b| b.to_string().len())).sum()
+}
+
+/// Takes further drafts into the group while a flush holds them.
+fn gather(waiting: &mut VecDeque<Order>, group: &mut Vec<(Vec<Draft>, Durable)>) {
+    let mut events: usize = group.iter().map(|(drafts, _)| drafts.len()).sum();
+    let mut bytes: usize = group.iter().map(|(drafts, _)| weight(drafts)).sum();
+    while let Some(Order::Say { drafts, .. }) = waiting.front() {
+        events += drafts.len();
+        bytes += weight(drafts);
+        if events > FLUSH_EVENTS_MAX || bytes > GROUP_BYTES {
+            return;
+        }
+        if let Some(Order::Say { drafts, durable }) = waiting.pop_front() {
+            group.push((drafts, durable));
+        }
+    }
+}
+
+fn write_group(
+    journal: &mut Journal,
+    group: Vec<(Vec<Draft>, Durable)>,
+    outgoing: &mpsc::UnboundedSender<Outgoing>,
+    now: Timestamp,
+    unsent: &watch::Sender<u64>,
+) {
+    let all: Vec<Draft> = group.iter().flat_map(|(drafts, _)| drafts.clone()).collect();
+    match journal.append(all, now) {
+        Ok(written) => {
+            unsent.send_modify(|count| *count += written.events as u64);
+            let mut answers = Vec::with_capacity(group.len());
+            for (drafts, durable) in group {
+                let (answer, receipt) = oneshot::channel();
+                answers.push((drafts.len(), answer));
+                // Whoever does not wait for it has no use for it.
+                let _ = durable.send(Ok(receipt));
+            }
+            let _ = outgoing.send(Outgoing { written, answers });
+        }
+        // One bad draft must not take the others with it.
+        Err(_) if group.len() > 1 => {
+            for one in group {
+                write_group(journal, vec![one], outgoing, now, unsent);
+            }
+        }
+        Err(failure) => refuse(group, &failure),
+    }
+}
+
+fn refuse(group: Vec<(Vec<Draft>, Durable)>, failure: &JournalError) {
+    error!(error = %failure, "an event could not be journaled, and was not said");
+    for (_, durable) in group {
+        let _ = durable.send(Err(failure.to_string()));
+    }
+}
+
+struct Sender {
+    transport: Transport,
+    enrol: Enrol,
+    orders: mpsc::WeakSender<Order>,
+    unsent: Arc<watch::Sender<u64>>,
+    recovered: watch::Sender<bool>,
+    failed: watch::Sender<Option<String>>,
+    backlog: VecDeque<Written>,
+}
+
+/// First and longest wait between two tries.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+impl Sender {
+    async fn run(mut self, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
+        while let Some(written) = self.backlog.pop_front() {
+            if self.deliver(Outgoing { written, answers: Vec::new() }).await.is_none() {
+                return;
+            }
+        }
+        let _ = self.recovered.send(true);
+        while let Some(next) = outgoing.recv().await {
+            if self.deliver(next).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Delivers one flush; `None` when the recorder refuses it for good.
+    async fn deliver(&self, outgoing: Outgoing) -> Option<()> {
+        let request = AppendRequest::Flush(outgoing.written.bytes.clone());
+        let mut wait = RETRY.0;
+        loop {
+            match (self.transport)(request.clone()).await {
+                Ok(AppendAnswer::Committed { events, received }) => {
+                    self.settle(outgoing, events, received).await;
+                    return Some(());
+                }
+                Ok(AppendAnswer::NotEnrolled) => self.join().await?,
+                Ok(AppendAnswer::Refused { reason }) => return self.fail(&reason),
+                Ok(AppendAnswer::Enrolled) => {}
+                Ok(AppendAnswer::Busy { reason }) | Err(reason) => {
+                    if wait >= RETRY.1 {
+                        warn!(%reason, "the recorder does not answer; the journal keeps what was said");
+                    }
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RETRY.1);
+        }
+    }
+
+    async fn join(&self) -> Option<()> {
+        match (self.transport)(AppendRequest::Enrol(self.enrol.clone())).await {
+            Ok(AppendAnswer::Enrolled) => {
+                info!(producer = %self.enrol.producer, "enrolled");
+                Some(())
+            }
+            Ok(AppendAnswer::Refused { reason }) => self.fail(&reason),
+            Ok(AppendAnswer::Committed { .. } | AppendAnswer::NotEnrolled | AppendAnswer::Busy { .. })
+            | Err(_) => Some(()),
+        }
+    }
+
+    fn fail(&self, reason: &str) -> Option<()> {
+        error!(%reason, producer = %self.enrol.producer, "the recorder refuses this producer");
+        let _ = self.failed.send(Some(reason.to_owned()));
+        None
+    }
+
+    async fn settle(&self, outgoing: Outgoing, events: Vec<Committed>, received: Timestamp) {
+        let Outgoing { written, answers } = outgoing;
+        if let Some(orders) = self.orders.upgrade() {
+            let _ = orders.send(Order::Committed(written.last)).await;
+        }
+        self.unsent.send_modify(|count| *count = count.saturating_sub(written.events as u64));
+        let streams = envelopes(&written).map(|all| all.into_iter().map(|e: Envelope| e.subject));
+        let Ok(streams) = streams else { return };
+        let mut verdicts = streams
+            .zip(events)
+            .map(|(stream, Committed { position, mark })| Verdict { stream, position, received, mark });
+        for (count, answer) in answers {
+            let _ = answer.send(verdicts.by_ref().take(count).collect());
+        }
+    }
+}
