@@ -100,7 +100,7 @@ fn nibble(digit: u8) -> Option<u8> {
 ///
 /// # Errors
 /// A value JSON cannot hold (a non-finite number, a map with keys that are not text).
-pub fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
+pub fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
     serde_json_canonicalizer::to_vec(value)
 }
 

@@ -355,7 +355,7 @@ impl JobDefinition {
         if !SIGNALS.contains(&self.stop.signal.as_str()) {
             found.add("stop.signal", format!("one of {}", SIGNALS.join(", ")));
         }
-        if self.timeout.is_some_and(|t| t.as_millis() < 100) {
+        if self.timeout.is_some_and(|t| t.millis() < 100) {
             found.add("timeout", "at least 100ms".to_owned());
         }
         if self.retry.delays.len() > RETRIES_MAX {
@@ -404,7 +404,7 @@ impl JobDefinition {
     /// The retry rule as a run carries it.
     pub fn retry_rule(&self) -> RetryRule {
         RetryRule {
-            delays_ms: self.retry.delays.iter().map(|d| d.as_millis()).collect(),
+            delays_ms: self.retry.delays.iter().map(|d| d.millis()).collect(),
             on: self.retry.on.clone(),
         }
     }

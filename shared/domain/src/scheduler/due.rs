@@ -87,7 +87,7 @@ fn window_from(entry: &JobEntry, index: usize, now: Timestamp) -> Option<Timesta
 }
 
 fn is_late(definition: &JobDefinition, at: Timestamp, now: Timestamp) -> bool {
-    late_ms(at, now) > definition.late_after.as_millis()
+    late_ms(at, now) > definition.late_after.millis()
 }
 
 fn late_ms(at: Timestamp, now: Timestamp) -> u64 {
@@ -192,7 +192,7 @@ fn nominal(occurrence: &Occurrence, settings: &Settings) -> Nominal {
         at: occurrence.at,
         local: occurrence.local.to_string(),
         walls: occurrence.walls.iter().map(ToString::to_string).collect(),
-        reason: occurrence.reason.word().to_owned(),
+        reason: occurrence.reason.as_str().to_owned(),
         tzdb: settings.tzdb.clone(),
     }
 }
