@@ -405,7 +405,7 @@ fn numbers(dir: &Path) -> Result<Vec<u64>, JournalError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir).map_err(io("list", dir))? {
         let name = entry.map_err(io("list", dir))?.file_name();
-        let number = name.to_str().and_then(|n| n.strip_suffix(".journal")).and_then(|n| n.parse().ok());
+        let number: Option<u64> = name.to_str().and_then(|n| n.strip_suffix(".journal")).and_then(|n| n.parse().ok());
         numbers.extend(number);
     }
     numbers.sort_unstable();
