@@ -30,8 +30,7 @@ fn instant(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// The occurrences of one local day (from midnight, included, to midnight, excluded, roughly: 24 h of UTC
-/// shifted by whole days would cut Apia in two, so the range is given by instants).
+/// The occurrences after the first instant of the range, up to and including the second.
 fn found(spec: &ScheduleSpec, zone: &str, policy: DstPolicy, range: [&str; 2]) -> Vec<Occurrence> {
     schedule(spec, zone, policy).between(instant(range[0]), instant(range[1])).collect()
 }
@@ -259,7 +258,7 @@ fn sao_paulo_had_no_midnight_on_the_day_summer_time_began() {
     let zone = "America/Sao_Paulo";
     expect("0 0 * * *", zone, DstPolicy::default(), day, &["2018-11-04T01:00-02:00 gap-shifted"]);
     expect("@daily", zone, DstPolicy::default(), day, &["2018-11-04T01:00-02:00 gap-shifted"]);
-    // The day before it went back, midnight came twice as 23:xx on the 17th.
+    // It went back at midnight as well, so the last hour of 17 February came twice.
     let back = ["2018-02-17T20:00-02:00", "2018-02-18T12:00-03:00"];
     expect(
         "30 23 * * *",

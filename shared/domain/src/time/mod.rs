@@ -32,4 +32,4 @@ pub use occurrence::{Occurrence, Reason, Skipped, occurrence_label};
 pub use policy::{DstPolicy, Gap, OverlapTime};
 pub use schedule::{Occurrences, SEARCH_HORIZON_YEARS, Schedule};
 pub use spec::{AtList, AtTime, Every, ScheduleSpec};
-pub use zone::tzdb_version_from;
+pub use zone::{check_zone, tzdb_version_from};

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::ScheduleError;
 use super::occurrence::{Occurrence, Reason, Skipped};
 use super::policy::{DstPolicy, Gap};
-use super::reading::{Rule, read};
+use super::reading::{Reading, Rule, read};
 use super::spec::{AtList, AtTime, Every, ScheduleSpec};
 use super::walk::{Found, WallWalk, collect, skipped};
 use super::wall::WallRule;
@@ -201,10 +202,10 @@ fn read_entry(
     entry: &AtTime,
     zone: &TimeZone,
     policy: DstPolicy,
-) -> Result<(jiff::civil::DateTime, super::reading::Reading), ScheduleError> {
+) -> Result<(DateTime, Reading), ScheduleError> {
     let (wall, reading) = match entry {
         AtTime::Civil(wall) => (*wall, read(zone, *wall, Rule::Fixed(policy))),
-        AtTime::Instant(at) => (zone.to_datetime(*at), super::reading::Reading::exactly(*at)),
+        AtTime::Instant(at) => (zone.to_datetime(*at), Reading::exactly(*at)),
     };
     if wall.subsec_nanosecond() != 0 {
         return Err(ScheduleError::Fraction { time: entry.to_string() });

@@ -25,6 +25,14 @@ pub(super) fn find(name: &str) -> Result<TimeZone, ScheduleError> {
     }
 }
 
+/// Checks a zone's name and returns it as the tz database spells it.
+///
+/// # Errors
+/// [`ScheduleError::UnknownZone`], with a near name if there is one.
+pub fn check_zone(name: &str) -> Result<String, ScheduleError> {
+    find(name).map(|zone| zone.iana_name().unwrap_or("UTC").to_owned())
+}
+
 /// The version of the tz database from the first line of its `tzdata.zi` (`# version 2026a`), or from the
 /// one-line file `+VERSION` some systems carry. Reading the file is the caller's business.
 #[must_use]
