@@ -1,1 +1,20 @@
-//! To be written.
+//! Servers, processes and waiting, for tests only.
+//!
+//! | module | what a test gets |
+//! |---|---|
+//! | [`postgres`] | a throw-away Postgres cluster that can be stopped, killed and started again |
+//! | [`nats`] | a throw-away nats-server, with or without JetStream, whose storage can be deleted |
+//! | [`process`] | any other program as a child, with its output and its signals |
+//! | [`wait`] | waiting for a condition instead of sleeping |
+//!
+//! Every server lives in its own directory and on its own loopback port, and is ended by its process
+//! id when its value is dropped, so tests run side by side and leave nothing behind.
+
+pub mod nats;
+mod port;
+pub mod postgres;
+pub mod process;
+pub mod wait;
+
+/// Said by every error about a missing program.
+const RUN_SETUP: &str = "run ops/dev/setup, which installs what the tests need";
