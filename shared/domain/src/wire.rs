@@ -27,6 +27,8 @@ pub struct Work {
     pub digest: Digest,
     /// The definition.
     pub definition: serde_json::Value,
+    /// How often the run was offered since its newest event, from 1.
+    pub offer: u32,
 }
 
 impl Work {
@@ -35,9 +37,10 @@ impl Work {
         self.host.as_ref().map_or_else(|| self.pool.clone(), |host| host_queue(host))
     }
 
-    /// The same for the same offer, so that a queue may drop a repetition.
+    /// The same for the same offer, whichever scheduler makes it: a queue may drop a repetition, but
+    /// not the offer that a sweep makes later.
     pub fn id(&self) -> String {
-        format!("{}#{}@{}", self.run, self.attempt, self.version)
+        format!("{}#{}@{}.{}", self.run, self.attempt, self.version, self.offer)
     }
 }
 

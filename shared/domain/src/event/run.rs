@@ -88,6 +88,8 @@ pub struct RunDue {
     pub host: Option<String>,
     /// Milliseconds between the instant and the decision.
     pub late_ms: u64,
+    /// Milliseconds after its instant at which it counts as late.
+    pub late_after_ms: u64,
     /// Whether it is run after its time, by the catch-up rule.
     pub catch_up: bool,
     /// Why a person must release it first.

@@ -154,6 +154,8 @@ pub struct Run {
     pub behind: Vec<StreamId>,
     /// Whether it is run after its time.
     pub catch_up: bool,
+    /// Milliseconds after its instant at which it counts as late.
+    pub late_after_ms: u64,
     /// When the recorder received its first event.
     pub created: Timestamp,
     /// When the recorder received its newest event.
@@ -222,6 +224,7 @@ impl Run {
             retry: RetryRule::default(),
             behind: Vec::new(),
             catch_up: false,
+            late_after_ms: 0,
             created: received,
             changed: received,
             cancel: None,
@@ -295,6 +298,7 @@ impl Run {
         self.retry = due.retry.clone();
         self.behind.clone_from(&due.behind);
         self.catch_up = due.catch_up;
+        self.late_after_ms = due.late_after_ms;
         self.definition = due.definition.clone();
         self.state = match &due.hold {
             Some(reason) => State::Held { reason: reason.clone() },

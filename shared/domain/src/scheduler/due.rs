@@ -353,6 +353,7 @@ impl Wanted<'_> {
             pool: definition.pool.clone(),
             host: definition.host.clone(),
             late_ms: self.late_ms,
+            late_after_ms: definition.late_after.millis(),
             catch_up: self.catch_up,
             hold: self.hold.clone(),
             behind,

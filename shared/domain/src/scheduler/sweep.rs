@@ -70,10 +70,10 @@ impl Scheduler {
                 Some(plus_ms(now, super::PENDING_MS_MAX))
             }
             Look::Offer(attempt) => {
-                if let Some(work) = self.work(&entry.run, entry.version, attempt) {
+                entry.offered += 1;
+                if let Some(work) = self.work(entry, attempt) {
                     actions.push(Action::Dispatch(Box::new(work)));
                 }
-                entry.offered += 1;
                 Some(plus_ms(now, self.redispatch_after(entry.offered)))
             }
         }
@@ -150,13 +150,15 @@ impl Scheduler {
         Look::Say(lost(attempt, number, alive).into())
     }
 
-    fn work(&self, run: &Run, version: u64, attempt: u32) -> Option<Work> {
-        let entry = self.jobs.get(&run.job)?;
-        let definition = entry.definition(&run.definition)?;
+    fn work(&self, entry: &RunEntry, attempt: u32) -> Option<Work> {
+        let RunEntry { run, version, offered, .. } = entry;
+        let job = self.jobs.get(&run.job)?;
+        let definition = job.definition(&run.definition)?;
         Some(Work {
             run: run.id.clone(),
-            version,
+            version: *version,
             attempt,
+            offer: *offered,
             pool: run.pool.clone(),
             host: run.host.clone(),
             digest: definition.digest,
