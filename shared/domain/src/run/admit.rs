@@ -1,9 +1,10 @@
 //! Which event may follow which.
 
 use super::state::{Run, State};
-use crate::event::{DefinitionRef, RunEvent};
-use crate::ids::ProducerId;
-use crate::job::Job;
+use crate::event::{DefinitionRef, RunEvent, SkipReason};
+use crate::ids::{Class, ProducerId};
+use crate::job::{Job, Span};
+use crate::ledger::SKEW_MS_MAX;
 use jiff::Timestamp;
 
 /// Why an event may not be the next of a run. Recorded as the reason of a void event.
@@ -37,9 +38,23 @@ pub enum Illegal {
     /// The instant lies in the future.
     #[error("the occurrence of {0} is not due yet")]
     Early(Timestamp),
-    /// A retry before its time or a start while another run must end first.
+    /// A retry before its time.
     #[error("it may not start before {0}")]
     NotBefore(Timestamp),
+    /// It says that its time has passed, and by the recorder's clock it has not.
+    #[error("the occurrence of {0} is not late yet")]
+    NotLate(Timestamp),
+    /// The job is paused and it is not skipped for that, or the other way round.
+    #[error("at {0} the job was {word}paused", word = if *.1 { "" } else { "not " })]
+    Pause(Timestamp, bool),
+    /// Only this host may take it.
+    #[error("{named} may not take it: it belongs to {host}")]
+    Host {
+        /// The host as named.
+        named: String,
+        /// The host that may.
+        host: String,
+    },
 }
 
 /// Says whether `event` may be the next of `run`.
@@ -55,7 +70,7 @@ pub fn admit(
 ) -> Result<(), Illegal> {
     match run {
         None => admit_first(job, event, received),
-        Some(run) => admit_next(run, job, event, producer),
+        Some(run) => admit_next(run, event, producer, received),
     }
 }
 
@@ -81,7 +96,7 @@ fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Resu
     match nominal {
         None => admit_request(job, definition),
         Some(None) => Err(wrong(event, "not begun")),
-        Some(Some(nominal)) => admit_occurrence(job, definition, nominal.at, received),
+        Some(Some(nominal)) => admit_occurrence(job, event, definition, nominal.at, received),
     }
 }
 
@@ -94,6 +109,7 @@ fn admit_request(job: &Job, definition: &DefinitionRef) -> Result<(), Illegal> {
 /// the recorder's clock has reached it; so what holds at an instant never changes afterwards.
 fn admit_occurrence(
     job: &Job,
+    event: &RunEvent,
     definition: &DefinitionRef,
     at: Timestamp,
     received: Timestamp,
@@ -101,17 +117,41 @@ fn admit_occurrence(
     if at > received {
         return Err(Illegal::Early(at));
     }
-    let holds = job.spans.iter().any(|span| {
+    let holds = |span: &&Span| {
         span.from < at && span.until.is_none_or(|u| at <= u) && span.reference() == *definition
-    });
-    if holds { Ok(()) } else { Err(Illegal::Definition(definition.number)) }
+    };
+    let span = job.spans.iter().find(holds).ok_or(Illegal::Definition(definition.number))?;
+    let (paused, says) = (job.pause_at(at).is_some(), says_paused(event));
+    if paused != says {
+        return Err(Illegal::Pause(at, paused));
+    }
+    if says_late(event) && !is_late(span, at, received) {
+        return Err(Illegal::NotLate(at));
+    }
+    Ok(())
+}
+
+fn says_paused(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::RunSkipped(e) if e.reason == SkipReason::Paused)
+}
+
+fn says_late(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::RunMissed(_)) || matches!(event, RunEvent::RunDue(e) if e.catch_up)
+}
+
+/// A scheduler whose clock runs ahead must not call an occurrence missed while another can still
+/// start it in time: what is late is late by the recorder's clock.
+fn is_late(span: &Span, at: Timestamp, received: Timestamp) -> bool {
+    let Ok(definition) = span.read() else { return true };
+    let late = i64::try_from(definition.late_after.millis()).unwrap_or(i64::MAX);
+    received.as_millisecond() - at.as_millisecond() + SKEW_MS_MAX > late
 }
 
 fn admit_next(
     run: &Run,
-    job: Option<&Job>,
     event: &RunEvent,
     producer: &ProducerId,
+    received: Timestamp,
 ) -> Result<(), Illegal> {
     let in_state = |allowed: bool| if allowed { Ok(()) } else { Err(wrong(event, run.state.word())) };
     let open = !run.state.is_ended();
@@ -128,8 +168,8 @@ fn admit_next(
         }
         RunEvent::RunReleased(_) => in_state(matches!(run.state, State::Held { .. })),
         RunEvent::RunStarted(e) => {
-            admit_start(run, event, e.attempt)?;
-            let _ = job;
+            admit_start(run, event, e.attempt, received)?;
+            admit_host(run, &e.host, producer)?;
             if e.definition == run.definition.digest {
                 Ok(())
             } else {
@@ -145,7 +185,10 @@ fn admit_next(
             None => in_state(open && !matches!(run.state, State::Running { .. } | State::Unknown { .. })),
         },
         RunEvent::RunLost(e) => match run.state {
-            State::Running { attempt } => same_attempt(e.attempt, attempt),
+            State::Running { attempt } => {
+                same_attempt(e.attempt, attempt)?;
+                if producer.class() == Class::Executor { held_by(run, producer) } else { Ok(()) }
+            }
             State::Requested
             | State::Held { .. }
             | State::Due
@@ -177,10 +220,20 @@ fn admit_next(
     }
 }
 
-fn admit_start(run: &Run, event: &RunEvent, attempt: u32) -> Result<(), Illegal> {
+fn admit_start(
+    run: &Run,
+    event: &RunEvent,
+    attempt: u32,
+    received: Timestamp,
+) -> Result<(), Illegal> {
     match run.state {
         State::Due => same_attempt(attempt, 1),
-        State::Retrying { attempt: next, not_before: Some(_), .. } => same_attempt(attempt, next),
+        State::Retrying { attempt: next, not_before: Some(at), .. } => {
+            if at.as_millisecond() - received.as_millisecond() > SKEW_MS_MAX {
+                return Err(Illegal::NotBefore(at));
+            }
+            same_attempt(attempt, next)
+        }
         State::Requested
         | State::Held { .. }
         | State::Running { .. }
@@ -188,6 +241,16 @@ fn admit_start(run: &Run, event: &RunEvent, attempt: u32) -> Result<(), Illegal>
         | State::Unknown { .. }
         | State::Ended { .. } => Err(wrong(event, run.state.word())),
     }
+}
+
+/// A host takes work for itself, and only work it may take.
+fn admit_host(run: &Run, named: &str, producer: &ProducerId) -> Result<(), Illegal> {
+    let own = producer.name();
+    let host = run.host.as_deref().unwrap_or(own);
+    if named == own && named == host {
+        return Ok(());
+    }
+    Err(Illegal::Host { named: named.to_owned(), host: host.to_owned() })
 }
 
 /// The end of an attempt is stated by the executor that holds it, while it runs or after it was given
@@ -202,6 +265,10 @@ fn admit_end(run: &Run, event: &RunEvent, attempt: u32, producer: &ProducerId) -
         | State::Ended { .. } => return Err(wrong(event, run.state.word())),
     };
     same_attempt(attempt, current)?;
+    held_by(run, producer)
+}
+
+fn held_by(run: &Run, producer: &ProducerId) -> Result<(), Illegal> {
     match run.attempt() {
         Some(holder) if holder.producer != *producer => Err(Illegal::Holder(holder.producer.clone())),
         Some(_) | None => Ok(()),

@@ -77,6 +77,8 @@ pub struct JobEntry {
     pub open: BTreeSet<StreamId>,
     /// Its next occurrence that nobody has decided here.
     pub next: Option<Timestamp>,
+    /// Since when that one waits for somebody to decide it: `next` moves while it is another's turn.
+    pub(super) waits_since: Option<Timestamp>,
     /// Occurrences up to here were decided here and are on their way.
     decided: Option<Timestamp>,
     /// Not to be decided before this instant: an append was refused.
@@ -104,6 +106,7 @@ impl JobEntry {
             pauses: Vec::new(),
             open: BTreeSet::new(),
             next: None,
+            waits_since: None,
             decided: None,
             not_before: None,
             backlog: None,
@@ -111,9 +114,16 @@ impl JobEntry {
         }
     }
 
-    /// The same job after an event: what was decided here stays decided.
-    pub(super) fn renew(self, job: &Job, version: u64, schedules: &mut Schedules) -> Self {
-        let definitions = job.spans.iter().map(|span| definition(span, schedules)).collect();
+    /// The same job after an event: what was decided here stays decided, unless the definitions
+    /// changed. What was decided by one that no longer held is refused, and decided anew.
+    pub(super) fn renew(mut self, job: &Job, version: u64, schedules: &mut Schedules) -> Self {
+        let definitions: Vec<_> =
+            job.spans.iter().map(|span| definition(span, schedules)).collect();
+        let span = |d: &Definition| (d.number, d.from, d.until);
+        if !self.definitions.iter().map(span).eq(definitions.iter().map(span)) {
+            self.decided = None;
+            self.backlog = None;
+        }
         let rest = Rest {
             numbers: job.numbers,
             proposal: job.proposal.clone().map(Box::new),
@@ -186,6 +196,7 @@ impl JobEntry {
             schedule.next(after).map(|o| o.at).filter(|at| d.until.is_none_or(|until| *at <= until))
         });
         self.next = next.map(|at| self.not_before.map_or(at, |wait| at.max(wait)));
+        self.waits_since = self.next;
     }
 }
 

@@ -148,6 +148,14 @@ impl World {
         self.say(|| format!("{node} is {}", if cut { "cut off" } else { "connected" }));
     }
 
+    /// Keeps what a machine says from the recorders, or lets it through again.
+    pub fn mute(&mut self, node: Node, mute: bool) {
+        if let Some(machine) = self.machines.get_mut(&node) {
+            machine.mute = mute;
+        }
+        self.say(|| format!("{node} is {}", if mute { "muted" } else { "heard" }));
+    }
+
     /// Sets how far a machine's clock is ahead of true time.
     pub fn set_clock(&mut self, node: Node, ahead: Micros) {
         if let Some(machine) = self.machines.get_mut(&node) {
@@ -174,12 +182,13 @@ impl World {
         let nodes: Vec<Node> = Self::nodes().collect();
         let node = self.rng.pick(&nodes);
         match self.rng.between(0, 11) {
-            0 | 1 => {
+            0 => {
                 let dark = self.rng.between(100, 60_000);
                 self.crash(node, dark);
             }
+            1 => self.all_schedulers_die(),
             2 | 3 => {
-                self.cut(node, true);
+                if self.rng.chance(5_000) { self.cut(node, true) } else { self.mute(node, true) }
                 let after = self.rng.between(SECOND, 50 * SECOND);
                 self.plan(after, Step::Heal(node));
             }
@@ -197,6 +206,13 @@ impl World {
                 let i = self.rng.index(SCHEDULERS);
                 self.ghost_peer(i);
             }
+        }
+    }
+
+    fn all_schedulers_die(&mut self) {
+        for i in 0..SCHEDULERS {
+            let dark = self.rng.between(1_000, 90_000);
+            self.crash(Node::Scheduler(i), dark);
         }
     }
 

@@ -9,7 +9,7 @@ use domain::run::Run;
 use domain::wire::Work;
 use jiff::Timestamp;
 
-use super::step::{AttemptKey, Micros, SECOND, Step};
+use super::step::{AttemptKey, MS, Micros, SECOND, Step};
 use super::{Node, World, host_name};
 
 /// An attempt's directory.
@@ -105,6 +105,9 @@ impl World {
 
     /// How long the process would take, and what it would exit with.
     fn how_it_goes(&mut self, bounded: bool) -> (Micros, i32) {
+        if let Some(millis) = self.takes {
+            return (millis * MS, 0);
+        }
         let chaos = &self.chaos;
         let (hangs, fails) = (chaos.hangs, chaos.fails);
         if bounded && self.rng.chance(hangs) {

@@ -37,6 +37,7 @@ use anyhow::{Result, bail};
 use domain::envelope::Draft;
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::keys::SecretKey;
+use domain::ledger::Mark;
 use domain::run::Run;
 use jiff::Timestamp;
 
@@ -78,6 +79,8 @@ pub(super) struct Machine {
     ahead: Micros,
     /// Whether no message gets through, in either direction.
     cut: bool,
+    /// Whether the recorders do not hear it, although it hears the log.
+    mute: bool,
 }
 
 /// The world.
@@ -100,6 +103,10 @@ pub struct World {
     console: Console,
     chaos: Chaos,
     trap: Option<(Node, Moment)>,
+    /// Whether no heartbeat arrives.
+    pub silent: bool,
+    /// How long every process takes, milliseconds; by chance where it is not said.
+    pub takes: Option<i64>,
     trouble: Option<String>,
 }
 
@@ -127,6 +134,8 @@ impl World {
             console: Console::default(),
             chaos: Chaos::none(),
             trap: None,
+            silent: false,
+            takes: None,
             trouble: None,
             rng: rng.clone(),
         };
@@ -224,9 +233,18 @@ impl World {
         self.hosts.iter().map(|host| host.alive().count()).sum()
     }
 
-    /// How many events in the log are void.
-    pub fn voids(&self) -> usize {
-        self.log.rows.iter().filter(|row| row.mark.void().is_some()).count()
+    /// How many events of each kind the log holds, void ones apart.
+    pub fn census(&self) -> BTreeMap<String, u64> {
+        let mut census = BTreeMap::new();
+        for row in &self.log.rows {
+            let mark = match row.mark {
+                Mark::Valid => "",
+                Mark::Conflict { .. } => " conflict",
+                Mark::Refused { .. } => " refused",
+            };
+            *census.entry(format!("{}{mark}", row.envelope.kind)).or_default() += 1;
+        }
+        census
     }
 
     fn step(&mut self) -> Result<()> {
@@ -252,7 +270,10 @@ impl World {
             }
             Step::Enqueue(work) => self.queues.publish(*work, self.now),
             Step::Restart(node) => self.start(node),
-            Step::Heal(node) => self.cut(node, false),
+            Step::Heal(node) => {
+                self.cut(node, false);
+                self.mute(node, false);
+            }
             Step::SetClock(node, ahead) => self.set_clock(node, ahead),
             Step::Ends { host, boot, key } => self.process_ends(host, boot, &key),
             Step::Chaos => self.break_something(),

@@ -14,7 +14,8 @@ const WINDOW: usize = 4;
 impl World {
     /// Sends a message, as well as the network is today.
     pub(super) fn send(&mut self, from: Node, to: Node, message: &Message) {
-        if self.machine(from).cut {
+        let machine = self.machine(from);
+        if machine.cut || (machine.mute && matches!(message, Message::Append { .. })) {
             return;
         }
         let chaos = &self.chaos;
@@ -92,6 +93,9 @@ impl World {
 
     /// Sends a heartbeat to the schedulers.
     pub(super) fn beat(&mut self, from: Node, beat: domain::wire::Heartbeat) {
+        if self.silent {
+            return;
+        }
         let message = Message::Beat(Rc::new(beat));
         for i in 0..super::SCHEDULERS {
             self.send(from, Node::Scheduler(i), &message);

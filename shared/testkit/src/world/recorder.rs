@@ -53,6 +53,8 @@ struct Staged {
 #[derive(Debug, Default)]
 pub(super) struct RecorderProgram {
     copy: Copy,
+    /// Whether it has read the log since it started; until then it hears nobody.
+    ready: bool,
     inbox: Vec<Request>,
     staged: Option<Staged>,
     answers: Vec<(Request, AppendAnswer)>,
@@ -112,7 +114,7 @@ impl World {
     }
 
     fn recorder_boots(&mut self, i: usize) -> Result<()> {
-        self.recorders[i] = RecorderProgram::default();
+        self.recorders[i] = RecorderProgram { ready: true, ..RecorderProgram::default() };
         self.reload(i)
     }
 
@@ -123,9 +125,9 @@ impl World {
 
     pub(super) fn recorder_hears(&mut self, to: Node, from: Node, flush: usize, bytes: Rc<[u8]>) {
         let Node::Recorder(i) = to else { return };
-        let inbox = &mut self.recorders[i].inbox;
-        if inbox.len() < INBOX {
-            inbox.push(Request { from, flush, bytes });
+        let program = &mut self.recorders[i];
+        if program.ready && program.inbox.len() < INBOX {
+            program.inbox.push(Request { from, flush, bytes });
             self.plan_soon(to, 0, 5 * MS, Act::Judge);
         }
     }

@@ -49,6 +49,7 @@ impl World {
         self.chaos = Chaos::none();
         for node in Self::nodes() {
             self.cut(node, false);
+            self.mute(node, false);
             self.set_clock(node, 0);
             self.start(node);
         }

@@ -3,6 +3,8 @@
 //! `WORLD_SEED=n` replays one and prints every step. `WORLD_FROM` and `WORLD_COUNT` choose those of
 //! the long test: `cargo test -p decklog-testkit --test world -- --ignored thousands`.
 
+use std::collections::BTreeMap;
+
 use testkit::world::World;
 
 /// Seeds of one ordinary test; there are [`PARTS`] of them, so that they run side by side.
@@ -11,7 +13,7 @@ const SEEDS: u64 = 60;
 const PARTS: u64 = 2;
 
 /// Lives through one world and settles it; the failure says how to see it again.
-fn live(seed: u64, loud: bool) -> Result<(u64, u64), String> {
+fn live(seed: u64, loud: bool) -> Result<World, String> {
     let mut world = World::random(seed).map_err(|e| format!("{e:#}"))?;
     if loud {
         world.loud();
@@ -20,7 +22,7 @@ fn live(seed: u64, loud: bool) -> Result<(u64, u64), String> {
     lived.map_err(|error| {
         format!("WORLD_SEED={seed} fails: {error:#}\nthe last steps:\n{}", world.tail())
     })?;
-    Ok(world.size())
+    Ok(world)
 }
 
 fn number(name: &str, usual: u64) -> u64 {
@@ -56,7 +58,8 @@ fn random_worlds_hold_odd() {
 
 #[test]
 fn the_same_seed_is_the_same_world() {
-    assert_eq!(live(1, false), live(1, false));
+    let size = |seed| live(seed, false).map(|world| world.size());
+    assert_eq!(size(1), size(1));
 }
 
 #[test]
@@ -70,13 +73,18 @@ fn the_seed_that_was_asked_for() {
 #[ignore = "takes as long as it is asked to"]
 fn thousands() {
     let (from, count) = (number("WORLD_FROM", 1_000), number("WORLD_COUNT", 1_000));
-    let mut failed = Vec::new();
+    let (mut failed, mut census) = (Vec::new(), BTreeMap::<String, u64>::new());
     for seed in from..from + count {
-        if let Err(failure) = live(seed, false) {
-            let first = failure.lines().next().unwrap_or_default();
-            println!("{first}");
-            failed.push(seed);
+        match live(seed, false) {
+            Ok(world) => {
+                world.census().into_iter().for_each(|(kind, n)| *census.entry(kind).or_default() += n);
+            }
+            Err(failure) => {
+                println!("{}", failure.lines().next().unwrap_or_default());
+                failed.push(seed);
+            }
         }
     }
+    println!("{census:#?}");
     assert!(failed.is_empty(), "{} of {count} fail: {failed:?}", failed.len());
 }
