@@ -228,7 +228,7 @@ impl Scheduler {
                 continue;
             }
             let max = self.settings.drafts_max - actions.len();
-            let decided = decide_due(&mut entry, now, max);
+            let decided = decide_due(&mut entry, now, entry.at_once(max));
             if let Some(last) = decided.last() {
                 entry.decided(last.occurrence.at);
             }

@@ -83,6 +83,9 @@ pub struct JobEntry {
     decided: Option<Timestamp>,
     /// Not to be decided before this instant: an append was refused.
     not_before: Option<Timestamp>,
+    /// An append was refused, and none was accepted since: one occurrence at a time is tried, so that
+    /// a scheduler whose clock is wrong does not fill the log with what is void.
+    probes: bool,
     /// The backlog's newest instant and the oldest of it that is caught up, while it is worked off.
     pub(super) backlog: Option<super::due::Backlog>,
     rest: Rest,
@@ -109,6 +112,7 @@ impl JobEntry {
             waits_since: None,
             decided: None,
             not_before: None,
+            probes: false,
             backlog: None,
             rest: Rest::default(),
         }
@@ -167,6 +171,12 @@ impl JobEntry {
 
     pub(super) fn settle(&mut self, instant: Timestamp) {
         self.settled = self.settled.max(Some(instant));
+        self.probes = false;
+    }
+
+    /// How many occurrences may be decided at once, where `usual` may be otherwise.
+    pub(super) fn at_once(&self, usual: usize) -> usize {
+        if self.probes { usual.min(1) } else { usual }
     }
 
     pub(super) fn decided(&mut self, until: Timestamp) {
@@ -178,6 +188,7 @@ impl JobEntry {
         self.decided = None;
         self.backlog = None;
         self.not_before = Some(at);
+        self.probes = true;
     }
 
     /// It was decided at `now`: a wait after a refusal is over.
