@@ -227,8 +227,8 @@ impl Scheduler {
                 self.jobs.insert(name, entry);
                 continue;
             }
-            let max = self.settings.drafts_max - actions.len();
-            let decided = decide_due(&mut entry, now, entry.at_once(max));
+            let max = entry.at_once(self.settings.drafts_max - actions.len());
+            let decided = decide_due(&mut entry, now, max);
             if let Some(last) = decided.last() {
                 entry.decided(last.occurrence.at);
             }
