@@ -13,7 +13,9 @@ use executor::attempt::{
     prepare,
 };
 
-const RUNS: usize = 1200;
+/// In a figure: so many batches of so many runs. A batch is prepared before the clock runs, and removed after.
+const BATCHES: usize = 8;
+const BATCH: usize = 200;
 const ROUNDS: usize = 3;
 
 fn main() {
@@ -21,53 +23,67 @@ fn main() {
     agent.pop();
     agent.pop();
     let agent = agent.join("decklog-executor");
-    println!("runs of /bin/true a second, {RUNS} a figure");
+    let root = tempfile::tempdir().unwrap();
+    let keeping = SupervisorProgram::new(agent.clone());
+    let fresh = SupervisorProgram::keeping(agent, 0);
+    started(root.path(), 4, &keeping); // the first batch makes what later ones use again
     println!(
-        "{:>8} {:>8} {:>20} {:>20} {:>20}",
-        "at once", "bare", "start+wait", "with prepare", "new supervisors"
+        "runs of /bin/true a second, {} a figure, in {}",
+        BATCHES * BATCH,
+        root.path().display()
     );
+    println!("at once      bare        start+wait  prepare…remove   new supervisors");
     for _ in 0..ROUNDS {
         for threads in [2, 4] {
-            let keeping = SupervisorProgram::new(agent.clone());
-            let fresh = SupervisorProgram::keeping(agent.clone(), 0);
-            let bare = bare(threads);
-            let started = attempts(threads, &keeping, false);
-            let whole = attempts(threads, &keeping, true);
-            let new = attempts(threads, &fresh, false);
-            let share = |rate: f64| format!("{rate:>8.0} ({:.0} %)", 100.0 * rate / bare);
-            let (started, whole, new) = (share(started), share(whole), share(new));
-            println!("{threads:>8} {bare:>8.0} {started:>20} {whole:>20} {new:>20}");
+            let bare = rate(threads, bare);
+            let share = |rate: f64| format!("{rate:>8.0} ({:>3.0} %)", 100.0 * rate / bare);
+            let kept = share(started(root.path(), threads, &keeping));
+            let new = share(started(root.path(), threads, &fresh));
+            let whole = share(rate(threads, |run| {
+                let dir = ready(root.path(), run);
+                go(&dir, &keeping);
+                dir.remove().unwrap();
+            }));
+            println!("{threads:>7}  {bare:>8.0}  {kept:>16} {whole:>15}  {new:>16}");
         }
     }
 }
 
-/// Runs `one` for each number, on so many threads; a second's worth of them.
-fn rate(threads: usize, one: impl Fn(usize) + Sync) -> f64 {
+/// Runs `one` for each number of a batch, on so many threads.
+fn batch(threads: usize, one: impl Fn(usize) + Sync) -> Duration {
     let begun = Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..threads {
             let one = &one;
-            scope.spawn(move || (thread..RUNS).step_by(threads).for_each(one));
+            scope.spawn(move || (thread..BATCH).step_by(threads).for_each(one));
         }
     });
-    f64::from(u32::try_from(RUNS).unwrap()) / begun.elapsed().as_secs_f64()
+    begun.elapsed()
 }
 
-fn bare(threads: usize) -> f64 {
-    rate(threads, |_| {
-        let mut command = Command::new("/bin/true");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        assert!(command.status().unwrap().success());
-    })
+fn per_second(spent: Duration) -> f64 {
+    f64::from(u32::try_from(BATCHES * BATCH).unwrap()) / spent.as_secs_f64()
 }
 
-fn attempts(threads: usize, program: &SupervisorProgram, prepare_too: bool) -> f64 {
-    let root = tempfile::tempdir().unwrap();
-    if prepare_too {
-        return rate(threads, |run| go(&ready(root.path(), run), program));
+fn rate(threads: usize, one: impl Fn(usize) + Sync) -> f64 {
+    per_second((0..BATCHES).map(|_| batch(threads, &one)).sum())
+}
+
+fn bare(_: usize) {
+    let mut command = Command::new("/bin/true");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(command.status().unwrap().success());
+}
+
+/// Only `start` and `wait` are on the clock.
+fn started(root: &Path, threads: usize, program: &SupervisorProgram) -> f64 {
+    let mut spent = Duration::ZERO;
+    for _ in 0..BATCHES {
+        let dirs: Vec<AttemptDir> = (0..BATCH).map(|run| ready(root, run)).collect();
+        spent += batch(threads, |run| go(dirs.get(run).unwrap(), program));
+        dirs.iter().for_each(|dir| dir.remove().unwrap());
     }
-    let dirs: Vec<AttemptDir> = (0..RUNS).map(|run| ready(root.path(), run)).collect();
-    rate(threads, |run| go(dirs.get(run).unwrap(), program))
+    per_second(spent)
 }
 
 fn ready(root: &Path, run: usize) -> AttemptDir {

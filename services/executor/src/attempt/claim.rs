@@ -1,15 +1,16 @@
 //! Who decides whether the command may ever run: whoever creates `claim` first.
 //!
-//! The claim is a symbolic link to nowhere. Creating one is exclusive like `O_EXCL`, and unlike a file it
-//! has its content from the first instant: a kill between creating and writing cannot leave an empty one.
+//! The claim is written under a name of its own and then linked to its real one. A link is exclusive like
+//! `O_EXCL`, and the file has its content from the first instant: a kill between creating and writing
+//! cannot leave an empty claim.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::symlink;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::error::{AttemptError, io_at};
 use super::proc::Proc;
+use super::spare;
 
 /// One process, for ever: no number used again and no restart of the host makes it another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +49,20 @@ impl Identity {
     }
 }
 
-fn boot() -> io::Result<String> {
+/// Changes with every start of the host.
+pub(crate) fn boot() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
 impl Claim {
     /// Claims; `false` if somebody did so before.
-    pub(crate) fn make(&self, path: &Path) -> io::Result<bool> {
-        match symlink(self.text(), path) {
+    pub(crate) fn make(&self, dir: &Path) -> io::Result<bool> {
+        let claim = dir.join("claim");
+        let draft = format!(".claim-{}-{:?}", std::process::id(), std::thread::current().id());
+        spare::file(dir, "claim", &draft)?.write_all(self.text().as_bytes())?;
+        let linked = fs::hard_link(dir.join(&draft), claim);
+        fs::remove_file(dir.join(&draft))?;
+        match linked {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error),
@@ -63,14 +70,17 @@ impl Claim {
     }
 
     /// The claim, if there is one.
-    pub(crate) fn read(path: &Path) -> Result<Option<Self>, AttemptError> {
-        let text = match fs::read_link(path) {
-            Ok(target) => target.to_string_lossy().into_owned(),
+    pub(crate) fn read(dir: &Path) -> Result<Option<Self>, AttemptError> {
+        let path = dir.join("claim");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_at("read the claim", path)(error)),
+            Err(error) => return Err(io_at("read the claim", &path)(error)),
         };
-        let unknown = || AttemptError::UnknownClaim { path: path.to_owned(), text: text.clone() };
-        Self::parse(&text).map(Some).ok_or_else(unknown)
+        match Self::parse(&text) {
+            Some(claim) => Ok(Some(claim)),
+            None => Err(AttemptError::UnknownClaim { path, text }),
+        }
     }
 
     fn text(&self) -> String {
@@ -100,7 +110,7 @@ mod tests {
     #[test]
     fn what_is_claimed_is_read_back_and_only_the_first_claim_counts() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("claim");
+        let path = dir.path().to_owned();
         let mine = Claim::Supervised(Identity::mine().unwrap());
         assert_eq!(Claim::read(&path).unwrap(), None);
         assert!(mine.make(&path).unwrap());

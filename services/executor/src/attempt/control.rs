@@ -10,10 +10,11 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::Signal;
 
 use super::claim::Claim;
-use super::dir::{AttemptDir, create};
+use super::dir::AttemptDir;
 use super::error::{AttemptError, io_at};
 use super::proc;
 use super::recover::State;
+use super::spare::create;
 use super::supervisors::{self, SupervisorProgram, any_ready};
 
 /// A supervisor has been given the attempt.
@@ -41,11 +42,10 @@ impl AttemptDir {
     /// # Errors
     /// If the claim can be neither made nor read.
     pub fn disown(&self) -> Result<bool, AttemptError> {
-        let path = self.file("claim");
-        if Claim::Disowned.make(&path).map_err(io_at("claim", &path))? {
+        if Claim::Disowned.make(self.path()).map_err(io_at("claim", self.path()))? {
             return Ok(true);
         }
-        Ok(matches!(Claim::read(&path)?, Some(Claim::Disowned)))
+        Ok(matches!(Claim::read(self.path())?, Some(Claim::Disowned)))
     }
 
     /// Asks for the command to be stopped. The request stays, whatever happens to the executor or how
@@ -56,7 +56,7 @@ impl AttemptDir {
     pub fn cancel(&self, reason: &str) -> Result<(), AttemptError> {
         let path = self.file("cancel");
         self.write_once("cancel", reason).map_err(io_at("write", &path))?;
-        let Some(Claim::Supervised(who)) = Claim::read(&self.file("claim"))? else {
+        let Some(Claim::Supervised(who)) = Claim::read(self.path())? else {
             // Whoever claims it later finds the request before it starts anything.
             return Ok(());
         };
@@ -93,7 +93,7 @@ impl AttemptDir {
         if status.exists() {
             return Ok(true);
         }
-        let Some(Claim::Supervised(who)) = Claim::read(&self.file("claim"))? else {
+        let Some(Claim::Supervised(who)) = Claim::read(self.path())? else {
             return Ok(true);
         };
         let watch = self.watch().map_err(io_at("watch", self.path()))?;

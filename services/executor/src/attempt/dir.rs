@@ -1,16 +1,19 @@
 //! The attempt's directory: its name, its files, and how it comes and goes.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::claim::boot;
 use super::error::{AttemptError, io_at};
-use super::keep::hex;
+use super::keep::{self, hex};
 use super::recover::State;
+use super::spare;
 use super::spec::Spec;
 use super::supervisors;
 use super::tail::OutputTail;
@@ -27,6 +30,15 @@ pub struct AttemptDir {
     path: PathBuf,
 }
 
+/// `spec.json`: the specification, and during which uptime of the host it was written. What was claimed
+/// after that is not forced to disk: without a claim, after a restart, nobody knows whether it ran.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Prepared {
+    pub(crate) boot: String,
+    pub(crate) spec: Spec,
+}
+
 /// Makes the directory of an attempt and its `spec.json`, both durable when this returns.
 ///
 /// # Errors
@@ -39,14 +51,19 @@ pub fn prepare(root: &Path, spec: &Spec) -> Result<AttemptDir, AttemptError> {
     let root = root.canonicalize().map_err(io_at("find", root))?;
     let name = name(&spec.run, spec.attempt);
     let (fresh, path) = (root.join(format!(".new-{name}")), root.join(name));
-    write_spec(&fresh, spec)?;
-    // Under its real name it is complete, whatever happens to us in between.
+    write_spec(&root, &fresh, spec)?;
+    // Under its real name it is whole, wherever we are killed. (After a power cut it may not be; then it
+    // counts as vanished, like everything that was not known before.)
     match fs::rename(&fresh, &path) {
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+        Err(error) if is_taken(&error) => {
+            spare::give(&root, &fresh).map_err(io_at("remove", &fresh))?;
             return Err(AttemptError::AlreadyPrepared(path));
         }
         renamed => renamed.map_err(io_at("name", &path))?,
     }
+    // Last and together: what one journal commit of the file system holds is paid for once.
+    sync(&path.join("spec.json"))?;
+    sync(&path)?;
     sync(&root)?;
     Ok(AttemptDir { path })
 }
@@ -74,6 +91,17 @@ pub fn list(root: &Path) -> Result<Vec<AttemptDir>, AttemptError> {
     Ok(found)
 }
 
+/// Deletes what an earlier executor left half made or half removed. Call it once, at the start.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn sweep(root: &Path) -> Result<(), AttemptError> {
+    match root.canonicalize().and_then(|root| spare::sweep(&root)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_at("sweep", root)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 impl AttemptDir {
     /// The attempt of a run on this host, if it was prepared and not yet removed.
     #[must_use]
@@ -93,6 +121,10 @@ impl AttemptDir {
     /// # Errors
     /// If `spec.json` is not there or not readable.
     pub fn spec(&self) -> Result<Spec, AttemptError> {
+        self.prepared().map(|prepared| prepared.spec)
+    }
+
+    pub(crate) fn prepared(&self) -> Result<Prepared, AttemptError> {
         let path = self.file("spec.json");
         let bytes = fs::read(&path).map_err(io_at("read", &path))?;
         serde_json::from_slice(&bytes).map_err(|source| AttemptError::Damaged { path, source })
@@ -113,7 +145,7 @@ impl AttemptDir {
     /// A reader that follows the output from its beginning.
     #[must_use]
     pub fn tail(&self) -> OutputTail {
-        OutputTail::new(self.file("output.zst"))
+        OutputTail::new(self.file(keep::NAME))
     }
 
     /// Removes the directory. The outcome must be in the journal by now: this is the only other copy.
@@ -136,7 +168,8 @@ impl AttemptDir {
         let gone = self.path.with_file_name(format!(".gone-{}", self.name()));
         // Renamed first: whatever is half removed is no attempt any more.
         fs::rename(&self.path, &gone).map_err(io_at("remove", &self.path))?;
-        fs::remove_dir_all(&gone).map_err(io_at("remove", &gone))
+        let root = gone.parent().unwrap_or(Path::new("/"));
+        spare::give(root, &gone).map_err(io_at("remove", &gone))
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -177,31 +210,32 @@ fn make_dirs(path: &Path) -> Result<(), AttemptError> {
     made.map_err(io_at("create", path))
 }
 
-fn write_spec(dir: &Path, spec: &Spec) -> Result<(), AttemptError> {
+fn write_spec(root: &Path, dir: &Path, spec: &Spec) -> Result<(), AttemptError> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(io_at("clear", dir)(error));
         }
-        Ok(()) | Err(_) => make_dirs(dir)?,
+        Ok(()) | Err(_) => {}
+    }
+    if !spare::take(root, dir) {
+        make_dirs(dir)?;
     }
     let path = dir.join("spec.json");
-    let bytes = serde_json::to_vec(spec);
+    let boot = boot().map_err(io_at("learn the host's uptime for", dir))?;
+    let bytes = serde_json::to_vec(&Prepared { boot, spec: spec.clone() });
     let bytes = bytes.map_err(|source| AttemptError::Damaged { path: path.clone(), source })?;
-    let written = create(&path, 0o600).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_all()
-    });
-    written.map_err(io_at("write", &path))?;
-    sync(dir)
+    let written =
+        spare::file(dir, "spec.json", "spec.json").and_then(|mut file| file.write_all(&bytes));
+    written.map_err(io_at("write", &path))
 }
 
-fn sync(dir: &Path) -> Result<(), AttemptError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_at("make durable", dir))
+/// File systems do not agree on how to say it.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
 }
 
-/// A new file with exactly this mode, as far as the umask lets it; fails if there is one.
-pub(crate) fn create(path: &Path, mode: u32) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+fn sync(path: &Path) -> Result<(), AttemptError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(io_at("make durable", path))
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, getppid, initgroups, setgid, setuid};
 use serde::{Deserialize, Serialize};
 
-use super::dir::create;
 use super::launch::diagnose;
+use super::spare;
 
 /// The gate's exit code if the command could not be started; believed only together with the file.
 pub(crate) const CLOSED: i32 = 125;
@@ -44,7 +44,7 @@ pub(crate) fn main(mut args: impl Iterator<Item = OsString>) -> i32 {
     let (Some(passage), Some(program)): (Option<Passage>, _) = (passage, args.next()) else {
         return 2;
     };
-    let Ok(mut refusal) = create(&refusal_file(&passage.dir), 0o600) else { return CLOSED };
+    let Ok(mut refusal) = spare::file(&passage.dir, REFUSAL, REFUSAL) else { return CLOSED };
     let Err(message) = passage.go(Path::new(&program), args);
     let _nobody_left_to_tell = refusal.write_all(message.as_bytes());
     CLOSED
@@ -52,12 +52,10 @@ pub(crate) fn main(mut args: impl Iterator<Item = OsString>) -> i32 {
 
 /// Why the gate did not let the command through, if it did not.
 pub(crate) fn refusal(dir: &Path) -> Option<String> {
-    fs::read_to_string(refusal_file(dir)).ok().filter(|message| !message.is_empty())
+    fs::read_to_string(dir.join(REFUSAL)).ok().filter(|message| !message.is_empty())
 }
 
-fn refusal_file(dir: &Path) -> PathBuf {
-    dir.join("refusal")
-}
+const REFUSAL: &str = "refusal";
 
 impl Passage {
     fn go(

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use zstd::stream::write::Encoder;
 
-use super::dir::create;
+use super::spare;
 use super::status::Output;
 use super::tail::OutputTail;
 
@@ -105,7 +105,7 @@ impl Keep {
 
     fn compress(&mut self, flush: bool) -> io::Result<()> {
         if self.encoder.is_none() {
-            self.encoder = Some(Encoder::new(create(&self.path, 0o600)?, LEVEL)?);
+            self.encoder = Some(Encoder::new(self.file()?, LEVEL)?);
         }
         let Some(encoder) = &mut self.encoder else { return Ok(()) };
         encoder.write_all(&self.pending)?;
@@ -126,6 +126,11 @@ impl Keep {
         (what_is_there(&self.path, self.produced), failed)
     }
 
+    fn file(&self) -> io::Result<File> {
+        let dir = self.path.parent().unwrap_or(Path::new("/"));
+        spare::file(dir, NAME, NAME)
+    }
+
     /// The file's final size.
     fn end(&mut self) -> io::Result<u64> {
         if self.kept == 0 {
@@ -136,10 +141,13 @@ impl Keep {
             return Ok(encoder.finish()?.metadata()?.len());
         }
         let whole = zstd::bulk::compress(&self.pending, LEVEL)?;
-        create(&self.path, 0o600)?.write_all(&whole)?;
+        self.file()?.write_all(&whole)?;
         Ok(whole.len() as u64)
     }
 }
+
+/// Where output is kept, in an attempt's directory.
+pub(crate) const NAME: &str = "output.zst";
 
 fn output(sha256: String, bytes: u64, kept: u64, stored: u64) -> Output {
     Output { sha256, bytes, kept, stored, truncated: kept < bytes }
@@ -165,7 +173,7 @@ mod tests {
 
     fn kept(limit: u64, writes: &[&[u8]], flush_each: bool) -> (Output, Vec<u8>) {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("output.zst");
+        let path = dir.path().join(NAME);
         let mut keep = Keep::new(path.clone(), limit);
         for bytes in writes {
             let now = Instant::now();

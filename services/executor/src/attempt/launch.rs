@@ -11,8 +11,8 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Gid, Uid, User, access, chown, geteuid};
 
 use super::cgroup::Group;
-use super::dir::create;
 use super::gate::Passage;
+use super::spare::create;
 use super::spec::{Program, Spec};
 
 /// Where programs are looked for, unless the job says otherwise.

@@ -6,13 +6,17 @@
 //! command left behind, and writes what it saw into the directory. An executor that is killed and
 //! started again reads the directories and knows the exact outcome of each attempt.
 //!
+//! Under systemd the executor's unit needs `KillMode=process`, or a restart of the unit ends the
+//! supervisors and their commands too; `Delegate=yes` lets it use [`cgroup`]s.
+//!
 //! | file | written by | says |
 //! |---|---|---|
 //! | `spec.json` | executor | what to run; durable before anything else happens |
-//! | `claim` | whoever is first | a symbolic link whose target is `supervised <pid> <starttime> <boot id>` or `disowned` |
+//! | `claim` | whoever is first | `supervised <pid> <starttime> <boot id>` or `disowned` |
 //! | `output.zst` | supervisor | the kept output, stdout and stderr interleaved; absent while there is none |
 //! | `cancel` | executor | the reason; the file is the request, the signal only a nudge |
 //! | `status.json` | supervisor | the final word |
+//! | `refusal` | gate | why the command could not be started, if it could not |
 //! | `trouble` | supervisor | why it could not do its work; only there if something went wrong |
 //!
 //! A job ends when its command ends: what the command left in the background gets a moment to end by
@@ -26,6 +30,7 @@
 //! |---|---|
 //! | [`spec`], [`status`] | the two documents |
 //! | [`dir`](AttemptDir) | the directory: names, files, [`prepare`], [`list`] |
+//! | `spare` | using directories again |
 //! | `claim` | who decides whether the command may run |
 //! | `supervisors`, `control` | executor's side: start, wait, cancel |
 //! | `recover` | executor's side: what became of an attempt, and cleaning up after a dead supervisor |
@@ -43,6 +48,7 @@ mod keep;
 mod launch;
 mod proc;
 mod recover;
+mod spare;
 pub mod spec;
 pub mod status;
 mod stop;
@@ -52,7 +58,7 @@ mod tail;
 
 pub use allow::{AllowList, Refused};
 pub use control::Started;
-pub use dir::{AttemptDir, list, prepare};
+pub use dir::{AttemptDir, list, prepare, sweep};
 pub use error::AttemptError;
 pub use recover::State;
 pub use spec::{AtLimit, OutputLimit, Program, Spec, Stop};

@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::Signal;
 
 use super::cgroup::Group;
-use super::claim::{Claim, Identity};
+use super::claim::{Claim, Identity, boot};
 use super::dir::AttemptDir;
 use super::error::{AttemptError, io_at};
 use super::proc::{self, Proc};
@@ -35,7 +35,8 @@ pub enum State {
     },
     /// It is over, and this is what happened.
     Ended(Status),
-    /// The supervisor is gone without a word: the outcome is unknown. See
+    /// The supervisor is gone without a word, or the host was restarted before there was one that lasts:
+    /// the outcome is unknown. See
     /// [`AttemptDir::kill_leftovers`].
     Vanished,
     /// It never ran and never will.
@@ -48,8 +49,8 @@ impl AttemptDir {
     /// # Errors
     /// If the directory cannot be read, or says something that nobody of ours wrote.
     pub fn state(&self) -> Result<State, AttemptError> {
-        let who = match Claim::read(&self.file("claim"))? {
-            None => return Ok(State::Prepared),
+        let who = match Claim::read(self.path())? {
+            None => return self.unclaimed(),
             Some(Claim::Disowned) => return Ok(State::Disowned),
             Some(Claim::Supervised(who)) => who,
         };
@@ -61,6 +62,16 @@ impl AttemptDir {
         }
         // It may have written its last word between our two looks.
         Ok(self.ended(&who)?.unwrap_or(State::Vanished))
+    }
+
+    /// Claims are not forced to disk either: after a restart of the host there may have been one.
+    fn unclaimed(&self) -> Result<State, AttemptError> {
+        let now = boot().map_err(io_at("learn the host's uptime for", self.path()))?;
+        match self.prepared() {
+            Ok(prepared) if prepared.boot == now => Ok(State::Prepared),
+            Ok(_) | Err(AttemptError::Damaged { .. }) => Ok(State::Vanished),
+            Err(error) => Err(error),
+        }
     }
 
     /// The final word, if there is one. The supervisor does not make it durable (see `supervise`), so

@@ -30,9 +30,11 @@ use rustix::process::{WaitOptions, wait};
 
 use super::cgroup::Group;
 use super::claim::{Claim, Identity};
+use super::dir::Prepared;
 use super::gate;
 use super::keep::{self, Keep};
 use super::launch::launch;
+use super::spare;
 use super::spec::{AtLimit, Spec};
 use super::status::{Cause, Outcome, Status, Usage};
 use super::stop::Ladder;
@@ -102,8 +104,8 @@ impl Supervisor {
 
     /// Looks after one attempt to its end. `false` if this process should not be given another.
     fn attend(&mut self, dir: &Path) -> io::Result<bool> {
-        let spec: Spec = serde_json::from_slice(&fs::read(dir.join("spec.json"))?)?;
-        if !Claim::Supervised(self.me.clone()).make(&dir.join("claim"))? {
+        let Prepared { spec, .. } = serde_json::from_slice(&fs::read(dir.join("spec.json"))?)?;
+        if !Claim::Supervised(self.me.clone()).make(dir)? {
             return Ok(true);
         }
         let started = now_us();
@@ -132,7 +134,7 @@ impl Supervisor {
         if let Some(error) = no_group {
             ladder.note(begun, format!("no cgroup: {error}; descendants are found without"));
         }
-        let keep = Keep::new(dir.join("output.zst"), spec.output.bytes);
+        let keep = Keep::new(dir.join(keep::NAME), spec.output.bytes);
         let watch = Watch { this: self, dir, spec, pid, pipe: Some(pipe), keep, ladder, end: None };
         let over = watch.until_over(started);
         if let Some(group) = &group {
@@ -359,16 +361,17 @@ fn final_word(dir: &Path, mut status: Status) -> io::Result<()> {
         }
         status.ladder.push(format!("the outcome could not be written: {error}"));
         status.ladder.truncate(32);
-        keep::discard(&dir.join("output.zst"), &mut status.output);
+        keep::discard(&dir.join(keep::NAME), &mut status.output);
         std::thread::sleep(RETRY);
     }
     Ok(())
 }
 
 fn try_final_word(dir: &Path, status: &Status) -> io::Result<()> {
-    let draft = dir.join("status.draft");
-    fs::write(&draft, serde_json::to_vec(status)?)?;
-    fs::rename(&draft, dir.join("status.json"))
+    let draft = ".status-draft";
+    let _of_an_earlier_try = fs::remove_file(dir.join(draft));
+    spare::file(dir, "status.json", draft)?.write_all(&serde_json::to_vec(status)?)?;
+    fs::rename(dir.join(draft), dir.join("status.json"))
 }
 
 fn name_of(dir: &Path) -> String {

@@ -1,8 +1,9 @@
 //! Reading kept output, also while it still grows.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
@@ -28,7 +29,8 @@ impl OutputTail {
         self.open()
     }
 
-    /// What can be read now and was not read before; empty if there is nothing new. Never more than the
+    /// What can be read now and was not read before; empty if there is nothing new, or the attempt was
+    /// removed. Never more than the
     /// job's output limit, because no more is kept.
     ///
     /// # Errors
@@ -38,6 +40,10 @@ impl OutputTail {
         let mut all = Vec::new();
         let Some((file, decoder)) = &mut self.open else { return Ok(all) };
         let read = decode(file, decoder, &mut self.skip, &mut all);
+        // Looked at afterwards: once the attempt is removed, its file may hold another's output.
+        if !is_at(file, &self.path) {
+            return Ok(Vec::new());
+        }
         read.map_err(io_at("decompress", &self.path))?;
         Ok(all)
     }
@@ -56,6 +62,13 @@ impl OutputTail {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(io_at("open", &self.path)(error)),
         }
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        (Err(_), _) | (_, Err(_)) => false,
     }
 }
 

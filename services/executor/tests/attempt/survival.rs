@@ -1,6 +1,5 @@
 //! What a killed executor, a killed supervisor and a lost race leave behind.
 
-use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -186,10 +185,8 @@ fn in_a_cgroup_nothing_of_a_killed_supervisor_escapes() {
 fn a_vanished_supervisor_does_not_spoil_the_next_attempt() {
     let world = World::new();
     let (first, _) = world.run(&sh(":"));
-    let idle = match std::fs::read_link(first.path().join("claim")) {
-        Ok(claim) => claim.to_str().unwrap().split(' ').nth(1).unwrap().parse().unwrap(),
-        Err(error) => panic!("{error}"),
-    };
+    let claim = std::fs::read_to_string(first.path().join("claim")).unwrap();
+    let idle = claim.split(' ').nth(1).unwrap().parse().unwrap();
     kill(idle);
     eventually("the idle supervisor's end", || (!alive(idle)).then_some(()));
     assert_eq!(world.run(&sh("exit 2")).1.outcome, Outcome::Exited { code: 2 });
@@ -202,7 +199,8 @@ fn a_number_used_again_is_not_taken_for_the_supervisor() {
     let me = std::process::id();
     for (start, boot) in [("1", boot.trim()), ("1", "another-boot")] {
         let dir = world.prepare(&sh(":"));
-        symlink(format!("supervised {me} {start} {boot}"), dir.path().join("claim")).unwrap();
+        std::fs::write(dir.path().join("claim"), format!("supervised {me} {start} {boot}"))
+            .unwrap();
         assert_eq!(dir.state().unwrap(), State::Vanished);
         assert_eq!(dir.wait(LONG).unwrap(), Some(State::Vanished));
         dir.cancel("nobody to hear it").unwrap();
@@ -215,7 +213,7 @@ fn a_status_damaged_by_a_power_cut_counts_as_none_and_any_other_as_damage() {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     for (boot, vanished) in [("another-boot", true), (boot.trim(), false)] {
         let dir = world.prepare(&sh(":"));
-        symlink(format!("supervised 1 1 {boot}"), dir.path().join("claim")).unwrap();
+        std::fs::write(dir.path().join("claim"), format!("supervised 1 1 {boot}")).unwrap();
         std::fs::write(dir.path().join("status.json"), "\0\0\0").unwrap();
         assert_eq!(dir.state().ok(), vanished.then_some(State::Vanished));
     }
@@ -229,4 +227,36 @@ fn a_prepared_attempt_is_found_again_by_its_run() {
     assert_eq!(AttemptDir::find(world.root.path(), &spec.run, 1), Some(dir.clone()));
     assert_eq!(AttemptDir::find(world.root.path(), &spec.run, 2), None);
     assert_eq!((dir.state().unwrap(), dir.spec().unwrap()), (State::Prepared, spec));
+}
+
+#[test]
+fn after_a_restart_of_the_host_what_nobody_claimed_may_have_run_all_the_same() {
+    let world = World::new();
+    let dir = world.prepare(&sh(":"));
+    let path = dir.path().join("spec.json");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let text = std::fs::read_to_string(&path).unwrap().replace(boot.trim(), "another-boot");
+    for text in [text.as_str(), "\0\0\0"] {
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(dir.state().unwrap(), State::Vanished);
+    }
+}
+
+#[test]
+fn a_directory_used_again_says_nothing_of_its_former_attempt() {
+    let world = World::new();
+    let (first, _) = world.run(&sh("echo secret"));
+    let mut tail = first.tail();
+    assert_eq!(tail.read().unwrap(), b"secret\n");
+    first.remove().unwrap();
+    let second = world.prepare(&sh("exit 3"));
+    assert_eq!(second.state().unwrap(), State::Prepared);
+    assert_eq!(second.output(0).unwrap(), b"");
+    second.start(&world.program).unwrap();
+    assert_eq!(ended(&second).outcome, Outcome::Exited { code: 3 });
+    assert_eq!(second.output(0).unwrap(), b"");
+    second.remove().unwrap();
+    let (third, _) = world.run(&sh("echo third"));
+    assert_eq!(third.output(0).unwrap(), b"third\n");
+    assert_eq!(tail.read().unwrap(), b"");
 }

@@ -18,13 +18,14 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) root: tempfile::TempDir,
+    notes: tempfile::TempDir,
     pub(crate) program: SupervisorProgram,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        Self { root, program: SupervisorProgram::new(AGENT.into()) }
+        let [root, notes] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        Self { root, notes, program: SupervisorProgram::new(AGENT.into()) }
     }
 
     pub(crate) fn prepare(&self, spec: &Spec) -> AttemptDir {
@@ -47,11 +48,7 @@ impl World {
 
     /// A file in which a script leaves a word.
     pub(crate) fn note(&self, name: &str) -> PathBuf {
-        self.root
-            .path()
-            .parent()
-            .unwrap()
-            .join(format!("{}-{name}", self.root.path().file_name().unwrap().to_str().unwrap()))
+        self.notes.path().join(name)
     }
 }
 
@@ -125,6 +122,6 @@ pub(crate) fn supervisor(dir: &AttemptDir) -> i32 {
     eventually("a claim", || match dir.state().unwrap() {
         State::Running { pid } => Some(pid.cast_signed()),
         State::Prepared => None,
-        other => panic!("{other:?}"),
+        other @ (State::Ended(_) | State::Vanished | State::Disowned) => panic!("{other:?}"),
     })
 }
