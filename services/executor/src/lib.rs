@@ -1,1 +1,3 @@
-//! To be written.
+//! The executor: the hands of Decklog on one host.
+
+pub mod attempt;
