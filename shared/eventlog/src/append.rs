@@ -133,6 +133,19 @@ impl Appender {
         Ok(())
     }
 
+    /// Reads the log again if another recorder has appended since.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn reload_if_moved(&mut self) -> Result<(), LogError> {
+        if self.moved().await? { self.reload().await } else { Ok(()) }
+    }
+
+    async fn moved(&self) -> Result<bool, LogError> {
+        let (size, _) = self.log.head().await?;
+        Ok(size != self.frontier.size())
+    }
+
     /// Appends `flushes`, in order and in one transaction. Answers each, and returns the new entries for
     /// the feed. Where another recorder was faster, reads the log again and judges anew.
     ///
@@ -164,6 +177,10 @@ impl Appender {
     ) -> Result<(Vec<Result<Appended, Refused>>, Vec<LogEntry>), LogError> {
         let mut batch = Batch::new(self.ledger.clone(), self.frontier.clone());
         let opened = self.open_all(flushes, &mut batch).await?;
+        if batch.results.iter().any(Result::is_err) && self.moved().await? {
+            // Judged by what is no longer true: a producer may have gone on through another recorder.
+            return Err(LogError::Fenced);
+        }
         self.load_streams(&opened).await?;
         self.judge_all(flushes, opened, &mut batch, now);
         if batch.events.is_empty() {

@@ -246,6 +246,11 @@ impl Scheduler {
         self.listening_since = at;
     }
 
+    /// The service is connected at `now`: listens from now on, unless it does already.
+    pub fn listen_from(&mut self, now: Timestamp) {
+        self.listening_since = self.listening_since.or(Some(now));
+    }
+
     /// An executor says that it runs attempt `attempt` of `run`.
     pub fn heard(&mut self, run: &StreamId, attempt: u32, now: Timestamp) {
         self.heard.insert(run.clone(), (attempt, now));
