@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bus::recorder::{self, AskError, Follower};
+use bus::recorder::{self, AskError, Follower, Following};
 use bus::{Bus, Delivery, Subscription, Topic};
 use bytes::Bytes;
 use domain::envelope::Draft;
@@ -93,7 +93,7 @@ pub async fn run(
     let mut mind = Scheduler::new(settings);
     let heartbeats = bus.subscribe(&Topic::Heartbeats).await?;
     let Some(position) = load(&bus, &mut mind, &around).await? else { return Ok(()) };
-    let follower = Follower::after(&bus, position).await?;
+    let follower = Follower::after(&bus, position).await?.start();
     let (answers, answered) = mpsc::channel(4_096);
     let (offers, offered) = mpsc::channel(4_096);
     let offering = tokio::spawn(offer(bus.clone(), offered));
@@ -182,7 +182,7 @@ async fn offer(bus: Bus, mut offered: mpsc::Receiver<Work>) {
 impl Service {
     async fn work(
         mut self,
-        mut follower: Follower,
+        mut follower: Following,
         mut heartbeats: Subscription,
         mut answered: mpsc::Receiver<(StreamId, Option<Mark>)>,
     ) -> anyhow::Result<()> {

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
 use domain::wire::{Answer, AppendAnswer, AppendRequest, Content, Feed, LogEntry, Query};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::tracked::Tracked;
 use crate::{Bus, BusError, Delivery, Service, Subscription, Topic};
 
 /// How long to wait for the recorder's answer to an append.
@@ -163,5 +165,52 @@ impl Follower {
             self.looked = self.looked.checked_sub(LOOK_EVERY).unwrap_or(self.looked);
         }
         Ok(entries)
+    }
+}
+
+/// A follower at work: entries come through a channel, so that whoever waits for many things at once
+/// never interrupts a look at the log. Ends when it is dropped.
+#[derive(Debug)]
+pub struct Following {
+    entries: mpsc::Receiver<Result<Vec<LogEntry>, AskError>>,
+    _task: Tracked,
+}
+
+/// Answers that may wait for the reader.
+const READ_AHEAD: usize = 16;
+/// How long a follower rests after a failure.
+const REST: Duration = Duration::from_millis(500);
+
+impl Follower {
+    /// Goes to work.
+    pub fn start(mut self) -> Following {
+        let (sender, entries) = mpsc::channel(READ_AHEAD);
+        let task = Tracked::spawn(async move {
+            loop {
+                let next = self.next().await;
+                let failed = next.is_err();
+                if sender.send(next).await.is_err() {
+                    return;
+                }
+                if failed {
+                    tokio::time::sleep(REST).await;
+                }
+            }
+        });
+        Following { entries, _task: task }
+    }
+}
+
+impl Following {
+    /// The next entries, in order and without a gap; an empty list says that there is nothing new. May
+    /// be cancelled without loss.
+    ///
+    /// # Errors
+    /// The recorder cannot be asked; it goes on trying.
+    pub async fn next(&mut self) -> Result<Vec<LogEntry>, AskError> {
+        match self.entries.recv().await {
+            Some(next) => next,
+            None => std::future::pending().await,
+        }
     }
 }
