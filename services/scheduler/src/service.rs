@@ -30,6 +30,8 @@ pub struct Surroundings {
     pub stop: watch::Receiver<bool>,
     /// Version of the time zone database.
     pub tzdb: String,
+    /// Turns true when nothing new shall become due: what is open is carried to its end.
+    pub drain: watch::Receiver<bool>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -265,6 +267,7 @@ impl Service {
     async fn act(&mut self) {
         let now = (self.around.clock)();
         self.speak(now).await;
+        self.mind.drain(*self.around.drain.borrow());
         for action in self.mind.tick(now) {
             match action {
                 Action::Append(draft) => self.append(draft),

@@ -94,6 +94,7 @@ pub struct Scheduler {
     listening_since: Option<Timestamp>,
     peers: Peers,
     schedules: jobs::Schedules,
+    draining: bool,
 }
 
 /// How long an append may be under way before the scheduler looks again, milliseconds.
@@ -119,7 +120,13 @@ impl Scheduler {
             heard: BTreeMap::new(),
             listening_since: None,
             schedules: jobs::Schedules::default(),
+            draining: false,
         }
+    }
+
+    /// While draining nothing new becomes due; what is open is carried to its end.
+    pub fn drain(&mut self, draining: bool) {
+        self.draining = draining;
     }
 
     /// Takes a job or an open run of the read model in; the rest comes from the feed.
@@ -279,7 +286,7 @@ impl Scheduler {
 
     /// When something is to be done next, as far as it is known now.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let first = self.occurrences.first().map(|(at, _)| *at);
+        let first = self.occurrences.first().map(|(at, _)| *at).filter(|_| !self.draining);
         let second = self.agenda.first().map(|(at, _)| *at);
         first.into_iter().chain(second).min()
     }
@@ -289,7 +296,9 @@ impl Scheduler {
         self.peers.forget_silent(now);
         self.forget_stale_pending(now);
         let mut actions = Vec::new();
-        self.tick_occurrences(now, &mut actions);
+        if !self.draining {
+            self.tick_occurrences(now, &mut actions);
+        }
         self.tick_runs(now, &mut actions);
         for action in &actions {
             if let Action::Append(draft) = action {
