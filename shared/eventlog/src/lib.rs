@@ -10,6 +10,7 @@ mod append;
 mod connect;
 mod error;
 mod migrate;
+mod plain;
 mod postgres;
 pub mod query;
 pub mod read;
