@@ -61,6 +61,7 @@ impl Settings {
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all actions are appends")]
 pub enum Action {
     /// Append this, and report the answer.
     Append(Draft),

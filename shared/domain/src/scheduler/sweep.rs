@@ -13,6 +13,7 @@ use crate::run::{Attempt, Run, State};
 use crate::wire::Work;
 
 /// What the look at one run came to.
+#[expect(clippy::large_enum_variant, reason = "it lives as long as one call")]
 enum Look {
     /// Say this.
     Say(Event),
