@@ -2,8 +2,9 @@
 
 use super::state::{Run, State};
 use crate::event::{DefinitionRef, RunEvent};
-use crate::ids::ProducerId;
+use crate::ids::{Class, ProducerId};
 use crate::job::Job;
+use crate::ledger::SKEW_MS_MAX;
 use jiff::Timestamp;
 
 /// Why an event may not be the next of a run. Recorded as the reason of a void event.
@@ -28,6 +29,14 @@ pub enum Illegal {
     /// Another executor holds the attempt.
     #[error("the attempt belongs to {0}")]
     Holder(ProducerId),
+    /// It starts on a host that is not the executor's, or not the one the run names.
+    #[error("it starts on {named}, but {wanted} is meant")]
+    Host {
+        /// As named.
+        named: String,
+        /// As expected.
+        wanted: String,
+    },
     /// It names another definition than the run's, or than the job's at that instant.
     #[error("definition {0} is not the one that holds for this run")]
     Definition(u32),
@@ -37,7 +46,7 @@ pub enum Illegal {
     /// The instant lies in the future.
     #[error("the occurrence of {0} is not due yet")]
     Early(Timestamp),
-    /// A retry before its time or a start while another run must end first.
+    /// A retry before its time.
     #[error("it may not start before {0}")]
     NotBefore(Timestamp),
 }
@@ -55,7 +64,7 @@ pub fn admit(
 ) -> Result<(), Illegal> {
     match run {
         None => admit_first(job, event, received),
-        Some(run) => admit_next(run, job, event, producer),
+        Some(run) => admit_next(run, event, producer, received),
     }
 }
 
@@ -109,9 +118,9 @@ fn admit_occurrence(
 
 fn admit_next(
     run: &Run,
-    job: Option<&Job>,
     event: &RunEvent,
     producer: &ProducerId,
+    received: Timestamp,
 ) -> Result<(), Illegal> {
     let in_state = |allowed: bool| if allowed { Ok(()) } else { Err(wrong(event, run.state.word())) };
     let open = !run.state.is_ended();
@@ -124,12 +133,16 @@ fn admit_next(
         RunEvent::RunSkipped(e) => {
             let idle = matches!(run.state, State::Requested | State::Held { .. } | State::Due);
             in_state(idle)?;
+            // It would account for an occurrence that is not this run's.
+            if e.nominal != run.nominal {
+                return Err(Illegal::Job("it names another instant than the run's".to_owned()));
+            }
             same_definition(run, &e.definition)
         }
         RunEvent::RunReleased(_) => in_state(matches!(run.state, State::Held { .. })),
         RunEvent::RunStarted(e) => {
-            admit_start(run, event, e.attempt)?;
-            let _ = job;
+            admit_start(run, event, e.attempt, received)?;
+            admit_host(run, &e.host, producer)?;
             if e.definition == run.definition.digest {
                 Ok(())
             } else {
@@ -142,10 +155,17 @@ fn admit_next(
         RunEvent::RunCancelRequested(_) => in_state(open && run.cancel.is_none()),
         RunEvent::RunCancelled(e) => match e.attempt {
             Some(attempt) => admit_end(run, event, attempt, producer),
-            None => in_state(open && !matches!(run.state, State::Running { .. } | State::Unknown { .. })),
+            None => {
+                let begun = matches!(run.state, State::Running { .. } | State::Unknown { .. });
+                in_state(open && !begun && run.cancel.is_some())
+            }
         },
         RunEvent::RunLost(e) => match run.state {
-            State::Running { attempt } => same_attempt(e.attempt, attempt),
+            State::Running { attempt } => {
+                same_attempt(e.attempt, attempt)?;
+                // A scheduler heard nothing; an executor can know of its own attempts only.
+                if producer.class() == Class::Executor { same_holder(run, producer) } else { Ok(()) }
+            }
             State::Requested
             | State::Held { .. }
             | State::Due
@@ -177,10 +197,20 @@ fn admit_next(
     }
 }
 
-fn admit_start(run: &Run, event: &RunEvent, attempt: u32) -> Result<(), Illegal> {
+fn admit_start(
+    run: &Run,
+    event: &RunEvent,
+    attempt: u32,
+    received: Timestamp,
+) -> Result<(), Illegal> {
     match run.state {
         State::Due => same_attempt(attempt, 1),
-        State::Retrying { attempt: next, not_before: Some(_), .. } => same_attempt(attempt, next),
+        State::Retrying { attempt: next, not_before: Some(at), .. } => {
+            same_attempt(attempt, next)?;
+            // A scheduler's clock decided that its time has come; the recorder's may be behind.
+            let early_ms = at.as_millisecond() - received.as_millisecond();
+            if early_ms > SKEW_MS_MAX { Err(Illegal::NotBefore(at)) } else { Ok(()) }
+        }
         State::Requested
         | State::Held { .. }
         | State::Running { .. }
@@ -188,6 +218,15 @@ fn admit_start(run: &Run, event: &RunEvent, attempt: u32) -> Result<(), Illegal>
         | State::Unknown { .. }
         | State::Ended { .. } => Err(wrong(event, run.state.word())),
     }
+}
+
+/// An executor starts a run on its own host, which is the one the run names where it names one.
+fn admit_host(run: &Run, host: &str, producer: &ProducerId) -> Result<(), Illegal> {
+    let wanted = run.host.as_deref().unwrap_or(producer.name());
+    if host == producer.name() && host == wanted {
+        return Ok(());
+    }
+    Err(Illegal::Host { named: host.to_owned(), wanted: wanted.to_owned() })
 }
 
 /// The end of an attempt is stated by the executor that holds it, while it runs or after it was given
@@ -202,6 +241,10 @@ fn admit_end(run: &Run, event: &RunEvent, attempt: u32, producer: &ProducerId) -
         | State::Ended { .. } => return Err(wrong(event, run.state.word())),
     };
     same_attempt(attempt, current)?;
+    same_holder(run, producer)
+}
+
+fn same_holder(run: &Run, producer: &ProducerId) -> Result<(), Illegal> {
     match run.attempt() {
         Some(holder) if holder.producer != *producer => Err(Illegal::Holder(holder.producer.clone())),
         Some(_) | None => Ok(()),
