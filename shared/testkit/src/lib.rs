@@ -6,6 +6,7 @@
 //! | [`nats`] | a throw-away nats-server, with or without JetStream, whose storage can be deleted |
 //! | [`process`] | any other program as a child, with its output and its signals |
 //! | [`wait`] | waiting for a condition instead of sleeping |
+//! | [`world`] | a whole site in memory under a virtual clock, with every fault we can think of |
 //!
 //! Every server lives in its own directory and on its own loopback port, and is ended by its process
 //! id when its value is dropped, so tests run side by side and leave nothing behind.
@@ -15,6 +16,7 @@ mod port;
 pub mod postgres;
 pub mod process;
 pub mod wait;
+pub mod world;
 
 /// Said by every error about a missing program.
 const RUN_SETUP: &str = "run ops/dev/setup, which installs what the tests need";

@@ -20,6 +20,10 @@ pub struct Nominal {
     pub reason: String,
     /// Version of the time zone database the scheduler used; `unknown` where the host does not say.
     pub tzdb: String,
+    /// The job's occurrence accounted for just before this one; absent for the first. The recorder
+    /// takes an occurrence only right after that one, so that none can be left out between two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Timestamp>,
 }
 
 /// Which definition of which job.

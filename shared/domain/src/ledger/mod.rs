@@ -165,10 +165,13 @@ impl Ledger {
             Event::RunEvent(event) => {
                 let run = body.and_then(Body::run);
                 let job = envelope.subject.run_job().map(StreamId::job);
-                let job = job.and_then(|id| streams.get(&id)).and_then(|s| s.body.job());
+                let state = job.and_then(|id| streams.get(&id));
+                let job = state.and_then(|s| s.body.job());
                 streams::check_run_name(&envelope.subject, event)?;
+                streams::check_not_busy(state, &envelope.subject, event)?;
                 crate::run::admit(run, job, event, &envelope.source, received)
-                    .map_err(|illegal| illegal.to_string())
+                    .map_err(|illegal| illegal.to_string())?;
+                if run.is_none() { streams::check_order(state, event) } else { Ok(()) }
             }
             Event::HostEvent(_) => Ok(()),
             Event::UserEvent(event) => streams::admit_user(body, event),

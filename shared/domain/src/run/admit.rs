@@ -1,9 +1,9 @@
 //! Which event may follow which.
 
 use super::state::{Run, State};
-use crate::event::{DefinitionRef, RunEvent};
+use crate::event::{DefinitionRef, RunEvent, SkipReason};
 use crate::ids::{Class, ProducerId};
-use crate::job::Job;
+use crate::job::{Job, Span};
 use crate::ledger::SKEW_MS_MAX;
 use jiff::Timestamp;
 
@@ -29,14 +29,6 @@ pub enum Illegal {
     /// Another executor holds the attempt.
     #[error("the attempt belongs to {0}")]
     Holder(ProducerId),
-    /// It starts on a host that is not the executor's, or not the one the run names.
-    #[error("it starts on {named}, but {wanted} is meant")]
-    Host {
-        /// As named.
-        named: String,
-        /// As expected.
-        wanted: String,
-    },
     /// It names another definition than the run's, or than the job's at that instant.
     #[error("definition {0} is not the one that holds for this run")]
     Definition(u32),
@@ -49,6 +41,20 @@ pub enum Illegal {
     /// A retry before its time.
     #[error("it may not start before {0}")]
     NotBefore(Timestamp),
+    /// It says that its time has passed, and by the recorder's clock it has not.
+    #[error("the occurrence of {0} is not late yet")]
+    NotLate(Timestamp),
+    /// The job is paused and it is not skipped for that, or the other way round.
+    #[error("at {0} the job was {word}paused", word = if *.1 { "" } else { "not " })]
+    Pause(Timestamp, bool),
+    /// Only this host may take it.
+    #[error("{named} may not take it: it belongs to {host}")]
+    Host {
+        /// The host as named.
+        named: String,
+        /// The host that may.
+        host: String,
+    },
 }
 
 /// Says whether `event` may be the next of `run`.
@@ -90,7 +96,7 @@ fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Resu
     match nominal {
         None => admit_request(job, definition),
         Some(None) => Err(wrong(event, "not begun")),
-        Some(Some(nominal)) => admit_occurrence(job, definition, nominal.at, received),
+        Some(Some(nominal)) => admit_occurrence(job, event, definition, nominal.at, received),
     }
 }
 
@@ -103,6 +109,7 @@ fn admit_request(job: &Job, definition: &DefinitionRef) -> Result<(), Illegal> {
 /// the recorder's clock has reached it; so what holds at an instant never changes afterwards.
 fn admit_occurrence(
     job: &Job,
+    event: &RunEvent,
     definition: &DefinitionRef,
     at: Timestamp,
     received: Timestamp,
@@ -110,10 +117,34 @@ fn admit_occurrence(
     if at > received {
         return Err(Illegal::Early(at));
     }
-    let holds = job.spans.iter().any(|span| {
+    let holds = |span: &&Span| {
         span.from < at && span.until.is_none_or(|u| at <= u) && span.reference() == *definition
-    });
-    if holds { Ok(()) } else { Err(Illegal::Definition(definition.number)) }
+    };
+    let span = job.spans.iter().find(holds).ok_or(Illegal::Definition(definition.number))?;
+    let (paused, says) = (job.pause_at(at).is_some(), says_paused(event));
+    if paused != says {
+        return Err(Illegal::Pause(at, paused));
+    }
+    if says_late(event) && !is_late(span, at, received) {
+        return Err(Illegal::NotLate(at));
+    }
+    Ok(())
+}
+
+fn says_paused(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::RunSkipped(e) if e.reason == SkipReason::Paused)
+}
+
+fn says_late(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::RunMissed(_)) || matches!(event, RunEvent::RunDue(e) if e.catch_up)
+}
+
+/// A scheduler whose clock runs ahead must not call an occurrence missed while another can still
+/// start it in time: what is late is late by the recorder's clock.
+fn is_late(span: &Span, at: Timestamp, received: Timestamp) -> bool {
+    let Ok(definition) = span.read() else { return true };
+    let late = i64::try_from(definition.late_after.millis()).unwrap_or(i64::MAX);
+    received.as_millisecond() - at.as_millisecond() + SKEW_MS_MAX > late
 }
 
 fn admit_next(
@@ -163,8 +194,7 @@ fn admit_next(
         RunEvent::RunLost(e) => match run.state {
             State::Running { attempt } => {
                 same_attempt(e.attempt, attempt)?;
-                // A scheduler heard nothing; an executor can know of its own attempts only.
-                if producer.class() == Class::Executor { same_holder(run, producer) } else { Ok(()) }
+                if producer.class() == Class::Executor { held_by(run, producer) } else { Ok(()) }
             }
             State::Requested
             | State::Held { .. }
@@ -206,10 +236,10 @@ fn admit_start(
     match run.state {
         State::Due => same_attempt(attempt, 1),
         State::Retrying { attempt: next, not_before: Some(at), .. } => {
-            same_attempt(attempt, next)?;
-            // A scheduler's clock decided that its time has come; the recorder's may be behind.
-            let early_ms = at.as_millisecond() - received.as_millisecond();
-            if early_ms > SKEW_MS_MAX { Err(Illegal::NotBefore(at)) } else { Ok(()) }
+            if at.as_millisecond() - received.as_millisecond() > SKEW_MS_MAX {
+                return Err(Illegal::NotBefore(at));
+            }
+            same_attempt(attempt, next)
         }
         State::Requested
         | State::Held { .. }
@@ -220,13 +250,14 @@ fn admit_start(
     }
 }
 
-/// An executor starts a run on its own host, which is the one the run names where it names one.
-fn admit_host(run: &Run, host: &str, producer: &ProducerId) -> Result<(), Illegal> {
-    let wanted = run.host.as_deref().unwrap_or(producer.name());
-    if host == producer.name() && host == wanted {
+/// A host takes work for itself, and only work it may take.
+fn admit_host(run: &Run, named: &str, producer: &ProducerId) -> Result<(), Illegal> {
+    let own = producer.name();
+    let host = run.host.as_deref().unwrap_or(own);
+    if named == own && named == host {
         return Ok(());
     }
-    Err(Illegal::Host { named: host.to_owned(), wanted: wanted.to_owned() })
+    Err(Illegal::Host { named: named.to_owned(), host: host.to_owned() })
 }
 
 /// The end of an attempt is stated by the executor that holds it, while it runs or after it was given
@@ -241,10 +272,10 @@ fn admit_end(run: &Run, event: &RunEvent, attempt: u32, producer: &ProducerId) -
         | State::Ended { .. } => return Err(wrong(event, run.state.word())),
     };
     same_attempt(attempt, current)?;
-    same_holder(run, producer)
+    held_by(run, producer)
 }
 
-fn same_holder(run: &Run, producer: &ProducerId) -> Result<(), Illegal> {
+fn held_by(run: &Run, producer: &ProducerId) -> Result<(), Illegal> {
     match run.attempt() {
         Some(holder) if holder.producer != *producer => Err(Illegal::Holder(holder.producer.clone())),
         Some(_) | None => Ok(()),

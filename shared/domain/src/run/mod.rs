@@ -16,4 +16,4 @@ mod state;
 
 pub use admit::{Illegal, admit};
 pub use state::{Attempt, CancelRequest, Context, Outcome, Run, State};
-pub(crate) use state::settled_instant;
+pub(crate) use state::{nominal, settled_instant};

@@ -193,6 +193,11 @@ impl Run {
         self.nominal.as_ref().map_or(self.created, |nominal| nominal.at)
     }
 
+    /// Whether it has begun and not ended: a process of it runs, may run, or will run again.
+    pub fn has_begun(&self) -> bool {
+        !self.attempts.is_empty() && !self.state.is_ended()
+    }
+
     /// The newest attempt.
     pub fn attempt(&self) -> Option<&Attempt> {
         self.attempts.last()
@@ -394,4 +399,9 @@ fn origin(event: &RunEvent) -> Option<(&str, &DefinitionRef, Option<&Nominal>)> 
 pub(crate) fn settled_instant(event: &RunEvent) -> Option<(&str, Timestamp)> {
     let (job, _, nominal) = origin(event)?;
     Some((job, nominal?.at))
+}
+
+/// The occurrence that a first event is about.
+pub(crate) fn nominal(event: &RunEvent) -> Option<&Nominal> {
+    origin(event)?.2
 }

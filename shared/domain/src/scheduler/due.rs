@@ -8,8 +8,8 @@ use super::jobs::{Definition, JobEntry};
 use super::{Action, Scheduler, Settings};
 use crate::envelope::Draft;
 use crate::event::{
-    DefinitionRef, MissReason, Nominal, RunCancelRequested, RunDue, RunMissed, RunSkipped,
-    SkipReason,
+    DefinitionRef, Event, MissReason, Nominal, RunCancelRequested, RunDue, RunEvent, RunMissed,
+    RunSkipped, SkipReason,
 };
 use crate::ids::StreamId;
 use crate::job::{CatchUp, JobDefinition, Overlap};
@@ -45,6 +45,8 @@ pub struct Decided {
     pub decision: Decision,
     /// Milliseconds between its instant and the decision.
     pub late_ms: u64,
+    /// The occurrence accounted for just before it.
+    pub after: Option<Timestamp>,
 }
 
 /// Occurrences that were not decided in time, and from which of them on they are caught up.
@@ -68,7 +70,9 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
         let span = &entry.definitions[index];
         let Some(schedule) = &span.schedule else { continue };
         for occurrence in schedule.between(from, until).take(max - decided.len()) {
-            decided.push(decide_one(entry, span, &definition, occurrence, &backlog, now));
+            let after = decided.last().map_or(entry.cursor(), |one: &Decided| Some(one.occurrence.at));
+            let one = decide_one(entry, span, &definition, occurrence, &backlog, now);
+            decided.push(Decided { after, ..one });
         }
         entry.backlog = Some(backlog);
         if decided.len() == max {
@@ -148,7 +152,8 @@ fn decide_one(
     } else {
         decide_late(entry, span, definition, at, backlog)
     };
-    Decided { occurrence, definition: span.reference(), run, decision, late_ms: late_ms(at, now) }
+    let (definition, late_ms) = (span.reference(), late_ms(at, now));
+    Decided { occurrence, definition, run, decision, late_ms, after: None }
 }
 
 fn decide_late(
@@ -187,13 +192,15 @@ impl JobEntry {
 }
 
 /// The facts of an occurrence as its first event records them.
-fn nominal(occurrence: &Occurrence, settings: &Settings) -> Nominal {
+fn nominal(one: &Decided, settings: &Settings) -> Nominal {
+    let occurrence = &one.occurrence;
     Nominal {
         at: occurrence.at,
         local: occurrence.local.to_string(),
         walls: occurrence.walls.iter().map(ToString::to_string).collect(),
         reason: occurrence.reason.as_str().to_owned(),
         tzdb: settings.tzdb.clone(),
+        after: one.after,
     }
 }
 
@@ -211,15 +218,16 @@ impl Scheduler {
             if actions.len() >= self.settings.drafts_max {
                 return;
             }
-            let wait = self.wait_for_turn(&StreamId::job(&name), at, now);
             let mut entry = self.take_job(&name);
+            let since = entry.waits_since.unwrap_or(at);
+            let wait = self.wait_for_turn(&StreamId::job(&name), since, now);
             if let Some(until) = wait {
                 entry.next = Some(until);
                 self.occurrences.insert((until, name.clone()));
                 self.jobs.insert(name, entry);
                 continue;
             }
-            let max = self.settings.drafts_max - actions.len();
+            let max = entry.at_once(self.settings.drafts_max - actions.len());
             let decided = decide_due(&mut entry, now, max);
             if let Some(last) = decided.last() {
                 entry.decided(last.occurrence.at);
@@ -247,7 +255,7 @@ impl Scheduler {
         if self.pending.contains_key(&one.run) || self.runs.contains_key(&one.run) {
             return;
         }
-        let nominal = nominal(&one.occurrence, &self.settings);
+        let nominal = nominal(one, &self.settings);
         let definition = one.definition.clone();
         let (job, late_ms) = (job.to_owned(), one.late_ms);
         let event = match &one.decision {
@@ -275,16 +283,22 @@ impl Scheduler {
         run: &StreamId,
         wanted: Wanted<'_>,
         actions: &mut Vec<Action>,
-    ) -> Option<crate::event::Event> {
+    ) -> Option<Event> {
         let entry = self.jobs.get(wanted.job)?;
         let definition = entry.definition(wanted.definition)?.read().ok()?;
         let planned = planned(wanted.job, actions);
-        let open: Vec<&StreamId> = entry.open.iter().filter(|id| *id != run).collect();
-        let Some(newest) = planned.last().or_else(|| self.newest(&open)).cloned() else {
+        let coming = self.coming(wanted.job, run);
+        let open: Vec<&StreamId> =
+            entry.open.iter().filter(|id| *id != run && self.is_decided(id)).collect();
+        let newest = planned.last().map(|(id, _)| id);
+        let newest = newest.or(coming.last().map(|(id, _)| *id)).or_else(|| self.newest(&open));
+        let Some(newest) = newest.cloned() else {
             return Some(wanted.due(&definition, vec![]).into());
         };
         let skip = |reason| Some(wanted.skipped(reason).into());
-        let waiting = planned.len() + open.iter().filter(|id| self.waits(id)).count();
+        let waiting = planned.iter().filter(|(_, waits)| *waits).count()
+            + coming.iter().filter(|(_, waits)| *waits).count()
+            + open.iter().filter(|id| self.waits(id)).count();
         let limit = definition.queue_limit();
         match definition.overlap {
             // What is caught up runs one after the other, whatever the rule for the daily case.
@@ -297,6 +311,23 @@ impl Scheduler {
             Overlap::CancelRunning => self.cancel_all(&open, run, actions),
         }
         Some(wanted.due(&definition, vec![newest]).into())
+    }
+
+    /// Whether a scheduler has decided that the run is to happen. Two requests that nobody has looked
+    /// at yet must not be skipped for each other.
+    fn is_decided(&self, id: &StreamId) -> bool {
+        self.runs.get(id).is_some_and(|entry| entry.run.state != State::Requested)
+    }
+
+    /// Runs of `job` that were made due here and that the feed has not brought yet, and whether they
+    /// wait for others.
+    fn coming(&self, job: &str, but: &StreamId) -> Vec<(&StreamId, bool)> {
+        let first = StreamId::run(job, "");
+        let of_job = self.pending.range(first..).take_while(|(id, _)| id.run_job() == Some(job));
+        of_job
+            .filter(|(id, pending)| pending.due && *id != but && !self.is_decided(id))
+            .map(|(id, pending)| (id, pending.waits))
+            .collect()
     }
 
     fn newest<'a>(&self, open: &[&'a StreamId]) -> Option<&'a StreamId> {
@@ -314,7 +345,8 @@ impl Scheduler {
     fn cancel_all(&self, open: &[&StreamId], by: &StreamId, actions: &mut Vec<Action>) {
         for id in open {
             let Some(entry) = self.runs.get(*id) else { continue };
-            if entry.run.cancel.is_some() || self.pending.contains_key(*id) {
+            let asked = actions.iter().any(|a| matches!(a, Action::Append(d) if d.stream == **id));
+            if entry.run.cancel.is_some() || self.pending.contains_key(*id) || asked {
                 continue;
             }
             let reason = format!("{by} is due, and the job cancels what runs");
@@ -324,13 +356,19 @@ impl Scheduler {
     }
 }
 
-/// Runs of `job` that this tick has made due already.
-fn planned(job: &str, actions: &[Action]) -> Vec<StreamId> {
+/// Runs of `job` that this tick has made due already, and whether they wait for others.
+fn planned(job: &str, actions: &[Action]) -> Vec<(StreamId, bool)> {
     let due = actions.iter().filter_map(|action| match action {
-        Action::Append(draft) if draft.event.kind() == "run.due" => Some(&draft.stream),
-        Action::Append(_) | Action::Dispatch(_) => None,
+        Action::Append(draft) => due_of(&draft.event).map(|due| (&draft.stream, due)),
+        Action::Dispatch(_) => None,
     });
-    due.filter(|stream| stream.run_job() == Some(job)).cloned().collect()
+    due.filter(|(stream, _)| stream.run_job() == Some(job))
+        .map(|(stream, due)| (stream.clone(), !due.behind.is_empty()))
+        .collect()
+}
+
+pub(super) fn due_of(event: &Event) -> Option<&RunDue> {
+    if let Event::RunEvent(RunEvent::RunDue(due)) = event { Some(due) } else { None }
 }
 
 /// A run that wants to start.

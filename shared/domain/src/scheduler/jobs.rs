@@ -77,10 +77,15 @@ pub struct JobEntry {
     pub open: BTreeSet<StreamId>,
     /// Its next occurrence that nobody has decided here.
     pub next: Option<Timestamp>,
+    /// Since when that one waits for somebody to decide it: `next` moves while it is another's turn.
+    pub(super) waits_since: Option<Timestamp>,
     /// Occurrences up to here were decided here and are on their way.
     decided: Option<Timestamp>,
     /// Not to be decided before this instant: an append was refused.
     not_before: Option<Timestamp>,
+    /// An append was refused, and none was accepted since: one occurrence at a time is tried, so that
+    /// a scheduler whose clock is wrong does not fill the log with what is void.
+    probes: bool,
     /// The backlog's newest instant and the oldest of it that is caught up, while it is worked off.
     pub(super) backlog: Option<super::due::Backlog>,
     rest: Rest,
@@ -104,16 +109,25 @@ impl JobEntry {
             pauses: Vec::new(),
             open: BTreeSet::new(),
             next: None,
+            waits_since: None,
             decided: None,
             not_before: None,
+            probes: false,
             backlog: None,
             rest: Rest::default(),
         }
     }
 
-    /// The same job after an event: what was decided here stays decided.
-    pub(super) fn renew(self, job: &Job, version: u64, schedules: &mut Schedules) -> Self {
-        let definitions = job.spans.iter().map(|span| definition(span, schedules)).collect();
+    /// The same job after an event: what was decided here stays decided, unless the definitions
+    /// changed. What was decided by one that no longer held is refused, and decided anew.
+    pub(super) fn renew(mut self, job: &Job, version: u64, schedules: &mut Schedules) -> Self {
+        let definitions: Vec<_> =
+            job.spans.iter().map(|span| definition(span, schedules)).collect();
+        let span = |d: &Definition| (d.number, d.from, d.until);
+        if !self.definitions.iter().map(span).eq(definitions.iter().map(span)) {
+            self.decided = None;
+            self.backlog = None;
+        }
         let rest = Rest {
             numbers: job.numbers,
             proposal: job.proposal.clone().map(Box::new),
@@ -157,6 +171,12 @@ impl JobEntry {
 
     pub(super) fn settle(&mut self, instant: Timestamp) {
         self.settled = self.settled.max(Some(instant));
+        self.probes = false;
+    }
+
+    /// How many occurrences may be decided at once, where `usual` may be otherwise.
+    pub(super) fn at_once(&self, usual: usize) -> usize {
+        if self.probes { usual.min(1) } else { usual }
     }
 
     pub(super) fn decided(&mut self, until: Timestamp) {
@@ -168,6 +188,7 @@ impl JobEntry {
         self.decided = None;
         self.backlog = None;
         self.not_before = Some(at);
+        self.probes = true;
     }
 
     /// It was decided at `now`: a wait after a refusal is over.
@@ -186,6 +207,7 @@ impl JobEntry {
             schedule.next(after).map(|o| o.at).filter(|at| d.until.is_none_or(|until| *at <= until))
         });
         self.next = next.map(|at| self.not_before.map_or(at, |wait| at.max(wait)));
+        self.waits_since = self.next;
     }
 }
 

@@ -79,6 +79,23 @@ pub(crate) struct RunEntry {
     offered: u32,
 }
 
+/// An append under way.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    since: Timestamp,
+    /// It makes a run due: until the feed brings it, overlap must know of it from here.
+    due: bool,
+    /// It waits for another run.
+    waits: bool,
+}
+
+impl Pending {
+    fn new(event: &Event, since: Timestamp) -> Self {
+        let due = due::due_of(event);
+        Self { since, due: due.is_some(), waits: due.is_some_and(|due| !due.behind.is_empty()) }
+    }
+}
+
 /// The mind of one scheduler.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -89,8 +106,8 @@ pub struct Scheduler {
     occurrences: BTreeSet<(Timestamp, String)>,
     /// Open runs by the instant they are looked at next.
     agenda: BTreeSet<(Timestamp, StreamId)>,
-    /// Streams with an append under way, and since when.
-    pending: BTreeMap<StreamId, Timestamp>,
+    /// Streams with an append under way.
+    pending: BTreeMap<StreamId, Pending>,
     heard: BTreeMap<StreamId, (u32, Timestamp)>,
     listening_since: Option<Timestamp>,
     peers: Peers,
@@ -249,7 +266,10 @@ impl Scheduler {
 
     /// An executor says that it runs attempt `attempt` of `run`.
     pub fn heard(&mut self, run: &StreamId, attempt: u32, now: Timestamp) {
-        self.heard.insert(run.clone(), (attempt, now));
+        // Of runs that ended, or were never heard of, nothing is kept.
+        if self.runs.contains_key(run) {
+            self.heard.insert(run.clone(), (attempt, now));
+        }
     }
 
     /// Another scheduler says that it is there.
@@ -289,7 +309,7 @@ impl Scheduler {
         self.tick_runs(now, &mut actions);
         for action in &actions {
             if let Action::Append(draft) = action {
-                self.pending.insert(draft.stream.clone(), now);
+                self.pending.insert(draft.stream.clone(), Pending::new(&draft.event, now));
             }
         }
         actions
@@ -299,7 +319,7 @@ impl Scheduler {
         let stale: Vec<StreamId> = self
             .pending
             .iter()
-            .filter(|(_, since)| plus_ms(**since, PENDING_MS_MAX) <= now)
+            .filter(|(_, pending)| plus_ms(pending.since, PENDING_MS_MAX) <= now)
             .map(|(id, _)| id.clone())
             .collect();
         for id in stale {

@@ -56,7 +56,7 @@ impl Scheduler {
         }
         let before = actions.len();
         let look = self.judge(id, &entry.run, now, actions);
-        let since = acts_since(&entry.run).unwrap_or(now);
+        let since = self.acts_since(id, &entry.run).unwrap_or(now);
         if matches!(look, Look::Say(_) | Look::Offer(_))
             && let Some(until) = self.wait_for_turn(id, since.min(now), now)
         {
@@ -98,7 +98,7 @@ impl Scheduler {
             State::Requested => self.decide_request(id, run, actions),
             State::Due if self.must_wait(run) => Look::Rest,
             State::Due => Look::Offer(1),
-            State::Running { attempt } => self.check_lease(id, run, *attempt, now),
+            State::Running { .. } => self.check_lease(id, run, now),
             State::Retrying { attempt, after, not_before: None } => schedule_retry(run, *attempt, *after),
             State::Retrying { not_before: Some(at), .. } if *at > now => Look::At(*at),
             State::Retrying { attempt, .. } => Look::Offer(*attempt),
@@ -106,16 +106,15 @@ impl Scheduler {
         }
     }
 
-    /// A run that stands behind others starts when no earlier one of its job is open.
+    /// A run starts when no other of its job has begun; one that stands behind others, when no earlier
+    /// one is open.
     fn must_wait(&self, run: &Run) -> bool {
         let Some(entry) = self.jobs.get(&run.job) else { return false };
         let place = |run: &Run| (run.instant(), run.created, run.id.clone());
-        !run.behind.is_empty()
-            && entry
-                .open
-                .iter()
-                .filter_map(|id| self.runs.get(id))
-                .any(|other| place(&other.run) < place(run))
+        let others = entry.open.iter().filter(|id| **id != run.id);
+        others.filter_map(|id| self.runs.get(id)).any(|other| {
+            other.run.has_begun() || (!run.behind.is_empty() && place(&other.run) < place(run))
+        })
     }
 
     fn decide_request(&self, id: &StreamId, run: &Run, actions: &mut Vec<Action>) -> Look {
@@ -136,19 +135,40 @@ impl Scheduler {
         self.overlap(id, wanted, actions).map_or(Look::Rest, Look::Say)
     }
 
-    fn check_lease(&self, id: &StreamId, run: &Run, number: u32, now: Timestamp) -> Look {
-        let (Some(attempt), Some(listening)) = (run.attempt(), self.listening_since) else {
+    fn check_lease(&self, id: &StreamId, run: &Run, now: Timestamp) -> Look {
+        let (Some(attempt), Some(ends)) = (run.attempt(), self.lease_ends(id, run)) else {
             return Look::At(plus_ms(now, 1_000));
         };
-        let heard = self.heard.get(id).filter(|(heard, _)| *heard == number).map(|(_, at)| *at);
-        let alive = heard.unwrap_or(attempt.started).max(attempt.started);
-        let lease = i64::try_from(attempt.lease_ms).unwrap_or(i64::MAX);
-        // Silence counts only from the moment this scheduler could hear.
-        let ends = plus_ms(alive.max(listening), lease);
         if ends > now {
             return Look::At(ends);
         }
-        Look::Say(lost(attempt, number, alive).into())
+        Look::Say(lost(attempt, self.alive(id, attempt)).into())
+    }
+
+    /// When the newest attempt is lost if nothing is heard of it; `None` while this scheduler cannot
+    /// hear. Silence counts only from the moment it could.
+    fn lease_ends(&self, id: &StreamId, run: &Run) -> Option<Timestamp> {
+        let attempt = run.attempt()?;
+        let lease = i64::try_from(attempt.lease_ms).unwrap_or(i64::MAX);
+        Some(plus_ms(self.alive(id, attempt).max(self.listening_since?), lease))
+    }
+
+    /// When the attempt was last known to be alive.
+    fn alive(&self, id: &StreamId, attempt: &Attempt) -> Timestamp {
+        let heard = self.heard.get(id).filter(|(heard, _)| *heard == attempt.number);
+        heard.map_or(attempt.started, |(_, at)| *at).max(attempt.started)
+    }
+
+    /// Since when the run is waiting for a scheduler to act.
+    fn acts_since(&self, id: &StreamId, run: &Run) -> Option<Timestamp> {
+        match &run.state {
+            State::Retrying { not_before: Some(at), .. } => Some(*at),
+            State::Requested | State::Held { .. } | State::Due | State::Retrying { .. } => {
+                Some(run.changed)
+            }
+            State::Running { .. } => self.lease_ends(id, run),
+            State::Unknown { .. } | State::Ended { .. } => None,
+        }
     }
 
     fn work(&self, entry: &RunEntry, attempt: u32) -> Option<Work> {
@@ -168,19 +188,10 @@ impl Scheduler {
     }
 }
 
-/// Since when the run is waiting for a scheduler to act.
-fn acts_since(run: &Run) -> Option<Timestamp> {
-    match &run.state {
-        State::Retrying { not_before: Some(at), .. } => Some(*at),
-        State::Requested | State::Held { .. } | State::Due | State::Retrying { .. } => Some(run.changed),
-        State::Running { .. } | State::Unknown { .. } | State::Ended { .. } => None,
-    }
-}
-
-fn lost(attempt: &Attempt, number: u32, alive: Timestamp) -> RunLost {
+fn lost(attempt: &Attempt, alive: Timestamp) -> RunLost {
     let (host, lease) = (attempt.host.clone(), attempt.lease_ms);
     let reason = format!("no heartbeat since {} for {lease} ms", to_micros(alive));
-    RunLost { attempt: number, host, reason }
+    RunLost { attempt: attempt.number, host, reason }
 }
 
 fn schedule_retry(run: &Run, attempt: u32, after: RetryOn) -> Look {

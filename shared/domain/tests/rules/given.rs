@@ -73,6 +73,7 @@ pub(crate) fn occurrence(instant: Timestamp) -> (StreamId, Nominal) {
         walls: vec![],
         reason: "exact".to_owned(),
         tzdb: "2026b".to_owned(),
+        after: None,
     };
     (StreamId::run("pay", &format!("{label}+00:00")), nominal)
 }
@@ -82,7 +83,8 @@ pub(crate) fn due(definition: DefinitionRef, instant: Timestamp) -> (StreamId, R
     let RunEvent::RunDue(due) = golden_run("run.due") else { panic!("not due") };
     let (run, nominal) = occurrence(instant);
     let (job, nominal, host) = ("pay".to_owned(), Some(nominal), None);
-    (run, RunDue { job, definition, nominal, host, hold: None, behind: vec![], ..due })
+    let (hold, behind, catch_up) = (None, vec![], false);
+    (run, RunDue { job, definition, nominal, host, hold, behind, catch_up, ..due })
 }
 
 /// A log in memory with its producers.

@@ -4,7 +4,7 @@ use domain::canonical::Digest;
 use domain::envelope::{Draft, EnvelopeError};
 use domain::event::{
     DefinitionRef, Event, JobApproved, JobProposed, LogCreated, LogHeadSigned, LogJournalCut, LogPolicySet,
-    LogProducerEnrolled, RunRequested, RunSkipped, SkipReason,
+    LogProducerEnrolled, MissReason, Nominal, RunMissed, RunRequested, RunSkipped, SkipReason,
 };
 use domain::flush::Flush;
 use domain::ids::{Class, StreamId};
@@ -396,15 +396,71 @@ fn the_recorder_waits_for_a_clock_that_is_at_most_two_seconds_ahead() {
 }
 
 #[test]
-fn an_occurrence_accounts_for_its_job_up_to_its_instant_and_never_less() {
+fn occurrences_are_accounted_for_one_after_the_other() {
     let (mut world, _, two) = two_definitions();
     let settled = |world: &World| world.streams.get(&StreamId::job("pay")).unwrap().settled;
-    for (instant, wanted) in [("04:00", "04:00"), ("03:30", "04:00"), ("04:30", "04:30")] {
-        let (run, nominal) = occurrence(at(instant));
-        let (job, definition) = ("pay".to_owned(), two.clone());
-        let skipped = RunSkipped { job, definition, nominal: Some(nominal), reason: SkipReason::Paused };
-        assert_eq!(world.say_next("scheduler/s1", run, skipped, at("05:00")), Mark::Valid);
-        assert_eq!(settled(&world), Some(at(wanted)));
+    let steps = [
+        ("04:00", Some("03:50"), false),
+        ("04:00", None, true),
+        ("04:30", None, false),
+        ("04:30", Some("03:59"), false),
+        ("04:30", Some("04:00"), true),
+        ("04:10", Some("04:00"), false),
+        // It comes after the newest, but is older than that.
+        ("04:20", Some("04:30"), false),
+        ("04:40", Some("04:30"), true),
+    ];
+    for (instant, after, allowed) in steps {
+        let before = settled(&world);
+        let (run, mut due) = due(two.clone(), at(instant));
+        due.nominal.as_mut().unwrap().after = after.map(at);
+        let mark = world.say_next("scheduler/s1", run, due, at("05:00"));
+        assert_eq!(mark == Mark::Valid, allowed, "{instant} after {after:?}: {mark:?}");
+        assert_eq!(settled(&world), if allowed { Some(at(instant)) } else { before });
+    }
+    // A run that was due may still be skipped: it is accounted for already.
+    let (run, nominal) = occurrence(at("04:40"));
+    let (job, nominal) = ("pay".to_owned(), Nominal { after: Some(at("04:30")), ..nominal });
+    let reason = SkipReason::Retired;
+    let skipped = RunSkipped { job, definition: two, nominal: Some(nominal), reason };
+    assert_eq!(world.say_next("scheduler/s1", run, skipped, at("05:00")), Mark::Valid);
+    assert_eq!(settled(&world), Some(at("04:40")));
+}
+
+#[test]
+fn an_occurrence_is_skipped_for_a_pause_where_there_is_one_and_missed_when_it_is_late() {
+    let says = |paused: bool, event: &str, clock: &str| {
+        let (mut world, _, two) = two_definitions();
+        if paused {
+            let mark = world.say_by("user/ana", StreamId::job("pay"), golden("job.paused"), at("03:30"));
+            assert_eq!(mark, Mark::Valid);
+        }
+        let (run, mut due) = due(two.clone(), at("04:00"));
+        due.catch_up = event == "caught up";
+        let (job, nominal) = ("pay".to_owned(), due.nominal.clone());
+        let event: Event = match event {
+            "skipped" => RunSkipped { job, definition: two, nominal, reason: SkipReason::Paused }.into(),
+            "missed" => {
+                let (nominal, late_ms) = (nominal.unwrap(), 0);
+                RunMissed { job, definition: two, nominal, late_ms, reason: MissReason::NoCatchUp }.into()
+            }
+            _ => due.into(),
+        };
+        world.say_next("scheduler/s1", run, event, at(clock)) == Mark::Valid
+    };
+    for (paused, event, clock, allowed) in [
+        (false, "due", "04:00", true),
+        (true, "due", "04:00", false),
+        (false, "skipped", "04:00", false),
+        (true, "skipped", "04:00", true),
+        (true, "missed", "05:00", false),
+        (false, "missed", "04:00:58", false),
+        (false, "missed", "04:00:58.001", true),
+        (false, "caught up", "04:00:58", false),
+        (false, "caught up", "04:01:01", true),
+        (false, "due", "05:00", true),
+    ] {
+        assert_eq!(says(paused, event, clock), allowed, "{event} at {clock}, paused: {paused}");
     }
 }
 

@@ -1,0 +1,4 @@
+//! Worlds from seeds, and short ones by script. See `testkit::world`.
+
+mod scripted;
+mod seeds;

@@ -1,0 +1,90 @@
+//! Random worlds.
+//!
+//! `WORLD_SEED=n` replays one and prints every step. `WORLD_FROM` and `WORLD_COUNT` choose those of
+//! the long test: `cargo test -p decklog-testkit --test world -- --ignored thousands`.
+
+use std::collections::BTreeMap;
+
+use testkit::world::World;
+
+/// Seeds of one ordinary test; there are [`PARTS`] of them, so that they run side by side.
+const SEEDS: u64 = 60;
+/// Tests among which the ordinary seeds are spread.
+const PARTS: u64 = 2;
+
+/// Lives through one world and settles it; the failure says how to see it again.
+fn live(seed: u64, loud: bool) -> Result<World, String> {
+    let mut world = World::random(seed).map_err(|e| format!("{e:#}"))?;
+    if loud {
+        world.loud();
+    }
+    let lived = world.live_through().and_then(|()| world.settle());
+    lived.map_err(|error| {
+        format!("WORLD_SEED={seed} fails: {error:#}\nthe last steps:\n{}", world.tail())
+    })?;
+    Ok(world)
+}
+
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+fn part(which: u64) {
+    if std::env::var("WORLD_SEED").is_ok() {
+        return;
+    }
+    for seed in (which..SEEDS * PARTS).step_by(usize::try_from(PARTS).unwrap()) {
+        live(seed, false).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
+
+#[test]
+fn what_once_failed_does_not_fail_again() {
+    for line in include_str!("failed_seeds.txt").lines().filter(|line| !line.starts_with('#')) {
+        let seed = line.split_whitespace().next().unwrap().parse().unwrap();
+        live(seed, false).unwrap_or_else(|failure| panic!("{line}\n{failure}"));
+    }
+}
+
+#[test]
+fn random_worlds_hold_even() {
+    part(0);
+}
+
+#[test]
+fn random_worlds_hold_odd() {
+    part(1);
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    let size = |seed| live(seed, false).map(|world| world.size());
+    assert_eq!(size(1), size(1));
+}
+
+#[test]
+fn the_seed_that_was_asked_for() {
+    if let Ok(seed) = std::env::var("WORLD_SEED") {
+        live(seed.parse().unwrap(), true).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
+
+#[test]
+#[ignore = "takes as long as it is asked to"]
+fn thousands() {
+    let (from, count) = (number("WORLD_FROM", 1_000), number("WORLD_COUNT", 1_000));
+    let (mut failed, mut census) = (Vec::new(), BTreeMap::<String, u64>::new());
+    for seed in from..from + count {
+        match live(seed, false) {
+            Ok(world) => {
+                world.census().into_iter().for_each(|(kind, n)| *census.entry(kind).or_default() += n);
+            }
+            Err(failure) => {
+                println!("{}", failure.lines().next().unwrap_or_default());
+                failed.push(seed);
+            }
+        }
+    }
+    println!("{census:#?}");
+    assert!(failed.is_empty(), "{} of {count} fail: {failed:?}", failed.len());
+}
