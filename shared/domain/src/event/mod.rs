@@ -184,7 +184,10 @@ family! {
 
 /// Any event.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "most events are of runs: a box would cost more than it saves")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most events are of runs: a box would cost more than it saves"
+)]
 pub enum Event {
     /// About a job.
     JobEvent(JobEvent),

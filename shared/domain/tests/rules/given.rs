@@ -6,8 +6,8 @@ use std::fs;
 use domain::canonical::Digest;
 use domain::envelope::{Draft, Envelope, Place};
 use domain::event::{
-    DefinitionRef, Event, JobApproved, JobProposed, LogCreated, LogProducerEnrolled, Nominal, RunDue,
-    RunEvent,
+    DefinitionRef, Event, JobApproved, JobProposed, LogCreated, LogProducerEnrolled, Nominal,
+    RunDue, RunEvent,
 };
 use domain::ids::{ProducerId, StreamId};
 use domain::job::JobDefinition;
@@ -113,12 +113,15 @@ impl World {
         let audit = producer("audit/main");
         let created = LogCreated {
             origin: "log.example/decklog".to_owned(),
-            producer: audit.clone(),
+            producer: audit,
             key: key().public().to_hex(),
             head_key: "log.example/decklog+00000000+AA".to_owned(),
             version: "0.1.0".to_owned(),
         };
-        assert_eq!(world.say("audit/main", Draft::new(StreamId::log("main"), 1, created), now), Mark::Valid);
+        assert_eq!(
+            world.say("audit/main", Draft::new(StreamId::log("main"), 1, created), now),
+            Mark::Valid
+        );
         for id in ["console/c1", "scheduler/s1", "scheduler/s2", "executor/h1", "executor/h2"] {
             world.enrol(id, now);
         }
@@ -191,7 +194,8 @@ impl World {
         let state = self.streams.get(&job).and_then(|state| state.body.job());
         let number = state.map_or(0, |job| job.numbers) + 1;
         let digest = definition.digest().unwrap();
-        let (reason, definition) = ("because".to_owned(), serde_json::to_value(definition).unwrap());
+        let (reason, definition) =
+            ("because".to_owned(), serde_json::to_value(definition).unwrap());
         let proposed = JobProposed { number, digest, definition, reason };
         assert_eq!(self.say_by("user/ana", job.clone(), proposed, now), Mark::Valid);
         let approved = JobApproved { number, digest };

@@ -3,8 +3,9 @@
 use domain::canonical::Digest;
 use domain::envelope::{Draft, EnvelopeError};
 use domain::event::{
-    DefinitionRef, Event, JobApproved, JobProposed, LogCreated, LogHeadSigned, LogJournalCut, LogPolicySet,
-    LogProducerEnrolled, MissReason, Nominal, RunMissed, RunRequested, RunSkipped, SkipReason,
+    DefinitionRef, Event, JobApproved, JobProposed, LogCreated, LogHeadSigned, LogJournalCut,
+    LogPolicySet, LogProducerEnrolled, MissReason, Nominal, RunMissed, RunRequested, RunSkipped,
+    SkipReason,
 };
 use domain::flush::Flush;
 use domain::ids::{Class, StreamId};
@@ -72,7 +73,9 @@ fn each_class_of_producer_states_its_own_kinds_and_no_other() {
                 let by = ["scheduler/s1", "executor/h1", "console/c1", "audit/main"]
                     .into_iter()
                     .find(|id| producer(id).class() == class);
-                let subject = stream(&format!("{}/x", kind.split('.').next().unwrap()).replace("run/x", "run/x@y"));
+                let subject = stream(
+                    &format!("{}/x", kind.split('.').next().unwrap()).replace("run/x", "run/x@y"),
+                );
                 let mark = world.say_next(by.unwrap(), subject, event.clone(), now);
                 let said = refused(&mark);
                 assert_eq!(said, format!("a producer of class {class} may not state {kind}"));
@@ -110,7 +113,10 @@ fn of_two_events_with_one_version_the_second_is_void_and_changes_nothing_but_the
     let now = at("00:00");
     let mut world = World::new(now);
     let user = StreamId::user("ana");
-    assert_eq!(world.say_next("console/c1", user.clone(), golden("user.created"), now), Mark::Valid);
+    assert_eq!(
+        world.say_next("console/c1", user.clone(), golden("user.created"), now),
+        Mark::Valid
+    );
     let before = world.streams.clone();
     let place = world.ledger.producers[&producer("console/c1")].place;
     for version in [1, 3, 9] {
@@ -163,11 +169,17 @@ fn a_flush_that_continues_what_its_producer_said_is_opened() {
 #[test]
 fn a_flush_that_is_in_the_log_already_is_known_and_one_that_leaves_out_events_is_not_next() {
     let (mut world, envelopes) = with_flush();
-    assert!(matches!(open(&world, &envelopes[1..], &key()), Err(Refusal::NotNext { known: 0, begins: 2, .. })));
+    assert!(matches!(
+        open(&world, &envelopes[1..], &key()),
+        Err(Refusal::NotNext { known: 0, begins: 2, .. })
+    ));
     take(&mut world, &envelopes[..2]);
     for (flush, ends) in [(&envelopes[..1], 1), (&envelopes[..2], 2), (&envelopes[1..2], 2)] {
         let refusal = open(&world, flush, &key()).unwrap_err();
-        assert!(matches!(refusal, Refusal::Known { known: 2, ends: e, .. } if e == ends), "{refusal}");
+        assert!(
+            matches!(refusal, Refusal::Known { known: 2, ends: e, .. } if e == ends),
+            "{refusal}"
+        );
     }
     let refusal = open(&world, &envelopes, &key()).unwrap_err();
     assert!(matches!(refusal, Refusal::NotNext { known: 2, begins: 1, .. }), "{refusal}");
@@ -211,19 +223,26 @@ fn a_fork_of_a_producers_sequence_is_not_next() {
     let (envelope, bytes) = fork.seal("console/c1", draft, at("00:01"));
     assert_eq!(envelope.pseq, 4);
     take(&mut world, &envelopes[1..2]);
-    assert!(matches!(open(&world, &[bytes], &key()), Err(Refusal::NotNext { known: 2, begins: 4, .. })));
+    assert!(matches!(
+        open(&world, &[bytes], &key()),
+        Err(Refusal::NotNext { known: 2, begins: 4, .. })
+    ));
 }
 
 #[test]
 fn a_log_is_created_once_and_a_producer_has_one_key() {
     let now = at("00:00");
     let mut world = World::new(now);
-    let Event::LogEvent(domain::event::LogEvent::LogCreated(created)) = golden("log.created") else { panic!() };
+    let Event::LogEvent(domain::event::LogEvent::LogCreated(created)) = golden("log.created")
+    else {
+        panic!()
+    };
     let created = LogCreated { producer: producer("audit/main"), ..created };
     let mark = world.say_next("audit/main", StreamId::log("main"), created, now);
     assert_eq!(refused(&mark), "a log is created once, by its first event");
     let mut enrol = |id: &str, class, key: String, wanted: &str| {
-        let event = LogProducerEnrolled { producer: producer(id), class, key, ground: "x".to_owned() };
+        let event =
+            LogProducerEnrolled { producer: producer(id), class, key, ground: "x".to_owned() };
         let mark = world.say_next("audit/main", StreamId::log("main"), event, now);
         assert!(refused(&mark).contains(wanted), "{mark:?}");
     };
@@ -243,13 +262,19 @@ fn propose(number: u32, fields: serde_json::Value) -> JobProposed {
 #[test]
 fn nobody_approves_their_own_change_unless_the_site_says_so() {
     let now = at("00:00");
-    for (self_approval, by, allowed) in
-        [(false, "user/ana", false), (false, "user/bob", true), (true, "user/ana", true), (true, "user/bob", true)]
-    {
+    for (self_approval, by, allowed) in [
+        (false, "user/ana", false),
+        (false, "user/bob", true),
+        (true, "user/ana", true),
+        (true, "user/bob", true),
+    ] {
         let mut world = World::new(now);
         if self_approval {
             let policy = LogPolicySet { self_approval, reason: "one operator".to_owned() };
-            assert_eq!(world.say_next("console/c1", StreamId::log("main"), policy, now), Mark::Valid);
+            assert_eq!(
+                world.say_next("console/c1", StreamId::log("main"), policy, now),
+                Mark::Valid
+            );
         }
         let (job, proposed) = (StreamId::job("pay"), propose(1, json!({})));
         let approved = JobApproved { number: 1, digest: proposed.digest };
@@ -270,7 +295,8 @@ fn a_job_is_refused_what_does_not_fit_its_state() {
     let now = at("00:00");
     let mut world = World::new(now);
     let job = StreamId::job("pay");
-    let approve = |proposed: &JobProposed| JobApproved { number: proposed.number, digest: proposed.digest };
+    let approve =
+        |proposed: &JobProposed| JobApproved { number: proposed.number, digest: proposed.digest };
     let one = propose(1, json!({}));
     let other_job = JobProposed { number: 1, ..propose(1, json!({})) };
     let steps: Vec<(Event, &str)> = vec![
@@ -279,7 +305,10 @@ fn a_job_is_refused_what_does_not_fit_its_state() {
         (golden("job.retired"), "the job is not active"),
         (approve(&one).into(), "nothing is proposed"),
         (propose(2, json!({})).into(), "the next definition is number 1"),
-        (JobProposed { digest: Digest::NONE, ..one.clone() }.into(), "the digest is not that of the definition"),
+        (
+            JobProposed { digest: Digest::NONE, ..one.clone() }.into(),
+            "the digest is not that of the definition",
+        ),
         (one.clone().into(), ""),
         (propose(2, json!({"timeout": "5m"})).into(), ""),
         (approve(&one).into(), "it approves another definition than the one proposed last"),
@@ -344,11 +373,17 @@ fn a_request_is_stated_under_the_active_definition() {
     let run = |n: u32| StreamId::run("pay", &format!("request-{n}"));
     let mark = world.say_next("console/c1", run(1), request(one), at("05:00"));
     assert_eq!(refused(&mark), "definition 1 is not the one that holds for this run");
-    assert_eq!(world.say_next("console/c1", run(2), request(two.clone()), at("05:00")), Mark::Valid);
+    assert_eq!(
+        world.say_next("console/c1", run(2), request(two.clone()), at("05:00")),
+        Mark::Valid
+    );
     let (occurrence, _) = occurrence(at("06:00"));
     let mark = world.say_next("console/c1", occurrence, request(two.clone()), at("05:00"));
     assert!(mark.void().is_some(), "it would take an occurrence's place");
-    assert_eq!(world.say_by("user/ana", StreamId::job("pay"), golden("job.retired"), at("05:00")), Mark::Valid);
+    assert_eq!(
+        world.say_by("user/ana", StreamId::job("pay"), golden("job.retired"), at("05:00")),
+        Mark::Valid
+    );
     let mark = world.say_next("console/c1", run(3), request(two), at("05:00"));
     assert_eq!(refused(&mark), "the job has no active definition");
 }
@@ -357,7 +392,12 @@ fn a_request_is_stated_under_the_active_definition() {
 fn a_run_has_the_name_of_its_job_and_instant() {
     let (mut world, _, two) = two_definitions();
     let (run, due) = due(two, at("04:00"));
-    for name in ["run/other@2026-11-20T04:00+00:00", "run/pay@2026-11-20T04:01+00:00", "run/pay@again", "run/pay@request-1"] {
+    for name in [
+        "run/other@2026-11-20T04:00+00:00",
+        "run/pay@2026-11-20T04:01+00:00",
+        "run/pay@again",
+        "run/pay@request-1",
+    ] {
         let mark = world.say_next("scheduler/s1", stream(name), due.clone(), at("05:00"));
         assert!(matches!(mark, Mark::Refused { .. }), "{name}: {mark:?}");
     }
@@ -368,7 +408,9 @@ fn a_run_has_the_name_of_its_job_and_instant() {
 fn receive_times_never_go_back() {
     let mut world = World::new(at("00:00"));
     let head = |size| LogHeadSigned { size, root: Digest::NONE };
-    for (clock, received) in [("01:00", "01:00"), ("00:59", "01:00"), ("00:00", "01:00"), ("01:01", "01:01")] {
+    for (clock, received) in
+        [("01:00", "01:00"), ("00:59", "01:00"), ("00:00", "01:00"), ("01:01", "01:01")]
+    {
         world.say_next("audit/main", StreamId::log("main"), head(1), at(clock));
         assert_eq!(world.ledger.received, Some(at(received)), "{clock}");
     }
@@ -377,11 +419,23 @@ fn receive_times_never_go_back() {
 #[test]
 fn the_recorder_waits_for_a_clock_that_is_at_most_two_seconds_ahead() {
     assert_eq!(SKEW_MS_MAX, 2_000);
-    for (ahead_ms, received_ms) in [(-1, 0), (0, 0), (1, 1), (2_000, 2_000), (2_001, 0), (60_000, 0)] {
+    for (ahead_ms, received_ms) in
+        [(-1, 0), (0, 0), (1, 1), (2_000, 2_000), (2_001, 0), (60_000, 0)]
+    {
         let (mut world, _, two) = two_definitions();
         let (run, due) = due(two, later(at("04:00"), ahead_ms));
         let clock = at("04:00");
-        let run = if ahead_ms % 1000 == 0 { run } else { StreamId::run("pay", &format!("{}+00:00", due.nominal.as_ref().unwrap().at.to_string().trim_end_matches('Z'))) };
+        let run = if ahead_ms % 1000 == 0 {
+            run
+        } else {
+            StreamId::run(
+                "pay",
+                &format!(
+                    "{}+00:00",
+                    due.nominal.as_ref().unwrap().at.to_string().trim_end_matches('Z')
+                ),
+            )
+        };
         let mark = world.say_next("scheduler/s1", run, due, clock);
         assert_eq!(world.ledger.received, Some(later(clock, received_ms)), "{ahead_ms} ms ahead");
         assert_eq!(mark == Mark::Valid, ahead_ms <= 2_000, "{mark:?}");
@@ -432,17 +486,21 @@ fn an_occurrence_is_skipped_for_a_pause_where_there_is_one_and_missed_when_it_is
     let says = |paused: bool, event: &str, clock: &str| {
         let (mut world, _, two) = two_definitions();
         if paused {
-            let mark = world.say_by("user/ana", StreamId::job("pay"), golden("job.paused"), at("03:30"));
+            let mark =
+                world.say_by("user/ana", StreamId::job("pay"), golden("job.paused"), at("03:30"));
             assert_eq!(mark, Mark::Valid);
         }
         let (run, mut due) = due(two.clone(), at("04:00"));
         due.catch_up = event == "caught up";
         let (job, nominal) = ("pay".to_owned(), due.nominal.clone());
         let event: Event = match event {
-            "skipped" => RunSkipped { job, definition: two, nominal, reason: SkipReason::Paused }.into(),
+            "skipped" => {
+                RunSkipped { job, definition: two, nominal, reason: SkipReason::Paused }.into()
+            }
             "missed" => {
                 let (nominal, late_ms) = (nominal.unwrap(), 0);
-                RunMissed { job, definition: two, nominal, late_ms, reason: MissReason::NoCatchUp }.into()
+                RunMissed { job, definition: two, nominal, late_ms, reason: MissReason::NoCatchUp }
+                    .into()
             }
             _ => due.into(),
         };

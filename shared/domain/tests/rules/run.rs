@@ -1,11 +1,11 @@
 //! The life of a run: which event may follow which, and what becomes of it.
 
 use domain::canonical::Digest;
+use domain::event::{DefinitionRef, Resolution};
 use domain::event::{
     RetryOn, RetryRule, RunCancelled, RunDue, RunEvent, RunFailed, RunLost, RunReported,
     RunRequested, RunRetryScheduled, RunStarted, RunSucceeded, RunTimedOut,
 };
-use domain::event::{DefinitionRef, Resolution};
 use domain::ids::{ProducerId, StreamId};
 use domain::job::{Job, Span};
 use domain::run::{Context, Outcome, Run, State, admit};
@@ -139,7 +139,8 @@ impl Story {
 
 /// `run.due`, `run.started#2`, and the variants the tables name.
 fn read(text: &str) -> (RunEvent, &'static str) {
-    let (kind, attempt) = text.split_once('#').map_or((text, 1), |(kind, n)| (kind, n.parse().unwrap()));
+    let (kind, attempt) =
+        text.split_once('#').map_or((text, 1), |(kind, n)| (kind, n.parse().unwrap()));
     let (kind, variant) = kind.split_once('+').map_or((kind, ""), |(kind, word)| (kind, word));
     let (mut event, mut by) = event(kind, attempt);
     match (&mut event, variant) {
@@ -179,28 +180,57 @@ const STATES: [(&str, &str); 13] = [
 /// What may follow, by state. Everything that is not here is refused.
 fn allowed(state: &str) -> &'static [&'static str] {
     match state {
-        "nothing" => &["run.requested", "run.due", "run.due+held", "run.due+once", "run.skipped", "run.missed"],
+        "nothing" => &[
+            "run.requested",
+            "run.due",
+            "run.due+held",
+            "run.due+once",
+            "run.skipped",
+            "run.missed",
+        ],
         "requested" => &["run.due+asked", "run.skipped+asked", "run.cancel-requested"],
         "held" => &["run.released", "run.skipped", "run.cancel-requested"],
         "due" => &["run.started", "run.skipped", "run.cancel-requested"],
         "due, to be stopped" => &["run.started", "run.skipped", "run.cancelled+idle"],
         "running" => &[
-            "run.succeeded", "run.succeeded+plain", "run.failed", "run.timed-out", "run.cancelled",
-            "run.cancel-requested", "run.lost",
+            "run.succeeded",
+            "run.succeeded+plain",
+            "run.failed",
+            "run.timed-out",
+            "run.cancelled",
+            "run.cancel-requested",
+            "run.lost",
         ],
         "running, to be stopped" => &[
-            "run.succeeded", "run.succeeded+plain", "run.failed", "run.timed-out", "run.cancelled", "run.lost",
+            "run.succeeded",
+            "run.succeeded+plain",
+            "run.failed",
+            "run.timed-out",
+            "run.cancelled",
+            "run.lost",
         ],
         "failed, with attempts left" => &["run.retry-scheduled#2", "run.cancel-requested"],
         "retrying" => &["run.started#2", "run.cancel-requested"],
         "running again" => &[
-            "run.succeeded#2", "run.succeeded+plain#2", "run.failed#2", "run.timed-out#2", "run.cancelled#2",
-            "run.cancel-requested", "run.lost#2",
+            "run.succeeded#2",
+            "run.succeeded+plain#2",
+            "run.failed#2",
+            "run.timed-out#2",
+            "run.cancelled#2",
+            "run.cancel-requested",
+            "run.lost#2",
         ],
         // The executor that held it may still say how it ended; so may a person.
         "unknown" => &[
-            "run.succeeded", "run.succeeded+plain", "run.failed", "run.timed-out", "run.cancelled",
-            "run.cancel-requested", "run.resolved", "run.resolved+failed", "run.reported",
+            "run.succeeded",
+            "run.succeeded+plain",
+            "run.failed",
+            "run.timed-out",
+            "run.cancelled",
+            "run.cancel-requested",
+            "run.resolved",
+            "run.resolved+failed",
+            "run.reported",
         ],
         "resolved" => &["run.reported"],
         "ended" => &[],
@@ -209,10 +239,27 @@ fn allowed(state: &str) -> &'static [&'static str] {
 }
 
 const EVENTS: [&str; 21] = [
-    "run.requested", "run.due", "run.due+asked", "run.due+held", "run.due+once", "run.released",
-    "run.skipped", "run.skipped+asked", "run.missed", "run.started", "run.succeeded",
-    "run.succeeded+plain", "run.failed", "run.timed-out", "run.cancel-requested", "run.cancelled",
-    "run.cancelled+idle", "run.lost", "run.retry-scheduled", "run.resolved", "run.reported",
+    "run.requested",
+    "run.due",
+    "run.due+asked",
+    "run.due+held",
+    "run.due+once",
+    "run.released",
+    "run.skipped",
+    "run.skipped+asked",
+    "run.missed",
+    "run.started",
+    "run.succeeded",
+    "run.succeeded+plain",
+    "run.failed",
+    "run.timed-out",
+    "run.cancel-requested",
+    "run.cancelled",
+    "run.cancelled+idle",
+    "run.lost",
+    "run.retry-scheduled",
+    "run.resolved",
+    "run.reported",
 ];
 
 #[test]
@@ -257,7 +304,10 @@ fn a_run_ends_as_its_last_attempt_did() {
         ("run.due run.started run.lost run.resolved", Outcome::Succeeded),
         ("run.due run.started run.lost run.resolved+failed", Outcome::Failed),
         ("run.due run.started run.lost run.resolved+failed run.reported", Outcome::Failed),
-        ("run.due run.started run.failed run.cancel-requested run.cancelled+idle", Outcome::Cancelled),
+        (
+            "run.due run.started run.failed run.cancel-requested run.cancelled+idle",
+            Outcome::Cancelled,
+        ),
         // Somebody wanted it to stop: no attempt follows, whatever the rule.
         ("run.due run.started run.cancel-requested run.failed", Outcome::Failed),
     ];
@@ -289,17 +339,28 @@ fn after_first(on: &[RetryOn], retries: usize, kind: &str) -> Story {
 
 #[test]
 fn a_run_is_tried_again_after_the_outcomes_its_rule_names_and_no_other() {
-    let all = [("run.failed", RetryOn::Failed), ("run.timed-out", RetryOn::TimedOut), ("run.lost", RetryOn::Lost)];
+    let all = [
+        ("run.failed", RetryOn::Failed),
+        ("run.timed-out", RetryOn::TimedOut),
+        ("run.lost", RetryOn::Lost),
+    ];
     for (kind, after) in all {
         for (_, on) in all {
             for retries in [0, 1] {
                 let state = after_first(&[on], retries, kind).state();
                 let again = State::Retrying { attempt: 2, after, not_before: None };
-                assert_eq!(state == again, on == after && retries == 1, "{kind}, rule {on:?}: {state:?}");
+                assert_eq!(
+                    state == again,
+                    on == after && retries == 1,
+                    "{kind}, rule {on:?}: {state:?}"
+                );
             }
         }
     }
-    assert_eq!(after_first(&[RetryOn::Failed], 1, "run.lost").state(), State::Unknown { attempt: 1 });
+    assert_eq!(
+        after_first(&[RetryOn::Failed], 1, "run.lost").state(),
+        State::Unknown { attempt: 1 }
+    );
 }
 
 #[test]
@@ -308,7 +369,9 @@ fn a_retry_may_start_at_its_time_or_as_early_as_clocks_may_differ() {
     let mut story = Story::given("run.due run.started run.failed").and(scheduled, by);
     let not_before = later(instant(), 60_000);
     let start = event("run.started", 2).0;
-    for (early_ms, allowed) in [(60_000, false), (2_001, false), (2_000, true), (0, true), (-60_000, true)] {
+    for (early_ms, allowed) in
+        [(60_000, false), (2_001, false), (2_000, true), (0, true), (-60_000, true)]
+    {
         story.now = later(not_before, -early_ms);
         let found = story.admits(&start, &producer(HOST));
         assert_eq!(found.is_ok(), allowed, "{early_ms} ms early: {found:?}");
@@ -357,10 +420,15 @@ fn an_event_under_another_definition_or_instant_is_refused() {
     let other = DefinitionRef::new(4, Digest::of(b"another"));
     let RunEvent::RunStarted(started) = event("run.started", 1).0 else { panic!("not started") };
     let started = RunStarted { definition: other.digest, ..started };
-    assert!(Story::given("run.due").admits(&RunEvent::RunStarted(started), &producer(HOST)).is_err());
-    let RunEvent::RunSkipped(mut skipped) = event("run.skipped", 1).0 else { panic!("not skipped") };
+    assert!(
+        Story::given("run.due").admits(&RunEvent::RunStarted(started), &producer(HOST)).is_err()
+    );
+    let RunEvent::RunSkipped(mut skipped) = event("run.skipped", 1).0 else {
+        panic!("not skipped")
+    };
     skipped.nominal = Some(occurrence(at("02:31")).1);
-    let refused = Story::given("run.due").admits(&RunEvent::RunSkipped(skipped), &producer("scheduler/s1"));
+    let refused =
+        Story::given("run.due").admits(&RunEvent::RunSkipped(skipped), &producer("scheduler/s1"));
     assert!(refused.is_err(), "it would account for another occurrence");
 }
 
@@ -384,7 +452,10 @@ fn a_release_and_a_wish_to_stop_are_remembered_with_who_and_why() {
     let story = story.and(event("run.released", 1).0, "console/c1");
     let story = story.and(event("run.cancel-requested", 1).0, "console/c1");
     let cancel = story.run.unwrap().cancel.unwrap();
-    assert_eq!((cancel.by.as_deref(), cancel.reason.as_str()), (Some("user/ana"), "The wrong month was selected"));
+    assert_eq!(
+        (cancel.by.as_deref(), cancel.reason.as_str()),
+        (Some("user/ana"), "The wrong month was selected")
+    );
 }
 
 proptest! {

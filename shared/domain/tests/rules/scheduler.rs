@@ -2,8 +2,8 @@
 
 use domain::envelope::Envelope;
 use domain::event::{
-    CommandEnd, Event, JobPaused, JobResumed, MissReason, RunEvent, RunFailed, RunRequested, RunStarted,
-    RunSucceeded, SkipReason,
+    CommandEnd, Event, JobPaused, JobResumed, MissReason, RunEvent, RunFailed, RunRequested,
+    RunStarted, RunSucceeded, SkipReason,
 };
 use domain::ids::StreamId;
 use domain::ledger::{Body, Mark, Streams as _};
@@ -66,7 +66,10 @@ impl Night {
                 Action::Append(draft) => {
                     let stream = draft.stream.clone();
                     let mark = self.world.say(NAMES[mind], draft, now);
-                    assert!(matches!(mark, Mark::Valid | Mark::Conflict { .. }), "{stream}: {mark:?}");
+                    assert!(
+                        matches!(mark, Mark::Valid | Mark::Conflict { .. }),
+                        "{stream}: {mark:?}"
+                    );
                     self.minds[mind].answered(&stream, Some(&mark), now);
                 }
                 Action::Dispatch(work) => self.work.push(*work),
@@ -89,7 +92,10 @@ impl Night {
     }
 
     fn person(&mut self, event: impl Into<Event>, clock: &str) -> &mut Self {
-        assert_eq!(self.world.say_by("user/ana", StreamId::job("pay"), event, at(clock)), Mark::Valid);
+        assert_eq!(
+            self.world.say_by("user/ana", StreamId::job("pay"), event, at(clock)),
+            Mark::Valid
+        );
         self.feed();
         self
     }
@@ -124,7 +130,11 @@ impl Night {
     fn start(&mut self, instant: &str, attempt: u32, clock: &str) -> &mut Self {
         let RunEvent::RunStarted(started) = golden_run("run.started") else { panic!() };
         let (definition, host) = (self.run(instant).definition.digest, "h1".to_owned());
-        self.host(instant, RunStarted { attempt, definition, host, lease_ms: 60_000, ..started }, clock)
+        self.host(
+            instant,
+            RunStarted { attempt, definition, host, lease_ms: 60_000, ..started },
+            clock,
+        )
     }
 
     fn succeed(&mut self, instant: &str, clock: &str) -> &mut Self {
@@ -151,11 +161,18 @@ impl Night {
 
     /// What schedulers said, one line an event.
     fn said(&self) -> Vec<String> {
-        self.world.feed.iter().filter_map(|(envelope, event, _)| line(&envelope.subject, event)).collect()
+        self.world
+            .feed
+            .iter()
+            .filter_map(|(envelope, event, _)| line(&envelope.subject, event))
+            .collect()
     }
 
     fn offers(&self) -> Vec<String> {
-        self.work.iter().map(|w| format!("{}#{} offer {}", short(&w.run), w.attempt, w.offer)).collect()
+        self.work
+            .iter()
+            .map(|w| format!("{}#{} offer {}", short(&w.run), w.attempt, w.offer))
+            .collect()
     }
 }
 
@@ -171,7 +188,8 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
         RunEvent::RunDue(e) => {
             let caught_up = if e.catch_up { " caught up" } else { "" };
             let held = if e.hold.is_some() { " held" } else { "" };
-            let behind: String = e.behind.iter().map(|run| format!(" behind {}", short(run))).collect();
+            let behind: String =
+                e.behind.iter().map(|run| format!(" behind {}", short(run))).collect();
             format!("runs{caught_up}{held}{behind}")
         }
         RunEvent::RunSkipped(e) => match &e.reason {
@@ -222,22 +240,38 @@ fn what_nobody_could_start_in_time_is_caught_up_by_the_rule_of_its_job() {
         (
             "00:35",
             json!("last"),
-            &["00:10 missed, 00:30 stands for it", "00:20 missed, 00:30 stands for it", "00:30 runs caught up"],
+            &[
+                "00:10 missed, 00:30 stands for it",
+                "00:20 missed, 00:30 stands for it",
+                "00:30 runs caught up",
+            ],
         ),
         (
             "00:35",
             json!("hold"),
-            &["00:10 missed, 00:30 stands for it", "00:20 missed, 00:30 stands for it", "00:30 runs caught up held"],
+            &[
+                "00:10 missed, 00:30 stands for it",
+                "00:20 missed, 00:30 stands for it",
+                "00:30 runs caught up held",
+            ],
         ),
         (
             "00:35",
             all(2),
-            &["00:10 missed, 2 are caught up", "00:20 runs caught up", "00:30 runs caught up behind 00:20"],
+            &[
+                "00:10 missed, 2 are caught up",
+                "00:20 runs caught up",
+                "00:30 runs caught up behind 00:20",
+            ],
         ),
         (
             "00:35",
             all(9),
-            &["00:10 runs caught up", "00:20 runs caught up behind 00:10", "00:30 runs caught up behind 00:20"],
+            &[
+                "00:10 runs caught up",
+                "00:20 runs caught up behind 00:10",
+                "00:30 runs caught up behind 00:20",
+            ],
         ),
         // The newest is still in time.
         ("00:20:30", json!("none"), &["00:10 missed", "00:20 runs"]),
@@ -254,18 +288,23 @@ fn what_nobody_could_start_in_time_is_caught_up_by_the_rule_of_its_job() {
 fn occurrences_within_a_pause_are_skipped_and_stand_for_no_other() {
     let mut night = ten_minutes(&json!("last"));
     night.pause("00:15").resume("00:25").tick("00:35");
-    let wanted = ["00:10 missed, 00:30 stands for it", "00:20 skipped, paused", "00:30 runs caught up"];
+    let wanted =
+        ["00:10 missed, 00:30 stands for it", "00:20 skipped, paused", "00:30 runs caught up"];
     assert_eq!(night.said(), wanted);
 
     let mut night = ten_minutes(&json!("last"));
     night.pause("00:25").tick("00:35");
-    let wanted = ["00:10 missed, 00:20 stands for it", "00:20 runs caught up", "00:30 skipped, paused"];
+    let wanted =
+        ["00:10 missed, 00:20 stands for it", "00:20 runs caught up", "00:30 skipped, paused"];
     assert_eq!(night.said(), wanted);
 
     // A pause begins after its instant and ends with it.
     let mut night = ten_minutes(&json!("last"));
     night.tick("00:01").pause("00:10").tick("00:10").resume("00:20").tick("00:20").tick("00:30");
-    assert_eq!(night.said(), ["00:10 runs", "00:20 skipped, paused", "00:30 skipped, 00:10 goes on"]);
+    assert_eq!(
+        night.said(),
+        ["00:10 runs", "00:20 skipped, paused", "00:30 skipped, 00:10 goes on"]
+    );
 }
 
 #[test]
@@ -281,7 +320,8 @@ fn each_definition_implies_its_own_occurrences_and_catches_up_its_own_backlog() 
         "00:35 missed",
     ];
     assert_eq!(night.said(), wanted);
-    let names: Vec<u32> = night.world.feed.iter().filter_map(|(_, event, _)| number(event)).collect();
+    let names: Vec<u32> =
+        night.world.feed.iter().filter_map(|(_, event, _)| number(event)).collect();
     assert_eq!(names, [1, 1, 2, 2]);
 }
 
@@ -311,15 +351,30 @@ fn a_run_that_meets_an_earlier_one_follows_the_overlap_rule() {
     let table: &[(Value, &[&str])] = &[
         (
             json!("skip"),
-            &["00:10 runs", "00:20 skipped, 00:10 goes on", "00:30 skipped, 00:10 goes on", "00:40 skipped, 00:10 goes on"],
+            &[
+                "00:10 runs",
+                "00:20 skipped, 00:10 goes on",
+                "00:30 skipped, 00:10 goes on",
+                "00:40 skipped, 00:10 goes on",
+            ],
         ),
         (
             json!("queue-one"),
-            &["00:10 runs", "00:20 runs behind 00:10", "00:30 skipped, 1 wait", "00:40 skipped, 1 wait"],
+            &[
+                "00:10 runs",
+                "00:20 runs behind 00:10",
+                "00:30 skipped, 1 wait",
+                "00:40 skipped, 1 wait",
+            ],
         ),
         (
             json!({"queue-all": {"limit": 2}}),
-            &["00:10 runs", "00:20 runs behind 00:10", "00:30 runs behind 00:20", "00:40 skipped, 2 wait"],
+            &[
+                "00:10 runs",
+                "00:20 runs behind 00:10",
+                "00:30 runs behind 00:20",
+                "00:40 skipped, 2 wait",
+            ],
         ),
     ];
     for (overlap, wanted) in table {
@@ -331,19 +386,27 @@ fn a_run_that_meets_an_earlier_one_follows_the_overlap_rule() {
         assert_eq!(night.offers(), ["00:10#1 offer 1"], "what waits is not offered: {overlap}");
         let waits = wanted[1].contains("behind");
         night.succeed("00:10", "00:41").tick("00:41");
-        let offers = if waits { vec!["00:10#1 offer 1", "00:20#1 offer 1"] } else { vec!["00:10#1 offer 1"] };
+        let offers = if waits {
+            vec!["00:10#1 offer 1", "00:20#1 offer 1"]
+        } else {
+            vec!["00:10#1 offer 1"]
+        };
         assert_eq!(night.offers(), offers, "{overlap}");
     }
 }
 
 #[test]
 fn a_job_that_cancels_what_runs_starts_the_new_run_when_the_old_one_has_ended() {
-    let mut night = Night::new(json!({"schedule": {"cron": TEN_MINUTES}, "overlap": "cancel-running"}));
+    let mut night =
+        Night::new(json!({"schedule": {"cron": TEN_MINUTES}, "overlap": "cancel-running"}));
     night.minds[0].listening(None);
     night.tick("00:10").start("00:10", 1, "00:10:01").tick("00:20");
     assert_eq!(night.said(), ["00:10 runs", "00:10 is to be stopped", "00:20 runs behind 00:10"]);
     night.tick("00:30");
-    assert_eq!(night.said()[3..], ["00:20 is to be stopped", "00:30 runs behind 00:20", "00:20 stopped"]);
+    assert_eq!(
+        night.said()[3..],
+        ["00:20 is to be stopped", "00:30 runs behind 00:20", "00:20 stopped"]
+    );
     night.succeed("00:10", "00:31").tick("00:31");
     assert_eq!(night.offers(), ["00:10#1 offer 1", "00:30#1 offer 1"]);
 }
@@ -375,7 +438,12 @@ fn a_held_run_is_offered_when_a_person_has_released_it() {
     let mut night = ten_minutes(&json!("hold"));
     night.tick("00:15");
     assert!(night.offers().is_empty());
-    let mark = night.world.say_by("user/ana", Night::run_id("00:10"), crate::given::golden("run.released"), at("00:16"));
+    let mark = night.world.say_by(
+        "user/ana",
+        Night::run_id("00:10"),
+        crate::given::golden("run.released"),
+        at("00:16"),
+    );
     assert_eq!(mark, Mark::Valid);
     night.tick("00:16");
     assert_eq!(night.offers(), ["00:10#1 offer 1"]);
@@ -427,7 +495,11 @@ fn an_attempt_is_lost_only_after_its_lease_has_passed_in_silence_that_could_be_h
     let mut night = Night::new(json!({"schedule": {"cron": "10 0 * * *"}}));
     night.minds[0].listening(None);
     night.tick("00:10").start("00:10", 1, "00:10:05").tick("23:00");
-    assert_eq!(night.said(), ["00:10 runs"], "a scheduler that is cut off takes no silence for death");
+    assert_eq!(
+        night.said(),
+        ["00:10 runs"],
+        "a scheduler that is cut off takes no silence for death"
+    );
 }
 
 #[test]
@@ -442,9 +514,10 @@ fn a_heartbeat_about_another_attempt_renews_no_lease() {
 
 #[test]
 fn what_nobody_takes_is_offered_again_after_ever_longer_waits() {
-    let mut night = Night::since(json!({"schedule": {"cron": "10 0 * * *"}}), at("00:00"), |settings| {
-        (settings.redispatch_ms, settings.redispatch_ms_max) = (10_000, 35_000);
-    });
+    let mut night =
+        Night::since(json!({"schedule": {"cron": "10 0 * * *"}}), at("00:00"), |settings| {
+            (settings.redispatch_ms, settings.redispatch_ms_max) = (10_000, 35_000);
+        });
     let mut offered = Vec::new();
     for second in 0..150 {
         let before = night.work.len();
@@ -551,7 +624,12 @@ fn an_append_that_was_not_answered_is_made_again_after_half_a_minute() {
 
 #[test]
 fn a_run_says_how_late_it_was_decided() {
-    let table = [("00:10", 0, false), ("00:10:00.250", 250, false), ("00:15", 300_000, false), ("00:15:00.001", 300_001, true)];
+    let table = [
+        ("00:10", 0, false),
+        ("00:10:00.250", 250, false),
+        ("00:15", 300_000, false),
+        ("00:15:00.001", 300_001, true),
+    ];
     for (clock, late_ms, caught_up) in table {
         let schedule = json!({"cron": TEN_MINUTES});
         let mut night = Night::new(json!({"schedule": schedule, "late-after": "5m"}));
@@ -565,7 +643,11 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::LogEvent(_) => None,
         });
         let due = due.unwrap();
-        assert_eq!((due.late_ms, due.late_after_ms, due.catch_up), (late_ms, 300_000, caught_up), "{clock}");
+        assert_eq!(
+            (due.late_ms, due.late_after_ms, due.catch_up),
+            (late_ms, 300_000, caught_up),
+            "{clock}"
+        );
     }
 }
 
