@@ -1,1 +1,72 @@
-//! To be written.
+//! The recorder: the only writer of the log. Checks, orders, commits, signs heads, publishes the feed,
+//! answers queries.
+//!
+//! Several recorders may run at once. They do not know of each other: the compare-and-swap of the head
+//! row lets one of two commits through, and the other judges its batch anew.
+
+mod config;
+mod housekeeping;
+mod join;
+mod own;
+mod queries;
+mod recorder;
+mod signer;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bus::{Bus, Service};
+use domain::ids::{Class, ProducerId};
+use eventlog::{Access, Appender, EventLog};
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub use config::AuditConfig;
+pub use join::join_token;
+
+/// Whoever runs a role tells it the time, and when to stop.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Turns true when the role shall stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
+/// Requests that may wait for one batch.
+const WAITING_MAX: usize = 4_096;
+
+/// Records until it is told to stop. `ready` is called when it takes requests.
+///
+/// # Errors
+/// The database cannot be used, a key cannot be read, or the log is not the one this signer knows.
+pub async fn run(
+    config: AuditConfig,
+    bus: Bus,
+    around: Surroundings,
+    ready: impl FnOnce() + Send,
+) -> anyhow::Result<()> {
+    let log = EventLog::open(&config.database, Access::Append).await?;
+    log.check_schema().await?;
+    let keys = own::Keys::open(&config)?;
+    let producer = ProducerId::new(Class::Audit, &config.name)?;
+    let mut appender = Appender::open(log.clone()).await?;
+    own::enter(&mut appender, &config, &producer, &keys, &bus, &around).await?;
+    let signer = signer::Signer::open(&config, &keys, &appender).await?;
+    let requests = bus.serve(Service::Append, WAITING_MAX).await?;
+    let answers = tokio::spawn(queries::serve(log, bus.clone(), around.stop.clone()));
+    let (ticks, mut housekeeper) = housekeeping::start(&config).await?;
+    ready();
+    let own = own::Own { producer, keys };
+    let recorder = recorder::Recorder::new(appender, own, signer, bus, &config, around);
+    let done = recorder.run(requests, ticks).await;
+    answers.abort();
+    housekeeper.shutdown().await.context("stopping the housekeeping")?;
+    done
+}

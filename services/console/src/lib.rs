@@ -1,1 +1,17 @@
-//! To be written.
+//! The face: `/api/v1` for people's tools and scripts, probes, metrics. It shows the read model and says
+//! in the log what people want; it changes nothing by itself.
+
+mod api;
+mod auth;
+mod commands;
+mod config;
+mod metrics;
+mod problem;
+mod service;
+mod state;
+
+pub use api::openapi;
+pub use commands::{Applied, CommandError};
+pub use config::ConsoleConfig;
+pub use problem::Problem;
+pub use service::{Producer, Surroundings, run};

@@ -1,1 +1,28 @@
-fn main() {}
+//! Decklog: runs the night, proves it in the morning.
+//!
+//! One program: the services (each a role, or all of them with `up`) and the command line tool.
+
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod embedded;
+mod exit;
+mod files;
+mod host;
+mod output;
+mod roles;
+mod source;
+mod when;
+
+use clap::Parser as _;
+
+fn main() -> std::process::ExitCode {
+    // Before anything else: the same executable also supervises commands, and that must start fast.
+    executor::attempt::main_if_supervisor();
+    let cli = cli::Cli::parse();
+    match commands::run(cli) {
+        Ok(()) => exit::OK,
+        Err(error) => exit::report(&error),
+    }
+}

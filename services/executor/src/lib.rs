@@ -1,1 +1,19 @@
-//! To be written.
+//! The hands: takes offers, runs commands on this host, says what it saw.
+//!
+//! It holds no database credential and decides no retry. What it runs goes on under small supervisors
+//! when it dies ([`attempt`]); what it saw stands in its journal until the recorder has it.
+
+pub mod attempt;
+mod beat;
+mod config;
+mod host;
+mod life;
+mod order;
+mod output;
+mod recover;
+mod service;
+mod take;
+
+pub use config::ExecutorConfig;
+pub use output::read_output;
+pub use service::{Producer, Surroundings, run};

@@ -1,1 +1,9 @@
-//! To be written.
+//! The brain's body: feeds committed events into [`domain::scheduler::Scheduler`], appends what it
+//! decides, offers work. It decides nothing itself.
+
+mod config;
+mod feed;
+mod service;
+
+pub use config::SchedulerConfig;
+pub use service::{Producer, Surroundings, run};

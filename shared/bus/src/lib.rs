@@ -19,6 +19,7 @@ pub mod limits;
 mod local;
 mod names;
 mod nats;
+pub mod recorder;
 mod requests;
 mod ring;
 mod subscription;

@@ -24,6 +24,11 @@ impl Requests {
     pub async fn next(&mut self) -> Option<Request> {
         self.waiting.recv().await
     }
+
+    /// The next request, if one waits already: for servers that answer many at once.
+    pub fn try_next(&mut self) -> Option<Request> {
+        self.waiting.try_recv().ok()
+    }
 }
 
 /// One request. Dropping it unanswered tells the asker at once: [`BusError::Busy`].

@@ -6,7 +6,7 @@ use crate::event::{
     AttemptReport, CommandEnd, Event, RunCancelled, RunFailed, RunLost, RunReported, RunStarted,
     RunSucceeded, RunTimedOut,
 };
-use crate::ids::ProducerId;
+use crate::ids::{ProducerId, StreamId};
 use crate::job::{ExitCodes, JobDefinition};
 use crate::run::{Run, State};
 use crate::wire::Work;
@@ -51,6 +51,12 @@ pub struct Ending {
     pub cause: Cause,
     /// What its exit code means.
     pub exit_codes: ExitCodes,
+}
+
+/// What to say about an attempt that ended while, as far as the host knows, its start at `version` is
+/// still the newest event of the run.
+pub fn end(run: &StreamId, version: u64, ending: &Ending) -> Draft {
+    Draft::new(run.clone(), version + 1, outcome(ending))
 }
 
 /// The next thing to say about an attempt that ended, given the run as the log has it now; `None`

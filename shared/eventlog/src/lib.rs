@@ -1,1 +1,24 @@
-//! To be written.
+//! The log and its read model in Postgres and SQLite: append, follow, query, rebuild.
+//!
+//! *Invariant:* one batch is one transaction: events, their keys, the read model, and the
+//! compare-and-swap of the head row. A second recorder that read the same head changes nothing.
+//!
+//! SQL that both databases understand is written once, in [`mod@read`] and [`mod@query`], and bound through
+//! `sqlx::Any`; what differs stands in `postgres.rs` and `sqlite.rs`.
+
+mod append;
+mod connect;
+mod error;
+mod migrate;
+mod postgres;
+pub mod query;
+pub mod read;
+mod rebuild;
+mod rows;
+mod sqlite;
+
+pub use append::{Appended, Appender, Refused};
+pub use connect::{Access, EventLog};
+pub use error::LogError;
+pub use migrate::MigrationState;
+pub use rebuild::Rebuilt;

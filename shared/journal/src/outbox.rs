@@ -180,9 +180,11 @@ impl Outbox {
     /// Resolves when the recorder refuses this producer for good, with the reason.
     pub async fn failure(&self) -> String {
         let mut failed = self.failed.clone();
-        match failed.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
+        // Taken out of the guard first: a guard must not be held while waiting.
+        let reason = failed.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        match reason {
+            Some(reason) => reason,
+            None => std::future::pending().await,
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::definition::JobDefinition;
 use crate::canonical::Digest;
 use crate::event::{DefinitionRef, JobEvent};
+use crate::ids::StreamId;
 
 /// A definition that waits for approval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,6 +95,10 @@ pub struct Job {
     pub pauses: Vec<Pause>,
     /// When it was retired.
     pub retired: Option<Timestamp>,
+    /// Its run that has begun and not ended; told by the run's events, and kept here because no other
+    /// run of the job may begin before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy: Option<StreamId>,
 }
 
 impl Job {

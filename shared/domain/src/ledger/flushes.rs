@@ -1,12 +1,12 @@
 //! Whether a flush is what an enrolled producer said next.
 
-use super::Ledger;
+use super::{Ledger, Producer};
 use crate::canonical::Digest;
-use crate::envelope::{Envelope, EnvelopeError};
-use crate::event::{Event, EventError};
+use crate::envelope::{Envelope, EnvelopeError, Place};
+use crate::event::{Event, EventError, LogEvent};
 use crate::flush::Flush;
 use crate::ids::ProducerId;
-use crate::keys::KeyError;
+use crate::keys::{KeyError, PublicKey};
 
 /// One event of an opened flush.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,8 +89,12 @@ impl Ledger {
             return Err(Refusal::Broken { index: 0 });
         };
         let source = &first.envelope.source;
-        let producer =
-            self.producers.get(source).ok_or_else(|| Refusal::Unknown(source.clone()))?;
+        let founder = self.founder(first);
+        let producer = self
+            .producers
+            .get(source)
+            .or(founder.as_ref())
+            .ok_or_else(|| Refusal::Unknown(source.clone()))?;
         let bytes = flush.envelopes.last().map_or(&[][..], Vec::as_slice);
         producer
             .key
@@ -104,6 +108,16 @@ impl Ledger {
             return Err(Refusal::NotNext { producer: source.clone(), known, begins });
         }
         Ok(opened)
+    }
+}
+
+impl Ledger {
+    /// The producer that creates the log: nobody has enrolled it, its first event names its key.
+    fn founder(&self, first: &Opened) -> Option<Producer> {
+        let Event::LogEvent(LogEvent::LogCreated(created)) = &first.event else { return None };
+        let key = PublicKey::from_hex(&created.key).ok()?;
+        let own = created.producer == first.envelope.source;
+        (self.size == 0 && own).then_some(Producer { key, place: Place::default() })
     }
 }
 

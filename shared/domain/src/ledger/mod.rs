@@ -8,6 +8,7 @@
 mod flushes;
 mod roles;
 mod streams;
+mod turns;
 
 use std::collections::BTreeMap;
 
@@ -168,10 +169,12 @@ impl Ledger {
                 let state = job.and_then(|id| streams.get(&id));
                 let job = state.and_then(|s| s.body.job());
                 streams::check_run_name(&envelope.subject, event)?;
-                streams::check_not_busy(state, &envelope.subject, event)?;
+                turns::check_not_busy(job, &envelope.subject, event)?;
                 crate::run::admit(run, job, event, &envelope.source, received)
                     .map_err(|illegal| illegal.to_string())?;
-                if run.is_none() { streams::check_order(state, event) } else { Ok(()) }
+                // What has begun is no longer about when: only a first event states an occurrence.
+                let first = run.is_none();
+                if first { turns::check_order(state.and_then(|s| s.settled), event) } else { Ok(()) }
             }
             Event::HostEvent(_) => Ok(()),
             Event::UserEvent(event) => streams::admit_user(body, event),

@@ -86,10 +86,6 @@ pub struct StreamState {
     pub body: Body,
     /// For a job, the newest instant that an event settled: all occurrences up to it are accounted for.
     pub settled: Option<Timestamp>,
-    /// For a job, its run that has begun and not ended: no other may begin. Two schedulers may have
-    /// decided on views that did not know of each other; this is where they meet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub busy: Option<StreamId>,
 }
 
 /// Where stream states are kept while events are judged.
@@ -105,11 +101,10 @@ pub trait Streams {
         let id = &envelope.subject;
         let old = self.get(id).cloned();
         let settled = old.as_ref().and_then(|state| state.settled);
-        let busy = old.as_ref().and_then(|state| state.busy.clone());
         if let Some(body) = evolve(old.map(|state| state.body), envelope, event, received) {
             let version = envelope.version;
             let begun = body.run().map(|run| (run.job.clone(), run.has_begun()));
-            self.put(id.clone(), StreamState { version, body, settled, busy });
+            self.put(id.clone(), StreamState { version, body, settled });
             if let Some((job, begun)) = begun {
                 self.occupy(&StreamId::job(&job), id, begun);
             }
@@ -134,12 +129,14 @@ pub trait Streams {
     /// Notes whether `run` is the one of `job` that has begun and not ended.
     fn occupy(&mut self, job: &StreamId, run: &StreamId, begun: bool) {
         let Some(state) = self.get(job) else { return };
-        let known = state.busy.as_ref() == Some(run);
-        if known == begun {
+        let Some(known) = state.body.job() else { return };
+        if (known.busy.as_ref() == Some(run)) == begun {
             return;
         }
         let mut state = state.clone();
-        state.busy = begun.then(|| run.clone());
+        if let Body::Job(job) = &mut state.body {
+            job.busy = begun.then(|| run.clone());
+        }
         self.put(job.clone(), state);
     }
 }
@@ -261,33 +258,6 @@ pub(super) fn admit_user(body: Option<&Body>, event: &UserEvent) -> Result<(), S
         (None, UserEvent::UserTokenIssued(_)) => Err("there is no such user".to_owned()),
         (Some(_), UserEvent::UserCreated(_)) => Err("the user exists already".to_owned()),
         (None, UserEvent::UserCreated(_)) | (Some(_), UserEvent::UserTokenIssued(_)) => Ok(()),
-    }
-}
-
-/// *Invariant:* a job's occurrences are accounted for one after the other. An event that was decided
-/// by a definition that no longer held is refused, and so is then every later one of the same chain.
-pub(super) fn check_order(job: Option<&StreamState>, event: &RunEvent) -> Result<(), String> {
-    let Some(nominal) = crate::run::nominal(event) else { return Ok(()) };
-    let settled = job.and_then(|job| job.settled);
-    if nominal.after == settled && settled.is_none_or(|settled| settled < nominal.at) {
-        return Ok(());
-    }
-    let word = |at: Option<Timestamp>| at.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
-    let (follows, settled) = (word(nominal.after), word(settled));
-    Err(format!("it follows {follows}, but the job is accounted for up to {settled}"))
-}
-
-/// *Invariant:* of the runs of a job, at most one has begun and not ended. Every overlap rule asks
-/// for that: the new one is skipped, or waits, or waits until what it cancels has ended.
-pub(super) fn check_not_busy(
-    job: Option<&StreamState>,
-    subject: &StreamId,
-    event: &RunEvent,
-) -> Result<(), String> {
-    let RunEvent::RunStarted(_) = event else { return Ok(()) };
-    match job.and_then(|job| job.busy.as_ref()) {
-        Some(other) if other != subject => Err(format!("{other} of the same job has not ended")),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -29,6 +29,14 @@ pub enum Illegal {
     /// Another executor holds the attempt.
     #[error("the attempt belongs to {0}")]
     Holder(ProducerId),
+    /// It starts on a host that is not the executor's, or not the one the run names.
+    #[error("it starts on {named}, but {wanted} is meant")]
+    Host {
+        /// As named.
+        named: String,
+        /// As expected.
+        wanted: String,
+    },
     /// It names another definition than the run's, or than the job's at that instant.
     #[error("definition {0} is not the one that holds for this run")]
     Definition(u32),
@@ -47,14 +55,6 @@ pub enum Illegal {
     /// The job is paused and it is not skipped for that, or the other way round.
     #[error("at {0} the job was {word}paused", word = if *.1 { "" } else { "not " })]
     Pause(Timestamp, bool),
-    /// Only this host may take it.
-    #[error("{named} may not take it: it belongs to {host}")]
-    Host {
-        /// The host as named.
-        named: String,
-        /// The host that may.
-        host: String,
-    },
 }
 
 /// Says whether `event` may be the next of `run`.
@@ -194,7 +194,8 @@ fn admit_next(
         RunEvent::RunLost(e) => match run.state {
             State::Running { attempt } => {
                 same_attempt(e.attempt, attempt)?;
-                if producer.class() == Class::Executor { held_by(run, producer) } else { Ok(()) }
+                // A scheduler heard nothing; an executor can know of its own attempts only.
+                if producer.class() == Class::Executor { same_holder(run, producer) } else { Ok(()) }
             }
             State::Requested
             | State::Held { .. }
@@ -236,10 +237,10 @@ fn admit_start(
     match run.state {
         State::Due => same_attempt(attempt, 1),
         State::Retrying { attempt: next, not_before: Some(at), .. } => {
-            if at.as_millisecond() - received.as_millisecond() > SKEW_MS_MAX {
-                return Err(Illegal::NotBefore(at));
-            }
-            same_attempt(attempt, next)
+            same_attempt(attempt, next)?;
+            // A scheduler's clock decided that its time has come; the recorder's may be behind.
+            let early_ms = at.as_millisecond() - received.as_millisecond();
+            if early_ms > SKEW_MS_MAX { Err(Illegal::NotBefore(at)) } else { Ok(()) }
         }
         State::Requested
         | State::Held { .. }
@@ -250,14 +251,13 @@ fn admit_start(
     }
 }
 
-/// A host takes work for itself, and only work it may take.
-fn admit_host(run: &Run, named: &str, producer: &ProducerId) -> Result<(), Illegal> {
-    let own = producer.name();
-    let host = run.host.as_deref().unwrap_or(own);
-    if named == own && named == host {
+/// An executor starts a run on its own host, which is the one the run names where it names one.
+fn admit_host(run: &Run, host: &str, producer: &ProducerId) -> Result<(), Illegal> {
+    let wanted = run.host.as_deref().unwrap_or(producer.name());
+    if host == producer.name() && host == wanted {
         return Ok(());
     }
-    Err(Illegal::Host { named: named.to_owned(), host: host.to_owned() })
+    Err(Illegal::Host { named: host.to_owned(), wanted: wanted.to_owned() })
 }
 
 /// The end of an attempt is stated by the executor that holds it, while it runs or after it was given
@@ -272,10 +272,10 @@ fn admit_end(run: &Run, event: &RunEvent, attempt: u32, producer: &ProducerId) -
         | State::Ended { .. } => return Err(wrong(event, run.state.word())),
     };
     same_attempt(attempt, current)?;
-    held_by(run, producer)
+    same_holder(run, producer)
 }
 
-fn held_by(run: &Run, producer: &ProducerId) -> Result<(), Illegal> {
+fn same_holder(run: &Run, producer: &ProducerId) -> Result<(), Illegal> {
     match run.attempt() {
         Some(holder) if holder.producer != *producer => Err(Illegal::Holder(holder.producer.clone())),
         Some(_) | None => Ok(()),

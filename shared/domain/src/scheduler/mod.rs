@@ -112,6 +112,7 @@ pub struct Scheduler {
     listening_since: Option<Timestamp>,
     peers: Peers,
     schedules: jobs::Schedules,
+    draining: bool,
 }
 
 /// How long an append may be under way before the scheduler looks again, milliseconds.
@@ -137,7 +138,13 @@ impl Scheduler {
             heard: BTreeMap::new(),
             listening_since: None,
             schedules: jobs::Schedules::default(),
+            draining: false,
         }
+    }
+
+    /// While draining nothing new becomes due; what is open is carried to its end.
+    pub fn drain(&mut self, draining: bool) {
+        self.draining = draining;
     }
 
     /// Takes a job or an open run of the read model in; the rest comes from the feed.
@@ -264,6 +271,11 @@ impl Scheduler {
         self.listening_since = at;
     }
 
+    /// The service is connected at `now`: listens from now on, unless it does already.
+    pub fn listen_from(&mut self, now: Timestamp) {
+        self.listening_since = self.listening_since.or(Some(now));
+    }
+
     /// An executor says that it runs attempt `attempt` of `run`.
     pub fn heard(&mut self, run: &StreamId, attempt: u32, now: Timestamp) {
         // Of runs that ended, or were never heard of, nothing is kept.
@@ -295,7 +307,7 @@ impl Scheduler {
 
     /// When something is to be done next, as far as it is known now.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let first = self.occurrences.first().map(|(at, _)| *at);
+        let first = self.occurrences.first().map(|(at, _)| *at).filter(|_| !self.draining);
         let second = self.agenda.first().map(|(at, _)| *at);
         first.into_iter().chain(second).min()
     }
@@ -305,7 +317,9 @@ impl Scheduler {
         self.peers.forget_silent(now);
         self.forget_stale_pending(now);
         let mut actions = Vec::new();
-        self.tick_occurrences(now, &mut actions);
+        if !self.draining {
+            self.tick_occurrences(now, &mut actions);
+        }
         self.tick_runs(now, &mut actions);
         for action in &actions {
             if let Action::Append(draft) = action {

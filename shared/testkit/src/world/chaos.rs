@@ -1,7 +1,9 @@
 //! What breaks, how often, and at which moments.
 
 use super::step::{Act, MS, Micros, SECOND, Step};
-use super::{EXECUTORS, ExecutorProgram, Node, RecorderProgram, SCHEDULERS, SchedulerProgram, World};
+use super::{
+    EXECUTORS, ExecutorProgram, Node, RecorderProgram, SCHEDULERS, SchedulerProgram, World,
+};
 
 /// How bad things are, in cases of ten thousand.
 #[derive(Debug, Clone)]
@@ -106,7 +108,8 @@ impl World {
             return false;
         }
         let long = self.rng.chance(1_000);
-        let dark = if long { self.rng.between(30_000, 150_000) } else { self.rng.between(50, 4_000) };
+        let dark =
+            if long { self.rng.between(30_000, 150_000) } else { self.rng.between(50, 4_000) };
         self.say(|| format!("{node} is at {moment:?}"));
         self.crash(node, dark);
         true
@@ -188,7 +191,11 @@ impl World {
             }
             1 => self.all_schedulers_die(),
             2 | 3 => {
-                if self.rng.chance(5_000) { self.cut(node, true) } else { self.mute(node, true) }
+                if self.rng.chance(5_000) {
+                    self.cut(node, true);
+                } else {
+                    self.mute(node, true);
+                }
                 let after = self.rng.between(SECOND, 50 * SECOND);
                 self.plan(after, Step::Heal(node));
             }

@@ -68,8 +68,7 @@ impl Auditor {
         self.receive_times_never_go_back(&leaf)?;
         self.counters_have_no_gaps(&envelope, hash)?;
         self.signatures_hold(&leaf, &envelope, &event)?;
-        let mark =
-            self.ledger.judge(&mut self.streams, &envelope, &event, hash, leaf.received);
+        let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, leaf.received);
         ensure!(mark == row.mark, "the mark is {:?}, but it should be {mark:?}", row.mark);
         self.frontier.push(leaf_hash(&row.leaf));
         if mark == Mark::Valid {
@@ -81,12 +80,20 @@ impl Auditor {
     }
 
     fn positions_have_no_holes(&self, row: &Row) -> Result<()> {
-        ensure!(row.position == self.ledger.size + 1, "{} follows {}", row.position, self.ledger.size);
+        ensure!(
+            row.position == self.ledger.size + 1,
+            "{} follows {}",
+            row.position,
+            self.ledger.size
+        );
         Ok(())
     }
 
     fn receive_times_never_go_back(&mut self, leaf: &Leaf) -> Result<()> {
-        ensure!(self.received.is_none_or(|last| last <= leaf.received), "received before its forerunner");
+        ensure!(
+            self.received.is_none_or(|last| last <= leaf.received),
+            "received before its forerunner"
+        );
         self.received = Some(leaf.received);
         Ok(())
     }
@@ -114,7 +121,12 @@ impl Auditor {
 
     fn one_valid_event_has_a_version(&mut self, envelope: &Envelope) -> Result<()> {
         let version = self.versions.entry(envelope.subject.clone()).or_default();
-        ensure!(envelope.version == *version + 1, "{} has version {} twice", envelope.subject, envelope.version);
+        ensure!(
+            envelope.version == *version + 1,
+            "{} has version {} twice",
+            envelope.subject,
+            envelope.version
+        );
         *version = envelope.version;
         Ok(())
     }
@@ -143,7 +155,8 @@ impl Auditor {
     }
 
     fn is_lost(&self, key: &AttemptKey) -> bool {
-        let attempt = self.run(&key.0).and_then(|run| run.attempts.iter().find(|a| a.number == key.1));
+        let attempt =
+            self.run(&key.0).and_then(|run| run.attempts.iter().find(|a| a.number == key.1));
         attempt.is_some_and(|attempt| attempt.lost.is_some())
     }
 }
@@ -184,7 +197,8 @@ pub(super) fn may_start(world: &World, host: usize, key: &AttemptKey) -> Result<
         return Err(format!("{run}#{number} is started while the run is {:?}", state.state));
     }
     for (other, attempt) in world.hosts.iter().flat_map(super::host::Host::alive) {
-        let excluded = other == run && !(auditor.is_lost(&(other.clone(), *attempt)) && restartable(state));
+        let excluded =
+            other == run && !(auditor.is_lost(&(other.clone(), *attempt)) && restartable(state));
         if excluded {
             return Err(format!("{run}#{number} is started while #{attempt} runs"));
         }

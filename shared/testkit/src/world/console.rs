@@ -105,7 +105,10 @@ impl World {
     /// # Errors
     /// It cannot be written.
     pub fn resolve(&mut self, run: &StreamId, outcome: Resolution) -> Result<()> {
-        self.tell_run(run, RunResolved { outcome, evidence: "seen with own eyes".to_owned() }.into())
+        self.tell_run(
+            run,
+            RunResolved { outcome, evidence: "seen with own eyes".to_owned() }.into(),
+        )
     }
 
     fn tell_run(&mut self, run: &StreamId, event: domain::event::Event) -> Result<()> {
@@ -197,7 +200,8 @@ impl World {
     /// A random run among those that are `wanted`.
     pub(super) fn some_run(&mut self, wanted: impl Fn(&Run) -> bool) -> Option<StreamId> {
         let runs = self.auditor.streams.0.values().filter_map(|state| state.body.run());
-        let runs: Vec<StreamId> = runs.filter(|run| wanted(run)).map(|run| run.id.clone()).collect();
+        let runs: Vec<StreamId> =
+            runs.filter(|run| wanted(run)).map(|run| run.id.clone()).collect();
         let index = self.rng.index(runs.len());
         runs.get(index).cloned()
     }

@@ -81,7 +81,11 @@ impl World {
     fn claim_in_journal(&self, i: usize, key: &AttemptKey) -> Option<bool> {
         let flushes = &self.journals.get(&Node::Executor(i))?.flushes;
         let says = |draft: &Draft| draft.stream == key.0 && started(draft) == Some(key.1);
-        flushes.iter().rev().find(|flush| flush.drafts.iter().any(says)).map(|flush| flush.committed)
+        flushes
+            .iter()
+            .rev()
+            .find(|flush| flush.drafts.iter().any(says))
+            .map(|flush| flush.committed)
     }
 
     /// Attempts about whose end the journal holds something that is not answered.
@@ -107,7 +111,9 @@ impl World {
             return Ok(());
         }
         let own = self.queues.take(&host_queue(&host_name(i)), self.now);
-        let Some(work) = own.or_else(|| self.queues.take("default", self.now)) else { return Ok(()) };
+        let Some(work) = own.or_else(|| self.queues.take("default", self.now)) else {
+            return Ok(());
+        };
         let key = (work.run.clone(), work.attempt);
         if self.hosts[i].attempts.contains_key(&key) || self.hosts[i].done.contains(&key) {
             // It came again while this host had it; the sweep offers it anew if it must be.
@@ -258,7 +264,8 @@ impl World {
         let running: Vec<AttemptKey> = self.hosts[i].attempts.keys().cloned().collect();
         let used = u32::try_from(running.len()).unwrap_or(u32::MAX);
         let slots = u32::try_from(SLOTS).unwrap_or(u32::MAX);
-        let unsent = self.journals.get(&node).map_or(0, |journal| journal.unsent(1_000).len() as u64);
+        let unsent =
+            self.journals.get(&node).map_or(0, |journal| journal.unsent(1_000).len() as u64);
         let (host, time) = (host_name(i), self.clock(node));
         let free = slots.saturating_sub(used);
         self.beat(node, Heartbeat::Executor { host, running, free, slots, unsent, time });

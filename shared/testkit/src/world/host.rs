@@ -65,7 +65,8 @@ pub(super) struct Host {
 impl Host {
     /// The attempts whose processes run.
     pub(super) fn alive(&self) -> impl Iterator<Item = &AttemptKey> {
-        let runs = |(key, attempt): (_, &Attempt)| matches!(attempt.phase, Phase::Runs(_)).then_some(key);
+        let runs =
+            |(key, attempt): (_, &Attempt)| matches!(attempt.phase, Phase::Runs(_)).then_some(key);
         self.attempts.iter().filter_map(runs)
     }
 }
@@ -90,7 +91,8 @@ impl World {
         self.auditor.started.insert(key.clone(), host);
         let began = self.clock(Node::Executor(host));
         let Some(attempt) = self.hosts[host].attempts.get(key) else { return };
-        let timeout = attempt.definition.timeout.map(|t| i64::try_from(t.millis()).unwrap_or(0) * 1_000);
+        let timeout =
+            attempt.definition.timeout.map(|t| i64::try_from(t.millis()).unwrap_or(0) * 1_000);
         let (length, code) = self.how_it_goes(timeout.is_some());
         let in_time = timeout.is_none_or(|timeout| length < timeout);
         let (length, cause) = match timeout {

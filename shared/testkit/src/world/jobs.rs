@@ -44,9 +44,12 @@ pub(super) fn random_job(rng: &mut Rng, name: &str) -> Result<JobDefinition> {
     if restartable {
         on.push("lost");
     }
-    let delays: Vec<String> = (0..rng.between(0, 2)).map(|_| format!("{}s", rng.between(0, 8))).collect();
-    let timeout = if rng.chance(6_000) { json!(format!("{}s", rng.between(2, 20))) } else { Value::Null };
-    let host = if rng.chance(1_500) { json!(format!("h{}", rng.between(0, 2))) } else { Value::Null };
+    let delays: Vec<String> =
+        (0..rng.between(0, 2)).map(|_| format!("{}s", rng.between(0, 8))).collect();
+    let timeout =
+        if rng.chance(6_000) { json!(format!("{}s", rng.between(2, 20))) } else { Value::Null };
+    let host =
+        if rng.chance(1_500) { json!(format!("h{}", rng.between(0, 2))) } else { Value::Null };
     let says = json!({
         "schedule": schedule(rng),
         "zone": rng.pick(&["America/New_York", "Europe/Berlin", "UTC", "Australia/Lord_Howe"]),

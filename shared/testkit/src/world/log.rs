@@ -88,7 +88,8 @@ impl SharedLog {
     /// Whether the log holds exactly these bytes as the producer's event `pseq`.
     pub(super) fn holds(&self, source: &ProducerId, pseq: u64, envelope: &[u8]) -> bool {
         let index = self.counters.get(&(source.clone(), pseq));
-        let leaf = index.and_then(|index| domain::leaf::Leaf::from_bytes(&self.rows[*index].leaf).ok());
+        let leaf =
+            index.and_then(|index| domain::leaf::Leaf::from_bytes(&self.rows[*index].leaf).ok());
         leaf.is_some_and(|leaf| leaf.envelope == envelope)
     }
 }

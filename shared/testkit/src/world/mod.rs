@@ -353,7 +353,14 @@ impl World {
         }
         let time = self.clock(node);
         for draft in &drafts {
-            self.say(|| format!("{node} journals {} {} v{}", draft.event.kind(), draft.stream, draft.version));
+            self.say(|| {
+                format!(
+                    "{node} journals {} {} v{}",
+                    draft.event.kind(),
+                    draft.stream,
+                    draft.version
+                )
+            });
         }
         if let Some(journal) = self.journals.get_mut(&node) {
             journal.append(drafts, time, &mut self.rng)?;

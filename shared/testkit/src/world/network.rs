@@ -46,7 +46,12 @@ impl World {
     }
 
     /// The recorder answered a flush.
-    pub(super) fn hear_answer(&mut self, to: Node, flush: usize, answer: &AppendAnswer) -> Result<()> {
+    pub(super) fn hear_answer(
+        &mut self,
+        to: Node,
+        flush: usize,
+        answer: &AppendAnswer,
+    ) -> Result<()> {
         match answer {
             AppendAnswer::Committed { events, .. } => self.hear_committed(to, flush, events)?,
             AppendAnswer::Busy { .. } => self.plan_soon(to, 50 * MS, 300 * MS, Act::Pump),

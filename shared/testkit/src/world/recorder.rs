@@ -84,7 +84,11 @@ impl Copy {
             let mark =
                 self.ledger.judge(&mut self.streams, &row.envelope, &row.event, hash, row.received);
             if mark != row.mark {
-                bail!("a recorder that follows finds {mark:?} at {}, not {:?}", row.position, row.mark);
+                bail!(
+                    "a recorder that follows finds {mark:?} at {}, not {:?}",
+                    row.position,
+                    row.mark
+                );
             }
             self.frontier.push(leaf_hash(&row.leaf));
         }
@@ -318,7 +322,12 @@ impl<'a> Staging<'a> {
     }
 
     /// Answers a repetition with what the flush got, after a look at the very bytes.
-    fn known(&mut self, request: &Request, flush: Flush, log: &super::log::SharedLog) -> Result<()> {
+    fn known(
+        &mut self,
+        request: &Request,
+        flush: Flush,
+        log: &super::log::SharedLog,
+    ) -> Result<()> {
         let opened = read_unchecked(&flush)?;
         let (Some(first), Some(last)) = (opened.first(), opened.last()) else { return Ok(()) };
         let source = &first.envelope.source;
@@ -353,6 +362,7 @@ impl<'a> Staging<'a> {
 
 fn committed(rows: &[Row]) -> Result<AppendAnswer> {
     let received = rows.last().context("an empty flush")?.received;
-    let event = |row: &Row| domain::wire::Committed { position: row.position, mark: row.mark.clone() };
+    let event =
+        |row: &Row| domain::wire::Committed { position: row.position, mark: row.mark.clone() };
     Ok(AppendAnswer::Committed { events: rows.iter().map(event).collect(), received })
 }

@@ -62,7 +62,11 @@ impl World {
             return Ok(true);
         }
         if let Some(run) = self.some_run(|run| matches!(run.state, State::Held { .. })) {
-            if self.rng.chance(5_000) { self.release(&run)? } else { self.cancel_once(&run)? }
+            if self.rng.chance(5_000) {
+                self.release(&run)?;
+            } else {
+                self.cancel_once(&run)?;
+            }
             return Ok(true);
         }
         if retire && let Some(name) = self.first_job(|job| job.active().is_some()) {

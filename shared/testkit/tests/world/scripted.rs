@@ -46,7 +46,8 @@ fn running(world: &World) -> Option<Node> {
 
 #[test]
 fn an_executor_that_dies_between_its_claim_and_the_start_starts_the_process_once() -> Result<()> {
-    for moment in [Moment::BeforeClaim, Moment::BeforeSend, Moment::BeforeAct, Moment::BeforeStart] {
+    for moment in [Moment::BeforeClaim, Moment::BeforeSend, Moment::BeforeAct, Moment::BeforeStart]
+    {
         let mut world = with_job(&every("30s"))?;
         for i in 1..3 {
             world.crash(Node::Executor(i), 60_000);
@@ -78,7 +79,8 @@ fn a_claim_that_nobody_confirms_in_time_is_disowned_and_not_started_late() -> Re
 }
 
 #[test]
-fn a_recorder_that_dies_between_commit_and_answer_is_asked_again_and_nothing_is_doubled() -> Result<()> {
+fn a_recorder_that_dies_between_commit_and_answer_is_asked_again_and_nothing_is_doubled()
+-> Result<()> {
     let mut world = with_job(&every("20s"))?;
     for _ in 0..4 {
         for i in 0..2 {
@@ -115,7 +117,8 @@ fn the_loss_of_the_queues_delays_a_run_and_loses_none() -> Result<()> {
 }
 
 #[test]
-fn an_executor_cut_off_longer_than_its_lease_leaves_an_unknown_that_its_report_closes() -> Result<()> {
+fn an_executor_cut_off_longer_than_its_lease_leaves_an_unknown_that_its_report_closes() -> Result<()>
+{
     let mut world = with_job(&every("1h"))?;
     world.takes = Some(10_000);
     world.request("j")?;
@@ -204,7 +207,8 @@ fn an_occurrence_after_a_pause_was_received_does_not_run_whoever_had_not_heard()
 }
 
 #[test]
-fn what_passed_while_no_scheduler_was_there_is_missed_or_caught_up_and_never_silent() -> Result<()> {
+fn what_passed_while_no_scheduler_was_there_is_missed_or_caught_up_and_never_silent() -> Result<()>
+{
     let rule = json!({ "catch-up": { "all": { "limit": 2 } }, "late-after": "5s" });
     let mut world = with_job(&with(every("20s"), &rule))?;
     for i in 0..2 {

@@ -77,7 +77,10 @@ fn thousands() {
     for seed in from..from + count {
         match live(seed, false) {
             Ok(world) => {
-                world.census().into_iter().for_each(|(kind, n)| *census.entry(kind).or_default() += n);
+                world
+                    .census()
+                    .into_iter()
+                    .for_each(|(kind, n)| *census.entry(kind).or_default() += n);
             }
             Err(failure) => {
                 println!("{}", failure.lines().next().unwrap_or_default());

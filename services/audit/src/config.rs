@@ -1,0 +1,87 @@
+//! What a recorder is told.
+
+use std::path::PathBuf;
+
+use domain::time::HumanDuration;
+use serde::{Deserialize, Serialize};
+
+/// Settings of the role `audit`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Name of this recorder among the recorders.
+    #[serde(default = "one")]
+    pub name: String,
+    /// The database that holds the log: `postgres://…`, or the path of a SQLite file.
+    pub database: String,
+    /// Directory for the keys, the join secret and the signer's memory.
+    pub data: PathBuf,
+    /// Name of the log, the first line of every head, given when the log is made: a host name and a path
+    /// such as `example.com/decklog/prod`. Without one it is made from the recorder's key.
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// Key file that signs heads; recorders of one log share it. `data/head.key` without one.
+    #[serde(default)]
+    pub head_key: Option<PathBuf>,
+    /// File with the secret from which join tokens are made; recorders of one log share it.
+    /// `data/join.secret` without one.
+    #[serde(default)]
+    pub join_secret: Option<PathBuf>,
+    /// How often a new head is signed when the log has grown.
+    #[serde(default = "ten_seconds")]
+    pub head_every: HumanDuration,
+    /// How long the log may be idle before an event says that it is there.
+    #[serde(default = "five_minutes")]
+    pub heartbeat_every: HumanDuration,
+    /// Most events in one transaction.
+    #[serde(default = "batch")]
+    pub batch_events: usize,
+}
+
+fn one() -> String {
+    "one".to_owned()
+}
+
+fn ten_seconds() -> HumanDuration {
+    HumanDuration::from_secs(10)
+}
+
+fn five_minutes() -> HumanDuration {
+    HumanDuration::from_secs(300)
+}
+
+fn batch() -> usize {
+    1_024
+}
+
+impl AuditConfig {
+    /// The usual settings for a database and a data directory.
+    pub fn new(database: &str, data: PathBuf) -> Self {
+        Self {
+            name: one(),
+            database: database.to_owned(),
+            data,
+            origin: None,
+            head_key: None,
+            join_secret: None,
+            head_every: ten_seconds(),
+            heartbeat_every: five_minutes(),
+            batch_events: batch(),
+        }
+    }
+
+    /// Everything that is wrong with it.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !domain::ids::is_name(&self.name) {
+            problems.push(format!("audit.name: {:?} is not a name", self.name));
+        }
+        if self.head_every.millis() < 100 || self.heartbeat_every.millis() < 1_000 {
+            problems.push("audit.head-every is at least 100ms, audit.heartbeat-every at least 1s".to_owned());
+        }
+        if !(1..=10_000).contains(&self.batch_events) {
+            problems.push("audit.batch-events: 1 to 10000".to_owned());
+        }
+        problems
+    }
+}

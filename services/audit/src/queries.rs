@@ -1,0 +1,54 @@
+//! Answers questions about the read model.
+
+use std::sync::Arc;
+
+use bus::{Bus, Request, Service};
+use bytes::Bytes;
+use domain::wire::{Answer, Content, Query};
+use eventlog::EventLog;
+use tokio::sync::{Semaphore, watch};
+use tracing::warn;
+
+/// Questions that may wait.
+const WAITING_MAX: usize = 1_024;
+/// Questions answered at once.
+const AT_ONCE: usize = 4;
+
+pub(crate) async fn serve(log: EventLog, bus: Bus, mut stop: watch::Receiver<bool>) {
+    let mut requests = match bus.serve(Service::Query, WAITING_MAX).await {
+        Ok(requests) => requests,
+        Err(error) => return warn!(%error, "queries cannot be served"),
+    };
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let request = tokio::select! {
+            request = requests.next() => request,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let (Some(request), Ok(place)) = (request, Arc::clone(&places).acquire_owned().await) else {
+            return;
+        };
+        let log = log.clone();
+        tokio::spawn(async move {
+            answer(&log, request).await;
+            drop(place);
+        });
+    }
+}
+
+async fn answer(log: &EventLog, request: Request) {
+    let answer = match serde_json::from_slice::<Query>(&request.body) {
+        Ok(query) => log.answer(&query).await.unwrap_or_else(|error| {
+            warn!(%error, "a query failed");
+            failed(&error)
+        }),
+        Err(error) => failed(&format!("not a query: {error}")),
+    };
+    let body = serde_json::to_vec(&answer).unwrap_or_default();
+    // Whoever asked may be gone; then nobody misses the answer.
+    let _ = request.reply(Bytes::from(body)).await;
+}
+
+fn failed(reason: &impl ToString) -> Answer {
+    Answer { position: 0, content: Content::Failed(reason.to_string()) }
+}

@@ -1,0 +1,323 @@
+//! The loop: collect what waits, judge, commit once, answer each, tell everybody.
+
+use std::time::Duration;
+
+use bus::{Bus, Request, Requests, Topic};
+use bytes::Bytes;
+use domain::canonical::Digest;
+use domain::envelope::Draft;
+use domain::event::{LogHeadSigned, LogProducerEnrolled, LogRejected};
+use domain::flush::Flush;
+use domain::ids::StreamId;
+use domain::ledger::Mark;
+use domain::wire::{AppendAnswer, AppendRequest, Enrol, Feed, LogEntry};
+use eventlog::{Appended, Appender, LogError, Refused};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use crate::Surroundings;
+use crate::config::AuditConfig;
+use crate::housekeeping::Tick;
+use crate::own::Own;
+use crate::signer::Signer;
+
+/// Most `log.rejected` events an hour; further ones are counted.
+const REJECTED_PER_HOUR: u32 = 60;
+/// Most bytes of events in one feed message.
+const FEED_BYTES: usize = 512 * 1024;
+
+pub(crate) struct Recorder {
+    appender: Appender,
+    own: Own,
+    signer: Option<Signer>,
+    bus: Bus,
+    around: Surroundings,
+    batch_events: usize,
+    heartbeat: Duration,
+    rejected: Rejected,
+}
+
+/// How many rejections were recorded in the hour that runs.
+#[derive(Debug, Default)]
+struct Rejected {
+    since: Option<Timestamp>,
+    recorded: u32,
+    others: u64,
+}
+
+enum Wake {
+    Request(Request),
+    Tick,
+    Stop,
+}
+
+/// A request that waits for its answer.
+struct Waiting {
+    request: Request,
+    flush: Flush,
+}
+
+impl Recorder {
+    pub(crate) fn new(
+        appender: Appender,
+        own: Own,
+        signer: Option<Signer>,
+        bus: Bus,
+        config: &AuditConfig,
+        around: Surroundings,
+    ) -> Self {
+        let heartbeat = config.heartbeat_every.as_duration();
+        let (batch_events, rejected) = (config.batch_events, Rejected::default());
+        Self { appender, own, signer, bus, around, batch_events, heartbeat, rejected }
+    }
+
+    pub(crate) async fn run(
+        mut self,
+        mut requests: Requests,
+        mut ticks: mpsc::Receiver<Tick>,
+    ) -> anyhow::Result<()> {
+        let mut stop = self.around.stop.clone();
+        loop {
+            let wake = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => Wake::Stop,
+                Some(Tick) = ticks.recv() => Wake::Tick,
+                request = requests.next() => request.map_or(Wake::Stop, Wake::Request),
+            };
+            match wake {
+                Wake::Request(first) => self.take(first, &mut requests).await,
+                Wake::Tick => self.housekeep().await,
+                Wake::Stop => break,
+            }
+        }
+        self.sign().await;
+        Ok(())
+    }
+
+    /// Takes what waits, up to a batch, and commits it as one.
+    async fn take(&mut self, first: Request, requests: &mut Requests) {
+        let mut waiting = Vec::new();
+        let mut events = 0;
+        let mut next = Some(first);
+        while let Some(request) = next {
+            if let Some(one) = self.read(request).await {
+                events += one.flush.envelopes.len();
+                waiting.push(one);
+            }
+            next = if events < self.batch_events { requests.try_next() } else { None };
+        }
+        if !waiting.is_empty() {
+            self.commit(waiting).await;
+        }
+    }
+
+    /// Reads a request; what is no flush is answered here.
+    async fn read(&mut self, request: Request) -> Option<Waiting> {
+        match AppendRequest::from_bytes(&request.body) {
+            Some(AppendRequest::Flush(bytes)) => match Flush::from_bytes(&bytes) {
+                Ok(flush) => return Some(Waiting { request, flush }),
+                Err(error) => {
+                    let reason = error.to_string();
+                    self.reject(&bytes, &reason).await;
+                    answer(request, &AppendAnswer::Refused { reason }).await;
+                }
+            },
+            Some(AppendRequest::Enrol(enrol)) => {
+                let said = self.enrol(&enrol).await;
+                answer(request, &said).await;
+            }
+            None => {
+                let reason = "neither a flush nor a request to enrol".to_owned();
+                self.reject(&request.body.clone(), &reason).await;
+                answer(request, &AppendAnswer::Refused { reason }).await;
+            }
+        }
+        None
+    }
+
+    async fn commit(&mut self, waiting: Vec<Waiting>) {
+        let (requests, flushes): (Vec<Request>, Vec<Flush>) =
+            waiting.into_iter().map(|one| (one.request, one.flush)).unzip();
+        let now = (self.around.clock)();
+        match self.appender.append(&flushes, now).await {
+            Ok((results, entries)) => {
+                // Told before answered: whoever waits for its answer then finds the feed on its way.
+                self.publish(entries).await;
+                for ((request, result), flush) in requests.into_iter().zip(results).zip(&flushes) {
+                    let said = self.answer_to(result, flush).await;
+                    answer(request, &said).await;
+                }
+            }
+            Err(error) => {
+                warn!(%error, "a batch could not be committed; its producers send it again");
+                let reason = error.to_string();
+                for request in requests {
+                    answer(request, &AppendAnswer::Busy { reason: reason.clone() }).await;
+                }
+            }
+        }
+    }
+
+    async fn answer_to(&mut self, result: Result<Appended, Refused>, flush: &Flush) -> AppendAnswer {
+        match result {
+            Ok(Appended { events, received }) => AppendAnswer::Committed { events, received },
+            Err(Refused::NotEnrolled(_)) => AppendAnswer::NotEnrolled,
+            Err(refused) => {
+                let reason = refused.to_string();
+                self.reject(&flush.to_bytes(), &reason).await;
+                AppendAnswer::Refused { reason }
+            }
+        }
+    }
+
+    /// Tells everybody. A message that is lost delays a reader until its next look at the log.
+    async fn publish(&self, entries: Vec<LogEntry>) {
+        let mut part = Vec::new();
+        let mut bytes = 0;
+        for entry in entries {
+            bytes += entry.event.get().len() + 200;
+            part.push(entry);
+            if bytes > FEED_BYTES {
+                self.publish_part(std::mem::take(&mut part)).await;
+                bytes = 0;
+            }
+        }
+        if !part.is_empty() {
+            self.publish_part(part).await;
+        }
+    }
+
+    async fn publish_part(&self, events: Vec<LogEntry>) {
+        let Ok(body) = serde_json::to_vec(&Feed { events }) else { return };
+        if let Err(error) = self.bus.publish(&Topic::Feed, Bytes::from(body)).await {
+            warn!(%error, "the feed could not be published; readers will look by themselves");
+        }
+    }
+
+    async fn enrol(&mut self, enrol: &Enrol) -> AppendAnswer {
+        let key = match enrol.check() {
+            Ok(key) => key,
+            Err(error) => return AppendAnswer::Refused { reason: error.to_string() },
+        };
+        match self.appender.ledger().producers.get(&enrol.producer) {
+            Some(known) if known.key == key => return AppendAnswer::Enrolled,
+            Some(_) => {
+                let reason = format!("{} is enrolled with another key: give this producer another name, or bring its key back", enrol.producer);
+                return AppendAnswer::Refused { reason };
+            }
+            None => {}
+        }
+        let class = enrol.producer.class();
+        if !crate::join::fits(&self.own.keys.join, class, &enrol.token) {
+            let reason = format!("the join token does not fit: producers of class {class} need the content of join-{class}.token of the recorder");
+            return AppendAnswer::Refused { reason };
+        }
+        let event = LogProducerEnrolled {
+            producer: enrol.producer.clone(),
+            class,
+            key: enrol.key.clone(),
+            ground: "join-token".to_owned(),
+        };
+        match self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await {
+            Ok(Mark::Valid) => {
+                info!(producer = %enrol.producer, key = %key.id().short(), "let a producer in");
+                AppendAnswer::Enrolled
+            }
+            // Another recorder wrote to the same stream; the producer asks again.
+            Ok(mark) => AppendAnswer::Busy { reason: mark.void().unwrap_or_default() },
+            Err(error) => AppendAnswer::Busy { reason: error.to_string() },
+        }
+    }
+
+    /// Appends an event of the recorder's own to `log/main`.
+    async fn say(&mut self, draft: impl Fn(u64) -> Draft) -> anyhow::Result<Mark> {
+        let now = (self.around.clock)();
+        let main = StreamId::log("main");
+        let streams = self.appender.log().streams(&std::iter::once(main.clone()).collect()).await?;
+        let version = streams.get(&main).map_or(0, |state| state.version) + 1;
+        self.appender.reload_if_moved().await?;
+        let known = self.appender.ledger().producers.get(&self.own.producer);
+        let place = known.map(|producer| producer.place).unwrap_or_default();
+        let flush = self.own.flush(place, vec![draft(version)], now)?;
+        let (results, entries) = self.appender.append(&[flush], now).await?;
+        self.publish(entries).await;
+        match results.into_iter().next() {
+            Some(Ok(appended)) => Ok(appended.events.into_iter().next().map_or(Mark::Valid, |e| e.mark)),
+            Some(Err(refused)) => Err(refused.into()),
+            None => Ok(Mark::Valid),
+        }
+    }
+
+    /// Records that bytes were turned away: bounded, so that noise cannot fill the log.
+    async fn reject(&mut self, bytes: &[u8], reason: &str) {
+        let now = (self.around.clock)();
+        warn!(%reason, bytes = bytes.len(), "rejected");
+        if !self.rejected.may_record(now) {
+            return;
+        }
+        let event = LogRejected {
+            sha256: Digest::of(bytes),
+            bytes: bytes.len() as u64,
+            reason: reason.chars().take(300).collect(),
+            others: std::mem::take(&mut self.rejected.others),
+        };
+        if let Err(error) = self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await {
+            warn!(%error, "the rejection could not be recorded");
+        }
+    }
+
+    async fn housekeep(&mut self) {
+        if let Err(error) = self.beat().await {
+            warn!(%error, "the log's heartbeat could not be written");
+        }
+        self.sign().await;
+    }
+
+    /// An idle log still says that it is there.
+    async fn beat(&mut self) -> anyhow::Result<()> {
+        let now = (self.around.clock)();
+        self.appender.reload_if_moved().await?;
+        let silent = self.appender.ledger().received.is_none_or(|last| {
+            now.duration_since(last).unsigned_abs() >= self.heartbeat
+        });
+        if !silent {
+            return Ok(());
+        }
+        let (size, root) = self.appender.head();
+        self.say(|version| Draft::new(StreamId::log("main"), version, LogHeadSigned { size, root })).await?;
+        Ok(())
+    }
+
+    async fn sign(&mut self) {
+        let now = (self.around.clock)();
+        let log = self.appender.log().clone();
+        let Some(signer) = &mut self.signer else { return };
+        let before = signer.signed_size();
+        if let Err(error) = signer.sign(&log, now).await {
+            if error.downcast_ref::<LogError>().is_some() {
+                warn!(%error, "no head was signed; the database does not answer");
+            } else {
+                error!(%error, signed = before, "NO HEAD IS SIGNED ANY MORE");
+            }
+        }
+    }
+}
+
+impl Rejected {
+    fn may_record(&mut self, now: Timestamp) -> bool {
+        let hour = Duration::from_secs(3_600);
+        if self.since.is_none_or(|since| now.duration_since(since).unsigned_abs() >= hour) {
+            (self.since, self.recorded) = (Some(now), 0);
+        }
+        let may = self.recorded < REJECTED_PER_HOUR;
+        if may { self.recorded += 1 } else { self.others += 1 }
+        may
+    }
+}
+
+async fn answer(request: Request, said: &AppendAnswer) {
+    let body = serde_json::to_vec(said).unwrap_or_default();
+    // Whoever asked may be gone; it asks again, and gets the same answer.
+    let _ = request.reply(Bytes::from(body)).await;
+}

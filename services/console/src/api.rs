@@ -1,0 +1,471 @@
+//! `/api/v1`, probes and metrics. One handler for each thing people and scripts can ask or do.
+
+use axum::extract::{Path, Query as Params, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::{Json, Router};
+use bus::Service;
+use bus::recorder::ask;
+use bytes::Bytes;
+use domain::event::{Resolution, Role};
+use domain::ids::StreamId;
+use domain::job::JobDefinition;
+use domain::wire::{Answer, Content, HostQuery, Query, RunFilter, Selection};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Caller;
+use crate::commands::{Applied, JobAct, RunAct};
+use crate::problem::Problem;
+use crate::state::Console;
+
+type Result<T> = std::result::Result<T, Problem>;
+
+/// Largest body of a request, in bytes.
+const BODY_BYTES: usize = 256 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Decklog",
+    description = "Jobs, runs, hosts and the log of an installation of Decklog. Every answer says to which position of the log it is true.",
+    license(name = "Apache-2.0")
+))]
+struct Document;
+
+fn routes() -> OpenApiRouter<Console> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(list_jobs, apply_job))
+        .routes(routes!(show_job))
+        .routes(routes!(approve_job))
+        .routes(routes!(pause_job))
+        .routes(routes!(resume_job))
+        .routes(routes!(retire_job))
+        .routes(routes!(request_run))
+        .routes(routes!(list_runs))
+        .routes(routes!(show_run))
+        .routes(routes!(run_output))
+        .routes(routes!(cancel_run))
+        .routes(routes!(release_run))
+        .routes(routes!(resolve_run))
+        .routes(routes!(list_hosts))
+        .routes(routes!(list_events))
+        .routes(routes!(night))
+        .routes(routes!(head))
+        .routes(routes!(query))
+        .routes(routes!(livez))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+}
+
+/// The API as an OpenAPI document.
+pub fn openapi() -> Value {
+    let (_, document) = routes().split_for_parts();
+    serde_json::to_value(document).unwrap_or_default()
+}
+
+pub(crate) fn router(console: Console) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .route("/openapi.json", axum::routing::get(|| async { Json(openapi()) }))
+        .fallback(|| async { Problem::not_found("there is nothing here; see /openapi.json") })
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(console)
+}
+
+/// A reason.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Why {
+    /// Why, 1 to 1000 bytes.
+    reason: String,
+}
+
+/// A definition to apply.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Apply {
+    /// The definition as JSON, with the fields of the job schema.
+    #[schema(value_type = Object)]
+    definition: Value,
+    /// Why.
+    reason: String,
+}
+
+/// A request for a run.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// Why.
+    reason: String,
+    /// The same text asks for the same run: 1 to 63 of `[a-z0-9._-]`. Drawn when absent.
+    #[serde(default)]
+    request: Option<String>,
+}
+
+/// How a lost run ended.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Resolve {
+    /// `succeeded` or `failed`.
+    #[schema(value_type = String)]
+    outcome: Resolution,
+    /// What shows it.
+    reason: String,
+}
+
+/// A page of a list in the order of names.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    /// Only names after this one.
+    #[serde(default)]
+    after: String,
+    /// Most entries.
+    #[serde(default = "hundred")]
+    #[param(maximum = 2000)]
+    limit: u32,
+}
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Events {
+    /// Only positions after this one.
+    #[serde(default)]
+    after: u64,
+    /// Most events.
+    #[serde(default = "hundred")]
+    #[param(maximum = 2000)]
+    limit: u32,
+    /// Only of this stream, such as `job/backup`.
+    #[serde(default)]
+    stream: Option<String>,
+}
+
+/// Which runs.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Runs {
+    /// Of this job.
+    #[serde(default)]
+    job: Option<String>,
+    /// In this state.
+    #[serde(default)]
+    state: Option<String>,
+    /// Whose instant is not before this, RFC 3339.
+    #[serde(default)]
+    since: Option<String>,
+    /// Whose instant is before this, RFC 3339.
+    #[serde(default)]
+    until: Option<String>,
+    /// Most runs.
+    #[serde(default = "hundred")]
+    #[param(maximum = 2000)]
+    limit: u32,
+}
+
+/// Which part of an output.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct OutputPart {
+    /// Number of the attempt; the newest when absent.
+    #[serde(default)]
+    attempt: Option<u32>,
+    /// Bytes to leave out.
+    #[serde(default)]
+    offset: u64,
+}
+
+/// A time.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Window {
+    /// From, RFC 3339; a day ago when absent.
+    #[serde(default)]
+    since: Option<String>,
+    /// Until, RFC 3339; now when absent.
+    #[serde(default)]
+    until: Option<String>,
+}
+
+fn hundred() -> u32 {
+    100
+}
+
+fn instant(text: Option<&String>) -> Result<Option<jiff::Timestamp>> {
+    let read = |text: &String| {
+        text.parse().map_err(|_| Problem::bad_request(format!("{text:?} is not an RFC 3339 instant")))
+    };
+    text.map(read).transpose()
+}
+
+/// Query strings and bodies that cannot be read are problems too.
+struct Valid<T>(T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> axum::extract::FromRequestParts<S> for Valid<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self> {
+        let params = Params::<T>::from_request_parts(parts, state).await;
+        params.map(|Params(value)| Self(value)).map_err(Problem::bad_request)
+    }
+}
+
+/// A JSON body.
+struct Body<T>(T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> axum::extract::FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self> {
+        let body = Json::<T>::from_request(request, state).await;
+        body.map(|Json(value)| Self(value)).map_err(|error| Problem::bad_request(error.body_text()))
+    }
+}
+
+fn run_id(run: &str) -> Result<StreamId> {
+    format!("run/{run}").parse().map_err(Problem::bad_request)
+}
+
+fn job_name(name: &str) -> Result<&str> {
+    domain::ids::check_name("job", name).map_err(Problem::bad_request)?;
+    Ok(name)
+}
+
+async fn streams(console: &Console, of: Selection, page: Page) -> Result<Json<Value>> {
+    let query = Query::Streams { of, after: page.after, limit: page.limit.min(2_000) };
+    let Answer { position, content } = ask(&console.bus, &query).await?;
+    let Content::Streams(streams) = content else { return Err(Problem::unavailable("no streams")) };
+    let next = streams.last().map(|view| view.id.to_string());
+    Ok(Json(json!({"position": position, "items": streams, "next": next})))
+}
+
+async fn one_stream(console: &Console, id: StreamId) -> Result<Json<Value>> {
+    let Answer { position, content } = ask(&console.bus, &Query::Stream { id: id.clone() }).await?;
+    let Content::Streams(streams) = content else { return Err(Problem::unavailable("no stream")) };
+    let found = streams.into_iter().next();
+    let view = found.ok_or_else(|| Problem::not_found(format!("there is no {id}")))?;
+    Ok(Json(json!({"position": position, "item": view})))
+}
+
+/// Lists jobs in the order of their names.
+#[utoipa::path(get, path = "/api/v1/jobs", params(Page), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn list_jobs(_: Caller, State(console): State<Console>, Valid(page): Valid<Page>) -> Result<Json<Value>> {
+    streams(&console, Selection::Jobs, page).await
+}
+
+/// Applies a definition: proposes it, and makes it active where the site lets one person do both.
+#[utoipa::path(post, path = "/api/v1/jobs", request_body = Apply, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn apply_job(caller: Caller, State(console): State<Console>, Body(body): Body<Apply>) -> Result<Json<Applied>> {
+    caller.needs(Role::Operator)?;
+    let definition: JobDefinition = serde_json::from_value(body.definition).map_err(Problem::bad_request)?;
+    Ok(Json(console.apply(&definition, &caller.actor(), &body.reason).await?))
+}
+
+/// Shows a job: definitions, pauses, what waits for approval.
+#[utoipa::path(get, path = "/api/v1/jobs/{name}", params(("name" = String, Path)), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn show_job(_: Caller, State(console): State<Console>, Path(name): Path<String>) -> Result<Json<Value>> {
+    one_stream(&console, StreamId::job(job_name(&name)?)).await
+}
+
+/// Approves the definition that waits.
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/approve", params(("name" = String, Path)), responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn approve_job(caller: Caller, State(console): State<Console>, Path(name): Path<String>) -> Result<Json<Applied>> {
+    caller.needs(Role::Approver)?;
+    Ok(Json(console.approve(job_name(&name)?, &caller.actor()).await?))
+}
+
+async fn set_job(caller: &Caller, console: &Console, name: &str, act: JobAct, why: &Why) -> Result<Json<Applied>> {
+    caller.needs(Role::Operator)?;
+    Ok(Json(console.set_job(job_name(name)?, act, &caller.actor(), &why.reason).await?))
+}
+
+/// Pauses a job: its occurrences are skipped, each with the reason.
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/pause", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn pause_job(caller: Caller, State(console): State<Console>, Path(name): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+    set_job(&caller, &console, &name, JobAct::Pause, &why).await
+}
+
+/// Resumes a paused job.
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/resume", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn resume_job(caller: Caller, State(console): State<Console>, Path(name): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+    set_job(&caller, &console, &name, JobAct::Resume, &why).await
+}
+
+/// Retires a job: it has no occurrences any more.
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/retire", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn retire_job(caller: Caller, State(console): State<Console>, Path(name): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+    set_job(&caller, &console, &name, JobAct::Retire, &why).await
+}
+
+/// Asks for a run of a job, now.
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/runs", params(("name" = String, Path)), request_body = Wanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn request_run(caller: Caller, State(console): State<Console>, Path(name): Path<String>, Body(body): Body<Wanted>) -> Result<Json<Applied>> {
+    caller.needs(Role::Operator)?;
+    let request = match body.request {
+        Some(request) => request,
+        None => drawn()?,
+    };
+    domain::ids::check_name("request", &request).map_err(Problem::bad_request)?;
+    Ok(Json(console.request_run(job_name(&name)?, &request, &caller.actor(), &body.reason).await?))
+}
+
+fn drawn() -> Result<String> {
+    let mut entropy = [0_u8; 8];
+    getrandom::fill(&mut entropy).map_err(|error| Problem::unavailable(format!("no entropy: {error}")))?;
+    Ok(domain::canonical::hex(&entropy))
+}
+
+/// Lists runs, newest first.
+#[utoipa::path(get, path = "/api/v1/runs", params(Runs), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn list_runs(_: Caller, State(console): State<Console>, Valid(runs): Valid<Runs>) -> Result<Json<Value>> {
+    let filter = RunFilter {
+        job: runs.job,
+        state: runs.state,
+        since: instant(runs.since.as_ref())?,
+        until: instant(runs.until.as_ref())?,
+        limit: runs.limit.min(2_000),
+    };
+    let Answer { position, content } = ask(&console.bus, &Query::Runs(filter)).await?;
+    let Content::Runs(items) = content else { return Err(Problem::unavailable("no runs")) };
+    Ok(Json(json!({"position": position, "items": items})))
+}
+
+/// Shows a run: where it stands and why, attempts, outcome.
+#[utoipa::path(get, path = "/api/v1/runs/{run}", params(("run" = String, Path, description = "`job@instant`")), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn show_run(_: Caller, State(console): State<Console>, Path(run): Path<String>) -> Result<Json<Value>> {
+    one_stream(&console, run_id(&run)?).await
+}
+
+/// Output of a run, as far as it is written. `Decklog-Ended: true` says that no more will come.
+#[utoipa::path(get, path = "/api/v1/runs/{run}/output", params(("run" = String, Path), OutputPart), responses((status = 200, content_type = "application/octet-stream"), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn run_output(_: Caller, State(console): State<Console>, Path(run): Path<String>, Valid(part): Valid<OutputPart>) -> Result<impl IntoResponse> {
+    let id = run_id(&run)?;
+    let state = bus::recorder::stream(&console.bus, &id).await?;
+    let state = state.ok_or_else(|| Problem::not_found(format!("there is no {id}")))?;
+    let run = state.body.run().ok_or_else(|| Problem::not_found(format!("{id} is no run")))?;
+    let attempt = match part.attempt {
+        None => run.attempt(),
+        Some(number) => run.attempts.iter().find(|attempt| attempt.number == number),
+    };
+    let ended = |attempt: &domain::run::Attempt| attempt.report.is_some() || attempt.lost.is_some();
+    let over = attempt.map_or(run.state.is_ended(), ended);
+    let bytes = match attempt {
+        None => Bytes::new(),
+        Some(attempt) => {
+            let limit = 512 * 1024;
+            let query = HostQuery::Output { run: id.clone(), attempt: attempt.number, offset: part.offset, limit };
+            output_from(&console, &attempt.host, &query).await?
+        }
+    };
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), "application/octet-stream"),
+        ("decklog-ended", if over { "true" } else { "false" }),
+    ];
+    Ok((headers, bytes))
+}
+
+async fn output_from(console: &Console, host: &str, query: &HostQuery) -> Result<Bytes> {
+    let body = serde_json::to_vec(query).map_err(Problem::unavailable)?;
+    let wait = std::time::Duration::from_secs(10);
+    let answer = console.bus.request(&Service::Host(host.to_owned()), Bytes::from(body), wait).await;
+    let answer = answer.map_err(|error| Problem::unavailable(format!("host {host} has the output and does not answer: {error}")))?;
+    match answer.first() {
+        Some(b'+') => Ok(answer.slice(1..)),
+        Some(b'-') => Err(Problem::not_found(format!("host {host} does not have the output (any more)"))),
+        Some(_) | None => Err(Problem::unavailable(String::from_utf8_lossy(&answer))),
+    }
+}
+
+async fn set_run(caller: &Caller, console: &Console, run: &str, act: RunAct, reason: &str) -> Result<Json<Applied>> {
+    caller.needs(Role::Operator)?;
+    Ok(Json(console.set_run(&run_id(run)?, act, &caller.actor(), reason).await?))
+}
+
+/// Asks a run to stop, or not to start.
+#[utoipa::path(post, path = "/api/v1/runs/{run}/cancel", params(("run" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn cancel_run(caller: Caller, State(console): State<Console>, Path(run): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+    set_run(&caller, &console, &run, RunAct::Cancel, &why.reason).await
+}
+
+/// Lets a held run go on.
+#[utoipa::path(post, path = "/api/v1/runs/{run}/release", params(("run" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn release_run(caller: Caller, State(console): State<Console>, Path(run): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+    set_run(&caller, &console, &run, RunAct::Release, &why.reason).await
+}
+
+/// Says, with evidence, how a run ended whose outcome is unknown.
+#[utoipa::path(post, path = "/api/v1/runs/{run}/resolve", params(("run" = String, Path)), request_body = Resolve, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn resolve_run(caller: Caller, State(console): State<Console>, Path(run): Path<String>, Body(body): Body<Resolve>) -> Result<Json<Applied>> {
+    set_run(&caller, &console, &run, RunAct::Resolve(body.outcome), &body.reason).await
+}
+
+/// Lists hosts.
+#[utoipa::path(get, path = "/api/v1/hosts", params(Page), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn list_hosts(_: Caller, State(console): State<Console>, Valid(page): Valid<Page>) -> Result<Json<Value>> {
+    streams(&console, Selection::Hosts, page).await
+}
+
+/// Lists events after a position, each as it was signed.
+#[utoipa::path(get, path = "/api/v1/events", params(Events), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn list_events(_: Caller, State(console): State<Console>, Valid(events): Valid<Events>) -> Result<impl IntoResponse> {
+    let stream = events.stream.map(|text| text.parse::<StreamId>()).transpose().map_err(Problem::bad_request)?;
+    let after = events.after.min(i64::MAX as u64);
+    let query = Query::Events { after, limit: events.limit.min(2_000), stream };
+    let Answer { position, content } = ask(&console.bus, &query).await?;
+    let Content::Events(items) = content else { return Err(Problem::unavailable("no events")) };
+    let next = items.last().map(|entry| entry.position);
+    // Written by hand: a generic value would spell the signed bytes anew.
+    let items = serde_json::to_string(&items).map_err(Problem::unavailable)?;
+    let body = format!("{{\"position\":{position},\"next\":{},\"items\":{items}}}", json!(next));
+    Ok(([(header::CONTENT_TYPE, "application/json")], body))
+}
+
+/// What happened in a time: numbers, and the runs somebody should look at.
+#[utoipa::path(get, path = "/api/v1/night", params(Window), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn night(_: Caller, State(console): State<Console>, Valid(window): Valid<Window>) -> Result<Json<Value>> {
+    let now = (console.clock)();
+    let until = instant(window.until.as_ref())?.unwrap_or(now);
+    let day = jiff::SignedDuration::from_hours(24);
+    let since = instant(window.since.as_ref())?.unwrap_or_else(|| until.checked_sub(day).unwrap_or(until));
+    let Answer { position, content } = ask(&console.bus, &Query::Night { since, until }).await?;
+    let Content::Night(night) = content else { return Err(Problem::unavailable("no night")) };
+    Ok(Json(json!({"position": position, "night": night})))
+}
+
+/// Size and root of the log, and its newest signed head (a C2SP checkpoint).
+#[utoipa::path(get, path = "/api/v1/head", responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn head(_: Caller, State(console): State<Console>) -> Result<Json<Value>> {
+    let Answer { position, content } = ask(&console.bus, &Query::Head).await?;
+    let Content::Head(head) = content else { return Err(Problem::unavailable("no head")) };
+    Ok(Json(json!({"position": position, "head": head})))
+}
+
+/// Any question services ask of the recorder, for the command line tool.
+#[utoipa::path(post, path = "/api/v1/query", request_body = Object, responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn query(_: Caller, State(console): State<Console>, Body(query): Body<Query>) -> Result<Json<Answer>> {
+    Ok(Json(ask(&console.bus, &query).await?))
+}
+
+/// The process lives.
+#[utoipa::path(get, path = "/livez", responses((status = 200, body = String)))]
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// The console can answer: the recorder can be reached.
+#[utoipa::path(get, path = "/readyz", responses((status = 200, body = String), (status = 503, body = Problem)))]
+async fn readyz(State(console): State<Console>) -> Result<String> {
+    let answer = ask(&console.bus, &Query::Head).await?;
+    Ok(format!("ok recorder position={}\n", answer.position))
+}
+
+/// Metrics for Prometheus.
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
+async fn metrics(State(console): State<Console>) -> std::result::Result<impl IntoResponse, StatusCode> {
+    let text = console.metrics.text().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}

@@ -1,0 +1,278 @@
+//! What people want, said in the log. Each reads where a stream stands, says the next event, and tries
+//! again when somebody else was faster; whether it is allowed the recorder decides by the rules of `domain`.
+
+use bus::recorder::stream;
+use domain::envelope::Draft;
+use domain::event::{
+    DefinitionRef, Event, JobApproved, JobPaused, JobProposed, JobResumed, JobRetired,
+    RunCancelRequested, RunReleased, RunRequested, RunResolved,
+};
+use domain::ids::{StreamId, StreamType};
+use domain::job::{Job, JobDefinition};
+use domain::ledger::{Mark, StreamState};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::state::Console;
+
+/// Why a command did not become an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// What it is about does not exist.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// It does not make sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// A rule says no.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The recorder cannot be reached.
+    #[error("the recorder cannot be reached: {0}")]
+    Unavailable(String),
+}
+
+/// What a command became.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Applied {
+    /// Position of its last event: what is read at or after it shows the change.
+    pub position: u64,
+    /// The stream it changed.
+    #[schema(value_type = String)]
+    pub stream: StreamId,
+    /// One sentence.
+    pub message: String,
+}
+
+/// How often a command tries again when others are faster.
+const TRIES: usize = 8;
+/// Longest reason, in bytes.
+const REASON_BYTES: usize = 1_000;
+
+fn check_reason(reason: &str) -> Result<(), CommandError> {
+    if reason.trim().is_empty() || reason.len() > REASON_BYTES {
+        return Err(CommandError::Invalid(format!("a reason of 1 to {REASON_BYTES} bytes is needed")));
+    }
+    Ok(())
+}
+
+impl Console {
+    async fn state(&self, id: &StreamId) -> Result<Option<StreamState>, CommandError> {
+        stream(&self.bus, id).await.map_err(|error| CommandError::Unavailable(error.to_string()))
+    }
+
+    /// Says what `next` makes of the stream as it stands; `Ok(None)` from it means that there is nothing
+    /// to say.
+    async fn change(
+        &self,
+        id: &StreamId,
+        actor: &str,
+        next: impl Fn(Option<&StreamState>) -> Result<Vec<Event>, CommandError>,
+    ) -> Result<Option<u64>, CommandError> {
+        for _ in 0..TRIES {
+            let state = self.state(id).await?;
+            let version = state.as_ref().map_or(0, |state| state.version);
+            let events = next(state.as_ref())?;
+            if events.is_empty() {
+                return Ok(None);
+            }
+            let drafts = events.into_iter().zip(version + 1..);
+            let drafts = drafts.map(|(event, version)| Draft::new(id.clone(), version, event).by(Some(actor)));
+            match self.say(drafts.collect()).await? {
+                (_, Mark::Conflict { .. }) => {}
+                (_, Mark::Refused { reason }) => return Err(CommandError::Refused(reason)),
+                (position, Mark::Valid) => return Ok(Some(position)),
+            }
+        }
+        Err(CommandError::Unavailable(format!("{id} changes too fast; try again")))
+    }
+
+    /// Says drafts; the mark is that of the first void one, or valid.
+    async fn say(&self, drafts: Vec<Draft>) -> Result<(u64, Mark), CommandError> {
+        let gone = |error: journal::Closed| CommandError::Unavailable(error.to_string());
+        let receipt = self.outbox.append(drafts).await.map_err(gone)?;
+        let verdicts = receipt.committed().await.map_err(gone)?;
+        let position = verdicts.last().map_or(0, |verdict| verdict.position);
+        let void = verdicts.into_iter().map(|verdict| verdict.mark).find(|mark| *mark != Mark::Valid);
+        Ok((position, void.unwrap_or(Mark::Valid)))
+    }
+
+    /// Proposes a definition, and makes it active where the site lets one person do both.
+    pub(crate) async fn apply(
+        &self,
+        definition: &JobDefinition,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        check_reason(reason)?;
+        let problems: Vec<String> = definition.problems().iter().map(ToString::to_string).collect();
+        if !problems.is_empty() {
+            return Err(CommandError::Invalid(problems.join("; ")));
+        }
+        let id = StreamId::job(&definition.name);
+        let bad = |error: serde_json::Error| CommandError::Invalid(error.to_string());
+        let digest = definition.digest().map_err(bad)?;
+        let value = serde_json::to_value(definition).map_err(bad)?;
+        let propose = |state: Option<&StreamState>| {
+            let job = state.and_then(|state| state.body.job());
+            if job.and_then(Job::active).is_some_and(|active| active.digest == digest) {
+                return Ok(Vec::new());
+            }
+            let waits = job.and_then(|job| job.proposal.as_ref()).is_some_and(|p| p.digest == digest);
+            let number = job.map_or(0, |job| job.numbers) + 1;
+            let (definition, reason) = (value.clone(), reason.to_owned());
+            Ok(if waits { Vec::new() } else { vec![JobProposed { number, digest, definition, reason }.into()] })
+        };
+        let proposed = self.change(&id, actor, propose).await?;
+        match self.approve(&definition.name, actor).await {
+            Ok(applied) => Ok(applied),
+            Err(CommandError::Refused(reason)) => Ok(Applied {
+                position: proposed.unwrap_or(0),
+                stream: id,
+                message: format!("proposed; it waits for approval by somebody else ({reason})"),
+            }),
+            Err(CommandError::Invalid(_)) => Ok(unchanged(id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the proposed definition the active one.
+    pub(crate) async fn approve(&self, name: &str, actor: &str) -> Result<Applied, CommandError> {
+        let id = StreamId::job(name);
+        let approve = |state: Option<&StreamState>| {
+            let job = known_job(name, state)?;
+            let proposal = job.proposal.as_ref().ok_or_else(|| {
+                CommandError::Invalid(format!("job {name} has no proposal that waits for approval"))
+            })?;
+            Ok(vec![JobApproved { number: proposal.number, digest: proposal.digest }.into()])
+        };
+        let position = self.change(&id, actor, approve).await?;
+        Ok(applied(position, id, "active"))
+    }
+
+    /// Pauses, resumes or retires a job.
+    pub(crate) async fn set_job(
+        &self,
+        name: &str,
+        act: JobAct,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        check_reason(reason)?;
+        let id = StreamId::job(name);
+        let next = |state: Option<&StreamState>| {
+            known_job(name, state)?;
+            let reason = reason.to_owned();
+            Ok(vec![match act {
+                JobAct::Pause => JobPaused { reason }.into(),
+                JobAct::Resume => JobResumed { reason }.into(),
+                JobAct::Retire => JobRetired { reason }.into(),
+            }])
+        };
+        let position = self.change(&id, actor, next).await?;
+        Ok(applied(position, id, act.done()))
+    }
+
+    /// Asks for a run of a job. `request` makes it one and the same however often it is asked.
+    pub(crate) async fn request_run(
+        &self,
+        name: &str,
+        request: &str,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        check_reason(reason)?;
+        let state = self.state(&StreamId::job(name)).await?;
+        let job = known_job(name, state.as_ref())?;
+        let active = job
+            .active()
+            .ok_or_else(|| CommandError::Invalid(format!("job {name} has no active definition")))?;
+        let definition: DefinitionRef = active.reference();
+        let id = StreamId::run(name, &format!("request-{request}"));
+        let next = |state: Option<&StreamState>| {
+            if state.is_some() {
+                return Ok(Vec::new());
+            }
+            let (job, definition, reason) = (name.to_owned(), definition.clone(), reason.to_owned());
+            Ok(vec![RunRequested { job, definition, reason }.into()])
+        };
+        let position = self.change(&id, actor, next).await?;
+        Ok(applied(position, id, "requested"))
+    }
+
+    /// Cancels, releases or resolves a run.
+    pub(crate) async fn set_run(
+        &self,
+        id: &StreamId,
+        act: RunAct,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        check_reason(reason)?;
+        let next = |state: Option<&StreamState>| {
+            if id.stream_type() != StreamType::Run || state.is_none() {
+                return Err(CommandError::NotFound(id.to_string()));
+            }
+            let reason = reason.to_owned();
+            Ok(vec![match act {
+                RunAct::Cancel => RunCancelRequested { reason }.into(),
+                RunAct::Release => RunReleased { reason }.into(),
+                RunAct::Resolve(outcome) => RunResolved { outcome, evidence: reason }.into(),
+            }])
+        };
+        let position = self.change(id, actor, next).await?;
+        Ok(applied(position, id.clone(), act.done()))
+    }
+}
+
+/// What can be done with a job.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum JobAct {
+    Pause,
+    Resume,
+    Retire,
+}
+
+impl JobAct {
+    fn done(self) -> &'static str {
+        match self {
+            Self::Pause => "paused: its occurrences are skipped from now on",
+            Self::Resume => "resumed",
+            Self::Retire => "retired",
+        }
+    }
+}
+
+/// What can be done with a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RunAct {
+    Cancel,
+    Release,
+    Resolve(domain::event::Resolution),
+}
+
+impl RunAct {
+    fn done(self) -> &'static str {
+        match self {
+            Self::Cancel => "asked to stop",
+            Self::Release => "released",
+            Self::Resolve(_) => "resolved",
+        }
+    }
+}
+
+fn known_job<'a>(name: &str, state: Option<&'a StreamState>) -> Result<&'a Job, CommandError> {
+    let job = state.and_then(|state| state.body.job());
+    job.ok_or_else(|| CommandError::NotFound(format!("job {name}")))
+}
+
+fn applied(position: Option<u64>, stream: StreamId, message: &str) -> Applied {
+    match position {
+        Some(position) => Applied { position, stream, message: message.to_owned() },
+        None => unchanged(stream),
+    }
+}
+
+fn unchanged(stream: StreamId) -> Applied {
+    Applied { position: 0, stream, message: "nothing to change".to_owned() }
+}

@@ -1,0 +1,154 @@
+//! What Prometheus is told (OpenMetrics). Timestamps are gauges in seconds; no run is ever a label.
+
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bus::recorder::Follower;
+use bus::{Bus, Delivery, Topic};
+use domain::envelope::Envelope;
+use domain::event::{Event, RunEvent};
+use domain::wire::{Heartbeat, LogEntry};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+type Label = [(&'static str, String); 1];
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// Counters and gauges, and the registry that prints them.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Mutex<Registry>,
+    events: Family<Label, Counter>,
+    outcomes: Family<Label, Counter>,
+    last_success: Family<Label, Seconds>,
+    last_seen: Family<Label, Seconds>,
+    position: Gauge<i64, AtomicI64>,
+    lag: Histogram,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        // Due to start: from a hundredth of a second to ten minutes.
+        let buckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 600.0];
+        let metrics = Self {
+            registry: Mutex::new(Registry::with_prefix("decklog")),
+            events: Family::default(),
+            outcomes: Family::default(),
+            last_success: Family::default(),
+            last_seen: Family::default(),
+            position: Gauge::default(),
+            lag: Histogram::new(buckets),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&self) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let build = Family::<Label, Gauge>::default();
+        build.get_or_create(&[("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
+        registry.register("build_info", "Version of the program", build);
+        registry.register("log_position", "Position of the newest event seen", self.position.clone());
+        registry.register("events", "Events seen since the start, by kind", self.events.clone());
+        registry.register("runs", "Runs that ended since the start, by outcome", self.outcomes.clone());
+        let success = self.last_success.clone();
+        let help = "When a run of the job last succeeded";
+        registry.register_with_unit("job_last_success_timestamp", help, Unit::Seconds, success);
+        let seen = self.last_seen.clone();
+        let help = "When the host's executor was last heard";
+        registry.register_with_unit("executor_last_seen_timestamp", help, Unit::Seconds, seen);
+        let help = "From the instant a run was due to its start";
+        registry.register_with_unit("run_lag", help, Unit::Seconds, self.lag.clone());
+    }
+
+    /// The page.
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        encode(&mut text, &registry)?;
+        Ok(text)
+    }
+
+    fn take(&self, entry: &LogEntry) {
+        self.position.set(i64::try_from(entry.position).unwrap_or(i64::MAX));
+        let Ok(envelope) = Envelope::parse_stored(entry.event.get().as_bytes()) else { return };
+        self.events.get_or_create(&[("type", envelope.kind.clone())]).inc();
+        if entry.void.is_some() {
+            return;
+        }
+        if let Ok(Event::RunEvent(event)) = envelope.event() {
+            self.take_run(&envelope, &event, entry);
+        }
+    }
+
+    fn take_run(&self, envelope: &Envelope, event: &RunEvent, entry: &LogEntry) {
+        let outcome = match event {
+            RunEvent::RunSucceeded(_) => "succeeded",
+            RunEvent::RunFailed(_) => "failed",
+            RunEvent::RunTimedOut(_) => "timed-out",
+            RunEvent::RunCancelled(_) => "cancelled",
+            RunEvent::RunSkipped(_) => "skipped",
+            RunEvent::RunMissed(_) => "missed",
+            RunEvent::RunLost(_) => "lost",
+            RunEvent::RunStarted(_) => return self.take_start(envelope, entry),
+            RunEvent::RunRequested(_)
+            | RunEvent::RunDue(_)
+            | RunEvent::RunReleased(_)
+            | RunEvent::RunCancelRequested(_)
+            | RunEvent::RunRetryScheduled(_)
+            | RunEvent::RunResolved(_)
+            | RunEvent::RunReported(_) => return,
+        };
+        self.outcomes.get_or_create(&[("outcome", outcome.to_owned())]).inc();
+        if let (RunEvent::RunSucceeded(_), Some(job)) = (event, envelope.subject.run_job()) {
+            let at = entry.received.as_millisecond() as f64 / 1_000.0;
+            self.last_success.get_or_create(&[("job", job.to_owned())]).set(at);
+        }
+    }
+
+    /// The lag is read off the run's name, which is its nominal instant; a requested run has none.
+    fn take_start(&self, envelope: &Envelope, entry: &LogEntry) {
+        let Some((_, label)) = envelope.subject.as_str().split_once('@') else { return };
+        let text = if label.matches(':').count() == 2 { label.replacen(&label[16..], &format!(":00{}", &label[16..]), 1) } else { label.to_owned() };
+        if let Ok(due) = text.parse::<jiff::Timestamp>() {
+            let lag = entry.received.as_millisecond() - due.as_millisecond();
+            self.lag.observe(lag.max(0) as f64 / 1_000.0);
+        }
+    }
+
+    fn hear(&self, body: &[u8], now: jiff::Timestamp) {
+        if let Ok(Heartbeat::Executor { host, .. }) = serde_json::from_slice(body) {
+            let at = now.as_millisecond() as f64 / 1_000.0;
+            self.last_seen.get_or_create(&[("host", host)]).set(at);
+        }
+    }
+}
+
+/// Counts what the feed and the heartbeats say, until it is dropped.
+pub(crate) async fn watch(
+    bus: Bus,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+    position: u64,
+) -> anyhow::Result<()> {
+    let mut following = Follower::after(&bus, position).await?.start();
+    let mut heartbeats = bus.subscribe(&Topic::Heartbeats).await?;
+    loop {
+        tokio::select! {
+            entries = following.next() => {
+                for entry in entries.unwrap_or_default() {
+                    metrics.take(&entry);
+                }
+            }
+            heard = heartbeats.next() => match heard {
+                Some(Delivery::Message(body)) => metrics.hear(&body, (clock)()),
+                Some(Delivery::Lagged(_)) => {}
+                None => return Ok(()),
+            },
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Errors of the API: problem details (RFC 9457).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bus::recorder::AskError;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::commands::CommandError;
+
+/// What went wrong, in a form that programs can read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A stable word: `about:blank#not-found`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was tried, on what, and what to do.
+    pub detail: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, word: &str, detail: impl ToString) -> Self {
+        Self {
+            kind: format!("about:blank#{word}"),
+            title: status.canonical_reason().unwrap_or("error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.to_string(),
+        }
+    }
+
+    pub(crate) fn bad_request(detail: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    pub(crate) fn not_found(detail: impl ToString) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "send `Authorization: Bearer TOKEN`; the first token is in console.token of the console's data directory";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    pub(crate) fn forbidden(detail: impl ToString) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    pub(crate) fn unavailable(detail: impl ToString) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match &error {
+            CommandError::NotFound(_) => Self::not_found(&error),
+            CommandError::Invalid(_) => Self::bad_request(&error),
+            CommandError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", &error),
+            CommandError::Unavailable(_) => Self::unavailable(&error),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+
+use bus::Bus;
+use jiff::Timestamp;
+use journal::Outbox;
+
+use crate::auth::Tokens;
+use crate::metrics::Metrics;
+
+/// The console.
+#[derive(Clone)]
+pub(crate) struct Console {
+    pub(crate) bus: Bus,
+    pub(crate) outbox: Outbox,
+    pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Console {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Console").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,443 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::time::HumanDuration;
+
+/// Runs the night. Proves it in the morning.
+#[derive(Debug, Parser)]
+#[command(name = "decklog", version, about, after_help = "Exit codes: 0 done; 1 not clean; 2 wrong call or configuration; 3 no such thing; 4 not allowed; 5 refused by a rule; 6 unreachable; 10 plan found changes.")]
+pub(crate) struct Cli {
+    /// How results are printed. Results go to stdout, everything else to stderr.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON value.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// Where the log is looked at.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Place {
+    /// Data directory of `decklog up`, whether it runs or not.
+    #[arg(long, env = "DECKLOG_DATA", conflicts_with = "server")]
+    pub(crate) data: Option<PathBuf>,
+    /// Address of a console, such as http://127.0.0.1:7400.
+    #[arg(long, env = "DECKLOG_SERVER")]
+    pub(crate) server: Option<String>,
+    /// File with the token for the console.
+    #[arg(long, env = "DECKLOG_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs everything in one process: no database, no message broker, nothing to install.
+    Up(Up),
+    /// Shows what applying job files would change, and the next occurrences.
+    Plan(Plan),
+    /// Proposes the definitions in job files, and makes them active where one person may do both.
+    Apply(Apply),
+    /// Jobs.
+    #[command(subcommand)]
+    Job(Job),
+    /// Schedules.
+    #[command(subcommand)]
+    Schedule(Schedule),
+    /// Asks for a run of a job, now.
+    Run(Run),
+    /// Lists runs, newest first.
+    Runs(Runs),
+    /// Shows one run: where it stands, why, its attempts and events.
+    RunShow(RunShow),
+    /// Asks a run to stop, or not to start.
+    Cancel(Act),
+    /// Lets a held run go on.
+    Release(Act),
+    /// Says, with evidence, how a run ended whose outcome is unknown.
+    Resolve(Resolve),
+    /// Prints the output of a run.
+    Logs(Logs),
+    /// Prints events as they were signed.
+    Events(Events),
+    /// What happened last night.
+    Night(Night),
+    /// Reads the whole log again and checks everything that can be checked without its owner's word.
+    Verify(Verify),
+    /// Other people's schedules.
+    #[command(subcommand)]
+    Import(Import),
+    /// Brings the schema of a database up to date.
+    Migrate(Migrate),
+    /// Measures this installation's speed beside the limits of the machine.
+    Bench(Bench),
+    /// The configuration of the roles.
+    #[command(subcommand)]
+    Config(Config),
+    /// Prints the JSON Schema of job files.
+    Schema,
+    /// Prints the OpenAPI document of the console.
+    Openapi,
+    /// Prints completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// The recorder: the only writer of the log.
+    Audit(Role),
+    /// Decides what must run.
+    Scheduler(Role),
+    /// The API for people and scripts.
+    Console(Role),
+    /// Runs work on this host (the same as the program decklog-executor).
+    Executor(Role),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Data directory; made when it is not there.
+    #[arg(long, env = "DECKLOG_DATA", default_value = "decklog-data")]
+    pub(crate) data: PathBuf,
+    /// Job files or directories to apply at the start.
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    pub(crate) with: Vec<PathBuf>,
+    /// Address of the console.
+    #[arg(long, default_value = "127.0.0.1:7400")]
+    pub(crate) listen: SocketAddr,
+    /// Stops by itself after this time; exits 0 only if nothing is open then.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub(crate) run_for: Option<HumanDuration>,
+    /// How many attempts may run at once.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) slots: u32,
+    /// The host's own file of what may run as whom; without one everything may run, as this user.
+    #[arg(long)]
+    pub(crate) allow: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// Job files or directories.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// How many next occurrences to show of each job that changes.
+    #[arg(short = 'n', long, default_value_t = 3)]
+    pub(crate) occurrences: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// Job files or directories.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Why.
+    #[arg(long, default_value = "applied from the command line")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Job {
+    /// Lists jobs.
+    List(Place),
+    /// Shows one job.
+    Show(JobName),
+    /// Skips its occurrences from now on, each with the reason.
+    Pause(JobAct),
+    /// Ends a pause.
+    Resume(JobAct),
+    /// Ends its schedule for good.
+    Retire(JobAct),
+    /// Makes the proposed definition active.
+    Approve(JobName),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobName {
+    /// The job.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobAct {
+    /// The job.
+    pub(crate) name: String,
+    /// Why.
+    #[arg(long)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Schedule {
+    /// The next occurrences of a job.
+    Next(Next),
+    /// The occurrences of an expression, each with how its instant was found.
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Next {
+    /// The job.
+    pub(crate) job: String,
+    /// How many.
+    #[arg(short, default_value_t = 10)]
+    pub(crate) n: usize,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A crontab expression such as '30 2 * * *', or with --quartz a Quartz one.
+    pub(crate) expression: String,
+    /// The IANA zone.
+    #[arg(long, default_value = "UTC")]
+    pub(crate) zone: String,
+    /// How many.
+    #[arg(short, default_value_t = 10)]
+    pub(crate) n: usize,
+    /// From this instant on, inclusive; read in the zone when it has no offset. Now when absent.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// The expression is of the Quartz dialect.
+    #[arg(long)]
+    pub(crate) quartz: bool,
+    /// What happens to a fixed time in a gap: shift, end or skip.
+    #[arg(long, default_value = "shift")]
+    pub(crate) gap: String,
+    /// What happens to a fixed time that occurs twice: first, second or both.
+    #[arg(long, default_value = "first")]
+    pub(crate) overlap_time: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The job.
+    pub(crate) job: String,
+    /// Why.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Waits for the end and prints the output; exits 1 if the run does not succeed.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    /// Of this job.
+    #[arg(long)]
+    pub(crate) job: Option<String>,
+    /// In this state.
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Since this instant, or for this long (`12h`).
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Most runs.
+    #[arg(short = 'n', long, default_value_t = 50)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunShow {
+    /// The run, such as payroll@2026-11-20T02:30-05:00.
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Act {
+    /// The run.
+    pub(crate) run: String,
+    /// Why.
+    #[arg(long)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// The run.
+    pub(crate) run: String,
+    /// How it ended: succeeded or failed.
+    #[arg(long = "as", value_parser = ["succeeded", "failed"])]
+    pub(crate) outcome: String,
+    /// What shows it.
+    #[arg(long)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The run.
+    pub(crate) run: String,
+    /// Goes on until the run ends.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Of this attempt; the newest when absent.
+    #[arg(long)]
+    pub(crate) attempt: Option<u32>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Only of this stream, such as job/backup.
+    #[arg(long)]
+    pub(crate) stream: Option<String>,
+    /// Only after this position.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) after: u64,
+    /// Most events; all when absent.
+    #[arg(short = 'n', long)]
+    pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Night {
+    /// Since this instant, or for this long (`12h`).
+    #[arg(long, default_value = "24h")]
+    pub(crate) since: String,
+    /// Exits 1 when there is something to look at.
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The database of a log: postgres://… or the path of a SQLite file.
+    #[arg(long, conflicts_with_all = ["data", "server"])]
+    pub(crate) database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// Reads crontabs and shows, or writes, the jobs they hold.
+    Crontab(Crontab),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Crontab {
+    /// Files or directories (such as /etc/cron.d); - for standard input.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Directory for the job files, one a job; made when it is not there.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// The files have a user column, as /etc/crontab has. Known by itself for files below /etc.
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) system: bool,
+    /// The files have no user column.
+    #[arg(long)]
+    pub(crate) user: bool,
+    /// The zone of the times; this machine's when absent.
+    #[arg(long)]
+    pub(crate) zone: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// The database: postgres://… or the path of a SQLite file.
+    #[arg(long, env = "DECKLOG__AUDIT__DATABASE")]
+    pub(crate) database: String,
+    /// Also computes the read model again from the events.
+    #[arg(long)]
+    pub(crate) rebuild: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// What to measure; all when absent.
+    #[arg(value_enum)]
+    pub(crate) what: Vec<Measure>,
+    /// Also on this Postgres database, which must be empty; it is migrated.
+    #[arg(long)]
+    pub(crate) database: Option<String>,
+    /// Directory for the data; a temporary one when absent.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Smaller numbers, for a quick look.
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// Something to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Measure {
+    /// Events a second into the log.
+    Append,
+    /// Runs a second, each a process.
+    Runs,
+    /// From due to started, with many schedules.
+    Lateness,
+    /// Processor and memory of many schedules at rest.
+    Idle,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Says everything that is wrong with a configuration.
+    Check(ConfigFile),
+    /// Prints the configuration as it is understood.
+    Show(ConfigShow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The file.
+    #[arg(long, env = "DECKLOG_CONFIG", default_value = "/etc/decklog/decklog.toml")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigShow {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Says of each value where it comes from.
+    #[arg(long)]
+    pub(crate) origin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Role {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// One value of the configuration, such as --set nats.url=nats://127.0.0.1:4222; wins over file and
+    /// environment.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}

@@ -1,0 +1,109 @@
+//! Talks to a console over HTTP.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use console::{Applied, Problem};
+use domain::wire::{Answer, Query};
+use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::http::Response;
+
+use crate::exit;
+
+/// A console.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    agent: Agent,
+    server: String,
+    token: String,
+}
+
+/// Output of a run, and whether no more will come.
+#[derive(Debug)]
+pub(crate) struct OutputPart {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ended: bool,
+}
+
+impl Client {
+    pub(crate) fn new(server: &str, token: &str) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build();
+        let server = server.trim_end_matches('/').to_owned();
+        Self { agent: config.into(), server, token: token.trim().to_owned() }
+    }
+
+    /// Whether it answers.
+    pub(crate) fn is_there(&self) -> bool {
+        self.agent.get(format!("{}/livez", self.server)).call().is_ok_and(|r| r.status() == 200)
+    }
+
+    pub(crate) fn query(&self, query: &Query) -> anyhow::Result<Answer> {
+        let body = serde_json::to_vec(query)?;
+        let bytes = self.post("/api/v1/query", &body)?;
+        serde_json::from_slice(&bytes).context("the console's answer cannot be read: it is of another version")
+    }
+
+    pub(crate) fn act(&self, path: &str, body: &Value) -> anyhow::Result<Applied> {
+        let bytes = self.post(path, &serde_json::to_vec(body)?)?;
+        serde_json::from_slice(&bytes).context("the console's answer cannot be read: it is of another version")
+    }
+
+    pub(crate) fn apply(&self, definition: &domain::job::JobDefinition, reason: &str) -> anyhow::Result<Applied> {
+        self.act("/api/v1/jobs", &json!({"definition": definition, "reason": reason}))
+    }
+
+    pub(crate) fn output(&self, run: &str, attempt: Option<u32>, offset: u64) -> anyhow::Result<OutputPart> {
+        let attempt = attempt.map(|n| format!("&attempt={n}")).unwrap_or_default();
+        let path = format!("/api/v1/runs/{}/output?offset={offset}{attempt}", escape(run));
+        let call = self.agent.get(format!("{}{path}", self.server)).header("authorization", &self.bearer());
+        let response = call.call().map_err(|error| self.unreachable(&error))?;
+        let ended = response.headers().get("decklog-ended").is_some_and(|v| v.as_bytes() == b"true");
+        Ok(OutputPart { bytes: read(response)?, ended })
+    }
+
+    fn post(&self, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let response = self
+            .agent
+            .post(format!("{}{path}", self.server))
+            .header("authorization", &self.bearer())
+            .header("content-type", "application/json")
+            .send(body)
+            .map_err(|error| self.unreachable(&error))?;
+        read(response)
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {
+        exit::unreachable(format!("the console at {} cannot be reached: {error}", self.server))
+    }
+}
+
+fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
+    let status = response.status().as_u16();
+    let bytes = response.body_mut().with_config().limit(64 * 1024 * 1024).read_to_vec()?;
+    if status == 200 {
+        return Ok(bytes);
+    }
+    let detail = serde_json::from_slice::<Problem>(&bytes)
+        .map_or_else(|_| String::from_utf8_lossy(&bytes).into_owned(), |problem| problem.detail);
+    Err(match status {
+        400 | 422 => exit::usage(detail),
+        401 | 403 => exit::denied(detail),
+        404 => exit::not_found(detail),
+        409 => exit::refused(detail),
+        503 => exit::unreachable(detail),
+        _ => exit::unclean(format!("the console answered {status}: {detail}")),
+    })
+}
+
+/// A run's name in a path.
+pub(crate) fn escape(run: &str) -> String {
+    run.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace('?', "%3F").replace('#', "%23")
+}

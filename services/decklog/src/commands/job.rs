@@ -1,0 +1,103 @@
+//! `decklog job …`.
+
+use domain::ids::StreamId;
+use domain::job::Job as JobState;
+use domain::wire::{Selection, StreamView};
+use serde_json::json;
+
+use super::with_console;
+use crate::cli::{Format, Job, JobAct, Place};
+use crate::output::{self, Table};
+use crate::source::Source;
+use crate::{exit, host};
+
+pub(crate) fn run(job: &Job, format: Format) -> anyhow::Result<()> {
+    match job {
+        Job::List(place) => list(place, format),
+        Job::Show(job) => show(&job.name, &job.place, format),
+        Job::Pause(act) => change(act, "pause", format),
+        Job::Resume(act) => change(act, "resume", format),
+        Job::Retire(act) => change(act, "retire", format),
+        Job::Approve(job) => {
+            let path = format!("/api/v1/jobs/{}/approve", job.name);
+            let applied = with_console(&job.place, |client| client.act(&path, &json!({})))?;
+            output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
+        }
+    }
+}
+
+fn list(place: &Place, format: Format) -> anyhow::Result<()> {
+    let views = Source::open(place)?.streams(Selection::Jobs)?;
+    output::list(format, &views, |views| {
+        let mut table = Table::new(["JOB", "STATE", "SCHEDULE", "NEXT", "DEFINITION"]);
+        for view in views {
+            if let Some(job) = view.state.body.job() {
+                let (schedule, next) = schedule_of(job);
+                let number = job.active().map_or("-".to_owned(), |span| span.number.to_string());
+                table.row([job.name.clone(), state_of(job).to_owned(), schedule, next, number]);
+            }
+        }
+        table
+    })
+}
+
+fn state_of(job: &JobState) -> &'static str {
+    match (job.active(), job.paused(), &job.proposal) {
+        (Some(_), Some(_), _) => "paused",
+        (Some(_), None, _) => "active",
+        (None, _, _) if job.retired.is_some() => "retired",
+        (None, _, Some(_)) => "proposed",
+        (None, _, None) => "new",
+    }
+}
+
+fn schedule_of(job: &JobState) -> (String, String) {
+    let none = || ("-".to_owned(), "-".to_owned());
+    let Some(Ok(definition)) = job.active().map(|span| span.read()) else { return none() };
+    match definition.parsed_schedule() {
+        None => ("on request".to_owned(), "-".to_owned()),
+        Some(Err(error)) => (error.to_string(), "-".to_owned()),
+        Some(Ok(schedule)) => {
+            let next = schedule.next(host::now()).map(|o| o.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
+            (schedule.describe(), next.unwrap_or_else(|| "-".to_owned()))
+        }
+    }
+}
+
+fn show(name: &str, place: &Place, format: Format) -> anyhow::Result<()> {
+    let id = StreamId::job(name);
+    let state = Source::open(place)?.stream(&id)?;
+    let state = state.ok_or_else(|| exit::not_found(format!("there is no job {name}")))?;
+    let view = StreamView { id, state };
+    output::one(format, &view, |view| view.state.body.job().map(text).unwrap_or_default())
+}
+
+fn text(job: &JobState) -> String {
+    let (schedule, next) = schedule_of(job);
+    let mut text = format!("job       {}\nstate     {}\nschedule  {schedule}\nnext      {next}\n", job.name, state_of(job));
+    if let Some(pause) = job.paused() {
+        let by = pause.by.as_deref().unwrap_or("-");
+        text.push_str(&format!("paused    {} by {by}: {}\n", output::local(pause.from), pause.reason));
+    }
+    if let Some(proposal) = &job.proposal {
+        let by = proposal.by.as_deref().unwrap_or("-");
+        text.push_str(&format!("proposed  definition {} by {by} waits for approval\n", proposal.number));
+    }
+    for span in job.spans.iter().rev() {
+        let until = span.until.map_or_else(|| "now".to_owned(), output::local);
+        text.push_str(&format!("version   {} {} active {} to {until}\n", span.number, span.digest.short(), output::local(span.from)));
+    }
+    if let Some(Ok(definition)) = job.active().map(|span| span.read())
+        && let Ok(yaml) = domain::job::to_yaml(&definition)
+    {
+        text.push_str(&format!("---\n{yaml}"));
+    }
+    text
+}
+
+fn change(act: &JobAct, verb: &str, format: Format) -> anyhow::Result<()> {
+    let path = format!("/api/v1/jobs/{}/{verb}", act.name);
+    let body = json!({"reason": act.reason});
+    let applied = with_console(&act.place, |client| client.act(&path, &body))?;
+    output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
+}

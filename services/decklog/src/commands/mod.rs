@@ -1,0 +1,93 @@
+//! Subcommands, one a file.
+
+mod apply;
+mod bench;
+mod config;
+mod events;
+mod import;
+mod job;
+mod logs;
+mod migrate;
+mod night;
+mod plan;
+mod run;
+mod runs;
+mod schedule;
+mod up;
+mod verify;
+
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command, Place};
+use crate::client::Client;
+use crate::embedded::{ADDRESS, Embedded, Wanted};
+use crate::source::{self, DEFAULT_DATA};
+use crate::{output, roles};
+
+/// Carries a command out.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+    let format = cli.output;
+    match cli.command {
+        Command::Up(up) => up::run(&up),
+        Command::Plan(plan) => plan::run(&plan, format),
+        Command::Apply(apply) => apply::run(&apply, format),
+        Command::Job(job) => job::run(&job, format),
+        Command::Schedule(schedule) => schedule::run(&schedule, format),
+        Command::Run(run) => run::run(&run, format),
+        Command::Runs(runs) => runs::list(&runs, format),
+        Command::RunShow(show) => runs::show(&show, format),
+        Command::Cancel(act) => runs::cancel(&act, format),
+        Command::Release(act) => runs::release(&act, format),
+        Command::Resolve(resolve) => runs::resolve(&resolve, format),
+        Command::Logs(logs) => logs::run(&logs),
+        Command::Events(events) => events::run(&events, format),
+        Command::Night(night) => night::run(&night, format),
+        Command::Verify(verify) => verify::run(&verify, format),
+        Command::Import(import) => import::run(&import, format),
+        Command::Migrate(migrate) => migrate::run(&migrate),
+        Command::Bench(bench) => bench::run(&bench, format),
+        Command::Config(config) => config::run(&config),
+        Command::Schema => output::line(&serde_json::to_string_pretty(&domain::job::json_schema())?),
+        Command::Openapi => output::line(&serde_json::to_string_pretty(&console::openapi())?),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "decklog", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Audit(role) => service(&role, roles::audit),
+        Command::Scheduler(role) => service(&role, roles::scheduler),
+        Command::Console(role) => service(&role, roles::console),
+        Command::Executor(role) => service(&role, roles::executor),
+    }
+}
+
+fn service(
+    role: &crate::cli::Role,
+    run: impl FnOnce(&crate::cli::Role) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    roles::log_to_stderr("info");
+    run(role)
+}
+
+/// Does something that changes the log: at the console of a running `up`, at the console that was named,
+/// or, where nothing runs on the data directory, at one that is started for this alone.
+fn with_console<T>(place: &Place, act: impl FnOnce(&Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    if let Some(server) = &place.server {
+        return act(&Client::new(server, &source::token(place)?));
+    }
+    let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    if let (Ok(address), Ok(token)) =
+        (std::fs::read_to_string(dir.join(ADDRESS)), std::fs::read_to_string(dir.join("console.token")))
+    {
+        let client = Client::new(&format!("http://{address}"), &token);
+        if client.is_there() {
+            return act(&client);
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let wanted = Wanted { data: dir, listen, work: false, slots: 1, allow: None };
+    let embedded = runtime.block_on(Embedded::start(wanted))?;
+    let done = act(&embedded.client);
+    runtime.block_on(embedded.stop())?;
+    done
+}

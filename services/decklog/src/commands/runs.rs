@@ -1,0 +1,120 @@
+//! `decklog runs`, `run-show`, `cancel`, `release`, `resolve`.
+
+use domain::ids::{StreamId, StreamType};
+use domain::run::Run;
+use domain::wire::{Content, LogEntry, Query, RunFilter, RunRow};
+use serde::Serialize;
+use serde_json::json;
+
+use super::with_console;
+use crate::cli::{Act, Format, Place, Resolve, RunShow, Runs};
+use crate::client::escape;
+use crate::output::{self, Table};
+use crate::source::Source;
+use crate::{exit, host, when};
+
+/// A run as people name it: with or without `run/` in front.
+pub(crate) fn run_id(text: &str) -> anyhow::Result<StreamId> {
+    let full = if text.starts_with("run/") { text.to_owned() } else { format!("run/{text}") };
+    let id: StreamId = full.parse().map_err(exit::usage)?;
+    if id.stream_type() == StreamType::Run { Ok(id) } else { Err(exit::usage(format!("{text} is no run"))) }
+}
+
+pub(crate) fn list(runs: &Runs, format: Format) -> anyhow::Result<()> {
+    let since = runs.since.as_ref().map(|text| when::since(text, host::now())).transpose().map_err(exit::usage)?;
+    let filter = RunFilter {
+        job: runs.job.clone(),
+        state: runs.state.clone(),
+        since,
+        until: None,
+        limit: runs.limit,
+    };
+    let Content::Runs(rows) = Source::open(&runs.place)?.ask(&Query::Runs(filter))?.content else {
+        anyhow::bail!("the answer is to another question");
+    };
+    output::list(format, &rows, |rows| table(rows))
+}
+
+pub(crate) fn table(rows: &[RunRow]) -> Table {
+    let mut table = Table::new(["RUN", "STATE", "DUE", "STARTED", "TOOK", "HOST", "WHY"]);
+    for row in rows {
+        let took = row.started.zip(row.ended).map(|(a, b)| format!("{:.1}s", b.duration_since(a).as_secs_f64()));
+        let state = if row.late { format!("{} (late)", row.state) } else { row.state.clone() };
+        table.row([
+            row.run.rest().to_owned(),
+            state,
+            output::local(row.instant),
+            row.started.map(output::local).unwrap_or_default(),
+            took.unwrap_or_default(),
+            row.host.clone().unwrap_or_default(),
+            row.message.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    run: Run,
+    version: u64,
+    events: Vec<LogEntry>,
+}
+
+pub(crate) fn show(show: &RunShow, format: Format) -> anyhow::Result<()> {
+    let id = run_id(&show.run)?;
+    let source = Source::open(&show.place)?;
+    let state = source.stream(&id)?.ok_or_else(|| exit::not_found(format!("there is no {id}")))?;
+    let run = state.body.run().ok_or_else(|| exit::not_found(format!("there is no {id}")))?;
+    let events = source.events(0, 1_000, Some(&id))?;
+    let shown = Shown { run: run.clone(), version: state.version, events };
+    output::one(format, &shown, text)
+}
+
+fn text(shown: &Shown) -> String {
+    let run = &shown.run;
+    let mut text = format!("run       {}\nstate     {}\njob       {} (definition {} {})\n", run.id, run.state.word(), run.job, run.definition.number, run.definition.digest.short());
+    if let Some(nominal) = &run.nominal {
+        text.push_str(&format!("due       {}  {}  {}\n", nominal.local, nominal.at, nominal.reason));
+    }
+    if let Some(request) = &run.request {
+        text.push_str(&format!("asked     {request}\n"));
+    }
+    for attempt in &run.attempts {
+        let end = match (&attempt.report, &attempt.lost) {
+            (Some(report), _) => format!("{:?}, {:.1}s", report.end, report.ended.duration_since(report.began).as_secs_f64()),
+            (None, Some(lost)) => format!("unknown: {lost}"),
+            (None, None) => "runs".to_owned(),
+        };
+        text.push_str(&format!("attempt   {} on {} since {}: {end}\n", attempt.number, attempt.host, output::local(attempt.started)));
+    }
+    if let Some(message) = &run.message {
+        text.push_str(&format!("why       {message}\n"));
+    }
+    for entry in &shown.events {
+        let kind = serde_json::from_str::<serde_json::Value>(entry.event.get()).ok();
+        let kind = kind.as_ref().and_then(|v| v["type"].as_str()).unwrap_or("?").to_owned();
+        let void = entry.void.as_ref().map(|v| format!("  void: {v}")).unwrap_or_default();
+        text.push_str(&format!("event     #{} {} {kind}{void}\n", entry.position, output::local(entry.received)));
+    }
+    text
+}
+
+fn act(run: &str, verb: &str, body: &serde_json::Value, place: &Place, format: Format) -> anyhow::Result<()> {
+    let id = run_id(run)?;
+    let path = format!("/api/v1/runs/{}/{verb}", escape(id.rest()));
+    let applied = with_console(place, |client| client.act(&path, body))?;
+    output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
+}
+
+pub(crate) fn cancel(what: &Act, format: Format) -> anyhow::Result<()> {
+    act(&what.run, "cancel", &json!({"reason": what.reason}), &what.place, format)
+}
+
+pub(crate) fn release(what: &Act, format: Format) -> anyhow::Result<()> {
+    act(&what.run, "release", &json!({"reason": what.reason}), &what.place, format)
+}
+
+pub(crate) fn resolve(what: &Resolve, format: Format) -> anyhow::Result<()> {
+    let body = json!({"outcome": what.outcome, "reason": what.reason});
+    act(&what.run, "resolve", &body, &what.place, format)
+}

@@ -1,0 +1,183 @@
+//! `decklog up`: everything in one process.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bus::recorder::Follower;
+use domain::envelope::Envelope;
+use domain::event::{CommandEnd, Event, JobEvent, RunEvent};
+use domain::ids::StreamId;
+use domain::wire::{Content, LogEntry, Query, Selection};
+use jiff::Timestamp;
+
+use crate::cli::Up;
+use crate::client::Client;
+use crate::embedded::{Embedded, Wanted};
+use crate::{exit, files, host, output, roles};
+
+/// How long open runs may take to end after `--for`.
+const DRAIN: Duration = Duration::from_secs(120);
+
+pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
+    roles::log_to_stderr("warn");
+    // Read first: a mistake in a file is said before anything is started.
+    let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let wanted = Wanted {
+            data: up.data.clone(),
+            listen: up.listen,
+            work: true,
+            slots: up.slots,
+            allow: up.allow.clone(),
+        };
+        let mut embedded = Embedded::start(wanted).await?;
+        greet(up, &embedded)?;
+        let follower = follow(&embedded).await?;
+        apply(&embedded, jobs).await?;
+        let ended = work(up, &mut embedded).await;
+        let open = if ended.is_ok() && up.run_for.is_some() { open_runs(&embedded).await? } else { Vec::new() };
+        embedded.stop().await?;
+        follower.abort();
+        ended?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        Err(exit::unclean(format!("still open: {}", open.join(", "))))
+    })
+}
+
+fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let (data, address, tzdb) = (up.data.display(), embedded.address, host::tzdb());
+    output::print(&format!(
+        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nAPI  http://{address}/api/v1  token {data}/console.token\n",
+        host::name()
+    ))
+}
+
+async fn follow(embedded: &Embedded) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let (position, _) = embedded.log.head().await?;
+    let mut following = Follower::after(&embedded.bus, position).await?.start();
+    Ok(tokio::spawn(async move {
+        let mut started = BTreeMap::new();
+        loop {
+            for entry in following.next().await.unwrap_or_default() {
+                if let Some(text) = describe(&entry, &mut started)
+                    && output::line(&text).is_err()
+                {
+                    return;
+                }
+            }
+        }
+    }))
+}
+
+async fn apply(embedded: &Embedded, jobs: Vec<domain::job::JobDefinition>) -> anyhow::Result<()> {
+    let client: Client = embedded.client.clone();
+    tokio::task::spawn_blocking(move || {
+        for job in &jobs {
+            client.apply(job, "applied by decklog up --with")?;
+        }
+        Ok(())
+    })
+    .await?
+}
+
+/// Until a signal, the end of `--for`, or a role breaks.
+async fn work(up: &Up, embedded: &mut Embedded) -> anyhow::Result<()> {
+    let mut stop = roles::stop_on_signals()?;
+    let until = up.run_for.map_or(Duration::MAX, |time| time.as_duration());
+    let elapsed = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => false,
+        () = tokio::time::sleep(until) => true,
+        error = embedded.broken() => return Err(error),
+    };
+    if !elapsed {
+        output::line("stopping; what runs goes on and is looked after at the next start")?;
+        return Ok(());
+    }
+    embedded.drain();
+    output::line("time is up: nothing new becomes due; waiting for what is open")?;
+    let deadline = tokio::time::Instant::now() + DRAIN;
+    loop {
+        if open_runs(embedded).await?.is_empty() || tokio::time::Instant::now() > deadline {
+            return Ok(());
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        }
+    }
+}
+
+async fn open_runs(embedded: &Embedded) -> anyhow::Result<Vec<String>> {
+    let query = Query::Streams { of: Selection::OpenRuns, after: String::new(), limit: 100 };
+    let Content::Streams(open) = embedded.log.answer(&query).await?.content else { return Ok(Vec::new()) };
+    // A run whose outcome only a person can tell does not end by waiting.
+    Ok(open.into_iter().map(|view| view.id.to_string()).collect())
+}
+
+/// One line for people about an event worth one.
+fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Option<String> {
+    let envelope = Envelope::parse_stored(entry.event.get().as_bytes()).ok()?;
+    let event = envelope.event().ok()?;
+    let clock = entry.received.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
+    let what = envelope.subject.as_str();
+    let what = what.strip_prefix("run/").unwrap_or(what);
+    let line = |word: &str, more: String| Some(format!("{clock}  {word:<12} {what}  {more}").trim_end().to_owned());
+    if let Some(void) = &entry.void {
+        return line("(void)", format!("{} {void}", envelope.kind));
+    }
+    match &event {
+        Event::RunEvent(event) => describe_run(&envelope.subject, event, entry.received, started, line),
+        Event::JobEvent(JobEvent::JobApproved(e)) => line("job active", format!("definition {}", e.number)),
+        Event::JobEvent(JobEvent::JobPaused(e)) => line("job paused", e.reason.clone()),
+        Event::JobEvent(JobEvent::JobResumed(e)) => line("job resumed", e.reason.clone()),
+        Event::JobEvent(JobEvent::JobRetired(e)) => line("job retired", e.reason.clone()),
+        Event::HostEvent(_) => line(&envelope.kind, String::new()),
+        Event::JobEvent(JobEvent::JobProposed(_)) | Event::UserEvent(_) | Event::LogEvent(_) => None,
+    }
+}
+
+fn describe_run(
+    run: &StreamId,
+    event: &RunEvent,
+    received: Timestamp,
+    started: &mut BTreeMap<StreamId, Timestamp>,
+    line: impl Fn(&str, String) -> Option<String>,
+) -> Option<String> {
+    let mut took = || {
+        let began = started.remove(run)?;
+        Some(format!("{:.1}s", received.duration_since(began).as_secs_f64()))
+    };
+    match event {
+        RunEvent::RunDue(_) | RunEvent::RunReported(_) => None,
+        RunEvent::RunRequested(e) => line("requested", e.reason.clone()),
+        RunEvent::RunStarted(e) => {
+            started.insert(run.clone(), received);
+            let attempt = if e.attempt > 1 { format!("attempt {}", e.attempt) } else { String::new() };
+            line("started", attempt)
+        }
+        RunEvent::RunSucceeded(e) => {
+            let code = match &e.report.end {
+                CommandEnd::Exited { code } if e.warning => format!("warning: exit code {code}, "),
+                CommandEnd::Exited { .. } | CommandEnd::Signaled { .. } | CommandEnd::NotStarted { .. } => String::new(),
+            };
+            line("succeeded", format!("{code}{}", took().unwrap_or_default()))
+        }
+        RunEvent::RunFailed(e) => line("FAILED", format!("{} {}", e.message, took().unwrap_or_default())),
+        RunEvent::RunTimedOut(e) => {
+            let killed = if e.report.killed > 0 { format!(", {} left-over processes killed", e.report.killed) } else { String::new() };
+            line("TIMED OUT", format!("after {} ms{killed}", e.after_ms))
+        }
+        RunEvent::RunCancelRequested(e) => line("cancelling", e.reason.clone()),
+        RunEvent::RunCancelled(e) => line("cancelled", e.reason.clone()),
+        RunEvent::RunLost(e) => line("LOST", e.reason.clone()),
+        RunEvent::RunRetryScheduled(e) => line("retry", format!("attempt {} not before {}", e.attempt, output::local(e.not_before))),
+        RunEvent::RunSkipped(e) => line("skipped", format!("{:?}", e.reason)),
+        RunEvent::RunMissed(e) => line("MISSED", format!("{:?}", e.reason)),
+        RunEvent::RunReleased(e) => line("released", e.reason.clone()),
+        RunEvent::RunResolved(e) => line("resolved", format!("{:?}: {}", e.outcome, e.evidence)),
+    }
+}

@@ -1,0 +1,208 @@
+//! All roles in one process: SQLite, an in-process bus, one data directory.
+
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use audit::AuditConfig;
+use bus::Bus;
+use console::ConsoleConfig;
+use domain::ids::Class;
+use eventlog::{Access, EventLog};
+use executor::ExecutorConfig;
+use scheduler::SchedulerConfig;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::client::Client;
+use crate::{exit, host};
+
+/// The file that says where the console of a running `up` is.
+pub(crate) const ADDRESS: &str = "console.addr";
+
+/// A role at work.
+struct Task {
+    name: &'static str,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Task {
+    async fn end(self) -> anyhow::Result<()> {
+        // A role that has ended by itself hears nothing.
+        let _ = self.stop.send(true);
+        self.task.await.with_context(|| format!("the {}", self.name))?
+    }
+}
+
+/// What of an embedded installation is started.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) data: PathBuf,
+    pub(crate) listen: SocketAddr,
+    /// Also the scheduler and the executor.
+    pub(crate) work: bool,
+    pub(crate) slots: u32,
+    pub(crate) allow: Option<PathBuf>,
+}
+
+/// An embedded installation at work.
+pub(crate) struct Embedded {
+    pub(crate) bus: Bus,
+    pub(crate) log: EventLog,
+    pub(crate) client: Client,
+    pub(crate) address: SocketAddr,
+    drain: watch::Sender<bool>,
+    tasks: Vec<Task>,
+    dir: PathBuf,
+    _lock: File,
+}
+
+fn clock() -> Arc<dyn Fn() -> jiff::Timestamp + Send + Sync> {
+    Arc::new(host::now)
+}
+
+/// Takes the data directory for this process alone.
+fn lock(dir: &Path) -> anyhow::Result<File> {
+    std::fs::create_dir_all(dir).with_context(|| format!("making the directory {}", dir.display()))?;
+    let path = dir.join("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    file.try_lock().map_err(|_| {
+        exit::refused(format!("another `decklog up` has {} open: stop it first, or give another --data", dir.display()))
+    })?;
+    Ok(file)
+}
+
+impl Embedded {
+    /// Starts it; returns when every role is ready.
+    pub(crate) async fn start(wanted: Wanted) -> anyhow::Result<Self> {
+        let lock = lock(&wanted.data)?;
+        let dir = std::fs::canonicalize(&wanted.data)?;
+        let log = EventLog::open(&EventLog::file_in(&dir).display().to_string(), Access::Append).await?;
+        log.migrate().await?;
+        let bus = Bus::in_process();
+        let (drain, draining) = watch::channel(false);
+        let mut tasks = vec![start_audit(&dir, &bus).await?];
+        let (console, address) = start_console(&dir, wanted.listen, &bus).await?;
+        tasks.push(console);
+        let token = std::fs::read_to_string(dir.join("console.token"))?;
+        let client = Client::new(&format!("http://{address}"), &token);
+        let mut embedded = Self { bus, log, client, address, drain, tasks, dir, _lock: lock };
+        if wanted.work {
+            embedded.start_work(&wanted, draining).await?;
+            std::fs::write(embedded.dir.join(ADDRESS), address.to_string())?;
+        }
+        Ok(embedded)
+    }
+
+    async fn start_work(&mut self, wanted: &Wanted, drain: watch::Receiver<bool>) -> anyhow::Result<()> {
+        let (stop, stopped) = watch::channel(false);
+        let config = SchedulerConfig::new(self.dir.join("scheduler"));
+        let producer = scheduler::Producer { token: token(&self.dir, Class::Scheduler)? };
+        let around = scheduler::Surroundings { clock: clock(), stop: stopped, tzdb: host::tzdb(), drain };
+        let bus = self.bus.clone();
+        let task = start("scheduler", stop, |ready| {
+            scheduler::run(config, producer, bus, around, move || { let _ = ready.send(()); })
+        });
+        self.tasks.push(task.await?.0);
+
+        let (stop, stopped) = watch::channel(false);
+        let config = ExecutorConfig {
+            slots: wanted.slots,
+            allow: wanted.allow.clone(),
+            allow_everything_as_me: wanted.allow.is_none(),
+            ..ExecutorConfig::new(&host::name(), self.dir.join("executor"))
+        };
+        let producer = executor::Producer { token: token(&self.dir, Class::Executor)? };
+        let around = executor::Surroundings { clock: clock(), stop: stopped };
+        let bus = self.bus.clone();
+        let task = start("executor", stop, |ready| {
+            executor::run(config, producer, bus, around, move || { let _ = ready.send(()); })
+        });
+        self.tasks.push(task.await?.0);
+        Ok(())
+    }
+
+    /// From now on nothing new becomes due.
+    pub(crate) fn drain(&self) {
+        let _ = self.drain.send(true);
+    }
+
+    /// Resolves when a role ends that should not.
+    pub(crate) async fn broken(&mut self) -> anyhow::Error {
+        loop {
+            if let Some(index) = self.tasks.iter().position(|task| task.task.is_finished()) {
+                let task = self.tasks.swap_remove(index);
+                let name = task.name;
+                return match task.end().await {
+                    Ok(()) => anyhow!("the {name} has stopped by itself"),
+                    Err(error) => error.context(format!("the {name} has stopped")),
+                };
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Stops every role in the reverse order of its start.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        let _ = std::fs::remove_file(self.dir.join(ADDRESS));
+        while let Some(task) = self.tasks.pop() {
+            task.end().await?;
+        }
+        self.log.close().await;
+        Ok(())
+    }
+}
+
+/// The join token the recorder wrote for a class.
+pub(crate) fn token(dir: &Path, class: Class) -> anyhow::Result<String> {
+    let path = dir.join("audit").join(format!("join-{class}.token"));
+    std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+}
+
+async fn start_audit(dir: &Path, bus: &Bus) -> anyhow::Result<Task> {
+    let (stop, stopped) = watch::channel(false);
+    let database = EventLog::file_in(dir).display().to_string();
+    let config = AuditConfig::new(&database, dir.join("audit"));
+    let around = audit::Surroundings { clock: clock(), stop: stopped };
+    let bus = bus.clone();
+    let task = start("recorder", stop, |ready| {
+        audit::run(config, bus, around, move || { let _ = ready.send(()); })
+    });
+    Ok(task.await?.0)
+}
+
+async fn start_console(dir: &Path, listen: SocketAddr, bus: &Bus) -> anyhow::Result<(Task, SocketAddr)> {
+    let (stop, stopped) = watch::channel(false);
+    let config = ConsoleConfig { listen, self_approval: true, ..ConsoleConfig::new(dir.to_owned()) };
+    let producer = console::Producer { token: token(dir, Class::Console)? };
+    let around = console::Surroundings { clock: clock(), stop: stopped };
+    let bus = bus.clone();
+    let task = start("console", stop, |ready| {
+        console::run(config, producer, bus, around, move |address| { let _ = ready.send(address); })
+    });
+    task.await
+}
+
+/// Starts a role and waits until it says that it is ready.
+async fn start<T, F>(
+    name: &'static str,
+    stop: watch::Sender<bool>,
+    role: impl FnOnce(oneshot::Sender<T>) -> F,
+) -> anyhow::Result<(Task, T)>
+where
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let (ready, waiting) = oneshot::channel();
+    let task = tokio::spawn(role(ready));
+    match waiting.await {
+        Ok(value) => Ok((Task { name, stop, task }, value)),
+        Err(_) => {
+            task.await.with_context(|| format!("the {name}"))?.with_context(|| format!("the {name}"))?;
+            Err(anyhow!("the {name} ended before it was ready"))
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! One role in this process, against NATS and Postgres.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bus::Bus;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::cli::Role;
+use crate::config::Config;
+use crate::host;
+
+/// Turns true at the first TERM or INT.
+pub(crate) fn stop_on_signals() -> anyhow::Result<watch::Receiver<bool>> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        let _ = stop.send(true);
+    });
+    Ok(stopped)
+}
+
+/// Messages for people on a terminal, JSON lines for everything else, both on stderr.
+pub(crate) fn log_to_stderr(default: &str) {
+    use std::io::IsTerminal as _;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("DECKLOG_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    // Only the first call in a process counts.
+    let _ = if std::io::stderr().is_terminal() {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
+}
+
+fn load(role: &Role) -> anyhow::Result<Config> {
+    Config::load(&role.file.config, std::env::vars(), &role.set)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn clock() -> Arc<dyn Fn() -> jiff::Timestamp + Send + Sync> {
+    Arc::new(host::now)
+}
+
+/// The join token: from the file that is named, or `join.token` in the role's data directory.
+fn join_token(named: Option<&PathBuf>, data: &Path) -> anyhow::Result<String> {
+    let path = named.cloned().unwrap_or_else(|| data.join("join.token"));
+    match std::fs::read_to_string(&path) {
+        Ok(token) => Ok(token),
+        // Enrolled before: no token is needed any more.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(String::new()),
+        Err(error) => Err(error).with_context(|| format!("reading the join token {}", path.display())),
+    }
+}
+
+async fn connect(config: &Config, name: &str) -> anyhow::Result<Bus> {
+    let mut nats = config.nats()?;
+    if nats.name.is_empty() {
+        name.clone_into(&mut nats.name);
+    }
+    Ok(Bus::connect(&nats).await?)
+}
+
+fn ready(role: &'static str) -> impl FnOnce() + Send {
+    move || info!(role, "ready")
+}
+
+pub(crate) fn audit(role: &Role) -> anyhow::Result<()> {
+    let config = load(role)?;
+    let audit = config.audit()?;
+    runtime()?.block_on(async {
+        let around = audit::Surroundings { clock: clock(), stop: stop_on_signals()? };
+        let bus = connect(&config, "audit").await?;
+        audit::run(audit, bus, around, ready("audit")).await
+    })
+}
+
+pub(crate) fn scheduler(role: &Role) -> anyhow::Result<()> {
+    let config = load(role)?;
+    let own = config.scheduler()?;
+    let token = join_token(own.join_token_file.as_ref(), &own.data)?;
+    runtime()?.block_on(async {
+        let (_keep, drain) = watch::channel(false);
+        let stop = stop_on_signals()?;
+        let around = scheduler::Surroundings { clock: clock(), stop, tzdb: host::tzdb(), drain };
+        let bus = connect(&config, "scheduler").await?;
+        scheduler::run(own, scheduler::Producer { token }, bus, around, ready("scheduler")).await
+    })
+}
+
+pub(crate) fn console(role: &Role) -> anyhow::Result<()> {
+    let config = load(role)?;
+    let own = config.console()?;
+    let token = join_token(own.join_token_file.as_ref(), &own.data)?;
+    runtime()?.block_on(async {
+        let around = console::Surroundings { clock: clock(), stop: stop_on_signals()? };
+        let bus = connect(&config, "console").await?;
+        let ready = |address| info!(role = "console", %address, "ready");
+        console::run(own, console::Producer { token }, bus, around, ready).await
+    })
+}
+
+pub(crate) fn executor(role: &Role) -> anyhow::Result<()> {
+    let config = load(role)?;
+    let own = config.executor()?;
+    let token = join_token(own.join_token_file.as_ref(), &own.data)?;
+    runtime()?.block_on(async {
+        let around = executor::Surroundings { clock: clock(), stop: stop_on_signals()? };
+        let bus = connect(&config, "executor").await?;
+        executor::run(own, executor::Producer { token }, bus, around, ready("executor")).await
+    })
+}

@@ -1,0 +1,115 @@
+//! Where looking commands look: a data directory, a database, or a console.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use domain::ids::StreamId;
+use domain::ledger::StreamState;
+use domain::wire::{Answer, Content, LogEntry, Query, Selection, StreamView};
+use eventlog::{Access, EventLog};
+use tokio::runtime::Runtime;
+
+use crate::cli::Place;
+use crate::client::Client;
+use crate::exit;
+
+/// The data directory that is meant when nothing is said.
+pub(crate) const DEFAULT_DATA: &str = "decklog-data";
+
+/// Something that answers questions.
+pub(crate) enum Source {
+    /// A log opened here, and the data directory it is in.
+    Local(Runtime, EventLog, Option<PathBuf>),
+    /// A console.
+    Remote(Client),
+}
+
+impl Source {
+    pub(crate) fn open(place: &Place) -> anyhow::Result<Self> {
+        if let Some(server) = &place.server {
+            return Ok(Self::Remote(Client::new(server, &token(place)?)));
+        }
+        let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+        let file = EventLog::file_in(&dir);
+        if !file.exists() {
+            return Err(exit::unreachable(format!(
+                "there is no log in {}: name the directory of `decklog up` with --data, or a console with --server",
+                dir.display()
+            )));
+        }
+        Self::database(&file.display().to_string(), Some(dir))
+    }
+
+    pub(crate) fn database(address: &str, dir: Option<PathBuf>) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let open = async {
+            let log = EventLog::open(address, Access::Read).await?;
+            log.check_schema().await?;
+            Ok::<_, eventlog::LogError>(log)
+        };
+        let log = runtime.block_on(open).map_err(exit::unreachable)?;
+        Ok(Self::Local(runtime, log, dir))
+    }
+
+    pub(crate) fn ask(&self, query: &Query) -> anyhow::Result<Answer> {
+        match self {
+            Self::Local(runtime, log, _) => Ok(runtime.block_on(log.answer(query))?),
+            Self::Remote(client) => client.query(query),
+        }
+    }
+
+    pub(crate) fn stream(&self, id: &StreamId) -> anyhow::Result<Option<StreamState>> {
+        let Content::Streams(streams) = self.ask(&Query::Stream { id: id.clone() })?.content else {
+            bail!("the answer is to another question");
+        };
+        Ok(streams.into_iter().next().map(|view| view.state))
+    }
+
+    /// Every stream of a selection, page by page.
+    pub(crate) fn streams(&self, of: Selection) -> anyhow::Result<Vec<StreamView>> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let query = Query::Streams { of, after: after.clone(), limit: 1_000 };
+            let Content::Streams(streams) = self.ask(&query)?.content else {
+                bail!("the answer is to another question");
+            };
+            let Some(last) = streams.last() else { return Ok(all) };
+            after = last.id.to_string();
+            all.extend(streams);
+        }
+    }
+
+    pub(crate) fn events(&self, after: u64, limit: u32, stream: Option<&StreamId>) -> anyhow::Result<Vec<LogEntry>> {
+        let query = Query::Events { after, limit, stream: stream.cloned() };
+        match self.ask(&query)?.content {
+            Content::Events(entries) => Ok(entries),
+            Content::Head(_)
+            | Content::Leaves(_)
+            | Content::Streams(_)
+            | Content::Runs(_)
+            | Content::Night(_)
+            | Content::Heads(_)
+            | Content::Failed(_) => bail!("the answer is to another question"),
+        }
+    }
+
+    /// The data directory, where it is one.
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::Local(_, _, dir) => dir.as_deref(),
+            Self::Remote(_) => None,
+        }
+    }
+}
+
+/// The token for a console.
+pub(crate) fn token(place: &Place) -> anyhow::Result<String> {
+    if let Some(file) = &place.token_file {
+        let text = std::fs::read_to_string(file);
+        return text.map_err(|error| exit::usage(format!("the token file {}: {error}", file.display())));
+    }
+    std::env::var("DECKLOG_TOKEN").map_err(|_| {
+        exit::denied("a console needs a token: give --token-file, or set DECKLOG_TOKEN or DECKLOG_TOKEN_FILE")
+    })
+}

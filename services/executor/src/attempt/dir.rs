@@ -1,0 +1,257 @@
+//! The attempt's directory: its name, its files, and how it comes and goes.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::claim::boot;
+use super::error::{AttemptError, io_at};
+use super::keep::{self, hex};
+use super::recover::State;
+use super::spare;
+use super::spec::Spec;
+use super::supervisors;
+use super::tail::OutputTail;
+
+/// Longest run identity that is spelled out in a directory's name, in bytes after escaping.
+const SPELLED_OUT: usize = 180;
+
+/// A supervisor that has said its last word answers within microseconds; this is for a loaded host.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// One attempt on this host. Cheap to clone; any number may speak of the same attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptDir {
+    path: PathBuf,
+}
+
+/// `spec.json`: the specification, and during which uptime of the host it was written. What was claimed
+/// after that is not forced to disk: without a claim, after a restart, nobody knows whether it ran.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Prepared {
+    pub(crate) boot: String,
+    pub(crate) spec: Spec,
+}
+
+/// Makes the directory of an attempt and its `spec.json`, both durable when this returns.
+///
+/// # Errors
+/// If the specification is bad, the attempt was prepared before, or the disk refuses.
+pub fn prepare(root: &Path, spec: &Spec) -> Result<AttemptDir, AttemptError> {
+    if let Some(problem) = spec.problem() {
+        return Err(AttemptError::BadSpec { run: spec.run.clone(), problem });
+    }
+    make_dirs(root)?;
+    let root = root.canonicalize().map_err(io_at("find", root))?;
+    let name = name(&spec.run, spec.attempt);
+    let (fresh, path) = (root.join(format!(".new-{name}")), root.join(name));
+    write_spec(&root, &fresh, spec)?;
+    // Under its real name it is whole, wherever we are killed. (After a power cut it may not be; then it
+    // counts as vanished, like everything that was not known before.)
+    match fs::rename(&fresh, &path) {
+        Err(error) if is_taken(&error) => {
+            spare::give(&root, &fresh).map_err(io_at("remove", &fresh))?;
+            return Err(AttemptError::AlreadyPrepared(path));
+        }
+        renamed => renamed.map_err(io_at("name", &path))?,
+    }
+    // Last and together: what one journal commit of the file system holds is paid for once.
+    sync(&path.join("spec.json"))?;
+    sync(&path)?;
+    sync(&root)?;
+    Ok(AttemptDir { path })
+}
+
+/// Every attempt below `root`, in the order of their names; none if there is no such directory.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn list(root: &Path) -> Result<Vec<AttemptDir>, AttemptError> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io_at("list", root)(error)),
+    };
+    let root = root.canonicalize().map_err(io_at("find", root))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(io_at("list", &root))?.file_name();
+        // A dot begins what is half made or half removed, and no attempt.
+        if !name.as_encoded_bytes().starts_with(b".") {
+            found.push(AttemptDir { path: root.join(name) });
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+/// Deletes what an earlier executor left half made or half removed. Call it once, at the start.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn sweep(root: &Path) -> Result<(), AttemptError> {
+    match root.canonicalize().and_then(|root| spare::sweep(&root)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_at("sweep", root)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+impl AttemptDir {
+    /// The attempt of a run on this host, if it was prepared and not yet removed.
+    #[must_use]
+    pub fn find(root: &Path, run: &str, attempt: u32) -> Option<Self> {
+        let path = root.canonicalize().ok()?.join(name(run, attempt));
+        path.is_dir().then_some(Self { path })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was to be run.
+    ///
+    /// # Errors
+    /// If `spec.json` is not there or not readable.
+    pub fn spec(&self) -> Result<Spec, AttemptError> {
+        self.prepared().map(|prepared| prepared.spec)
+    }
+
+    pub(crate) fn prepared(&self) -> Result<Prepared, AttemptError> {
+        let path = self.file("spec.json");
+        let bytes = fs::read(&path).map_err(io_at("read", &path))?;
+        serde_json::from_slice(&bytes).map_err(|source| AttemptError::Damaged { path, source })
+    }
+
+    /// The kept output from `offset` on, as far as the supervisor has flushed it; for a command that
+    /// still runs, at most 200 ms behind. To follow output, keep an [`AttemptDir::tail`] instead: this
+    /// decompresses from the beginning.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn output(&self, offset: u64) -> Result<Vec<u8>, AttemptError> {
+        let mut tail = self.tail();
+        tail.skip(offset)?;
+        tail.read()
+    }
+
+    /// A reader that follows the output from its beginning.
+    #[must_use]
+    pub fn tail(&self) -> OutputTail {
+        OutputTail::new(self.file(keep::NAME))
+    }
+
+    /// Removes the directory. The outcome must be in the journal by now: this is the only other copy.
+    ///
+    /// # Errors
+    /// If the command still runs, or the disk refuses.
+    pub fn remove(&self) -> Result<(), AttemptError> {
+        if matches!(self.state(), Ok(State::Running { .. })) {
+            return Err(AttemptError::StillRunning(self.path.clone()));
+        }
+        if let Some(hired) = supervisors::hired(&self.path) {
+            // Its last answer is there, or about to be: it has written the status, or it has ended.
+            let settled =
+                hired.wait(Instant::now() + SETTLE).map_err(io_at("settle", &self.path))?;
+            if !settled {
+                return Err(AttemptError::StillRunning(self.path.clone()));
+            }
+            supervisors::forget(&self.path);
+        }
+        let gone = self.path.with_file_name(format!(".gone-{}", self.name()));
+        // Renamed first: whatever is half removed is no attempt any more.
+        fs::rename(&self.path, &gone).map_err(io_at("remove", &self.path))?;
+        let root = gone.parent().unwrap_or(Path::new("/"));
+        spare::give(root, &gone).map_err(io_at("remove", &gone))
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The directory's own name, unique on the host; also the name of its cgroup.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Run and attempt as a file name; different ones never share a name. `~` ends the run's part, and
+/// nothing it is made of contains one.
+fn name(run: &str, attempt: u32) -> String {
+    let escaped: String = run.bytes().map(escape).collect();
+    if escaped.len() <= SPELLED_OUT {
+        return format!("{escaped}~{attempt}");
+    }
+    let hash = hex(&Sha256::digest(run.as_bytes()));
+    let start: String = escaped.chars().take(SPELLED_OUT - 70).collect();
+    format!("{start}~{hash}~{attempt}")
+}
+
+/// `%` is always escaped itself, so nothing can pretend to be an escape; a dot never comes first.
+fn escape(byte: u8) -> String {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'@' | b':' | b'+' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02x}"),
+    }
+}
+
+/// Others may pass through (a script must be reachable for its user) but not look around.
+fn make_dirs(path: &Path) -> Result<(), AttemptError> {
+    let made = DirBuilder::new().recursive(true).mode(0o711).create(path);
+    made.map_err(io_at("create", path))
+}
+
+fn write_spec(root: &Path, dir: &Path, spec: &Spec) -> Result<(), AttemptError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(io_at("clear", dir)(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    if !spare::take(root, dir) {
+        make_dirs(dir)?;
+    }
+    let path = dir.join("spec.json");
+    let boot = boot().map_err(io_at("learn the host's uptime for", dir))?;
+    let bytes = serde_json::to_vec(&Prepared { boot, spec: spec.clone() });
+    let bytes = bytes.map_err(|source| AttemptError::Damaged { path: path.clone(), source })?;
+    let written =
+        spare::file(dir, "spec.json", "spec.json").and_then(|mut file| file.write_all(&bytes));
+    written.map_err(io_at("write", &path))
+}
+
+/// File systems do not agree on how to say it.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
+}
+
+fn sync(path: &Path) -> Result<(), AttemptError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(io_at("make durable", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_runs_never_share_a_name() {
+        let long = "x".repeat(400);
+        let runs = ["a", "a/b", "a%2fb", "a~1", "..", "", "é", &long, &format!("{long}y")];
+        let mut names: Vec<String> =
+            runs.iter().flat_map(|run| [name(run, 1), name(run, 11)]).collect();
+        names.push(name("a~1", 1));
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), runs.len() * 2);
+        assert!(names.iter().all(|n| n.len() < 255 && !n.contains('/') && !n.starts_with('.')));
+    }
+}

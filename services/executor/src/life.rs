@@ -1,0 +1,276 @@
+//! The life of one attempt on this host: prepare, claim, start, wait, say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use domain::event::{AttemptReport, CommandEnd, OutputRef};
+use domain::executor::{Cause, Ending, claim, conclude, end, give_up};
+use domain::ids::StreamId;
+use domain::job::{ExitCodes, JobDefinition};
+use domain::ledger::Mark;
+use domain::wire::Work;
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use crate::attempt::{AttemptDir, Cause as HostCause, Outcome, Spec, State, Status, prepare};
+use crate::host::{Held, Host};
+use crate::order;
+
+/// How long one wait for a supervisor lasts; then it is waited for again.
+const WATCH: Duration = Duration::from_secs(3_600);
+/// How long to wait before a question that failed is asked again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// The file that says that the end of an attempt is in the log.
+pub(crate) const REPORTED: &str = "reported";
+/// The file that keeps what exit codes mean, for an end that is seen after a restart.
+const EXIT_CODES: &str = "exit-codes.json";
+
+/// Takes an offer and lives the attempt to its end. Returns when its end is in the log.
+pub(crate) async fn take(host: &Arc<Host>, work: &Work) -> anyhow::Result<()> {
+    let definition = order::definition(work)?;
+    let spec = order::spec(work, &definition, host.cgroup.clone());
+    let refused = host.allow.check(&spec, &host.user).err();
+    let Some(dir) = prepared(host, work, &spec, &definition).await? else { return Ok(()) };
+    if !host.hold(&work.run, Held { attempt: work.attempt, dir: dir.clone(), cancel: None }) {
+        return Ok(());
+    }
+    let done = claimed(host, work, &definition, &spec, &dir, refused.map(|r| r.to_string())).await;
+    host.release(&work.run);
+    done
+}
+
+/// The attempt's directory; `None` where this host has dealt with it before.
+async fn prepared(
+    host: &Arc<Host>,
+    work: &Work,
+    spec: &Spec,
+    definition: &JobDefinition,
+) -> anyhow::Result<Option<AttemptDir>> {
+    if host.holds(&work.run) || AttemptDir::find(&host.attempts, work.run.as_str(), work.attempt).is_some() {
+        return Ok(None);
+    }
+    let (root, spec, codes) = (host.attempts.clone(), spec.clone(), definition.exit_codes.clone());
+    blocking(move || {
+        let dir = prepare(&root, &spec)?;
+        std::fs::write(dir.path().join(EXIT_CODES), serde_json::to_vec(&codes)?)?;
+        Ok(Some(dir))
+    })
+    .await
+}
+
+async fn claimed(
+    host: &Arc<Host>,
+    work: &Work,
+    definition: &JobDefinition,
+    spec: &Spec,
+    dir: &AttemptDir,
+    refused: Option<String>,
+) -> anyhow::Result<()> {
+    let run_as = spec.run_as.clone().unwrap_or_else(|| host.user.clone());
+    let draft = claim(work, definition, &host.name, host.lease_ms, &run_as);
+    let version = draft.version;
+    match host.outbox.say(draft).await?.mark {
+        Mark::Valid => {}
+        Mark::Conflict { .. } => return discard(dir.clone()).await,
+        Mark::Refused { reason } => {
+            warn!(run = %work.run, %reason, "the recorder does not let this host start the run");
+            return discard(dir.clone()).await;
+        }
+    }
+    if let Some(reason) = refused {
+        let ending = not_started(host, work.attempt, &reason);
+        say_end(host, &work.run, version, &ending).await?;
+        return discard(dir.clone()).await;
+    }
+    start(host, &work.run, dir).await?;
+    watch(host, &work.run, work.attempt, dir, Some(version)).await
+}
+
+/// Gives the attempt to a supervisor.
+pub(crate) async fn start(host: &Arc<Host>, run: &StreamId, dir: &AttemptDir) -> anyhow::Result<()> {
+    let (program, started) = (host.supervisors.clone(), dir.clone());
+    blocking(move || started.start(&program).map_err(Into::into)).await?;
+    if let Some(reason) = host.stop_reason(run) {
+        let dir = dir.clone();
+        blocking(move || dir.cancel(&reason).map_err(Into::into)).await?;
+    }
+    Ok(())
+}
+
+/// Waits for the end of an attempt and says it. `version` is that of its start, where it is known to be
+/// the newest event of the run.
+pub(crate) async fn watch(
+    host: &Arc<Host>,
+    run: &StreamId,
+    number: u32,
+    dir: &AttemptDir,
+    version: Option<u64>,
+) -> anyhow::Result<()> {
+    let state = loop {
+        let waiting = dir.clone();
+        if let Some(state) = blocking(move || waiting.wait(WATCH).map_err(Into::into)).await? {
+            break state;
+        }
+    };
+    match state {
+        State::Ended(status) => {
+            let ending = ending(host, number, &status, &exit_codes(dir), dir);
+            match version {
+                Some(version) => say_end(host, run, version, &ending).await?,
+                None => say_late(host, run, &ending).await?,
+            }
+            mark_reported(dir.clone()).await
+        }
+        State::Vanished => vanished(host, run, number, dir).await,
+        // The supervisor could not begin: nothing ran.
+        State::Prepared => {
+            let ending = not_started(host, number, "its supervisor could not begin");
+            say_late(host, run, &ending).await?;
+            discard(dir.clone()).await
+        }
+        State::Disowned => discard(dir.clone()).await,
+        State::Running { .. } => bail!("the attempt of {run} goes on, although waiting for it ended"),
+    }
+}
+
+/// The supervisor is gone without a word: nobody knows how the command ended. What is left of it dies.
+async fn vanished(host: &Arc<Host>, run: &StreamId, number: u32, dir: &AttemptDir) -> anyhow::Result<()> {
+    let leftovers = dir.clone();
+    let killed = blocking(move || leftovers.kill_leftovers().map_err(Into::into)).await?;
+    let reason = format!("its supervisor was killed; {} processes it left were ended", killed.len());
+    warn!(%run, %reason, "an attempt is lost");
+    loop {
+        let Some((current, version)) = current(host, run).await else { break };
+        let Some(draft) = give_up(&current, version, &host.producer, number, &reason) else { break };
+        if host.outbox.say(draft).await?.mark == Mark::Valid {
+            break;
+        }
+    }
+    mark_reported(dir.clone()).await
+}
+
+/// Says the end of an attempt, first as if nothing else had happened to the run.
+async fn say_end(host: &Arc<Host>, run: &StreamId, version: u64, ending: &Ending) -> anyhow::Result<()> {
+    let verdict = host.outbox.say(end(run, version, ending)).await?;
+    match verdict.mark {
+        Mark::Valid => {
+            info!(%run, attempt = ending.report.attempt, end = ?ending.report.end, "ended");
+            Ok(())
+        }
+        Mark::Conflict { .. } => say_late(host, run, ending).await,
+        Mark::Refused { reason } => {
+            warn!(%run, %reason, "the recorder refused the end of an attempt");
+            say_late(host, run, ending).await
+        }
+    }
+}
+
+/// Says the end of an attempt to a run that may have moved on: asks where it stands, decides, tries.
+async fn say_late(host: &Arc<Host>, run: &StreamId, ending: &Ending) -> anyhow::Result<()> {
+    loop {
+        let Some((current, version)) = current(host, run).await else { return Ok(()) };
+        let Some(draft) = conclude(&current, version, &host.producer, ending) else { return Ok(()) };
+        match host.outbox.say(draft).await?.mark {
+            Mark::Valid => return Ok(()),
+            Mark::Conflict { .. } => {}
+            Mark::Refused { reason } => {
+                warn!(%run, %reason, "the recorder refused what this host saw");
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The run as the log has it; asks until the recorder answers.
+pub(crate) async fn current(host: &Arc<Host>, run: &StreamId) -> Option<(domain::run::Run, u64)> {
+    loop {
+        match bus::recorder::stream(&host.bus, run).await {
+            Ok(state) => {
+                let state = state?;
+                return Some((state.body.run()?.clone(), state.version));
+            }
+            Err(error) => warn!(%run, %error, "the recorder does not answer; asking again"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn ending(host: &Host, number: u32, status: &Status, codes: &ExitCodes, dir: &AttemptDir) -> Ending {
+    let spec = dir.spec().ok();
+    let cause = match &status.cause {
+        HostCause::Own => Cause::Own,
+        HostCause::Timeout => Cause::Timeout(spec.and_then(|s| s.timeout_ms).unwrap_or(0)),
+        HostCause::Cancelled { reason } => Cause::Cancelled(reason.clone()),
+        HostCause::OutputLimit => Cause::OutputLimit(spec.map_or(0, |s| s.output.bytes)),
+    };
+    let output = &status.output;
+    let report = AttemptReport {
+        attempt: number,
+        host: host.name.clone(),
+        end: match &status.outcome {
+            Outcome::Exited { code } => CommandEnd::Exited { code: *code },
+            Outcome::Signaled { signal } => CommandEnd::Signaled { signal: *signal },
+            Outcome::NotStarted { message } => CommandEnd::NotStarted { message: short(message) },
+        },
+        began: instant(status.started),
+        ended: instant(status.ended),
+        output: output.sha256.parse().ok().map(|sha256| OutputRef {
+            sha256,
+            bytes: output.bytes,
+            kept: output.kept,
+            truncated: output.truncated,
+        }),
+        killed: u32::try_from(status.killed.len()).unwrap_or(u32::MAX),
+    };
+    Ending { report, cause, exit_codes: codes.clone() }
+}
+
+fn not_started(host: &Host, attempt: u32, reason: &str) -> Ending {
+    let now = domain::envelope::to_micros((host.clock)());
+    let report = AttemptReport {
+        attempt,
+        host: host.name.clone(),
+        end: CommandEnd::NotStarted { message: short(reason) },
+        began: now,
+        ended: now,
+        output: None,
+        killed: 0,
+    };
+    Ending { report, cause: Cause::Own, exit_codes: ExitCodes::default() }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(500).collect()
+}
+
+fn instant(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn exit_codes(dir: &AttemptDir) -> ExitCodes {
+    let read = std::fs::read(dir.path().join(EXIT_CODES)).ok();
+    read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+async fn mark_reported(dir: AttemptDir) -> anyhow::Result<()> {
+    blocking(move || {
+        std::fs::write(dir.path().join(REPORTED), b"").context("noting that the end was said")
+    })
+    .await
+}
+
+/// An attempt that never ran here, and never will.
+pub(crate) async fn discard(dir: AttemptDir) -> anyhow::Result<()> {
+    blocking(move || {
+        dir.disown()?;
+        dir.remove().map_err(Into::into)
+    })
+    .await
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await?
+}

@@ -1,0 +1,141 @@
+//! After a restart: finds the attempts of an earlier life, and disowns or goes on with each.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use domain::ids::StreamId;
+use domain::run::State as RunState;
+use domain::wire::{Content, Query, Selection};
+use tracing::{info, warn};
+
+use crate::attempt::{AttemptDir, State, list};
+use crate::host::{Held, Host};
+use crate::life::{self, REPORTED, blocking};
+
+/// Attempts of an earlier life whose end is not in the log yet.
+pub(crate) fn find(host: &Host) -> anyhow::Result<Vec<(StreamId, u32, AttemptDir)>> {
+    let mut found = Vec::new();
+    for dir in list(&host.attempts)? {
+        if dir.path().join(REPORTED).exists() {
+            continue;
+        }
+        match dir.spec() {
+            Ok(spec) => match spec.run.parse() {
+                Ok(run) => found.push((run, spec.attempt, dir)),
+                Err(error) => warn!(path = %dir.path().display(), %error, "an attempt of no run is left alone"),
+            },
+            Err(error) => warn!(path = %dir.path().display(), %error, "an attempt cannot be read and is left alone"),
+        }
+    }
+    Ok(found)
+}
+
+/// Goes on with an attempt of an earlier life.
+pub(crate) async fn resume(host: Arc<Host>, run: StreamId, number: u32, dir: AttemptDir) {
+    // A slot each, as far as they go: an earlier life may have had more of them.
+    let permit = Arc::clone(&host.slots).try_acquire_owned().ok();
+    let held = Held { attempt: number, dir: dir.clone(), cancel: None };
+    if !host.hold(&run, held) {
+        return;
+    }
+    if let Err(error) = go_on(&host, &run, number, &dir).await {
+        warn!(%run, %error, "an attempt of an earlier life could not be carried to its end");
+    }
+    host.release(&run);
+    drop(permit);
+}
+
+async fn go_on(host: &Arc<Host>, run: &StreamId, number: u32, dir: &AttemptDir) -> anyhow::Result<()> {
+    let looked = dir.clone();
+    if blocking(move || looked.state().map_err(Into::into)).await? == State::Prepared {
+        // Whether it was claimed stands in the journal: what it holds must be in the log first.
+        host.outbox.recovered().await;
+        if !is_mine(host, run, number).await {
+            return life::discard(dir.clone()).await;
+        }
+        info!(%run, attempt = number, "claimed in an earlier life and never started: starting it now");
+        life::start(host, run, dir).await?;
+    } else {
+        info!(%run, attempt = number, "found an attempt of an earlier life");
+        tell_stop(host, run, dir).await;
+    }
+    life::watch(host, run, number, dir, None).await
+}
+
+async fn is_mine(host: &Arc<Host>, run: &StreamId, number: u32) -> bool {
+    let Some((current, _)) = life::current(host, run).await else { return false };
+    let mine = current.attempt().is_some_and(|a| a.number == number && a.producer == host.producer);
+    if let (true, Some(cancel)) = (mine, &current.cancel) {
+        host.wants_stop(run, &cancel.reason);
+    }
+    mine && current.state == RunState::Running { attempt: number }
+}
+
+/// Somebody may have wanted it to stop while no executor was there to hear it.
+async fn tell_stop(host: &Arc<Host>, run: &StreamId, dir: &AttemptDir) {
+    let (host, run, dir) = (Arc::clone(host), run.clone(), dir.clone());
+    tokio::spawn(async move {
+        let Some((current, _)) = life::current(&host, &run).await else { return };
+        let Some(cancel) = current.cancel else { return };
+        let told = blocking(move || dir.cancel(&cancel.reason).map_err(Into::into)).await;
+        if let Err(error) = told {
+            warn!(%run, %error, "a running attempt could not be told to stop");
+        }
+    });
+}
+
+/// Runs that the log says are running here, and of which this host has nothing: their directory was
+/// lost. Nobody will ever know how they ended.
+pub(crate) async fn give_up_missing(host: &Arc<Host>) -> anyhow::Result<()> {
+    host.outbox.recovered().await;
+    let mut after = String::new();
+    loop {
+        let query = Query::Streams { of: Selection::OpenRuns, after: after.clone(), limit: 500 };
+        let Content::Streams(streams) = bus::recorder::ask(&host.bus, &query).await?.content else {
+            return Ok(());
+        };
+        let Some(last) = streams.last() else { return Ok(()) };
+        after = last.id.to_string();
+        for view in &streams {
+            let Some(run) = view.state.body.run() else { continue };
+            let RunState::Running { attempt } = run.state else { continue };
+            let here = AttemptDir::find(&host.attempts, view.id.as_str(), attempt).is_some();
+            if here || host.holds(&view.id) {
+                continue;
+            }
+            let reason = "the host has lost its record of the attempt";
+            let (version, producer) = (view.state.version, &host.producer);
+            if let Some(draft) = domain::executor::give_up(run, version, producer, attempt, reason) {
+                host.outbox.append(vec![draft]).await?;
+            }
+        }
+    }
+}
+
+/// Removes ended attempts and their output when they are older than `keep`. Looks every hour.
+pub(crate) async fn tidy(host: Arc<Host>, keep: Duration) {
+    loop {
+        let host = Arc::clone(&host);
+        let done = blocking(move || remove_old(&host, keep)).await;
+        if let Err(error) = done {
+            warn!(%error, "old attempts could not be removed");
+        }
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    }
+}
+
+fn remove_old(host: &Host, keep: Duration) -> anyhow::Result<()> {
+    let held: BTreeSet<_> = host.running().into_iter().collect();
+    for dir in list(&host.attempts)? {
+        let Ok(noted) = std::fs::metadata(dir.path().join(REPORTED)) else { continue };
+        let age = SystemTime::now().duration_since(noted.modified()?).unwrap_or_default();
+        let busy = dir.spec().is_ok_and(|spec| {
+            spec.run.parse().is_ok_and(|run: StreamId| held.contains(&(run, spec.attempt)))
+        });
+        if age > keep && !busy {
+            dir.remove()?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Puts an executor together, and takes it apart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bus::{Bus, recorder};
+use domain::envelope::Draft;
+use domain::event::{HostStarted, HostStopped, LogJournalCut};
+use domain::ids::{Class, ProducerId, StreamId};
+use domain::ledger::Mark;
+use domain::wire::host_queue;
+use jiff::Timestamp;
+use journal::{Cut, Journal, Outbox, OutboxConfig};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::attempt::{AllowList, SupervisorProgram, sweep};
+use crate::config::ExecutorConfig;
+use crate::host::{Host, Parts};
+use crate::{beat, output, recover, take};
+
+/// Whoever runs an executor tells it the time, and when to stop.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Turns true when it shall stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
+/// How this executor may append.
+#[derive(Debug, Clone)]
+pub struct Producer {
+    /// The join token of its class.
+    pub token: String,
+}
+
+/// How long a farewell may take.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How long to rest between two tries to be heard.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Takes and runs work until it is told to stop. What runs then goes on under its supervisors.
+/// `ready` is called when it takes work.
+///
+/// # Errors
+/// Its key, journal or allow-list cannot be used, or the recorder refuses it.
+pub async fn run(
+    config: ExecutorConfig,
+    producer: Producer,
+    bus: Bus,
+    around: Surroundings,
+    ready: impl FnOnce() + Send,
+) -> anyhow::Result<()> {
+    let (host, cut) = open(&config, producer, bus, &around)?;
+    let host = Arc::new(host);
+    let mut tasks = JoinSet::new();
+    let found = recover::find(&host)?;
+    let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+    for (run, number, dir) in found {
+        tasks.spawn(recover::resume(Arc::clone(&host), run, number, dir));
+    }
+    tasks.spawn(announce(Arc::clone(&host), config.pools.clone(), count, cut));
+    tasks.spawn(beat::beat(Arc::clone(&host)));
+    tasks.spawn(beat::listen(Arc::clone(&host)));
+    tasks.spawn(output::serve(Arc::clone(&host)));
+    tasks.spawn(recover::tidy(Arc::clone(&host), config.keep_output.as_duration()));
+    let own = std::iter::once(host_queue(&host.name));
+    for queue in config.pools.iter().cloned().chain(own) {
+        tasks.spawn(take::from_queue(Arc::clone(&host), queue));
+    }
+    info!(host = %host.name, slots = host.slots_all, found = count, "taking work");
+    ready();
+    let done = wait_for_stop(&host).await;
+    tasks.shutdown().await;
+    farewell(&host).await;
+    done
+}
+
+fn open(
+    config: &ExecutorConfig,
+    producer: Producer,
+    bus: Bus,
+    around: &Surroundings,
+) -> anyhow::Result<(Host, Option<Cut>)> {
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("making the directory {}", config.data.display()))?;
+    let id = ProducerId::new(Class::Executor, &config.host)?;
+    let key = journal::load_or_create_key(&config.data.join("executor.key"))?;
+    let dir = config.data.join("executor.journal");
+    let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
+    let transport_bus = bus.clone();
+    let outbox = Outbox::start(
+        opened.journal,
+        OutboxConfig {
+            clock: Arc::clone(&around.clock),
+            transport: Arc::new(move |request| {
+                let bus = transport_bus.clone();
+                Box::pin(async move { recorder::append(&bus, request).await })
+            }),
+            token: producer.token,
+            waiting_max: 4_096,
+        },
+    );
+    sweep(&config.attempts())?;
+    let host = Host::new(Parts {
+        producer: id,
+        user: own_user(),
+        lease_ms: config.lease.millis(),
+        attempts: config.attempts(),
+        allow: allow_list(config)?,
+        supervisors: SupervisorProgram::current()?,
+        bus,
+        outbox,
+        slots: config.slots,
+        clock: Arc::clone(&around.clock),
+        stop: around.stop.clone(),
+    });
+    Ok((host, opened.cut))
+}
+
+fn allow_list(config: &ExecutorConfig) -> anyhow::Result<AllowList> {
+    match &config.allow {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("reading the allow-list {}", path.display()))?;
+            AllowList::parse(&text).with_context(|| format!("the allow-list {}", path.display()))
+        }
+        None if config.allow_everything_as_me => Ok(AllowList::everything_as_me()),
+        None => bail!("no allow-list: name the file that says what may run as whom on this host"),
+    }
+}
+
+fn own_user() -> String {
+    let uid = nix::unistd::Uid::current();
+    let user = nix::unistd::User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+async fn wait_for_stop(host: &Arc<Host>) -> anyhow::Result<()> {
+    let mut stop = host.stop.clone();
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => Ok(()),
+        reason = host.outbox.failure() => bail!("the recorder refuses this executor: {reason}"),
+    }
+}
+
+/// Says in the log that this host is there, as soon as the recorder can be reached.
+async fn announce(host: Arc<Host>, pools: Vec<String>, found: u32, cut: Option<Cut>) {
+    let started = HostStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: boot(),
+        slots: host.slots_all,
+        pools,
+        found,
+    };
+    let name = host.name.clone();
+    say_next(&host, &StreamId::host(&name), |stream, version| {
+        Draft::new(stream.clone(), version, started.clone())
+    })
+    .await;
+    if let Some(Cut { bytes, whole_until }) = cut {
+        warn!(bytes, "the end of the journal was torn and was cut off; nobody had acted on it");
+        let producer = host.producer.clone();
+        say_next(&host, &host.producer.stream(), |stream, version| {
+            let event = LogJournalCut { producer: producer.clone(), bytes, whole_until };
+            Draft::new(stream.clone(), version, event)
+        })
+        .await;
+    }
+    while let Err(error) = recover::give_up_missing(&host).await {
+        warn!(%error, "open runs cannot be compared with what is here; trying again");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Appends an event at the end of a stream of this host's own, however often that takes.
+async fn say_next(host: &Arc<Host>, stream: &StreamId, draft: impl Fn(&StreamId, u64) -> Draft) {
+    host.outbox.recovered().await;
+    loop {
+        if let Ok(version) = recorder::version(&host.bus, stream).await {
+            match host.outbox.say(draft(stream, version + 1)).await {
+                Ok(verdict) if verdict.mark == Mark::Valid => return,
+                Ok(_) => {}
+                Err(error) => return warn!(%error, "an event about this host could not be said"),
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn farewell(host: &Arc<Host>) {
+    let running = u32::try_from(host.running().len()).unwrap_or(u32::MAX);
+    let stream = StreamId::host(&host.name);
+    let bye = async {
+        let version = recorder::version(&host.bus, &stream).await.ok()?;
+        let event = HostStopped { reason: "stopped in order".to_owned(), running };
+        host.outbox.say(Draft::new(stream.clone(), version + 1, event)).await.ok()
+    };
+    if tokio::time::timeout(FAREWELL, bye).await.is_err() {
+        warn!("stopped without a farewell in the log; the journal delivers it after the next start");
+    }
+}
+
+fn boot() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+}

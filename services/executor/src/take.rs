@@ -1,0 +1,82 @@
+//! Takes offers, as many at once as there are free slots.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Work as Offer, Worker};
+use domain::wire::Work;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::warn;
+
+use crate::host::Host;
+use crate::life;
+
+/// Most offers taken at once.
+const AT_ONCE: usize = 64;
+/// How long one look into a queue lasts.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long to rest after a queue failed.
+const REST: Duration = Duration::from_millis(500);
+
+/// Takes work from one queue until told to stop.
+pub(crate) async fn from_queue(host: Arc<Host>, queue: String) {
+    let mut stop = host.stop.clone();
+    let mut worker = None;
+    loop {
+        let step = one_round(&host, &queue, &mut worker);
+        let failed = tokio::select! {
+            failed = step => failed,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        if let Err(error) = failed {
+            warn!(%queue, %error, "no work can be taken; trying again");
+            tokio::time::sleep(REST).await;
+        }
+    }
+}
+
+async fn one_round(host: &Arc<Host>, queue: &str, worker: &mut Option<Worker>) -> anyhow::Result<()> {
+    let mut permits = permits(host).await?;
+    let open = match worker.take() {
+        Some(open) => open,
+        None => host.bus.worker(queue).await?,
+    };
+    let offers = worker.insert(open).take(permits.len(), LOOK).await?;
+    for offer in offers {
+        let Some(permit) = permits.pop() else { break };
+        let host = Arc::clone(host);
+        tokio::spawn(async move { live(&host, offer, permit).await });
+    }
+    Ok(())
+}
+
+/// Waits for a free slot, and takes what others are free too.
+async fn permits(host: &Arc<Host>) -> anyhow::Result<Vec<OwnedSemaphorePermit>> {
+    let mut permits = vec![Arc::clone(&host.slots).acquire_owned().await?];
+    while permits.len() < AT_ONCE
+        && let Ok(permit) = Arc::clone(&host.slots).try_acquire_owned()
+    {
+        permits.push(permit);
+    }
+    Ok(permits)
+}
+
+async fn live(host: &Arc<Host>, offer: Offer, permit: OwnedSemaphorePermit) {
+    let work: Work = match serde_json::from_slice(&offer.body) {
+        Ok(work) => work,
+        Err(error) => {
+            warn!(%error, "an offer cannot be read: upgrade this executor; it goes back");
+            let _ = offer.back(Duration::from_secs(30)).await;
+            return;
+        }
+    };
+    // Done with the offer, not with the run: from here on the run's stream says who has it, and what
+    // nobody has is offered again.
+    if let Err(error) = offer.done().await {
+        warn!(run = %work.run, %error, "the offer may come again");
+    }
+    if let Err(error) = life::take(host, &work).await {
+        warn!(run = %work.run, %error, "an attempt could not be carried to its end here");
+    }
+    drop(permit);
+}

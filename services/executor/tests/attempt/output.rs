@@ -1,0 +1,162 @@
+//! What commands write and read.
+
+use std::collections::BTreeMap;
+
+use executor::attempt::{AtLimit, Cause, Outcome, Program};
+use sha2::{Digest, Sha256};
+
+use crate::world::{World, argv, ended, eventually, sh};
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn output_and_errors_are_kept_in_their_order_and_hashed() {
+    let world = World::new();
+    let (dir, status) = world.run(&sh("echo one; echo two >&2; echo three; printf end"));
+    let expected = b"one\ntwo\nthree\nend";
+    assert_eq!(dir.output(0).unwrap(), expected);
+    assert_eq!(dir.output(8).unwrap(), b"three\nend");
+    assert_eq!(dir.output(1000).unwrap(), b"");
+    let output = status.output;
+    assert_eq!((output.sha256, output.bytes, output.kept), (hash(expected), 17, 17));
+    let stored = std::fs::metadata(dir.path().join("output.zst")).unwrap().len();
+    assert_eq!((output.stored, output.truncated), (stored, false));
+}
+
+#[test]
+fn the_last_bytes_before_the_exit_are_not_lost() {
+    let world = World::new();
+    for _ in 0..20 {
+        let (dir, status) = world.run(&sh("head -c 60000 /dev/zero; printf x"));
+        assert_eq!(status.output.bytes, 60_001);
+        assert_eq!(dir.output(60_000).unwrap(), b"x");
+    }
+}
+
+#[test]
+fn huge_output_is_cut_and_the_rest_is_counted() {
+    let world = World::new();
+    let mut spec = sh("head -c 50000000 /dev/zero");
+    spec.output.bytes = 3_000_001;
+    let (dir, status) = world.run(&spec);
+    assert_eq!(status.outcome, Outcome::Exited { code: 0 });
+    let output = status.output;
+    assert_eq!((output.bytes, output.kept, output.truncated), (50_000_000, 3_000_001, true));
+    let read = dir.output(0).unwrap();
+    assert_eq!((read.len(), hash(&read)), (3_000_001, output.sha256));
+}
+
+#[test]
+fn too_much_output_stops_the_command_where_that_is_wanted() {
+    let world = World::new();
+    let mut spec = sh("exec cat /dev/zero");
+    spec.output.bytes = 1000;
+    spec.output.at_limit = AtLimit::Fail;
+    let (_, status) = world.run(&spec);
+    assert_eq!(
+        (status.outcome, status.cause),
+        (Outcome::Signaled { signal: 15 }, Cause::OutputLimit)
+    );
+    assert_eq!(status.output.kept, 1000);
+}
+
+#[test]
+fn output_can_be_read_while_it_grows() {
+    let world = World::new();
+    let go = world.note("go");
+    let dir = world.start(&sh(&format!(
+        "echo first; while [ ! -e {} ]; do sleep 0.01; done; echo second",
+        go.display()
+    )));
+    let mut tail = dir.tail();
+    let mut first = Vec::new();
+    eventually("the first line", || {
+        first.extend(tail.read().unwrap());
+        (first == b"first\n").then_some(())
+    });
+    assert_eq!(dir.output(2).unwrap(), b"rst\n");
+    std::fs::write(&go, "").unwrap();
+    ended(&dir);
+    assert_eq!(tail.read().unwrap(), b"second\n");
+    assert_eq!(tail.read().unwrap(), b"");
+}
+
+#[test]
+fn a_command_that_closes_its_output_is_still_waited_for() {
+    let world = World::new();
+    let (dir, status) = world.run(&sh("echo before; exec >&- 2>&-; sleep 0.1; exit 9"));
+    assert_eq!(status.outcome, Outcome::Exited { code: 9 });
+    assert_eq!(dir.output(0).unwrap(), b"before\n");
+}
+
+#[test]
+fn a_command_reads_what_it_is_given_or_nothing() {
+    let world = World::new();
+    let text = "line\n".repeat(100_000);
+    let mut spec = argv(&["/bin/cat"]);
+    assert_eq!(world.run(&spec).1.output.bytes, 0);
+    spec.attempt = 2;
+    spec.stdin = Some(text.clone());
+    let (dir, status) = world.run(&spec);
+    assert_eq!(status.output.sha256, hash(text.as_bytes()));
+    assert!(!dir.path().join("stdin").exists());
+}
+
+#[test]
+fn the_environment_is_clean_and_says_which_attempt_it_is() {
+    let world = World::new();
+    let mut spec = argv(&["/usr/bin/env"]);
+    spec.env = BTreeMap::from([
+        ("PGHOST".into(), "db".into()),
+        ("LANG".into(), "de_DE.UTF-8".into()),
+        ("DECKLOG_RUN".into(), "a lie".into()),
+    ]);
+    let (dir, _) = world.run(&spec);
+    let output = String::from_utf8(dir.output(0).unwrap()).unwrap();
+    let vars: BTreeMap<&str, &str> = output.lines().map(|l| l.split_once('=').unwrap()).collect();
+    let names: Vec<&str> = vars.keys().copied().collect();
+    let expected = [
+        "DECKLOG_ATTEMPT",
+        "DECKLOG_JOB",
+        "DECKLOG_RUN",
+        "HOME",
+        "LANG",
+        "LOGNAME",
+        "PATH",
+        "PGHOST",
+        "SHELL",
+        "USER",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!((vars["DECKLOG_RUN"], vars["LANG"]), (spec.run.as_str(), "de_DE.UTF-8"));
+}
+
+#[test]
+fn a_command_inherits_no_descriptor_and_no_blocked_signal() {
+    let world = World::new();
+    let text = "ls /proc/self/fd | wc -l; grep -E 'SigBlk|SigIgn' /proc/self/status";
+    let (dir, _) = world.run(&sh(text));
+    let output = String::from_utf8(dir.output(0).unwrap()).unwrap();
+    // Three, and the one with which ls looks.
+    assert!(output.starts_with("4\nSigBlk:\t0000000000000000\n"), "{output}");
+    // What whoever runs this test ignores is ignored; we add nothing, not even the pipe signal.
+    let bare = std::process::Command::new("/bin/sh").args(["-c", text]).output().unwrap();
+    let ignored = |text: &str| text.lines().last().unwrap().to_owned();
+    assert_eq!(ignored(&output), ignored(&String::from_utf8(bare.stdout).unwrap()));
+}
+
+#[test]
+fn a_script_is_a_file_that_its_interpreter_reads() {
+    let world = World::new();
+    let mut spec = sh("");
+    spec.program = Program::Script {
+        interpreter: vec!["sh".into(), "-e".into()],
+        text: "echo \"$0\"\nfalse\necho never\n".into(),
+    };
+    let (dir, status) = world.run(&spec);
+    assert_eq!(status.outcome, Outcome::Exited { code: 1 });
+    let path = dir.path().join("script");
+    assert_eq!(dir.output(0).unwrap(), format!("{}\n", path.display()).into_bytes());
+}

@@ -1,0 +1,315 @@
+//! The loop: every source becomes one enum, is handled, and then the decisions are carried out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bus::recorder::{self, AskError, Follower, Following};
+use bus::{Bus, Delivery, Subscription, Topic};
+use bytes::Bytes;
+use domain::envelope::Draft;
+use domain::event::LogJournalCut;
+use domain::ids::{Class, ProducerId, StreamId};
+use domain::ledger::Mark;
+use domain::scheduler::{Action, Scheduler, Settings};
+use domain::wire::{Heartbeat, LogEntry, Work};
+use jiff::Timestamp;
+use journal::{Journal, Outbox, OutboxConfig, Verdict};
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+
+use crate::config::SchedulerConfig;
+use crate::feed;
+
+/// Whoever runs a role tells it the time, and when to stop.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Turns true when the role shall stop.
+    pub stop: watch::Receiver<bool>,
+    /// Version of the time zone database.
+    pub tzdb: String,
+    /// Turns true when nothing new shall become due: what is open is carried to its end.
+    pub drain: watch::Receiver<bool>,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").field("tzdb", &self.tzdb).finish_non_exhaustive()
+    }
+}
+
+/// How this scheduler may append.
+#[derive(Debug, Clone)]
+pub struct Producer {
+    /// The join token of its class.
+    pub token: String,
+}
+
+/// How often it says that it is there.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long without the recorder until it counts as cut off, and its ear as closed.
+const CUT_OFF: Duration = Duration::from_secs(10);
+/// Longest sleep: clocks jump, so nothing is slept through.
+const NAP: Duration = Duration::from_millis(500);
+
+enum Wake {
+    Entries(Result<Vec<LogEntry>, AskError>),
+    Heard(Option<Delivery>),
+    Answered(StreamId, Option<Mark>),
+    Time,
+    Failed(String),
+    Stop,
+}
+
+struct Service {
+    mind: Scheduler,
+    bus: Bus,
+    outbox: Outbox,
+    around: Surroundings,
+    id: String,
+    answers: mpsc::Sender<(StreamId, Option<Mark>)>,
+    offers: mpsc::Sender<Work>,
+    spoken: Option<Timestamp>,
+    reached: Timestamp,
+}
+
+/// Schedules until it is told to stop. `ready` is called when it knows the state of every job.
+///
+/// # Errors
+/// Its journal or key cannot be used, the recorder refuses it, or an event asks for a newer version.
+pub async fn run(
+    config: SchedulerConfig,
+    producer: Producer,
+    bus: Bus,
+    around: Surroundings,
+    ready: impl FnOnce() + Send,
+) -> anyhow::Result<()> {
+    let outbox = open_outbox(&config, producer, &bus, &around).await?;
+    let settings = Settings {
+        grace_ms: i64::try_from(config.grace.millis())?,
+        redispatch_ms: i64::try_from(config.offer_again.millis())?,
+        ..Settings::new(&config.name, &around.tzdb)
+    };
+    let mut mind = Scheduler::new(settings);
+    let heartbeats = bus.subscribe(&Topic::Heartbeats).await?;
+    let Some(position) = load(&bus, &mut mind, &around).await? else { return Ok(()) };
+    let follower = Follower::after(&bus, position).await?.start();
+    let (answers, answered) = mpsc::channel(4_096);
+    let (offers, offered) = mpsc::channel(4_096);
+    let offering = tokio::spawn(offer(bus.clone(), offered));
+    let now = (around.clock)();
+    mind.listening(Some(now));
+    let (jobs, runs) = mind.counts();
+    info!(jobs, open_runs = runs, position, "scheduling");
+    ready();
+    let id = config.name;
+    let service = Service { mind, bus, outbox, around, id, answers, offers, spoken: None, reached: now };
+    let done = service.work(follower, heartbeats, answered).await;
+    offering.abort();
+    done
+}
+
+async fn open_outbox(
+    config: &SchedulerConfig,
+    producer: Producer,
+    bus: &Bus,
+    around: &Surroundings,
+) -> anyhow::Result<Outbox> {
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("making the directory {}", config.data.display()))?;
+    let id = ProducerId::new(Class::Scheduler, &config.name)?;
+    let key = journal::load_or_create_key(&config.data.join(format!("scheduler-{}.key", config.name)))?;
+    let dir = config.data.join(format!("scheduler-{}.journal", config.name));
+    let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
+    let transport_bus = bus.clone();
+    let outbox = Outbox::start(
+        opened.journal,
+        OutboxConfig {
+            clock: Arc::clone(&around.clock),
+            transport: Arc::new(move |request| {
+                let bus = transport_bus.clone();
+                Box::pin(async move { recorder::append(&bus, request).await })
+            }),
+            token: producer.token,
+            waiting_max: 4_096,
+        },
+    );
+    if let Some(cut) = opened.cut {
+        warn!(bytes = cut.bytes, "the end of the journal was torn and was cut off; nobody had acted on it");
+        report_cut(bus, &outbox, &id, cut).await;
+    }
+    Ok(outbox)
+}
+
+/// Says in the log that the journal's end was torn.
+async fn report_cut(bus: &Bus, outbox: &Outbox, id: &ProducerId, cut: journal::Cut) {
+    let version = match recorder::version(bus, &id.stream()).await {
+        Ok(version) => version,
+        Err(error) => return warn!(%error, "the cut could not be reported"),
+    };
+    let event = LogJournalCut { producer: id.clone(), bytes: cut.bytes, whole_until: cut.whole_until };
+    if let Err(error) = outbox.append(vec![Draft::new(id.stream(), version + 1, event)]).await {
+        warn!(%error, "the cut could not be reported");
+    }
+}
+
+/// Loads the state, as long as it takes; `None` when told to stop before.
+async fn load(bus: &Bus, mind: &mut Scheduler, around: &Surroundings) -> anyhow::Result<Option<u64>> {
+    let mut stop = around.stop.clone();
+    loop {
+        match feed::load(bus, mind, (around.clock)()).await {
+            Ok(position) => return Ok(Some(position)),
+            Err(error) => warn!(%error, "the recorder does not answer yet"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(NAP) => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(None),
+        }
+    }
+}
+
+/// Offers work to its pool, away from the loop: a queue that is slow or full must not stop decisions.
+/// What is lost here is offered again by the sweep.
+async fn offer(bus: Bus, mut offered: mpsc::Receiver<Work>) {
+    while let Some(work) = offered.recv().await {
+        let Ok(body) = serde_json::to_vec(&work) else { continue };
+        if let Err(error) = bus.offer(&work.queue(), &work.id(), Bytes::from(body)).await {
+            warn!(run = %work.run, %error, "the offer failed; it is made again later");
+        }
+    }
+}
+
+impl Service {
+    async fn work(
+        mut self,
+        mut follower: Following,
+        mut heartbeats: Subscription,
+        mut answered: mpsc::Receiver<(StreamId, Option<Mark>)>,
+    ) -> anyhow::Result<()> {
+        let mut stop = self.around.stop.clone();
+        let outbox = self.outbox.clone();
+        let failure = outbox.failure();
+        tokio::pin!(failure);
+        loop {
+            self.act().await;
+            let nap = self.nap();
+            let wake = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => Wake::Stop,
+                reason = &mut failure => Wake::Failed(reason),
+                Some((stream, mark)) = answered.recv() => Wake::Answered(stream, mark),
+                entries = follower.next() => Wake::Entries(entries),
+                heard = heartbeats.next() => Wake::Heard(heard),
+                () = tokio::time::sleep(nap) => Wake::Time,
+            };
+            if !self.handle(wake)? {
+                break;
+            }
+        }
+        // What is journaled and not committed is sent again after the next start.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.outbox.drained()).await;
+        Ok(())
+    }
+
+    fn nap(&self) -> Duration {
+        let now = (self.around.clock)();
+        let until = self.mind.next_wake().map_or(NAP, |at| {
+            u64::try_from(at.as_millisecond() - now.as_millisecond()).map_or(Duration::ZERO, Duration::from_millis)
+        });
+        // Never none at all: a wish that cannot be granted yet must not become a busy loop.
+        until.clamp(Duration::from_millis(1), NAP)
+    }
+
+    /// Takes one thing in; false when it is time to stop.
+    fn handle(&mut self, wake: Wake) -> anyhow::Result<bool> {
+        let now = (self.around.clock)();
+        match wake {
+            Wake::Entries(Ok(entries)) => {
+                self.reached = now;
+                for entry in &entries {
+                    feed::take(&mut self.mind, entry)?;
+                }
+            }
+            Wake::Entries(Err(error)) => {
+                if now.duration_since(self.reached).unsigned_abs() > CUT_OFF {
+                    warn!(%error, "cut off from the recorder");
+                    self.mind.listening(None);
+                }
+            }
+            Wake::Heard(Some(Delivery::Message(body))) => self.hear(&body, now),
+            // Something was not heard: silence before this moment proves nothing.
+            Wake::Heard(Some(Delivery::Lagged(_)) | None) => self.mind.listening(Some(now)),
+            Wake::Answered(stream, mark) => self.mind.answered(&stream, mark.as_ref(), now),
+            Wake::Time => {}
+            Wake::Failed(reason) => anyhow::bail!("the recorder refuses this scheduler: {reason}"),
+            Wake::Stop => return Ok(false),
+        }
+        if now.duration_since(self.reached).unsigned_abs() <= CUT_OFF {
+            self.mind.listen_from(now);
+        }
+        Ok(true)
+    }
+
+    fn hear(&mut self, body: &[u8], now: Timestamp) {
+        match serde_json::from_slice(body) {
+            Ok(Heartbeat::Executor { running, .. }) => {
+                for (run, attempt) in running {
+                    self.mind.heard(&run, attempt, now);
+                }
+            }
+            Ok(Heartbeat::Scheduler { id, .. }) => self.mind.peer(&id, now),
+            Err(error) => warn!(%error, "a heartbeat cannot be read"),
+        }
+    }
+
+    async fn act(&mut self) {
+        let now = (self.around.clock)();
+        self.speak(now).await;
+        self.mind.drain(*self.around.drain.borrow());
+        for action in self.mind.tick(now) {
+            match action {
+                Action::Append(draft) => self.append(draft),
+                Action::Dispatch(work) => {
+                    if self.offers.try_send(*work).is_err() {
+                        warn!("offers pile up; this one is made again later");
+                    }
+                }
+            }
+        }
+    }
+
+    fn append(&self, draft: Draft) {
+        let (outbox, answers) = (self.outbox.clone(), self.answers.clone());
+        let stream = draft.stream.clone();
+        tokio::spawn(async move {
+            let mark = match outbox.say(draft).await {
+                Ok(Verdict { mark, .. }) => {
+                    if let Mark::Refused { reason } = &mark {
+                        warn!(%stream, %reason, "the recorder refused an event");
+                    }
+                    Some(mark)
+                }
+                Err(error) => {
+                    warn!(%stream, %error, "an event could not be said");
+                    None
+                }
+            };
+            // The loop may have ended; then nobody needs the answer.
+            let _ = answers.send((stream, mark)).await;
+        });
+    }
+
+    async fn speak(&mut self, now: Timestamp) {
+        let silent = self.spoken.is_none_or(|at| now.duration_since(at).unsigned_abs() >= HEARTBEAT);
+        if !silent {
+            return;
+        }
+        self.spoken = Some(now);
+        let heartbeat = Heartbeat::Scheduler { id: self.id.clone(), time: now };
+        let Ok(body) = serde_json::to_vec(&heartbeat) else { return };
+        // A heartbeat that is lost is followed by the next.
+        let _ = self.bus.publish(&Topic::Heartbeats, Bytes::from(body)).await;
+    }
+}

@@ -1,0 +1,137 @@
+//! Connections to the database that holds a log.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AnyPool, PgPool, SqlitePool};
+
+use crate::error::LogError;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only.
+    Read,
+    /// Reads and appends.
+    Append,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Backend {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+/// A log in a database. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct EventLog {
+    pub(crate) any: AnyPool,
+    pub(crate) backend: Backend,
+    address: String,
+}
+
+/// Most connections of one process.
+const CONNECTIONS_MAX: u32 = 6;
+/// How long to wait for a connection or a lock.
+const WAIT: Duration = Duration::from_secs(10);
+
+impl EventLog {
+    /// Opens a log: `postgres://…`, or the path of a SQLite file.
+    ///
+    /// # Errors
+    /// The database cannot be reached. The schema is not looked at: see [`EventLog::check_schema`].
+    pub async fn open(address: &str, access: Access) -> Result<Self, LogError> {
+        sqlx::any::install_default_drivers();
+        if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            Self::open_postgres(address).await
+        } else if address.contains("://") {
+            Err(LogError::Address(without_password(address)))
+        } else {
+            Self::open_sqlite(Path::new(address), access).await
+        }
+    }
+
+    async fn open_postgres(address: &str) -> Result<Self, LogError> {
+        let what = "connecting to Postgres";
+        let options = PgConnectOptions::from_str(address)
+            .map_err(LogError::database("reading the address of Postgres"))?
+            .application_name("decklog");
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(WAIT);
+        let pool = pool.connect_with(options).await.map_err(LogError::database(what))?;
+        let any = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(WAIT);
+        let any = any.connect(address).await.map_err(LogError::database(what))?;
+        Ok(Self { any, backend: Backend::Postgres(pool), address: without_password(address) })
+    }
+
+    async fn open_sqlite(path: &Path, access: Access) -> Result<Self, LogError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(access == Access::Append)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(WAIT);
+        let what = "opening the SQLite file";
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
+        let pool = pool.connect_with(options).await.map_err(LogError::database(what))?;
+        let url = format!("sqlite://{}?mode=rw", encode(path));
+        let any = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(WAIT);
+        let any = any.connect(&url).await.map_err(LogError::database(what))?;
+        let address = path.display().to_string();
+        Ok(Self { any, backend: Backend::Sqlite(pool), address })
+    }
+
+    /// Where it is, without a password.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The file of an embedded log.
+    pub fn file_in(dir: &Path) -> PathBuf {
+        dir.join("log.sqlite")
+    }
+
+    /// Whether it is in Postgres.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.backend, Backend::Postgres(_))
+    }
+
+    /// Closes the connections.
+    pub async fn close(&self) {
+        self.any.close().await;
+        match &self.backend {
+            Backend::Postgres(pool) => pool.close().await,
+            Backend::Sqlite(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A path as part of a URL: what would end the path or begin an escape is escaped.
+fn encode(path: &Path) -> String {
+    path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
+
+fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((who, place)) => {
+            let user = who.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{place}")
+        }
+        None => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(without_password("postgres://u:p@h/db"), "postgres://u@h/db");
+        assert_eq!(without_password("postgres://h/db"), "postgres://h/db");
+    }
+}

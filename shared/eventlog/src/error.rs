@@ -1,0 +1,61 @@
+//! What can go wrong between us and the database.
+
+use domain::envelope::EnvelopeError;
+use domain::event::EventError;
+
+/// A log that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The database said no.
+    #[error("{what}: {source}")]
+    Database {
+        /// What was tried.
+        what: &'static str,
+        /// What the database said.
+        source: sqlx::Error,
+    },
+    /// The schema is not the one this program needs.
+    #[error("{0}")]
+    Schema(String),
+    /// A migration failed.
+    #[error("migrating the database: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database holds something that cannot be.
+    #[error("table {table}, row {row}: {problem}: the database was changed by something else, or is damaged; run `decklog verify`")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// Which row.
+        row: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Another recorder appended in between. The caller reads the log again and tries again.
+    #[error("another recorder has appended in between")]
+    Fenced,
+    /// The address is of no database this program knows.
+    #[error("{0:?} is not an address of a log: use postgres://… or a file's path")]
+    Address(String),
+}
+
+impl LogError {
+    pub(crate) fn database(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { what, source }
+    }
+
+    pub(crate) fn inconsistent(
+        table: &'static str,
+        row: impl ToString,
+        problem: impl ToString,
+    ) -> Self {
+        Self::Inconsistent { table, row: row.to_string(), problem: problem.to_string() }
+    }
+
+    pub(crate) fn envelope(position: u64) -> impl FnOnce(EnvelopeError) -> Self {
+        move |error| Self::inconsistent("event", position, error)
+    }
+
+    pub(crate) fn body(position: u64) -> impl FnOnce(EventError) -> Self {
+        move |error| Self::inconsistent("event", position, error)
+    }
+}

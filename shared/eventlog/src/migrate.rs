@@ -1,0 +1,105 @@
+//! The schema: which changes there are, and which were made.
+
+use std::borrow::Cow;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Row as _, SqlStr};
+
+use crate::connect::{Backend, EventLog};
+use crate::error::LogError;
+
+/// Every change, oldest first: number, name, text for Postgres, text for SQLite.
+const CHANGES: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "log",
+        include_str!("../../../migrations/postgres/0001_log.sql"),
+        include_str!("../../../migrations/sqlite/0001_log.sql"),
+    ),
+    (
+        2,
+        "read model",
+        include_str!("../../../migrations/postgres/0002_read_model.sql"),
+        include_str!("../../../migrations/sqlite/0002_read_model.sql"),
+    ),
+];
+
+/// How the schema of a database compares with what this program needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationState {
+    /// It is the one.
+    Current,
+    /// Changes are missing.
+    Behind {
+        /// Number of the newest change made; 0 for none.
+        at: i64,
+    },
+    /// It was changed by a newer version of the program.
+    Ahead {
+        /// Number of the newest change made.
+        at: i64,
+    },
+}
+
+fn newest() -> i64 {
+    CHANGES.last().map_or(0, |(number, ..)| *number)
+}
+
+fn migrator(postgres: bool) -> Migrator {
+    let change = |&(number, name, pg, lite): &(i64, &'static str, &'static str, &'static str)| {
+        let text = if postgres { pg } else { lite };
+        let kind = MigrationType::Simple;
+        Migration::new(number, Cow::Borrowed(name), kind, SqlStr::from_static(text), false)
+    };
+    Migrator::with_migrations(CHANGES.iter().map(change).collect())
+}
+
+impl EventLog {
+    /// Makes every change that is missing. Two at once wait for each other.
+    ///
+    /// # Errors
+    /// A change failed (it left nothing behind), or the database was changed by a newer version.
+    pub async fn migrate(&self) -> Result<(), LogError> {
+        match &self.backend {
+            Backend::Postgres(pool) => migrator(true).run(pool).await?,
+            Backend::Sqlite(pool) => migrator(false).run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Which changes were made.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn migration_state(&self) -> Result<MigrationState, LogError> {
+        let sql = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) AS at FROM _sqlx_migrations WHERE success";
+        let at = match sqlx::query(sql).fetch_one(&self.any).await {
+            Ok(row) => row.try_get("at").map_err(LogError::database("reading the schema's version"))?,
+            // No such table: nothing was ever migrated.
+            Err(sqlx::Error::Database(_)) => 0,
+            Err(error) => return Err(LogError::database("reading the schema's version")(error)),
+        };
+        Ok(match i64::cmp(&at, &newest()) {
+            std::cmp::Ordering::Equal => MigrationState::Current,
+            std::cmp::Ordering::Less => MigrationState::Behind { at },
+            std::cmp::Ordering::Greater => MigrationState::Ahead { at },
+        })
+    }
+
+    /// Refuses a schema that is not the one this program needs, with the command to run.
+    ///
+    /// # Errors
+    /// [`LogError::Schema`], or the database cannot be read.
+    pub async fn check_schema(&self) -> Result<(), LogError> {
+        let (address, newest) = (self.address(), newest());
+        match self.migration_state().await? {
+            MigrationState::Current => Ok(()),
+            MigrationState::Behind { at } => Err(LogError::Schema(format!(
+                "the schema of {address} is at change {at}, this program needs {newest}: run `decklog migrate --database URL` first"
+            ))),
+            MigrationState::Ahead { at } => Err(LogError::Schema(format!(
+                "the schema of {address} is at change {at}, this program knows {newest}: upgrade this service"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is Postgres' own: one call of the append function, and the read model by arrays.
+
+use sqlx::{PgPool, Postgres, Transaction};
+
+use crate::error::LogError;
+use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, StateRow};
+
+const APPEND: &str =
+    "SELECT decklog_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+
+const STATES: &str = "
+INSERT INTO state (stream, type, version, settled, body, job, state, pool, instant, scheduled, open, late,
+                   attempts, host, started, ended, message)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+                     $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
+                     $14::text[], $15::bigint[], $16::bigint[], $17::text[])
+ON CONFLICT (stream) DO UPDATE SET
+    version = excluded.version, settled = excluded.settled, body = excluded.body, job = excluded.job,
+    state = excluded.state, pool = excluded.pool, instant = excluded.instant, scheduled = excluded.scheduled,
+    open = excluded.open, late = excluded.late, attempts = excluded.attempts, host = excluded.host,
+    started = excluded.started, ended = excluded.ended, message = excluded.message";
+
+const SETTLED: &str = "
+UPDATE state SET settled = GREATEST(settled, u.at)
+FROM unnest($1::text[], $2::bigint[]) AS u(stream, at) WHERE state.stream = u.stream";
+
+const PRODUCERS: &str = "
+INSERT INTO producer (id, key, pseq, last)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
+ON CONFLICT (id) DO UPDATE SET key = excluded.key, pseq = excluded.pseq, last = excluded.last";
+
+const LEDGER: &str = "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3 WHERE id = 1";
+
+type Tx = Transaction<'static, Postgres>;
+
+pub(crate) async fn commit(pool: &PgPool, commit: &Commit) -> Result<(), LogError> {
+    let mut tx = pool.begin().await.map_err(LogError::database("beginning to append"))?;
+    if !append(&mut tx, commit).await? {
+        return Err(LogError::Fenced);
+    }
+    put_states(&mut tx, &commit.states).await?;
+    put_settled(&mut tx, &commit.settled).await?;
+    put_producers(&mut tx, &commit.producers).await?;
+    if let Some(row) = &commit.ledger {
+        put_ledger(&mut tx, row).await?;
+    }
+    tx.commit().await.map_err(LogError::database("committing a batch"))
+}
+
+async fn append(tx: &mut Tx, commit: &Commit) -> Result<bool, LogError> {
+    fn column<T>(rows: &[EventRow], of: impl Fn(&EventRow) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
+    let rows = &commit.events;
+    let row: (bool,) = sqlx::query_as(APPEND)
+        .bind(commit.old_size)
+        .bind(commit.new_size)
+        .bind(commit.old_root.0.as_slice())
+        .bind(commit.new_root.0.as_slice())
+        .bind(&commit.frontier)
+        .bind(commit.received)
+        .bind(column(rows, |r| r.position))
+        .bind(rows.iter().map(|r| r.leaf.as_slice()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.leaf_hash.0.as_slice()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.event_id.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.producer.as_str()).collect::<Vec<_>>())
+        .bind(column(rows, |r| r.pseq))
+        .bind(rows.iter().map(|r| r.stream.as_str()).collect::<Vec<_>>())
+        .bind(column(rows, |r| r.version))
+        .bind(rows.iter().map(|r| r.kind.as_str()).collect::<Vec<_>>())
+        .bind(column(rows, |r| r.received))
+        .bind(rows.iter().map(|r| r.void.as_deref()).collect::<Vec<_>>())
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(LogError::database("appending events"))?;
+    Ok(row.0)
+}
+
+async fn put_states(tx: &mut Tx, rows: &[StateRow]) -> Result<(), LogError> {
+    fn column<'a, T>(rows: &'a [StateRow], of: impl Fn(&'a StateRow) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(STATES)
+        .bind(column(rows, |r| r.stream.as_str()))
+        .bind(column(rows, |r| r.kind))
+        .bind(column(rows, |r| r.version))
+        .bind(column(rows, |r| r.settled))
+        .bind(column(rows, |r| r.body.as_str()))
+        .bind(column(rows, |r| r.run.job.as_deref()))
+        .bind(column(rows, |r| r.run.state.as_deref()))
+        .bind(column(rows, |r| r.run.pool.as_deref()))
+        .bind(column(rows, |r| r.run.instant))
+        .bind(column(rows, |r| r.run.scheduled))
+        .bind(column(rows, |r| r.run.open))
+        .bind(column(rows, |r| r.run.late))
+        .bind(column(rows, |r| r.run.attempts))
+        .bind(column(rows, |r| r.run.host.as_deref()))
+        .bind(column(rows, |r| r.run.started))
+        .bind(column(rows, |r| r.run.ended))
+        .bind(column(rows, |r| r.run.message.as_deref()))
+        .execute(&mut **tx)
+        .await
+        .map_err(LogError::database("updating the read model"))?;
+    Ok(())
+}
+
+async fn put_settled(tx: &mut Tx, settled: &[(String, i64)]) -> Result<(), LogError> {
+    if settled.is_empty() {
+        return Ok(());
+    }
+    let (streams, instants): (Vec<&str>, Vec<i64>) =
+        settled.iter().map(|(stream, at)| (stream.as_str(), *at)).unzip();
+    sqlx::query(SETTLED)
+        .bind(streams)
+        .bind(instants)
+        .execute(&mut **tx)
+        .await
+        .map_err(LogError::database("noting settled occurrences"))?;
+    Ok(())
+}
+
+async fn put_producers(tx: &mut Tx, rows: &[ProducerRow]) -> Result<(), LogError> {
+    sqlx::query(PRODUCERS)
+        .bind(rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.key.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.pseq).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.last.as_slice()).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await
+        .map_err(LogError::database("noting where producers stand"))?;
+    Ok(())
+}
+
+async fn put_ledger(tx: &mut Tx, row: &LedgerRow) -> Result<(), LogError> {
+    sqlx::query(LEDGER)
+        .bind(row.origin.as_deref())
+        .bind(row.head_key.as_deref())
+        .bind(row.self_approval)
+        .execute(&mut **tx)
+        .await
+        .map_err(LogError::database("noting the log's rules"))?;
+    Ok(())
+}
+
+/// Writes states while the read model is computed again.
+pub(crate) async fn put_all(
+    pool: &PgPool,
+    states: &[StateRow],
+    producers: &[ProducerRow],
+    ledger: &LedgerRow,
+) -> Result<(), LogError> {
+    let what = "rebuilding the read model";
+    let mut tx = pool.begin().await.map_err(LogError::database(what))?;
+    for table in ["DELETE FROM state", "DELETE FROM producer"] {
+        sqlx::query(table).execute(&mut *tx).await.map_err(LogError::database(what))?;
+    }
+    for part in states.chunks(1_000) {
+        put_states(&mut tx, part).await?;
+    }
+    put_producers(&mut tx, producers).await?;
+    put_ledger(&mut tx, ledger).await?;
+    tx.commit().await.map_err(LogError::database(what))
+}

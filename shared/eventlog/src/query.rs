@@ -1,0 +1,214 @@
+//! Questions people and services ask of the read model.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::ids::StreamId;
+use domain::night::{EXCEPTIONS, EXCEPTIONS_MAX, Night, Numbers};
+use domain::wire::{
+    Answer, Content, HeadView, LeafView, LogEntry, Query, RunFilter, RunRow, Selection, StreamView,
+};
+use jiff::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{Any, QueryBuilder};
+
+use crate::connect::EventLog;
+use crate::error::LogError;
+use crate::read::{ROWS_MAX, get, stream_state, timestamp};
+use crate::rows::{digest, to_u64};
+
+const RUN_COLUMNS: &str = "SELECT stream, job, state, instant, scheduled, open, late, attempts, host, started,
+                           ended, message FROM state WHERE type = 'run'";
+/// Most bytes of events or leaves in one answer, so that it fits into one message.
+const ANSWER_BYTES: usize = 600 * 1024;
+
+impl EventLog {
+    /// Answers a question. The answer says to which position it is true.
+    ///
+    /// # Errors
+    /// The database cannot be read, or holds something that cannot be.
+    pub async fn answer(&self, query: &Query) -> Result<Answer, LogError> {
+        // Read first: what the content shows is at least this new.
+        let (position, root) = self.head().await?;
+        let content = match query {
+            Query::Head => {
+                let origin = self.origin().await?.map(|(origin, _)| origin).unwrap_or_default();
+                let signed = self.checkpoints(1).await?.into_iter().next();
+                Content::Head(HeadView { origin, size: position, root: digest(&root), signed })
+            }
+            Query::Events { after, limit, stream } => {
+                let entries = self.entries(*after, *limit, stream.as_ref()).await?;
+                Content::Events(fitting(entries, |entry| entry.event.get().len()))
+            }
+            Query::Leaves { after, limit } => Content::Leaves(self.leaf_views(*after, *limit).await?),
+            Query::Stream { id } => {
+                let found = self.streams(&std::iter::once(id.clone()).collect()).await?;
+                Content::Streams(views(found))
+            }
+            Query::Streams { of, after, limit } => {
+                Content::Streams(self.select_streams(*of, after, *limit).await?)
+            }
+            Query::Runs(filter) => Content::Runs(self.runs(filter).await?),
+            Query::Night { since, until } => Content::Night(self.night(*since, *until).await?),
+            Query::Heads { limit } => Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?),
+        };
+        Ok(Answer { position, content })
+    }
+
+    async fn leaf_views(&self, after: u64, limit: u32) -> Result<Vec<LeafView>, LogError> {
+        let leaves = self.leaves(after, limit).await?;
+        let view = |leaf: crate::read::StoredLeaf| LeafView {
+            position: leaf.position,
+            leaf: STANDARD.encode(leaf.bytes),
+            void: leaf.void,
+        };
+        Ok(fitting(leaves.into_iter().map(view).collect(), |leaf| leaf.leaf.len()))
+    }
+
+    async fn select_streams(
+        &self,
+        of: Selection,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<StreamView>, LogError> {
+        let which = match of {
+            Selection::Jobs => "type = 'job' AND type <> 'run'",
+            Selection::Hosts => "type = 'host' AND type <> 'run'",
+            Selection::Users => "type = 'user' AND type <> 'run'",
+            Selection::OpenRuns => "open = 1",
+        };
+        let mut query: QueryBuilder<Any> =
+            QueryBuilder::new("SELECT stream, version, settled, body FROM state WHERE ");
+        query.push(which).push(" AND stream > ").push_bind(after.to_owned());
+        query.push(" ORDER BY stream LIMIT ").push_bind(i64::from(limit.min(ROWS_MAX)));
+        let rows = query.build().fetch_all(&self.any).await;
+        let rows = rows.map_err(LogError::database("listing streams"))?;
+        let mut views = Vec::with_capacity(rows.len());
+        let mut bytes = 0;
+        for row in &rows {
+            let body: String = get(row, "body")?;
+            bytes += body.len();
+            if bytes > ANSWER_BYTES && !views.is_empty() {
+                break;
+            }
+            let (id, state) = stream_state(row)?;
+            views.push(StreamView { id, state });
+        }
+        Ok(views)
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, LogError> {
+        let mut query: QueryBuilder<Any> = QueryBuilder::new(RUN_COLUMNS);
+        if let Some(job) = &filter.job {
+            query.push(" AND job = ").push_bind(job.clone());
+        }
+        if let Some(state) = &filter.state {
+            query.push(" AND state = ").push_bind(state.clone());
+        }
+        if let Some(since) = filter.since {
+            query.push(" AND instant >= ").push_bind(since.as_microsecond());
+        }
+        if let Some(until) = filter.until {
+            query.push(" AND instant < ").push_bind(until.as_microsecond());
+        }
+        query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
+        query.push_bind(i64::from(filter.limit.clamp(1, ROWS_MAX)));
+        let rows = query.build().fetch_all(&self.any).await;
+        rows.map_err(LogError::database("listing runs"))?.iter().map(run_row).collect()
+    }
+
+    async fn night(&self, since: Timestamp, until: Timestamp) -> Result<Night, LogError> {
+        let sql = "SELECT state, late, CAST(COUNT(*) AS BIGINT) AS runs FROM state
+                   WHERE type = 'run' AND instant >= $1 AND instant < $2 GROUP BY state, late";
+        let rows = sqlx::query(sql)
+            .bind(since.as_microsecond())
+            .bind(until.as_microsecond())
+            .fetch_all(&self.any)
+            .await
+            .map_err(LogError::database("counting a night's runs"))?;
+        let mut numbers = Numbers::default();
+        for row in &rows {
+            let (state, late): (String, i64) = (get(row, "state")?, get(row, "late")?);
+            numbers.add(&state, late != 0, to_u64(get(row, "runs")?));
+        }
+        let exceptions = self.exceptions(since, until).await?;
+        Ok(Night { since: Some(since), until: Some(until), numbers, exceptions })
+    }
+
+    async fn exceptions(&self, since: Timestamp, until: Timestamp) -> Result<Vec<RunRow>, LogError> {
+        let mut query: QueryBuilder<Any> = QueryBuilder::new(RUN_COLUMNS);
+        query.push(" AND instant >= ").push_bind(since.as_microsecond());
+        query.push(" AND instant < ").push_bind(until.as_microsecond());
+        query.push(" AND (late = 1 OR state IN (");
+        let mut list = query.separated(", ");
+        for state in EXCEPTIONS {
+            list.push_bind(state.to_owned());
+        }
+        query.push(")) ORDER BY instant, stream LIMIT ").push_bind(i64::from(EXCEPTIONS_MAX));
+        let rows = query.build().fetch_all(&self.any).await;
+        rows.map_err(LogError::database("listing exceptions"))?.iter().map(run_row).collect()
+    }
+
+    /// How many runs are due and not started, for each pool.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn queues(&self) -> Result<Vec<(String, u64)>, LogError> {
+        let sql = "SELECT pool, CAST(COUNT(*) AS BIGINT) AS runs FROM state
+                   WHERE open = 1 AND state = 'due' GROUP BY pool ORDER BY pool";
+        let rows = sqlx::query(sql).fetch_all(&self.any).await;
+        let rows = rows.map_err(LogError::database("counting queues"))?;
+        rows.iter().map(|row| Ok((get(row, "pool")?, to_u64(get(row, "runs")?)))).collect()
+    }
+}
+
+fn fitting<T>(mut items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut bytes = 0;
+    let fits = items
+        .iter()
+        .take_while(|item| {
+            bytes += size(item) + 200;
+            bytes <= ANSWER_BYTES
+        })
+        .count();
+    items.truncate(fits.max(1));
+    items
+}
+
+fn views(found: std::collections::BTreeMap<StreamId, domain::ledger::StreamState>) -> Vec<StreamView> {
+    found.into_iter().map(|(id, state)| StreamView { id, state }).collect()
+}
+
+fn run_row(row: &AnyRow) -> Result<RunRow, LogError> {
+    let stream: String = get(row, "stream")?;
+    let flag = |column| get::<i64>(row, column).map(|n| n != 0);
+    let instant = |column| -> Result<Option<Timestamp>, LogError> {
+        get::<Option<i64>>(row, column)?.map(|at| timestamp("state", at)).transpose()
+    };
+    Ok(RunRow {
+        run: stream.parse().map_err(|error| LogError::inconsistent("state", &stream, error))?,
+        job: get(row, "job")?,
+        state: get(row, "state")?,
+        instant: timestamp("state", get(row, "instant")?)?,
+        scheduled: flag("scheduled")?,
+        open: flag("open")?,
+        late: flag("late")?,
+        attempts: u32::try_from(get::<i64>(row, "attempts")?).unwrap_or(u32::MAX),
+        host: get(row, "host")?,
+        started: instant("started")?,
+        ended: instant("ended")?,
+        message: get(row, "message")?,
+    })
+}
+
+/// Reading of one entry's envelope and event, for followers.
+///
+/// # Errors
+/// The entry is not an event this program knows.
+pub fn read_entry(
+    entry: &LogEntry,
+) -> Result<(domain::envelope::Envelope, domain::event::Event), LogError> {
+    let envelope = domain::envelope::Envelope::parse_stored(entry.event.get().as_bytes())
+        .map_err(LogError::envelope(entry.position))?;
+    let event = envelope.event().map_err(LogError::body(entry.position))?;
+    Ok((envelope, event))
+}

@@ -1,0 +1,343 @@
+//! Reading the log: what a recorder must know, and what comes after a position.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::canonical::Digest;
+use domain::envelope::Place;
+use domain::ids::{ProducerId, StreamId};
+use domain::keys::PublicKey;
+use domain::leaf::Leaf;
+use domain::ledger::{Body, Ledger, Mark, Policy, Producer, StreamState};
+use domain::wire::LogEntry;
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use sqlx::any::AnyRow;
+use sqlx::{Any, QueryBuilder, Row as _};
+use tlog::{Frontier, Hash};
+
+use crate::connect::EventLog;
+use crate::error::LogError;
+use crate::rows::{mark_from, to_i64, to_u64};
+
+/// Most rows of one read.
+pub const ROWS_MAX: u32 = 2_000;
+/// Names in one `IN (…)`.
+const NAMES: usize = 500;
+
+/// A leaf as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLeaf {
+    /// Its position, from 1.
+    pub position: u64,
+    /// The bytes the tree commits to.
+    pub bytes: Vec<u8>,
+    /// The leaf hash as stored.
+    pub hash: Vec<u8>,
+    /// Why it is void.
+    pub void: Option<String>,
+}
+
+pub(crate) fn get<'r, T>(row: &'r AnyRow, column: &'static str) -> Result<T, LogError>
+where
+    T: sqlx::Decode<'r, Any> + sqlx::Type<Any>,
+{
+    row.try_get(column).map_err(LogError::database("reading a row"))
+}
+
+pub(crate) fn timestamp(table: &'static str, micros: i64) -> Result<Timestamp, LogError> {
+    Timestamp::from_microsecond(micros).map_err(|error| LogError::inconsistent(table, micros, error))
+}
+
+impl EventLog {
+    /// What must be known to judge the next event, and the right edge of the tree.
+    ///
+    /// # Errors
+    /// The database cannot be read, or does not hold a log.
+    pub(crate) async fn ledger(&self) -> Result<(Ledger, Frontier), LogError> {
+        // The head is read before and after: what is read in between belongs to it only if it stood still.
+        loop {
+            let before = self.frontier().await?;
+            let ledger = self.ledger_at(&before).await?;
+            if self.frontier().await?.0 == before.0 {
+                return Ok((ledger, before.0));
+            }
+        }
+    }
+
+    async fn frontier(&self) -> Result<(Frontier, i64), LogError> {
+        let row = sqlx::query("SELECT size, root, frontier, received FROM head WHERE id = 1")
+            .fetch_one(&self.any)
+            .await
+            .map_err(LogError::database("reading the head"))?;
+        let size = to_u64(get(&row, "size")?);
+        let bytes: Vec<u8> = get(&row, "frontier")?;
+        let frontier = Frontier::from_bytes(size, &bytes)
+            .map_err(|error| LogError::inconsistent("head", 1, error))?;
+        let root: Vec<u8> = get(&row, "root")?;
+        if frontier.root().0.as_slice() != root.as_slice() {
+            return Err(LogError::inconsistent("head", 1, "the root is not that of the frontier"));
+        }
+        Ok((frontier, get(&row, "received")?))
+    }
+
+    async fn ledger_at(&self, (frontier, received): &(Frontier, i64)) -> Result<Ledger, LogError> {
+        let row = sqlx::query("SELECT origin, head_key, self_approval FROM ledger WHERE id = 1")
+            .fetch_one(&self.any)
+            .await
+            .map_err(LogError::database("reading the log's rules"))?;
+        let self_approval: i64 = get(&row, "self_approval")?;
+        let empty = frontier.size() == 0;
+        Ok(Ledger {
+            origin: get(&row, "origin")?,
+            head_key: get(&row, "head_key")?,
+            producers: self.producers().await?,
+            policy: Policy { self_approval: self_approval != 0 },
+            size: frontier.size(),
+            received: if empty { None } else { Some(timestamp("head", *received)?) },
+        })
+    }
+
+    async fn producers(&self) -> Result<BTreeMap<ProducerId, Producer>, LogError> {
+        let rows = sqlx::query("SELECT id, key, pseq, last FROM producer")
+            .fetch_all(&self.any)
+            .await
+            .map_err(LogError::database("reading the producers"))?;
+        rows.iter().map(producer).collect()
+    }
+
+    /// States of streams; those without an event are left out.
+    ///
+    /// # Errors
+    /// The database cannot be read, or a state is not one.
+    pub async fn streams(
+        &self,
+        ids: &BTreeSet<StreamId>,
+    ) -> Result<BTreeMap<StreamId, StreamState>, LogError> {
+        let ids: Vec<&StreamId> = ids.iter().collect();
+        let mut found = BTreeMap::new();
+        for part in ids.chunks(NAMES) {
+            let mut query: QueryBuilder<Any> =
+                QueryBuilder::new("SELECT stream, version, settled, body FROM state WHERE stream IN (");
+            let mut list = query.separated(", ");
+            for id in part {
+                list.push_bind(id.as_str().to_owned());
+            }
+            query.push(")");
+            let rows = query.build().fetch_all(&self.any).await;
+            for row in rows.map_err(LogError::database("reading streams"))? {
+                let (id, state) = stream_state(&row)?;
+                found.insert(id, state);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Which of these event identities the log has.
+    pub(crate) async fn known_ids(&self, ids: &[String]) -> Result<BTreeSet<String>, LogError> {
+        let mut known = BTreeSet::new();
+        let table = if self.is_postgres() { "event_id" } else { "event" };
+        for part in ids.chunks(NAMES) {
+            let mut query: QueryBuilder<Any> = QueryBuilder::new("SELECT event_id FROM ");
+            query.push(table).push(" WHERE event_id IN (");
+            let mut list = query.separated(", ");
+            for id in part {
+                list.push_bind(id.clone());
+            }
+            query.push(")");
+            let rows = query.build().fetch_all(&self.any).await;
+            for row in rows.map_err(LogError::database("looking for event identities"))? {
+                known.insert(get(&row, "event_id")?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// What a producer said as its event `pseq`.
+    pub(crate) async fn said(
+        &self,
+        producer: &ProducerId,
+        pseq: u64,
+    ) -> Result<Option<(u64, Leaf, Mark)>, LogError> {
+        let sql = if self.is_postgres() {
+            "SELECT e.position, e.leaf, e.void FROM event_producer k JOIN event e ON e.position = k.position
+             WHERE k.producer = $1 AND k.pseq = $2"
+        } else {
+            "SELECT position, leaf, void FROM event WHERE producer = $1 AND pseq = $2"
+        };
+        let row = sqlx::query(sql)
+            .bind(producer.as_str().to_owned())
+            .bind(to_i64(pseq))
+            .fetch_optional(&self.any)
+            .await
+            .map_err(LogError::database("looking for an event of a producer"))?;
+        let Some(row) = row else { return Ok(None) };
+        let position = to_u64(get(&row, "position")?);
+        let bytes: Vec<u8> = get(&row, "leaf")?;
+        let leaf = Leaf::from_bytes(&bytes)
+            .map_err(|error| LogError::inconsistent("event", position, error))?;
+        let void: Option<String> = get(&row, "void")?;
+        Ok(Some((position, leaf, mark_from(void.as_deref()))))
+    }
+
+    /// Leaves after position `after`, at most `limit` (and at most [`ROWS_MAX`]).
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn leaves(&self, after: u64, limit: u32) -> Result<Vec<StoredLeaf>, LogError> {
+        let sql = "SELECT position, leaf, leaf_hash, void FROM event
+                   WHERE position > $1 ORDER BY position LIMIT $2";
+        let rows = sqlx::query(sql)
+            .bind(to_i64(after))
+            .bind(i64::from(limit.min(ROWS_MAX)))
+            .fetch_all(&self.any)
+            .await
+            .map_err(LogError::database("reading leaves"))?;
+        rows.iter().map(stored_leaf).collect()
+    }
+
+    /// Entries after position `after`, of one stream or of all.
+    ///
+    /// # Errors
+    /// The database cannot be read, or an event is not one.
+    pub async fn entries(
+        &self,
+        after: u64,
+        limit: u32,
+        stream: Option<&StreamId>,
+    ) -> Result<Vec<LogEntry>, LogError> {
+        let leaves = match stream {
+            None => self.leaves(after, limit).await?,
+            Some(stream) => self.leaves_of(after, limit, stream).await?,
+        };
+        leaves.iter().map(entry).collect()
+    }
+
+    async fn leaves_of(
+        &self,
+        after: u64,
+        limit: u32,
+        stream: &StreamId,
+    ) -> Result<Vec<StoredLeaf>, LogError> {
+        let valid = if self.is_postgres() {
+            "SELECT e.position, e.leaf, e.leaf_hash, e.void FROM event_version k JOIN event e ON e.position = k.position
+             WHERE k.stream = $1 AND k.position > $2"
+        } else {
+            "SELECT position, leaf, leaf_hash, void FROM event
+             WHERE stream = $1 AND position > $2 AND void IS NULL"
+        };
+        let mut query: QueryBuilder<Any> = QueryBuilder::new(valid);
+        query.push(
+            " UNION ALL SELECT position, leaf, leaf_hash, void FROM event
+              WHERE stream = $1 AND position > $2 AND void IS NOT NULL ORDER BY position LIMIT $3",
+        );
+        let sql = query.sql();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql.as_str().to_owned()))
+            .bind(stream.as_str().to_owned())
+            .bind(to_i64(after))
+            .bind(i64::from(limit.min(ROWS_MAX)))
+            .fetch_all(&self.any)
+            .await
+            .map_err(LogError::database("reading a stream"))?;
+        rows.iter().map(stored_leaf).collect()
+    }
+
+    /// Size and root of the tree.
+    ///
+    /// # Errors
+    /// The database cannot be read, or does not hold a log.
+    pub async fn head(&self) -> Result<(u64, Hash), LogError> {
+        let (frontier, _) = self.frontier().await?;
+        Ok((frontier.size(), frontier.root()))
+    }
+
+    /// The right edge of the tree.
+    ///
+    /// # Errors
+    /// The database cannot be read, or does not hold a log.
+    pub async fn edge(&self) -> Result<Frontier, LogError> {
+        self.frontier().await.map(|(frontier, _)| frontier)
+    }
+
+    /// Name and head key of the log; `None` before its first event.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn origin(&self) -> Result<Option<(String, String)>, LogError> {
+        let (ledger, _) = self.ledger().await?;
+        Ok(ledger.origin.zip(ledger.head_key))
+    }
+
+    /// Signed heads, newest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn checkpoints(&self, limit: u32) -> Result<Vec<String>, LogError> {
+        let rows = sqlx::query("SELECT note FROM checkpoint ORDER BY size DESC, signed DESC LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(&self.any)
+            .await
+            .map_err(LogError::database("reading heads"))?;
+        rows.iter().map(|row| get(row, "note")).collect()
+    }
+
+    /// Keeps a signed head.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn put_checkpoint(&self, size: u64, note: &str, signed: Timestamp) -> Result<(), LogError> {
+        let sql = if self.is_postgres() {
+            "SELECT decklog_append_checkpoint($1, $2, $3)"
+        } else {
+            "INSERT INTO checkpoint (size, note, signed) VALUES ($1, $2, $3)"
+        };
+        sqlx::query(sql)
+            .bind(to_i64(size))
+            .bind(note.to_owned())
+            .bind(signed.as_microsecond())
+            .execute(&self.any)
+            .await
+            .map_err(LogError::database("keeping a signed head"))?;
+        Ok(())
+    }
+}
+
+fn producer(row: &AnyRow) -> Result<(ProducerId, Producer), LogError> {
+    let id: String = get(row, "id")?;
+    let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("producer", &id, error);
+    let parsed: ProducerId = id.parse().map_err(|error| bad(&error))?;
+    let key: String = get(row, "key")?;
+    let key = PublicKey::from_hex(&key).map_err(|error| bad(&error))?;
+    let last: Vec<u8> = get(row, "last")?;
+    let last = <[u8; 32]>::try_from(last.as_slice()).map_err(|error| bad(&error))?;
+    let place = Place { pseq: to_u64(get(row, "pseq")?), last: Digest(last) };
+    Ok((parsed, Producer { key, place }))
+}
+
+pub(crate) fn stream_state(row: &AnyRow) -> Result<(StreamId, StreamState), LogError> {
+    let stream: String = get(row, "stream")?;
+    let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("state", &stream, error);
+    let id: StreamId = stream.parse().map_err(|error| bad(&error))?;
+    let body: String = get(row, "body")?;
+    let body: Body = serde_json::from_str(&body).map_err(|error| bad(&error))?;
+    let settled: Option<i64> = get(row, "settled")?;
+    let settled = settled.map(|at| timestamp("state", at)).transpose()?;
+    Ok((id, StreamState { version: to_u64(get(row, "version")?), body, settled }))
+}
+
+fn stored_leaf(row: &AnyRow) -> Result<StoredLeaf, LogError> {
+    Ok(StoredLeaf {
+        position: to_u64(get(row, "position")?),
+        bytes: get(row, "leaf")?,
+        hash: get(row, "leaf_hash")?,
+        void: get(row, "void")?,
+    })
+}
+
+fn entry(stored: &StoredLeaf) -> Result<LogEntry, LogError> {
+    let bad =
+        |error: &dyn std::fmt::Display| LogError::inconsistent("event", stored.position, error);
+    let leaf = Leaf::from_bytes(&stored.bytes).map_err(|error| bad(&error))?;
+    let text = String::from_utf8(leaf.envelope).map_err(|error| bad(&error))?;
+    let event = RawValue::from_string(text).map_err(|error| bad(&error))?;
+    Ok(LogEntry { position: stored.position, received: leaf.received, void: stored.void.clone(), event })
+}

@@ -1,0 +1,99 @@
+//! The read model, computed again from the events.
+
+use domain::canonical::Digest;
+use domain::envelope::Envelope;
+use domain::leaf::Leaf;
+use domain::ledger::{Ledger, Memory};
+
+use crate::connect::{Backend, EventLog};
+use crate::error::LogError;
+use crate::read::{ROWS_MAX, StoredLeaf};
+use crate::rows::{LedgerRow, ProducerRow, StateRow};
+use crate::{postgres, sqlite};
+
+/// What a rebuild did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Events read.
+    pub events: u64,
+    /// Streams written.
+    pub streams: u64,
+}
+
+/// The fold of a whole log.
+#[derive(Debug, Default)]
+struct Fold {
+    ledger: Ledger,
+    streams: Memory,
+}
+
+impl Fold {
+    fn take(&mut self, stored: &StoredLeaf) -> Result<(), LogError> {
+        let position = stored.position;
+        let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("event", position, error);
+        let leaf = Leaf::from_bytes(&stored.bytes).map_err(|error| bad(&error))?;
+        let envelope = Envelope::parse_stored(&leaf.envelope).map_err(LogError::envelope(position))?;
+        let event = envelope.event().map_err(LogError::body(position))?;
+        let hash = Digest::of(&leaf.envelope);
+        let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, leaf.received);
+        if mark.void() != stored.void {
+            return Err(bad(&format!("stored mark {:?}, computed {:?}", stored.void, mark.void())));
+        }
+        Ok(())
+    }
+}
+
+impl EventLog {
+    /// Drops the read model and computes it again from the events, in one transaction.
+    ///
+    /// # Errors
+    /// The database failed, or an event is not what its mark says: then the old read model stays.
+    pub async fn rebuild_read_model(&self) -> Result<Rebuilt, LogError> {
+        let mut fold = Fold::default();
+        loop {
+            let leaves = self.leaves(fold.ledger.size, ROWS_MAX).await?;
+            if leaves.is_empty() {
+                break;
+            }
+            for leaf in &leaves {
+                fold.take(leaf)?;
+            }
+        }
+        self.replace_read_model(&fold).await?;
+        Ok(Rebuilt { events: fold.ledger.size, streams: fold.streams.0.len() as u64 })
+    }
+
+    async fn replace_read_model(&self, fold: &Fold) -> Result<(), LogError> {
+        let states: Vec<StateRow> =
+            fold.streams.0.iter().map(|(id, state)| StateRow::new(id, state)).collect::<Result<_, _>>()?;
+        let producers: Vec<ProducerRow> =
+            fold.ledger.producers.iter().map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect();
+        let ledger = LedgerRow::new(&fold.ledger);
+        match &self.backend {
+            Backend::Postgres(pool) => postgres::put_all(pool, &states, &producers, &ledger).await,
+            Backend::Sqlite(pool) => sqlite::put_all(pool, &states, &producers, &ledger).await,
+        }
+    }
+
+    /// Every row of the read model as text, in order: two read models are equal if these are.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn read_model_text(&self) -> Result<Vec<String>, LogError> {
+        use sqlx::Row as _;
+        let sql = "SELECT stream, type, version, settled, body, job, state, pool, instant, scheduled, open, late,
+                   attempts, host, started, ended, message FROM state ORDER BY stream";
+        let rows = sqlx::query(sql).fetch_all(&self.any).await;
+        let rows = rows.map_err(LogError::database("reading the read model"))?;
+        let text = |row: &sqlx::any::AnyRow| -> Result<String, sqlx::Error> {
+            let mut line = Vec::new();
+            for index in 0..row.len() {
+                let number = row.try_get::<Option<i64>, _>(index).map(|n| n.map(|n| n.to_string()));
+                let value = number.or_else(|_| row.try_get::<Option<String>, _>(index))?;
+                line.push(value.unwrap_or_else(|| "-".to_owned()));
+            }
+            Ok(line.join("|"))
+        };
+        rows.iter().map(|row| text(row).map_err(LogError::database("reading the read model"))).collect()
+    }
+}

@@ -1,0 +1,198 @@
+//! What a transaction writes.
+
+use domain::canonical::Digest;
+use domain::ids::StreamId;
+use domain::ledger::{Ledger, Mark, Producer, StreamState};
+use domain::run::{Run, State};
+use tlog::Hash;
+
+use crate::error::LogError;
+
+/// One event.
+#[derive(Debug, Clone)]
+pub(crate) struct EventRow {
+    pub(crate) position: i64,
+    pub(crate) leaf: Vec<u8>,
+    pub(crate) leaf_hash: Hash,
+    pub(crate) event_id: String,
+    pub(crate) producer: String,
+    pub(crate) pseq: i64,
+    pub(crate) stream: String,
+    pub(crate) version: i64,
+    pub(crate) kind: String,
+    pub(crate) received: i64,
+    pub(crate) void: Option<String>,
+}
+
+/// The columns of a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct RunColumns {
+    pub(crate) job: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) pool: Option<String>,
+    pub(crate) instant: Option<i64>,
+    pub(crate) scheduled: Option<i64>,
+    pub(crate) open: Option<i64>,
+    pub(crate) late: Option<i64>,
+    pub(crate) attempts: Option<i64>,
+    pub(crate) host: Option<String>,
+    pub(crate) started: Option<i64>,
+    pub(crate) ended: Option<i64>,
+    pub(crate) message: Option<String>,
+}
+
+/// One stream of the read model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StateRow {
+    pub(crate) stream: String,
+    pub(crate) kind: &'static str,
+    pub(crate) version: i64,
+    pub(crate) settled: Option<i64>,
+    pub(crate) body: String,
+    pub(crate) run: RunColumns,
+}
+
+/// One producer of the read model.
+#[derive(Debug, Clone)]
+pub(crate) struct ProducerRow {
+    pub(crate) id: String,
+    pub(crate) key: String,
+    pub(crate) pseq: i64,
+    pub(crate) last: Vec<u8>,
+}
+
+/// What of the ledger is no producer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LedgerRow {
+    pub(crate) origin: Option<String>,
+    pub(crate) head_key: Option<String>,
+    pub(crate) self_approval: i64,
+}
+
+/// One batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Commit {
+    pub(crate) old_size: i64,
+    pub(crate) old_root: Hash,
+    pub(crate) new_size: i64,
+    pub(crate) new_root: Hash,
+    pub(crate) frontier: Vec<u8>,
+    pub(crate) received: i64,
+    pub(crate) events: Vec<EventRow>,
+    pub(crate) states: Vec<StateRow>,
+    pub(crate) settled: Vec<(String, i64)>,
+    pub(crate) producers: Vec<ProducerRow>,
+    pub(crate) ledger: Option<LedgerRow>,
+}
+
+/// A count or position as the database holds it. Logs stay far below 2^63.
+pub(crate) fn to_i64(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// The reverse of [`to_i64`].
+pub(crate) fn to_u64(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+impl StateRow {
+    pub(crate) fn new(id: &StreamId, state: &StreamState) -> Result<Self, LogError> {
+        let body = serde_json::to_string(&state.body)
+            .map_err(|error| LogError::inconsistent("state", id, error))?;
+        Ok(Self {
+            stream: id.to_string(),
+            kind: id.stream_type().word(),
+            version: to_i64(state.version),
+            settled: state.settled.map(|at| at.as_microsecond()),
+            body,
+            run: state.body.run().map(RunColumns::new).unwrap_or_default(),
+        })
+    }
+}
+
+impl RunColumns {
+    fn new(run: &Run) -> Self {
+        let attempt = run.attempt();
+        let ended = run.state.is_ended();
+        Self {
+            job: Some(run.job.clone()),
+            state: Some(run.state.word().to_owned()),
+            pool: Some(run.pool.clone()),
+            instant: Some(run.instant().as_microsecond()),
+            scheduled: Some(i64::from(run.nominal.is_some())),
+            open: Some(i64::from(!ended)),
+            late: Some(i64::from(is_late(run))),
+            attempts: Some(to_i64(run.attempts.len() as u64)),
+            host: attempt.map(|a| a.host.clone()),
+            started: attempt.map(|a| a.started.as_microsecond()),
+            ended: ended.then(|| run.changed.as_microsecond()),
+            message: message(run),
+        }
+    }
+}
+
+/// Whether the first attempt began later than the job allows.
+fn is_late(run: &Run) -> bool {
+    let began = run.attempts.first().map(|a| a.started.as_millisecond());
+    let due = run.nominal.as_ref().map(|n| n.at.as_millisecond());
+    began.zip(due).is_some_and(|(began, due)| began - due > to_i64(run.late_after_ms))
+}
+
+fn message(run: &Run) -> Option<String> {
+    use domain::event::{MissReason, SkipReason};
+    if let Some(reason) = &run.skipped {
+        return Some(match reason {
+            SkipReason::Paused => "the job was paused".to_owned(),
+            SkipReason::Overlap { with } => format!("{with} had not ended"),
+            SkipReason::QueueFull { limit } => format!("{limit} runs were waiting already"),
+            SkipReason::Retired => "the job was retired".to_owned(),
+        });
+    }
+    if let Some(reason) = &run.missed {
+        return Some(match reason {
+            MissReason::NoCatchUp => "nobody could start it in time, and the job does not catch up".to_owned(),
+            MissReason::Superseded { by } => format!("nobody could start it in time; {by} stands for it"),
+            MissReason::CatchUpLimit { limit } => format!("more were missed than the {limit} the job catches up"),
+        });
+    }
+    if let State::Held { reason } = &run.state {
+        return Some(format!("held: {reason}"));
+    }
+    run.resolution.clone().or_else(|| run.message.clone())
+}
+
+impl ProducerRow {
+    pub(crate) fn new(id: &str, producer: &Producer) -> Self {
+        Self {
+            id: id.to_owned(),
+            key: producer.key.to_hex(),
+            pseq: to_i64(producer.place.pseq),
+            last: producer.place.last.0.to_vec(),
+        }
+    }
+}
+
+impl LedgerRow {
+    pub(crate) fn new(ledger: &Ledger) -> Self {
+        Self {
+            origin: ledger.origin.clone(),
+            head_key: ledger.head_key.clone(),
+            self_approval: i64::from(ledger.policy.self_approval),
+        }
+    }
+}
+
+/// A void mark as it is stored, read back.
+pub(crate) fn mark_from(void: Option<&str>) -> Mark {
+    let Some(text) = void else { return Mark::Valid };
+    match text.strip_prefix("conflict: the stream is at version ").and_then(|n| n.parse().ok()) {
+        Some(at) => Mark::Conflict { at },
+        None => Mark::Refused { reason: text.strip_prefix("refused: ").unwrap_or(text).to_owned() },
+    }
+}
+
+/// The digest type of `domain` for a hash of `tlog`.
+pub(crate) fn digest(hash: &Hash) -> Digest {
+    Digest(hash.0)
+}
+
