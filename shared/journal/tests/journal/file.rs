@@ -6,13 +6,16 @@ use std::path::Path;
 use domain::flush::{FLUSH_EVENTS_MAX, FlushError};
 use journal::{Journal, JournalError};
 
-use crate::given::{LIMIT, chain, draft, drafts, file, now, open, scratch, try_open, unsent};
+use crate::given::{
+    LIMIT, chain, draft, drafts, file, now, open, producer, scratch, try_open, try_open_once,
+    unsent,
+};
 
 #[test]
 fn a_second_opener_is_refused_until_the_first_has_gone() {
     let dir = scratch();
     let (journal, _) = open(dir.path());
-    let error = try_open(dir.path(), LIMIT).map(drop).unwrap_err();
+    let error = try_open_once(dir.path(), &producer(), LIMIT).map(drop).unwrap_err();
     assert!(error.to_string().contains("another process has it open"), "{error}");
     drop(journal);
     open(dir.path());

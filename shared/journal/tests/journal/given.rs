@@ -1,6 +1,7 @@
 //! What the tests have in common.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use domain::canonical::Digest;
 use domain::envelope::{Draft, Envelope, Place};
@@ -36,9 +37,35 @@ pub(crate) fn scratch() -> TempDir {
     }
 }
 
-pub(crate) fn try_open(dir: &Path, limit: u64) -> Result<(Journal, Option<Cut>), JournalError> {
-    let opened = Journal::open(dir, &producer(), key(), limit)?;
+pub(crate) fn try_open_once(
+    dir: &Path,
+    producer: &ProducerId,
+    limit: u64,
+) -> Result<(Journal, Option<Cut>), JournalError> {
+    let opened = Journal::open(dir, producer, key(), limit)?;
     Ok((opened.journal, opened.cut))
+}
+
+/// Opens a journal as `producer`. Where another test starts a process, that process holds a copy of every
+/// lock until its program has begun: then it is tried again.
+pub(crate) fn try_open_as(
+    dir: &Path,
+    producer: &ProducerId,
+    limit: u64,
+) -> Result<(Journal, Option<Cut>), JournalError> {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        match try_open_once(dir, producer, limit) {
+            Err(JournalError::Io { what: "lock", .. }) if Instant::now() < until => {
+                std::thread::yield_now();
+            }
+            opened => return opened,
+        }
+    }
+}
+
+pub(crate) fn try_open(dir: &Path, limit: u64) -> Result<(Journal, Option<Cut>), JournalError> {
+    try_open_as(dir, &producer(), limit)
 }
 
 pub(crate) fn open(dir: &Path) -> (Journal, Option<Cut>) {

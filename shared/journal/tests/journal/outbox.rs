@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use domain::envelope::{Envelope, Place};
@@ -11,7 +12,9 @@ use domain::wire::{AppendAnswer, AppendRequest, Committed};
 use journal::{Closed, Outbox, OutboxConfig, Transport};
 use tokio::task::JoinSet;
 
-use crate::given::{LIMIT, chain, draft, drafts, key, now, open, scratch, try_open};
+use crate::given::{
+    LIMIT, chain, draft, drafts, key, now, open, producer, scratch, try_open, try_open_once,
+};
 
 /// What the recorder does with one request.
 #[derive(Debug, Clone)]
@@ -219,7 +222,7 @@ async fn what_an_earlier_life_left_is_delivered_first() {
 /// Waits until the writer's thread has let go of the journal.
 async fn reopen(dir: &Path) -> journal::Journal {
     loop {
-        match try_open(dir, LIMIT) {
+        match try_open_once(dir, &producer(), LIMIT) {
             Ok((journal, _)) => return journal,
             Err(error) => assert!(error.to_string().contains("has it open"), "{error}"),
         }
@@ -271,13 +274,18 @@ async fn say_at_once(
     go: mpsc::Sender<()>,
     drafts: Vec<domain::envelope::Draft>,
 ) -> Vec<Result<u64, Closed>> {
-    let mut tasks = JoinSet::new();
+    let (mut tasks, asked, all) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)), drafts.len());
     for (index, draft) in drafts.into_iter().enumerate() {
-        let outbox = outbox.clone();
-        tasks.spawn(async move { (index, outbox.say(draft).await.map(|v| v.position)) });
+        let (outbox, asked) = (outbox.clone(), Arc::clone(&asked));
+        tasks.spawn(async move {
+            // This runtime has one thread and the outbox room for all: whoever is counted has asked.
+            asked.fetch_add(1, Ordering::Relaxed);
+            (index, outbox.say(draft).await.map(|v| v.position))
+        });
     }
-    // The runtime of these tests has one thread and takes tasks in their order: all have asked by then.
-    tokio::task::yield_now().await;
+    while asked.load(Ordering::Relaxed) < all {
+        tokio::task::yield_now().await;
+    }
     drop(go);
     let mut results = tasks.join_all().await;
     results.sort_by_key(|(index, _)| *index);

@@ -7,7 +7,7 @@ use domain::envelope::Place;
 use journal::{Cut, JournalError};
 
 use crate::given::{
-    chain, draft, drafts, file, key, now, open, producer, scratch, try_open, unsent,
+    chain, draft, drafts, file, now, open, producer, scratch, try_open, try_open_as, unsent,
 };
 
 /// A journal's bytes, where each of its records ends, and where the journal stood then.
@@ -164,7 +164,7 @@ fn what_another_key_or_producer_wrote_is_not_taken_over() {
     let dir = scratch();
     put(dir.path(), &sample.bytes);
     let other = "executor/fin-03".parse().unwrap();
-    let error = journal::Journal::open(dir.path(), &other, key(), u64::MAX).unwrap_err();
+    let error = try_open_as(dir.path(), &other, u64::MAX).map(drop).unwrap_err();
     assert!(
         matches!(&error, JournalError::Owner { found, .. } if *found == producer().to_string())
     );
