@@ -229,3 +229,20 @@ fn of_two_requests_at_once_one_runs_and_the_other_is_skipped() -> Result<()> {
     assert_eq!((count(&world, Outcome::Succeeded), count(&world, Outcome::Skipped)), (1, 1));
     world.settle()
 }
+
+#[test]
+fn in_a_quiet_night_nothing_is_void_and_nothing_is_said_twice() -> Result<()> {
+    for overlap in ["skip", "queue-one", "cancel-running"] {
+        let rule = json!({ "overlap": overlap, "retry": { "delays": ["1s"] } });
+        let mut world = with_job(&with(every("2s"), &rule))?;
+        world.takes = Some(3_000);
+        world.run_for(60_000)?;
+        let census = world.census();
+        let ties =
+            |kind: &&String| kind.ends_with(" conflict") && !kind.starts_with("run.succeeded");
+        let void = census.keys().find(|kind| kind.ends_with(" refused") || ties(kind));
+        assert_eq!(void, None, "{overlap}: {census:?}");
+        world.settle()?;
+    }
+    Ok(())
+}
