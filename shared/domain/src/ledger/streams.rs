@@ -112,7 +112,8 @@ pub trait Streams {
         if let Event::RunEvent(run) = event
             && let Some((job, instant)) = crate::run::settled_instant(run)
         {
-            self.settle(&StreamId::job(job), instant);
+            // Whole microseconds, as it is stored: or it would be another instant after a restart.
+            self.settle(&StreamId::job(job), crate::envelope::to_micros(instant));
         }
     }
 
