@@ -1,1 +1,18 @@
-//! Placeholder until merged.
+//! The whole of Decklog as its users meet it: real programs, real servers, real faults.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`cli`] | the command line tool and the API of one `decklog up` |
+//! | [`embedded`] | `decklog up` under kill -9 |
+//! | [`distributed`] | every role as its own process against Postgres and NATS, under every fault we know |
+//! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
+//! | [`programs`] | finding, building and running the programs |
+//! | [`site`] | an installation of many processes, kept alive as systemd would |
+#![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
+
+mod cli;
+mod distributed;
+mod embedded;
+mod evidence;
+mod programs;
+mod site;

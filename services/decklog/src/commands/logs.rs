@@ -11,7 +11,7 @@ use super::runs::run_id;
 use crate::cli::Logs;
 use crate::client::Client;
 use crate::source::{self, Source};
-use crate::{embedded, exit, output};
+use crate::{exit, output};
 
 /// How often to look for more.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -42,11 +42,7 @@ fn client(logs: &Logs) -> anyhow::Result<Option<Client>> {
         return Ok(Some(Client::new(server, &source::token(&logs.place)?)));
     }
     let dir = logs.place.data.clone().unwrap_or_else(|| source::DEFAULT_DATA.into());
-    let address = std::fs::read_to_string(dir.join(embedded::ADDRESS));
-    let token = std::fs::read_to_string(dir.join("console.token"));
-    let (Ok(address), Ok(token)) = (address, token) else { return Ok(None) };
-    let client = Client::new(&format!("http://{address}"), &token);
-    Ok(client.is_there().then_some(client))
+    Ok(super::console_of(&dir))
 }
 
 /// Prints what there is from `offset` on; returns the new offset and whether no more will come.

@@ -75,13 +75,8 @@ fn with_console<T>(place: &Place, act: impl FnOnce(&Client) -> anyhow::Result<T>
         return act(&Client::new(server, &source::token(place)?));
     }
     let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-    if let (Ok(address), Ok(token)) =
-        (std::fs::read_to_string(dir.join(ADDRESS)), std::fs::read_to_string(dir.join("console.token")))
-    {
-        let client = Client::new(&format!("http://{address}"), &token);
-        if client.is_there() {
-            return act(&client);
-        }
+    if let Some(client) = console_of(&dir) {
+        return act(&client);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
@@ -90,4 +85,12 @@ fn with_console<T>(place: &Place, act: impl FnOnce(&Client) -> anyhow::Result<T>
     let done = act(&embedded.client);
     runtime.block_on(embedded.stop())?;
     done
+}
+
+/// The console of an `up` that runs on this data directory.
+fn console_of(dir: &std::path::Path) -> Option<Client> {
+    let address = std::fs::read_to_string(dir.join(ADDRESS)).ok()?;
+    let token = std::fs::read_to_string(dir.join("console.token")).ok()?;
+    let client = Client::new(&format!("http://{address}"), &token);
+    client.is_there().then_some(client)
 }

@@ -3,11 +3,15 @@
 use domain::run::{Outcome, State};
 use serde_json::json;
 
-use super::{logs, with_console};
+use super::{console_of, logs, with_console};
 use crate::cli::{Format, Run};
+use crate::source::DEFAULT_DATA;
 use crate::{exit, output};
 
 pub(crate) fn run(run: &Run, format: Format) -> anyhow::Result<()> {
+    if run.follow {
+        somebody_works(run)?;
+    }
     let path = format!("/api/v1/jobs/{}/runs", run.job);
     let body = json!({"reason": run.reason});
     with_console(&run.place, |client| {
@@ -31,4 +35,16 @@ pub(crate) fn run(run: &Run, format: Format) -> anyhow::Result<()> {
             | State::Unknown { .. } => Err(exit::unclean("")),
         }
     })
+}
+
+/// Where nothing runs on the data directory, a run would be waited for in vain.
+fn somebody_works(run: &Run) -> anyhow::Result<()> {
+    let dir = run.place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    if run.place.server.is_some() || console_of(&dir).is_some() {
+        return Ok(());
+    }
+    Err(exit::unreachable(format!(
+        "no `decklog up` runs on {}: start one, or leave --follow out and the run waits for it",
+        dir.display()
+    )))
 }

@@ -76,10 +76,11 @@ pub(crate) fn run(verify: &Verify, format: Format) -> anyhow::Result<()> {
         Some(address) => Source::database(address, None)?,
         None => Source::open(&verify.place)?,
     };
+    // Signed heads are asked for first: the log can then only be longer than each of them says.
+    let mut verifier = Verifier::new(&source)?;
     let Content::Head(head) = source.ask(&Query::Head)?.content else {
         anyhow::bail!("the answer is to another question");
     };
-    let mut verifier = Verifier::new(&source)?;
     verifier.read(&source, &head)?;
     let report = verifier.finish(&head);
     output::one(format, &report, text)?;
@@ -220,10 +221,7 @@ impl Verifier {
             self.report.find("the root of the tree is not the one the database holds");
         }
         for size in std::mem::take(&mut self.heads).into_keys() {
-            // A head signed after this reading began is for the next one.
-            if size <= self.frontier.size() {
-                self.report.find(format!("a signed head of size {size} fits no state of this log"));
-            }
+            self.report.find(format!("a signed head of size {size} fits no state of this log: it was cut, or never was so long"));
         }
         let open: BTreeSet<_> = self.unsigned.iter().filter(|(_, u)| u.events > 0).map(|(id, _)| id.clone()).collect();
         for producer in open {

@@ -1,1 +1,0 @@
-//! What needs two services or the whole map: real programs, real faults, and the map itself.

@@ -1,0 +1,45 @@
+//! config check and show.
+
+use super::Desk;
+use crate::programs::{decklog, run};
+
+#[test]
+fn check_says_all_problems_at_once() {
+    let desk = Desk::new();
+    let bad = desk.file(
+        "bad.toml",
+        "[nats]\nurl = 'nats://a:4222'\n\
+         [audit]\nname = 'A B'\ndatabase = 'postgres://u:secret@h/d'\ndata = '/a'\nbatch-events = 0\n\
+         [scheduler]\ndata = '/s'\ngracee = '2s'\n\
+         [executor]\nhost = 'h'\ndata = '/e'\nslots = 0\n",
+    );
+    let said = run(decklog(["config", "check", "--config"]).arg(&bad)).ended(2);
+    for part in ["audit.name", "audit.batch-events", "gracee", "executor.slots", "executor.allow"] {
+        assert!(said.err.contains(part), "{part} in {}", said.err);
+    }
+    assert!(!said.err.contains("secret"), "{}", said.err);
+    run(decklog(["config", "check", "--config"]).arg(desk.path("nothing.toml"))).ended(2);
+    let good = desk.file("good.toml", "[console]\ndata = '/c'\n");
+    let said = run(decklog(["config", "check", "--config"]).arg(&good)).ended(0);
+    assert_eq!(said.out, format!("{}: ok\n", good.display()));
+}
+
+#[test]
+fn show_says_of_each_value_where_it_comes_from() {
+    let desk = Desk::new();
+    let file = desk.file(
+        "decklog.toml",
+        "[audit]\ndatabase = 'postgres://u:secret@h/d'\ndata = '/a'\nname = 'one'\n",
+    );
+    let mut show = decklog(["config", "show", "--origin", "--config"]);
+    let shown = run(show.arg(&file).env("DECKLOG__AUDIT__NAME", "two")).ended(0).out;
+    let from_file = format!("data = \"/a\"  # file {}", file.display());
+    for line in [
+        "name = \"two\"  # environment DECKLOG__AUDIT__NAME",
+        "head-every = \"10s\"  # default",
+        &from_file,
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");
+    }
+    assert!(!shown.contains("secret"), "{shown}");
+}

@@ -1,0 +1,166 @@
+//! events, and verify over a log that somebody has changed.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Desk, ON_REQUEST};
+use crate::programs::{call, run};
+
+/// A log with runs in it and a signed head over its end, and nothing at work on it.
+fn desk_with_a_log() -> Desk {
+    let desk = Desk::new();
+    let jobs = desk.file("jobs.yaml", ON_REQUEST);
+    let up = desk.up(&[&jobs]);
+    up.call(&["run", "says-hello", "--reason", "to see it", "--follow"]).ended(0);
+    up.call(&["run", "fails", "--reason", "to see it", "--follow"]).ended(1);
+    up.stop();
+    call(&desk.data(), &["verify"]).ended(0);
+    desk
+}
+
+fn events(desk: &Desk) -> Vec<Value> {
+    let out = call(&desk.data(), &["events", "-o", "jsonl"]).ended(0).out;
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn position_of(desk: &Desk, kind: &str) -> u64 {
+    let events = events(desk);
+    let found = events.iter().find(|entry| entry["event"]["type"] == kind);
+    found.unwrap_or_else(|| panic!("no {kind}"))["position"].as_u64().unwrap()
+}
+
+/// What somebody does who holds the file and knows SQL.
+fn sql(data: &Path, statement: &str) -> String {
+    let file = std::fs::read_dir(data)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "sqlite" || end == "db"));
+    let mut sqlite = Command::new("sqlite3");
+    let said = run(sqlite.arg("-bail").arg(file.unwrap()).arg(statement)).ended(0);
+    said.out.trim().to_owned()
+}
+
+#[track_caller]
+fn verify_finds(desk: &Desk, what: &str) {
+    let said = call(&desk.data(), &["verify"]).ended(1);
+    assert!(said.out.contains(what), "{what:?} in\n{}", said.out);
+    assert!(said.out.contains("NOT VERIFIED"), "{}", said.out);
+}
+
+#[test]
+fn events_are_numbered_lines_with_what_was_signed() {
+    let desk = desk_with_a_log();
+    let events = events(&desk);
+    for (index, entry) in events.iter().enumerate() {
+        assert_eq!(entry["position"], index as u64 + 1);
+        assert!(entry["received"].is_string(), "{entry}");
+        let event = &entry["event"];
+        assert!(event["type"].is_string() && event["subject"].is_string(), "{entry}");
+        assert!(event["data"].is_object(), "{entry}");
+    }
+    assert_eq!(events[0]["event"]["type"], "log.created");
+    let one = ["events", "-o", "jsonl", "--stream", "job/fails", "--after", "1", "-n", "1"];
+    let one = call(&desk.data(), &one).ended(0).json();
+    assert_eq!(
+        (&one["event"]["subject"], &one["event"]["type"]),
+        (&"job/fails".into(), &"job.proposed".into())
+    );
+}
+
+#[test]
+fn the_log_refuses_every_change_as_long_as_its_triggers_stand() {
+    let desk = desk_with_a_log();
+    for statement in [
+        "UPDATE event SET void = 'x'",
+        "DELETE FROM event",
+        "DELETE FROM checkpoint",
+        "UPDATE head SET size = 1",
+    ] {
+        let refused = std::panic::catch_unwind(|| sql(&desk.data(), statement));
+        assert!(refused.is_err(), "{statement} was let through");
+    }
+    call(&desk.data(), &["verify"]).ended(0);
+}
+
+#[test]
+fn verify_finds_one_flipped_byte_and_says_where() {
+    let desk = desk_with_a_log();
+    let position = position_of(&desk, "run.started");
+    let leaf =
+        sql(&desk.data(), &format!("SELECT hex(leaf) FROM event WHERE position = {position}"));
+    // In the middle, which is inside the signed envelope.
+    let (before, after) = leaf.split_at(leaf.len() / 4 * 2);
+    let byte = u8::from_str_radix(&after[..2], 16).unwrap() ^ 1;
+    let leaf = format!("{before}{byte:02X}{}", &after[2..]);
+    sql(
+        &desk.data(),
+        &format!(
+            "DROP TRIGGER event_no_update; UPDATE event SET leaf = x'{leaf}' WHERE position = {position}"
+        ),
+    );
+    verify_finds(&desk, &format!("position {position}: "));
+    verify_finds(&desk, "the log was changed after it was signed");
+}
+
+#[test]
+fn verify_finds_a_deleted_row_and_says_where() {
+    let desk = desk_with_a_log();
+    let position = position_of(&desk, "run.failed");
+    sql(
+        &desk.data(),
+        &format!("DROP TRIGGER event_no_delete; DELETE FROM event WHERE position = {position}"),
+    );
+    verify_finds(&desk, &format!("position {position} is missing"));
+}
+
+#[test]
+fn verify_finds_a_changed_mark_and_says_where() {
+    let desk = desk_with_a_log();
+    let position = position_of(&desk, "run.failed");
+    sql(
+        &desk.data(),
+        &format!(
+            "DROP TRIGGER event_no_update; UPDATE event SET void = 'refused: no' WHERE position = {position}"
+        ),
+    );
+    verify_finds(
+        &desk,
+        &format!("position {position}: it is marked `refused: no`, but by the rules it is `valid`"),
+    );
+}
+
+#[test]
+fn verify_finds_a_log_cut_short_below_its_head() {
+    let desk = desk_with_a_log();
+    let size: u64 = sql(&desk.data(), "SELECT size FROM head").parse().unwrap();
+    sql(
+        &desk.data(),
+        &format!("DROP TRIGGER event_no_delete; DELETE FROM event WHERE position > {}", size - 2),
+    );
+    verify_finds(&desk, &format!("position {} is missing", size - 1));
+}
+
+#[test]
+fn verify_finds_a_log_put_back_to_an_earlier_state_by_the_head_that_was_signed_later() {
+    let desk = desk_with_a_log();
+    let data = desk.data();
+    let column = |name: &str| sql(&data, &format!("SELECT {name} FROM head"));
+    let (before, root, frontier) = (column("size"), column("hex(root)"), column("hex(frontier)"));
+    let up = desk.up(&[]);
+    up.call(&["run", "says-hello", "--reason", "to hide it", "--follow"]).ended(0);
+    up.stop();
+    let signed = sql(&data, "SELECT max(size) FROM checkpoint");
+    assert_eq!(signed, column("size"), "an orderly stop signs the end of the log");
+    call(&data, &["verify"]).ended(0);
+    sql(
+        &data,
+        &format!(
+            "DROP TRIGGER event_no_delete; DELETE FROM event WHERE position > {before};
+             DROP TRIGGER head_no_shrink;
+             UPDATE head SET size = {before}, root = x'{root}', frontier = x'{frontier}'"
+        ),
+    );
+    verify_finds(&desk, &format!("a signed head of size {signed} fits no state of this log"));
+}

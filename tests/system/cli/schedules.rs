@@ -1,0 +1,73 @@
+//! schedule explain and next.
+
+use serde_json::json;
+
+use super::Desk;
+use crate::programs::{call, decklog, run};
+
+fn explain(arguments: &[&str]) -> serde_json::Value {
+    let all = ["schedule", "explain", "-o", "json"].iter().chain(arguments);
+    run(&mut decklog(all)).ended(0).json()
+}
+
+#[test]
+fn on_the_night_the_clocks_go_forward_new_yorks_0230_runs_at_0330_and_says_why() {
+    let new_york = ["30 2 * * *", "--zone", "America/New_York", "--from", "2026-03-07", "-n", "3"];
+    let found = explain(&new_york);
+    let at: Vec<_> = found.as_array().unwrap().iter().map(|o| o["at"].clone()).collect();
+    assert_eq!(
+        at,
+        [
+            json!("2026-03-07T07:30:00Z"),
+            json!("2026-03-08T07:30:00Z"),
+            json!("2026-03-09T06:30:00Z")
+        ]
+    );
+    assert_eq!(found[1]["local"], "2026-03-08T03:30:00-04:00[America/New_York]");
+    assert_eq!(
+        (&found[0]["reason"], &found[1]["reason"]),
+        (&json!("exact"), &json!("gap-shifted"))
+    );
+    assert_eq!(found[2]["reason"], "exact");
+
+    let said = run(decklog(["schedule", "explain"]).args(new_york)).ended(0).out;
+    let line = said.lines().find(|line| line.contains("2026-03-08")).unwrap();
+    assert!(
+        line.starts_with("Sun 2026-03-08 03:30:00 EDT  2026-03-08T07:30:00Z  gap-shifted: "),
+        "{line}"
+    );
+}
+
+#[test]
+fn the_first_instant_asked_for_is_included() {
+    let found = explain(&["30 2 * * *", "--zone", "UTC", "--from", "2026-03-07T02:30", "-n", "1"]);
+    assert_eq!(found[0]["at"], "2026-03-07T02:30:00Z");
+    let found = explain(&["30 2 * * *", "--from", "2026-03-07T02:30:00.000001Z", "-n", "1"]);
+    assert_eq!(found[0]["at"], "2026-03-08T02:30:00Z");
+}
+
+#[test]
+fn what_cannot_be_read_is_a_wrong_call() {
+    for wrong in [
+        ["61 * * * *", "--zone", "UTC"],
+        ["30 2 * * *", "--zone", "Mars/Olympus"],
+        ["30 2 * * *", "--gap", "jump"],
+        ["30 2 * * *", "--from", "yesterday"],
+    ] {
+        run(decklog(["schedule", "explain"]).args(wrong)).ended(2);
+    }
+}
+
+#[test]
+fn next_shows_the_occurrences_of_an_active_job_only() {
+    let desk = Desk::new();
+    let jobs = desk.file(
+        "jobs.yaml",
+        "name: often\nschedule: { every: 10s }\ncommand: { argv: [/bin/true] }\n",
+    );
+    call(&desk.data(), &["apply", jobs.to_str().unwrap()]).ended(0);
+    let next =
+        call(&desk.data(), &["schedule", "next", "often", "-n", "4", "-o", "json"]).ended(0).json();
+    assert_eq!(next.as_array().unwrap().len(), 4);
+    call(&desk.data(), &["schedule", "next", "nobody"]).ended(3);
+}

@@ -1,0 +1,134 @@
+//! The console's API, and the command line tool against it.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use ureq::Agent;
+
+use super::{Desk, ON_REQUEST};
+use crate::programs::{Up, decklog, run};
+
+struct Http {
+    agent: Agent,
+    server: String,
+    token: String,
+}
+
+impl Http {
+    fn new(up: &Up) -> Self {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(super::RUN))
+            .build();
+        let token = std::fs::read_to_string(up.data.join("console.token")).unwrap();
+        Self { agent: agent.into(), server: up.server.clone(), token }
+    }
+
+    fn get(&self, path: &str, token: Option<&str>) -> (u16, String) {
+        let mut call = self.agent.get(format!("{}{path}", self.server));
+        if let Some(token) = token {
+            call = call.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = call.call().unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+}
+
+#[test]
+fn looking_and_acting_work_from_far_with_a_token_and_not_without_one() {
+    let desk = Desk::new();
+    let jobs = desk.file("jobs.yaml", ON_REQUEST);
+    let up = desk.up(&[]);
+    let token = up.data.join("console.token");
+    let from_far = |arguments: &[&str]| {
+        let mut command = decklog(arguments);
+        run(command.args(["--server", &up.server, "--token-file"]).arg(&token))
+    };
+    let jobs = jobs.to_str().unwrap();
+    from_far(&["plan", jobs]).ended(10);
+    from_far(&["apply", jobs]).ended(0);
+    from_far(&["plan", jobs]).ended(0);
+    let good = from_far(&["run", "says-hello", "--reason", "from far", "--follow"]).ended(0);
+    assert_eq!(good.out, "hello\n");
+    from_far(&["run", "fails", "--reason", "from far", "--follow"]).ended(1);
+    let runs = from_far(&["runs", "-o", "json"]).ended(0).json();
+    assert_eq!(runs.as_array().unwrap().len(), 2, "{runs:#}");
+    let run_name = runs[0]["run"].as_str().unwrap();
+    assert_eq!(from_far(&["logs", run_name]).ended(0).out, "before\n");
+    assert!(from_far(&["events", "-o", "jsonl"]).ended(0).out.lines().count() > 10);
+    from_far(&["night"]).ended(0);
+    from_far(&["verify"]).ended(0);
+
+    let wrong = desk.file("wrong.token", "decklog_pat_00");
+    let mut command = decklog(["job", "list", "--server", &up.server]);
+    run(&mut command).ended(4);
+    run(command.arg("--token-file").arg(wrong)).ended(4);
+    let nowhere = ["job", "list", "--server", "http://127.0.0.1:1", "--token-file"];
+    run(decklog(nowhere).arg(&token)).ended(6);
+    up.stop();
+}
+
+#[test]
+fn without_a_token_the_api_answers_401_and_its_probes_answer() {
+    let desk = Desk::new();
+    let up = desk.up(&[]);
+    let http = Http::new(&up);
+    for path in ["/api/v1/jobs", "/api/v1/runs", "/api/v1/events", "/api/v1/head", "/api/v1/night"]
+    {
+        assert_eq!(http.get(path, Some(&http.token)).0, 200, "{path}");
+        for wrong in [None, Some("decklog_pat_00"), Some("")] {
+            let (status, body) = http.get(path, wrong);
+            assert_eq!(status, 401, "{path} {body}");
+            let problem: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(problem["status"], json!(401));
+        }
+    }
+    assert_eq!(http.get("/livez", None), (200, "ok\n".to_owned()));
+    let (status, ready) = http.get("/readyz", None);
+    assert!(status == 200 && ready.starts_with("ok recorder position="), "{ready}");
+    let (status, openapi) = http.get("/openapi.json", None);
+    let openapi: Value = serde_json::from_str(&openapi).unwrap();
+    assert_eq!((status, openapi), (200, run(&mut decklog(["openapi"])).ended(0).json()));
+    assert_eq!(http.get("/api/v1/nothing", Some(&http.token)).0, 404);
+    up.stop();
+}
+
+#[test]
+fn metrics_are_as_prometheus_wants_them() {
+    let desk = Desk::new();
+    let jobs = desk.file("jobs.yaml", ON_REQUEST);
+    let up = desk.up(&[&jobs]);
+    up.call(&["run", "says-hello", "--reason", "to count it", "--follow"]).ended(0);
+    let http = Http::new(&up);
+    let mut text = String::new();
+    let counted = testkit::wait::until("the run to be counted", super::RUN, || {
+        text = http.get("/metrics", None).1;
+        text.contains("decklog_runs_total{outcome=\"succeeded\"} 1")
+    });
+    counted.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    for name in [
+        "decklog_build_info",
+        "decklog_log_position",
+        "decklog_events_total",
+        "decklog_job_last_success_timestamp_seconds",
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(name)), "{name} in\n{text}");
+    }
+    let checked = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    // Where Prometheus' tool is not installed, its own judgement is missing and everything else stands.
+    if let Ok(mut promtool) = checked {
+        promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let said = promtool.wait_with_output().unwrap();
+        let said = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
+        // It reads an older format than the page has, in which a counter's help bears its full name.
+        let serious = said.lines().filter(|line| !line.ends_with("_total no help text"));
+        assert_eq!(serious.collect::<Vec<_>>(), Vec::<&str>::new(), "{text}");
+    }
+    up.stop();
+}

@@ -1,0 +1,238 @@
+//! An installation of many processes against Postgres and NATS, kept alive as systemd would keep it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::nats::Nats;
+use testkit::postgres::Postgres;
+use testkit::process::Daemon;
+use testkit::wait;
+
+use crate::evidence::{Marks, Tally, count};
+use crate::programs::{READY, Said, decklog, run, run_for};
+
+/// From the last fault until nothing is open: offers are made again after up to half a minute, a lease
+/// lasts half a minute.
+const SETTLED: Duration = Duration::from_secs(150);
+/// How long a verification of the whole log may take.
+const VERIFIED: Duration = Duration::from_secs(120);
+const DATABASE: &str = "decklog";
+
+/// A role with its arguments, and its process.
+struct Program {
+    arguments: Vec<String>,
+    daemon: Daemon,
+    /// How often it ended by itself and was started again.
+    restarts: u32,
+}
+
+/// The installation.
+pub(crate) struct Site {
+    dir: TempDir,
+    pub(crate) postgres: Postgres,
+    pub(crate) nats: Nats,
+    programs: BTreeMap<&'static str, Program>,
+    server: String,
+    marks: Marks,
+}
+
+pub(crate) const RECORDERS: [&str; 2] = ["recorder-one", "recorder-two"];
+pub(crate) const SCHEDULERS: [&str; 2] = ["scheduler-one", "scheduler-two"];
+pub(crate) const EXECUTORS: [&str; 3] = ["host-one", "host-two", "host-three"];
+
+impl Site {
+    /// Two recorders, two schedulers, three executors, one console, and jobs at work.
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let postgres = Postgres::start().unwrap();
+        postgres.create_database(DATABASE).unwrap();
+        let nats = Nats::start(true).unwrap();
+        run(decklog(["migrate", "--database"]).arg(postgres.url(DATABASE))).ended(0);
+        let marks = Marks::new(dir.path());
+        let (programs, server) = (BTreeMap::new(), String::new());
+        let mut site = Self { dir, postgres, nats, programs, server, marks };
+        site.start_roles();
+        site.call(&["apply", site.marks.jobs.to_str().unwrap()]).ended(0);
+        site.wait_for_successes(3);
+        site
+    }
+
+    fn start_roles(&mut self) {
+        let shared = self.dir.path().join("shared");
+        std::fs::create_dir(&shared).unwrap();
+        let shared = |name: &str| shared.join(name).display().to_string();
+        // One after the other: the first one makes the log and the secrets they share.
+        for name in RECORDERS {
+            let own = [
+                format!("audit.database={}", self.postgres.url(DATABASE)),
+                format!("audit.head-key={}", shared("head.key")),
+                format!("audit.join-secret={}", shared("join.secret")),
+                "audit.head-every=2s".to_owned(),
+            ];
+            self.start_role(name, "audit", "name", &own);
+        }
+        for name in SCHEDULERS {
+            let token = format!("scheduler.join-token-file={}", shared("join-scheduler.token"));
+            self.start_role(name, "scheduler", "name", &[token]);
+        }
+        for name in EXECUTORS {
+            let token = format!("executor.join-token-file={}", shared("join-executor.token"));
+            let allow = "executor.allow-everything-as-me=true".to_owned();
+            self.start_role(name, "executor", "host", &[token, allow]);
+        }
+        let own = [
+            format!("console.join-token-file={}", shared("join-console.token")),
+            "console.listen=127.0.0.1:0".to_owned(),
+            "console.self-approval=true".to_owned(),
+        ];
+        self.start_role("console", "console", "name", &own);
+        let output = self.programs.get("console").unwrap().daemon.output();
+        let said = output.lines().find_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            Some(format!("http://{}", line["address"].as_str()?))
+        });
+        self.server =
+            said.unwrap_or_else(|| panic!("the console does not say where it is:\n{output}"));
+    }
+
+    /// Starts a role and waits until it is ready. `key` is what its section calls its name.
+    fn start_role(&mut self, name: &'static str, role: &str, key: &str, own: &[String]) {
+        let common = [
+            format!("nats.url={}", self.nats.url()),
+            format!("{role}.{key}={name}"),
+            format!("{role}.data={}", self.dir.path().join(name).display()),
+        ];
+        let mut arguments = vec![role.to_owned()];
+        for value in common.iter().chain(own) {
+            arguments.extend(["--set".to_owned(), value.clone()]);
+        }
+        let mut daemon = Daemon::spawn(&mut decklog(&arguments)).unwrap();
+        daemon.wait_for_line("\"message\":\"ready\"", READY).unwrap();
+        self.programs.insert(name, Program { arguments, daemon, restarts: 0 });
+    }
+
+    /// Kills a program and starts it again, as systemd would.
+    pub(crate) fn kill9(&mut self, name: &str) {
+        let program = self.programs.get_mut(name).unwrap();
+        program.daemon.kill9().unwrap();
+        program.daemon = Daemon::spawn(&mut decklog(&program.arguments)).unwrap();
+    }
+
+    /// Starts again what has ended by itself.
+    fn tend(&mut self) {
+        for (name, program) in &mut self.programs {
+            if !program.daemon.is_running() {
+                program.restarts += 1;
+                println!(
+                    "{name} ended by itself and is started again:\n{}",
+                    last_lines(&program.daemon)
+                );
+                program.daemon = Daemon::spawn(&mut decklog(&program.arguments)).unwrap();
+            }
+        }
+    }
+
+    /// Lets this time pass; it is what makes the fault.
+    pub(crate) fn let_pass(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.tend();
+            std::thread::sleep(Duration::from_millis(100).min(until - Instant::now()));
+        }
+    }
+
+    fn call(&self, arguments: &[&str]) -> Said {
+        let token = self.dir.path().join("console/console.token");
+        run(decklog(arguments).args(["--server", &self.server, "--token-file"]).arg(token))
+    }
+
+    fn ask(&self, statement: &str) -> Option<u64> {
+        self.postgres.psql(DATABASE, statement).ok()?.parse().ok()
+    }
+
+    fn successes(&self) -> Option<u64> {
+        self.ask("SELECT count(*) FROM event WHERE kind = 'run.succeeded' AND void IS NULL")
+    }
+
+    /// Waits until so many more runs have succeeded: the site works.
+    #[track_caller]
+    pub(crate) fn wait_for_successes(&mut self, more: u64) {
+        let mut wanted = None;
+        self.wait_for(&format!("{more} more runs to succeed"), |site| {
+            let now = site.successes();
+            wanted = wanted.or(now.map(|now| now + more));
+            now.zip(wanted).is_some_and(|(now, wanted)| now >= wanted)
+        });
+    }
+
+    #[track_caller]
+    fn wait_for(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
+        let waited = wait::until(what, SETTLED, || {
+            self.tend();
+            condition(self)
+        });
+        waited.unwrap();
+    }
+
+    /// Ends all schedules, waits until nothing is open, and counts.
+    #[track_caller]
+    pub(crate) fn settle_and_count(mut self) -> Tally {
+        self.wait_for_successes(3);
+        for job in Marks::JOBS {
+            self.call(&["job", "retire", job, "--reason", "the faults are over"]).ended(0);
+        }
+        let open = "SELECT count(*) FROM state WHERE open = 1";
+        self.wait_for("every run to end", |site| site.ask(open) == Some(0));
+        let url = self.postgres.url(DATABASE);
+        let mut verified = self.verify(&url);
+        self.wait_for("every occurrence to be decided", |site| {
+            verified = site.verify(&url);
+            verified["occurrences_undecided"] == 0
+        });
+        println!("{verified}");
+        assert_eq!(verified["findings"], serde_json::json!([]), "{verified:#}");
+        assert_eq!(
+            (&verified["runs_open"], &verified["runs_unknown"]),
+            (&0.into(), &0.into()),
+            "{verified:#}"
+        );
+        run_for(decklog(["verify", "--database"]).arg(&url), VERIFIED).ended(0);
+
+        let events = self.call(&["events", "-o", "jsonl"]).ended(0).out;
+        let tally = count(&events, &self.marks);
+        assert_eq!(tally.unknown, Vec::<String>::new(), "lost");
+        tally
+    }
+
+    fn verify(&self, url: &str) -> Value {
+        run_for(decklog(["verify", "-o", "json", "--database"]).arg(url), VERIFIED).json()
+    }
+
+    fn outputs(&self) -> String {
+        let each = self.programs.iter().map(|(name, program)| {
+            format!(
+                "== {name} (ended by itself {} times)\n{}",
+                program.restarts,
+                last_lines(&program.daemon)
+            )
+        });
+        each.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}\nwhat is left of it is in {}", self.outputs(), self.dir.path().display());
+            self.dir.disable_cleanup(true);
+        }
+    }
+}
+
+fn last_lines(daemon: &Daemon) -> String {
+    let output = daemon.output();
+    let lines: Vec<&str> = output.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
