@@ -124,11 +124,8 @@ impl Count {
         let run = self.runs.entry(id.to_owned()).or_default();
         let attempt = (id.to_owned(), data["attempt"].as_u64().unwrap_or(0));
         match kind {
-            "run.started" => {
-                if !self.started.insert(attempt.clone()) {
-                    self.find(format!("{attempt:?} was started twice"));
-                }
-            }
+            "run.started" if self.started.insert(attempt.clone()) => {}
+            "run.started" => self.find(format!("{attempt:?} was started twice")),
             "run.succeeded" | "run.failed" | "run.timed-out" | "run.cancelled" | "run.skipped"
             | "run.missed" | "run.resolved" => {
                 run.ends += 1;

@@ -77,7 +77,9 @@ impl AuditConfig {
             problems.push(format!("audit.name: {:?} is not a name", self.name));
         }
         if self.head_every.millis() < 100 || self.heartbeat_every.millis() < 1_000 {
-            problems.push("audit.head-every is at least 100ms, audit.heartbeat-every at least 1s".to_owned());
+            problems.push(
+                "audit.head-every is at least 100ms, audit.heartbeat-every at least 1s".to_owned(),
+            );
         }
         if !(1..=10_000).contains(&self.batch_events) {
             problems.push("audit.batch-events: 1 to 10000".to_owned());

@@ -24,7 +24,10 @@ pub(crate) async fn start(
             let _ = ticks.try_send(Tick);
         })
     });
-    scheduler.add(job.context("making a housekeeping job")?).await.context("adding a housekeeping job")?;
+    scheduler
+        .add(job.context("making a housekeeping job")?)
+        .await
+        .context("adding a housekeeping job")?;
     scheduler.start().await.context("starting the housekeeping")?;
     Ok((receiver, scheduler))
 }

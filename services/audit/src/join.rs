@@ -11,7 +11,7 @@ use domain::ids::Class;
 pub fn join_token(secret: &[u8; 32], class: Class) -> String {
     let inner = Digest::of(&[b"decklog-join-1 ", class.word().as_bytes(), b" ", secret].concat());
     let outer = Digest::of(&[secret.as_slice(), &inner.0].concat());
-    format!("decklog-join-{}", outer)
+    format!("decklog-join-{outer}")
 }
 
 /// Reads the join secret, or makes one. Tokens for the other roles are written beside it, so that an
@@ -46,7 +46,6 @@ pub(crate) fn fits(secret: &[u8; 32], class: Class, token: &str) -> bool {
     // Compared by hash: how long the comparison takes says nothing about the token.
     Digest::of(token.trim().as_bytes()) == Digest::of(join_token(secret, class).as_bytes())
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -53,7 +53,12 @@ pub(crate) struct Own {
 
 impl Own {
     /// Seals drafts as the next flush of this recorder.
-    pub(crate) fn flush(&self, place: Place, drafts: Vec<Draft>, now: Timestamp) -> anyhow::Result<Flush> {
+    pub(crate) fn flush(
+        &self,
+        place: Place,
+        drafts: Vec<Draft>,
+        now: Timestamp,
+    ) -> anyhow::Result<Flush> {
         seal(&self.producer, &self.keys.producer, place, drafts, now)
     }
 }
@@ -117,7 +122,8 @@ async fn create(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let public = keys.producer.public();
-    let origin = config.origin.clone().unwrap_or_else(|| format!("decklog.local/{}", public.id().short()));
+    let origin =
+        config.origin.clone().unwrap_or_else(|| format!("decklog.local/{}", public.id().short()));
     let head = tlog::SignerKey::from_seed(&origin, &keys.head_seed)
         .with_context(|| format!("{origin:?} cannot be the name of a log"))?;
     let event = LogCreated {

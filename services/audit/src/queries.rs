@@ -25,7 +25,8 @@ pub(crate) async fn serve(log: EventLog, bus: Bus, mut stop: watch::Receiver<boo
             request = requests.next() => request,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let (Some(request), Ok(place)) = (request, Arc::clone(&places).acquire_owned().await) else {
+        let (Some(request), Ok(place)) = (request, Arc::clone(&places).acquire_owned().await)
+        else {
             return;
         };
         let log = log.clone();

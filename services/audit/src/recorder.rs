@@ -47,7 +47,7 @@ struct Rejected {
 }
 
 enum Wake {
-    Request(Request),
+    Request(Box<Request>),
     Tick,
     Stop,
 }
@@ -83,10 +83,10 @@ impl Recorder {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => Wake::Stop,
                 Some(Tick) = ticks.recv() => Wake::Tick,
-                request = requests.next() => request.map_or(Wake::Stop, Wake::Request),
+                request = requests.next() => request.map_or(Wake::Stop, |request| Wake::Request(Box::new(request))),
             };
             match wake {
-                Wake::Request(first) => self.take(first, &mut requests).await,
+                Wake::Request(first) => self.take(*first, &mut requests).await,
                 Wake::Tick => self.housekeep().await,
                 Wake::Stop => break,
             }
@@ -159,7 +159,11 @@ impl Recorder {
         }
     }
 
-    async fn answer_to(&mut self, result: Result<Appended, Refused>, flush: &Flush) -> AppendAnswer {
+    async fn answer_to(
+        &mut self,
+        result: Result<Appended, Refused>,
+        flush: &Flush,
+    ) -> AppendAnswer {
         match result {
             Ok(Appended { events, received }) => AppendAnswer::Committed { events, received },
             Err(Refused::NotEnrolled(_)) => AppendAnswer::NotEnrolled,
@@ -203,14 +207,19 @@ impl Recorder {
         match self.appender.ledger().producers.get(&enrol.producer) {
             Some(known) if known.key == key => return AppendAnswer::Enrolled,
             Some(_) => {
-                let reason = format!("{} is enrolled with another key: give this producer another name, or bring its key back", enrol.producer);
+                let reason = format!(
+                    "{} is enrolled with another key: give this producer another name, or bring its key back",
+                    enrol.producer
+                );
                 return AppendAnswer::Refused { reason };
             }
             None => {}
         }
         let class = enrol.producer.class();
         if !crate::join::fits(&self.own.keys.join, class, &enrol.token) {
-            let reason = format!("the join token does not fit: producers of class {class} need the content of join-{class}.token of the recorder");
+            let reason = format!(
+                "the join token does not fit: producers of class {class} need the content of join-{class}.token of the recorder"
+            );
             return AppendAnswer::Refused { reason };
         }
         let event = LogProducerEnrolled {
@@ -243,7 +252,9 @@ impl Recorder {
         let (results, entries) = self.appender.append(&[flush], now).await?;
         self.publish(entries).await;
         match results.into_iter().next() {
-            Some(Ok(appended)) => Ok(appended.events.into_iter().next().map_or(Mark::Valid, |e| e.mark)),
+            Some(Ok(appended)) => {
+                Ok(appended.events.into_iter().next().map_or(Mark::Valid, |e| e.mark))
+            }
             Some(Err(refused)) => Err(refused.into()),
             None => Ok(Mark::Valid),
         }
@@ -262,7 +273,9 @@ impl Recorder {
             reason: reason.chars().take(300).collect(),
             others: std::mem::take(&mut self.rejected.others),
         };
-        if let Err(error) = self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await {
+        if let Err(error) =
+            self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await
+        {
             warn!(%error, "the rejection could not be recorded");
         }
     }
@@ -278,14 +291,19 @@ impl Recorder {
     async fn beat(&mut self) -> anyhow::Result<()> {
         let now = (self.around.clock)();
         self.appender.reload_if_moved().await?;
-        let silent = self.appender.ledger().received.is_none_or(|last| {
-            now.duration_since(last).unsigned_abs() >= self.heartbeat
-        });
+        let silent = self
+            .appender
+            .ledger()
+            .received
+            .is_none_or(|last| now.duration_since(last).unsigned_abs() >= self.heartbeat);
         if !silent {
             return Ok(());
         }
         let (size, root) = self.appender.head();
-        self.say(|version| Draft::new(StreamId::log("main"), version, LogHeadSigned { size, root })).await?;
+        self.say(|version| {
+            Draft::new(StreamId::log("main"), version, LogHeadSigned { size, root })
+        })
+        .await?;
         Ok(())
     }
 
@@ -311,7 +329,11 @@ impl Rejected {
             (self.since, self.recorded) = (Some(now), 0);
         }
         let may = self.recorded < REJECTED_PER_HOUR;
-        if may { self.recorded += 1 } else { self.others += 1 }
+        if may {
+            self.recorded += 1;
+        } else {
+            self.others += 1;
+        }
         may
     }
 }

@@ -41,7 +41,9 @@ impl Signer {
         };
         let key = SignerKey::from_seed(origin, &keys.head_seed)?;
         if key.verifier_key().to_string() != *head_key {
-            tracing::warn!("this recorder does not hold the key that signs heads: it records, and signs none");
+            tracing::warn!(
+                "this recorder does not hold the key that signs heads: it records, and signs none"
+            );
             return Ok(None);
         }
         let memory = config.data.join(format!("signer-{}.last", config.name));
@@ -94,7 +96,10 @@ impl Signer {
             }
         }
         if edge.root() != root {
-            bail!("the log at size {size} does not continue the head that was signed at {}: it was changed; it gets no signature", self.edge.size());
+            bail!(
+                "the log at size {size} does not continue the head that was signed at {}: it was changed; it gets no signature",
+                self.edge.size()
+            );
         }
         Ok(edge)
     }
@@ -110,7 +115,10 @@ fn recall(path: &Path) -> anyhow::Result<Option<Frontier>> {
     let size = lines.next().and_then(|line| line.parse().ok());
     let bytes = lines.next().and_then(unhex);
     let (Some(size), Some(bytes)) = (size, bytes) else {
-        bail!("{} is not the memory of a signer: bring it back from a backup, or the next head could contradict an earlier one", path.display());
+        bail!(
+            "{} is not the memory of a signer: bring it back from a backup, or the next head could contradict an earlier one",
+            path.display()
+        );
     };
     Ok(Some(Frontier::from_bytes(size, &bytes)?))
 }

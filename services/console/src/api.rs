@@ -197,7 +197,8 @@ fn hundred() -> u32 {
 
 fn instant(text: Option<&String>) -> Result<Option<jiff::Timestamp>> {
     let read = |text: &String| {
-        text.parse().map_err(|_| Problem::bad_request(format!("{text:?} is not an RFC 3339 instant")))
+        text.parse()
+            .map_err(|_| Problem::bad_request(format!("{text:?} is not an RFC 3339 instant")))
     };
     text.map(read).transpose()
 }
@@ -205,7 +206,9 @@ fn instant(text: Option<&String>) -> Result<Option<jiff::Timestamp>> {
 /// Query strings and bodies that cannot be read are problems too.
 struct Valid<T>(T);
 
-impl<T: serde::de::DeserializeOwned, S: Send + Sync> axum::extract::FromRequestParts<S> for Valid<T> {
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> axum::extract::FromRequestParts<S>
+    for Valid<T>
+{
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self> {
@@ -253,57 +256,100 @@ async fn one_stream(console: &Console, id: StreamId) -> Result<Json<Value>> {
 
 /// Lists jobs in the order of their names.
 #[utoipa::path(get, path = "/api/v1/jobs", params(Page), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn list_jobs(_: Caller, State(console): State<Console>, Valid(page): Valid<Page>) -> Result<Json<Value>> {
+async fn list_jobs(
+    _: Caller,
+    State(console): State<Console>,
+    Valid(page): Valid<Page>,
+) -> Result<Json<Value>> {
     streams(&console, Selection::Jobs, page).await
 }
 
 /// Applies a definition: proposes it, and makes it active where the site lets one person do both.
 #[utoipa::path(post, path = "/api/v1/jobs", request_body = Apply, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn apply_job(caller: Caller, State(console): State<Console>, Body(body): Body<Apply>) -> Result<Json<Applied>> {
+async fn apply_job(
+    caller: Caller,
+    State(console): State<Console>,
+    Body(body): Body<Apply>,
+) -> Result<Json<Applied>> {
     caller.needs(Role::Operator)?;
-    let definition: JobDefinition = serde_json::from_value(body.definition).map_err(Problem::bad_request)?;
+    let definition: JobDefinition =
+        serde_json::from_value(body.definition).map_err(Problem::bad_request)?;
     Ok(Json(console.apply(&definition, &caller.actor(), &body.reason).await?))
 }
 
 /// Shows a job: definitions, pauses, what waits for approval.
 #[utoipa::path(get, path = "/api/v1/jobs/{name}", params(("name" = String, Path)), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn show_job(_: Caller, State(console): State<Console>, Path(name): Path<String>) -> Result<Json<Value>> {
+async fn show_job(
+    _: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>> {
     one_stream(&console, StreamId::job(job_name(&name)?)).await
 }
 
 /// Approves the definition that waits.
 #[utoipa::path(post, path = "/api/v1/jobs/{name}/approve", params(("name" = String, Path)), responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn approve_job(caller: Caller, State(console): State<Console>, Path(name): Path<String>) -> Result<Json<Applied>> {
+async fn approve_job(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+) -> Result<Json<Applied>> {
     caller.needs(Role::Approver)?;
     Ok(Json(console.approve(job_name(&name)?, &caller.actor()).await?))
 }
 
-async fn set_job(caller: &Caller, console: &Console, name: &str, act: JobAct, why: &Why) -> Result<Json<Applied>> {
+async fn set_job(
+    caller: &Caller,
+    console: &Console,
+    name: &str,
+    act: JobAct,
+    why: &Why,
+) -> Result<Json<Applied>> {
     caller.needs(Role::Operator)?;
     Ok(Json(console.set_job(job_name(name)?, act, &caller.actor(), &why.reason).await?))
 }
 
 /// Pauses a job: its occurrences are skipped, each with the reason.
 #[utoipa::path(post, path = "/api/v1/jobs/{name}/pause", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn pause_job(caller: Caller, State(console): State<Console>, Path(name): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+async fn pause_job(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
     set_job(&caller, &console, &name, JobAct::Pause, &why).await
 }
 
 /// Resumes a paused job.
 #[utoipa::path(post, path = "/api/v1/jobs/{name}/resume", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn resume_job(caller: Caller, State(console): State<Console>, Path(name): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+async fn resume_job(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
     set_job(&caller, &console, &name, JobAct::Resume, &why).await
 }
 
 /// Retires a job: it has no occurrences any more.
 #[utoipa::path(post, path = "/api/v1/jobs/{name}/retire", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn retire_job(caller: Caller, State(console): State<Console>, Path(name): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+async fn retire_job(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
     set_job(&caller, &console, &name, JobAct::Retire, &why).await
 }
 
 /// Asks for a run of a job, now.
 #[utoipa::path(post, path = "/api/v1/jobs/{name}/runs", params(("name" = String, Path)), request_body = Wanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn request_run(caller: Caller, State(console): State<Console>, Path(name): Path<String>, Body(body): Body<Wanted>) -> Result<Json<Applied>> {
+async fn request_run(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(body): Body<Wanted>,
+) -> Result<Json<Applied>> {
     caller.needs(Role::Operator)?;
     let request = match body.request {
         Some(request) => request,
@@ -315,13 +361,18 @@ async fn request_run(caller: Caller, State(console): State<Console>, Path(name):
 
 fn drawn() -> Result<String> {
     let mut entropy = [0_u8; 8];
-    getrandom::fill(&mut entropy).map_err(|error| Problem::unavailable(format!("no entropy: {error}")))?;
+    getrandom::fill(&mut entropy)
+        .map_err(|error| Problem::unavailable(format!("no entropy: {error}")))?;
     Ok(domain::canonical::hex(&entropy))
 }
 
 /// Lists runs, newest first.
 #[utoipa::path(get, path = "/api/v1/runs", params(Runs), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn list_runs(_: Caller, State(console): State<Console>, Valid(runs): Valid<Runs>) -> Result<Json<Value>> {
+async fn list_runs(
+    _: Caller,
+    State(console): State<Console>,
+    Valid(runs): Valid<Runs>,
+) -> Result<Json<Value>> {
     let filter = RunFilter {
         job: runs.job,
         state: runs.state,
@@ -336,13 +387,22 @@ async fn list_runs(_: Caller, State(console): State<Console>, Valid(runs): Valid
 
 /// Shows a run: where it stands and why, attempts, outcome.
 #[utoipa::path(get, path = "/api/v1/runs/{run}", params(("run" = String, Path, description = "`job@instant`")), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn show_run(_: Caller, State(console): State<Console>, Path(run): Path<String>) -> Result<Json<Value>> {
+async fn show_run(
+    _: Caller,
+    State(console): State<Console>,
+    Path(run): Path<String>,
+) -> Result<Json<Value>> {
     one_stream(&console, run_id(&run)?).await
 }
 
 /// Output of a run, as far as it is written. `Decklog-Ended: true` says that no more will come.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/output", params(("run" = String, Path), OutputPart), responses((status = 200, content_type = "application/octet-stream"), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn run_output(_: Caller, State(console): State<Console>, Path(run): Path<String>, Valid(part): Valid<OutputPart>) -> Result<impl IntoResponse> {
+async fn run_output(
+    _: Caller,
+    State(console): State<Console>,
+    Path(run): Path<String>,
+    Valid(part): Valid<OutputPart>,
+) -> Result<impl IntoResponse> {
     let id = run_id(&run)?;
     let state = bus::recorder::stream(&console.bus, &id).await?;
     let state = state.ok_or_else(|| Problem::not_found(format!("there is no {id}")))?;
@@ -357,7 +417,12 @@ async fn run_output(_: Caller, State(console): State<Console>, Path(run): Path<S
         None => Bytes::new(),
         Some(attempt) => {
             let limit = 512 * 1024;
-            let query = HostQuery::Output { run: id.clone(), attempt: attempt.number, offset: part.offset, limit };
+            let query = HostQuery::Output {
+                run: id.clone(),
+                attempt: attempt.number,
+                offset: part.offset,
+                limit,
+            };
             output_from(&console, &attempt.host, &query).await?
         }
     };
@@ -371,48 +436,86 @@ async fn run_output(_: Caller, State(console): State<Console>, Path(run): Path<S
 async fn output_from(console: &Console, host: &str, query: &HostQuery) -> Result<Bytes> {
     let body = serde_json::to_vec(query).map_err(Problem::unavailable)?;
     let wait = std::time::Duration::from_secs(10);
-    let answer = console.bus.request(&Service::Host(host.to_owned()), Bytes::from(body), wait).await;
-    let answer = answer.map_err(|error| Problem::unavailable(format!("host {host} has the output and does not answer: {error}")))?;
+    let answer =
+        console.bus.request(&Service::Host(host.to_owned()), Bytes::from(body), wait).await;
+    let answer = answer.map_err(|error| {
+        Problem::unavailable(format!("host {host} has the output and does not answer: {error}"))
+    })?;
     match answer.first() {
         Some(b'+') => Ok(answer.slice(1..)),
-        Some(b'-') => Err(Problem::not_found(format!("host {host} does not have the output (any more)"))),
+        Some(b'-') => {
+            Err(Problem::not_found(format!("host {host} does not have the output (any more)")))
+        }
         Some(_) | None => Err(Problem::unavailable(String::from_utf8_lossy(&answer))),
     }
 }
 
-async fn set_run(caller: &Caller, console: &Console, run: &str, act: RunAct, reason: &str) -> Result<Json<Applied>> {
+async fn set_run(
+    caller: &Caller,
+    console: &Console,
+    run: &str,
+    act: RunAct,
+    reason: &str,
+) -> Result<Json<Applied>> {
     caller.needs(Role::Operator)?;
     Ok(Json(console.set_run(&run_id(run)?, act, &caller.actor(), reason).await?))
 }
 
 /// Asks a run to stop, or not to start.
 #[utoipa::path(post, path = "/api/v1/runs/{run}/cancel", params(("run" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn cancel_run(caller: Caller, State(console): State<Console>, Path(run): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+async fn cancel_run(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(run): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
     set_run(&caller, &console, &run, RunAct::Cancel, &why.reason).await
 }
 
 /// Lets a held run go on.
 #[utoipa::path(post, path = "/api/v1/runs/{run}/release", params(("run" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn release_run(caller: Caller, State(console): State<Console>, Path(run): Path<String>, Body(why): Body<Why>) -> Result<Json<Applied>> {
+async fn release_run(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(run): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
     set_run(&caller, &console, &run, RunAct::Release, &why.reason).await
 }
 
 /// Says, with evidence, how a run ended whose outcome is unknown.
 #[utoipa::path(post, path = "/api/v1/runs/{run}/resolve", params(("run" = String, Path)), request_body = Resolve, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn resolve_run(caller: Caller, State(console): State<Console>, Path(run): Path<String>, Body(body): Body<Resolve>) -> Result<Json<Applied>> {
+async fn resolve_run(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(run): Path<String>,
+    Body(body): Body<Resolve>,
+) -> Result<Json<Applied>> {
     set_run(&caller, &console, &run, RunAct::Resolve(body.outcome), &body.reason).await
 }
 
 /// Lists hosts.
 #[utoipa::path(get, path = "/api/v1/hosts", params(Page), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn list_hosts(_: Caller, State(console): State<Console>, Valid(page): Valid<Page>) -> Result<Json<Value>> {
+async fn list_hosts(
+    _: Caller,
+    State(console): State<Console>,
+    Valid(page): Valid<Page>,
+) -> Result<Json<Value>> {
     streams(&console, Selection::Hosts, page).await
 }
 
 /// Lists events after a position, each as it was signed.
 #[utoipa::path(get, path = "/api/v1/events", params(Events), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn list_events(_: Caller, State(console): State<Console>, Valid(events): Valid<Events>) -> Result<impl IntoResponse> {
-    let stream = events.stream.map(|text| text.parse::<StreamId>()).transpose().map_err(Problem::bad_request)?;
+async fn list_events(
+    _: Caller,
+    State(console): State<Console>,
+    Valid(events): Valid<Events>,
+) -> Result<impl IntoResponse> {
+    let stream = events
+        .stream
+        .map(|text| text.parse::<StreamId>())
+        .transpose()
+        .map_err(Problem::bad_request)?;
     let after = events.after.min(i64::MAX as u64);
     let query = Query::Events { after, limit: events.limit.min(2_000), stream };
     let Answer { position, content } = ask(&console.bus, &query).await?;
@@ -426,11 +529,16 @@ async fn list_events(_: Caller, State(console): State<Console>, Valid(events): V
 
 /// What happened in a time: numbers, and the runs somebody should look at.
 #[utoipa::path(get, path = "/api/v1/night", params(Window), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn night(_: Caller, State(console): State<Console>, Valid(window): Valid<Window>) -> Result<Json<Value>> {
+async fn night(
+    _: Caller,
+    State(console): State<Console>,
+    Valid(window): Valid<Window>,
+) -> Result<Json<Value>> {
     let now = (console.clock)();
     let until = instant(window.until.as_ref())?.unwrap_or(now);
     let day = jiff::SignedDuration::from_hours(24);
-    let since = instant(window.since.as_ref())?.unwrap_or_else(|| until.checked_sub(day).unwrap_or(until));
+    let since =
+        instant(window.since.as_ref())?.unwrap_or_else(|| until.checked_sub(day).unwrap_or(until));
     let Answer { position, content } = ask(&console.bus, &Query::Night { since, until }).await?;
     let Content::Night(night) = content else { return Err(Problem::unavailable("no night")) };
     Ok(Json(json!({"position": position, "night": night})))
@@ -446,7 +554,11 @@ async fn head(_: Caller, State(console): State<Console>) -> Result<Json<Value>> 
 
 /// Any question services ask of the recorder, for the command line tool.
 #[utoipa::path(post, path = "/api/v1/query", request_body = Object, responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn query(_: Caller, State(console): State<Console>, Body(query): Body<Query>) -> Result<Json<Answer>> {
+async fn query(
+    _: Caller,
+    State(console): State<Console>,
+    Body(query): Body<Query>,
+) -> Result<Json<Answer>> {
     Ok(Json(ask(&console.bus, &query).await?))
 }
 
@@ -465,7 +577,12 @@ async fn readyz(State(console): State<Console>) -> Result<String> {
 
 /// Metrics for Prometheus.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
-async fn metrics(State(console): State<Console>) -> std::result::Result<impl IntoResponse, StatusCode> {
+async fn metrics(
+    State(console): State<Console>,
+) -> std::result::Result<impl IntoResponse, StatusCode> {
     let text = console.metrics.text().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+    Ok((
+        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        text,
+    ))
 }

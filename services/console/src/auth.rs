@@ -70,7 +70,8 @@ impl Tokens {
 
     fn may_look(&self, now: Timestamp) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = known.looked.is_none_or(|at| (now.as_second() - at.as_second()).abs() >= LOOK_SECONDS);
+        let due =
+            known.looked.is_none_or(|at| (now.as_second() - at.as_second()).abs() >= LOOK_SECONDS);
         if due {
             known.looked = Some(now);
         }

@@ -51,7 +51,9 @@ const REASON_BYTES: usize = 1_000;
 
 fn check_reason(reason: &str) -> Result<(), CommandError> {
     if reason.trim().is_empty() || reason.len() > REASON_BYTES {
-        return Err(CommandError::Invalid(format!("a reason of 1 to {REASON_BYTES} bytes is needed")));
+        return Err(CommandError::Invalid(format!(
+            "a reason of 1 to {REASON_BYTES} bytes is needed"
+        )));
     }
     Ok(())
 }
@@ -77,7 +79,8 @@ impl Console {
                 return Ok(None);
             }
             let drafts = events.into_iter().zip(version + 1..);
-            let drafts = drafts.map(|(event, version)| Draft::new(id.clone(), version, event).by(Some(actor)));
+            let drafts = drafts
+                .map(|(event, version)| Draft::new(id.clone(), version, event).by(Some(actor)));
             match self.say(drafts.collect()).await? {
                 (_, Mark::Conflict { .. }) => {}
                 (_, Mark::Refused { reason }) => return Err(CommandError::Refused(reason)),
@@ -93,7 +96,8 @@ impl Console {
         let receipt = self.outbox.append(drafts).await.map_err(gone)?;
         let verdicts = receipt.committed().await.map_err(gone)?;
         let position = verdicts.last().map_or(0, |verdict| verdict.position);
-        let void = verdicts.into_iter().map(|verdict| verdict.mark).find(|mark| *mark != Mark::Valid);
+        let void =
+            verdicts.into_iter().map(|verdict| verdict.mark).find(|mark| *mark != Mark::Valid);
         Ok((position, void.unwrap_or(Mark::Valid)))
     }
 
@@ -118,10 +122,15 @@ impl Console {
             if job.and_then(Job::active).is_some_and(|active| active.digest == digest) {
                 return Ok(Vec::new());
             }
-            let waits = job.and_then(|job| job.proposal.as_ref()).is_some_and(|p| p.digest == digest);
+            let waits =
+                job.and_then(|job| job.proposal.as_ref()).is_some_and(|p| p.digest == digest);
             let number = job.map_or(0, |job| job.numbers) + 1;
             let (definition, reason) = (value.clone(), reason.to_owned());
-            Ok(if waits { Vec::new() } else { vec![JobProposed { number, digest, definition, reason }.into()] })
+            Ok(if waits {
+                Vec::new()
+            } else {
+                vec![JobProposed { number, digest, definition, reason }.into()]
+            })
         };
         let proposed = self.change(&id, actor, propose).await?;
         match self.approve(&definition.name, actor).await {
@@ -193,7 +202,8 @@ impl Console {
             if state.is_some() {
                 return Ok(Vec::new());
             }
-            let (job, definition, reason) = (name.to_owned(), definition.clone(), reason.to_owned());
+            let (job, definition, reason) =
+                (name.to_owned(), definition.clone(), reason.to_owned());
             Ok(vec![RunRequested { job, definition, reason }.into()])
         };
         let position = self.change(&id, actor, next).await?;

@@ -52,9 +52,17 @@ impl Metrics {
         let build = Family::<Label, Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
         registry.register("build_info", "Version of the program", build);
-        registry.register("log_position", "Position of the newest event seen", self.position.clone());
+        registry.register(
+            "log_position",
+            "Position of the newest event seen",
+            self.position.clone(),
+        );
         registry.register("events", "Events seen since the start, by kind", self.events.clone());
-        registry.register("runs", "Runs that ended since the start, by outcome", self.outcomes.clone());
+        registry.register(
+            "runs",
+            "Runs that ended since the start, by outcome",
+            self.outcomes.clone(),
+        );
         let success = self.last_success.clone();
         let help = "When a run of the job last succeeded";
         registry.register_with_unit("job_last_success_timestamp", help, Unit::Seconds, success);
@@ -113,7 +121,11 @@ impl Metrics {
     /// The lag is read off the run's name, which is its nominal instant; a requested run has none.
     fn take_start(&self, envelope: &Envelope, entry: &LogEntry) {
         let Some((_, label)) = envelope.subject.as_str().split_once('@') else { return };
-        let text = if label.matches(':').count() == 2 { label.replacen(&label[16..], &format!(":00{}", &label[16..]), 1) } else { label.to_owned() };
+        let text = if label.matches(':').count() == 2 {
+            label.replacen(&label[16..], &format!(":00{}", &label[16..]), 1)
+        } else {
+            label.to_owned()
+        };
         if let Ok(due) = text.parse::<jiff::Timestamp>() {
             let lag = entry.received.as_millisecond() - due.as_millisecond();
             self.lag.observe(lag.max(0) as f64 / 1_000.0);

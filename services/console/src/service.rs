@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bus::recorder::{self, ask};
 use bus::Bus;
+use bus::recorder::{self, ask};
 use domain::envelope::Draft;
 use domain::event::{LogJournalCut, LogPolicySet};
 use domain::ids::{Class, ProducerId, StreamId};
@@ -67,9 +67,12 @@ pub async fn run(
         reason = console.outbox.failure() => anyhow::bail!("the recorder refuses this console: {reason}"),
     };
     let position = prepared?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("listening on {}: is another console running? give another address with --listen", config.listen))?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!(
+            "listening on {}: is another console running? give another address with --listen",
+            config.listen
+        )
+    })?;
     let address = listener.local_addr()?;
     let clock = Arc::clone(&console.clock);
     let counting = tokio::spawn(metrics::watch(bus, Arc::clone(&console.metrics), clock, position));
@@ -104,7 +107,8 @@ fn open(
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("making the directory {}", config.data.display()))?;
     let id = ProducerId::new(Class::Console, &config.name)?;
-    let key = journal::load_or_create_key(&config.data.join(format!("console-{}.key", config.name)))?;
+    let key =
+        journal::load_or_create_key(&config.data.join(format!("console-{}.key", config.name)))?;
     let dir = config.data.join(format!("console-{}.journal", config.name));
     let opened = Journal::open(&dir, &id, key, JOURNAL_BYTES)?;
     let transport_bus = bus.clone();

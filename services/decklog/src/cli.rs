@@ -8,7 +8,12 @@ use domain::time::HumanDuration;
 
 /// Runs the night. Proves it in the morning.
 #[derive(Debug, Parser)]
-#[command(name = "decklog", version, about, after_help = "Exit codes: 0 done; 1 not clean; 2 wrong call or configuration; 3 no such thing; 4 not allowed; 5 refused by a rule; 6 unreachable; 10 plan found changes.")]
+#[command(
+    name = "decklog",
+    version,
+    about,
+    after_help = "Exit codes: 0 done; 1 not clean; 2 wrong call or configuration; 3 no such thing; 4 not allowed; 5 refused by a rule; 6 unreachable; 10 plan found changes."
+)]
 pub(crate) struct Cli {
     /// How results are printed. Results go to stdout, everything else to stderr.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]

@@ -44,24 +44,39 @@ impl Client {
     pub(crate) fn query(&self, query: &Query) -> anyhow::Result<Answer> {
         let body = serde_json::to_vec(query)?;
         let bytes = self.post("/api/v1/query", &body)?;
-        serde_json::from_slice(&bytes).context("the console's answer cannot be read: it is of another version")
+        serde_json::from_slice(&bytes)
+            .context("the console's answer cannot be read: it is of another version")
     }
 
     pub(crate) fn act(&self, path: &str, body: &Value) -> anyhow::Result<Applied> {
         let bytes = self.post(path, &serde_json::to_vec(body)?)?;
-        serde_json::from_slice(&bytes).context("the console's answer cannot be read: it is of another version")
+        serde_json::from_slice(&bytes)
+            .context("the console's answer cannot be read: it is of another version")
     }
 
-    pub(crate) fn apply(&self, definition: &domain::job::JobDefinition, reason: &str) -> anyhow::Result<Applied> {
+    pub(crate) fn apply(
+        &self,
+        definition: &domain::job::JobDefinition,
+        reason: &str,
+    ) -> anyhow::Result<Applied> {
         self.act("/api/v1/jobs", &json!({"definition": definition, "reason": reason}))
     }
 
-    pub(crate) fn output(&self, run: &str, attempt: Option<u32>, offset: u64) -> anyhow::Result<OutputPart> {
+    pub(crate) fn output(
+        &self,
+        run: &str,
+        attempt: Option<u32>,
+        offset: u64,
+    ) -> anyhow::Result<OutputPart> {
         let attempt = attempt.map(|n| format!("&attempt={n}")).unwrap_or_default();
         let path = format!("/api/v1/runs/{}/output?offset={offset}{attempt}", escape(run));
-        let call = self.agent.get(format!("{}{path}", self.server)).header("authorization", &self.bearer());
+        let call = self
+            .agent
+            .get(format!("{}{path}", self.server))
+            .header("authorization", &self.bearer());
         let response = call.call().map_err(|error| self.unreachable(&error))?;
-        let ended = response.headers().get("decklog-ended").is_some_and(|v| v.as_bytes() == b"true");
+        let ended =
+            response.headers().get("decklog-ended").is_some_and(|v| v.as_bytes() == b"true");
         Ok(OutputPart { bytes: read(response)?, ended })
     }
 
@@ -105,5 +120,9 @@ fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
 
 /// A run's name in a path.
 pub(crate) fn escape(run: &str) -> String {
-    run.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace('?', "%3F").replace('#', "%23")
+    run.replace('%', "%25")
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('?', "%3F")
+        .replace('#', "%23")
 }

@@ -67,11 +67,15 @@ fn clock() -> Arc<dyn Fn() -> jiff::Timestamp + Send + Sync> {
 
 /// Takes the data directory for this process alone.
 fn lock(dir: &Path) -> anyhow::Result<File> {
-    std::fs::create_dir_all(dir).with_context(|| format!("making the directory {}", dir.display()))?;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("making the directory {}", dir.display()))?;
     let path = dir.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
     file.try_lock().map_err(|_| {
-        exit::refused(format!("another `decklog up` has {} open: stop it first, or give another --data", dir.display()))
+        exit::refused(format!(
+            "another `decklog up` has {} open: stop it first, or give another --data",
+            dir.display()
+        ))
     })?;
     Ok(file)
 }
@@ -81,7 +85,8 @@ impl Embedded {
     pub(crate) async fn start(wanted: Wanted) -> anyhow::Result<Self> {
         let lock = lock(&wanted.data)?;
         let dir = std::fs::canonicalize(&wanted.data)?;
-        let log = EventLog::open(&EventLog::file_in(&dir).display().to_string(), Access::Append).await?;
+        let log =
+            EventLog::open(&EventLog::file_in(&dir).display().to_string(), Access::Append).await?;
         log.migrate().await?;
         let bus = Bus::in_process();
         let (drain, draining) = watch::channel(false);
@@ -98,14 +103,21 @@ impl Embedded {
         Ok(embedded)
     }
 
-    async fn start_work(&mut self, wanted: &Wanted, drain: watch::Receiver<bool>) -> anyhow::Result<()> {
+    async fn start_work(
+        &mut self,
+        wanted: &Wanted,
+        drain: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
         let (stop, stopped) = watch::channel(false);
         let config = SchedulerConfig::new(self.dir.join("scheduler"));
         let producer = scheduler::Producer { token: token(&self.dir, Class::Scheduler)? };
-        let around = scheduler::Surroundings { clock: clock(), stop: stopped, tzdb: host::tzdb(), drain };
+        let around =
+            scheduler::Surroundings { clock: clock(), stop: stopped, tzdb: host::tzdb(), drain };
         let bus = self.bus.clone();
         let task = start("scheduler", stop, |ready| {
-            scheduler::run(config, producer, bus, around, move || { let _ = ready.send(()); })
+            scheduler::run(config, producer, bus, around, move || {
+                let _ = ready.send(());
+            })
         });
         self.tasks.push(task.await?.0);
 
@@ -120,7 +132,9 @@ impl Embedded {
         let around = executor::Surroundings { clock: clock(), stop: stopped };
         let bus = self.bus.clone();
         let task = start("executor", stop, |ready| {
-            executor::run(config, producer, bus, around, move || { let _ = ready.send(()); })
+            executor::run(config, producer, bus, around, move || {
+                let _ = ready.send(());
+            })
         });
         self.tasks.push(task.await?.0);
         Ok(())
@@ -170,19 +184,28 @@ async fn start_audit(dir: &Path, bus: &Bus) -> anyhow::Result<Task> {
     let around = audit::Surroundings { clock: clock(), stop: stopped };
     let bus = bus.clone();
     let task = start("recorder", stop, |ready| {
-        audit::run(config, bus, around, move || { let _ = ready.send(()); })
+        audit::run(config, bus, around, move || {
+            let _ = ready.send(());
+        })
     });
     Ok(task.await?.0)
 }
 
-async fn start_console(dir: &Path, listen: SocketAddr, bus: &Bus) -> anyhow::Result<(Task, SocketAddr)> {
+async fn start_console(
+    dir: &Path,
+    listen: SocketAddr,
+    bus: &Bus,
+) -> anyhow::Result<(Task, SocketAddr)> {
     let (stop, stopped) = watch::channel(false);
-    let config = ConsoleConfig { listen, self_approval: true, ..ConsoleConfig::new(dir.to_owned()) };
+    let config =
+        ConsoleConfig { listen, self_approval: true, ..ConsoleConfig::new(dir.to_owned()) };
     let producer = console::Producer { token: token(dir, Class::Console)? };
     let around = console::Surroundings { clock: clock(), stop: stopped };
     let bus = bus.clone();
     let task = start("console", stop, |ready| {
-        console::run(config, producer, bus, around, move |address| { let _ = ready.send(address); })
+        console::run(config, producer, bus, around, move |address| {
+            let _ = ready.send(address);
+        })
     });
     task.await
 }
@@ -201,7 +224,9 @@ where
     match waiting.await {
         Ok(value) => Ok((Task { name, stop, task }, value)),
         Err(_) => {
-            task.await.with_context(|| format!("the {name}"))?.with_context(|| format!("the {name}"))?;
+            task.await
+                .with_context(|| format!("the {name}"))?
+                .with_context(|| format!("the {name}"))?;
             Err(anyhow!("the {name} ended before it was ready"))
         }
     }

@@ -20,13 +20,18 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<JobDefinition>> {
     }
     let (mut jobs, mut problems) = (Vec::<JobDefinition>::new(), Vec::new());
     for file in &files {
-        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
         match parse_yaml(&file.display().to_string(), &text) {
             Ok(found) => {
                 for document in found {
                     let job = document.definition;
                     if jobs.iter().any(|known| known.name == job.name) {
-                        problems.push(format!("{}: job {:?} is in another of these files too", file.display(), job.name));
+                        problems.push(format!(
+                            "{}: job {:?} is in another of these files too",
+                            file.display(),
+                            job.name
+                        ));
                     }
                     jobs.push(job);
                 }
@@ -45,7 +50,8 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<JobDefinition>> {
 }
 
 fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let kind = std::fs::metadata(path).map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
+    let kind = std::fs::metadata(path)
+        .map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
     if kind.is_file() {
         let known = path.extension().and_then(|e| e.to_str()).is_some_and(|e| ENDINGS.contains(&e));
         if named || known {

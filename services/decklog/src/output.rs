@@ -24,7 +24,9 @@ impl Table {
 
     fn text(&self) -> String {
         let all = || std::iter::once(&self.head).chain(&self.rows);
-        let width = |column: usize| all().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
+        let width = |column: usize| {
+            all().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max()
+        };
         let widths: Vec<usize> = (0..self.head.len()).map(|c| width(c).unwrap_or(0)).collect();
         let line = |row: &Vec<String>| {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
@@ -76,7 +78,11 @@ pub(crate) fn list<T: Serialize>(
 }
 
 /// Prints one thing.
-pub(crate) fn one<T: Serialize>(format: Format, item: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+pub(crate) fn one<T: Serialize>(
+    format: Format,
+    item: &T,
+    text: impl FnOnce(&T) -> String,
+) -> anyhow::Result<()> {
     match format {
         Format::Table => print(&text(item)),
         Format::Json => line(&serde_json::to_string_pretty(item)?),

@@ -59,8 +59,12 @@ fn join_token(named: Option<&PathBuf>, data: &Path) -> anyhow::Result<String> {
     match std::fs::read_to_string(&path) {
         Ok(token) => Ok(token),
         // Enrolled before: no token is needed any more.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(String::new()),
-        Err(error) => Err(error).with_context(|| format!("reading the join token {}", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+            Ok(String::new())
+        }
+        Err(error) => {
+            Err(error).with_context(|| format!("reading the join token {}", path.display()))
+        }
     }
 }
 

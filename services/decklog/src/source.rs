@@ -80,7 +80,12 @@ impl Source {
         }
     }
 
-    pub(crate) fn events(&self, after: u64, limit: u32, stream: Option<&StreamId>) -> anyhow::Result<Vec<LogEntry>> {
+    pub(crate) fn events(
+        &self,
+        after: u64,
+        limit: u32,
+        stream: Option<&StreamId>,
+    ) -> anyhow::Result<Vec<LogEntry>> {
         let query = Query::Events { after, limit, stream: stream.cloned() };
         match self.ask(&query)?.content {
             Content::Events(entries) => Ok(entries),
@@ -107,7 +112,8 @@ impl Source {
 pub(crate) fn token(place: &Place) -> anyhow::Result<String> {
     if let Some(file) = &place.token_file {
         let text = std::fs::read_to_string(file);
-        return text.map_err(|error| exit::usage(format!("the token file {}: {error}", file.display())));
+        return text
+            .map_err(|error| exit::usage(format!("the token file {}: {error}", file.display())));
     }
     std::env::var("DECKLOG_TOKEN").map_err(|_| {
         exit::denied("a console needs a token: give --token-file, or set DECKLOG_TOKEN or DECKLOG_TOKEN_FILE")

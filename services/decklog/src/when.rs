@@ -14,9 +14,12 @@ pub(crate) fn instant(text: &str, zone: &TimeZone) -> anyhow::Result<Timestamp> 
     if let Ok(at) = text.parse::<Zoned>() {
         return Ok(at.timestamp());
     }
-    let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(Date::to_datetime_midnight));
+    let civil =
+        text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(Date::to_datetime_midnight));
     let civil = civil.with_context(|| {
-        format!("{text:?} is no instant: write 2026-03-07, 2026-03-07T02:30, or either with an offset")
+        format!(
+            "{text:?} is no instant: write 2026-03-07, 2026-03-07T02:30, or either with an offset"
+        )
     })?;
     Ok(zone.to_zoned(civil)?.timestamp())
 }

@@ -95,7 +95,10 @@ impl ExecutorConfig {
             problems.push("executor.journal-bytes: at least 1048576".to_owned());
         }
         if self.allow.is_none() && !self.allow_everything_as_me {
-            problems.push("executor.allow: name the file that says what may run as whom on this host".to_owned());
+            problems.push(
+                "executor.allow: name the file that says what may run as whom on this host"
+                    .to_owned(),
+            );
         }
         problems
     }

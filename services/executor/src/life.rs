@@ -47,7 +47,9 @@ async fn prepared(
     spec: &Spec,
     definition: &JobDefinition,
 ) -> anyhow::Result<Option<AttemptDir>> {
-    if host.holds(&work.run) || AttemptDir::find(&host.attempts, work.run.as_str(), work.attempt).is_some() {
+    if host.holds(&work.run)
+        || AttemptDir::find(&host.attempts, work.run.as_str(), work.attempt).is_some()
+    {
         return Ok(None);
     }
     let (root, spec, codes) = (host.attempts.clone(), spec.clone(), definition.exit_codes.clone());
@@ -88,7 +90,11 @@ async fn claimed(
 }
 
 /// Gives the attempt to a supervisor.
-pub(crate) async fn start(host: &Arc<Host>, run: &StreamId, dir: &AttemptDir) -> anyhow::Result<()> {
+pub(crate) async fn start(
+    host: &Arc<Host>,
+    run: &StreamId,
+    dir: &AttemptDir,
+) -> anyhow::Result<()> {
     let (program, started) = (host.supervisors.clone(), dir.clone());
     blocking(move || started.start(&program).map_err(Into::into)).await?;
     if let Some(reason) = host.stop_reason(run) {
@@ -130,19 +136,29 @@ pub(crate) async fn watch(
             discard(dir.clone()).await
         }
         State::Disowned => discard(dir.clone()).await,
-        State::Running { .. } => bail!("the attempt of {run} goes on, although waiting for it ended"),
+        State::Running { .. } => {
+            bail!("the attempt of {run} goes on, although waiting for it ended")
+        }
     }
 }
 
 /// The supervisor is gone without a word: nobody knows how the command ended. What is left of it dies.
-async fn vanished(host: &Arc<Host>, run: &StreamId, number: u32, dir: &AttemptDir) -> anyhow::Result<()> {
+async fn vanished(
+    host: &Arc<Host>,
+    run: &StreamId,
+    number: u32,
+    dir: &AttemptDir,
+) -> anyhow::Result<()> {
     let leftovers = dir.clone();
     let killed = blocking(move || leftovers.kill_leftovers().map_err(Into::into)).await?;
-    let reason = format!("its supervisor was killed; {} processes it left were ended", killed.len());
+    let reason =
+        format!("its supervisor was killed; {} processes it left were ended", killed.len());
     warn!(%run, %reason, "an attempt is lost");
     loop {
         let Some((current, version)) = current(host, run).await else { break };
-        let Some(draft) = give_up(&current, version, &host.producer, number, &reason) else { break };
+        let Some(draft) = give_up(&current, version, &host.producer, number, &reason) else {
+            break;
+        };
         if host.outbox.say(draft).await?.mark == Mark::Valid {
             break;
         }
@@ -151,7 +167,12 @@ async fn vanished(host: &Arc<Host>, run: &StreamId, number: u32, dir: &AttemptDi
 }
 
 /// Says the end of an attempt, first as if nothing else had happened to the run.
-async fn say_end(host: &Arc<Host>, run: &StreamId, version: u64, ending: &Ending) -> anyhow::Result<()> {
+async fn say_end(
+    host: &Arc<Host>,
+    run: &StreamId,
+    version: u64,
+    ending: &Ending,
+) -> anyhow::Result<()> {
     let verdict = host.outbox.say(end(run, version, ending)).await?;
     match verdict.mark {
         Mark::Valid => {
@@ -170,7 +191,9 @@ async fn say_end(host: &Arc<Host>, run: &StreamId, version: u64, ending: &Ending
 async fn say_late(host: &Arc<Host>, run: &StreamId, ending: &Ending) -> anyhow::Result<()> {
     loop {
         let Some((current, version)) = current(host, run).await else { return Ok(()) };
-        let Some(draft) = conclude(&current, version, &host.producer, ending) else { return Ok(()) };
+        let Some(draft) = conclude(&current, version, &host.producer, ending) else {
+            return Ok(());
+        };
         match host.outbox.say(draft).await?.mark {
             Mark::Valid => return Ok(()),
             Mark::Conflict { .. } => {}
@@ -196,7 +219,13 @@ pub(crate) async fn current(host: &Arc<Host>, run: &StreamId) -> Option<(domain:
     }
 }
 
-fn ending(host: &Host, number: u32, status: &Status, codes: &ExitCodes, dir: &AttemptDir) -> Ending {
+fn ending(
+    host: &Host,
+    number: u32,
+    status: &Status,
+    codes: &ExitCodes,
+    dir: &AttemptDir,
+) -> Ending {
     let spec = dir.spec().ok();
     let cause = match &status.cause {
         HostCause::Own => Cause::Own,

@@ -27,7 +27,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("decklog-executor: {error:#}");
-            ExitCode::from(if error.is::<settings::Problems>() || error.is::<Usage>() { 2 } else { 1 })
+            ExitCode::from(if error.is::<settings::Problems>() || error.is::<Usage>() {
+                2
+            } else {
+                1
+            })
         }
     }
 }
@@ -81,7 +85,8 @@ fn serve(nats: NatsConfig, config: ExecutorConfig) -> anyhow::Result<()> {
     let token = join_token(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let around = Surroundings { clock: Arc::new(jiff::Timestamp::now), stop: stop_on_signals()? };
+        let around =
+            Surroundings { clock: Arc::new(jiff::Timestamp::now), stop: stop_on_signals()? };
         let bus = Bus::connect(&nats).await?;
         let ready = || tracing::info!(role = "executor", "ready");
         executor::run(config, Producer { token }, bus, around, ready).await
@@ -98,7 +103,9 @@ fn join_token(config: &ExecutorConfig) -> anyhow::Result<String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
             Ok(String::new())
         }
-        Err(error) => Err(error).with_context(|| format!("reading the join token {}", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("reading the join token {}", path.display()))
+        }
     }
 }
 

@@ -13,7 +13,10 @@ use crate::attempt::{AtLimit, OutputLimit, Program, Spec, Stop};
 /// that digest with what was approved.
 pub(crate) fn definition(work: &Work) -> anyhow::Result<JobDefinition> {
     let bytes = canonical(&work.definition)?;
-    ensure!(Digest::of(&bytes) == work.digest, "the definition in the offer is not the one it names");
+    ensure!(
+        Digest::of(&bytes) == work.digest,
+        "the definition in the offer is not the one it names"
+    );
     serde_json::from_value(work.definition.clone())
         .context("the definition cannot be read: upgrade this executor")
 }

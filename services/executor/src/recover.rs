@@ -23,9 +23,13 @@ pub(crate) fn find(host: &Host) -> anyhow::Result<Vec<(StreamId, u32, AttemptDir
         match dir.spec() {
             Ok(spec) => match spec.run.parse() {
                 Ok(run) => found.push((run, spec.attempt, dir)),
-                Err(error) => warn!(path = %dir.path().display(), %error, "an attempt of no run is left alone"),
+                Err(error) => {
+                    warn!(path = %dir.path().display(), %error, "an attempt of no run is left alone");
+                }
             },
-            Err(error) => warn!(path = %dir.path().display(), %error, "an attempt cannot be read and is left alone"),
+            Err(error) => {
+                warn!(path = %dir.path().display(), %error, "an attempt cannot be read and is left alone");
+            }
         }
     }
     Ok(found)
@@ -46,7 +50,12 @@ pub(crate) async fn resume(host: Arc<Host>, run: StreamId, number: u32, dir: Att
     drop(permit);
 }
 
-async fn go_on(host: &Arc<Host>, run: &StreamId, number: u32, dir: &AttemptDir) -> anyhow::Result<()> {
+async fn go_on(
+    host: &Arc<Host>,
+    run: &StreamId,
+    number: u32,
+    dir: &AttemptDir,
+) -> anyhow::Result<()> {
     let looked = dir.clone();
     if blocking(move || looked.state().map_err(Into::into)).await? == State::Prepared {
         // Whether it was claimed stands in the journal: what it holds must be in the log first.
@@ -106,7 +115,8 @@ pub(crate) async fn give_up_missing(host: &Arc<Host>) -> anyhow::Result<()> {
             }
             let reason = "the host has lost its record of the attempt";
             let (version, producer) = (view.state.version, &host.producer);
-            if let Some(draft) = domain::executor::give_up(run, version, producer, attempt, reason) {
+            if let Some(draft) = domain::executor::give_up(run, version, producer, attempt, reason)
+            {
                 host.outbox.append(vec![draft]).await?;
             }
         }

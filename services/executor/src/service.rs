@@ -206,7 +206,9 @@ async fn farewell(host: &Arc<Host>) {
         host.outbox.say(Draft::new(stream.clone(), version + 1, event)).await.ok()
     };
     if tokio::time::timeout(FAREWELL, bye).await.is_err() {
-        warn!("stopped without a farewell in the log; the journal delivers it after the next start");
+        warn!(
+            "stopped without a farewell in the log; the journal delivers it after the next start"
+        );
     }
 }
 

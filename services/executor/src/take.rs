@@ -35,7 +35,11 @@ pub(crate) async fn from_queue(host: Arc<Host>, queue: String) {
     }
 }
 
-async fn one_round(host: &Arc<Host>, queue: &str, worker: &mut Option<Worker>) -> anyhow::Result<()> {
+async fn one_round(
+    host: &Arc<Host>,
+    queue: &str,
+    worker: &mut Option<Worker>,
+) -> anyhow::Result<()> {
     let mut permits = permits(host).await?;
     let open = match worker.take() {
         Some(open) => open,

@@ -14,12 +14,17 @@ const STREAMS: u32 = 1_000;
 
 /// Loads every job and every open run, and returns the position from which to follow. Pages are read at
 /// different positions; the lowest is taken, and what the scheduler has seen already changes nothing.
-pub(crate) async fn load(bus: &Bus, scheduler: &mut Scheduler, now: Timestamp) -> anyhow::Result<u64> {
+pub(crate) async fn load(
+    bus: &Bus,
+    scheduler: &mut Scheduler,
+    now: Timestamp,
+) -> anyhow::Result<u64> {
     let mut position = None;
     for of in [Selection::Jobs, Selection::OpenRuns] {
         let mut after = String::new();
         loop {
-            let answer = ask(bus, &Query::Streams { of, after: after.clone(), limit: STREAMS }).await?;
+            let answer =
+                ask(bus, &Query::Streams { of, after: after.clone(), limit: STREAMS }).await?;
             position = Some(position.unwrap_or(answer.position));
             let Content::Streams(streams) = answer.content else { bail!("no streams") };
             let Some(last) = streams.last() else { break };

@@ -105,7 +105,8 @@ pub async fn run(
     info!(jobs, open_runs = runs, position, "scheduling");
     ready();
     let id = config.name;
-    let service = Service { mind, bus, outbox, around, id, answers, offers, spoken: None, reached: now };
+    let service =
+        Service { mind, bus, outbox, around, id, answers, offers, spoken: None, reached: now };
     let done = service.work(follower, heartbeats, answered).await;
     offering.abort();
     done
@@ -120,7 +121,8 @@ async fn open_outbox(
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("making the directory {}", config.data.display()))?;
     let id = ProducerId::new(Class::Scheduler, &config.name)?;
-    let key = journal::load_or_create_key(&config.data.join(format!("scheduler-{}.key", config.name)))?;
+    let key =
+        journal::load_or_create_key(&config.data.join(format!("scheduler-{}.key", config.name)))?;
     let dir = config.data.join(format!("scheduler-{}.journal", config.name));
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
     let transport_bus = bus.clone();
@@ -137,7 +139,10 @@ async fn open_outbox(
         },
     );
     if let Some(cut) = opened.cut {
-        warn!(bytes = cut.bytes, "the end of the journal was torn and was cut off; nobody had acted on it");
+        warn!(
+            bytes = cut.bytes,
+            "the end of the journal was torn and was cut off; nobody had acted on it"
+        );
         report_cut(bus, &outbox, &id, cut).await;
     }
     Ok(outbox)
@@ -149,14 +154,19 @@ async fn report_cut(bus: &Bus, outbox: &Outbox, id: &ProducerId, cut: journal::C
         Ok(version) => version,
         Err(error) => return warn!(%error, "the cut could not be reported"),
     };
-    let event = LogJournalCut { producer: id.clone(), bytes: cut.bytes, whole_until: cut.whole_until };
+    let event =
+        LogJournalCut { producer: id.clone(), bytes: cut.bytes, whole_until: cut.whole_until };
     if let Err(error) = outbox.append(vec![Draft::new(id.stream(), version + 1, event)]).await {
         warn!(%error, "the cut could not be reported");
     }
 }
 
 /// Loads the state, as long as it takes; `None` when told to stop before.
-async fn load(bus: &Bus, mind: &mut Scheduler, around: &Surroundings) -> anyhow::Result<Option<u64>> {
+async fn load(
+    bus: &Bus,
+    mind: &mut Scheduler,
+    around: &Surroundings,
+) -> anyhow::Result<Option<u64>> {
     let mut stop = around.stop.clone();
     loop {
         match feed::load(bus, mind, (around.clock)()).await {
@@ -216,7 +226,8 @@ impl Service {
     fn nap(&self) -> Duration {
         let now = (self.around.clock)();
         let until = self.mind.next_wake().map_or(NAP, |at| {
-            u64::try_from(at.as_millisecond() - now.as_millisecond()).map_or(Duration::ZERO, Duration::from_millis)
+            u64::try_from(at.as_millisecond() - now.as_millisecond())
+                .map_or(Duration::ZERO, Duration::from_millis)
         });
         // Never none at all: a wish that cannot be granted yet must not become a busy loop.
         until.clamp(Duration::from_millis(1), NAP)
@@ -302,7 +313,8 @@ impl Service {
     }
 
     async fn speak(&mut self, now: Timestamp) {
-        let silent = self.spoken.is_none_or(|at| now.duration_since(at).unsigned_abs() >= HEARTBEAT);
+        let silent =
+            self.spoken.is_none_or(|at| now.duration_since(at).unsigned_abs() >= HEARTBEAT);
         if !silent {
             return;
         }

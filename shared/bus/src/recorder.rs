@@ -32,7 +32,9 @@ pub enum AskError {
     #[error("the recorder could not answer: {0}")]
     Failed(String),
     /// Its answer cannot be read, or is to another question.
-    #[error("the recorder's answer cannot be read: {0}: recorder and this service are of different versions")]
+    #[error(
+        "the recorder's answer cannot be read: {0}: recorder and this service are of different versions"
+    )]
     Unreadable(String),
 }
 
@@ -42,8 +44,10 @@ pub enum AskError {
 /// No answer came, which says nothing about whether the events are in the log: ask again.
 pub async fn append(bus: &Bus, request: AppendRequest) -> Result<AppendAnswer, String> {
     let body = Bytes::from(request.to_bytes());
-    let answer =
-        bus.request(&Service::Append, body, APPEND_WAIT).await.map_err(|error| error.to_string())?;
+    let answer = bus
+        .request(&Service::Append, body, APPEND_WAIT)
+        .await
+        .map_err(|error| error.to_string())?;
     serde_json::from_slice(&answer).map_err(|error| format!("the answer cannot be read: {error}"))
 }
 
@@ -52,7 +56,8 @@ pub async fn append(bus: &Bus, request: AppendRequest) -> Result<AppendAnswer, S
 /// # Errors
 /// See [`AskError`].
 pub async fn ask(bus: &Bus, query: &Query) -> Result<Answer, AskError> {
-    let body = serde_json::to_vec(query).map_err(|error| AskError::Unreadable(error.to_string()))?;
+    let body =
+        serde_json::to_vec(query).map_err(|error| AskError::Unreadable(error.to_string()))?;
     let answer = bus.request(&Service::Query, Bytes::from(body), QUERY_WAIT).await?;
     let answer: Answer =
         serde_json::from_slice(&answer).map_err(|error| AskError::Unreadable(error.to_string()))?;

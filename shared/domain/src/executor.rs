@@ -13,7 +13,13 @@ use crate::wire::Work;
 
 /// The draft that takes an offer. It is the lock: of two executors that append it, one wins, and the
 /// other learns that it lost before it has done anything.
-pub fn claim(work: &Work, definition: &JobDefinition, host: &str, lease_ms: u64, run_as: &str) -> Draft {
+pub fn claim(
+    work: &Work,
+    definition: &JobDefinition,
+    host: &str,
+    lease_ms: u64,
+    run_as: &str,
+) -> Draft {
     let command = &definition.command;
     let argv = command.argv.as_ref().unwrap_or(&command.interpreter);
     let event = RunStarted {
@@ -65,7 +71,9 @@ pub fn conclude(run: &Run, version: u64, producer: &ProducerId, ending: &Ending)
     let number = ending.report.attempt;
     let attempt = run.attempts.iter().find(|a| a.number == number && a.producer == *producer)?;
     let event = match run.state {
-        State::Running { attempt } | State::Unknown { attempt } if attempt == number => outcome(ending),
+        State::Running { attempt } | State::Unknown { attempt } if attempt == number => {
+            outcome(ending)
+        }
         State::Requested
         | State::Held { .. }
         | State::Due
@@ -81,7 +89,13 @@ pub fn conclude(run: &Run, version: u64, producer: &ProducerId, ending: &Ending)
 }
 
 /// The draft for an attempt whose supervisor vanished: its end was seen by nobody.
-pub fn give_up(run: &Run, version: u64, producer: &ProducerId, number: u32, reason: &str) -> Option<Draft> {
+pub fn give_up(
+    run: &Run,
+    version: u64,
+    producer: &ProducerId,
+    number: u32,
+    reason: &str,
+) -> Option<Draft> {
     let mine = run.attempt().is_some_and(|a| a.number == number && a.producer == *producer);
     let running = run.state == State::Running { attempt: number };
     let host = producer.name().to_owned();

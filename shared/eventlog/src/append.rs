@@ -437,7 +437,9 @@ fn take_identities(opened: &[Opened], taken: &mut BTreeSet<String>) -> Result<()
 }
 
 fn opened(turns: &[Turn]) -> impl Iterator<Item = &Opened> {
-    let events = |turn| if let &Turn::Open(ref opened) = turn { opened.as_slice() } else { &[] };
+    fn events(turn: &Turn) -> &[Opened] {
+        if let Turn::Open(opened) = turn { opened } else { &[] }
+    }
     turns.iter().flat_map(events)
 }
 

@@ -16,7 +16,8 @@ impl EventLog {
     pub async fn plain_insert_rate(&self, rows: &[Vec<u8>], batch: usize) -> Result<f64, LogError> {
         let bad = || LogError::database(WHAT);
         let kind = if self.is_postgres() { "bytea" } else { "blob" };
-        let create = format!("CREATE TABLE bench_plain (position bigint PRIMARY KEY, leaf {kind} NOT NULL)");
+        let create =
+            format!("CREATE TABLE bench_plain (position bigint PRIMARY KEY, leaf {kind} NOT NULL)");
         sqlx::query(sqlx::AssertSqlSafe(create)).execute(&self.any).await.map_err(bad())?;
         let started = Instant::now();
         let mut position = 0;
@@ -36,7 +37,11 @@ impl EventLog {
                 let positions: Vec<i64> = (after + 1..=after + count).collect();
                 let leaves: Vec<&[u8]> = rows.iter().map(Vec::as_slice).collect();
                 let sql = "INSERT INTO bench_plain SELECT * FROM unnest($1::bigint[], $2::bytea[])";
-                sqlx::query(sql).bind(positions).bind(leaves).execute(pool).await
+                sqlx::query(sql)
+                    .bind(positions)
+                    .bind(leaves)
+                    .execute(pool)
+                    .await
                     .map_err(LogError::database(WHAT))?;
             }
             Backend::Sqlite(pool) => {

@@ -73,34 +73,39 @@ impl Settings {
             Err(error) => return problems.push(format!("{}: {error}", file.display())),
         };
         for (section, value) in table {
-            let known = self.known.contains(&section.as_str());
-            match value {
-                Value::Table(values) if known => {
-                    for key in values.keys() {
-                        let origin = format!("file {}", file.display());
-                        self.origins.insert(format!("{section}.{key}"), origin);
-                    }
-                    self.sections.insert(section, values);
-                }
-                Value::Table(_) => {
-                    let there_are = self.known.join(", ");
-                    problems.push(format!("{}: there is no section [{section}]; there are {there_are}", file.display()));
-                }
-                _ => problems.push(format!("{}: {section} stands outside a section", file.display())),
+            let Some(values) = value.as_table() else {
+                problems.push(format!("{}: {section} stands outside a section", file.display()));
+                continue;
+            };
+            if !self.known.contains(&section.as_str()) {
+                let there_are = self.known.join(", ");
+                problems.push(format!(
+                    "{}: there is no section [{section}]; there are {there_are}",
+                    file.display()
+                ));
+                continue;
             }
+            for key in values.keys() {
+                let origin = format!("file {}", file.display());
+                self.origins.insert(format!("{section}.{key}"), origin);
+            }
+            self.sections.insert(section, values.clone());
         }
     }
 
     fn take_value(&mut self, path: &str, text: &str, origin: &str, problems: &mut Vec<String>) {
-        let Some((section, key)) = path.split_once('.').filter(|(s, _)| self.known.contains(s)) else {
+        let Some((section, key)) = path.split_once('.').filter(|(s, _)| self.known.contains(s))
+        else {
             let there_are = self.known.join(", ");
-            problems.push(format!("{origin}: {path} is no value; it begins with one of {there_are}"));
+            problems
+                .push(format!("{origin}: {path} is no value; it begins with one of {there_are}"));
             return;
         };
         // NATS has its keys with underscores, as its own configuration does.
         let key = if section == "nats" { key.replace('-', "_") } else { key.to_owned() };
         // Numbers, booleans and lists as TOML writes them; everything else is text.
-        let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("value"));
+        let parsed =
+            format!("value = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("value"));
         let value = parsed.unwrap_or_else(|| Value::String(text.to_owned()));
         self.origins.insert(format!("{section}.{key}"), origin.to_owned());
         self.sections.entry(section.to_owned()).or_default().insert(key, value);
@@ -137,7 +142,11 @@ impl Settings {
     ///
     /// # Errors
     /// What does not fit the type.
-    pub fn text<T: DeserializeOwned + Serialize>(&self, name: &str, origin: bool) -> Result<String, String> {
+    pub fn text<T: DeserializeOwned + Serialize>(
+        &self,
+        name: &str,
+        origin: bool,
+    ) -> Result<String, String> {
         let Some(section) = self.section::<T>(name)? else { return Ok(String::new()) };
         let full = Table::try_from(section).map_err(|error| error.to_string())?;
         let mut text = format!("[{name}]\n");
@@ -192,19 +201,24 @@ mod tests {
         let settings = load(file, &environment, &["audit.name=c"]).unwrap();
         let text = settings.text::<Audit>("audit", true).unwrap();
         assert!(text.contains("name = \"c\"  # flag --set"), "{text}");
-        assert!(text.contains("database = \"b\"  # environment DECKLOG__AUDIT__DATABASE"), "{text}");
+        assert!(
+            text.contains("database = \"b\"  # environment DECKLOG__AUDIT__DATABASE"),
+            "{text}"
+        );
         assert!(text.contains("batch-events = 0  # default"), "{text}");
     }
 
     #[test]
     fn every_problem_of_reading_is_said_at_once() {
-        let problems = load("[auditt]\nx = 1\n", &[], &["audit.name", "nonsense.x=1"]).unwrap_err().0;
+        let problems =
+            load("[auditt]\nx = 1\n", &[], &["audit.name", "nonsense.x=1"]).unwrap_err().0;
         assert_eq!(problems.len(), 3, "{problems:?}");
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_what_there_is() {
-        let settings = load("[audit]\ndatabase = 'a'\nname = 'a'\nnamee = 'b'\n", &[], &[]).unwrap();
+        let settings =
+            load("[audit]\ndatabase = 'a'\nname = 'a'\nnamee = 'b'\n", &[], &[]).unwrap();
         let problem = settings.section::<Audit>("audit").unwrap_err();
         assert!(problem.contains("namee") && problem.contains("batch-events"), "{problem}");
     }

@@ -2,8 +2,8 @@
 
 use super::with_console;
 use crate::cli::{Apply, Format};
-use crate::output::{self, Table};
 use crate::files;
+use crate::output::{self, Table};
 
 pub(crate) fn run(apply: &Apply, format: Format) -> anyhow::Result<()> {
     let jobs = files::read(&apply.paths)?;
@@ -13,7 +13,8 @@ pub(crate) fn run(apply: &Apply, format: Format) -> anyhow::Result<()> {
     output::list(format, &applied, |applied| {
         let mut table = Table::new(["STREAM", "POSITION", "RESULT"]);
         for one in applied {
-            let position = if one.position == 0 { "-".to_owned() } else { one.position.to_string() };
+            let position =
+                if one.position == 0 { "-".to_owned() } else { one.position.to_string() };
             table.row([one.stream.to_string(), position, one.message.clone()]);
         }
         table

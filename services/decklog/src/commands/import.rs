@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::import::crontab::{Format as TabFormat, Imported, ImportedJob, Source as TabSource, parse};
+use domain::import::crontab::{
+    Format as TabFormat, Imported, ImportedJob, Source as TabSource, parse,
+};
 use domain::job::{JobDefinition, to_yaml};
 use serde::Serialize;
 
@@ -24,7 +26,11 @@ pub(crate) fn run(import: &Import, format: Format) -> anyhow::Result<()> {
     let zone = crontab.zone.clone().unwrap_or_else(host::zone);
     let mut lines = Vec::new();
     for (name, text) in read(&crontab.files)? {
-        let source = TabSource { file: name.clone(), format: tab_format(crontab, &name), default_zone: zone.clone() };
+        let source = TabSource {
+            file: name.clone(),
+            format: tab_format(crontab, &name),
+            default_zone: zone.clone(),
+        };
         let imported = parse(&text, &source);
         say_left_out(&name, &imported);
         for job in imported.jobs {
@@ -37,9 +43,16 @@ pub(crate) fn run(import: &Import, format: Format) -> anyhow::Result<()> {
     output::list(format, &lines, |lines| {
         let mut table = Table::new(["FILE", "LINE", "JOB", "NEXT", "COMMAND"]);
         for one in lines {
-            let command = one.definition.command.argv.as_ref().and_then(|argv| argv.last().cloned());
+            let command =
+                one.definition.command.argv.as_ref().and_then(|argv| argv.last().cloned());
             let next = one.next.clone().unwrap_or_default();
-            table.row([one.file.clone(), one.line.to_string(), one.job.clone(), next, command.unwrap_or_default()]);
+            table.row([
+                one.file.clone(),
+                one.line.to_string(),
+                one.job.clone(),
+                next,
+                command.unwrap_or_default(),
+            ]);
         }
         table
     })
@@ -52,14 +65,19 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
             files.push(("-".to_owned(), std::io::read_to_string(std::io::stdin())?));
             continue;
         }
-        let kind = std::fs::metadata(path).map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
+        let kind = std::fs::metadata(path)
+            .map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
         if kind.is_dir() {
-            let mut entries: Vec<PathBuf> =
-                std::fs::read_dir(path)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+            let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?
+                .map(|entry| entry.map(|e| e.path()))
+                .collect::<Result<_, _>>()?;
             entries.sort();
             // As cron itself: names with a dot are no crontabs.
-            entries.retain(|e| e.is_file() && !e.file_name().is_some_and(|n| n.to_string_lossy().contains('.')));
-            files.extend(entries.into_iter().map(|e| text(&e)).collect::<anyhow::Result<Vec<_>>>()?);
+            entries.retain(|e| {
+                e.is_file() && !e.file_name().is_some_and(|n| n.to_string_lossy().contains('.'))
+            });
+            files
+                .extend(entries.into_iter().map(|e| text(&e)).collect::<anyhow::Result<Vec<_>>>()?);
         } else {
             files.push(text(path)?);
         }
@@ -68,7 +86,8 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
 }
 
 fn text(path: &Path) -> anyhow::Result<(String, String)> {
-    let bytes = std::fs::read(path).map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
     Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -102,7 +121,8 @@ fn line(file: &str, job: ImportedJob, known: &[Line]) -> anyhow::Result<Line> {
 
 /// As cron runs it: by the shell, missed when the machine is down, and never two at once here.
 fn definition(file: &str, job: ImportedJob) -> anyhow::Result<JobDefinition> {
-    let mailto = job.mailto.map(|to| format!("; cron mailed its output to {to}")).unwrap_or_default();
+    let mailto =
+        job.mailto.map(|to| format!("; cron mailed its output to {to}")).unwrap_or_default();
     let value = serde_json::json!({
         "name": job.name,
         "description": format!("from {file} line {}{mailto}", job.line),
@@ -125,7 +145,10 @@ fn write(out: &Path, lines: &[Line]) -> anyhow::Result<()> {
     for one in lines {
         let path = out.join(format!("{}.yaml", one.job));
         if path.exists() {
-            return Err(exit::refused(format!("{} exists already: nothing is overwritten", path.display())));
+            return Err(exit::refused(format!(
+                "{} exists already: nothing is overwritten",
+                path.display()
+            )));
         }
     }
     for one in lines {

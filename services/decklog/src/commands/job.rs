@@ -58,7 +58,9 @@ fn schedule_of(job: &JobState) -> (String, String) {
         None => ("on request".to_owned(), "-".to_owned()),
         Some(Err(error)) => (error.to_string(), "-".to_owned()),
         Some(Ok(schedule)) => {
-            let next = schedule.next(host::now()).map(|o| o.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
+            let next = schedule
+                .next(host::now())
+                .map(|o| o.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
             (schedule.describe(), next.unwrap_or_else(|| "-".to_owned()))
         }
     }
@@ -74,18 +76,34 @@ fn show(name: &str, place: &Place, format: Format) -> anyhow::Result<()> {
 
 fn text(job: &JobState) -> String {
     let (schedule, next) = schedule_of(job);
-    let mut text = format!("job       {}\nstate     {}\nschedule  {schedule}\nnext      {next}\n", job.name, state_of(job));
+    let mut text = format!(
+        "job       {}\nstate     {}\nschedule  {schedule}\nnext      {next}\n",
+        job.name,
+        state_of(job)
+    );
     if let Some(pause) = job.paused() {
         let by = pause.by.as_deref().unwrap_or("-");
-        text.push_str(&format!("paused    {} by {by}: {}\n", output::local(pause.from), pause.reason));
+        text.push_str(&format!(
+            "paused    {} by {by}: {}\n",
+            output::local(pause.from),
+            pause.reason
+        ));
     }
     if let Some(proposal) = &job.proposal {
         let by = proposal.by.as_deref().unwrap_or("-");
-        text.push_str(&format!("proposed  definition {} by {by} waits for approval\n", proposal.number));
+        text.push_str(&format!(
+            "proposed  definition {} by {by} waits for approval\n",
+            proposal.number
+        ));
     }
     for span in job.spans.iter().rev() {
         let until = span.until.map_or_else(|| "now".to_owned(), output::local);
-        text.push_str(&format!("version   {} {} active {} to {until}\n", span.number, span.digest.short(), output::local(span.from)));
+        text.push_str(&format!(
+            "version   {} {} active {} to {until}\n",
+            span.number,
+            span.digest.short(),
+            output::local(span.from)
+        ));
     }
     if let Some(Ok(definition)) = job.active().map(|span| span.read())
         && let Ok(yaml) = domain::job::to_yaml(&definition)

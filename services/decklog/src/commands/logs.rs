@@ -26,13 +26,18 @@ pub(crate) fn run(logs: &Logs) -> anyhow::Result<()> {
     }
     let source = Source::open(&logs.place)?;
     let state = source.stream(&id)?.ok_or_else(|| exit::not_found(format!("there is no {id}")))?;
-    let Some(number) = logs.attempt.or(state.body.run().and_then(Run::attempt).map(|a| a.number)) else {
+    let Some(number) = logs.attempt.or(state.body.run().and_then(Run::attempt).map(|a| a.number))
+    else {
         return Ok(());
     };
-    let attempts = source.dir().map(|dir| dir.join("executor").join("attempts")).unwrap_or_default();
+    let attempts =
+        source.dir().map(|dir| dir.join("executor").join("attempts")).unwrap_or_default();
     match executor::read_output(&attempts, id.as_str(), number, 0)? {
         Some(bytes) => output::print_bytes(&bytes),
-        None => Err(exit::not_found(format!("the output of attempt {number} of {id} is not (any more) in {}", attempts.display()))),
+        None => Err(exit::not_found(format!(
+            "the output of attempt {number} of {id} is not (any more) in {}",
+            attempts.display()
+        ))),
     }
 }
 
@@ -46,7 +51,12 @@ fn client(logs: &Logs) -> anyhow::Result<Option<Client>> {
 }
 
 /// Prints what there is from `offset` on; returns the new offset and whether no more will come.
-fn print_from(client: &Client, id: &StreamId, attempt: Option<u32>, mut offset: u64) -> anyhow::Result<(u64, bool)> {
+fn print_from(
+    client: &Client,
+    id: &StreamId,
+    attempt: Option<u32>,
+    mut offset: u64,
+) -> anyhow::Result<(u64, bool)> {
     loop {
         let part = client.output(id.rest(), attempt, offset)?;
         if part.bytes.is_empty() {

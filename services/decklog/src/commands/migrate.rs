@@ -8,7 +8,8 @@ use crate::{exit, output};
 pub(crate) fn run(migrate: &Migrate) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let log = EventLog::open(&migrate.database, Access::Append).await.map_err(exit::unreachable)?;
+        let log =
+            EventLog::open(&migrate.database, Access::Append).await.map_err(exit::unreachable)?;
         match log.migration_state().await? {
             MigrationState::Current => output::line(&format!("{} is up to date", log.address()))?,
             MigrationState::Behind { at } => {
@@ -19,7 +20,10 @@ pub(crate) fn run(migrate: &Migrate) -> anyhow::Result<()> {
         }
         if migrate.rebuild {
             let rebuilt = log.rebuild_read_model().await?;
-            output::line(&format!("read model computed again from {} events: {} streams", rebuilt.events, rebuilt.streams))?;
+            output::line(&format!(
+                "read model computed again from {} events: {} streams",
+                rebuilt.events, rebuilt.streams
+            ))?;
         }
         log.close().await;
         Ok(())

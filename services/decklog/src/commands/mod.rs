@@ -47,7 +47,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(migrate) => migrate::run(&migrate),
         Command::Bench(bench) => bench::run(&bench, format),
         Command::Config(config) => config::run(&config),
-        Command::Schema => output::line(&serde_json::to_string_pretty(&domain::job::json_schema())?),
+        Command::Schema => {
+            output::line(&serde_json::to_string_pretty(&domain::job::json_schema())?)
+        }
         Command::Openapi => output::line(&serde_json::to_string_pretty(&console::openapi())?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "decklog", &mut std::io::stdout());
@@ -70,7 +72,10 @@ fn service(
 
 /// Does something that changes the log: at the console of a running `up`, at the console that was named,
 /// or, where nothing runs on the data directory, at one that is started for this alone.
-fn with_console<T>(place: &Place, act: impl FnOnce(&Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
+fn with_console<T>(
+    place: &Place,
+    act: impl FnOnce(&Client) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     if let Some(server) = &place.server {
         return act(&Client::new(server, &source::token(place)?));
     }

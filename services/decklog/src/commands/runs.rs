@@ -17,11 +17,20 @@ use crate::{exit, host, when};
 pub(crate) fn run_id(text: &str) -> anyhow::Result<StreamId> {
     let full = if text.starts_with("run/") { text.to_owned() } else { format!("run/{text}") };
     let id: StreamId = full.parse().map_err(exit::usage)?;
-    if id.stream_type() == StreamType::Run { Ok(id) } else { Err(exit::usage(format!("{text} is no run"))) }
+    if id.stream_type() == StreamType::Run {
+        Ok(id)
+    } else {
+        Err(exit::usage(format!("{text} is no run")))
+    }
 }
 
 pub(crate) fn list(runs: &Runs, format: Format) -> anyhow::Result<()> {
-    let since = runs.since.as_ref().map(|text| when::since(text, host::now())).transpose().map_err(exit::usage)?;
+    let since = runs
+        .since
+        .as_ref()
+        .map(|text| when::since(text, host::now()))
+        .transpose()
+        .map_err(exit::usage)?;
     let filter = RunFilter {
         job: runs.job.clone(),
         state: runs.state.clone(),
@@ -32,13 +41,16 @@ pub(crate) fn list(runs: &Runs, format: Format) -> anyhow::Result<()> {
     let Content::Runs(rows) = Source::open(&runs.place)?.ask(&Query::Runs(filter))?.content else {
         anyhow::bail!("the answer is to another question");
     };
-    output::list(format, &rows, |rows| table(rows))
+    output::list(format, &rows, table)
 }
 
 pub(crate) fn table(rows: &[RunRow]) -> Table {
     let mut table = Table::new(["RUN", "STATE", "DUE", "STARTED", "TOOK", "HOST", "WHY"]);
     for row in rows {
-        let took = row.started.zip(row.ended).map(|(a, b)| format!("{:.1}s", b.duration_since(a).as_secs_f64()));
+        let took = row
+            .started
+            .zip(row.ended)
+            .map(|(a, b)| format!("{:.1}s", b.duration_since(a).as_secs_f64()));
         let state = if row.late { format!("{} (late)", row.state) } else { row.state.clone() };
         table.row([
             row.run.rest().to_owned(),
@@ -72,20 +84,39 @@ pub(crate) fn show(show: &RunShow, format: Format) -> anyhow::Result<()> {
 
 fn text(shown: &Shown) -> String {
     let run = &shown.run;
-    let mut text = format!("run       {}\nstate     {}\njob       {} (definition {} {})\n", run.id, run.state.word(), run.job, run.definition.number, run.definition.digest.short());
+    let mut text = format!(
+        "run       {}\nstate     {}\njob       {} (definition {} {})\n",
+        run.id,
+        run.state.word(),
+        run.job,
+        run.definition.number,
+        run.definition.digest.short()
+    );
     if let Some(nominal) = &run.nominal {
-        text.push_str(&format!("due       {}  {}  {}\n", nominal.local, nominal.at, nominal.reason));
+        text.push_str(&format!(
+            "due       {}  {}  {}\n",
+            nominal.local, nominal.at, nominal.reason
+        ));
     }
     if let Some(request) = &run.request {
         text.push_str(&format!("asked     {request}\n"));
     }
     for attempt in &run.attempts {
         let end = match (&attempt.report, &attempt.lost) {
-            (Some(report), _) => format!("{:?}, {:.1}s", report.end, report.ended.duration_since(report.began).as_secs_f64()),
+            (Some(report), _) => format!(
+                "{:?}, {:.1}s",
+                report.end,
+                report.ended.duration_since(report.began).as_secs_f64()
+            ),
             (None, Some(lost)) => format!("unknown: {lost}"),
             (None, None) => "runs".to_owned(),
         };
-        text.push_str(&format!("attempt   {} on {} since {}: {end}\n", attempt.number, attempt.host, output::local(attempt.started)));
+        text.push_str(&format!(
+            "attempt   {} on {} since {}: {end}\n",
+            attempt.number,
+            attempt.host,
+            output::local(attempt.started)
+        ));
     }
     if let Some(message) = &run.message {
         text.push_str(&format!("why       {message}\n"));
@@ -94,12 +125,22 @@ fn text(shown: &Shown) -> String {
         let kind = serde_json::from_str::<serde_json::Value>(entry.event.get()).ok();
         let kind = kind.as_ref().and_then(|v| v["type"].as_str()).unwrap_or("?").to_owned();
         let void = entry.void.as_ref().map(|v| format!("  void: {v}")).unwrap_or_default();
-        text.push_str(&format!("event     #{} {} {kind}{void}\n", entry.position, output::local(entry.received)));
+        text.push_str(&format!(
+            "event     #{} {} {kind}{void}\n",
+            entry.position,
+            output::local(entry.received)
+        ));
     }
     text
 }
 
-fn act(run: &str, verb: &str, body: &serde_json::Value, place: &Place, format: Format) -> anyhow::Result<()> {
+fn act(
+    run: &str,
+    verb: &str,
+    body: &serde_json::Value,
+    place: &Place,
+    format: Format,
+) -> anyhow::Result<()> {
     let id = run_id(run)?;
     let path = format!("/api/v1/runs/{}/{verb}", escape(id.rest()));
     let applied = with_console(place, |client| client.act(&path, body))?;

@@ -40,7 +40,11 @@ fn run_next(next: &Next, format: Format) -> anyhow::Result<()> {
 
 fn run_explain(explain: &Explain, format: Format) -> anyhow::Result<()> {
     let expression = explain.expression.clone();
-    let spec = if explain.quartz { ScheduleSpec::Quartz(expression) } else { ScheduleSpec::Cron(expression) };
+    let spec = if explain.quartz {
+        ScheduleSpec::Quartz(expression)
+    } else {
+        ScheduleSpec::Cron(expression)
+    };
     let policy = serde_json::json!({"gap": explain.gap, "overlap-time": explain.overlap_time});
     let policy: DstPolicy = serde_json::from_value(policy).map_err(exit::usage)?;
     let parsed = Parsed::parse(&spec, &explain.zone, policy).map_err(exit::usage)?;
@@ -57,7 +61,12 @@ fn run_explain(explain: &Explain, format: Format) -> anyhow::Result<()> {
     print(&parsed, after, explain.n, format)
 }
 
-fn print(parsed: &Parsed, mut after: Timestamp, count: usize, format: Format) -> anyhow::Result<()> {
+fn print(
+    parsed: &Parsed,
+    mut after: Timestamp,
+    count: usize,
+    format: Format,
+) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     while lines.len() < count
         && let Some(occurrence) = parsed.next(after)
@@ -68,7 +77,11 @@ fn print(parsed: &Parsed, mut after: Timestamp, count: usize, format: Format) ->
     output::list(format, &lines, |lines| {
         let mut table = Table::new(["LOCAL", "UTC", "REASON"]);
         for line in lines {
-            let reason = if line.reason == "exact" { "exact".to_owned() } else { format!("{}: {}", line.reason, line.explanation) };
+            let reason = if line.reason == "exact" {
+                "exact".to_owned()
+            } else {
+                format!("{}: {}", line.reason, line.explanation)
+            };
             table.row([human(&line.local), line.at.to_string(), reason]);
         }
         table
@@ -76,7 +89,9 @@ fn print(parsed: &Parsed, mut after: Timestamp, count: usize, format: Format) ->
 }
 
 fn human(local: &str) -> String {
-    local.parse::<jiff::Zoned>().map_or_else(|_| local.to_owned(), |z| z.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string())
+    local
+        .parse::<jiff::Zoned>()
+        .map_or_else(|_| local.to_owned(), |z| z.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string())
 }
 
 fn line(occurrence: &Occurrence) -> Line {

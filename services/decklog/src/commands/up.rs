@@ -36,7 +36,11 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
         let follower = follow(&embedded).await?;
         apply(&embedded, jobs).await?;
         let ended = work(up, &mut embedded).await;
-        let open = if ended.is_ok() && up.run_for.is_some() { open_runs(&embedded).await? } else { Vec::new() };
+        let open = if ended.is_ok() && up.run_for.is_some() {
+            open_runs(&embedded).await?
+        } else {
+            Vec::new()
+        };
         embedded.stop().await?;
         follower.abort();
         ended?;
@@ -113,7 +117,9 @@ async fn work(up: &Up, embedded: &mut Embedded) -> anyhow::Result<()> {
 
 async fn open_runs(embedded: &Embedded) -> anyhow::Result<Vec<String>> {
     let query = Query::Streams { of: Selection::OpenRuns, after: String::new(), limit: 100 };
-    let Content::Streams(open) = embedded.log.answer(&query).await?.content else { return Ok(Vec::new()) };
+    let Content::Streams(open) = embedded.log.answer(&query).await?.content else {
+        return Ok(Vec::new());
+    };
     // A run whose outcome only a person can tell does not end by waiting.
     Ok(open.into_iter().map(|view| view.id.to_string()).collect())
 }
@@ -122,21 +128,30 @@ async fn open_runs(embedded: &Embedded) -> anyhow::Result<Vec<String>> {
 fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Option<String> {
     let envelope = Envelope::parse_stored(entry.event.get().as_bytes()).ok()?;
     let event = envelope.event().ok()?;
-    let clock = entry.received.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
+    let clock =
+        entry.received.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
     let what = envelope.subject.as_str();
     let what = what.strip_prefix("run/").unwrap_or(what);
-    let line = |word: &str, more: String| Some(format!("{clock}  {word:<12} {what}  {more}").trim_end().to_owned());
+    let line = |word: &str, more: String| {
+        Some(format!("{clock}  {word:<12} {what}  {more}").trim_end().to_owned())
+    };
     if let Some(void) = &entry.void {
         return line("(void)", format!("{} {void}", envelope.kind));
     }
     match &event {
-        Event::RunEvent(event) => describe_run(&envelope.subject, event, entry.received, started, line),
-        Event::JobEvent(JobEvent::JobApproved(e)) => line("job active", format!("definition {}", e.number)),
+        Event::RunEvent(event) => {
+            describe_run(&envelope.subject, event, entry.received, started, line)
+        }
+        Event::JobEvent(JobEvent::JobApproved(e)) => {
+            line("job active", format!("definition {}", e.number))
+        }
         Event::JobEvent(JobEvent::JobPaused(e)) => line("job paused", e.reason.clone()),
         Event::JobEvent(JobEvent::JobResumed(e)) => line("job resumed", e.reason.clone()),
         Event::JobEvent(JobEvent::JobRetired(e)) => line("job retired", e.reason.clone()),
         Event::HostEvent(_) => line(&envelope.kind, String::new()),
-        Event::JobEvent(JobEvent::JobProposed(_)) | Event::UserEvent(_) | Event::LogEvent(_) => None,
+        Event::JobEvent(JobEvent::JobProposed(_)) | Event::UserEvent(_) | Event::LogEvent(_) => {
+            None
+        }
     }
 }
 
@@ -156,25 +171,37 @@ fn describe_run(
         RunEvent::RunRequested(e) => line("requested", e.reason.clone()),
         RunEvent::RunStarted(e) => {
             started.insert(run.clone(), received);
-            let attempt = if e.attempt > 1 { format!("attempt {}", e.attempt) } else { String::new() };
+            let attempt =
+                if e.attempt > 1 { format!("attempt {}", e.attempt) } else { String::new() };
             line("started", attempt)
         }
         RunEvent::RunSucceeded(e) => {
             let code = match &e.report.end {
                 CommandEnd::Exited { code } if e.warning => format!("warning: exit code {code}, "),
-                CommandEnd::Exited { .. } | CommandEnd::Signaled { .. } | CommandEnd::NotStarted { .. } => String::new(),
+                CommandEnd::Exited { .. }
+                | CommandEnd::Signaled { .. }
+                | CommandEnd::NotStarted { .. } => String::new(),
             };
             line("succeeded", format!("{code}{}", took().unwrap_or_default()))
         }
-        RunEvent::RunFailed(e) => line("FAILED", format!("{} {}", e.message, took().unwrap_or_default())),
+        RunEvent::RunFailed(e) => {
+            line("FAILED", format!("{} {}", e.message, took().unwrap_or_default()))
+        }
         RunEvent::RunTimedOut(e) => {
-            let killed = if e.report.killed > 0 { format!(", {} left-over processes killed", e.report.killed) } else { String::new() };
+            let killed = if e.report.killed > 0 {
+                format!(", {} left-over processes killed", e.report.killed)
+            } else {
+                String::new()
+            };
             line("TIMED OUT", format!("after {} ms{killed}", e.after_ms))
         }
         RunEvent::RunCancelRequested(e) => line("cancelling", e.reason.clone()),
         RunEvent::RunCancelled(e) => line("cancelled", e.reason.clone()),
         RunEvent::RunLost(e) => line("LOST", e.reason.clone()),
-        RunEvent::RunRetryScheduled(e) => line("retry", format!("attempt {} not before {}", e.attempt, output::local(e.not_before))),
+        RunEvent::RunRetryScheduled(e) => line(
+            "retry",
+            format!("attempt {} not before {}", e.attempt, output::local(e.not_before)),
+        ),
         RunEvent::RunSkipped(e) => line("skipped", format!("{:?}", e.reason)),
         RunEvent::RunMissed(e) => line("MISSED", format!("{:?}", e.reason)),
         RunEvent::RunReleased(e) => line("released", e.reason.clone()),

@@ -111,11 +111,16 @@ impl Verifier {
     fn read(&mut self, source: &Source, head: &HeadView) -> anyhow::Result<()> {
         while self.frontier.size() < head.size {
             let after = self.frontier.size();
-            let Content::Leaves(page) = source.ask(&Query::Leaves { after, limit: PAGE })?.content else {
+            let Content::Leaves(page) = source.ask(&Query::Leaves { after, limit: PAGE })?.content
+            else {
                 anyhow::bail!("the answer is to another question");
             };
             if page.is_empty() {
-                self.report.find(format!("position {} is missing: the log ends before its head of {}", after + 1, head.size));
+                self.report.find(format!(
+                    "position {} is missing: the log ends before its head of {}",
+                    after + 1,
+                    head.size
+                ));
                 return Ok(());
             }
             for view in page.iter().take_while(|view| view.position <= head.size) {
@@ -128,7 +133,11 @@ impl Verifier {
     fn take(&mut self, view: &LeafView) {
         let position = self.frontier.size() + 1;
         if view.position != position {
-            self.report.find(format!("position {position} is missing: {} follows {}", view.position, position - 1));
+            self.report.find(format!(
+                "position {position} is missing: {} follows {}",
+                view.position,
+                position - 1
+            ));
         }
         let bytes = STANDARD.decode(&view.leaf).unwrap_or_default();
         self.frontier.push(leaf_hash(&bytes));
@@ -153,7 +162,10 @@ impl Verifier {
         if mark.void() != view.void {
             let said = view.void.as_deref().unwrap_or("valid");
             let computed = mark.void().unwrap_or_else(|| "valid".to_owned());
-            self.report.find(format!("position {}: it is marked `{said}`, but by the rules it is `{computed}`", view.position));
+            self.report.find(format!(
+                "position {}: it is marked `{said}`, but by the rules it is `{computed}`",
+                view.position
+            ));
         }
         match mark.void() {
             Some(_) => self.report.void += 1,
@@ -168,12 +180,21 @@ impl Verifier {
         let place = match self.ledger.producers.get(source) {
             Some(producer) => producer.place,
             None if founder => Place::default(),
-            None => return self.report.find(format!("position {position}: {source} was never enrolled")),
+            None => {
+                return self
+                    .report
+                    .find(format!("position {position}: {source} was never enrolled"));
+            }
         };
         if envelope.pseq != place.pseq + 1 {
-            self.report.find(format!("position {position}: event {} of {source} follows its event {}", envelope.pseq, place.pseq));
+            self.report.find(format!(
+                "position {position}: event {} of {source} follows its event {}",
+                envelope.pseq, place.pseq
+            ));
         } else if envelope.pprev != place.last {
-            self.report.find(format!("position {position}: it does not name the hash of the event of {source} before it"));
+            self.report.find(format!(
+                "position {position}: it does not name the hash of the event of {source} before it"
+            ));
         }
     }
 
@@ -191,7 +212,10 @@ impl Verifier {
         for seal in &leaf.seals {
             self.report.signatures += 1;
             if let Err(error) = producer.key.verify(&leaf.envelope, seal) {
-                self.report.find(format!("position {position}: signature of {}: {error}", envelope.source));
+                self.report.find(format!(
+                    "position {position}: signature of {}: {error}",
+                    envelope.source
+                ));
             }
         }
     }
@@ -223,7 +247,8 @@ impl Verifier {
         for size in std::mem::take(&mut self.heads).into_keys() {
             self.report.find(format!("a signed head of size {size} fits no state of this log: it was cut, or never was so long"));
         }
-        let open: BTreeSet<_> = self.unsigned.iter().filter(|(_, u)| u.events > 0).map(|(id, _)| id.clone()).collect();
+        let open: BTreeSet<_> =
+            self.unsigned.iter().filter(|(_, u)| u.events > 0).map(|(id, _)| id.clone()).collect();
         for producer in open {
             self.report.find(format!("the last events of {producer} have no signature"));
         }
@@ -271,7 +296,18 @@ fn text(report: &Report) -> String {
          tree         root and {} signed heads\n\
          occurrences  {} implied by the approved schedules, {} in the log, {} too young to be decided\n\
          runs         {}: {} open, {} unknown, all others with exactly one outcome\n",
-        r.origin, r.events, r.void, r.signatures, r.producers, r.heads, r.occurrences_expected, r.occurrences_recorded, r.occurrences_undecided, r.runs, r.runs_open, r.runs_unknown
+        r.origin,
+        r.events,
+        r.void,
+        r.signatures,
+        r.producers,
+        r.heads,
+        r.occurrences_expected,
+        r.occurrences_recorded,
+        r.occurrences_undecided,
+        r.runs,
+        r.runs_open,
+        r.runs_unknown
     );
     for finding in &r.findings {
         text.push_str(&format!("FINDING      {finding}\n"));

@@ -66,7 +66,9 @@ pub enum Refusal {
         ends: u64,
     },
     /// It does not continue what the log holds of this producer.
-    #[error("{producer} is at event {known} in the log, the flush begins at {begins} and does not continue it")]
+    #[error(
+        "{producer} is at event {known} in the log, the flush begins at {begins} and does not continue it"
+    )]
     NotNext {
         /// The producer.
         producer: ProducerId,

@@ -24,7 +24,9 @@ pub fn may_state(event: &Event) -> &'static [Class] {
 
 fn may_state_of_run(event: &RunEvent) -> &'static [Class] {
     match event {
-        RunEvent::RunRequested(_) | RunEvent::RunReleased(_) | RunEvent::RunResolved(_) => &[Console],
+        RunEvent::RunRequested(_) | RunEvent::RunReleased(_) | RunEvent::RunResolved(_) => {
+            &[Console]
+        }
         RunEvent::RunDue(_)
         | RunEvent::RunSkipped(_)
         | RunEvent::RunMissed(_)
@@ -75,5 +77,10 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
     if own == envelope.subject {
         return Ok(());
     }
-    Err(format!("{} by {} belongs to {own}, not {}", event.kind(), envelope.source, envelope.subject))
+    Err(format!(
+        "{} by {} belongs to {own}, not {}",
+        event.kind(),
+        envelope.source,
+        envelope.subject
+    ))
 }

@@ -235,7 +235,10 @@ pub(super) fn admit_job(
             let same = envelope.actor.is_none() || envelope.actor == proposal.by;
             need(policy.self_approval || !same, "nobody approves their own change")
         }
-        JobEvent::JobPaused(_) => need(active && job.paused().is_none(), "only an active job that is not paused can be paused"),
+        JobEvent::JobPaused(_) => need(
+            active && job.paused().is_none(),
+            "only an active job that is not paused can be paused",
+        ),
         JobEvent::JobResumed(_) => need(job.paused().is_some(), "the job is not paused"),
         JobEvent::JobRetired(_) => need(active, "the job is not active"),
     }
@@ -251,7 +254,11 @@ fn admit_proposal(job: &Job, name: &str, proposed: &JobProposed) -> Result<(), S
     }
     let definition: JobDefinition =
         serde_json::from_value(proposed.definition.clone()).map_err(|e| e.to_string())?;
-    if definition.name == name { Ok(()) } else { Err("the definition is of another job".to_owned()) }
+    if definition.name == name {
+        Ok(())
+    } else {
+        Err("the definition is of another job".to_owned())
+    }
 }
 
 pub(super) fn admit_user(body: Option<&Body>, event: &UserEvent) -> Result<(), String> {
@@ -291,6 +298,8 @@ pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(),
         None if label.starts_with("request-") => Ok(()),
         None => Err(format!("{subject} is not the name of a request")),
         Some(nominal) if label.parse::<Timestamp>().is_ok_and(|at| at == nominal.at) => Ok(()),
-        Some(nominal) => Err(format!("{subject} is not the name of the occurrence at {}", nominal.at)),
+        Some(nominal) => {
+            Err(format!("{subject} is not the name of the occurrence at {}", nominal.at))
+        }
     }
 }

@@ -101,8 +101,13 @@ fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Resu
 }
 
 fn admit_request(job: &Job, definition: &DefinitionRef) -> Result<(), Illegal> {
-    let active = job.active().ok_or_else(|| Illegal::Job("the job has no active definition".to_owned()))?;
-    if active.reference() == *definition { Ok(()) } else { Err(Illegal::Definition(definition.number)) }
+    let active =
+        job.active().ok_or_else(|| Illegal::Job("the job has no active definition".to_owned()))?;
+    if active.reference() == *definition {
+        Ok(())
+    } else {
+        Err(Illegal::Definition(definition.number))
+    }
 }
 
 /// *Invariant:* an occurrence is stated under the definition in whose span it falls, and not before
@@ -153,7 +158,8 @@ fn admit_next(
     producer: &ProducerId,
     received: Timestamp,
 ) -> Result<(), Illegal> {
-    let in_state = |allowed: bool| if allowed { Ok(()) } else { Err(wrong(event, run.state.word())) };
+    let in_state =
+        |allowed: bool| if allowed { Ok(()) } else { Err(wrong(event, run.state.word())) };
     let open = !run.state.is_ended();
     match event {
         RunEvent::RunRequested(_) | RunEvent::RunMissed(_) => Err(wrong(event, run.state.word())),
@@ -195,7 +201,11 @@ fn admit_next(
             State::Running { attempt } => {
                 same_attempt(e.attempt, attempt)?;
                 // A scheduler heard nothing; an executor can know of its own attempts only.
-                if producer.class() == Class::Executor { same_holder(run, producer) } else { Ok(()) }
+                if producer.class() == Class::Executor {
+                    same_holder(run, producer)
+                } else {
+                    Ok(())
+                }
             }
             State::Requested
             | State::Held { .. }
@@ -262,7 +272,12 @@ fn admit_host(run: &Run, host: &str, producer: &ProducerId) -> Result<(), Illega
 
 /// The end of an attempt is stated by the executor that holds it, while it runs or after it was given
 /// up for unknown: evidence that comes late is still evidence.
-fn admit_end(run: &Run, event: &RunEvent, attempt: u32, producer: &ProducerId) -> Result<(), Illegal> {
+fn admit_end(
+    run: &Run,
+    event: &RunEvent,
+    attempt: u32,
+    producer: &ProducerId,
+) -> Result<(), Illegal> {
     let current = match run.state {
         State::Running { attempt } | State::Unknown { attempt } => attempt,
         State::Requested
@@ -277,7 +292,9 @@ fn admit_end(run: &Run, event: &RunEvent, attempt: u32, producer: &ProducerId) -
 
 fn same_holder(run: &Run, producer: &ProducerId) -> Result<(), Illegal> {
     match run.attempt() {
-        Some(holder) if holder.producer != *producer => Err(Illegal::Holder(holder.producer.clone())),
+        Some(holder) if holder.producer != *producer => {
+            Err(Illegal::Holder(holder.producer.clone()))
+        }
         Some(_) | None => Ok(()),
     }
 }

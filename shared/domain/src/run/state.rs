@@ -206,7 +206,12 @@ impl Run {
     /// The state after one more event of stream `id`. Total: an event that cannot be a first one
     /// makes a run of what it says.
     #[must_use]
-    pub fn evolve(run: Option<Self>, id: &StreamId, event: &RunEvent, ctx: Context<'_>) -> Option<Self> {
+    pub fn evolve(
+        run: Option<Self>,
+        id: &StreamId,
+        event: &RunEvent,
+        ctx: Context<'_>,
+    ) -> Option<Self> {
         let mut run = match run {
             Some(run) => run,
             None => Self::begin(id, event, ctx.received)?,
@@ -336,9 +341,7 @@ impl Run {
         }
         self.message = Some(format!("attempt {number} was lost: {reason}"));
         self.state = match self.next_attempt(number, RetryOn::Lost) {
-            Some(attempt) => {
-                State::Retrying { attempt, after: RetryOn::Lost, not_before: None }
-            }
+            Some(attempt) => State::Retrying { attempt, after: RetryOn::Lost, not_before: None },
             None => State::Unknown { attempt: number },
         };
     }

@@ -70,7 +70,8 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
         let span = &entry.definitions[index];
         let Some(schedule) = &span.schedule else { continue };
         for occurrence in schedule.between(from, until).take(max - decided.len()) {
-            let after = decided.last().map_or(entry.cursor(), |one: &Decided| Some(one.occurrence.at));
+            let after =
+                decided.last().map_or(entry.cursor(), |one: &Decided| Some(one.occurrence.at));
             let one = decide_one(entry, span, &definition, occurrence, &backlog, now);
             decided.push(Decided { after, ..one });
         }
@@ -173,7 +174,10 @@ fn decide_late(
         CatchUp::Hold if caught_up => Decision::Run { catch_up: true, hold: hold() },
         CatchUp::All { limit } => Decision::Miss(MissReason::CatchUpLimit { limit }),
         CatchUp::Last | CatchUp::Hold => {
-            let by = span.schedule.as_ref().and_then(|s| s.between(before(backlog.newest), backlog.newest).next());
+            let by = span
+                .schedule
+                .as_ref()
+                .and_then(|s| s.between(before(backlog.newest), backlog.newest).next());
             let by = by.map_or_else(|| entry.name.clone(), |o| occurrence_label(&o));
             Decision::Miss(MissReason::Superseded { by: StreamId::run(&entry.name, &by) })
         }
@@ -267,7 +271,14 @@ impl Scheduler {
                 RunMissed { job, definition, nominal, late_ms, reason: reason.clone() }.into()
             }
             Decision::Run { catch_up, hold } => {
-                let due = Wanted { job: &job, definition: &definition, nominal: Some(nominal), late_ms, catch_up: *catch_up, hold: hold.clone() };
+                let due = Wanted {
+                    job: &job,
+                    definition: &definition,
+                    nominal: Some(nominal),
+                    late_ms,
+                    catch_up: *catch_up,
+                    hold: hold.clone(),
+                };
                 match self.overlap(&one.run, due, actions) {
                     Some(event) => event,
                     None => return,
@@ -331,7 +342,9 @@ impl Scheduler {
     }
 
     fn newest<'a>(&self, open: &[&'a StreamId]) -> Option<&'a StreamId> {
-        open.iter().max_by_key(|id| self.runs.get(**id).map(|e| (e.run.instant(), e.run.created))).copied()
+        open.iter()
+            .max_by_key(|id| self.runs.get(**id).map(|e| (e.run.instant(), e.run.created)))
+            .copied()
     }
 
     fn waits(&self, id: &StreamId) -> bool {

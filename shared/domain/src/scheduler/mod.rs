@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use due::{Decision, Decided, decide_due};
+pub use due::{Decided, Decision, decide_due};
 pub use jobs::{Definition, JobEntry};
 
 use crate::envelope::{Draft, Envelope};
@@ -151,7 +151,8 @@ impl Scheduler {
     pub fn load(&mut self, id: &StreamId, state: &StreamState, now: Timestamp) {
         match &state.body {
             Body::Job(job) => {
-                let mut entry = self.take_job(&job.name).renew(job, state.version, &mut self.schedules);
+                let mut entry =
+                    self.take_job(&job.name).renew(job, state.version, &mut self.schedules);
                 if let Some(settled) = state.settled {
                     entry.settle(settled);
                 }
@@ -179,7 +180,12 @@ impl Scheduler {
         }
     }
 
-    fn apply_run(&mut self, envelope: &Envelope, event: &crate::event::RunEvent, received: Timestamp) {
+    fn apply_run(
+        &mut self,
+        envelope: &Envelope,
+        event: &crate::event::RunEvent,
+        received: Timestamp,
+    ) {
         let id = &envelope.subject;
         if let Some((job, instant)) = crate::run::settled_instant(event) {
             self.settle(job, instant);
@@ -189,11 +195,8 @@ impl Scheduler {
         if known.as_ref().is_some_and(|(_, version)| *version >= envelope.version) {
             return;
         }
-        let ctx = Context {
-            received,
-            producer: &envelope.source,
-            actor: envelope.actor.as_deref(),
-        };
+        let ctx =
+            Context { received, producer: &envelope.source, actor: envelope.actor.as_deref() };
         if let Some(run) = Run::evolve(known.map(|(run, _)| run), id, event, ctx) {
             self.put_run(id, run, envelope.version, received);
         }
@@ -236,7 +239,11 @@ impl Scheduler {
             self.wake_waiting(&job, now);
             return;
         }
-        self.jobs.entry(job.clone()).or_insert_with(|| JobEntry::empty(&job)).open.insert(id.clone());
+        self.jobs
+            .entry(job.clone())
+            .or_insert_with(|| JobEntry::empty(&job))
+            .open
+            .insert(id.clone());
         let check = Some(now);
         self.agenda.insert((now, id.clone()));
         self.runs.insert(id.clone(), RunEntry { run, version, check, offered: 0 });
@@ -250,8 +257,11 @@ impl Scheduler {
 
     /// Runs of `job` that wait for another to end are looked at again.
     fn wake_waiting(&mut self, job: &str, now: Timestamp) {
-        let open: Vec<StreamId> =
-            self.jobs.get(job).map(|entry| entry.open.iter().cloned().collect()).unwrap_or_default();
+        let open: Vec<StreamId> = self
+            .jobs
+            .get(job)
+            .map(|entry| entry.open.iter().cloned().collect())
+            .unwrap_or_default();
         for id in open {
             self.look_again(&id, now);
         }

@@ -92,14 +92,18 @@ impl Scheduler {
         );
         if let (true, Some(cancel)) = (idle, &run.cancel) {
             let reason = cancel.reason.clone();
-            return Look::Say(RunCancelled { attempt: None, host: None, reason, report: None }.into());
+            return Look::Say(
+                RunCancelled { attempt: None, host: None, reason, report: None }.into(),
+            );
         }
         match &run.state {
             State::Requested => self.decide_request(id, run, actions),
             State::Due if self.must_wait(run) => Look::Rest,
             State::Due => Look::Offer(1),
             State::Running { .. } => self.check_lease(id, run, now),
-            State::Retrying { attempt, after, not_before: None } => schedule_retry(run, *attempt, *after),
+            State::Retrying { attempt, after, not_before: None } => {
+                schedule_retry(run, *attempt, *after)
+            }
             State::Retrying { not_before: Some(at), .. } if *at > now => Look::At(*at),
             State::Retrying { attempt, .. } => Look::Offer(*attempt),
             State::Held { .. } | State::Unknown { .. } | State::Ended { .. } => Look::Rest,

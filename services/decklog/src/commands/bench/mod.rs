@@ -46,10 +46,14 @@ pub(crate) fn run(bench: &Bench, format: Format) -> anyhow::Result<()> {
     if bench.dir.is_none() {
         std::fs::remove_dir_all(&temporary)?;
     }
-    output::list(format, &figures?, |figures| table(figures))
+    output::list(format, &figures?, table)
 }
 
-fn measure(bench: &Bench, dir: &Path, wanted: impl Fn(Measure) -> bool) -> anyhow::Result<Vec<Figure>> {
+fn measure(
+    bench: &Bench,
+    dir: &Path,
+    wanted: impl Fn(Measure) -> bool,
+) -> anyhow::Result<Vec<Figure>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut figures = Vec::new();
     let size = |full: usize, quick: usize| if bench.quick { quick } else { full };
@@ -85,7 +89,8 @@ fn fresh(dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
 fn table(figures: &[Figure]) -> Table {
     let mut table = Table::new(["MEASURE", "VALUE", "UNIT", "LIMIT", "RATIO"]);
     for figure in figures {
-        let limit = figure.limit.as_ref().map(|(name, value)| format!("{name}: {}", number(*value)));
+        let limit =
+            figure.limit.as_ref().map(|(name, value)| format!("{name}: {}", number(*value)));
         let ratio = figure.ratio.map(|ratio| format!("{ratio:.2}"));
         table.row([
             figure.measure.clone(),

@@ -28,7 +28,11 @@ fn wanted(dir: &Path, work: bool) -> Wanted {
 }
 
 /// `schedules` jobs, of which `due` fall due in one and the same second.
-pub(crate) async fn measure(dir: &Path, schedules: usize, due: usize) -> anyhow::Result<Vec<Figure>> {
+pub(crate) async fn measure(
+    dir: &Path,
+    schedules: usize,
+    due: usize,
+) -> anyhow::Result<Vec<Figure>> {
     // Far enough away for everything to be in the log and loaded by then.
     let lead = i64::try_from(schedules / 1_000)? + 15;
     let at = Timestamp::from_second(host::now().as_second() + lead)?;
@@ -40,7 +44,10 @@ pub(crate) async fn measure(dir: &Path, schedules: usize, due: usize) -> anyhow:
     fill(dir, &jobs).await?;
     let spawns = limits::spawns_per_second(1_000, 4)?;
     let embedded = Embedded::start(wanted(dir, true)).await?;
-    anyhow::ensure!(host::now() < at, "the schedules took too long to apply on this machine; use --quick");
+    anyhow::ensure!(
+        host::now() < at,
+        "the schedules took too long to apply on this machine; use --quick"
+    );
     let rows = wait_for(&embedded, due).await?;
     embedded.stop().await?;
     Ok(figures(&rows, at, schedules, spawns))
@@ -54,18 +61,32 @@ fn figures(rows: &[RunRow], at: Timestamp, schedules: usize, spawns: f64) -> Vec
     let count = rows.len();
     let bare = count as f64 / spawns;
     vec![
-        Figure::new(format!("runs, each a process, {count} at once due"), count as f64 / last, "runs/s")
-            .beside("bare spawn of /bin/true, a second", spawns),
-        Figure::new(format!("due to started, {count} of {schedules} schedules in one second, p50"), percentile(&lags, 0.5), "s")
-            .beside("time to spawn them bare, s", bare),
-        Figure::new(format!("due to started, {count} of {schedules} schedules in one second, p99"), percentile(&lags, 0.99), "s")
-            .beside("time to spawn them bare, s", bare),
+        Figure::new(
+            format!("runs, each a process, {count} at once due"),
+            count as f64 / last,
+            "runs/s",
+        )
+        .beside("bare spawn of /bin/true, a second", spawns),
+        Figure::new(
+            format!("due to started, {count} of {schedules} schedules in one second, p50"),
+            percentile(&lags, 0.5),
+            "s",
+        )
+        .beside("time to spawn them bare, s", bare),
+        Figure::new(
+            format!("due to started, {count} of {schedules} schedules in one second, p99"),
+            percentile(&lags, 0.99),
+            "s",
+        )
+        .beside("time to spawn them bare, s", bare),
     ]
 }
 
 /// A schedule that does not fall due while we measure: once a year, spread over the year's minutes.
 fn quiet(n: usize) -> serde_json::Value {
-    let far = host::now().checked_add(SignedDuration::from_hours(24 * 90)).unwrap_or_else(|_| host::now());
+    let far = host::now()
+        .checked_add(SignedDuration::from_hours(24 * 90))
+        .unwrap_or_else(|_| host::now());
     let month = far.to_zoned(jiff::tz::TimeZone::UTC).month();
     json!({"cron": format!("{} {} {} {month} *", n % 60, (n / 60) % 24, 1 + (n / 1_440) % 28)})
 }
@@ -109,7 +130,11 @@ async fn wait_for(embedded: &Embedded, due: usize) -> anyhow::Result<Vec<RunRow>
         if rows.len() >= due && rows.iter().all(|row| !row.open) {
             return Ok(rows);
         }
-        anyhow::ensure!(begin.elapsed() < WAIT, "only {} of {due} runs ended within {WAIT:?}", rows.iter().filter(|row| !row.open).count());
+        anyhow::ensure!(
+            begin.elapsed() < WAIT,
+            "only {} of {due} runs ended within {WAIT:?}",
+            rows.iter().filter(|row| !row.open).count()
+        );
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
@@ -169,6 +194,7 @@ fn ticks(pid: u32) -> anyhow::Result<u64> {
 fn resident_mib(pid: u32) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: f64 = line.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0.0);
+    let kib: f64 =
+        line.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0.0);
     Ok(kib / 1024.0)
 }

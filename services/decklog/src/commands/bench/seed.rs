@@ -60,7 +60,9 @@ pub(crate) fn lives(events: usize, now: Timestamp) -> anyhow::Result<(Vec<Flush>
     let lives: Vec<i64> = (first..).take(runs).collect();
     for part in lives.chunks(FLUSH_EVENTS_MAX) {
         let drafts = |step: &dyn Fn(StreamId, Timestamp) -> Draft| -> anyhow::Result<Vec<Draft>> {
-            part.iter().map(|second| Ok(step(run_id(*second)?, Timestamp::from_second(*second)?))).collect()
+            part.iter()
+                .map(|second| Ok(step(run_id(*second)?, Timestamp::from_second(*second)?)))
+                .collect()
         };
         let begins = Timestamp::from_second(first)?;
         flushes.push(scheduler.say(drafts(&|run, at| due(run, at, at > begins, digest))?, now)?);
@@ -169,11 +171,18 @@ fn succeeded(run: StreamId, at: Timestamp, digest: Digest) -> Draft {
         output: Some(OutputRef { sha256: digest, bytes: 0, kept: 0, truncated: false }),
         killed: 0,
     };
-    Draft::new(run, 3, RunSucceeded { attempt: 1, host: "bench".to_owned(), warning: false, report })
+    Draft::new(
+        run,
+        3,
+        RunSucceeded { attempt: 1, host: "bench".to_owned(), warning: false, report },
+    )
 }
 
 /// A definition that runs `/bin/true`.
-pub(crate) fn definition(name: &str, schedule: &serde_json::Value) -> anyhow::Result<JobDefinition> {
+pub(crate) fn definition(
+    name: &str,
+    schedule: &serde_json::Value,
+) -> anyhow::Result<JobDefinition> {
     let value = json!({"name": name, "schedule": schedule, "command": {"argv": ["/bin/true"]}});
     Ok(serde_json::from_value(value)?)
 }
@@ -185,7 +194,12 @@ pub(crate) fn drafts(definitions: &[JobDefinition]) -> anyhow::Result<Vec<Draft>
         let digest = definition.digest()?;
         let job = StreamId::job(&definition.name);
         let value = serde_json::to_value(definition)?;
-        let proposed = JobProposed { number: 1, digest, definition: value, reason: "a measurement".to_owned() };
+        let proposed = JobProposed {
+            number: 1,
+            digest,
+            definition: value,
+            reason: "a measurement".to_owned(),
+        };
         drafts.push(Draft::new(job.clone(), 1, proposed));
         drafts.push(Draft::new(job, 2, JobApproved { number: 1, digest }));
     }
