@@ -247,3 +247,15 @@ fn in_a_quiet_night_nothing_is_void_and_nothing_is_said_twice() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn what_is_on_its_way_to_the_log_counts_when_the_next_is_decided() -> Result<()> {
+    let mut world = with_job(&every("10s"))?;
+    world.crash(Node::Scheduler(1), 60_000);
+    world.mute(Node::Scheduler(0), true);
+    world.run_for(27_000)?;
+    world.mute(Node::Scheduler(0), false);
+    world.run_until(8_000, |world| world.runs("j").len() >= 3)?;
+    assert_eq!(count(&world, Outcome::Skipped), 2, "they overlap with the first");
+    world.settle()
+}
