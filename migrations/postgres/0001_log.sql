@@ -76,7 +76,7 @@ BEGIN
 END $$;
 
 -- ENABLE ALWAYS: they hold under session_replication_role = replica too.
-CREATE FUNCTION decklog_guard(guarded TEXT) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION decklog_guard(guarded TEXT) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     EXECUTE format('CREATE TRIGGER no_change BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION decklog_refuse_change()', guarded);
     EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER no_change', guarded);
@@ -97,7 +97,8 @@ CREATE TRIGGER no_truncate BEFORE TRUNCATE ON head FOR EACH STATEMENT EXECUTE FU
 ALTER TABLE head ENABLE ALWAYS TRIGGER no_truncate;
 
 -- A partition of a million positions, with its own guard.
-CREATE FUNCTION decklog_make_partition(number BIGINT) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION decklog_make_partition(number BIGINT) RETURNS void LANGUAGE plpgsql
+SET search_path = public, pg_temp AS $$
 DECLARE
     name TEXT := format('event_%s', lpad(number::text, 6, '0'));
 BEGIN

@@ -115,6 +115,12 @@ struct Batch {
     settled: BTreeMap<StreamId, StreamState>,
 }
 
+impl Turn {
+    fn events(&self) -> &[Opened] {
+        if let Self::Open(opened) = self { opened } else { &[] }
+    }
+}
+
 impl Appender {
     /// Reads what must be known of the log.
     ///
@@ -437,10 +443,7 @@ fn take_identities(opened: &[Opened], taken: &mut BTreeSet<String>) -> Result<()
 }
 
 fn opened(turns: &[Turn]) -> impl Iterator<Item = &Opened> {
-    fn events(turn: &Turn) -> &[Opened] {
-        if let Turn::Open(opened) = turn { opened } else { &[] }
-    }
-    turns.iter().flat_map(events)
+    turns.iter().flat_map(Turn::events)
 }
 
 fn identities(turns: &[Turn]) -> impl Iterator<Item = String> {

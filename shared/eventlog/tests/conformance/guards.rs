@@ -1,6 +1,6 @@
 //! What the database itself refuses, whoever asks.
 
-use eventlog::{Access, Appender, EventLog};
+use eventlog::{Access, Appender, EventLog, LogError};
 use sqlx::{AnyConnection, Connection as _};
 use tlog::Frontier;
 
@@ -139,6 +139,18 @@ async fn the_readers_role_may_only_read() {
     let flush = voice.flush(vec![paused("a", 3)], site.now);
     assert!(appender.append(&[flush], site.now).await.is_err());
     assert_eq!(check_tree(&site.log).await, 6);
+}
+
+#[tokio::test]
+async fn a_schema_that_may_not_be_read_is_not_called_empty() {
+    let store = Store::postgres();
+    store.migrated().await;
+    store.sql("REVOKE SELECT ON _sqlx_migrations FROM decklog_reader").await.unwrap();
+    let address = login(&store, "decklog_reader").await;
+    let log = EventLog::open(&address, Access::Read).await.unwrap();
+    let error = log.check_schema().await.unwrap_err();
+    assert!(matches!(error, LogError::Database { .. }), "{error}");
+    assert!(error.to_string().contains(DENIED), "{error}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use domain::envelope::Draft;
 use domain::event::{RetryOn, RetryRule, RunDue};
 use domain::ids::StreamId;
 use domain::job::Job;
-use domain::ledger::{Body, StreamState};
+use domain::ledger::StreamState;
 use domain::run::{Run, State};
 use domain::wire::{Content, Query, Selection};
 use testkit::world::Rng;
@@ -55,10 +55,7 @@ async fn open_runs(site: &Site) -> Vec<(u64, Run)> {
     let Content::Streams(found) = site.log.answer(&query).await.unwrap().content else {
         unreachable!("another answer than was asked for")
     };
-    let run = |state: StreamState| match state.body {
-        Body::Run(run) => (state.version, *run),
-        other => unreachable!("{other:?}"),
-    };
+    let run = |state: StreamState| (state.version, state.body.run().unwrap().clone());
     found.into_iter().map(|view| run(view.state)).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The schema and its versions.
 
-use eventlog::{EventLog, LogError, MigrationState};
+use eventlog::{Access, EventLog, LogError, MigrationState};
 
 use crate::site::{Site, check_tree};
 use crate::store::Store;
@@ -63,4 +63,21 @@ pub(crate) async fn a_newer_schema_asks_for_a_newer_program(store: &Store) {
     let said = refusal(&log).await;
     assert!(said.contains("at change 999") && said.contains("upgrade this service"), "{said}");
     assert!(log.migrate().await.is_err(), "an old program may not touch a newer schema");
+}
+
+/// Roles belong to the whole cluster, so two migrations meet there although their databases are two.
+#[tokio::test]
+async fn two_databases_of_a_new_cluster_are_migrated_at_once() {
+    let cluster = testkit::postgres::Postgres::start().unwrap();
+    cluster.create_database("one").unwrap();
+    cluster.create_database("two").unwrap();
+    let migrate = async |name| {
+        let log = EventLog::open(&cluster.url(name), Access::Append).await.unwrap();
+        log.migrate().await.unwrap();
+        log.check_schema().await.unwrap();
+        log.close().await;
+    };
+    tokio::join!(migrate("one"), migrate("two"));
+    let roles = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'decklog%' AND NOT rolcanlogin";
+    assert_eq!(cluster.psql("one", roles).unwrap(), "3");
 }
