@@ -15,7 +15,6 @@ pub mod query;
 pub mod read;
 mod rebuild;
 mod rows;
-mod sql;
 mod sqlite;
 
 pub use append::{Appended, Appender, Refused};
