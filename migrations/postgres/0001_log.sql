@@ -22,7 +22,7 @@ CREATE TABLE event (
     event_id  TEXT NOT NULL,
     producer  TEXT NOT NULL,
     pseq      BIGINT NOT NULL CHECK (pseq > 0),
-    stream    TEXT NOT NULL,
+    stream    TEXT COLLATE "C" NOT NULL,
     version   BIGINT NOT NULL CHECK (version > 0),
     kind      TEXT NOT NULL,
     received  BIGINT NOT NULL,
@@ -32,13 +32,14 @@ CREATE TABLE event (
 CREATE INDEX event_void ON event (stream) WHERE void IS NOT NULL;
 
 -- Keys that must hold over all partitions stand in tables of their own.
-CREATE TABLE event_id (event_id TEXT PRIMARY KEY, position BIGINT NOT NULL);
+-- COLLATE "C": compared as bytes, so no new C library can put an index out of order.
+CREATE TABLE event_id (event_id TEXT COLLATE "C" PRIMARY KEY, position BIGINT NOT NULL);
 CREATE TABLE event_producer (
-    producer TEXT NOT NULL, pseq BIGINT NOT NULL, position BIGINT NOT NULL,
+    producer TEXT COLLATE "C" NOT NULL, pseq BIGINT NOT NULL, position BIGINT NOT NULL,
     PRIMARY KEY (producer, pseq)
 );
 CREATE TABLE event_version (
-    stream TEXT NOT NULL, version BIGINT NOT NULL, position BIGINT NOT NULL,
+    stream TEXT COLLATE "C" NOT NULL, version BIGINT NOT NULL, position BIGINT NOT NULL,
     PRIMARY KEY (stream, version)
 );
 
@@ -67,8 +68,9 @@ END $$;
 
 CREATE FUNCTION decklog_refuse_shrink() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.size < OLD.size THEN
-        RAISE EXCEPTION 'the log is append-only: it never shrinks';
+    -- Not even another root for the same size: whatever moves the head has appended.
+    IF NEW.size <= OLD.size THEN
+        RAISE EXCEPTION 'the log is append-only: its head moves only when it grows';
     END IF;
     RETURN NEW;
 END $$;
@@ -115,8 +117,9 @@ CREATE FUNCTION decklog_append(
     streams TEXT[], versions BIGINT[], kinds TEXT[], receiveds BIGINT[], voids TEXT[]
 ) RETURNS BOOLEAN LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF new_size <> old_size + cardinality(positions) THEN
-        RAISE EXCEPTION 'a batch of % events cannot grow the log from % to %', cardinality(positions), old_size, new_size;
+    IF COALESCE(cardinality(positions), 0) = 0
+        OR positions IS DISTINCT FROM ARRAY(SELECT generate_series(old_size + 1, new_size)) THEN
+        RAISE EXCEPTION 'a batch at % positions cannot grow the log from % to %', cardinality(positions), old_size, new_size;
     END IF;
     UPDATE head SET size = new_size, root = new_root, frontier = new_frontier, received = new_received
     WHERE id = 1 AND size = old_size AND root = old_root;
@@ -151,6 +154,8 @@ BEGIN
     END LOOP;
 END $$;
 GRANT CREATE, USAGE ON SCHEMA public TO decklog_owner;
+-- Before PostgreSQL 15 everybody could put objects there.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 ALTER FUNCTION decklog_refuse_change() OWNER TO decklog_owner;
 ALTER FUNCTION decklog_refuse_shrink() OWNER TO decklog_owner;
 ALTER FUNCTION decklog_guard(TEXT) OWNER TO decklog_owner;

@@ -1,6 +1,7 @@
 -- The read model: computed from the events in the transaction that appends them, and again on demand.
+-- COLLATE "C": names are listed in the same order whatever the database's language.
 CREATE TABLE state (
-    stream    TEXT PRIMARY KEY,
+    stream    TEXT COLLATE "C" PRIMARY KEY,
     type      TEXT NOT NULL,
     version   BIGINT NOT NULL,
     settled   BIGINT,
@@ -8,7 +9,7 @@ CREATE TABLE state (
     -- Columns of runs.
     job       TEXT,
     state     TEXT,
-    pool      TEXT,
+    pool      TEXT COLLATE "C",
     instant   BIGINT,
     scheduled BIGINT,
     open      BIGINT,

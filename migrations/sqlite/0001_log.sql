@@ -43,7 +43,21 @@ CREATE TRIGGER checkpoint_no_update BEFORE UPDATE ON checkpoint
 BEGIN SELECT RAISE(ABORT, 'the log is append-only: a head is never changed'); END;
 CREATE TRIGGER checkpoint_no_delete BEFORE DELETE ON checkpoint
 BEGIN SELECT RAISE(ABORT, 'the log is append-only: a head is never deleted'); END;
-CREATE TRIGGER head_no_shrink BEFORE UPDATE ON head WHEN new.size < old.size
-BEGIN SELECT RAISE(ABORT, 'the log is append-only: it never shrinks'); END;
+CREATE TRIGGER head_no_shrink BEFORE UPDATE ON head WHEN new.size <= old.size
+BEGIN SELECT RAISE(ABORT, 'the log is append-only: its head moves only when it grows'); END;
 CREATE TRIGGER head_no_delete BEFORE DELETE ON head
 BEGIN SELECT RAISE(ABORT, 'the log is append-only: its head is never deleted'); END;
+
+-- INSERT OR REPLACE deletes rows without a word to the triggers above: what would replace is refused here.
+CREATE TRIGGER event_no_replace BEFORE INSERT ON event
+WHEN new.position <> (SELECT COALESCE(MAX(position), 0) + 1 FROM event)
+    OR EXISTS (SELECT 1 FROM event WHERE event_id = new.event_id)
+    OR EXISTS (SELECT 1 FROM event WHERE producer = new.producer AND pseq = new.pseq)
+    OR (new.void IS NULL AND EXISTS (
+        SELECT 1 FROM event WHERE stream = new.stream AND version = new.version AND void IS NULL))
+BEGIN SELECT RAISE(ABORT, 'the log is append-only: an event is added at its end, and never replaced'); END;
+CREATE TRIGGER checkpoint_no_replace BEFORE INSERT ON checkpoint
+WHEN EXISTS (SELECT 1 FROM checkpoint WHERE size = new.size AND signed = new.signed)
+BEGIN SELECT RAISE(ABORT, 'the log is append-only: a head is never replaced'); END;
+CREATE TRIGGER head_no_replace BEFORE INSERT ON head
+BEGIN SELECT RAISE(ABORT, 'the log is append-only: it has one head'); END;

@@ -11,7 +11,7 @@ use crate::canonical::Digest;
 use crate::event::{Event, JobEvent};
 use crate::ids::StreamId;
 use crate::job::JobDefinition;
-use crate::time::occurrence_label;
+use crate::time::{Schedule, occurrence_label};
 
 /// How old an occurrence may be without a decision before it counts as missing: schedulers need time
 /// to start, and to decide.
@@ -19,7 +19,8 @@ pub const UNDECIDED_MS_MAX: i64 = 120_000;
 
 #[derive(Debug, Clone)]
 struct Span {
-    definition: JobDefinition,
+    /// Or why it cannot be read here.
+    definition: Result<JobDefinition, String>,
     digest: Digest,
     from: Timestamp,
     until: Option<Timestamp>,
@@ -27,10 +28,12 @@ struct Span {
 
 #[derive(Debug, Clone, Default)]
 struct JobHistory {
-    proposal: Option<(JobDefinition, Digest)>,
+    proposal: Option<(Result<JobDefinition, String>, Digest)>,
     spans: Vec<Span>,
     /// Instants the log accounts for, the run that does, and the definition it names.
     recorded: BTreeMap<Timestamp, (StreamId, Digest)>,
+    /// Further runs that say they are of an instant which another accounts for.
+    doubles: BTreeMap<StreamId, Timestamp>,
 }
 
 /// The expected and the recorded occurrences of a log, gathered while its events pass by.
@@ -73,10 +76,18 @@ pub enum Finding {
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Missing { run, at } => write!(f, "{run} was due at {at}, and the log says nothing about it"),
-            Self::Unexpected { run, at } => write!(f, "{run} at {at} is implied by no approved schedule"),
-            Self::OtherDefinition { run } => write!(f, "{run} names a definition that did not hold at its instant"),
-            Self::Unreadable { job, reason } => write!(f, "the schedule of job {job} cannot be read here: {reason}"),
+            Self::Missing { run, at } => {
+                write!(f, "{run} was due at {at}, and the log says nothing about it")
+            }
+            Self::Unexpected { run, at } => {
+                write!(f, "{run} at {at} is implied by no approved schedule")
+            }
+            Self::OtherDefinition { run } => {
+                write!(f, "{run} names a definition that did not hold at its instant")
+            }
+            Self::Unreadable { job, reason } => {
+                write!(f, "the schedule of job {job} cannot be read here: {reason}")
+            }
         }
     }
 }
@@ -106,7 +117,10 @@ impl Population {
                     && let Some(digest) = definition_of(event)
                 {
                     let history = self.jobs.entry(job.to_owned()).or_default();
-                    history.recorded.entry(at).or_insert((stream.clone(), digest));
+                    let first = history.recorded.entry(at).or_insert((stream.clone(), digest));
+                    if first.0 != *stream {
+                        history.doubles.insert(stream.clone(), at);
+                    }
                 }
             }
             Event::HostEvent(_) | Event::UserEvent(_) | Event::LogEvent(_) => {}
@@ -144,12 +158,20 @@ fn definition_of(event: &crate::event::RunEvent) -> Option<Digest> {
     }
 }
 
+impl Span {
+    fn schedule(&self) -> Result<Option<Schedule>, String> {
+        let definition = self.definition.as_ref().map_err(Clone::clone)?;
+        definition.parsed_schedule().transpose().map_err(|error| error.to_string())
+    }
+}
+
 impl JobHistory {
     fn observe(&mut self, event: &JobEvent, received: Timestamp) {
         match event {
             JobEvent::JobProposed(e) => {
                 let read = serde_json::from_value(e.definition.clone());
-                self.proposal = read.ok().map(|definition| (definition, e.digest));
+                self.proposal =
+                    Some((read.map_err(|e: serde_json::Error| e.to_string()), e.digest));
             }
             JobEvent::JobApproved(_) => {
                 self.close(received);
@@ -171,9 +193,9 @@ impl JobHistory {
     fn account(&self, name: &str, horizon: Timestamp, accounted: &mut Accounted) {
         let mut explained = 0;
         for span in &self.spans {
-            match span.definition.parsed_schedule() {
-                None => {}
-                Some(Ok(schedule)) => {
+            match span.schedule() {
+                Ok(None) => {}
+                Ok(Some(schedule)) => {
                     let until = span.until.map_or(horizon, |until| until.min(horizon));
                     for occurrence in schedule.between(span.from, until) {
                         accounted.expected += 1;
@@ -182,14 +204,17 @@ impl JobHistory {
                         explained += self.look_up(&run, occurrence.at, span, horizon, accounted);
                     }
                 }
-                Some(Err(error)) => accounted
-                    .findings
-                    .push(Finding::Unreadable { job: name.to_owned(), reason: error.to_string() }),
+                Err(reason) => {
+                    accounted.findings.push(Finding::Unreadable { job: name.to_owned(), reason });
+                }
             }
         }
         if explained < self.recorded.len() {
-            self.find_unexpected(name, accounted);
+            self.find_unexpected(accounted);
         }
+        let double =
+            |(run, at): (&StreamId, &Timestamp)| Finding::Unexpected { run: run.clone(), at: *at };
+        accounted.findings.extend(self.doubles.iter().map(double));
     }
 
     fn look_up(
@@ -218,12 +243,9 @@ impl JobHistory {
         1
     }
 
-    fn find_unexpected(&self, name: &str, accounted: &mut Accounted) {
-        let schedules: Vec<_> = self
-            .spans
-            .iter()
-            .filter_map(|span| Some((span, span.definition.parsed_schedule()?.ok()?)))
-            .collect();
+    fn find_unexpected(&self, accounted: &mut Accounted) {
+        let schedules: Vec<_> =
+            self.spans.iter().filter_map(|span| Some((span, span.schedule().ok()??))).collect();
         for (at, (run, _)) in &self.recorded {
             let before = at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(*at);
             let implied = schedules.iter().any(|(span, schedule)| {
@@ -234,6 +256,5 @@ impl JobHistory {
                 accounted.findings.push(Finding::Unexpected { run: run.clone(), at: *at });
             }
         }
-        debug_assert!(!name.is_empty());
     }
 }

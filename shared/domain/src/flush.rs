@@ -38,9 +38,13 @@ impl Flush {
     /// Signs the last of `envelopes`.
     ///
     /// # Errors
-    /// There are none, or too many.
+    /// There are none, too many, or too many bytes.
     pub fn sign(envelopes: Vec<Vec<u8>>, key: &SecretKey) -> Result<Self, FlushError> {
         check_count(envelopes.len())?;
+        let size = size(&envelopes);
+        if size > FLUSH_BYTES_MAX {
+            return Err(FlushError::TooLarge(size));
+        }
         let last = envelopes.last().ok_or(FlushError::Count(0))?;
         let seal = key.sign(last);
         Ok(Self { envelopes, seal })
@@ -48,8 +52,7 @@ impl Flush {
 
     /// Count, each envelope with its length before it, then the signature.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let size = self.envelopes.iter().map(|e| e.len() + 4).sum::<usize>();
-        let mut bytes = Vec::with_capacity(size + 4 + Seal::BYTES);
+        let mut bytes = Vec::with_capacity(size(&self.envelopes));
         bytes.extend(length(self.envelopes.len()));
         for envelope in &self.envelopes {
             bytes.extend(length(envelope.len()));
@@ -84,6 +87,10 @@ impl Flush {
     pub fn last(&self) -> Digest {
         self.envelopes.last().map_or(Digest::NONE, |bytes| Digest::of(bytes))
     }
+}
+
+fn size(envelopes: &[Vec<u8>]) -> usize {
+    4 + envelopes.iter().map(|e| e.len() + 4).sum::<usize>() + Seal::BYTES
 }
 
 fn check_count(count: usize) -> Result<(), FlushError> {

@@ -14,8 +14,7 @@ pub struct BadName {
     rule: &'static str,
 }
 
-const NAME_RULE: &str =
-    "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or a digit";
+const NAME_RULE: &str = "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or a digit";
 
 /// Whether `text` is a name as jobs, hosts, pools and users have them:
 /// `[a-z0-9][a-z0-9._-]{0,62}`.
@@ -23,9 +22,7 @@ pub fn is_name(text: &str) -> bool {
     let bytes = text.as_bytes();
     (1..=63).contains(&bytes.len())
         && bytes[0].is_ascii_alphanumeric()
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(b))
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(b))
         && !bytes[0].is_ascii_uppercase()
 }
 
@@ -117,7 +114,10 @@ impl StreamId {
     /// What the stream is about.
     pub fn stream_type(&self) -> StreamType {
         // A StreamId is only ever made with one of the words in front.
-        self.0.split_once('/').and_then(|(w, _)| StreamType::from_word(w)).unwrap_or(StreamType::Log)
+        self.0
+            .split_once('/')
+            .and_then(|(w, _)| StreamType::from_word(w))
+            .unwrap_or(StreamType::Log)
     }
 
     /// What comes after the first slash.
@@ -145,7 +145,9 @@ impl FromStr for StreamId {
         }
         let named = match kind {
             StreamType::Job | StreamType::Host | StreamType::User => is_name(rest),
-            StreamType::Run => rest.split_once('@').is_some_and(|(job, at)| is_name(job) && !at.is_empty()),
+            StreamType::Run => {
+                rest.split_once('@').is_some_and(|(job, at)| is_name(job) && !at.is_empty())
+            }
             StreamType::Log => true,
         };
         if named { Ok(Self(text.to_owned())) } else { Err(bad(NAME_RULE)) }

@@ -94,7 +94,10 @@ impl PublicKey {
     /// Another key signed, or the signature does not fit.
     pub fn verify(&self, envelope: &[u8], seal: &Seal) -> Result<(), KeyError> {
         if seal.key != self.id() {
-            return Err(KeyError::OtherKey { expected: self.id().short(), found: seal.key.short() });
+            return Err(KeyError::OtherKey {
+                expected: self.id().short(),
+                found: seal.key.short(),
+            });
         }
         self.0
             .verify_strict(&pre_authentication(envelope), &Signature::from_bytes(&seal.signature))

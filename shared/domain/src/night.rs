@@ -79,7 +79,8 @@ impl Numbers {
 }
 
 /// States that are exceptions, by their words: what a morning review looks at.
-pub const EXCEPTIONS: [&str; 6] = ["failed", "timed-out", "missed", "unknown", "cancelled", "warning"];
+pub const EXCEPTIONS: [&str; 6] =
+    ["failed", "timed-out", "missed", "unknown", "cancelled", "warning"];
 
 #[cfg(test)]
 mod tests {
@@ -89,8 +90,19 @@ mod tests {
     fn every_run_is_counted_in_exactly_one_number() {
         let mut numbers = Numbers::default();
         let states = [
-            "succeeded", "warning", "failed", "timed-out", "missed", "skipped", "cancelled", "unknown",
-            "running", "due", "held", "retrying", "requested",
+            "succeeded",
+            "warning",
+            "failed",
+            "timed-out",
+            "missed",
+            "skipped",
+            "cancelled",
+            "unknown",
+            "running",
+            "due",
+            "held",
+            "retrying",
+            "requested",
         ];
         for state in states {
             numbers.add(state, state == "warning", 1);

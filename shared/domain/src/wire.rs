@@ -137,7 +137,9 @@ impl AppendRequest {
         match self {
             Self::Flush(bytes) => [b"F", bytes.as_slice()].concat(),
             // A struct of strings can always be written.
-            Self::Enrol(enrol) => [b"E".to_vec(), serde_json::to_vec(enrol).unwrap_or_default()].concat(),
+            Self::Enrol(enrol) => {
+                [b"E".to_vec(), serde_json::to_vec(enrol).unwrap_or_default()].concat()
+            }
         }
     }
 

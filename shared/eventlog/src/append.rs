@@ -39,7 +39,9 @@ pub enum Refused {
     #[error("event identity {0} is in the log already, in another event")]
     Identity(String),
     /// It repeats counters the log has, with other bytes: two journals speak with one key.
-    #[error("{producer} said something else as its event {pseq} before: its journal was copied or restored from a backup; give it a new name and a new journal")]
+    #[error(
+        "{producer} said something else as its event {pseq} before: its journal was copied or restored from a backup; give it a new name and a new journal"
+    )]
     Fork {
         /// The producer.
         producer: ProducerId,
@@ -64,28 +66,45 @@ pub struct Appender {
 /// States at hand, and what this batch changed of them.
 struct Overlay<'a> {
     base: &'a HashMap<StreamId, Option<StreamState>>,
+    /// Streams whose body is new.
     changed: BTreeMap<StreamId, StreamState>,
-    settled: BTreeMap<StreamId, Timestamp>,
+    /// Jobs of which only the newest occurrence is new: a job's body is large, and is not written again
+    /// with each run. Never in `changed` as well.
+    settled: BTreeMap<StreamId, StreamState>,
 }
 
 impl Streams for Overlay<'_> {
     fn get(&self, id: &StreamId) -> Option<&StreamState> {
-        self.changed.get(id).or_else(|| self.base.get(id).and_then(Option::as_ref))
+        let here = self.changed.get(id).or_else(|| self.settled.get(id));
+        here.or_else(|| self.base.get(id).and_then(Option::as_ref))
     }
 
     fn put(&mut self, id: StreamId, state: StreamState) {
+        self.settled.remove(&id);
         self.changed.insert(id, state);
     }
 
-    /// The instant alone is written: a job's body is large, and does not change with each run.
     fn settle(&mut self, job: &StreamId, instant: Timestamp) {
-        if let Some(state) = self.changed.get_mut(job) {
-            state.settled = state.settled.max(Some(instant));
+        for layer in [&mut self.changed, &mut self.settled] {
+            if let Some(state) = layer.get_mut(job) {
+                state.settled = state.settled.max(Some(instant));
+                return;
+            }
         }
-        let known = self.base.get(job).and_then(Option::as_ref).and_then(|state| state.settled);
-        let settled = self.settled.entry(job.clone()).or_insert(instant);
-        *settled = (*settled).max(instant).max(known.unwrap_or(instant));
+        let Some(mut state) = self.get(job).cloned() else { return };
+        state.settled = state.settled.max(Some(instant));
+        self.settled.insert(job.clone(), state);
     }
+}
+
+/// What is done with a flush of a batch.
+enum Turn {
+    /// Its events are judged.
+    Open(Vec<Opened>),
+    /// Its producer has said these counters before.
+    Said(ProducerId),
+    /// It is not taken.
+    Refused(Refused),
 }
 
 struct Batch {
@@ -93,8 +112,7 @@ struct Batch {
     frontier: Frontier,
     events: Vec<EventRow>,
     changed: BTreeMap<StreamId, StreamState>,
-    settled: BTreeMap<StreamId, Timestamp>,
-    results: Vec<Result<Appended, Refused>>,
+    settled: BTreeMap<StreamId, StreamState>,
 }
 
 impl Appender {
@@ -161,8 +179,11 @@ impl Appender {
             match self.append_once(flushes, now).await {
                 Err(LogError::Fenced) => self.reload().await?,
                 Err(error) => {
-                    // Whether the commit happened is not known: believe nothing that was cached.
-                    self.reload().await?;
+                    // Whether the commit happened is not known. Where the log cannot be read either, what
+                    // is known now stays: it commits nothing, because the head is compared.
+                    if let Err(also) = self.reload().await {
+                        tracing::warn!(error = %also, "the log could not be read again");
+                    }
                     return Err(error);
                 }
                 done @ Ok(_) => return done,
@@ -175,75 +196,51 @@ impl Appender {
         flushes: &[Flush],
         now: Timestamp,
     ) -> Result<(Vec<Result<Appended, Refused>>, Vec<LogEntry>), LogError> {
-        let mut batch = Batch::new(self.ledger.clone(), self.frontier.clone());
-        let opened = self.open_all(flushes, &mut batch).await?;
-        if batch.results.iter().any(Result::is_err) && self.moved().await? {
+        let (turns, ledger) = self.open_all(flushes).await?;
+        self.load_streams(&turns).await?;
+        let mut batch = Batch::new(ledger, self.frontier.clone());
+        let results = self.judge_all(flushes, turns, &mut batch, now).await?;
+        if results.iter().any(Result::is_err) && self.moved().await? {
             // Judged by what is no longer true: a producer may have gone on through another recorder.
             return Err(LogError::Fenced);
         }
-        self.load_streams(&opened).await?;
-        self.judge_all(flushes, opened, &mut batch, now);
         if batch.events.is_empty() {
-            return Ok((batch.results, Vec::new()));
+            return Ok((results, Vec::new()));
         }
-        let commit = self.commit_of(&batch)?;
+        let commit = self.commit_of(&mut batch)?;
         match &self.log.backend {
             Backend::Postgres(pool) => postgres::commit(pool, &commit).await?,
             Backend::Sqlite(pool) => sqlite::commit(pool, &commit).await?,
         }
-        let entries = batch.events.iter().map(entry).collect::<Result<_, _>>()?;
-        self.adopt(batch.ledger, batch.frontier, batch.changed, &batch.settled);
-        Ok((batch.results, entries))
+        self.adopt(batch);
+        let entries = commit.events.iter().map(entry).collect::<Result<_, _>>()?;
+        Ok((results, entries))
     }
 
-    /// Opens every flush against the ledger as it will be when its turn comes. `None` stands for one
-    /// that got its answer already.
-    async fn open_all(
-        &self,
-        flushes: &[Flush],
-        batch: &mut Batch,
-    ) -> Result<Vec<Option<Vec<Opened>>>, LogError> {
-        let mut places = batch.ledger.clone();
-        let mut identities = self.known_identities(flushes).await?;
-        let mut all = Vec::with_capacity(flushes.len());
-        for flush in flushes {
-            let opened = places.open(flush);
-            let answer = match &opened {
-                Ok(opened) => first_known(opened, &mut identities).map(|id| Err(Refused::Identity(id))),
-                Err(Refusal::Known { producer, .. }) => {
-                    Some(self.repeated(producer, flush).await?)
-                }
-                Err(Refusal::Unknown(producer)) => Some(Err(Refused::NotEnrolled(producer.clone()))),
-                Err(refusal) => Some(Err(Refused::Refusal(refusal.clone()))),
-            };
-            match (answer, opened) {
-                (None, Ok(opened)) => {
-                    advance(&mut places, &opened);
-                    all.push(Some(opened));
-                    batch.results.push(Ok(Appended { events: Vec::new(), received: Timestamp::MIN }));
-                }
-                (answer, _) => {
-                    all.push(None);
-                    batch.results.push(answer.unwrap_or_else(|| Err(Refused::Identity(String::new()))));
-                }
+    /// Opens every flush against the ledger as it will be when its turn comes, and returns that ledger.
+    async fn open_all(&self, flushes: &[Flush]) -> Result<(Vec<Turn>, Ledger), LogError> {
+        let (mut asked, mut known) = (BTreeSet::new(), BTreeSet::new());
+        loop {
+            let mut places = self.ledger.clone();
+            let mut taken = known.clone();
+            let open = |flush| open_one(&mut places, flush, &mut taken);
+            let turns: Vec<Turn> = flushes.iter().map(open).collect();
+            let fresh: Vec<String> = identities(&turns).filter(|id| !asked.contains(id)).collect();
+            let found = self.log.known_ids(&fresh).await?;
+            if found.is_empty() {
+                return Ok((turns, places));
             }
+            // Without the flushes that have these, others may open or not: once more from the start.
+            asked.extend(fresh);
+            known.extend(found);
         }
-        Ok(all)
     }
 
-    async fn known_identities(&self, flushes: &[Flush]) -> Result<BTreeSet<String>, LogError> {
-        let ids: Vec<String> = flushes
-            .iter()
-            .flat_map(|flush| &flush.envelopes)
-            .filter_map(|bytes| domain::envelope::Envelope::parse_stored(bytes).ok())
-            .map(|envelope| envelope.id.to_string())
-            .collect();
-        self.log.known_ids(&ids).await
-    }
-
-    /// The answer to a flush whose counters the log has: the positions it got, if it is the same.
+    /// The answer to a flush whose counters the log has, or will have by this batch: the positions they
+    /// got, if it is the same.
     async fn repeated(
         &self,
+        batch: &Batch,
         producer: &ProducerId,
         flush: &Flush,
     ) -> Result<Result<Appended, Refused>, LogError> {
@@ -252,7 +249,11 @@ impl Appender {
         for bytes in &flush.envelopes {
             let Ok(envelope) = domain::envelope::Envelope::parse_stored(bytes) else { break };
             let pseq = envelope.pseq;
-            match self.log.said(producer, pseq).await? {
+            let said = match batch.said(producer, pseq) {
+                Some(row) => Some(said(row)?),
+                None => self.log.said(producer, pseq).await?,
+            };
+            match said {
                 Some((position, leaf, mark)) if leaf.envelope == *bytes => {
                     received = leaf.received;
                     events.push(Committed { position, mark });
@@ -265,9 +266,8 @@ impl Appender {
         Ok(Ok(Appended { events, received }))
     }
 
-    async fn load_streams(&mut self, opened: &[Option<Vec<Opened>>]) -> Result<(), LogError> {
-        let all = opened.iter().flatten().flatten();
-        let missing: BTreeSet<StreamId> = all
+    async fn load_streams(&mut self, turns: &[Turn]) -> Result<(), LogError> {
+        let missing: BTreeSet<StreamId> = opened(turns)
             .flat_map(|one| reads(&one.envelope.subject))
             .filter(|id| !self.cache.contains_key(id))
             .collect();
@@ -282,31 +282,36 @@ impl Appender {
         Ok(())
     }
 
-    fn judge_all(
+    async fn judge_all(
         &self,
         flushes: &[Flush],
-        opened: Vec<Option<Vec<Opened>>>,
+        turns: Vec<Turn>,
         batch: &mut Batch,
         now: Timestamp,
-    ) {
-        let mut streams =
-            Overlay { base: &self.cache, changed: BTreeMap::new(), settled: BTreeMap::new() };
-        for (index, (flush, opened)) in flushes.iter().zip(opened).enumerate() {
-            let Some(opened) = opened else { continue };
-            let appended = batch.judge(flush, opened, &mut streams, now);
-            batch.results[index] = Ok(appended);
+    ) -> Result<Vec<Result<Appended, Refused>>, LogError> {
+        let (changed, settled) = (BTreeMap::new(), BTreeMap::new());
+        let mut streams = Overlay { base: &self.cache, changed, settled };
+        let mut results = Vec::with_capacity(flushes.len());
+        for (flush, turn) in flushes.iter().zip(turns) {
+            results.push(match turn {
+                Turn::Open(opened) => Ok(batch.judge(flush, opened, &mut streams, now)),
+                Turn::Said(producer) => self.repeated(batch, &producer, flush).await?,
+                Turn::Refused(refused) => Err(refused),
+            });
         }
-        batch.changed = streams.changed;
-        batch.settled = streams.settled;
+        (batch.changed, batch.settled) = (streams.changed, streams.settled);
+        Ok(results)
     }
 
-    fn commit_of(&self, batch: &Batch) -> Result<Commit, LogError> {
+    fn commit_of(&self, batch: &mut Batch) -> Result<Commit, LogError> {
+        let events = std::mem::take(&mut batch.events);
         let states = batch.changed.iter().map(|(id, state)| StateRow::new(id, state));
-        let sources: BTreeSet<&str> = batch.events.iter().map(|e| e.producer.as_str()).collect();
-        let news = |id: &&str| !self.ledger.producers.keys().any(|known| known.as_str() == *id);
-        let fresh = batch.ledger.producers.keys().map(ProducerId::as_str).filter(news);
-        let touched: BTreeSet<&str> = sources.iter().copied().chain(fresh).collect();
+        let settled = batch.settled.iter();
+        let settled = settled
+            .filter_map(|(id, state)| Some((id.to_string(), state.settled?.as_microsecond())));
+        let before = &self.ledger.producers;
         let producers = batch.ledger.producers.iter();
+        let producers = producers.filter(|(id, producer)| before.get(*id) != Some(*producer));
         let row = LedgerRow::new(&batch.ledger);
         Ok(Commit {
             old_size: to_i64(self.frontier.size()),
@@ -314,42 +319,23 @@ impl Appender {
             new_size: to_i64(batch.frontier.size()),
             new_root: batch.frontier.root(),
             frontier: batch.frontier.to_bytes(),
-            received: batch.events.last().map_or(0, |event| event.received),
-            events: batch.events.clone(),
+            received: events.last().map_or(0, |event| event.received),
+            events,
             states: states.collect::<Result<_, _>>()?,
-            settled: batch
-                .settled
-                .iter()
-                .filter(|(id, _)| !batch.changed.contains_key(*id))
-                .map(|(id, at)| (id.to_string(), at.as_microsecond()))
-                .collect(),
-            producers: producers
-                .filter(|(id, _)| touched.contains(id.as_str()))
-                .map(|(id, producer)| ProducerRow::new(id.as_str(), producer))
-                .collect(),
+            settled: settled.collect(),
+            producers: producers.map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect(),
             ledger: (row != LedgerRow::new(&self.ledger)).then_some(row),
         })
     }
 
-    fn adopt(
-        &mut self,
-        ledger: Ledger,
-        frontier: Frontier,
-        changed: BTreeMap<StreamId, StreamState>,
-        settled: &BTreeMap<StreamId, Timestamp>,
-    ) {
-        (self.ledger, self.frontier) = (ledger, frontier);
-        for (id, state) in changed {
+    fn adopt(&mut self, batch: Batch) {
+        (self.ledger, self.frontier) = (batch.ledger, batch.frontier);
+        for (id, state) in batch.changed.into_iter().chain(batch.settled) {
             let over = state.body.run().is_some_and(|run| run.state.is_ended());
             if over {
                 self.cache.remove(&id);
             } else {
                 self.cache.insert(id, Some(state));
-            }
-        }
-        for (id, at) in settled {
-            if let Some(Some(state)) = self.cache.get_mut(id) {
-                state.settled = state.settled.max(Some(*at));
             }
         }
         if self.cache.len() > CACHE_MAX {
@@ -366,8 +352,13 @@ impl Batch {
             events: Vec::new(),
             changed: BTreeMap::new(),
             settled: BTreeMap::new(),
-            results: Vec::new(),
         }
+    }
+
+    /// What this batch takes from a producer as its event `pseq`.
+    fn said(&self, producer: &ProducerId, pseq: u64) -> Option<&EventRow> {
+        let pseq = to_i64(pseq);
+        self.events.iter().find(|row| row.pseq == pseq && row.producer == producer.as_str())
     }
 
     fn judge(
@@ -417,8 +408,48 @@ fn advance(places: &mut Ledger, opened: &[Opened]) {
     }
 }
 
-fn first_known(opened: &[Opened], identities: &mut BTreeSet<String>) -> Option<String> {
-    opened.iter().map(|one| one.envelope.id.to_string()).find(|id| !identities.insert(id.clone()))
+fn open_one(places: &mut Ledger, flush: &Flush, taken: &mut BTreeSet<String>) -> Turn {
+    match places.open(flush) {
+        Ok(opened) => match take_identities(&opened, taken) {
+            Ok(()) => {
+                advance(places, &opened);
+                Turn::Open(opened)
+            }
+            Err(id) => Turn::Refused(Refused::Identity(id)),
+        },
+        Err(Refusal::Known { producer, .. }) => Turn::Said(producer),
+        Err(Refusal::Unknown(producer)) => Turn::Refused(Refused::NotEnrolled(producer)),
+        Err(refusal) => Turn::Refused(Refused::Refusal(refusal)),
+    }
+}
+
+/// Adds the identities of a flush to those taken: all, or, where one is taken already, none.
+fn take_identities(opened: &[Opened], taken: &mut BTreeSet<String>) -> Result<(), String> {
+    let mut own = BTreeSet::new();
+    for id in opened.iter().map(|one| one.envelope.id.to_string()) {
+        if taken.contains(&id) || own.contains(&id) {
+            return Err(id);
+        }
+        own.insert(id);
+    }
+    taken.append(&mut own);
+    Ok(())
+}
+
+fn opened(turns: &[Turn]) -> impl Iterator<Item = &Opened> {
+    let events = |turn| if let &Turn::Open(ref opened) = turn { opened.as_slice() } else { &[] };
+    turns.iter().flat_map(events)
+}
+
+fn identities(turns: &[Turn]) -> impl Iterator<Item = String> {
+    opened(turns).map(|one| one.envelope.id.to_string())
+}
+
+/// What a row of this batch says, as [`EventLog::said`] will say it once it is committed.
+fn said(row: &EventRow) -> Result<(u64, Leaf, Mark), LogError> {
+    let leaf = Leaf::from_bytes(&row.leaf)
+        .map_err(|error| LogError::inconsistent("event", row.position, error))?;
+    Ok((crate::rows::to_u64(row.position), leaf, crate::rows::mark_from(row.void.as_deref())))
 }
 
 fn entry(row: &EventRow) -> Result<LogEntry, LogError> {

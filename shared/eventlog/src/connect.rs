@@ -77,7 +77,9 @@ impl EventLog {
         let what = "opening the SQLite file";
         let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
         let pool = pool.connect_with(options).await.map_err(LogError::database(what))?;
-        let url = format!("sqlite://{}?mode=rw", encode(path));
+        // Absolute, because the first part of a relative path would be read as a host's name.
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let url = format!("sqlite://{}?mode=rw", encode(&whole));
         let any = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(WAIT);
         let any = any.connect(&url).await.map_err(LogError::database(what))?;
         let address = path.display().to_string();

@@ -21,7 +21,9 @@ pub enum LogError {
     #[error("migrating the database: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// The database holds something that cannot be.
-    #[error("table {table}, row {row}: {problem}: the database was changed by something else, or is damaged; run `decklog verify`")]
+    #[error(
+        "table {table}, row {row}: {problem}: the database was changed by something else, or is damaged; run `decklog verify`"
+    )]
     Inconsistent {
         /// The table.
         table: &'static str,

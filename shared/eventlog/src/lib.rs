@@ -10,11 +10,13 @@ mod append;
 mod connect;
 mod error;
 mod migrate;
+mod plain;
 mod postgres;
 pub mod query;
 pub mod read;
 mod rebuild;
 mod rows;
+mod sql;
 mod sqlite;
 
 pub use append::{Appended, Appender, Refused};

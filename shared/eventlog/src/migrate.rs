@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Row as _, SqlStr};
+use sqlx::{Row as _, SqlStr, SqlitePool};
 
 use crate::connect::{Backend, EventLog};
 use crate::error::LogError;
@@ -54,6 +55,19 @@ fn migrator(postgres: bool) -> Migrator {
     Migrator::with_migrations(CHANGES.iter().map(change).collect())
 }
 
+/// SQLite has no lock that outlives a transaction: all changes are made in one.
+async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), LogError> {
+    let what = "migrating the database";
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(LogError::database(what))?;
+    migrator(false).run_direct(None, &mut *tx, false).await?;
+    tx.commit().await.map_err(LogError::database(what))
+}
+
+/// Whether a table is not there, as opposed to not readable.
+fn is_missing_table(error: &dyn DatabaseError) -> bool {
+    error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
+}
+
 impl EventLog {
     /// Makes every change that is missing. Two at once wait for each other.
     ///
@@ -62,7 +76,7 @@ impl EventLog {
     pub async fn migrate(&self) -> Result<(), LogError> {
         match &self.backend {
             Backend::Postgres(pool) => migrator(true).run(pool).await?,
-            Backend::Sqlite(pool) => migrator(false).run(pool).await?,
+            Backend::Sqlite(pool) => migrate_sqlite(pool).await?,
         }
         Ok(())
     }
@@ -74,9 +88,11 @@ impl EventLog {
     pub async fn migration_state(&self) -> Result<MigrationState, LogError> {
         let sql = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) AS at FROM _sqlx_migrations WHERE success";
         let at = match sqlx::query(sql).fetch_one(&self.any).await {
-            Ok(row) => row.try_get("at").map_err(LogError::database("reading the schema's version"))?,
+            Ok(row) => {
+                row.try_get("at").map_err(LogError::database("reading the schema's version"))?
+            }
             // No such table: nothing was ever migrated.
-            Err(sqlx::Error::Database(_)) => 0,
+            Err(sqlx::Error::Database(error)) if is_missing_table(error.as_ref()) => 0,
             Err(error) => return Err(LogError::database("reading the schema's version")(error)),
         };
         Ok(match i64::cmp(&at, &newest()) {

@@ -3,10 +3,9 @@
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::error::LogError;
-use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, StateRow};
+use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow};
 
-const APPEND: &str =
-    "SELECT decklog_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+const APPEND: &str = "SELECT decklog_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
 const STATES: &str = "
 INSERT INTO state (stream, type, version, settled, body, job, state, pool, instant, scheduled, open, late,
@@ -29,7 +28,8 @@ INSERT INTO producer (id, key, pseq, last)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
 ON CONFLICT (id) DO UPDATE SET key = excluded.key, pseq = excluded.pseq, last = excluded.last";
 
-const LEDGER: &str = "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3 WHERE id = 1";
+const LEDGER: &str =
+    "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3 WHERE id = 1";
 
 type Tx = Transaction<'static, Postgres>;
 
@@ -145,22 +145,26 @@ async fn put_ledger(tx: &mut Tx, row: &LedgerRow) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Writes states while the read model is computed again.
-pub(crate) async fn put_all(
-    pool: &PgPool,
-    states: &[StateRow],
-    producers: &[ProducerRow],
-    ledger: &LedgerRow,
-) -> Result<(), LogError> {
+/// Replaces the read model, if the log still has the size that it was computed for.
+pub(crate) async fn put_all(pool: &PgPool, model: &ReadModel) -> Result<bool, LogError> {
     let what = "rebuilding the read model";
     let mut tx = pool.begin().await.map_err(LogError::database(what))?;
+    // Whoever appends writes here too: once this lock is held, what the head says stays true.
+    let lock = "LOCK TABLE state, producer, ledger IN EXCLUSIVE MODE";
+    sqlx::query(lock).execute(&mut *tx).await.map_err(LogError::database(what))?;
+    let head = sqlx::query_as("SELECT size FROM head WHERE id = 1").fetch_one(&mut *tx).await;
+    let (size,): (i64,) = head.map_err(LogError::database(what))?;
+    if size != model.size {
+        return Ok(false);
+    }
     for table in ["DELETE FROM state", "DELETE FROM producer"] {
         sqlx::query(table).execute(&mut *tx).await.map_err(LogError::database(what))?;
     }
-    for part in states.chunks(1_000) {
+    for part in model.states.chunks(1_000) {
         put_states(&mut tx, part).await?;
     }
-    put_producers(&mut tx, producers).await?;
-    put_ledger(&mut tx, ledger).await?;
-    tx.commit().await.map_err(LogError::database(what))
+    put_producers(&mut tx, &model.producers).await?;
+    put_ledger(&mut tx, &model.ledger).await?;
+    tx.commit().await.map_err(LogError::database(what))?;
+    Ok(true)
 }

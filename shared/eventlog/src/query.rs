@@ -9,14 +9,15 @@ use domain::wire::{
 };
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
-use sqlx::{Any, QueryBuilder};
 
 use crate::connect::EventLog;
 use crate::error::LogError;
 use crate::read::{ROWS_MAX, get, stream_state, timestamp};
 use crate::rows::{digest, to_u64};
+use crate::sql::Sql;
 
-const RUN_COLUMNS: &str = "SELECT stream, job, state, instant, scheduled, open, late, attempts, host, started,
+const RUN_COLUMNS: &str =
+    "SELECT stream, job, state, instant, scheduled, open, late, attempts, host, started,
                            ended, message FROM state WHERE type = 'run'";
 /// Most bytes of events or leaves in one answer, so that it fits into one message.
 const ANSWER_BYTES: usize = 600 * 1024;
@@ -39,7 +40,9 @@ impl EventLog {
                 let entries = self.entries(*after, *limit, stream.as_ref()).await?;
                 Content::Events(fitting(entries, |entry| entry.event.get().len()))
             }
-            Query::Leaves { after, limit } => Content::Leaves(self.leaf_views(*after, *limit).await?),
+            Query::Leaves { after, limit } => {
+                Content::Leaves(self.leaf_views(*after, *limit).await?)
+            }
             Query::Stream { id } => {
                 let found = self.streams(&std::iter::once(id.clone()).collect()).await?;
                 Content::Streams(views(found))
@@ -49,7 +52,9 @@ impl EventLog {
             }
             Query::Runs(filter) => Content::Runs(self.runs(filter).await?),
             Query::Night { since, until } => Content::Night(self.night(*since, *until).await?),
-            Query::Heads { limit } => Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?),
+            Query::Heads { limit } => {
+                Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?)
+            }
         };
         Ok(Answer { position, content })
     }
@@ -76,12 +81,10 @@ impl EventLog {
             Selection::Users => "type = 'user' AND type <> 'run'",
             Selection::OpenRuns => "open = 1",
         };
-        let mut query: QueryBuilder<Any> =
-            QueryBuilder::new("SELECT stream, version, settled, body FROM state WHERE ");
-        query.push(which).push(" AND stream > ").push_bind(after.to_owned());
-        query.push(" ORDER BY stream LIMIT ").push_bind(i64::from(limit.min(ROWS_MAX)));
-        let rows = query.build().fetch_all(&self.any).await;
-        let rows = rows.map_err(LogError::database("listing streams"))?;
+        let mut query = Sql::new("SELECT stream, version, settled, body FROM state WHERE ");
+        query.push(which).push(" AND stream > ").text(after);
+        query.push(" ORDER BY stream LIMIT ").number(i64::from(limit.min(ROWS_MAX)));
+        let rows = query.rows(&self.any, "listing streams").await?;
         let mut views = Vec::with_capacity(rows.len());
         let mut bytes = 0;
         for row in &rows {
@@ -97,23 +100,22 @@ impl EventLog {
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, LogError> {
-        let mut query: QueryBuilder<Any> = QueryBuilder::new(RUN_COLUMNS);
+        let mut query = Sql::new(RUN_COLUMNS);
         if let Some(job) = &filter.job {
-            query.push(" AND job = ").push_bind(job.clone());
+            query.push(" AND job = ").text(job);
         }
         if let Some(state) = &filter.state {
-            query.push(" AND state = ").push_bind(state.clone());
+            query.push(" AND state = ").text(state);
         }
         if let Some(since) = filter.since {
-            query.push(" AND instant >= ").push_bind(since.as_microsecond());
+            query.push(" AND instant >= ").number(since.as_microsecond());
         }
         if let Some(until) = filter.until {
-            query.push(" AND instant < ").push_bind(until.as_microsecond());
+            query.push(" AND instant < ").number(until.as_microsecond());
         }
         query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
-        query.push_bind(i64::from(filter.limit.clamp(1, ROWS_MAX)));
-        let rows = query.build().fetch_all(&self.any).await;
-        rows.map_err(LogError::database("listing runs"))?.iter().map(run_row).collect()
+        query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
+        query.rows(&self.any, "listing runs").await?.iter().map(run_row).collect()
     }
 
     async fn night(&self, since: Timestamp, until: Timestamp) -> Result<Night, LogError> {
@@ -134,18 +136,17 @@ impl EventLog {
         Ok(Night { since: Some(since), until: Some(until), numbers, exceptions })
     }
 
-    async fn exceptions(&self, since: Timestamp, until: Timestamp) -> Result<Vec<RunRow>, LogError> {
-        let mut query: QueryBuilder<Any> = QueryBuilder::new(RUN_COLUMNS);
-        query.push(" AND instant >= ").push_bind(since.as_microsecond());
-        query.push(" AND instant < ").push_bind(until.as_microsecond());
-        query.push(" AND (late = 1 OR state IN (");
-        let mut list = query.separated(", ");
-        for state in EXCEPTIONS {
-            list.push_bind(state.to_owned());
-        }
-        query.push(")) ORDER BY instant, stream LIMIT ").push_bind(i64::from(EXCEPTIONS_MAX));
-        let rows = query.build().fetch_all(&self.any).await;
-        rows.map_err(LogError::database("listing exceptions"))?.iter().map(run_row).collect()
+    async fn exceptions(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<RunRow>, LogError> {
+        let mut query = Sql::new(RUN_COLUMNS);
+        query.push(" AND instant >= ").number(since.as_microsecond());
+        query.push(" AND instant < ").number(until.as_microsecond());
+        query.push(" AND (late = 1 OR state IN ").list(EXCEPTIONS);
+        query.push(") ORDER BY instant, stream LIMIT ").number(i64::from(EXCEPTIONS_MAX));
+        query.rows(&self.any, "listing exceptions").await?.iter().map(run_row).collect()
     }
 
     /// How many runs are due and not started, for each pool.
@@ -174,7 +175,9 @@ fn fitting<T>(mut items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<T> {
     items
 }
 
-fn views(found: std::collections::BTreeMap<StreamId, domain::ledger::StreamState>) -> Vec<StreamView> {
+fn views(
+    found: std::collections::BTreeMap<StreamId, domain::ledger::StreamState>,
+) -> Vec<StreamView> {
     found.into_iter().map(|(id, state)| StreamView { id, state }).collect()
 }
 

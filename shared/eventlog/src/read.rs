@@ -12,12 +12,13 @@ use domain::wire::LogEntry;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::any::AnyRow;
-use sqlx::{Any, QueryBuilder, Row as _};
+use sqlx::{Any, Row as _};
 use tlog::{Frontier, Hash};
 
 use crate::connect::EventLog;
 use crate::error::LogError;
 use crate::rows::{mark_from, to_i64, to_u64};
+use crate::sql::Sql;
 
 /// Most rows of one read.
 pub const ROWS_MAX: u32 = 2_000;
@@ -45,7 +46,8 @@ where
 }
 
 pub(crate) fn timestamp(table: &'static str, micros: i64) -> Result<Timestamp, LogError> {
-    Timestamp::from_microsecond(micros).map_err(|error| LogError::inconsistent(table, micros, error))
+    Timestamp::from_microsecond(micros)
+        .map_err(|error| LogError::inconsistent(table, micros, error))
 }
 
 impl EventLog {
@@ -116,15 +118,10 @@ impl EventLog {
         let ids: Vec<&StreamId> = ids.iter().collect();
         let mut found = BTreeMap::new();
         for part in ids.chunks(NAMES) {
-            let mut query: QueryBuilder<Any> =
-                QueryBuilder::new("SELECT stream, version, settled, body FROM state WHERE stream IN (");
-            let mut list = query.separated(", ");
-            for id in part {
-                list.push_bind(id.as_str().to_owned());
-            }
-            query.push(")");
-            let rows = query.build().fetch_all(&self.any).await;
-            for row in rows.map_err(LogError::database("reading streams"))? {
+            let mut query =
+                Sql::new("SELECT stream, version, settled, body FROM state WHERE stream IN ");
+            query.list(part.iter().map(|id| id.as_str()));
+            for row in query.rows(&self.any, "reading streams").await? {
                 let (id, state) = stream_state(&row)?;
                 found.insert(id, state);
             }
@@ -137,15 +134,9 @@ impl EventLog {
         let mut known = BTreeSet::new();
         let table = if self.is_postgres() { "event_id" } else { "event" };
         for part in ids.chunks(NAMES) {
-            let mut query: QueryBuilder<Any> = QueryBuilder::new("SELECT event_id FROM ");
-            query.push(table).push(" WHERE event_id IN (");
-            let mut list = query.separated(", ");
-            for id in part {
-                list.push_bind(id.clone());
-            }
-            query.push(")");
-            let rows = query.build().fetch_all(&self.any).await;
-            for row in rows.map_err(LogError::database("looking for event identities"))? {
+            let mut query = Sql::new("SELECT event_id FROM ");
+            query.push(table).push(" WHERE event_id IN ").list(part.iter().map(String::as_str));
+            for row in query.rows(&self.any, "looking for event identities").await? {
                 known.insert(get(&row, "event_id")?);
             }
         }
@@ -220,24 +211,21 @@ impl EventLog {
     ) -> Result<Vec<StoredLeaf>, LogError> {
         let valid = if self.is_postgres() {
             "SELECT e.position, e.leaf, e.leaf_hash, e.void FROM event_version k JOIN event e ON e.position = k.position
-             WHERE k.stream = $1 AND k.position > $2"
+             WHERE k.stream = "
         } else {
-            "SELECT position, leaf, leaf_hash, void FROM event
-             WHERE stream = $1 AND position > $2 AND void IS NULL"
+            "SELECT position, leaf, leaf_hash, void FROM event WHERE void IS NULL AND stream = "
         };
-        let mut query: QueryBuilder<Any> = QueryBuilder::new(valid);
+        let (position, limit) = (to_i64(after), i64::from(limit.min(ROWS_MAX)));
+        let mut query = Sql::new(valid);
+        query.text(stream.as_str());
+        query.push(if self.is_postgres() { " AND k.position > " } else { " AND position > " });
+        query.number(position);
         query.push(
-            " UNION ALL SELECT position, leaf, leaf_hash, void FROM event
-              WHERE stream = $1 AND position > $2 AND void IS NOT NULL ORDER BY position LIMIT $3",
+            " UNION ALL SELECT position, leaf, leaf_hash, void FROM event WHERE void IS NOT NULL AND stream = ",
         );
-        let sql = query.sql();
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql.as_str().to_owned()))
-            .bind(stream.as_str().to_owned())
-            .bind(to_i64(after))
-            .bind(i64::from(limit.min(ROWS_MAX)))
-            .fetch_all(&self.any)
-            .await
-            .map_err(LogError::database("reading a stream"))?;
+        query.text(stream.as_str()).push(" AND position > ").number(position);
+        query.push(" ORDER BY position LIMIT ").number(limit);
+        let rows = query.rows(&self.any, "reading a stream").await?;
         rows.iter().map(stored_leaf).collect()
     }
 
@@ -272,11 +260,12 @@ impl EventLog {
     /// # Errors
     /// The database cannot be read.
     pub async fn checkpoints(&self, limit: u32) -> Result<Vec<String>, LogError> {
-        let rows = sqlx::query("SELECT note FROM checkpoint ORDER BY size DESC, signed DESC LIMIT $1")
-            .bind(i64::from(limit))
-            .fetch_all(&self.any)
-            .await
-            .map_err(LogError::database("reading heads"))?;
+        let rows =
+            sqlx::query("SELECT note FROM checkpoint ORDER BY size DESC, signed DESC LIMIT $1")
+                .bind(i64::from(limit))
+                .fetch_all(&self.any)
+                .await
+                .map_err(LogError::database("reading heads"))?;
         rows.iter().map(|row| get(row, "note")).collect()
     }
 
@@ -284,7 +273,12 @@ impl EventLog {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn put_checkpoint(&self, size: u64, note: &str, signed: Timestamp) -> Result<(), LogError> {
+    pub async fn put_checkpoint(
+        &self,
+        size: u64,
+        note: &str,
+        signed: Timestamp,
+    ) -> Result<(), LogError> {
         let sql = if self.is_postgres() {
             "SELECT decklog_append_checkpoint($1, $2, $3)"
         } else {
@@ -339,5 +333,10 @@ fn entry(stored: &StoredLeaf) -> Result<LogEntry, LogError> {
     let leaf = Leaf::from_bytes(&stored.bytes).map_err(|error| bad(&error))?;
     let text = String::from_utf8(leaf.envelope).map_err(|error| bad(&error))?;
     let event = RawValue::from_string(text).map_err(|error| bad(&error))?;
-    Ok(LogEntry { position: stored.position, received: leaf.received, void: stored.void.clone(), event })
+    Ok(LogEntry {
+        position: stored.position,
+        received: leaf.received,
+        void: stored.void.clone(),
+        event,
+    })
 }

@@ -8,7 +8,7 @@ use domain::ledger::{Ledger, Memory};
 use crate::connect::{Backend, EventLog};
 use crate::error::LogError;
 use crate::read::{ROWS_MAX, StoredLeaf};
-use crate::rows::{LedgerRow, ProducerRow, StateRow};
+use crate::rows::{LedgerRow, ProducerRow, ReadModel, StateRow, to_i64};
 use crate::{postgres, sqlite};
 
 /// What a rebuild did.
@@ -30,9 +30,13 @@ struct Fold {
 impl Fold {
     fn take(&mut self, stored: &StoredLeaf) -> Result<(), LogError> {
         let position = stored.position;
+        if position != self.ledger.size + 1 {
+            return Err(LogError::inconsistent("event", self.ledger.size + 1, "it is missing"));
+        }
         let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("event", position, error);
         let leaf = Leaf::from_bytes(&stored.bytes).map_err(|error| bad(&error))?;
-        let envelope = Envelope::parse_stored(&leaf.envelope).map_err(LogError::envelope(position))?;
+        let envelope =
+            Envelope::parse_stored(&leaf.envelope).map_err(LogError::envelope(position))?;
         let event = envelope.event().map_err(LogError::body(position))?;
         let hash = Digest::of(&leaf.envelope);
         let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, leaf.received);
@@ -44,34 +48,49 @@ impl Fold {
 }
 
 impl EventLog {
-    /// Drops the read model and computes it again from the events, in one transaction.
+    /// Drops the read model and computes it again from the events, and replaces it in one transaction.
+    /// What is appended meanwhile is taken in: recorders may go on.
     ///
     /// # Errors
     /// The database failed, or an event is not what its mark says: then the old read model stays.
     pub async fn rebuild_read_model(&self) -> Result<Rebuilt, LogError> {
         let mut fold = Fold::default();
         loop {
+            self.follow(&mut fold).await?;
+            if self.replace_read_model(&fold).await? {
+                let streams = fold.streams.0.len() as u64;
+                return Ok(Rebuilt { events: fold.ledger.size, streams });
+            }
+        }
+    }
+
+    async fn follow(&self, fold: &mut Fold) -> Result<(), LogError> {
+        loop {
             let leaves = self.leaves(fold.ledger.size, ROWS_MAX).await?;
             if leaves.is_empty() {
-                break;
+                return Ok(());
             }
             for leaf in &leaves {
                 fold.take(leaf)?;
             }
         }
-        self.replace_read_model(&fold).await?;
-        Ok(Rebuilt { events: fold.ledger.size, streams: fold.streams.0.len() as u64 })
     }
 
-    async fn replace_read_model(&self, fold: &Fold) -> Result<(), LogError> {
-        let states: Vec<StateRow> =
-            fold.streams.0.iter().map(|(id, state)| StateRow::new(id, state)).collect::<Result<_, _>>()?;
-        let producers: Vec<ProducerRow> =
+    /// False where the log has grown since: then nothing is replaced.
+    async fn replace_read_model(&self, fold: &Fold) -> Result<bool, LogError> {
+        let states: Vec<StateRow> = fold
+            .streams
+            .0
+            .iter()
+            .map(|(id, state)| StateRow::new(id, state))
+            .collect::<Result<_, _>>()?;
+        let producers =
             fold.ledger.producers.iter().map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect();
-        let ledger = LedgerRow::new(&fold.ledger);
+        let (size, ledger) = (to_i64(fold.ledger.size), LedgerRow::new(&fold.ledger));
+        let model = ReadModel { size, states, producers, ledger };
         match &self.backend {
-            Backend::Postgres(pool) => postgres::put_all(pool, &states, &producers, &ledger).await,
-            Backend::Sqlite(pool) => sqlite::put_all(pool, &states, &producers, &ledger).await,
+            Backend::Postgres(pool) => postgres::put_all(pool, &model).await,
+            Backend::Sqlite(pool) => sqlite::put_all(pool, &model).await,
         }
     }
 
@@ -94,6 +113,8 @@ impl EventLog {
             }
             Ok(line.join("|"))
         };
-        rows.iter().map(|row| text(row).map_err(LogError::database("reading the read model"))).collect()
+        rows.iter()
+            .map(|row| text(row).map_err(LogError::database("reading the read model")))
+            .collect()
     }
 }

@@ -85,6 +85,15 @@ pub(crate) struct Commit {
     pub(crate) ledger: Option<LedgerRow>,
 }
 
+/// A whole read model, computed from the first `size` events.
+#[derive(Debug)]
+pub(crate) struct ReadModel {
+    pub(crate) size: i64,
+    pub(crate) states: Vec<StateRow>,
+    pub(crate) producers: Vec<ProducerRow>,
+    pub(crate) ledger: LedgerRow,
+}
+
 /// A count or position as the database holds it. Logs stay far below 2^63.
 pub(crate) fn to_i64(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
@@ -117,7 +126,7 @@ impl RunColumns {
         Self {
             job: Some(run.job.clone()),
             state: Some(run.state.word().to_owned()),
-            pool: Some(run.pool.clone()),
+            pool: Some(plain(&run.pool)),
             instant: Some(run.instant().as_microsecond()),
             scheduled: Some(i64::from(run.nominal.is_some())),
             open: Some(i64::from(!ended)),
@@ -126,9 +135,14 @@ impl RunColumns {
             host: attempt.map(|a| a.host.clone()),
             started: attempt.map(|a| a.started.as_microsecond()),
             ended: ended.then(|| run.changed.as_microsecond()),
-            message: message(run),
+            message: message(run).as_deref().map(plain),
         }
     }
+}
+
+/// Text as every database can hold it: Postgres' has no place for the character 0.
+fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// Whether the first attempt began later than the job allows.
@@ -150,9 +164,15 @@ fn message(run: &Run) -> Option<String> {
     }
     if let Some(reason) = &run.missed {
         return Some(match reason {
-            MissReason::NoCatchUp => "nobody could start it in time, and the job does not catch up".to_owned(),
-            MissReason::Superseded { by } => format!("nobody could start it in time; {by} stands for it"),
-            MissReason::CatchUpLimit { limit } => format!("more were missed than the {limit} the job catches up"),
+            MissReason::NoCatchUp => {
+                "nobody could start it in time, and the job does not catch up".to_owned()
+            }
+            MissReason::Superseded { by } => {
+                format!("nobody could start it in time; {by} stands for it")
+            }
+            MissReason::CatchUpLimit { limit } => {
+                format!("more were missed than the {limit} the job catches up")
+            }
         });
     }
     if let State::Held { reason } = &run.state {
@@ -195,4 +215,3 @@ pub(crate) fn mark_from(void: Option<&str>) -> Mark {
 pub(crate) fn digest(hash: &Hash) -> Digest {
     Digest(hash.0)
 }
-

@@ -3,7 +3,7 @@
 use sqlx::{QueryBuilder, Sqlite, SqlitePool, Transaction};
 
 use crate::error::LogError;
-use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, StateRow};
+use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow};
 
 /// Rows a statement: SQLite binds at most 32,766 values, and a row has up to 17.
 const ROWS: usize = 500;
@@ -141,27 +141,32 @@ async fn put_ledger(tx: &mut Tx, row: &LedgerRow) -> Result<(), LogError> {
     Ok(())
 }
 
-async fn run(tx: &mut Tx, mut query: QueryBuilder<Sqlite>, what: &'static str) -> Result<(), LogError> {
+async fn run(
+    tx: &mut Tx,
+    mut query: QueryBuilder<Sqlite>,
+    what: &'static str,
+) -> Result<(), LogError> {
     query.build().execute(&mut **tx).await.map_err(LogError::database(what))?;
     Ok(())
 }
 
-/// Writes states while the read model is computed again.
-pub(crate) async fn put_all(
-    pool: &SqlitePool,
-    states: &[StateRow],
-    producers: &[ProducerRow],
-    ledger: &LedgerRow,
-) -> Result<(), LogError> {
+/// Replaces the read model, if the log still has the size that it was computed for.
+pub(crate) async fn put_all(pool: &SqlitePool, model: &ReadModel) -> Result<bool, LogError> {
     let what = "rebuilding the read model";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(LogError::database(what))?;
+    let head = sqlx::query_as("SELECT size FROM head WHERE id = 1").fetch_one(&mut *tx).await;
+    let (size,): (i64,) = head.map_err(LogError::database(what))?;
+    if size != model.size {
+        return Ok(false);
+    }
     for table in ["DELETE FROM state", "DELETE FROM producer"] {
         sqlx::query(table).execute(&mut *tx).await.map_err(LogError::database(what))?;
     }
-    for part in states.chunks(ROWS) {
+    for part in model.states.chunks(ROWS) {
         put_states(&mut tx, part).await?;
     }
-    put_producers(&mut tx, producers).await?;
-    put_ledger(&mut tx, ledger).await?;
-    tx.commit().await.map_err(LogError::database(what))
+    put_producers(&mut tx, &model.producers).await?;
+    put_ledger(&mut tx, &model.ledger).await?;
+    tx.commit().await.map_err(LogError::database(what))?;
+    Ok(true)
 }

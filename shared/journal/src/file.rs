@@ -33,7 +33,9 @@ pub enum JournalError {
         source: std::io::Error,
     },
     /// It holds as much as it may: nothing more can be said until the recorder has taken some of it.
-    #[error("journal {path} is full: {bytes} of {limit} bytes wait for the recorder; nothing more is accepted until it answers")]
+    #[error(
+        "journal {path} is full: {bytes} of {limit} bytes wait for the recorder; nothing more is accepted until it answers"
+    )]
     Full {
         /// The file.
         path: PathBuf,
@@ -43,7 +45,9 @@ pub enum JournalError {
         limit: u64,
     },
     /// The file is of another producer.
-    #[error("journal {path} belongs to {found}, not to {wanted}: give each producer a directory of its own")]
+    #[error(
+        "journal {path} belongs to {found}, not to {wanted}: give each producer a directory of its own"
+    )]
     Owner {
         /// The file.
         path: PathBuf,
@@ -53,7 +57,9 @@ pub enum JournalError {
         wanted: ProducerId,
     },
     /// Bytes in the middle are wrong. That is no unfinished write, and nothing is guessed.
-    #[error("journal {path} is damaged at byte {at}, and whole bytes follow: keep the file, and compare it with the log before this producer says anything more")]
+    #[error(
+        "journal {path} is damaged at byte {at}, and whole bytes follow: keep the file, and compare it with the log before this producer says anything more"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -111,6 +117,8 @@ pub struct Written {
 /// A producer's journal file. One process has it open at a time (it is locked).
 #[derive(Debug)]
 pub struct Journal {
+    /// Held for as long as the journal is open.
+    _lock: File,
     dir: PathBuf,
     path: PathBuf,
     file: File,
@@ -135,97 +143,71 @@ impl Journal {
         key: SecretKey,
         limit: u64,
     ) -> Result<Opened, JournalError> {
-        fs::create_dir_all(dir).map_err(io("create", dir))?;
-        for number in numbers(dir)?.into_iter().rev() {
-            if let Some(opened) = Self::open_file(dir, number, producer, &key, limit)? {
-                remove_older(dir, number)?;
-                return Ok(opened);
+        create_dir(dir)?;
+        let lock = lock(dir)?;
+        let found = numbers(dir)?;
+        for number in found.iter().rev().copied() {
+            let path = file_path(dir, number);
+            let mut file =
+                OpenOptions::new().read(true).write(true).open(&path).map_err(io("open", &path))?;
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).map_err(io("read", &path))?;
+            let Some((owner, place, begin)) = read_header(&content) else {
+                check_unbegun(path, number, content.len(), &found, producer)?;
+                continue;
+            };
+            if owner != producer.as_str() {
+                return Err(JournalError::Owner { path, found: owner, wanted: producer.clone() });
             }
+            let journal = Self {
+                _lock: lock,
+                dir: dir.to_owned(),
+                path,
+                file,
+                number,
+                bytes: content.len() as u64,
+                limit,
+                producer: producer.clone(),
+                key,
+                place,
+                unsent: VecDeque::new(),
+                broken: false,
+            };
+            return journal.recover(&content, begin);
         }
-        let journal = Self::begin(dir, 1, producer.clone(), key, limit, Place::default())?;
-        Ok(Opened { journal, cut: None })
-    }
-
-    fn begin(
-        dir: &Path,
-        number: u64,
-        producer: ProducerId,
-        key: SecretKey,
-        limit: u64,
-        place: Place,
-    ) -> Result<Self, JournalError> {
-        let path = file_path(dir, number);
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(io("create", &path))?;
-        lock(&file, &path)?;
-        let header = header(&producer, place);
-        file.write_all(&header).map_err(io("write", &path))?;
-        file.sync_all().map_err(io("sync", &path))?;
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io("sync", dir))?;
-        Ok(Self {
+        let place = Place::default();
+        let (path, file, bytes) = create_file(dir, 1, producer, place)?;
+        let journal = Self {
+            _lock: lock,
             dir: dir.to_owned(),
             path,
             file,
-            number,
-            bytes: header.len() as u64,
+            number: 1,
+            bytes,
             limit,
-            producer,
+            producer: producer.clone(),
             key,
             place,
             unsent: VecDeque::new(),
             broken: false,
-        })
+        };
+        Ok(Opened { journal, cut: None })
     }
 
-    /// `None` where the file's header never arrived on the disk: it was being begun, and the file
-    /// before it still holds everything.
-    fn open_file(
-        dir: &Path,
-        number: u64,
-        producer: &ProducerId,
-        key: &SecretKey,
-        limit: u64,
-    ) -> Result<Option<Opened>, JournalError> {
-        let path = file_path(dir, number);
-        let mut file =
-            OpenOptions::new().read(true).write(true).open(&path).map_err(io("open", &path))?;
-        lock(&file, &path)?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).map_err(io("read", &path))?;
-        let Some((owner, place, begin)) = read_header(&content) else { return Ok(None) };
-        if owner != producer.as_str() {
-            return Err(JournalError::Owner { path, found: owner, wanted: producer.clone() });
-        }
+    /// Reads the records behind the header and cuts off what was being written.
+    fn recover(mut self, content: &[u8], begin: usize) -> Result<Opened, JournalError> {
         let (records, whole, tail) = Record::read_all(&content[begin..]);
         let end = (begin + whole) as u64;
         if tail == Tail::Damaged {
-            return Err(JournalError::Damaged { path, at: end });
+            return Err(JournalError::Damaged { path: self.path, at: end });
         }
-        let mut journal = Self {
-            dir: dir.to_owned(),
-            path,
-            file,
-            number,
-            bytes: end,
-            limit,
-            producer: producer.clone(),
-            key: key.clone(),
-            place,
-            unsent: VecDeque::new(),
-            broken: false,
-        };
-        journal.replay(records)?;
-        let torn = content.len() as u64 - end;
-        let whole_until = journal.place.pseq;
-        journal.cut_to(end)?;
-        let cut = (tail == Tail::Torn).then_some(Cut { bytes: torn, whole_until });
-        Ok(Some(Opened { journal, cut }))
+        self.replay(records)?;
+        let bytes = content.len() as u64 - end;
+        self.cut_to(end)?;
+        remove_older(&self.dir, self.number)?;
+        let whole_until = self.place.pseq;
+        let cut = (tail == Tail::Torn).then_some(Cut { bytes, whole_until });
+        Ok(Opened { journal: self, cut })
     }
 
     fn replay(&mut self, records: Vec<Record>) -> Result<(), JournalError> {
@@ -263,9 +245,6 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn append(&mut self, drafts: Vec<Draft>, now: Timestamp) -> Result<Written, JournalError> {
-        if self.broken {
-            return Err(JournalError::Broken(self.path.clone()));
-        }
         let mut place = self.place;
         let mut envelopes = Vec::with_capacity(drafts.len());
         for draft in drafts {
@@ -283,9 +262,16 @@ impl Journal {
     }
 
     fn write(&mut self, record: &[u8], durable: bool) -> Result<(), JournalError> {
+        if self.broken {
+            return Err(JournalError::Broken(self.path.clone()));
+        }
         let after = self.bytes + record.len() as u64;
         if durable && after > self.limit {
-            return Err(JournalError::Full { path: self.path.clone(), bytes: self.bytes, limit: self.limit });
+            return Err(JournalError::Full {
+                path: self.path.clone(),
+                bytes: self.bytes,
+                limit: self.limit,
+            });
         }
         let before = self.bytes;
         let done = self.file.write_all(record);
@@ -306,19 +292,18 @@ impl Journal {
     /// The file cannot be written, or the next one not begun.
     pub fn committed(&mut self, pseq: u64) -> Result<(), JournalError> {
         self.forget(pseq);
-        if self.unsent.is_empty() && self.bytes > ROLL_BYTES {
+        if self.unsent.is_empty() && self.bytes > ROLL_BYTES.min(self.limit / 2) {
             return self.roll();
         }
         self.write(&Record::Committed(pseq).to_bytes(), false)
     }
 
     fn roll(&mut self) -> Result<(), JournalError> {
-        let (producer, key) = (self.producer.clone(), self.key.clone());
-        let next = Self::begin(&self.dir, self.number + 1, producer, key, self.limit, self.place)?;
-        let old = std::mem::replace(&mut self.path, next.path.clone());
-        fs::remove_file(&old).map_err(io("remove", &old))?;
-        *self = next;
-        Ok(())
+        let number = self.number + 1;
+        let (path, file, bytes) = create_file(&self.dir, number, &self.producer, self.place)?;
+        let old = std::mem::replace(&mut self.path, path);
+        (self.file, self.number, self.bytes, self.broken) = (file, number, bytes, false);
+        fs::remove_file(&old).map_err(io("remove", &old))
     }
 
     /// What is not committed yet, in order.
@@ -391,21 +376,80 @@ fn read_header(bytes: &[u8]) -> Option<(String, Place, usize)> {
     Some((owner, place, MAGIC.len() + 8 + size))
 }
 
-fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
-    file.try_lock().map_err(|error| {
-        let source = match error {
-            fs::TryLockError::Error(source) => source,
-            fs::TryLockError::WouldBlock => std::io::Error::other("another process has it open"),
-        };
-        JournalError::Io { what: "lock", path: path.to_owned(), source }
-    })
+/// Creates the directory so that it survives a power loss: each new one is noted in the one above.
+fn create_dir(dir: &Path) -> Result<(), JournalError> {
+    let new: Vec<&Path> = dir.ancestors().take_while(|d| !d.exists()).collect();
+    fs::create_dir_all(dir).map_err(io("create", dir))?;
+    for above in new.iter().filter_map(|d| d.parent()) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        sync_dir(above)?;
+    }
+    Ok(())
+}
+
+fn sync_dir(dir: &Path) -> Result<(), JournalError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io("sync", dir))
+}
+
+/// Begins a file: header first, on the disk before anything follows it.
+fn create_file(
+    dir: &Path,
+    number: u64,
+    producer: &ProducerId,
+    place: Place,
+) -> Result<(PathBuf, File, u64), JournalError> {
+    let path = file_path(dir, number);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .map_err(io("create", &path))?;
+    let header = header(producer, place);
+    file.write_all(&header).map_err(io("write", &path))?;
+    file.sync_all().map_err(io("sync", &path))?;
+    sync_dir(dir)?;
+    Ok((path, file, header.len() as u64))
+}
+
+/// A file whose header cannot be read was being begun when the power went, if nothing stands behind the
+/// header, and if it is the first or the one before it is still there. Any other is damaged.
+fn check_unbegun(
+    path: PathBuf,
+    number: u64,
+    size: usize,
+    found: &[u64],
+    producer: &ProducerId,
+) -> Result<(), JournalError> {
+    let first = number == 1 || found.iter().any(|older| *older < number);
+    let empty = size <= header(producer, Place::default()).len();
+    if first && empty { Ok(()) } else { Err(JournalError::Damaged { path, at: 0 }) }
+}
+
+fn lock(dir: &Path) -> Result<File, JournalError> {
+    let path = dir.join("lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::Error(source)) => Err(io("lock", &path)(source)),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(io("lock", &path)(std::io::Error::other("another process has it open")))
+        }
+    }
 }
 
 fn numbers(dir: &Path) -> Result<Vec<u64>, JournalError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir).map_err(io("list", dir))? {
         let name = entry.map_err(io("list", dir))?.file_name();
-        let number: Option<u64> = name.to_str().and_then(|n| n.strip_suffix(".journal")).and_then(|n| n.parse().ok());
+        let number: Option<u64> =
+            name.to_str().and_then(|n| n.strip_suffix(".journal")).and_then(|n| n.parse().ok());
         numbers.extend(number);
     }
     numbers.sort_unstable();

@@ -20,7 +20,9 @@ pub enum KeyFileError {
         source: std::io::Error,
     },
     /// Others than the owner may read it.
-    #[error("key file {path} can be read by others (mode {mode:o}): run chmod 600 on it, and think of the key as known")]
+    #[error(
+        "key file {path} can be read by others (mode {mode:o}): run chmod 600 on it, and think of the key as known"
+    )]
     Mode {
         /// Its path.
         path: PathBuf,

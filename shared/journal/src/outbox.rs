@@ -39,7 +39,9 @@ pub struct OutboxConfig {
 
 impl std::fmt::Debug for OutboxConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OutboxConfig").field("waiting_max", &self.waiting_max).finish_non_exhaustive()
+        f.debug_struct("OutboxConfig")
+            .field("waiting_max", &self.waiting_max)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,7 +73,9 @@ impl Receipt {
     /// # Errors
     /// The outbox stopped before; what is journaled is delivered after the next start.
     pub async fn committed(self) -> Result<Vec<Verdict>, Closed> {
-        self.0.await.map_err(|_| Closed("the outbox stopped; what it holds is delivered after the next start".to_owned()))
+        self.0.await.map_err(|_| {
+            Closed("the outbox stopped; what it holds is delivered after the next start".to_owned())
+        })
     }
 }
 
@@ -146,7 +150,10 @@ impl Outbox {
     /// See [`Outbox::append`] and [`Receipt::committed`].
     pub async fn say(&self, draft: Draft) -> Result<Verdict, Closed> {
         let verdicts = self.append(vec![draft]).await?.committed().await?;
-        verdicts.into_iter().next().ok_or_else(|| Closed("the recorder answered nothing".to_owned()))
+        verdicts
+            .into_iter()
+            .next()
+            .ok_or_else(|| Closed("the recorder answered nothing".to_owned()))
     }
 
     /// Events on the disk that are not committed yet.
@@ -161,10 +168,13 @@ impl Outbox {
         let _ = recovered.wait_for(|done| *done).await;
     }
 
-    /// Waits until everything said so far is committed.
+    /// Waits until everything said so far is committed, or the recorder refuses this producer for good.
     pub async fn drained(&self) {
-        let mut unsent = self.unsent.clone();
-        let _ = unsent.wait_for(|count| *count == 0).await;
+        let (mut unsent, mut failed) = (self.unsent.clone(), self.failed.clone());
+        tokio::select! {
+            _ = unsent.wait_for(|count| *count == 0) => {}
+            _ = failed.wait_for(Option::is_some) => {}
+        }
     }
 
     /// Resolves when the recorder refuses this producer for good, with the reason.
@@ -340,7 +350,11 @@ impl Sender {
                 Some(())
             }
             Ok(AppendAnswer::Refused { reason }) => self.fail(&reason),
-            Ok(AppendAnswer::Committed { .. } | AppendAnswer::NotEnrolled | AppendAnswer::Busy { .. })
+            Ok(
+                AppendAnswer::Committed { .. }
+                | AppendAnswer::NotEnrolled
+                | AppendAnswer::Busy { .. },
+            )
             | Err(_) => Some(()),
         }
     }
@@ -359,9 +373,9 @@ impl Sender {
         self.unsent.send_modify(|count| *count = count.saturating_sub(written.events as u64));
         let streams = envelopes(&written).map(|all| all.into_iter().map(|e: Envelope| e.subject));
         let Ok(streams) = streams else { return };
-        let mut verdicts = streams
-            .zip(events)
-            .map(|(stream, Committed { position, mark })| Verdict { stream, position, received, mark });
+        let mut verdicts = streams.zip(events).map(|(stream, Committed { position, mark })| {
+            Verdict { stream, position, received, mark }
+        });
         for (count, answer) in answers {
             let _ = answer.send(verdicts.by_ref().take(count).collect());
         }

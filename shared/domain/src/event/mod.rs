@@ -184,7 +184,10 @@ family! {
 
 /// Any event.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "most events are of runs: a box would cost more than it saves")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most events are of runs: a box would cost more than it saves"
+)]
 pub enum Event {
     /// About a job.
     JobEvent(JobEvent),
@@ -252,6 +255,17 @@ impl Event {
     /// [`EventError::Unknown`] where this program is older than the event: the caller must stop, not
     /// skip. [`EventError::Body`] where the fields are not those of the kind.
     pub fn read(kind: &str, schema: u32, data: &Value) -> Result<Self, EventError> {
+        let event = Self::read_fields(kind, schema, data)?;
+        // Not everything that can be read is what was meant: an extra key beside a tag, a `null` for an
+        // absent field, an instant with another offset. One fact has one spelling.
+        if event.body().is_ok_and(|body| body == *data) {
+            return Ok(event);
+        }
+        let message = "it is not spelled as this version writes it".to_owned();
+        Err(EventError::Body { kind: kind.to_owned(), schema, message })
+    }
+
+    fn read_fields(kind: &str, schema: u32, data: &Value) -> Result<Self, EventError> {
         let unknown = || EventError::Unknown { kind: kind.to_owned(), schema };
         let read = match kind.split_once('.').map(|(word, _)| word) {
             Some("job") => JobEvent::read(kind, schema, data).map(|r| r.map(Self::from)),

@@ -302,12 +302,16 @@ impl JobDefinition {
     }
 
     fn check_names(&self, found: &mut Problems) {
-        let names = [("name", Some(&self.name)), ("pool", Some(&self.pool)), ("host", self.host.as_ref())];
+        let names =
+            [("name", Some(&self.name)), ("pool", Some(&self.pool)), ("host", self.host.as_ref())];
         for (field, name) in names {
             if let Some(name) = name
                 && !is_name(name)
             {
-                found.add(field, format!("{name:?} is not a name (a-z, 0-9, '.', '_', '-'; at most 63)"));
+                found.add(
+                    field,
+                    format!("{name:?} is not a name (a-z, 0-9, '.', '_', '-'; at most 63)"),
+                );
             }
         }
         if self.description.len() > 1000 || self.owner.len() > 200 {

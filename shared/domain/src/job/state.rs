@@ -137,7 +137,9 @@ impl Job {
                 let (from, reason) = (received, p.reason.clone());
                 self.pauses.push(Pause { from, until: None, reason, by });
             }
-            JobEvent::JobResumed(_) => close(self.pauses.last_mut().map(|p| &mut p.until), received),
+            JobEvent::JobResumed(_) => {
+                close(self.pauses.last_mut().map(|p| &mut p.until), received);
+            }
             JobEvent::JobRetired(_) => {
                 close(self.spans.last_mut().map(|s| &mut s.until), received);
                 self.retired = Some(received);

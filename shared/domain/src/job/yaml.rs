@@ -78,7 +78,12 @@ fn job_error(source_name: &str, job: &str, problem: &Problem) -> DefinitionError
 fn text_error(source_name: &str, error: &YamlError) -> DefinitionError {
     let error = error.without_snippet();
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
-    DefinitionError::Text { source_name: source_name.to_owned(), line, column, message: explain(error) }
+    DefinitionError::Text {
+        source_name: source_name.to_owned(),
+        line,
+        column,
+        message: explain(error),
+    }
 }
 
 fn explain(error: &YamlError) -> String {
@@ -194,9 +199,15 @@ command:
     #[test]
     fn an_unknown_key_is_refused_with_its_place_and_a_hint() {
         let text = "name: a\ncommand: { argv: [x] }\ntimeuot: 5m\n";
-        assert_eq!(refusal(text), "a.yaml:3:1: there is no field `timeuot`; did you mean `timeout`?");
+        assert_eq!(
+            refusal(text),
+            "a.yaml:3:1: there is no field `timeuot`; did you mean `timeout`?"
+        );
         let text = "name: a\ncommand: { argv: [x] }\ncatch_up: none\n";
-        assert_eq!(refusal(text), "a.yaml:3:1: there is no field `catch_up`; did you mean `catch-up`?");
+        assert_eq!(
+            refusal(text),
+            "a.yaml:3:1: there is no field `catch_up`; did you mean `catch-up`?"
+        );
     }
 
     #[test]
@@ -214,7 +225,8 @@ stop: { signal: KILL }
 retry: { delays: [1s], on: [lost] }
 ";
         let said = refusal(text);
-        for field in ["name:", "schedule:", "command:", "command.cwd:", "stop.signal:", "retry.on:"] {
+        for field in ["name:", "schedule:", "command:", "command.cwd:", "stop.signal:", "retry.on:"]
+        {
             assert!(said.contains(field), "{field} in\n{said}");
         }
     }

@@ -90,8 +90,9 @@ impl Mark {
         }
     }
 
+    /// A reason may quote what the event says, and not every database holds text with the character 0.
     fn refused(reason: impl ToString) -> Self {
-        Self::Refused { reason: reason.to_string() }
+        Self::Refused { reason: reason.to_string().replace('\0', "\u{fffd}") }
     }
 }
 
@@ -149,7 +150,7 @@ impl Ledger {
         }
         match self.admit(streams, envelope, event, received) {
             Ok(()) => Mark::Valid,
-            Err(reason) => Mark::Refused { reason },
+            Err(reason) => Mark::refused(reason),
         }
     }
 

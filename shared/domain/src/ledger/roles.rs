@@ -65,6 +65,9 @@ pub(super) fn check(envelope: &Envelope, event: &Event) -> Result<(), String> {
 fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
     let own = match event {
         Event::HostEvent(_) => StreamId::host(envelope.source.name()),
+        Event::LogEvent(LogEvent::LogJournalCut(e)) if e.producer != envelope.source => {
+            return Err(format!("{} by {} is about {}", event.kind(), envelope.source, e.producer));
+        }
         Event::LogEvent(LogEvent::LogJournalCut(_)) => envelope.source.stream(),
         Event::LogEvent(_) => StreamId::log("main"),
         Event::JobEvent(_) | Event::RunEvent(_) | Event::UserEvent(_) => return Ok(()),

@@ -112,7 +112,8 @@ pub trait Streams {
         if let Event::RunEvent(run) = event
             && let Some((job, instant)) = crate::run::settled_instant(run)
         {
-            self.settle(&StreamId::job(job), instant);
+            // Whole microseconds, as it is stored: or it would be another instant after a restart.
+            self.settle(&StreamId::job(job), crate::envelope::to_micros(instant));
         }
     }
 
@@ -261,14 +262,15 @@ pub(super) fn admit_user(body: Option<&Body>, event: &UserEvent) -> Result<(), S
     }
 }
 
-/// A run's name says which job it belongs to; an event that says otherwise is refused.
+/// A run's name says which job it belongs to, and which occurrence or request it is: so one occurrence cannot
+/// run under two names, and a request cannot take an occurrence's place.
 pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(), String> {
     debug_assert_eq!(subject.stream_type(), StreamType::Run);
-    let named = match event {
-        RunEvent::RunRequested(e) => &e.job,
-        RunEvent::RunDue(e) => &e.job,
-        RunEvent::RunSkipped(e) => &e.job,
-        RunEvent::RunMissed(e) => &e.job,
+    let (named, nominal) = match event {
+        RunEvent::RunRequested(e) => (&e.job, None),
+        RunEvent::RunDue(e) => (&e.job, e.nominal.as_ref()),
+        RunEvent::RunSkipped(e) => (&e.job, e.nominal.as_ref()),
+        RunEvent::RunMissed(e) => (&e.job, Some(&e.nominal)),
         RunEvent::RunReleased(_)
         | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
@@ -281,8 +283,14 @@ pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(),
         | RunEvent::RunResolved(_)
         | RunEvent::RunReported(_) => return Ok(()),
     };
-    if subject.run_job() == Some(named) {
-        return Ok(());
+    if subject.run_job() != Some(named) {
+        return Err(format!("{subject} is not a run of job {named}"));
     }
-    Err(format!("{subject} is not a run of job {named}"))
+    let label = subject.rest().split_once('@').map_or("", |(_, label)| label);
+    match nominal {
+        None if label.starts_with("request-") => Ok(()),
+        None => Err(format!("{subject} is not the name of a request")),
+        Some(nominal) if label.parse::<Timestamp>().is_ok_and(|at| at == nominal.at) => Ok(()),
+        Some(nominal) => Err(format!("{subject} is not the name of the occurrence at {}", nominal.at)),
+    }
 }

@@ -13,7 +13,8 @@ use crate::job::Job;
 /// nothing that lies between can be left out.
 pub(super) fn check_order(settled: Option<Timestamp>, event: &RunEvent) -> Result<(), String> {
     let Some(nominal) = crate::run::nominal(event) else { return Ok(()) };
-    if nominal.after == settled {
+    // In its place, and not older than what it follows.
+    if nominal.after == settled && settled.is_none_or(|settled| settled < nominal.at) {
         return Ok(());
     }
     let word = |at: Option<Timestamp>| at.map_or_else(|| "nothing".to_owned(), |at| at.to_string());

@@ -196,6 +196,11 @@ pub(super) fn may_start(world: &World, host: usize, key: &AttemptKey) -> Result<
     if state.state != (State::Running { attempt: *number }) {
         return Err(format!("{run}#{number} is started while the run is {:?}", state.state));
     }
+    if !the_one_before_is_over(state, *number) {
+        return Err(format!(
+            "{run}#{number} is started, and nobody knows how the one before ended"
+        ));
+    }
     for (other, attempt) in world.hosts.iter().flat_map(super::host::Host::alive) {
         let excluded =
             other == run && !(auditor.is_lost(&(other.clone(), *attempt)) && restartable(state));
@@ -204,6 +209,14 @@ pub(super) fn may_start(world: &World, host: usize, key: &AttemptKey) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether the end of the attempt before is known; or it is not, and the job says that it may be
+/// started again all the same.
+fn the_one_before_is_over(run: &Run, number: u32) -> bool {
+    let before = run.attempts.iter().find(|attempt| attempt.number + 1 == number);
+    before
+        .is_none_or(|before| before.report.is_some() || (before.lost.is_some() && restartable(run)))
 }
 
 fn restartable(run: &Run) -> bool {

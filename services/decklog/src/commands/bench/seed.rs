@@ -1,0 +1,193 @@
+//! Events to measure with.
+
+use domain::canonical::Digest;
+use domain::envelope::{Draft, Place};
+use domain::event::{
+    AttemptReport, CommandEnd, DefinitionRef, JobApproved, JobProposed, LogCreated, LogPolicySet,
+    LogProducerEnrolled, Nominal, OutputRef, RunDue, RunStarted, RunSucceeded,
+};
+use domain::flush::{FLUSH_EVENTS_MAX, Flush};
+use domain::ids::{Class, ProducerId, StreamId};
+use domain::job::JobDefinition;
+use domain::keys::SecretKey;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+/// A producer that needs no journal, because nothing it says is real.
+struct Speaker {
+    id: ProducerId,
+    key: SecretKey,
+    place: Place,
+    count: u128,
+}
+
+impl Speaker {
+    fn new(class: Class, number: u8) -> anyhow::Result<Self> {
+        let id = ProducerId::new(class, "bench")?;
+        let count = u128::from(number) << 100;
+        Ok(Self { id, key: SecretKey::from_seed(&[number; 32]), place: Place::default(), count })
+    }
+
+    fn say(&mut self, drafts: Vec<Draft>, now: Timestamp) -> anyhow::Result<Flush> {
+        let mut envelopes = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            self.count += 1;
+            // Version 7 in form only: what is measured does not depend on it.
+            let id = domain_uuid(self.count);
+            envelopes.push(self.place.seal(&self.id, draft, id, now)?);
+        }
+        Ok(Flush::sign(envelopes, &self.key)?)
+    }
+}
+
+fn domain_uuid(n: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(n)
+}
+
+/// A log's beginning with one job, and then `events` events of the lives of its runs: due, started,
+/// succeeded. Flushes of 256 events, as under load.
+pub(crate) fn lives(events: usize, now: Timestamp) -> anyhow::Result<(Vec<Flush>, Vec<Flush>)> {
+    let mut audit = Speaker::new(Class::Audit, 1)?;
+    let mut console = Speaker::new(Class::Console, 2)?;
+    let mut scheduler = Speaker::new(Class::Scheduler, 3)?;
+    let mut executor = Speaker::new(Class::Executor, 4)?;
+    let definition = definition("bench", &json!({"every": "1s"}))?;
+    let digest = definition.digest()?;
+    let begin = beginning(&mut audit, &mut console, [&scheduler, &executor], &definition, now)?;
+    let mut flushes = Vec::new();
+    let runs = events.div_ceil(3);
+    let first = now.as_second() - i64::try_from(runs)? - 10;
+    let lives: Vec<i64> = (first..).take(runs).collect();
+    for part in lives.chunks(FLUSH_EVENTS_MAX) {
+        let drafts = |step: &dyn Fn(StreamId, Timestamp) -> Draft| -> anyhow::Result<Vec<Draft>> {
+            part.iter().map(|second| Ok(step(run_id(*second)?, Timestamp::from_second(*second)?))).collect()
+        };
+        let begins = Timestamp::from_second(first)?;
+        flushes.push(scheduler.say(drafts(&|run, at| due(run, at, at > begins, digest))?, now)?);
+        flushes.push(executor.say(drafts(&|run, _| started(run, digest))?, now)?);
+        flushes.push(executor.say(drafts(&|run, at| succeeded(run, at, digest))?, now)?);
+    }
+    Ok((begin, flushes))
+}
+
+fn beginning(
+    audit: &mut Speaker,
+    console: &mut Speaker,
+    others: [&Speaker; 2],
+    definition: &JobDefinition,
+    now: Timestamp,
+) -> anyhow::Result<Vec<Flush>> {
+    let main = StreamId::log("main");
+    let created = LogCreated {
+        origin: "decklog.local/bench".to_owned(),
+        producer: audit.id.clone(),
+        key: audit.key.public().to_hex(),
+        head_key: "none".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let mut drafts = vec![Draft::new(main.clone(), 1, created)];
+    for producer in [&*console, others[0], others[1]] {
+        let event = LogProducerEnrolled {
+            producer: producer.id.clone(),
+            class: producer.id.class(),
+            key: producer.key.public().to_hex(),
+            ground: "bench".to_owned(),
+        };
+        drafts.push(Draft::new(main.clone(), drafts.len() as u64 + 1, event));
+    }
+    let job = StreamId::job(&definition.name);
+    let digest = definition.digest()?;
+    let policy = LogPolicySet { self_approval: true, reason: "a measurement".to_owned() };
+    let proposed = JobProposed {
+        number: 1,
+        digest,
+        definition: serde_json::to_value(definition)?,
+        reason: "a measurement".to_owned(),
+    };
+    let said = vec![
+        Draft::new(main, 5, policy),
+        Draft::new(job.clone(), 1, proposed),
+        Draft::new(job, 2, JobApproved { number: 1, digest }),
+    ];
+    // Long ago, so that every instant of a run lies in the definition's time.
+    let before = now.checked_sub(SignedDuration::from_hours(24 * 365))?;
+    Ok(vec![audit.say(drafts, before)?, console.say(said, before)?])
+}
+
+fn run_id(second: i64) -> anyhow::Result<StreamId> {
+    let local = Timestamp::from_second(second)?.to_zoned(jiff::tz::TimeZone::UTC);
+    let format = if second % 60 == 0 { "%Y-%m-%dT%H:%M%:z" } else { "%Y-%m-%dT%H:%M:%S%:z" };
+    Ok(StreamId::run("bench", &local.strftime(format).to_string()))
+}
+
+fn due(run: StreamId, at: Timestamp, follows: bool, digest: Digest) -> Draft {
+    let before = at.checked_sub(SignedDuration::from_secs(1)).ok();
+    let nominal = Nominal {
+        at,
+        local: at.to_zoned(jiff::tz::TimeZone::UTC).to_string(),
+        walls: vec![at.to_string()],
+        reason: "elapsed".to_owned(),
+        tzdb: "2026a".to_owned(),
+        after: before.filter(|_| follows),
+    };
+    let event = RunDue {
+        job: "bench".to_owned(),
+        definition: DefinitionRef::new(1, digest),
+        nominal: Some(nominal),
+        pool: "default".to_owned(),
+        host: None,
+        late_ms: 3,
+        late_after_ms: 60_000,
+        catch_up: false,
+        hold: None,
+        behind: Vec::new(),
+        retry: domain::event::RetryRule::default(),
+    };
+    Draft::new(run, 1, event)
+}
+
+fn started(run: StreamId, digest: Digest) -> Draft {
+    let event = RunStarted {
+        attempt: 1,
+        host: "bench".to_owned(),
+        definition: digest,
+        lease_ms: 30_000,
+        run_as: "root".to_owned(),
+        argv: digest,
+        script: None,
+    };
+    Draft::new(run, 2, event)
+}
+
+fn succeeded(run: StreamId, at: Timestamp, digest: Digest) -> Draft {
+    let report = AttemptReport {
+        attempt: 1,
+        host: "bench".to_owned(),
+        end: CommandEnd::Exited { code: 0 },
+        began: at,
+        ended: at,
+        output: Some(OutputRef { sha256: digest, bytes: 0, kept: 0, truncated: false }),
+        killed: 0,
+    };
+    Draft::new(run, 3, RunSucceeded { attempt: 1, host: "bench".to_owned(), warning: false, report })
+}
+
+/// A definition that runs `/bin/true`.
+pub(crate) fn definition(name: &str, schedule: &serde_json::Value) -> anyhow::Result<JobDefinition> {
+    let value = json!({"name": name, "schedule": schedule, "command": {"argv": ["/bin/true"]}});
+    Ok(serde_json::from_value(value)?)
+}
+
+/// Drafts that make definitions active.
+pub(crate) fn drafts(definitions: &[JobDefinition]) -> anyhow::Result<Vec<Draft>> {
+    let mut drafts = Vec::with_capacity(definitions.len() * 2);
+    for definition in definitions {
+        let digest = definition.digest()?;
+        let job = StreamId::job(&definition.name);
+        let value = serde_json::to_value(definition)?;
+        let proposed = JobProposed { number: 1, digest, definition: value, reason: "a measurement".to_owned() };
+        drafts.push(Draft::new(job.clone(), 1, proposed));
+        drafts.push(Draft::new(job, 2, JobApproved { number: 1, digest }));
+    }
+    Ok(drafts)
+}

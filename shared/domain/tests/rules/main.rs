@@ -1,0 +1,10 @@
+//! The rules of the product, as tables.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod executor;
+mod expect;
+mod given;
+mod job;
+mod ledger;
+mod run;
+mod scheduler;

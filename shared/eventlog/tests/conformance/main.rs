@@ -1,0 +1,86 @@
+//! Every rule of the log, once, on both databases.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod appending;
+mod drafts;
+mod failing;
+mod guards;
+mod history;
+mod model;
+mod racing;
+mod reading;
+mod schema;
+mod site;
+mod store;
+
+/// Every rule of these modules as a test on each database.
+macro_rules! rules {
+    ($($module:ident: $($name:ident),+ $(,)?;)+) => {
+        mod sqlite {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::$module::$name(&crate::store::Store::sqlite()).await;
+            })+)+
+        }
+
+        mod postgres {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::$module::$name(&crate::store::Store::postgres()).await;
+            })+)+
+        }
+    };
+}
+
+rules! {
+    appending:
+        a_log_begins_with_its_creation_and_grows_without_a_gap,
+        the_head_is_the_tree_over_the_stored_leaves,
+        a_conflict_is_void_and_answered_with_the_version,
+        a_refused_event_is_void_with_its_reason,
+        a_void_event_still_counts_for_its_producer,
+        a_repeated_flush_gets_its_old_positions_and_marks,
+        a_flush_that_stands_twice_in_one_batch_is_written_once,
+        other_bytes_under_known_counters_are_a_fork,
+        other_bytes_under_the_counters_of_the_same_batch_are_a_fork,
+        an_unknown_producer_is_told_to_enrol,
+        a_used_event_identity_is_refused_and_nothing_is_written,
+        a_refused_identity_does_not_spoil_the_flushes_beside_it,
+        an_identity_twice_in_one_flush_is_refused,
+        occurrences_of_one_job_in_one_batch_follow_each_other,
+        an_instant_finer_than_a_microsecond_means_the_same_after_a_restart,
+        a_text_with_the_character_zero_does_not_stop_the_log,
+        nothing_to_append_changes_nothing;
+    racing:
+        two_recorders_over_one_log_leave_no_gap_and_write_nothing_twice,
+        a_recorder_that_fell_behind_does_not_refuse_falsely,
+        a_recorder_over_a_stale_ledger_judges_anew,
+        a_flush_that_went_to_both_recorders_is_answered_alike,
+        a_read_model_is_rebuilt_while_others_append;
+    reading:
+        the_log_is_followed_in_pages_from_any_position,
+        a_stream_is_read_in_order_with_its_void_events,
+        questions_about_the_log_say_to_which_position_they_are_true,
+        heads_are_kept_and_listed_newest_first,
+        the_same_head_is_never_kept_twice;
+    model:
+        jobs_are_listed_in_pages_in_the_order_of_their_names,
+        hosts_and_users_are_listed_apart,
+        open_runs_are_listed_until_they_end,
+        runs_are_filtered_by_job_state_and_time,
+        queues_count_what_is_due_for_each_pool,
+        the_numbers_of_a_night_count_every_run_once,
+        a_rebuilt_read_model_equals_the_live_one,
+        a_restarted_recorder_judges_a_random_history_alike,
+        a_rebuild_refuses_a_log_whose_marks_do_not_hold;
+    schema:
+        migrating_twice_is_harmless,
+        two_migrators_at_once_make_one_schema,
+        an_empty_schema_is_refused_with_the_command_to_run,
+        an_older_schema_is_refused_with_the_command_to_run,
+        a_newer_schema_asks_for_a_newer_program;
+    failing:
+        an_error_in_mid_transaction_leaves_nothing_half_done,
+        an_event_row_that_cannot_be_written_leaves_nothing_half_done;
+}
