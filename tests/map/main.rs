@@ -19,15 +19,28 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
                 std::fs::read_to_string(dir.join("Cargo.toml")).unwrap().parse().unwrap();
             let name = dir.file_name().unwrap().to_str().unwrap().to_owned();
             let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
-            found.insert(name, dependencies.map(|t| t.keys().cloned().collect()).unwrap_or_default());
+            found.insert(
+                name,
+                dependencies.map(|t| t.keys().cloned().collect()).unwrap_or_default(),
+            );
         }
     }
     found
 }
 
 const OURS: [&str; 12] = [
-    "domain", "tlog", "journal", "eventlog", "bus", "settings", "testkit", "scheduler", "executor",
-    "audit", "console", "decklog",
+    "domain",
+    "tlog",
+    "journal",
+    "eventlog",
+    "bus",
+    "settings",
+    "testkit",
+    "scheduler",
+    "executor",
+    "audit",
+    "console",
+    "decklog",
 ];
 
 /// What of ours each crate may import.
@@ -41,8 +54,16 @@ fn allowed(name: &str) -> &'static [&'static str] {
         "audit" => &["domain", "tlog", "journal", "eventlog", "bus"],
         "testkit" => &["domain", "tlog"],
         "decklog" => &[
-            "domain", "tlog", "journal", "eventlog", "bus", "settings", "scheduler", "executor",
-            "audit", "console",
+            "domain",
+            "tlog",
+            "journal",
+            "eventlog",
+            "bus",
+            "settings",
+            "scheduler",
+            "executor",
+            "audit",
+            "console",
         ],
         other => panic!("the crate {other} is not on the map: give it a place in tests/map"),
     }
@@ -54,7 +75,10 @@ fn every_crate_imports_only_what_the_map_allows() {
         let ours = imports.iter().filter(|import| OURS.contains(&import.as_str()));
         for import in ours {
             let may = allowed(&name);
-            assert!(may.contains(&import.as_str()), "{name} imports {import}; it may import {may:?}");
+            assert!(
+                may.contains(&import.as_str()),
+                "{name} imports {import}; it may import {may:?}"
+            );
         }
     }
 }
@@ -94,7 +118,14 @@ fn the_pure_crates_ask_no_clock_and_no_file() {
     for pure in ["domain", "tlog"] {
         for file in sources(&root().join("shared").join(pure).join("src")) {
             let text = std::fs::read_to_string(&file).unwrap();
-            for word in ["Timestamp::now", "SystemTime::now", "Instant::now", "Zoned::now", "std::fs", "std::net"] {
+            for word in [
+                "Timestamp::now",
+                "SystemTime::now",
+                "Instant::now",
+                "Zoned::now",
+                "std::fs",
+                "std::net",
+            ] {
                 assert!(!text.contains(word), "{} says {word}", file.display());
             }
         }
@@ -119,7 +150,10 @@ fn the_architecture_names_every_crate_and_the_readme_every_shared_one() {
     let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     for name in imports().keys() {
-        assert!(architecture.contains(&format!("`{name}")) || name == "testkit", "ARCHITECTURE.md: {name}");
+        assert!(
+            architecture.contains(&format!("`{name}")) || name == "testkit",
+            "ARCHITECTURE.md: {name}"
+        );
         assert!(readme.contains(name), "README.md: {name}");
     }
 }
@@ -128,7 +162,10 @@ fn the_architecture_names_every_crate_and_the_readme_every_shared_one() {
 fn migrations_have_the_same_numbers_in_both_dialects() {
     let names = |dialect: &str| -> BTreeSet<String> {
         let dir = root().join("migrations").join(dialect);
-        std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+        std::fs::read_dir(dir)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect()
     };
     assert_eq!(names("postgres"), names("sqlite"));
     let code = std::fs::read_to_string(root().join("shared/eventlog/src/migrate.rs")).unwrap();
