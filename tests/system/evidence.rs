@@ -103,6 +103,12 @@ impl Count {
         self.tally.problems.push(problem);
     }
 
+    fn find_unless(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+        if !holds {
+            self.find(problem());
+        }
+    }
+
     fn take(&mut self, entry: &Value) {
         self.tally.events += 1;
         let position = entry["position"].as_u64().unwrap();
@@ -125,9 +131,8 @@ impl Count {
         let attempt = (id.to_owned(), data["attempt"].as_u64().unwrap_or(0));
         match kind {
             "run.started" => {
-                if !self.started.insert(attempt.clone()) {
-                    self.find(format!("{attempt:?} was started twice"));
-                }
+                let first = self.started.insert(attempt.clone());
+                self.find_unless(first, || format!("{attempt:?} was started twice"));
             }
             "run.succeeded" | "run.failed" | "run.timed-out" | "run.cancelled" | "run.skipped"
             | "run.missed" | "run.resolved" => {
