@@ -103,6 +103,12 @@ impl Count {
         self.tally.problems.push(problem);
     }
 
+    fn find_unless(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+        if !holds {
+            self.find(problem());
+        }
+    }
+
     fn take(&mut self, entry: &Value) {
         self.tally.events += 1;
         let position = entry["position"].as_u64().unwrap();
@@ -124,8 +130,10 @@ impl Count {
         let run = self.runs.entry(id.to_owned()).or_default();
         let attempt = (id.to_owned(), data["attempt"].as_u64().unwrap_or(0));
         match kind {
-            "run.started" if self.started.insert(attempt.clone()) => {}
-            "run.started" => self.find(format!("{attempt:?} was started twice")),
+            "run.started" => {
+                let first = self.started.insert(attempt.clone());
+                self.find_unless(first, || format!("{attempt:?} was started twice"));
+            }
             "run.succeeded" | "run.failed" | "run.timed-out" | "run.cancelled" | "run.skipped"
             | "run.missed" | "run.resolved" => {
                 run.ends += 1;

@@ -25,7 +25,7 @@ pub(crate) async fn measure(
     let mut appender = Appender::open(log.clone()).await?;
     for flush in begin {
         // One by one: the second is of a producer that the first lets in.
-        append_all(&mut appender, &[flush], now).await?;
+        append_all(&mut appender, &[flush], seed::long_before(now)).await?;
     }
     let events: usize = flushes.iter().map(|flush| flush.envelopes.len()).sum();
     let started = Instant::now();

@@ -111,9 +111,13 @@ fn beginning(
         Draft::new(job.clone(), 1, proposed),
         Draft::new(job, 2, JobApproved { number: 1, digest }),
     ];
-    // Long ago, so that every instant of a run lies in the definition's time.
-    let before = now.checked_sub(SignedDuration::from_hours(24 * 365))?;
+    let before = long_before(now);
     Ok(vec![audit.say(drafts, before)?, console.say(said, before)?])
+}
+
+/// When the measured log began: every instant of a run lies in its definition's time.
+pub(crate) fn long_before(now: Timestamp) -> Timestamp {
+    now.checked_sub(SignedDuration::from_hours(24 * 365)).unwrap_or(now)
 }
 
 fn run_id(second: i64) -> anyhow::Result<StreamId> {
