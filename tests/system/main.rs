@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | the command line tool and the API of one `decklog up` |
+//! | [`compose`] | `compose.yaml` held against the programs |
 //! | [`embedded`] | `decklog up` under kill -9 |
 //! | [`distributed`] | every role as its own process against Postgres and NATS, under every fault we know |
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
@@ -11,6 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
 
 mod cli;
+mod compose;
 mod distributed;
 mod embedded;
 mod evidence;

@@ -52,6 +52,13 @@ pub(crate) fn decklog<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -
     command
 }
 
+/// A call of `decklog-executor`.
+pub(crate) fn executor<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(built().join("decklog-executor"));
+    command.args(arguments);
+    command
+}
+
 /// What a call said, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Said {

@@ -315,7 +315,7 @@ pub struct RunRow {
     pub scheduled: bool,
     /// Whether it may still change.
     pub open: bool,
-    /// Whether it started later than its job allows, or has not started although it should have.
+    /// Whether its first attempt started later than its job allows.
     pub late: bool,
     /// Number of attempts.
     pub attempts: u32,

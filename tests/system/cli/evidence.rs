@@ -163,4 +163,10 @@ fn verify_finds_a_log_put_back_to_an_earlier_state_by_the_head_that_was_signed_l
         ),
     );
     verify_finds(&desk, &format!("a signed head of size {signed} fits no state of this log"));
+    // Whoever thinks of the heads too is still told on by the signer, which remembers the last one.
+    sql(
+        &data,
+        &format!("DROP TRIGGER checkpoint_no_delete; DELETE FROM checkpoint WHERE size > {before}"),
+    );
+    verify_finds(&desk, &format!("the signer remembers a head of size {signed}"));
 }

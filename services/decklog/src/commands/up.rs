@@ -7,7 +7,8 @@ use bus::recorder::Follower;
 use domain::envelope::Envelope;
 use domain::event::{CommandEnd, Event, JobEvent, RunEvent};
 use domain::ids::StreamId;
-use domain::wire::{Content, LogEntry, Query, Selection};
+use domain::run::State;
+use domain::wire::{Content, LogEntry, Query, Selection, StreamView};
 use jiff::Timestamp;
 
 use crate::cli::Up;
@@ -105,7 +106,7 @@ async fn work(up: &Up, embedded: &mut Embedded) -> anyhow::Result<()> {
     output::line("time is up: nothing new becomes due; waiting for what is open")?;
     let deadline = tokio::time::Instant::now() + DRAIN;
     loop {
-        if open_runs(embedded).await?.is_empty() || tokio::time::Instant::now() > deadline {
+        if !moving(embedded).await? || tokio::time::Instant::now() > deadline {
             return Ok(());
         }
         tokio::select! {
@@ -115,13 +116,29 @@ async fn work(up: &Up, embedded: &mut Embedded) -> anyhow::Result<()> {
     }
 }
 
+async fn open(embedded: &Embedded) -> anyhow::Result<Vec<StreamView>> {
+    let query = Query::Streams { of: Selection::OpenRuns, after: String::new(), limit: 1_000 };
+    match embedded.log.answer(&query).await?.content {
+        Content::Streams(open) => Ok(open),
+        Content::Head(_)
+        | Content::Events(_)
+        | Content::Leaves(_)
+        | Content::Runs(_)
+        | Content::Night(_)
+        | Content::Heads(_)
+        | Content::Failed(_) => anyhow::bail!("the open runs cannot be listed"),
+    }
+}
+
 async fn open_runs(embedded: &Embedded) -> anyhow::Result<Vec<String>> {
-    let query = Query::Streams { of: Selection::OpenRuns, after: String::new(), limit: 100 };
-    let Content::Streams(open) = embedded.log.answer(&query).await?.content else {
-        return Ok(Vec::new());
-    };
-    // A run whose outcome only a person can tell does not end by waiting.
-    Ok(open.into_iter().map(|view| view.id.to_string()).collect())
+    Ok(open(embedded).await?.into_iter().map(|view| view.id.to_string()).collect())
+}
+
+/// Whether waiting can end anything: a run that only a person can close does not move by itself.
+async fn moving(embedded: &Embedded) -> anyhow::Result<bool> {
+    let open = open(embedded).await?;
+    let mut states = open.iter().filter_map(|view| view.state.body.run()).map(|run| &run.state);
+    Ok(states.any(|state| !matches!(state, State::Unknown { .. } | State::Held { .. })))
 }
 
 /// One line for people about an event worth one.

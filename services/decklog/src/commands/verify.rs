@@ -1,10 +1,11 @@
 //! `decklog verify`: reads the whole log again and believes nothing that can be computed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::canonical::Digest;
+use domain::canonical::{Digest, unhex};
 use domain::envelope::{Envelope, Place};
 use domain::event::Event;
 use domain::expect::{Accounted, Population};
@@ -68,7 +69,16 @@ struct Verifier {
     population: Population,
     unsigned: BTreeMap<ProducerId, Unsigned>,
     heads: BTreeMap<u64, Vec<String>>,
+    /// What the signer remembers to have signed last, where this machine has its files.
+    remembered: Option<Frontier>,
     report: Report,
+}
+
+/// The signer's own record of the last head it signed. Whoever cuts a log and its heads may forget it.
+fn signers_memory(dir: Option<&Path>) -> Option<Frontier> {
+    let text = std::fs::read_to_string(dir?.join("audit").join("signer-one.last")).ok()?;
+    let (size, bytes) = text.trim().split_once('\n')?;
+    Frontier::from_bytes(size.parse().ok()?, &unhex(bytes)?).ok()
 }
 
 pub(crate) fn run(verify: &Verify, format: Format) -> anyhow::Result<()> {
@@ -89,6 +99,7 @@ pub(crate) fn run(verify: &Verify, format: Format) -> anyhow::Result<()> {
 
 impl Verifier {
     fn new(source: &Source) -> anyhow::Result<Self> {
+        let remembered = signers_memory(source.dir());
         let mut heads: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         if let Content::Heads(notes) = source.ask(&Query::Heads { limit: 2_000 })?.content {
             for note in notes {
@@ -104,6 +115,7 @@ impl Verifier {
             population: Population::default(),
             unsigned: BTreeMap::new(),
             heads,
+            remembered,
             report: Report::default(),
         })
     }
@@ -225,6 +237,12 @@ impl Verifier {
     }
 
     fn compare_heads(&mut self, size: u64) {
+        if self.remembered.as_ref().is_some_and(|last| last.size() == size)
+            && let Some(last) = self.remembered.take()
+            && last.root() != self.frontier.root()
+        {
+            self.report.find(format!("the signer remembers another root for size {size}: the log was changed after it was signed"));
+        }
         let Some(notes) = self.heads.remove(&size) else { return };
         let key = self.ledger.head_key.as_ref().and_then(|key| key.parse::<VerifierKey>().ok());
         for note in notes {
@@ -246,6 +264,13 @@ impl Verifier {
         }
         for size in std::mem::take(&mut self.heads).into_keys() {
             self.report.find(format!("a signed head of size {size} fits no state of this log: it was cut, or never was so long"));
+        }
+        if let Some(last) = self.remembered.take().filter(|last| last.size() > 0) {
+            self.report.find(format!(
+                "the signer remembers a head of size {}, but the log has {}: it was cut",
+                last.size(),
+                self.frontier.size()
+            ));
         }
         let open: BTreeSet<_> =
             self.unsigned.iter().filter(|(_, u)| u.events > 0).map(|(id, _)| id.clone()).collect();

@@ -263,6 +263,7 @@ impl Run {
             RunEvent::RunStarted(e) => self.start(e, ctx),
             RunEvent::RunSucceeded(e) => {
                 self.note(&e.report);
+                self.message = None;
                 self.end(if e.warning { Outcome::Warning } else { Outcome::Succeeded });
             }
             RunEvent::RunFailed(e) => {

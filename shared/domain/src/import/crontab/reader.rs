@@ -148,10 +148,7 @@ impl<'a> Reader<'a> {
         } else {
             format!("cron mailed the output of the jobs below to {value}")
         };
-        self.note(
-            line,
-            format!("{was}; here output is kept with each run, and `on-failure` says who is told"),
-        );
+        self.note(line, format!("{was}; here output is kept with each run"));
     }
 
     fn note_line_ends(&mut self, line: usize) {
