@@ -15,6 +15,8 @@ use crate::life;
 const AT_ONCE: usize = 64;
 /// How long one look into a queue lasts.
 const LOOK: Duration = Duration::from_secs(2);
+/// After what time an offer comes again that found no slot after all.
+const SOON: Duration = Duration::from_millis(50);
 /// How long to rest after a queue failed.
 const REST: Duration = Duration::from_millis(500);
 
@@ -40,29 +42,31 @@ async fn one_round(
     queue: &str,
     worker: &mut Option<Worker>,
 ) -> anyhow::Result<()> {
-    let mut permits = permits(host).await?;
+    let free = free_slots(host).await?;
     let open = match worker.take() {
         Some(open) => open,
         None => host.bus.worker(queue).await?,
     };
-    let offers = worker.insert(open).take(permits.len(), LOOK).await?;
-    for offer in offers {
-        let Some(permit) = permits.pop() else { break };
-        let host = Arc::clone(host);
-        tokio::spawn(async move { live(&host, offer, permit).await });
+    for offer in worker.insert(open).take(free.min(AT_ONCE), LOOK).await? {
+        match Arc::clone(&host.slots).try_acquire_owned() {
+            Ok(permit) => {
+                let host = Arc::clone(host);
+                tokio::spawn(async move { live(&host, offer, permit).await });
+            }
+            // Another queue of this host was faster.
+            Err(_) => offer.back(SOON).await?,
+        }
     }
     Ok(())
 }
 
-/// Waits for a free slot, and takes what others are free too.
-async fn permits(host: &Arc<Host>) -> anyhow::Result<Vec<OwnedSemaphorePermit>> {
-    let mut permits = vec![Arc::clone(&host.slots).acquire_owned().await?];
-    while permits.len() < AT_ONCE
-        && let Ok(permit) = Arc::clone(&host.slots).try_acquire_owned()
-    {
-        permits.push(permit);
-    }
-    Ok(permits)
+/// Waits until a slot is free, and says how many are. None is held while waiting for an offer: a queue
+/// without work must not keep slots from one that has it.
+async fn free_slots(host: &Arc<Host>) -> anyhow::Result<usize> {
+    let one = host.slots.acquire().await?;
+    let others = host.slots.available_permits();
+    drop(one);
+    Ok(1 + others)
 }
 
 async fn live(host: &Arc<Host>, offer: Offer, permit: OwnedSemaphorePermit) {

@@ -73,6 +73,10 @@ impl EventLog {
             .create_if_missing(access == Access::Append)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // Keys are spread over several trees: what is at hand need not be read again, and a page
+            // that changes in many batches is written back once.
+            .pragma("cache_size", "-65536")
+            .pragma("wal_autocheckpoint", "8000")
             .busy_timeout(WAIT);
         let what = "opening the SQLite file";
         let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);

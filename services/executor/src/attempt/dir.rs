@@ -1,6 +1,6 @@
 //! The attempt's directory: its name, its files, and how it comes and goes.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,9 @@ pub(crate) struct Prepared {
     pub(crate) spec: Spec,
 }
 
-/// Makes the directory of an attempt and its `spec.json`, both durable when this returns.
+/// Makes the directory of an attempt and its `spec.json`. Both survive the executor, and neither is forced
+/// to disk: after a power cut nothing of what ran here runs any more, and what was claimed stands in the
+/// journal, so a directory that is gone or half written tells as much as a whole one.
 ///
 /// # Errors
 /// If the specification is bad, the attempt was prepared before, or the disk refuses.
@@ -61,10 +63,6 @@ pub fn prepare(root: &Path, spec: &Spec) -> Result<AttemptDir, AttemptError> {
         }
         renamed => renamed.map_err(io_at("name", &path))?,
     }
-    // Last and together: what one journal commit of the file system holds is paid for once.
-    sync(&path.join("spec.json"))?;
-    sync(&path)?;
-    sync(&root)?;
     Ok(AttemptDir { path })
 }
 
@@ -232,10 +230,6 @@ fn write_spec(root: &Path, dir: &Path, spec: &Spec) -> Result<(), AttemptError> 
 /// File systems do not agree on how to say it.
 fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
-}
-
-fn sync(path: &Path) -> Result<(), AttemptError> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(io_at("make durable", path))
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use domain::keys::SecretKey;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+/// Jobs of a measured log: a round of all their runs fills three flushes.
+const JOBS: usize = FLUSH_EVENTS_MAX;
+
 /// A producer that needs no journal, because nothing it says is real.
 struct Speaker {
     id: ProducerId,
@@ -44,30 +47,57 @@ fn domain_uuid(n: u128) -> uuid::Uuid {
     uuid::Uuid::from_u128(n)
 }
 
-/// A log's beginning with one job, and then `events` events of the lives of its runs: due, started,
+/// One run of one job.
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    job: usize,
+    second: i64,
+    follows: bool,
+}
+
+impl Life {
+    fn run(self) -> anyhow::Result<StreamId> {
+        let local = self.at()?.to_zoned(jiff::tz::TimeZone::UTC);
+        let whole = self.second % 60 == 0;
+        let format = if whole { "%Y-%m-%dT%H:%M%:z" } else { "%Y-%m-%dT%H:%M:%S%:z" };
+        Ok(StreamId::run(&job_name(self.job), &local.strftime(format).to_string()))
+    }
+
+    fn at(self) -> anyhow::Result<Timestamp> {
+        Ok(Timestamp::from_second(self.second)?)
+    }
+}
+
+fn job_name(number: usize) -> String {
+    format!("bench-{number}")
+}
+
+/// A log's beginning with 256 jobs, and then `events` events of the lives of their runs: due, started,
 /// succeeded. Flushes of 256 events, as under load.
 pub(crate) fn lives(events: usize, now: Timestamp) -> anyhow::Result<(Vec<Flush>, Vec<Flush>)> {
     let mut audit = Speaker::new(Class::Audit, 1)?;
     let mut console = Speaker::new(Class::Console, 2)?;
     let mut scheduler = Speaker::new(Class::Scheduler, 3)?;
     let mut executor = Speaker::new(Class::Executor, 4)?;
-    let definition = definition("bench", &json!({"every": "1s"}))?;
-    let digest = definition.digest()?;
-    let begin = beginning(&mut audit, &mut console, [&scheduler, &executor], &definition, now)?;
+    let every = json!({"every": "1s"});
+    let jobs: Vec<JobDefinition> =
+        (0..JOBS).map(|n| definition(&job_name(n), &every)).collect::<anyhow::Result<_>>()?;
+    let digests: Vec<Digest> = jobs.iter().map(JobDefinition::digest).collect::<Result<_, _>>()?;
+    let begin = beginning(&mut audit, &mut console, [&scheduler, &executor], &jobs, now)?;
     let mut flushes = Vec::new();
-    let runs = events.div_ceil(3);
-    let first = now.as_second() - i64::try_from(runs)? - 10;
-    let lives: Vec<i64> = (first..).take(runs).collect();
-    for part in lives.chunks(FLUSH_EVENTS_MAX) {
-        let drafts = |step: &dyn Fn(StreamId, Timestamp) -> Draft| -> anyhow::Result<Vec<Draft>> {
-            part.iter()
-                .map(|second| Ok(step(run_id(*second)?, Timestamp::from_second(*second)?)))
-                .collect()
-        };
-        let begins = Timestamp::from_second(first)?;
-        flushes.push(scheduler.say(drafts(&|run, at| due(run, at, at > begins, digest))?, now)?);
-        flushes.push(executor.say(drafts(&|run, _| started(run, digest))?, now)?);
-        flushes.push(executor.say(drafts(&|run, at| succeeded(run, at, digest))?, now)?);
+    let rounds = events.div_ceil(3 * JOBS);
+    let first = now.as_second() - i64::try_from(rounds)? - 10;
+    for second in (first..).take(rounds) {
+        let (mut dues, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for (job, digest) in digests.iter().enumerate() {
+            let life = Life { job, second, follows: second > first };
+            dues.push(due(life, *digest)?);
+            starts.push(started(life, *digest)?);
+            ends.push(succeeded(life, *digest)?);
+        }
+        flushes.push(scheduler.say(dues, now)?);
+        flushes.push(executor.say(starts, now)?);
+        flushes.push(executor.say(ends, now)?);
     }
     Ok((begin, flushes))
 }
@@ -76,7 +106,7 @@ fn beginning(
     audit: &mut Speaker,
     console: &mut Speaker,
     others: [&Speaker; 2],
-    definition: &JobDefinition,
+    jobs: &[JobDefinition],
     now: Timestamp,
 ) -> anyhow::Result<Vec<Flush>> {
     let main = StreamId::log("main");
@@ -97,22 +127,14 @@ fn beginning(
         };
         drafts.push(Draft::new(main.clone(), drafts.len() as u64 + 1, event));
     }
-    let job = StreamId::job(&definition.name);
-    let digest = definition.digest()?;
     let policy = LogPolicySet { self_approval: true, reason: "a measurement".to_owned() };
-    let proposed = JobProposed {
-        number: 1,
-        digest,
-        definition: serde_json::to_value(definition)?,
-        reason: "a measurement".to_owned(),
-    };
-    let said = vec![
-        Draft::new(main, 5, policy),
-        Draft::new(job.clone(), 1, proposed),
-        Draft::new(job, 2, JobApproved { number: 1, digest }),
-    ];
     let before = long_before(now);
-    Ok(vec![audit.say(drafts, before)?, console.say(said, before)?])
+    let mut flushes =
+        vec![audit.say(drafts, before)?, console.say(vec![Draft::new(main, 5, policy)], before)?];
+    for part in jobs.chunks(FLUSH_EVENTS_MAX / 2) {
+        flushes.push(console.say(self::drafts(part)?, before)?);
+    }
+    Ok(flushes)
 }
 
 /// When the measured log began: every instant of a run lies in its definition's time.
@@ -120,24 +142,19 @@ pub(crate) fn long_before(now: Timestamp) -> Timestamp {
     now.checked_sub(SignedDuration::from_hours(24 * 365)).unwrap_or(now)
 }
 
-fn run_id(second: i64) -> anyhow::Result<StreamId> {
-    let local = Timestamp::from_second(second)?.to_zoned(jiff::tz::TimeZone::UTC);
-    let format = if second % 60 == 0 { "%Y-%m-%dT%H:%M%:z" } else { "%Y-%m-%dT%H:%M:%S%:z" };
-    Ok(StreamId::run("bench", &local.strftime(format).to_string()))
-}
-
-fn due(run: StreamId, at: Timestamp, follows: bool, digest: Digest) -> Draft {
-    let before = at.checked_sub(SignedDuration::from_secs(1)).ok();
+fn due(life: Life, digest: Digest) -> anyhow::Result<Draft> {
+    let at = life.at()?;
+    let before = at.checked_sub(SignedDuration::from_secs(1))?;
     let nominal = Nominal {
         at,
         local: at.to_zoned(jiff::tz::TimeZone::UTC).to_string(),
         walls: vec![at.to_string()],
         reason: "elapsed".to_owned(),
         tzdb: "2026a".to_owned(),
-        after: before.filter(|_| follows),
+        after: life.follows.then_some(before),
     };
     let event = RunDue {
-        job: "bench".to_owned(),
+        job: job_name(life.job),
         definition: DefinitionRef::new(1, digest),
         nominal: Some(nominal),
         pool: "default".to_owned(),
@@ -149,10 +166,10 @@ fn due(run: StreamId, at: Timestamp, follows: bool, digest: Digest) -> Draft {
         behind: Vec::new(),
         retry: domain::event::RetryRule::default(),
     };
-    Draft::new(run, 1, event)
+    Ok(Draft::new(life.run()?, 1, event))
 }
 
-fn started(run: StreamId, digest: Digest) -> Draft {
+fn started(life: Life, digest: Digest) -> anyhow::Result<Draft> {
     let event = RunStarted {
         attempt: 1,
         host: "bench".to_owned(),
@@ -162,10 +179,11 @@ fn started(run: StreamId, digest: Digest) -> Draft {
         argv: digest,
         script: None,
     };
-    Draft::new(run, 2, event)
+    Ok(Draft::new(life.run()?, 2, event))
 }
 
-fn succeeded(run: StreamId, at: Timestamp, digest: Digest) -> Draft {
+fn succeeded(life: Life, digest: Digest) -> anyhow::Result<Draft> {
+    let at = life.at()?;
     let report = AttemptReport {
         attempt: 1,
         host: "bench".to_owned(),
@@ -175,11 +193,8 @@ fn succeeded(run: StreamId, at: Timestamp, digest: Digest) -> Draft {
         output: Some(OutputRef { sha256: digest, bytes: 0, kept: 0, truncated: false }),
         killed: 0,
     };
-    Draft::new(
-        run,
-        3,
-        RunSucceeded { attempt: 1, host: "bench".to_owned(), warning: false, report },
-    )
+    let event = RunSucceeded { attempt: 1, host: "bench".to_owned(), warning: false, report };
+    Ok(Draft::new(life.run()?, 3, event))
 }
 
 /// A definition that runs `/bin/true`.
