@@ -110,7 +110,7 @@ fn what_services_depend_on_and_mount_is_there() {
         let needs = match &service["depends_on"] {
             Value::Array(list) => list.iter().map(|n| n.as_str().unwrap().to_owned()).collect(),
             Value::Object(map) => map.keys().cloned().collect(),
-            _ => Vec::new(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
         };
         for needed in needs {
             assert!(services.contains_key(&needed), "{name} depends on {needed}");
