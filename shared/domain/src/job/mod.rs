@@ -10,5 +10,5 @@ pub use definition::{
     Stop,
 };
 pub use difference::{Change, Difference, difference};
-pub use state::{Job, Pause, Proposal, Span};
+pub use state::{DefinitionText, Job, Pause, Proposal, Span};
 pub use yaml::{DefinitionError, Document, json_schema, parse_yaml, to_yaml};

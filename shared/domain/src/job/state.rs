@@ -4,14 +4,53 @@
 //! to the instant it received the next one (inclusive). Receive times never go back in the log, so the
 //! spans of two definitions neither overlap nor leave a gap, whatever the clocks of people's machines say.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::definition::JobDefinition;
 use crate::canonical::Digest;
 use crate::event::{DefinitionRef, JobEvent};
 use crate::ids::StreamId;
+
+/// A definition as JSON text: copied with every step of a job's state, so a copy must cost nothing.
+#[derive(Debug, Clone)]
+pub struct DefinitionText(Arc<RawValue>);
+
+impl DefinitionText {
+    /// The text of a definition's JSON.
+    pub fn new(definition: &Value) -> Self {
+        // A value read from JSON can always be written as JSON; `null` reads back as no definition.
+        let text = RawValue::from_string(definition.to_string());
+        Self(text.map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from))
+    }
+
+    /// The text.
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for DefinitionText {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Serialize for DefinitionText {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for DefinitionText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
 
 /// A definition that waits for approval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +60,7 @@ pub struct Proposal {
     /// Its digest.
     pub digest: Digest,
     /// The definition as JSON.
-    pub definition: Value,
+    pub definition: DefinitionText,
     /// Who proposed it.
     pub by: Option<String>,
 }
@@ -34,7 +73,7 @@ pub struct Span {
     /// Its digest.
     pub digest: Digest,
     /// The definition as JSON.
-    pub definition: Value,
+    pub definition: DefinitionText,
     /// Exclusive.
     pub from: Timestamp,
     /// Inclusive; `None` for the active one.
@@ -52,7 +91,7 @@ impl Span {
     /// # Errors
     /// It was written by a newer version of the program.
     pub fn read(&self) -> Result<JobDefinition, serde_json::Error> {
-        serde_json::from_value(self.definition.clone())
+        serde_json::from_str(self.definition.get())
     }
 }
 
@@ -129,7 +168,8 @@ impl Job {
         match event {
             JobEvent::JobProposed(p) => {
                 self.numbers = self.numbers.max(p.number);
-                let (number, digest, definition) = (p.number, p.digest, p.definition.clone());
+                let (number, digest, definition) =
+                    (p.number, p.digest, DefinitionText::new(&p.definition));
                 self.proposal = Some(Proposal { number, digest, definition, by });
             }
             JobEvent::JobApproved(_) => self.activate(received),

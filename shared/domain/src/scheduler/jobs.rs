@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::canonical::Digest;
 use crate::event::DefinitionRef;
 use crate::ids::StreamId;
-use crate::job::{Job, JobDefinition, Pause, Span};
+use crate::job::{DefinitionText, Job, JobDefinition, Pause, Span};
 use crate::time::Schedule;
 
 /// A definition and the time in which it holds.
@@ -19,7 +19,7 @@ pub struct Definition {
     /// Its digest.
     pub digest: Digest,
     /// The definition as JSON text.
-    pub text: Arc<str>,
+    pub text: DefinitionText,
     /// Exclusive.
     pub from: Timestamp,
     /// Inclusive.
@@ -39,7 +39,7 @@ impl Definition {
     /// # Errors
     /// It was written by a newer version of the program.
     pub fn read(&self) -> Result<JobDefinition, serde_json::Error> {
-        serde_json::from_str(&self.text)
+        serde_json::from_str(self.text.get())
     }
 }
 
@@ -140,7 +140,7 @@ impl JobEntry {
         let span = |d: &Definition| Span {
             number: d.number,
             digest: d.digest,
-            definition: serde_json::from_str(&d.text).unwrap_or_default(),
+            definition: d.text.clone(),
             from: d.from,
             until: d.until,
         };
@@ -218,7 +218,7 @@ fn definition(span: &Span, schedules: &mut Schedules) -> Definition {
     Definition {
         number: span.number,
         digest: span.digest,
-        text: span.definition.to_string().into(),
+        text: span.definition.clone(),
         from: span.from,
         until: span.until,
         schedule: read.and_then(|definition| schedules.get(&definition)),

@@ -7,7 +7,7 @@ use domain::event::{
     RunRequested, RunRetryScheduled, RunStarted, RunSucceeded, RunTimedOut,
 };
 use domain::ids::{ProducerId, StreamId};
-use domain::job::{Job, Span};
+use domain::job::{DefinitionText, Job, Span};
 use domain::run::{Context, Outcome, Run, State, admit};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -26,7 +26,13 @@ fn instant() -> Timestamp {
 fn job() -> Job {
     let DefinitionRef { number, digest } = reference();
     let from = at("00:00");
-    let span = Span { number, digest, definition: serde_json::Value::Null, from, until: None };
+    let span = Span {
+        number,
+        digest,
+        definition: DefinitionText::new(&serde_json::Value::Null),
+        from,
+        until: None,
+    };
     Job { spans: vec![span], ..Job::new("pay") }
 }
 
