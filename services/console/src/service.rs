@@ -111,15 +111,11 @@ fn open(
         journal::load_or_create_key(&config.data.join(format!("console-{}.key", config.name)))?;
     let dir = config.data.join(format!("console-{}.journal", config.name));
     let opened = Journal::open(&dir, &id, key, JOURNAL_BYTES)?;
-    let transport_bus = bus.clone();
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
             clock: Arc::clone(&around.clock),
-            transport: Arc::new(move |request| {
-                let bus = transport_bus.clone();
-                Box::pin(async move { recorder::append(&bus, request).await })
-            }),
+            transport: recorder::transport(&bus),
             token: producer.token,
             waiting_max: 1_024,
         },

@@ -97,15 +97,11 @@ fn open(
     let key = journal::load_or_create_key(&config.data.join("executor.key"))?;
     let dir = config.data.join("executor.journal");
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
-    let transport_bus = bus.clone();
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
             clock: Arc::clone(&around.clock),
-            transport: Arc::new(move |request| {
-                let bus = transport_bus.clone();
-                Box::pin(async move { recorder::append(&bus, request).await })
-            }),
+            transport: recorder::transport(&bus),
             token: producer.token,
             waiting_max: 4_096,
         },

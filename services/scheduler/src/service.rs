@@ -125,15 +125,11 @@ async fn open_outbox(
         journal::load_or_create_key(&config.data.join(format!("scheduler-{}.key", config.name)))?;
     let dir = config.data.join(format!("scheduler-{}.journal", config.name));
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
-    let transport_bus = bus.clone();
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
             clock: Arc::clone(&around.clock),
-            transport: Arc::new(move |request| {
-                let bus = transport_bus.clone();
-                Box::pin(async move { recorder::append(&bus, request).await })
-            }),
+            transport: recorder::transport(bus),
             token: producer.token,
             waiting_max: 4_096,
         },

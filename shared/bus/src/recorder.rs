@@ -1,6 +1,9 @@
 //! How services talk to the recorder: append, ask, follow.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,6 +52,22 @@ pub async fn append(bus: &Bus, request: AppendRequest) -> Result<AppendAnswer, S
         .await
         .map_err(|error| error.to_string())?;
     serde_json::from_slice(&answer).map_err(|error| format!("the answer cannot be read: {error}"))
+}
+
+/// A way to the recorder, as a journal's outbox wants it.
+pub type Transport = Arc<
+    dyn Fn(AppendRequest) -> Pin<Box<dyn Future<Output = Result<AppendAnswer, String>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// [`append`] over this bus, for an outbox.
+pub fn transport(bus: &Bus) -> Transport {
+    let bus = bus.clone();
+    Arc::new(move |request| {
+        let bus = bus.clone();
+        Box::pin(async move { append(&bus, request).await })
+    })
 }
 
 /// Asks a question.

@@ -52,8 +52,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Openapi => output::line(&serde_json::to_string_pretty(&console::openapi())?),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "decklog", &mut std::io::stdout());
-            Ok(())
+            // Into memory first: the generator panics when a reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "decklog", &mut script);
+            output::print_bytes(&script)
         }
         Command::Audit(role) => service(&role, roles::audit),
         Command::Scheduler(role) => service(&role, roles::scheduler),

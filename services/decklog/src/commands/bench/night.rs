@@ -107,13 +107,9 @@ fn outbox(dir: &Path, bus: &Bus) -> anyhow::Result<Outbox> {
     let id = ProducerId::new(Class::Console, "bench")?;
     let key = journal::load_or_create_key(&dir.join("bench.key"))?;
     let opened = Journal::open(&dir.join("bench.journal"), &id, key, 1 << 30)?;
-    let bus = bus.clone();
     let config = OutboxConfig {
         clock: Arc::new(host::now),
-        transport: Arc::new(move |request| {
-            let bus = bus.clone();
-            Box::pin(async move { recorder::append(&bus, request).await })
-        }),
+        transport: recorder::transport(bus),
         token: embedded::token(dir, Class::Console)?,
         waiting_max: 64,
     };
