@@ -100,6 +100,7 @@ fn ready(root: &Path, run: usize) -> AttemptDir {
         output: OutputLimit { bytes: 1 << 20, at_limit: AtLimit::Truncate },
         stdin: None,
         cgroup: None,
+        memo: serde_json::Value::Null,
     };
     prepare(root, &spec).unwrap()
 }

@@ -21,17 +21,13 @@ use crate::order;
 const WATCH: Duration = Duration::from_secs(3_600);
 /// How long to wait before a question that failed is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
-/// The file that says that the end of an attempt is in the log.
-pub(crate) const REPORTED: &str = "reported";
-/// The file that keeps what exit codes mean, for an end that is seen after a restart.
-const EXIT_CODES: &str = "exit-codes.json";
 
 /// Takes an offer and lives the attempt to its end. Returns when its end is in the log.
 pub(crate) async fn take(host: &Arc<Host>, work: &Work) -> anyhow::Result<()> {
     let definition = order::definition(work)?;
     let spec = order::spec(work, &definition, host.cgroup.clone());
     let refused = host.allow.check(&spec, &host.user).err();
-    let Some(dir) = prepared(host, work, &spec, &definition).await? else { return Ok(()) };
+    let Some(dir) = prepared(host, work, &spec).await? else { return Ok(()) };
     if !host.hold(&work.run, Held { attempt: work.attempt, dir: dir.clone(), cancel: None }) {
         return Ok(());
     }
@@ -45,20 +41,14 @@ async fn prepared(
     host: &Arc<Host>,
     work: &Work,
     spec: &Spec,
-    definition: &JobDefinition,
 ) -> anyhow::Result<Option<AttemptDir>> {
     if host.holds(&work.run)
         || AttemptDir::find(&host.attempts, work.run.as_str(), work.attempt).is_some()
     {
         return Ok(None);
     }
-    let (root, spec, codes) = (host.attempts.clone(), spec.clone(), definition.exit_codes.clone());
-    blocking(move || {
-        let dir = prepare(&root, &spec)?;
-        std::fs::write(dir.path().join(EXIT_CODES), serde_json::to_vec(&codes)?)?;
-        Ok(Some(dir))
-    })
-    .await
+    let (root, spec) = (host.attempts.clone(), spec.clone());
+    blocking(move || Ok(Some(prepare(&root, &spec)?))).await
 }
 
 async fn claimed(
@@ -121,7 +111,7 @@ pub(crate) async fn watch(
     };
     match state {
         State::Ended(status) => {
-            let ending = ending(host, number, &status, &exit_codes(dir), dir);
+            let ending = ending(host, number, &status, dir.spec().ok());
             match version {
                 Some(version) => say_end(host, run, version, &ending).await?,
                 None => say_late(host, run, &ending).await?,
@@ -223,10 +213,9 @@ fn ending(
     host: &Host,
     number: u32,
     status: &Status,
-    codes: &ExitCodes,
-    dir: &AttemptDir,
+    spec: Option<Spec>,
 ) -> Ending {
-    let spec = dir.spec().ok();
+    let exit_codes = spec.as_ref().map(order::exit_codes).unwrap_or_default();
     let cause = match &status.cause {
         HostCause::Own => Cause::Own,
         HostCause::Timeout => Cause::Timeout(spec.and_then(|s| s.timeout_ms).unwrap_or(0)),
@@ -252,7 +241,7 @@ fn ending(
         }),
         killed: u32::try_from(status.killed.len()).unwrap_or(u32::MAX),
     };
-    Ending { report, cause, exit_codes: codes.clone() }
+    Ending { report, cause, exit_codes }
 }
 
 fn not_started(host: &Host, attempt: u32, reason: &str) -> Ending {
@@ -277,16 +266,8 @@ fn instant(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn exit_codes(dir: &AttemptDir) -> ExitCodes {
-    let read = std::fs::read(dir.path().join(EXIT_CODES)).ok();
-    read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-}
-
 async fn mark_reported(dir: AttemptDir) -> anyhow::Result<()> {
-    blocking(move || {
-        std::fs::write(dir.path().join(REPORTED), b"").context("noting that the end was said")
-    })
-    .await
+    blocking(move || dir.note_reported().context("noting that the end was said")).await
 }
 
 /// An attempt that never ran here, and never will.

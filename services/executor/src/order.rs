@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use domain::canonical::{Digest, canonical};
-use domain::job::{AtLimit as KeepRule, JobDefinition};
+use domain::job::{AtLimit as KeepRule, ExitCodes, JobDefinition};
 use domain::wire::Work;
 
 use crate::attempt::{AtLimit, OutputLimit, Program, Spec, Stop};
@@ -51,5 +51,11 @@ pub(crate) fn spec(work: &Work, definition: &JobDefinition, cgroup: Option<PathB
         },
         stdin: command.stdin.clone(),
         cgroup,
+        memo: serde_json::to_value(&definition.exit_codes).unwrap_or_default(),
     }
+}
+
+/// What exit codes mean for this attempt, as [`spec`] noted it: also for an end that is seen after a restart.
+pub(crate) fn exit_codes(spec: &Spec) -> ExitCodes {
+    serde_json::from_value(spec.memo.clone()).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use domain::ids::StreamId;
 use domain::run::State as RunState;
@@ -11,13 +11,13 @@ use tracing::{info, warn};
 
 use crate::attempt::{AttemptDir, State, list};
 use crate::host::{Held, Host};
-use crate::life::{self, REPORTED, blocking};
+use crate::life::{self, blocking};
 
 /// Attempts of an earlier life whose end is not in the log yet.
 pub(crate) fn find(host: &Host) -> anyhow::Result<Vec<(StreamId, u32, AttemptDir)>> {
     let mut found = Vec::new();
     for dir in list(&host.attempts)? {
-        if dir.path().join(REPORTED).exists() {
+        if dir.is_reported() {
             continue;
         }
         match dir.spec() {
@@ -138,8 +138,7 @@ pub(crate) async fn tidy(host: Arc<Host>, keep: Duration) {
 fn remove_old(host: &Host, keep: Duration) -> anyhow::Result<()> {
     let held: BTreeSet<_> = host.running().into_iter().collect();
     for dir in list(&host.attempts)? {
-        let Ok(noted) = std::fs::metadata(dir.path().join(REPORTED)) else { continue };
-        let age = SystemTime::now().duration_since(noted.modified()?).unwrap_or_default();
+        let Some(age) = dir.reported_for() else { continue };
         let busy = dir.spec().is_ok_and(|spec| {
             spec.run.parse().is_ok_and(|run: StreamId| held.contains(&(run, spec.attempt)))
         });

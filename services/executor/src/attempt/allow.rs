@@ -290,6 +290,7 @@ mod tests {
             output: OutputLimit { bytes: 0, at_limit: AtLimit::Truncate },
             stdin: None,
             cgroup: None,
+            memo: serde_json::Value::Null,
         }
     }
 

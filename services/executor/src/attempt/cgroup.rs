@@ -52,8 +52,19 @@ impl Group {
     }
 
     /// The file into which a process writes `0` to move itself into the group.
-    pub(crate) fn door(&self) -> PathBuf {
+    fn door(&self) -> PathBuf {
         self.0.join("cgroup.procs")
+    }
+
+    /// Moves the calling process into the group.
+    pub(crate) fn enter(&self) -> io::Result<()> {
+        fs::write(self.door(), "0")
+    }
+
+    /// Moves the calling process back to where the group was made.
+    pub(crate) fn leave(&self) -> io::Result<()> {
+        let parent = self.0.parent().unwrap_or(Path::new("/"));
+        fs::write(parent.join("cgroup.procs"), "0")
     }
 
     pub(crate) fn members(&self) -> Vec<Proc> {

@@ -1,16 +1,20 @@
-//! Who decides whether the command may ever run: whoever creates `claim` first.
+//! Who decides whether the command may ever run: whoever renames `unclaimed` first.
 //!
-//! The claim is written under a name of its own and then linked to its real one. A link is exclusive like
-//! `O_EXCL`, and the file has its content from the first instant: a kill between creating and writing
-//! cannot leave an empty claim.
+//! The claim is the new name itself. A rename happens once: whoever comes second finds nothing to rename.
+//! The name says it all from the first instant, so a kill cannot leave half a claim; and a claim
+//! costs no file of its own, because `unclaimed` is one more link to `spec.json`.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use super::error::{AttemptError, io_at};
 use super::proc::Proc;
-use super::spare;
+
+/// The name that is there as long as nobody has claimed.
+const UNCLAIMED: &str = "unclaimed";
+/// How the name of a claim begins.
+const CLAIMED: &str = "claim ";
 
 /// One process, for ever: no number used again and no restart of the host makes it another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,32 +59,43 @@ pub(crate) fn boot() -> io::Result<String> {
 }
 
 impl Claim {
+    /// Opens the directory's attempt to a claim; `spec.json` must be there.
+    pub(crate) fn offer(dir: &Path) -> io::Result<()> {
+        fs::hard_link(dir.join("spec.json"), dir.join(UNCLAIMED))
+    }
+
     /// Claims; `false` if somebody did so before.
     pub(crate) fn make(&self, dir: &Path) -> io::Result<bool> {
-        let claim = dir.join("claim");
-        let draft = format!(".claim-{}-{:?}", std::process::id(), std::thread::current().id());
-        spare::file(dir, "claim", &draft)?.write_all(self.text().as_bytes())?;
-        let linked = fs::hard_link(dir.join(&draft), claim);
-        fs::remove_file(dir.join(&draft))?;
-        match linked {
+        match fs::rename(dir.join(UNCLAIMED), dir.join(format!("{CLAIMED}{}", self.text()))) {
             Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// The claim, if there is one.
     pub(crate) fn read(dir: &Path) -> Result<Option<Self>, AttemptError> {
-        let path = dir.join("claim");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let io = |error| io_at("look for a claim in", dir)(error);
+        let entries = match fs::read_dir(dir) {
+            Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_at("read the claim", &path)(error)),
+            Err(error) => return Err(io(error)),
         };
-        match Self::parse(&text) {
-            Some(claim) => Ok(Some(claim)),
-            None => Err(AttemptError::UnknownClaim { path, text }),
+        for entry in entries {
+            let name = entry.map_err(io)?.file_name();
+            if let Some(text) = name.to_str().and_then(|name| name.strip_prefix(CLAIMED)) {
+                return match Self::parse(text) {
+                    Some(claim) => Ok(Some(claim)),
+                    None => Err(AttemptError::UnknownClaim { path: dir.into(), text: text.into() }),
+                };
+            }
         }
+        Ok(None)
+    }
+
+    /// Whether a file of this name is one that claims are made of.
+    pub(crate) fn is_part(name: &str) -> bool {
+        name == UNCLAIMED || name.starts_with(CLAIMED)
     }
 
     fn text(&self) -> String {
@@ -112,6 +127,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_owned();
         let mine = Claim::Supervised(Identity::mine().unwrap());
+        fs::write(path.join("spec.json"), "{}").unwrap();
+        assert!(!mine.make(&path).unwrap(), "nothing was offered");
+        Claim::offer(&path).unwrap();
         assert_eq!(Claim::read(&path).unwrap(), None);
         assert!(mine.make(&path).unwrap());
         assert!(!Claim::Disowned.make(&path).unwrap());

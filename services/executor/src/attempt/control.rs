@@ -98,20 +98,27 @@ impl AttemptDir {
         };
         let watch = self.watch().map_err(io_at("watch", self.path()))?;
         let Some(handle) = who.alive().and_then(|proc| proc.handle()) else { return Ok(true) };
-        let mut fds = [
-            PollFd::new(handle.as_fd(), PollFlags::POLLIN),
-            PollFd::new(watch.as_fd(), PollFlags::POLLIN),
-        ];
-        // Written before the watch began, it would not be announced.
-        if status.exists() {
-            return Ok(true);
+        // Looked for after the watch began: what was written before would not be announced. Other files come
+        // to their names by renaming too, so a notice is only a reason to look again.
+        while !status.exists() {
+            let mut fds = [
+                PollFd::new(handle.as_fd(), PollFlags::POLLIN),
+                PollFd::new(watch.as_fd(), PollFlags::POLLIN),
+            ];
+            if !any_ready(&mut fds, deadline).map_err(io_at("wait for", self.path()))? {
+                return Ok(false);
+            }
+            if fds.first().and_then(PollFd::any).unwrap_or(false) {
+                return Ok(true);
+            }
+            let _what_was_renamed = watch.read_events();
         }
-        any_ready(&mut fds, deadline).map_err(io_at("wait for", self.path()))
+        Ok(true)
     }
 
-    /// Only the final word is ever renamed to in this directory.
+    /// The final word is renamed to its name.
     fn watch(&self) -> io::Result<Inotify> {
-        let watch = Inotify::init(InitFlags::IN_CLOEXEC)?;
+        let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         watch.add_watch(self.path(), AddWatchFlags::IN_MOVED_TO)?;
         Ok(watch)
     }

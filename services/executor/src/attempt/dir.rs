@@ -2,14 +2,14 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::claim::boot;
+use super::claim::{Claim, boot};
 use super::error::{AttemptError, io_at};
 use super::keep::{self, hex};
 use super::recover::State;
@@ -20,6 +20,9 @@ use super::tail::OutputTail;
 
 /// Longest run identity that is spelled out in a directory's name, in bytes after escaping.
 const SPELLED_OUT: usize = 180;
+
+/// The name that says that the outcome is in the log.
+pub(crate) const REPORTED: &str = "reported";
 
 /// A supervisor that has said its last word answers within microseconds; this is for a loaded host.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -146,6 +149,36 @@ impl AttemptDir {
         OutputTail::new(self.file(keep::NAME))
     }
 
+    /// Notes that the outcome is in the log. Costs no file: it is one more name of the specification.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn note_reported(&self) -> Result<(), AttemptError> {
+        let path = self.file(REPORTED);
+        match fs::hard_link(self.file("spec.json"), &path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                fs::write(&path, b"").map_err(io_at("write", &path))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether [`AttemptDir::note_reported`] was called.
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        self.file(REPORTED).exists()
+    }
+
+    /// How long ago [`AttemptDir::note_reported`] was called; `None` if it was not.
+    #[must_use]
+    pub fn reported_for(&self) -> Option<Duration> {
+        let noted = fs::metadata(self.file(REPORTED)).ok()?;
+        // Linking is the last change of that file, and is no change of its content.
+        let noted = u64::try_from(noted.ctime()).ok()?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(now.saturating_sub(Duration::from_secs(noted)))
+    }
+
     /// Removes the directory. The outcome must be in the journal by now: this is the only other copy.
     ///
     /// # Errors
@@ -224,7 +257,7 @@ fn write_spec(root: &Path, dir: &Path, spec: &Spec) -> Result<(), AttemptError> 
     let bytes = bytes.map_err(|source| AttemptError::Damaged { path: path.clone(), source })?;
     let written =
         spare::file(dir, "spec.json", "spec.json").and_then(|mut file| file.write_all(&bytes));
-    written.map_err(io_at("write", &path))
+    written.and_then(|()| Claim::offer(dir)).map_err(io_at("write", &path))
 }
 
 /// File systems do not agree on how to say it.

@@ -1,7 +1,7 @@
-//! The stage between a supervisor and a command that runs in a cgroup or as another user.
+//! The stage between a supervisor and a command that runs as another user.
 //!
-//! Started by the supervisor with everything but that in place. It joins the group, becomes the user,
-//! and then *is* the command. What fails goes into a file that was opened while that was still allowed.
+//! Started by the supervisor with everything but that in place. It becomes the user, and then *is* the
+//! command. What fails goes into a file that was opened while that was still allowed.
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
@@ -27,10 +27,8 @@ pub(crate) const CLOSED: i32 = 125;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Passage {
     pub(crate) dir: PathBuf,
-    /// `cgroup.procs` of the group to join.
-    pub(crate) group: Option<PathBuf>,
     /// Name, user and group number of whom to become.
-    pub(crate) user: Option<(String, u32, u32)>,
+    pub(crate) user: (String, u32, u32),
     pub(crate) cwd: PathBuf,
     /// The script, if the command is one: to be checked, because interpreters say it less well.
     pub(crate) script: Option<PathBuf>,
@@ -63,7 +61,6 @@ impl Passage {
         program: &Path,
         args: impl Iterator<Item = OsString>,
     ) -> Result<Infallible, String> {
-        self.join_group()?;
         self.become_user()?;
         self.die_with_parent()?;
         std::env::set_current_dir(&self.cwd).map_err(|error| {
@@ -77,15 +74,8 @@ impl Passage {
         Err(diagnose(&error, program, &self.cwd))
     }
 
-    fn join_group(&self) -> Result<(), String> {
-        let Some(door) = &self.group else { return Ok(()) };
-        fs::write(door, "0").map_err(|error| {
-            format!("cannot join {}: {error}; check the delegation of the cgroup", door.display())
-        })
-    }
-
     fn become_user(&self) -> Result<(), String> {
-        let Some((name, uid, gid)) = &self.user else { return Ok(()) };
+        let (name, uid, gid) = &self.user;
         let (uid, gid) = (Uid::from_raw(*uid), Gid::from_raw(*gid));
         let c_name = CString::new(name.as_str()).map_err(|error| error.to_string())?;
         let became = initgroups(&c_name, gid).and_then(|()| setgid(gid)).and_then(|()| setuid(uid));

@@ -10,7 +10,6 @@ use std::process::{Child, Command, Stdio};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Gid, Uid, User, access, chown, geteuid};
 
-use super::cgroup::Group;
 use super::gate::Passage;
 use super::spare::create;
 use super::spec::{Program, Spec};
@@ -111,18 +110,16 @@ pub(crate) fn search_path(spec: &Spec) -> &str {
 pub(crate) fn launch(
     spec: &Spec,
     dir: &Path,
-    group: Option<&Group>,
 ) -> Result<(Child, PipeReader), String> {
     let account = match &spec.run_as {
         Some(name) => Account::named(name)?,
         None => Account::handed_on(),
     };
     let words = words(spec, dir, &account)?;
-    let start = Start { spec, dir, group, cwd: cwd(spec, &account), account, words };
-    let mut command = if start.account.become_ids.is_some() || group.is_some() {
-        start.through_gate()?
-    } else {
-        start.directly()
+    let start = Start { spec, dir, cwd: cwd(spec, &account), account, words };
+    let mut command = match start.account.become_ids {
+        Some(ids) => start.through_gate(ids)?,
+        None => start.directly(),
     };
     let reader = start.connect(&mut command).map_err(|error| format!("no pipe: {error}"))?;
     let child = command.spawn().map_err(|error| start.diagnose(&error))?;
@@ -132,7 +129,6 @@ pub(crate) fn launch(
 struct Start<'a> {
     spec: &'a Spec,
     dir: &'a Path,
-    group: Option<&'a Group>,
     account: Account,
     cwd: PathBuf,
     /// Program and arguments, the program as a path.
@@ -148,16 +144,12 @@ impl Start<'_> {
         command
     }
 
-    /// Our own executable once more, which joins the group, becomes the user and then the command.
+    /// Our own executable once more, which becomes the user and then the command.
     /// By this name it is found even if an upgrade has replaced the file.
-    fn through_gate(&self) -> Result<Command, String> {
+    fn through_gate(&self, (uid, gid): (Uid, Gid)) -> Result<Command, String> {
         let passage = Passage {
             dir: self.dir.to_owned(),
-            group: self.group.map(Group::door),
-            user: self
-                .account
-                .become_ids
-                .map(|(uid, gid)| (self.account.name.clone(), uid.as_raw(), gid.as_raw())),
+            user: (self.account.name.clone(), uid.as_raw(), gid.as_raw()),
             cwd: self.cwd.clone(),
             script: matches!(self.spec.program, Program::Script { .. }).then(|| script(self.dir)),
             parent: std::process::id(),

@@ -11,12 +11,14 @@
 //!
 //! | file | written by | says |
 //! |---|---|---|
-//! | `spec.json` | executor | what to run; durable before anything else happens |
-//! | `claim` | whoever is first | `supervised <pid> <starttime> <boot id>` or `disowned` |
+//! | `spec.json` | executor | what to run; there before anything else happens |
+//! | `unclaimed` | executor | a second name of `spec.json`; nobody has decided whether the command runs |
+//! | `claim …` | whoever is first | that name changed to `claim supervised <pid> <starttime> <boot id>` or `claim disowned` |
 //! | `output.zst` | supervisor | the kept output, stdout and stderr interleaved; absent while there is none |
 //! | `cancel` | executor | the reason; the file is the request, the signal only a nudge |
 //! | `status.json` | supervisor | the final word |
 //! | `refusal` | gate | why the command could not be started, if it could not |
+//! | `reported` | executor | a third name of `spec.json`; the outcome is in the log |
 //! | `trouble` | supervisor | why it could not do its work; only there if something went wrong |
 //!
 //! A job ends when its command ends: what the command left in the background gets a moment to end by

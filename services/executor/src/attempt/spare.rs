@@ -2,7 +2,7 @@
 //!
 //! A file system is slow at making files right after others were deleted: ext4 walks past every inode
 //! freed within the last minutes, up to a millisecond for each new file where thousands were freed. A host
-//! that makes and deletes five files for each short command would spend more on that than on the commands.
+//! that makes and deletes several files for each short command would spend more on that than on the commands.
 //! So removed attempts are emptied and kept, and the next one finds its files already there, under
 //! names that say nothing.
 
@@ -14,13 +14,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::claim::Claim;
+use super::dir::REPORTED;
+
 /// So many are kept for each root.
 const SPARES: usize = 256;
 
 /// What an attempt's file is called while it means nothing.
-const BLANKS: [(&str, &str); 5] = [
+const BLANKS: [(&str, &str); 4] = [
     ("spec.json", ".spec"),
-    ("claim", ".claim"),
     ("status.json", ".status"),
     ("output.zst", ".output"),
     ("refusal", ".refusal"),
@@ -71,6 +73,11 @@ pub(crate) fn sweep(root: &Path) -> io::Result<()> {
 fn blank(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
+        // Further links to the specification: taking them away frees nothing.
+        if name.to_str().is_some_and(|name| Claim::is_part(name) || name == REPORTED) {
+            fs::remove_file(dir.join(&name))?;
+            continue;
+        }
         let known = BLANKS.iter().find(|(meant, _)| name == *meant);
         let (_, blank) = known.ok_or(io::ErrorKind::Unsupported)?;
         let blank = dir.join(blank);
@@ -113,7 +120,7 @@ mod tests {
     fn a_directory_comes_back_empty_and_without_meaning() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        give(root, &gone(root, &["spec.json", "claim", "status.json", "output.zst"])).unwrap();
+        give(root, &gone(root, &["spec.json", "claim disowned", "status.json", "output.zst"])).unwrap();
         let fresh = root.join(".new-y");
         assert!(take(root, &fresh));
         for entry in fs::read_dir(&fresh).unwrap() {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One start of one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,8 @@ pub struct Spec {
     pub stdin: Option<String>,
     /// A cgroup v2 directory in which the command gets a group of its own; see [`super::cgroup`].
     pub cgroup: Option<PathBuf>,
+    /// Kept for whoever reads the specification after the end; means nothing to a supervisor.
+    pub memo: Value,
 }
 
 /// What to start.

@@ -124,9 +124,17 @@ impl Supervisor {
     fn run(&mut self, dir: &Path, spec: &Spec, started: i64) -> io::Result<(Status, bool)> {
         let (group, no_group) = own_group(dir, spec);
         let begun = Instant::now();
-        let (child, pipe) = match launch(spec, dir, group.as_ref()) {
+        let launched = launch(spec, dir);
+        // Left before anything else: what ends the group must not end us.
+        if let Some(group) = &group {
+            group.leave()?;
+        }
+        let (child, pipe) = match launched {
             Ok(launched) => launched,
-            Err(message) => return Ok((not_started(started, message, Cause::Own), true)),
+            Err(message) => {
+                group.iter().for_each(Group::remove);
+                return Ok((not_started(started, message, Cause::Own), true));
+            }
         };
         let timeout = spec.timeout_ms.map(Duration::from_millis);
         let pid = child.id();
@@ -149,14 +157,18 @@ impl Supervisor {
     }
 }
 
-/// The attempt's cgroup, or why it has none although one was asked for. Its absence is no reason not to
-/// run: without it the descendants are found one by one.
+/// The attempt's cgroup, which we are in then so that the command is born into it; or why there is none
+/// although one was asked for. Its absence is no reason not to run: without it the descendants are found
+/// one by one.
 fn own_group(dir: &Path, spec: &Spec) -> (Option<Group>, Option<io::Error>) {
     let Some(parent) = &spec.cgroup else { return (None, None) };
     let group = Group::named(parent, &name_of(dir));
-    match group.create() {
+    match group.create().and_then(|()| group.enter()) {
         Ok(()) => (Some(group), None),
-        Err(error) => (None, Some(error)),
+        Err(error) => {
+            group.remove();
+            (None, Some(error))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use executor::attempt::{
 };
 
 use crate::world::{
-    AGENT, LONG, World, alive, ended, eventually, kill, pid_in, sh, supervisor, trouble,
+    AGENT, LONG, World, alive, claim, claim_of, ended, eventually, kill, pid_in, sh, supervisor, trouble,
 };
 
 /// Not a test of its own: this binary once more, as an executor that starts an attempt and is killed.
@@ -185,8 +185,8 @@ fn in_a_cgroup_nothing_of_a_killed_supervisor_escapes() {
 fn a_vanished_supervisor_does_not_spoil_the_next_attempt() {
     let world = World::new();
     let (first, _) = world.run(&sh(":"));
-    let claim = std::fs::read_to_string(first.path().join("claim")).unwrap();
-    let idle = claim.split(' ').nth(1).unwrap().parse().unwrap();
+    let claim = claim_of(&first).unwrap();
+    let idle = claim.split(' ').nth(2).unwrap().parse().unwrap();
     kill(idle);
     eventually("the idle supervisor's end", || (!alive(idle)).then_some(()));
     assert_eq!(world.run(&sh("exit 2")).1.outcome, Outcome::Exited { code: 2 });
@@ -199,12 +199,35 @@ fn a_number_used_again_is_not_taken_for_the_supervisor() {
     let me = std::process::id();
     for (start, boot) in [("1", boot.trim()), ("1", "another-boot")] {
         let dir = world.prepare(&sh(":"));
-        std::fs::write(dir.path().join("claim"), format!("supervised {me} {start} {boot}"))
-            .unwrap();
+        claim(&dir, &format!("claim supervised {me} {start} {boot}"));
         assert_eq!(dir.state().unwrap(), State::Vanished);
         assert_eq!(dir.wait(LONG).unwrap(), Some(State::Vanished));
         dir.cancel("nobody to hear it").unwrap();
     }
+}
+
+#[test]
+fn a_wait_for_a_stranger_goes_on_while_other_files_come_to_their_names() {
+    let world = World::new();
+    let dir = world.prepare(&sh(":"));
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().to_owned();
+    claim(&dir, &format!("claim supervised {} {start} {}", std::process::id(), boot.trim()));
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (a, b) = (dir.path().join(".output"), dir.path().join("output.zst"));
+            std::fs::write(&a, b"").unwrap();
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                std::fs::rename(&a, &b).unwrap();
+                std::fs::rename(&b, &a).unwrap();
+            }
+        });
+        let waited = dir.wait(std::time::Duration::from_millis(200));
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(waited.unwrap(), None);
+    });
 }
 
 #[test]
@@ -213,7 +236,7 @@ fn a_status_damaged_by_a_power_cut_counts_as_none_and_any_other_as_damage() {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     for (boot, vanished) in [("another-boot", true), (boot.trim(), false)] {
         let dir = world.prepare(&sh(":"));
-        std::fs::write(dir.path().join("claim"), format!("supervised 1 1 {boot}")).unwrap();
+        claim(&dir, &format!("claim supervised 1 1 {boot}"));
         std::fs::write(dir.path().join("status.json"), "\0\0\0").unwrap();
         assert_eq!(dir.state().ok(), vanished.then_some(State::Vanished));
     }

@@ -85,7 +85,19 @@ pub(crate) fn argv(words: &[&str]) -> Spec {
         output: OutputLimit { bytes: 1 << 20, at_limit: AtLimit::Truncate },
         stdin: None,
         cgroup: None,
+        memo: serde_json::Value::Null,
     }
+}
+
+/// The name of the attempt's claim, if there is one.
+pub(crate) fn claim_of(dir: &AttemptDir) -> Option<String> {
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter_map(|name| name.into_string().ok()).find(|name| name.starts_with("claim "))
+}
+
+/// Claims the attempt for whoever is named.
+pub(crate) fn claim(dir: &AttemptDir, name: &str) {
+    std::fs::rename(dir.path().join("unclaimed"), dir.path().join(name)).unwrap();
 }
 
 /// Waits until `probe` gives something.
