@@ -152,11 +152,15 @@ async fn ask(bus: &Bus, producer: &ProducerId, keys: &Keys) -> anyhow::Result<()
     let Ok(answer) = bus.request(&Service::Append, body, Duration::from_secs(5)).await else {
         return Ok(());
     };
-    match serde_json::from_slice(&answer)? {
-        AppendAnswer::Refused { reason } => bail!("{producer} is not let in: {reason}"),
-        AppendAnswer::Enrolled
-        | AppendAnswer::Committed { .. }
-        | AppendAnswer::Busy { .. }
-        | AppendAnswer::NotEnrolled => Ok(()),
+    let answers: Vec<AppendAnswer> = serde_json::from_slice(&answer)?;
+    match answers.first() {
+        Some(AppendAnswer::Refused { reason }) => bail!("{producer} is not let in: {reason}"),
+        Some(
+            AppendAnswer::Enrolled
+            | AppendAnswer::Committed { .. }
+            | AppendAnswer::Busy { .. }
+            | AppendAnswer::NotEnrolled,
+        )
+        | None => Ok(()),
     }
 }

@@ -52,10 +52,10 @@ enum Wake {
     Stop,
 }
 
-/// A request that waits for its answer.
+/// A request that waits for its answers.
 struct Waiting {
     request: Request,
-    flush: Flush,
+    flushes: Vec<Flush>,
 }
 
 impl Recorder {
@@ -102,7 +102,7 @@ impl Recorder {
         let mut next = Some(first);
         while let Some(request) = next {
             if let Some(one) = self.read(request).await {
-                events += one.flush.envelopes.len();
+                events += one.flushes.iter().map(|flush| flush.envelopes.len()).sum::<usize>();
                 waiting.push(one);
             }
             next = if events < self.batch_events { requests.try_next() } else { None };
@@ -112,48 +112,55 @@ impl Recorder {
         }
     }
 
-    /// Reads a request; what is no flush is answered here.
+    /// Reads a request; what has no flush is answered here.
     async fn read(&mut self, request: Request) -> Option<Waiting> {
-        match AppendRequest::from_bytes(&request.body) {
-            Some(AppendRequest::Flush(bytes)) => match Flush::from_bytes(&bytes) {
-                Ok(flush) => return Some(Waiting { request, flush }),
-                Err(error) => {
-                    let reason = error.to_string();
-                    self.reject(&bytes, &reason).await;
-                    answer(request, &AppendAnswer::Refused { reason }).await;
+        let said = match AppendRequest::from_bytes(&request.body) {
+            Some(AppendRequest::Flushes(parts)) => {
+                let read: Result<Vec<Flush>, _> =
+                    parts.iter().map(|bytes| Flush::from_bytes(bytes)).collect();
+                match read {
+                    Ok(flushes) => return Some(Waiting { request, flushes }),
+                    Err(error) => self.unreadable(&request, &error.to_string()).await,
                 }
-            },
-            Some(AppendRequest::Enrol(enrol)) => {
-                let said = self.enrol(&enrol).await;
-                answer(request, &said).await;
             }
-            None => {
-                let reason = "neither a flush nor a request to enrol".to_owned();
-                self.reject(&request.body.clone(), &reason).await;
-                answer(request, &AppendAnswer::Refused { reason }).await;
-            }
-        }
+            Some(AppendRequest::Enrol(enrol)) => self.enrol(&enrol).await,
+            None => self.unreadable(&request, "neither flushes nor a request to enrol").await,
+        };
+        answer(request, &[said]).await;
         None
     }
 
+    async fn unreadable(&mut self, request: &Request, reason: &str) -> AppendAnswer {
+        self.reject(&request.body.clone(), reason).await;
+        AppendAnswer::Refused { reason: reason.to_owned() }
+    }
+
     async fn commit(&mut self, waiting: Vec<Waiting>) {
-        let (requests, flushes): (Vec<Request>, Vec<Flush>) =
-            waiting.into_iter().map(|one| (one.request, one.flush)).unzip();
         let now = (self.around.clock)();
+        let mut flushes = Vec::new();
+        let mut requests = Vec::with_capacity(waiting.len());
+        for one in waiting {
+            requests.push((one.request, one.flushes.len()));
+            flushes.extend(one.flushes);
+        }
         match self.appender.append(&flushes, now).await {
             Ok((results, entries)) => {
                 // Told before answered: whoever waits for its answer then finds the feed on its way.
                 self.publish(entries).await;
-                for ((request, result), flush) in requests.into_iter().zip(results).zip(&flushes) {
-                    let said = self.answer_to(result, flush).await;
+                let mut results = results.into_iter().zip(&flushes);
+                for (request, count) in requests {
+                    let mut said = Vec::with_capacity(count);
+                    for (result, flush) in results.by_ref().take(count) {
+                        said.push(self.answer_to(result, flush).await);
+                    }
                     answer(request, &said).await;
                 }
             }
             Err(error) => {
                 warn!(%error, "a batch could not be committed; its producers send it again");
-                let reason = error.to_string();
-                for request in requests {
-                    answer(request, &AppendAnswer::Busy { reason: reason.clone() }).await;
+                let busy = AppendAnswer::Busy { reason: error.to_string() };
+                for (request, count) in requests {
+                    answer(request, &vec![busy.clone(); count]).await;
                 }
             }
         }
@@ -338,7 +345,7 @@ impl Rejected {
     }
 }
 
-async fn answer(request: Request, said: &AppendAnswer) {
+async fn answer(request: Request, said: &[AppendAnswer]) {
     let body = serde_json::to_vec(said).unwrap_or_default();
     // Whoever asked may be gone; it asks again, and gets the same answer.
     let _ = request.reply(Bytes::from(body)).await;

@@ -11,6 +11,7 @@ use domain::job::{ExitCodes, JobDefinition};
 use domain::ledger::Mark;
 use domain::wire::Work;
 use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 use crate::attempt::{AttemptDir, Cause as HostCause, Outcome, Spec, State, Status, prepare};
@@ -22,8 +23,13 @@ const WATCH: Duration = Duration::from_secs(3_600);
 /// How long to wait before a question that failed is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Takes an offer and lives the attempt to its end. Returns when its end is in the log.
-pub(crate) async fn take(host: &Arc<Host>, work: &Work) -> anyhow::Result<()> {
+/// Takes an offer and lives the attempt to its end. Returns when its end is in the log; the slot is free
+/// again as soon as the command has ended.
+pub(crate) async fn take(
+    host: &Arc<Host>,
+    work: &Work,
+    slot: OwnedSemaphorePermit,
+) -> anyhow::Result<()> {
     let definition = order::definition(work)?;
     let spec = order::spec(work, &definition, host.cgroup.clone());
     let refused = host.allow.check(&spec, &host.user).err();
@@ -31,7 +37,8 @@ pub(crate) async fn take(host: &Arc<Host>, work: &Work) -> anyhow::Result<()> {
     if !host.hold(&work.run, Held { attempt: work.attempt, dir: dir.clone(), cancel: None }) {
         return Ok(());
     }
-    let done = claimed(host, work, &definition, &spec, &dir, refused.map(|r| r.to_string())).await;
+    let taken = Taken { work, definition: &definition, spec: &spec, dir: &dir, slot };
+    let done = taken.live(host, refused.map(|r| r.to_string())).await;
     host.release(&work.run);
     done
 }
@@ -51,32 +58,37 @@ async fn prepared(
     blocking(move || Ok(Some(prepare(&root, &spec)?))).await
 }
 
-async fn claimed(
-    host: &Arc<Host>,
-    work: &Work,
-    definition: &JobDefinition,
-    spec: &Spec,
-    dir: &AttemptDir,
-    refused: Option<String>,
-) -> anyhow::Result<()> {
-    let run_as = spec.run_as.clone().unwrap_or_else(|| host.user.clone());
-    let draft = claim(work, definition, &host.name, host.lease_ms, &run_as);
-    let version = draft.version;
-    match host.outbox.say(draft).await?.mark {
-        Mark::Valid => {}
-        Mark::Conflict { .. } => return discard(dir.clone()).await,
-        Mark::Refused { reason } => {
-            warn!(run = %work.run, %reason, "the recorder does not let this host start the run");
+/// An offer this host goes for.
+struct Taken<'a> {
+    work: &'a Work,
+    definition: &'a JobDefinition,
+    spec: &'a Spec,
+    dir: &'a AttemptDir,
+    slot: OwnedSemaphorePermit,
+}
+
+impl Taken<'_> {
+    async fn live(self, host: &Arc<Host>, refused: Option<String>) -> anyhow::Result<()> {
+        let Self { work, definition, spec, dir, slot } = self;
+        let run_as = spec.run_as.clone().unwrap_or_else(|| host.user.clone());
+        let draft = claim(work, definition, &host.name, host.lease_ms, &run_as);
+        let version = draft.version;
+        match host.outbox.say(draft).await?.mark {
+            Mark::Valid => {}
+            Mark::Conflict { .. } => return discard(dir.clone()).await,
+            Mark::Refused { reason } => {
+                warn!(run = %work.run, %reason, "the recorder does not let this host start the run");
+                return discard(dir.clone()).await;
+            }
+        }
+        if let Some(reason) = refused {
+            let ending = not_started(host, work.attempt, &reason);
+            say_end(host, &work.run, version, &ending).await?;
             return discard(dir.clone()).await;
         }
+        start(host, &work.run, dir).await?;
+        watch(host, &work.run, work.attempt, dir, Some(version), Some(slot)).await
     }
-    if let Some(reason) = refused {
-        let ending = not_started(host, work.attempt, &reason);
-        say_end(host, &work.run, version, &ending).await?;
-        return discard(dir.clone()).await;
-    }
-    start(host, &work.run, dir).await?;
-    watch(host, &work.run, work.attempt, dir, Some(version)).await
 }
 
 /// Gives the attempt to a supervisor.
@@ -95,13 +107,14 @@ pub(crate) async fn start(
 }
 
 /// Waits for the end of an attempt and says it. `version` is that of its start, where it is known to be
-/// the newest event of the run.
+/// the newest event of the run. The `slot` is given back when the command has ended.
 pub(crate) async fn watch(
     host: &Arc<Host>,
     run: &StreamId,
     number: u32,
     dir: &AttemptDir,
     version: Option<u64>,
+    slot: Option<OwnedSemaphorePermit>,
 ) -> anyhow::Result<()> {
     let state = loop {
         let waiting = dir.clone();
@@ -109,6 +122,7 @@ pub(crate) async fn watch(
             break state;
         }
     };
+    drop(slot);
     match state {
         State::Ended(status) => {
             let ending = ending(host, number, &status, dir.spec().ok());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::ids::StreamId;
 use domain::run::State as RunState;
 use domain::wire::{Content, Query, Selection};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 use crate::attempt::{AttemptDir, State, list};
@@ -43,11 +44,10 @@ pub(crate) async fn resume(host: Arc<Host>, run: StreamId, number: u32, dir: Att
     if !host.hold(&run, held) {
         return;
     }
-    if let Err(error) = go_on(&host, &run, number, &dir).await {
+    if let Err(error) = go_on(&host, &run, number, &dir, permit).await {
         warn!(%run, %error, "an attempt of an earlier life could not be carried to its end");
     }
     host.release(&run);
-    drop(permit);
 }
 
 async fn go_on(
@@ -55,6 +55,7 @@ async fn go_on(
     run: &StreamId,
     number: u32,
     dir: &AttemptDir,
+    slot: Option<OwnedSemaphorePermit>,
 ) -> anyhow::Result<()> {
     let looked = dir.clone();
     if blocking(move || looked.state().map_err(Into::into)).await? == State::Prepared {
@@ -69,7 +70,7 @@ async fn go_on(
         info!(%run, attempt = number, "found an attempt of an earlier life");
         tell_stop(host, run, dir).await;
     }
-    life::watch(host, run, number, dir, None).await
+    life::watch(host, run, number, dir, None, slot).await
 }
 
 async fn is_mine(host: &Arc<Host>, run: &StreamId, number: u32) -> bool {

@@ -83,8 +83,7 @@ async fn live(host: &Arc<Host>, offer: Offer, permit: OwnedSemaphorePermit) {
     if let Err(error) = offer.done().await {
         warn!(run = %work.run, %error, "the offer may come again");
     }
-    if let Err(error) = life::take(host, &work).await {
+    if let Err(error) = life::take(host, &work, permit).await {
         warn!(run = %work.run, %error, "an attempt could not be carried to its end here");
     }
-    drop(permit);
 }

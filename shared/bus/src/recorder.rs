@@ -41,11 +41,11 @@ pub enum AskError {
     Unreadable(String),
 }
 
-/// Sends an append and waits for the answer.
+/// Sends an append and waits for the answers: one for each flush.
 ///
 /// # Errors
 /// No answer came, which says nothing about whether the events are in the log: ask again.
-pub async fn append(bus: &Bus, request: AppendRequest) -> Result<AppendAnswer, String> {
+pub async fn append(bus: &Bus, request: AppendRequest) -> Result<Vec<AppendAnswer>, String> {
     let body = Bytes::from(request.to_bytes());
     let answer = bus
         .request(&Service::Append, body, APPEND_WAIT)
@@ -56,7 +56,7 @@ pub async fn append(bus: &Bus, request: AppendRequest) -> Result<AppendAnswer, S
 
 /// A way to the recorder, as a journal's outbox wants it.
 pub type Transport = Arc<
-    dyn Fn(AppendRequest) -> Pin<Box<dyn Future<Output = Result<AppendAnswer, String>> + Send>>
+    dyn Fn(AppendRequest) -> Pin<Box<dyn Future<Output = Result<Vec<AppendAnswer>, String>> + Send>>
         + Send
         + Sync,
 >;

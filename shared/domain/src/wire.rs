@@ -122,20 +122,33 @@ impl Enrol {
     }
 }
 
+/// Most bytes of flushes in one request: with its framing it fits into one message.
+pub const APPEND_BYTES_MAX: usize = 768 * 1024;
+/// Most flushes in one request.
+pub const APPEND_FLUSHES_MAX: usize = 256;
+
 /// What is asked of the recorder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AppendRequest {
-    /// Bytes of a [`crate::flush::Flush`].
-    Flush(Vec<u8>),
+    /// Each the bytes of a [`crate::flush::Flush`]; consecutive ones of one producer.
+    Flushes(Vec<Vec<u8>>),
     /// To be let in.
     Enrol(Enrol),
 }
 
 impl AppendRequest {
-    /// One letter, then the content.
+    /// One letter, then the content: each flush behind its length (u32, big-endian), or JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
-            Self::Flush(bytes) => [b"F", bytes.as_slice()].concat(),
+            Self::Flushes(flushes) => {
+                let mut bytes = b"F".to_vec();
+                for flush in flushes {
+                    // Every flush is bounded far below 2^32.
+                    bytes.extend(u32::try_from(flush.len()).unwrap_or(u32::MAX).to_be_bytes());
+                    bytes.extend(flush);
+                }
+                bytes
+            }
             // A struct of strings can always be written.
             Self::Enrol(enrol) => {
                 [b"E".to_vec(), serde_json::to_vec(enrol).unwrap_or_default()].concat()
@@ -146,14 +159,27 @@ impl AppendRequest {
     /// The reverse of [`AppendRequest::to_bytes`]; `None` for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes.split_first()? {
-            (b'F', rest) => Some(Self::Flush(rest.to_vec())),
+            (b'F', rest) => flushes(rest).map(Self::Flushes),
             (b'E', rest) => serde_json::from_slice(rest).ok().map(Self::Enrol),
             _ => None,
         }
     }
 }
 
-/// What the recorder answers.
+/// One at least, and no byte left over.
+fn flushes(mut rest: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut found = Vec::new();
+    while found.is_empty() || !rest.is_empty() {
+        let (size, after) = rest.split_first_chunk::<4>()?;
+        let (flush, after) = after.split_at_checked(u32::from_be_bytes(*size) as usize)?;
+        found.push(flush.to_vec());
+        rest = after;
+    }
+    (found.len() <= APPEND_FLUSHES_MAX).then_some(found)
+}
+
+/// What the recorder answers to one flush or enrolment. A request is answered by a list of these: one for
+/// each of its flushes, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "answer", deny_unknown_fields)]
 pub enum AppendAnswer {

@@ -10,7 +10,9 @@ use domain::envelope::{Draft, Envelope};
 use domain::flush::{FLUSH_BYTES_MAX, FLUSH_EVENTS_MAX};
 use domain::ids::StreamId;
 use domain::ledger::Mark;
-use domain::wire::{AppendAnswer, AppendRequest, Committed, Enrol};
+use domain::wire::{
+    APPEND_BYTES_MAX, APPEND_FLUSHES_MAX, AppendAnswer, AppendRequest, Committed, Enrol,
+};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
@@ -19,7 +21,7 @@ use crate::file::{Journal, JournalError, Written, envelopes};
 
 /// How requests reach the recorder. An error means: not answered, try again.
 pub type Transport = Arc<
-    dyn Fn(AppendRequest) -> Pin<Box<dyn Future<Output = Result<AppendAnswer, String>> + Send>>
+    dyn Fn(AppendRequest) -> Pin<Box<dyn Future<Output = Result<Vec<AppendAnswer>, String>> + Send>>
         + Send
         + Sync,
 >;
@@ -301,61 +303,106 @@ struct Sender {
     backlog: VecDeque<Written>,
 }
 
+/// The first of what waits, as much as one request holds.
+fn a_message_of(waiting: &VecDeque<Outgoing>) -> Vec<Vec<u8>> {
+    let mut bytes = 0;
+    let fits = |outgoing: &&Outgoing| {
+        bytes += outgoing.written.bytes.len();
+        bytes <= APPEND_BYTES_MAX
+    };
+    let some = waiting.iter().take(APPEND_FLUSHES_MAX).take_while(fits);
+    some.map(|outgoing| outgoing.written.bytes.clone()).collect()
+}
+
 /// First and longest wait between two tries.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 impl Sender {
     async fn run(mut self, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
-        while let Some(written) = self.backlog.pop_front() {
-            if self.deliver(Outgoing { written, answers: Vec::new() }).await.is_none() {
-                return;
-            }
+        let mut waiting: VecDeque<Outgoing> = std::mem::take(&mut self.backlog)
+            .into_iter()
+            .map(|written| Outgoing { written, answers: Vec::new() })
+            .collect();
+        if self.deliver(&mut waiting).await.is_none() {
+            return;
         }
         let _ = self.recovered.send(true);
         while let Some(next) = outgoing.recv().await {
-            if self.deliver(next).await.is_none() {
+            waiting.push_back(next);
+            while let Ok(next) = outgoing.try_recv() {
+                waiting.push_back(next);
+            }
+            if self.deliver(&mut waiting).await.is_none() {
                 return;
             }
         }
     }
 
-    /// Delivers one flush; `None` when the recorder refuses it for good.
-    async fn deliver(&self, outgoing: Outgoing) -> Option<()> {
-        let request = AppendRequest::Flush(outgoing.written.bytes.clone());
+    /// Delivers all that waits, in order, as much as a message holds at a time: what came together is
+    /// committed together. `None` when the recorder refuses this producer for good.
+    async fn deliver(&self, waiting: &mut VecDeque<Outgoing>) -> Option<()> {
         let mut wait = RETRY.0;
-        loop {
-            match (self.transport)(request.clone()).await {
-                Ok(AppendAnswer::Committed { events, received }) => {
-                    self.settle(outgoing, events, received).await;
-                    return Some(());
-                }
-                Ok(AppendAnswer::NotEnrolled) => self.join().await?,
-                Ok(AppendAnswer::Refused { reason }) => return self.fail(&reason),
-                Ok(AppendAnswer::Enrolled) => {}
-                Ok(AppendAnswer::Busy { reason }) | Err(reason) => {
-                    if wait >= RETRY.1 {
-                        warn!(%reason, "the recorder does not answer; the journal keeps what was said");
-                    }
-                }
+        while !waiting.is_empty() {
+            let request = AppendRequest::Flushes(a_message_of(waiting));
+            let before = waiting.len();
+            match (self.transport)(request).await {
+                Ok(answers) => self.take(answers, waiting, wait).await?,
+                Err(reason) => self.complain(wait, &reason),
+            }
+            if waiting.len() < before {
+                wait = RETRY.0;
+                continue;
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(RETRY.1);
         }
+        Some(())
+    }
+
+    /// Takes the answers to the first of `waiting`, up to one that is not committed yet.
+    async fn take(
+        &self,
+        answers: Vec<AppendAnswer>,
+        waiting: &mut VecDeque<Outgoing>,
+        wait: Duration,
+    ) -> Option<()> {
+        for answer in answers {
+            match answer {
+                AppendAnswer::Committed { events, received } => {
+                    let Some(outgoing) = waiting.pop_front() else { break };
+                    self.settle(outgoing, events, received).await;
+                    continue;
+                }
+                AppendAnswer::NotEnrolled => self.join().await?,
+                AppendAnswer::Refused { reason } => return self.fail(&reason),
+                AppendAnswer::Enrolled => {}
+                AppendAnswer::Busy { reason } => self.complain(wait, &reason),
+            }
+            break;
+        }
+        Some(())
+    }
+
+    fn complain(&self, wait: Duration, reason: &str) {
+        if wait >= RETRY.1 {
+            warn!(producer = %self.enrol.producer, %reason, "the recorder does not answer; the journal keeps what was said");
+        }
     }
 
     async fn join(&self) -> Option<()> {
-        match (self.transport)(AppendRequest::Enrol(self.enrol.clone())).await {
-            Ok(AppendAnswer::Enrolled) => {
+        let answers = (self.transport)(AppendRequest::Enrol(self.enrol.clone())).await;
+        match answers.ok().and_then(|answers| answers.into_iter().next()) {
+            Some(AppendAnswer::Enrolled) => {
                 info!(producer = %self.enrol.producer, "enrolled");
                 Some(())
             }
-            Ok(AppendAnswer::Refused { reason }) => self.fail(&reason),
-            Ok(
+            Some(AppendAnswer::Refused { reason }) => self.fail(&reason),
+            Some(
                 AppendAnswer::Committed { .. }
                 | AppendAnswer::NotEnrolled
                 | AppendAnswer::Busy { .. },
             )
-            | Err(_) => Some(()),
+            | None => Some(()),
         }
     }
 

@@ -19,6 +19,8 @@ use crate::given::{
 /// What the recorder does with one request.
 #[derive(Debug, Clone)]
 enum Step {
+    /// It is committed, as without any step.
+    Commit,
     Lose,
     Busy,
     /// Commits, and the answer is lost.
@@ -59,9 +61,10 @@ impl Recorder {
         AppendAnswer::Committed { events, received: now() }
     }
 
-    fn answer(&mut self, request: AppendRequest) -> Option<Result<AppendAnswer, String>> {
-        let bytes = match request {
-            AppendRequest::Flush(bytes) => bytes,
+    /// Answers each flush by the next step; behind one that is not committed none is.
+    fn answer(&mut self, request: AppendRequest) -> Option<Result<Vec<AppendAnswer>, String>> {
+        let flushes = match request {
+            AppendRequest::Flushes(flushes) => flushes,
             AppendRequest::Enrol(enrol) => {
                 assert_eq!(
                     (enrol.check().unwrap(), enrol.token.as_str()),
@@ -69,19 +72,32 @@ impl Recorder {
                 );
                 self.enrolments += 1;
                 if let Some(Step::RefuseEnrolment) = self.steps.front() {
-                    return Some(Ok(AppendAnswer::Refused {
-                        reason: "the token is no more".to_owned(),
-                    }));
+                    let reason = "the token is no more".to_owned();
+                    return Some(Ok(vec![AppendAnswer::Refused { reason }]));
                 }
-                return Some(Ok(AppendAnswer::Enrolled));
+                return Some(Ok(vec![AppendAnswer::Enrolled]));
             }
         };
+        let mut answers = Vec::new();
+        for bytes in flushes {
+            match self.answer_one(bytes)? {
+                Ok(answer) => answers.push(answer),
+                Err(error) => return Some(Err(error)),
+            }
+            if !matches!(answers.last(), Some(AppendAnswer::Committed { .. })) {
+                break;
+            }
+        }
+        Some(Ok(answers))
+    }
+
+    fn answer_one(&mut self, bytes: Vec<u8>) -> Option<Result<AppendAnswer, String>> {
         self.arrived.push(bytes.clone());
         if matches!(self.steps.front(), Some(Step::RefuseEnrolment)) {
             return Some(Ok(AppendAnswer::NotEnrolled));
         }
         Some(match self.steps.pop_front() {
-            None => Ok(self.commit(&bytes)),
+            None | Some(Step::Commit) => Ok(self.commit(&bytes)),
             Some(Step::Lose) => Err("no answer".to_owned()),
             Some(Step::Busy) => {
                 Ok(AppendAnswer::Busy { reason: "the database is away".to_owned() })
@@ -217,6 +233,22 @@ async fn what_an_earlier_life_left_is_delivered_first() {
     let (_, verdict) = tokio::join!(outbox.recovered(), outbox.say(draft("new")));
     assert_eq!(verdict.unwrap().position, 4);
     assert_eq!(log(&recorder), ["first", "second", "third", "new"]);
+}
+
+#[tokio::test]
+async fn of_flushes_that_travel_together_only_those_not_committed_are_sent_again() {
+    let (dir, recorder) = (scratch(), recorder(&[Step::Commit, Step::Busy]));
+    let (mut journal, _) = open(dir.path());
+    for text in ["first", "second", "third"] {
+        journal.append(vec![draft(text)], now()).unwrap();
+    }
+    drop(journal);
+    let outbox = start(dir.path(), &recorder);
+    outbox.recovered().await;
+    assert_eq!(log(&recorder), ["first", "second", "third"]);
+    // All three at once, of which the second was not taken; then the second and the third.
+    assert_eq!(recorder.lock().unwrap().arrived.len(), 4);
+    assert_eq!(outbox.unsent(), 0);
 }
 
 /// Waits until the writer's thread has let go of the journal.
