@@ -4,8 +4,8 @@ CREATE TABLE state (
     stream    TEXT COLLATE "C" PRIMARY KEY,
     type      TEXT NOT NULL,
     version   BIGINT NOT NULL,
-    settled   BIGINT,
-    body      TEXT NOT NULL,
+    -- None for a run: its few events tell it whole.
+    body      TEXT,
     -- Columns of runs.
     job       TEXT,
     state     TEXT,
@@ -25,6 +25,13 @@ CREATE INDEX state_open ON state (stream) WHERE open = 1;
 CREATE INDEX state_instant ON state (instant) WHERE type = 'run';
 CREATE INDEX state_job ON state (job, instant) WHERE type = 'run';
 
+-- Where each job stands among its occurrences and runs.
+CREATE TABLE turn (
+    job     TEXT COLLATE "C" PRIMARY KEY,
+    settled BIGINT,
+    busy    TEXT
+);
+
 -- Who may append, and where each stands.
 CREATE TABLE producer (
     id   TEXT PRIMARY KEY,
@@ -42,5 +49,5 @@ CREATE TABLE ledger (
 );
 INSERT INTO ledger (id, self_approval) VALUES (1, 0);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON state, producer, ledger TO decklog_recorder;
-GRANT SELECT ON state, producer, ledger TO decklog_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON state, turn, producer, ledger TO decklog_recorder;
+GRANT SELECT ON state, turn, producer, ledger TO decklog_reader;

@@ -3,8 +3,8 @@ CREATE TABLE state (
     stream    TEXT PRIMARY KEY,
     type      TEXT NOT NULL,
     version   BIGINT NOT NULL,
-    settled   BIGINT,
-    body      TEXT NOT NULL,
+    -- None for a run: its few events tell it whole.
+    body      TEXT,
     -- Columns of runs.
     job       TEXT,
     state     TEXT,
@@ -23,6 +23,13 @@ CREATE INDEX state_type ON state (type, stream) WHERE type <> 'run';
 CREATE INDEX state_open ON state (stream) WHERE open = 1;
 CREATE INDEX state_instant ON state (instant) WHERE type = 'run';
 CREATE INDEX state_job ON state (job, instant) WHERE type = 'run';
+
+-- Where each job stands among its occurrences and runs.
+CREATE TABLE turn (
+    job     TEXT PRIMARY KEY,
+    settled BIGINT,
+    busy    TEXT
+) WITHOUT ROWID;
 
 -- Who may append, and where each stands.
 CREATE TABLE producer (

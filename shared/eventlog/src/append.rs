@@ -6,15 +6,16 @@ use domain::canonical::Digest;
 use domain::flush::Flush;
 use domain::ids::{ProducerId, StreamId};
 use domain::leaf::Leaf;
-use domain::ledger::{Ledger, Mark, Opened, Refusal, StreamState, Streams, reads};
+use domain::ledger::{Ledger, Mark, Opened, Refusal, StreamState, Streams, Turn, reads};
 use domain::wire::{Committed, LogEntry};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tlog::{Frontier, Hash, leaf_hash};
+use uuid::Uuid;
 
 use crate::connect::{Backend, EventLog};
 use crate::error::LogError;
-use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, StateRow, digest, to_i64};
+use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, StateRow, TurnRow, digest, to_i64};
 use crate::{postgres, sqlite};
 
 /// What became of one flush that is in the log now.
@@ -37,7 +38,7 @@ pub enum Refused {
     Refusal(#[from] Refusal),
     /// It has an event identity that another event has.
     #[error("event identity {0} is in the log already, in another event")]
-    Identity(String),
+    Identity(Uuid),
     /// It repeats counters the log has, with other bytes: two journals speak with one key.
     #[error(
         "{producer} said something else as its event {pseq} before: its journal was copied or restored from a backup; give it a new name and a new journal"
@@ -66,39 +67,40 @@ pub struct Appender {
 /// States at hand, and what this batch changed of them.
 struct Overlay<'a> {
     base: &'a HashMap<StreamId, Option<StreamState>>,
-    /// Streams whose body is new.
-    changed: BTreeMap<StreamId, StreamState>,
-    /// Jobs of which only the newest occurrence is new: a job's body is large, and is not written again
-    /// with each run. Never in `changed` as well.
-    settled: BTreeMap<StreamId, StreamState>,
+    changed: BTreeMap<StreamId, Changed>,
+}
+
+/// A stream after this batch, and which of its rows are new: a job's body is large, and is not written
+/// again with each of its runs.
+struct Changed {
+    state: StreamState,
+    body: bool,
+    turn: bool,
 }
 
 impl Streams for Overlay<'_> {
     fn get(&self, id: &StreamId) -> Option<&StreamState> {
-        let here = self.changed.get(id).or_else(|| self.settled.get(id));
+        let here = self.changed.get(id).map(|changed| &changed.state);
         here.or_else(|| self.base.get(id).and_then(Option::as_ref))
     }
 
     fn put(&mut self, id: StreamId, state: StreamState) {
-        self.settled.remove(&id);
-        self.changed.insert(id, state);
+        let turn = self.changed.get(&id).is_some_and(|changed| changed.turn);
+        self.changed.insert(id, Changed { state, body: true, turn });
     }
 
-    fn settle(&mut self, job: &StreamId, instant: Timestamp) {
-        for layer in [&mut self.changed, &mut self.settled] {
-            if let Some(state) = layer.get_mut(job) {
-                state.settled = state.settled.max(Some(instant));
-                return;
-            }
+    fn put_turn(&mut self, job: &StreamId, turn: Turn) {
+        if let Some(changed) = self.changed.get_mut(job) {
+            (changed.state.turn, changed.turn) = (turn, true);
+        } else if let Some(Some(state)) = self.base.get(job) {
+            let state = StreamState { turn, ..state.clone() };
+            self.changed.insert(job.clone(), Changed { state, body: false, turn: true });
         }
-        let Some(mut state) = self.get(job).cloned() else { return };
-        state.settled = state.settled.max(Some(instant));
-        self.settled.insert(job.clone(), state);
     }
 }
 
 /// What is done with a flush of a batch.
-enum Turn {
+enum Fate {
     /// Its events are judged.
     Open(Vec<Opened>),
     /// Its producer has said these counters before.
@@ -111,11 +113,10 @@ struct Batch {
     ledger: Ledger,
     frontier: Frontier,
     events: Vec<EventRow>,
-    changed: BTreeMap<StreamId, StreamState>,
-    settled: BTreeMap<StreamId, StreamState>,
+    changed: BTreeMap<StreamId, Changed>,
 }
 
-impl Turn {
+impl Fate {
     fn events(&self) -> &[Opened] {
         if let Self::Open(opened) = self { opened } else { &[] }
     }
@@ -170,7 +171,7 @@ impl Appender {
         Ok(size != self.frontier.size())
     }
 
-    /// Appends `flushes`, in order and in one transaction. Answers each, and returns the new entries for
+    /// Appends `flushes`, in order and in one transaction. Answers each, and refates the new entries for
     /// the feed. Where another recorder was faster, reads the log again and judges anew.
     ///
     /// # Errors
@@ -181,9 +182,12 @@ impl Appender {
         flushes: &[Flush],
         now: Timestamp,
     ) -> Result<(Vec<Result<Appended, Refused>>, Vec<LogEntry>), LogError> {
+        let mut careful = false;
         loop {
-            match self.append_once(flushes, now).await {
+            match self.append_once(flushes, now, careful).await {
                 Err(LogError::Fenced) => self.reload().await?,
+                // An identity that another event has: rare enough to look for it only now.
+                Err(error) if error.is_constraint() && !careful => careful = true,
                 Err(error) => {
                     // Whether the commit happened is not known. Where the log cannot be read either, what
                     // is known now stays: it commits nothing, because the head is compared.
@@ -201,11 +205,12 @@ impl Appender {
         &mut self,
         flushes: &[Flush],
         now: Timestamp,
+        careful: bool,
     ) -> Result<(Vec<Result<Appended, Refused>>, Vec<LogEntry>), LogError> {
-        let (turns, ledger) = self.open_all(flushes).await?;
-        self.load_streams(&turns).await?;
+        let (fates, ledger) = self.open_all(flushes, careful).await?;
+        self.load_streams(&fates).await?;
         let mut batch = Batch::new(ledger, self.frontier.clone());
-        let results = self.judge_all(flushes, turns, &mut batch, now).await?;
+        let results = self.judge_all(flushes, fates, &mut batch, now).await?;
         if results.iter().any(Result::is_err) && self.moved().await? {
             // Judged by what is no longer true: a producer may have gone on through another recorder.
             return Err(LogError::Fenced);
@@ -224,17 +229,23 @@ impl Appender {
     }
 
     /// Opens every flush against the ledger as it will be when its turn comes, and returns that ledger.
-    async fn open_all(&self, flushes: &[Flush]) -> Result<(Vec<Turn>, Ledger), LogError> {
+    /// Whether the log has an event's identity is asked only if `careful`: its key would tell.
+    async fn open_all(
+        &self,
+        flushes: &[Flush],
+        careful: bool,
+    ) -> Result<(Vec<Fate>, Ledger), LogError> {
         let (mut asked, mut known) = (BTreeSet::new(), BTreeSet::new());
         loop {
             let mut places = self.ledger.clone();
             let mut taken = known.clone();
             let open = |flush| open_one(&mut places, flush, &mut taken);
-            let turns: Vec<Turn> = flushes.iter().map(open).collect();
-            let fresh: Vec<String> = identities(&turns).filter(|id| !asked.contains(id)).collect();
+            let fates: Vec<Fate> = flushes.iter().map(open).collect();
+            let ids = identities(&fates).filter(|id| careful && !asked.contains(id));
+            let fresh: Vec<Uuid> = ids.collect();
             let found = self.log.known_ids(&fresh).await?;
             if found.is_empty() {
-                return Ok((turns, places));
+                return Ok((fates, places));
             }
             // Without the flushes that have these, others may open or not: once more from the start.
             asked.extend(fresh);
@@ -272,8 +283,8 @@ impl Appender {
         Ok(Ok(Appended { events, received }))
     }
 
-    async fn load_streams(&mut self, turns: &[Turn]) -> Result<(), LogError> {
-        let missing: BTreeSet<StreamId> = opened(turns)
+    async fn load_streams(&mut self, fates: &[Fate]) -> Result<(), LogError> {
+        let missing: BTreeSet<StreamId> = opened(fates)
             .flat_map(|one| reads(&one.envelope.subject))
             .filter(|id| !self.cache.contains_key(id))
             .collect();
@@ -291,30 +302,29 @@ impl Appender {
     async fn judge_all(
         &self,
         flushes: &[Flush],
-        turns: Vec<Turn>,
+        fates: Vec<Fate>,
         batch: &mut Batch,
         now: Timestamp,
     ) -> Result<Vec<Result<Appended, Refused>>, LogError> {
-        let (changed, settled) = (BTreeMap::new(), BTreeMap::new());
-        let mut streams = Overlay { base: &self.cache, changed, settled };
+        let mut streams = Overlay { base: &self.cache, changed: BTreeMap::new() };
         let mut results = Vec::with_capacity(flushes.len());
-        for (flush, turn) in flushes.iter().zip(turns) {
-            results.push(match turn {
-                Turn::Open(opened) => Ok(batch.judge(flush, opened, &mut streams, now)),
-                Turn::Said(producer) => self.repeated(batch, &producer, flush).await?,
-                Turn::Refused(refused) => Err(refused),
+        for (flush, fate) in flushes.iter().zip(fates) {
+            results.push(match fate {
+                Fate::Open(opened) => Ok(batch.judge(flush, opened, &mut streams, now)),
+                Fate::Said(producer) => self.repeated(batch, &producer, flush).await?,
+                Fate::Refused(refused) => Err(refused),
             });
         }
-        (batch.changed, batch.settled) = (streams.changed, streams.settled);
+        batch.changed = streams.changed;
         Ok(results)
     }
 
     fn commit_of(&self, batch: &mut Batch) -> Result<Commit, LogError> {
         let events = std::mem::take(&mut batch.events);
-        let states = batch.changed.iter().map(|(id, state)| StateRow::new(id, state));
-        let settled = batch.settled.iter();
-        let settled = settled
-            .filter_map(|(id, state)| Some((id.to_string(), state.settled?.as_microsecond())));
+        let states = batch.changed.iter().filter(|(_, changed)| changed.body);
+        let states = states.map(|(id, changed)| StateRow::new(id, &changed.state));
+        let turns = batch.changed.iter().filter(|(_, changed)| changed.turn);
+        let turns = turns.map(|(id, changed)| TurnRow::new(id, &changed.state.turn));
         let before = &self.ledger.producers;
         let producers = batch.ledger.producers.iter();
         let producers = producers.filter(|(id, producer)| before.get(*id) != Some(*producer));
@@ -328,7 +338,7 @@ impl Appender {
             received: events.last().map_or(0, |event| event.received),
             events,
             states: states.collect::<Result<_, _>>()?,
-            settled: settled.collect(),
+            turns: turns.collect(),
             producers: producers.map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect(),
             ledger: (row != LedgerRow::new(&self.ledger)).then_some(row),
         })
@@ -336,7 +346,7 @@ impl Appender {
 
     fn adopt(&mut self, batch: Batch) {
         (self.ledger, self.frontier) = (batch.ledger, batch.frontier);
-        for (id, state) in batch.changed.into_iter().chain(batch.settled) {
+        for (id, Changed { state, .. }) in batch.changed {
             let over = state.body.run().is_some_and(|run| run.state.is_ended());
             if over {
                 self.cache.remove(&id);
@@ -357,7 +367,6 @@ impl Batch {
             frontier,
             events: Vec::new(),
             changed: BTreeMap::new(),
-            settled: BTreeMap::new(),
         }
     }
 
@@ -414,25 +423,25 @@ fn advance(places: &mut Ledger, opened: &[Opened]) {
     }
 }
 
-fn open_one(places: &mut Ledger, flush: &Flush, taken: &mut BTreeSet<String>) -> Turn {
+fn open_one(places: &mut Ledger, flush: &Flush, taken: &mut BTreeSet<Uuid>) -> Fate {
     match places.open(flush) {
         Ok(opened) => match take_identities(&opened, taken) {
             Ok(()) => {
                 advance(places, &opened);
-                Turn::Open(opened)
+                Fate::Open(opened)
             }
-            Err(id) => Turn::Refused(Refused::Identity(id)),
+            Err(id) => Fate::Refused(Refused::Identity(id)),
         },
-        Err(Refusal::Known { producer, .. }) => Turn::Said(producer),
-        Err(Refusal::Unknown(producer)) => Turn::Refused(Refused::NotEnrolled(producer)),
-        Err(refusal) => Turn::Refused(Refused::Refusal(refusal)),
+        Err(Refusal::Known { producer, .. }) => Fate::Said(producer),
+        Err(Refusal::Unknown(producer)) => Fate::Refused(Refused::NotEnrolled(producer)),
+        Err(refusal) => Fate::Refused(Refused::Refusal(refusal)),
     }
 }
 
 /// Adds the identities of a flush to those taken: all, or, where one is taken already, none.
-fn take_identities(opened: &[Opened], taken: &mut BTreeSet<String>) -> Result<(), String> {
+fn take_identities(opened: &[Opened], taken: &mut BTreeSet<Uuid>) -> Result<(), Uuid> {
     let mut own = BTreeSet::new();
-    for id in opened.iter().map(|one| one.envelope.id.to_string()) {
+    for id in opened.iter().map(|one| one.envelope.id) {
         if taken.contains(&id) || own.contains(&id) {
             return Err(id);
         }
@@ -442,12 +451,12 @@ fn take_identities(opened: &[Opened], taken: &mut BTreeSet<String>) -> Result<()
     Ok(())
 }
 
-fn opened(turns: &[Turn]) -> impl Iterator<Item = &Opened> {
-    turns.iter().flat_map(Turn::events)
+fn opened(fates: &[Fate]) -> impl Iterator<Item = &Opened> {
+    fates.iter().flat_map(Fate::events)
 }
 
-fn identities(turns: &[Turn]) -> impl Iterator<Item = String> {
-    opened(turns).map(|one| one.envelope.id.to_string())
+fn identities(fates: &[Fate]) -> impl Iterator<Item = Uuid> {
+    opened(fates).map(|one| one.envelope.id)
 }
 
 /// What a row of this batch says, as [`EventLog::said`] will say it once it is committed.

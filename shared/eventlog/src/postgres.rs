@@ -3,25 +3,25 @@
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::error::LogError;
-use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow};
+use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow};
 
 const APPEND: &str = "SELECT decklog_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
 const STATES: &str = "
-INSERT INTO state (stream, type, version, settled, body, job, state, pool, instant, scheduled, open, late,
+INSERT INTO state (stream, type, version, body, job, state, pool, instant, scheduled, open, late,
                    attempts, host, started, ended, message)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-                     $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                     $14::text[], $15::bigint[], $16::bigint[], $17::text[])
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+                     $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+                     $13::text[], $14::bigint[], $15::bigint[], $16::text[])
 ON CONFLICT (stream) DO UPDATE SET
-    version = excluded.version, settled = excluded.settled, body = excluded.body, job = excluded.job,
+    version = excluded.version, body = excluded.body, job = excluded.job,
     state = excluded.state, pool = excluded.pool, instant = excluded.instant, scheduled = excluded.scheduled,
     open = excluded.open, late = excluded.late, attempts = excluded.attempts, host = excluded.host,
     started = excluded.started, ended = excluded.ended, message = excluded.message";
 
-const SETTLED: &str = "
-UPDATE state SET settled = GREATEST(settled, u.at)
-FROM unnest($1::text[], $2::bigint[]) AS u(stream, at) WHERE state.stream = u.stream";
+const TURNS: &str = "
+INSERT INTO turn (job, settled, busy) SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])
+ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy";
 
 const PRODUCERS: &str = "
 INSERT INTO producer (id, key, pseq, last)
@@ -39,7 +39,7 @@ pub(crate) async fn commit(pool: &PgPool, commit: &Commit) -> Result<(), LogErro
         return Err(LogError::Fenced);
     }
     put_states(&mut tx, &commit.states).await?;
-    put_settled(&mut tx, &commit.settled).await?;
+    put_turns(&mut tx, &commit.turns).await?;
     put_producers(&mut tx, &commit.producers).await?;
     if let Some(row) = &commit.ledger {
         put_ledger(&mut tx, row).await?;
@@ -87,8 +87,7 @@ async fn put_states(tx: &mut Tx, rows: &[StateRow]) -> Result<(), LogError> {
         .bind(column(rows, |r| r.stream.as_str()))
         .bind(column(rows, |r| r.kind))
         .bind(column(rows, |r| r.version))
-        .bind(column(rows, |r| r.settled))
-        .bind(column(rows, |r| r.body.as_str()))
+        .bind(column(rows, |r| r.body.as_deref()))
         .bind(column(rows, |r| r.run.job.as_deref()))
         .bind(column(rows, |r| r.run.state.as_deref()))
         .bind(column(rows, |r| r.run.pool.as_deref()))
@@ -107,18 +106,17 @@ async fn put_states(tx: &mut Tx, rows: &[StateRow]) -> Result<(), LogError> {
     Ok(())
 }
 
-async fn put_settled(tx: &mut Tx, settled: &[(String, i64)]) -> Result<(), LogError> {
-    if settled.is_empty() {
+async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
+    if rows.is_empty() {
         return Ok(());
     }
-    let (streams, instants): (Vec<&str>, Vec<i64>) =
-        settled.iter().map(|(stream, at)| (stream.as_str(), *at)).unzip();
-    sqlx::query(SETTLED)
-        .bind(streams)
-        .bind(instants)
+    sqlx::query(TURNS)
+        .bind(rows.iter().map(|r| r.job.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.settled).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.busy.as_deref()).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await
-        .map_err(LogError::database("noting settled occurrences"))?;
+        .map_err(LogError::database("noting where jobs stand"))?;
     Ok(())
 }
 
@@ -150,18 +148,21 @@ pub(crate) async fn put_all(pool: &PgPool, model: &ReadModel) -> Result<bool, Lo
     let what = "rebuilding the read model";
     let mut tx = pool.begin().await.map_err(LogError::database(what))?;
     // Whoever appends writes here too: once this lock is held, what the head says stays true.
-    let lock = "LOCK TABLE state, producer, ledger IN EXCLUSIVE MODE";
+    let lock = "LOCK TABLE state, turn, producer, ledger IN EXCLUSIVE MODE";
     sqlx::query(lock).execute(&mut *tx).await.map_err(LogError::database(what))?;
     let head = sqlx::query_as("SELECT size FROM head WHERE id = 1").fetch_one(&mut *tx).await;
     let (size,): (i64,) = head.map_err(LogError::database(what))?;
     if size != model.size {
         return Ok(false);
     }
-    for table in ["DELETE FROM state", "DELETE FROM producer"] {
+    for table in ["DELETE FROM state", "DELETE FROM turn", "DELETE FROM producer"] {
         sqlx::query(table).execute(&mut *tx).await.map_err(LogError::database(what))?;
     }
     for part in model.states.chunks(1_000) {
         put_states(&mut tx, part).await?;
+    }
+    for part in model.turns.chunks(1_000) {
+        put_turns(&mut tx, part).await?;
     }
     put_producers(&mut tx, &model.producers).await?;
     put_ledger(&mut tx, &model.ledger).await?;

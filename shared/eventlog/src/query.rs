@@ -1,8 +1,11 @@
 //! Questions people and services ask of the read model.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::ids::StreamId;
+use domain::ledger::StreamState;
 use domain::night::{EXCEPTIONS, EXCEPTIONS_MAX, Night, Numbers};
 use domain::wire::{
     Answer, Content, HeadView, LeafView, LogEntry, Query, RunFilter, RunRow, Selection, StreamView,
@@ -12,13 +15,15 @@ use sqlx::any::AnyRow;
 
 use crate::connect::EventLog;
 use crate::error::LogError;
-use crate::read::{ROWS_MAX, get, stream_state, timestamp};
+use crate::read::{ROWS_MAX, STATES, get, stream_state, timestamp};
 use crate::rows::{digest, to_u64};
 use crate::sql::Sql;
 
 const RUN_COLUMNS: &str =
     "SELECT stream, job, state, instant, scheduled, open, late, attempts, host, started,
                            ended, message FROM state WHERE type = 'run'";
+/// Most open runs in one answer. A run of many attempts is a few kilobytes.
+const OPEN_RUNS: i64 = 200;
 /// Most bytes of events or leaves in one answer, so that it fits into one message.
 const ANSWER_BYTES: usize = 600 * 1024;
 
@@ -75,15 +80,17 @@ impl EventLog {
         after: &str,
         limit: u32,
     ) -> Result<Vec<StreamView>, LogError> {
+        let limit = i64::from(limit.min(ROWS_MAX));
         let which = match of {
-            Selection::Jobs => "type = 'job' AND type <> 'run'",
-            Selection::Hosts => "type = 'host' AND type <> 'run'",
-            Selection::Users => "type = 'user' AND type <> 'run'",
-            Selection::OpenRuns => "open = 1",
+            Selection::OpenRuns => return self.open_runs(after, limit).await,
+            // The second half names the index.
+            Selection::Jobs => "s.type = 'job' AND s.type <> 'run'",
+            Selection::Hosts => "s.type = 'host' AND s.type <> 'run'",
+            Selection::Users => "s.type = 'user' AND s.type <> 'run'",
         };
-        let mut query = Sql::new("SELECT stream, version, settled, body FROM state WHERE ");
-        query.push(which).push(" AND stream > ").text(after);
-        query.push(" ORDER BY stream LIMIT ").number(i64::from(limit.min(ROWS_MAX)));
+        let mut query = Sql::new(STATES);
+        query.push(" WHERE ").push(which).push(" AND s.stream > ").text(after);
+        query.push(" ORDER BY s.stream LIMIT ").number(limit);
         let rows = query.rows(&self.any, "listing streams").await?;
         let mut views = Vec::with_capacity(rows.len());
         let mut bytes = 0;
@@ -97,6 +104,19 @@ impl EventLog {
             views.push(StreamView { id, state });
         }
         Ok(views)
+    }
+
+    async fn open_runs(&self, after: &str, limit: i64) -> Result<Vec<StreamView>, LogError> {
+        let mut query = Sql::new("SELECT stream FROM state WHERE open = 1 AND stream > ");
+        query.text(after).push(" ORDER BY stream LIMIT ").number(limit.min(OPEN_RUNS));
+        let rows = query.rows(&self.any, "listing open runs").await?;
+        let ids: Vec<String> =
+            rows.iter().map(|row| get(row, "stream")).collect::<Result<_, _>>()?;
+        let parse = |id: &String| {
+            id.parse().map_err(|error| LogError::inconsistent("state", id, error))
+        };
+        let ids: BTreeSet<StreamId> = ids.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(views(self.streams(&ids).await?))
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, LogError> {
@@ -175,9 +195,7 @@ fn fitting<T>(mut items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<T> {
     items
 }
 
-fn views(
-    found: std::collections::BTreeMap<StreamId, domain::ledger::StreamState>,
-) -> Vec<StreamView> {
+fn views(found: BTreeMap<StreamId, StreamState>) -> Vec<StreamView> {
     found.into_iter().map(|(id, state)| StreamView { id, state }).collect()
 }
 

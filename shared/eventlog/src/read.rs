@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::canonical::Digest;
-use domain::envelope::Place;
-use domain::ids::{ProducerId, StreamId};
+use domain::envelope::{Envelope, Place};
+use domain::ids::{ProducerId, StreamId, StreamType};
 use domain::keys::PublicKey;
 use domain::leaf::Leaf;
-use domain::ledger::{Body, Ledger, Mark, Policy, Producer, StreamState};
+use domain::ledger::{
+    Body, Ledger, Mark, Memory, Policy, Producer, StreamState, Streams, Turn,
+};
 use domain::wire::LogEntry;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _};
 use tlog::{Frontier, Hash};
+use uuid::Uuid;
 
 use crate::connect::EventLog;
 use crate::error::LogError;
@@ -24,6 +27,10 @@ use crate::sql::Sql;
 pub const ROWS_MAX: u32 = 2_000;
 /// Names in one `IN (…)`.
 const NAMES: usize = 500;
+
+/// Streams that are no runs, with all that is known of them.
+pub(crate) const STATES: &str = "SELECT s.stream, s.version, s.body, t.settled, t.busy
+                                 FROM state s LEFT JOIN turn t ON t.job = s.stream";
 
 /// A leaf as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,12 +122,12 @@ impl EventLog {
         &self,
         ids: &BTreeSet<StreamId>,
     ) -> Result<BTreeMap<StreamId, StreamState>, LogError> {
-        let ids: Vec<&StreamId> = ids.iter().collect();
-        let mut found = BTreeMap::new();
-        for part in ids.chunks(NAMES) {
-            let mut query =
-                Sql::new("SELECT stream, version, settled, body FROM state WHERE stream IN ");
-            query.list(part.iter().map(|id| id.as_str()));
+        let (runs, others): (Vec<&StreamId>, Vec<&StreamId>) =
+            ids.iter().partition(|id| id.stream_type() == StreamType::Run);
+        let mut found = self.runs_from_events(&runs).await?;
+        for part in others.chunks(NAMES) {
+            let mut query = Sql::new(STATES);
+            query.push(" WHERE s.stream IN ").list(part.iter().map(|id| id.as_str()));
             for row in query.rows(&self.any, "reading streams").await? {
                 let (id, state) = stream_state(&row)?;
                 found.insert(id, state);
@@ -129,15 +136,40 @@ impl EventLog {
         Ok(found)
     }
 
+    /// Runs as their valid events tell them: a run has few, and the read model keeps no second telling.
+    pub(crate) async fn runs_from_events(
+        &self,
+        ids: &[&StreamId],
+    ) -> Result<BTreeMap<StreamId, StreamState>, LogError> {
+        let (from, stream) = if self.is_postgres() {
+            ("event_version k JOIN event e ON e.position = k.position WHERE ", "k.stream")
+        } else {
+            ("event e WHERE e.void IS NULL AND ", "e.stream")
+        };
+        let mut streams = Memory::default();
+        for part in ids.chunks(NAMES) {
+            let mut query = Sql::new("SELECT e.position, e.leaf, e.leaf_hash, e.void FROM ");
+            query.push(from).push(stream).push(" IN ").list(part.iter().map(|id| id.as_str()));
+            query.push(" ORDER BY e.position");
+            for row in query.rows(&self.any, "reading runs").await? {
+                take_in(&mut streams, &stored_leaf(&row)?)?;
+            }
+        }
+        Ok(streams.0)
+    }
+
     /// Which of these event identities the log has.
-    pub(crate) async fn known_ids(&self, ids: &[String]) -> Result<BTreeSet<String>, LogError> {
+    pub(crate) async fn known_ids(&self, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, LogError> {
         let mut known = BTreeSet::new();
         let table = if self.is_postgres() { "event_id" } else { "event" };
         for part in ids.chunks(NAMES) {
+            let part: Vec<String> = part.iter().map(Uuid::to_string).collect();
             let mut query = Sql::new("SELECT event_id FROM ");
             query.push(table).push(" WHERE event_id IN ").list(part.iter().map(String::as_str));
             for row in query.rows(&self.any, "looking for event identities").await? {
-                known.insert(get(&row, "event_id")?);
+                let id: String = get(&row, "event_id")?;
+                let parsed = id.parse();
+                known.insert(parsed.map_err(|error| LogError::inconsistent("event", &id, error))?);
             }
         }
         Ok(known)
@@ -307,6 +339,16 @@ fn producer(row: &AnyRow) -> Result<(ProducerId, Producer), LogError> {
     Ok((parsed, Producer { key, place }))
 }
 
+fn take_in(streams: &mut Memory, stored: &StoredLeaf) -> Result<(), LogError> {
+    let position = stored.position;
+    let leaf = Leaf::from_bytes(&stored.bytes)
+        .map_err(|error| LogError::inconsistent("event", position, error))?;
+    let envelope = Envelope::parse_stored(&leaf.envelope).map_err(LogError::envelope(position))?;
+    let event = envelope.event().map_err(LogError::body(position))?;
+    streams.evolve(&envelope, &event, leaf.received);
+    Ok(())
+}
+
 pub(crate) fn stream_state(row: &AnyRow) -> Result<(StreamId, StreamState), LogError> {
     let stream: String = get(row, "stream")?;
     let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("state", &stream, error);
@@ -314,8 +356,11 @@ pub(crate) fn stream_state(row: &AnyRow) -> Result<(StreamId, StreamState), LogE
     let body: String = get(row, "body")?;
     let body: Body = serde_json::from_str(&body).map_err(|error| bad(&error))?;
     let settled: Option<i64> = get(row, "settled")?;
-    let settled = settled.map(|at| timestamp("state", at)).transpose()?;
-    Ok((id, StreamState { version: to_u64(get(row, "version")?), body, settled }))
+    let settled = settled.map(|at| timestamp("turn", at)).transpose()?;
+    let busy: Option<String> = get(row, "busy")?;
+    let busy = busy.map(|run| run.parse()).transpose().map_err(|error| bad(&error))?;
+    let turn = Turn { settled, busy };
+    Ok((id, StreamState { version: to_u64(get(row, "version")?), body, turn }))
 }
 
 fn stored_leaf(row: &AnyRow) -> Result<StoredLeaf, LogError> {

@@ -3,12 +3,14 @@
 use domain::canonical::Digest;
 use domain::envelope::Envelope;
 use domain::leaf::Leaf;
-use domain::ledger::{Ledger, Memory};
+use domain::ledger::{Ledger, Memory, Turn};
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 
 use crate::connect::{Backend, EventLog};
 use crate::error::LogError;
 use crate::read::{ROWS_MAX, StoredLeaf};
-use crate::rows::{LedgerRow, ProducerRow, ReadModel, StateRow, to_i64};
+use crate::rows::{LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow, to_i64};
 use crate::{postgres, sqlite};
 
 /// What a rebuild did.
@@ -84,37 +86,45 @@ impl EventLog {
             .iter()
             .map(|(id, state)| StateRow::new(id, state))
             .collect::<Result<_, _>>()?;
+        // A job whose runs have said nothing yet has no row live either.
+        let moved = fold.streams.0.iter().filter(|(_, state)| state.turn != Turn::default());
+        let turns = moved.map(|(id, state)| TurnRow::new(id, &state.turn)).collect();
         let producers =
             fold.ledger.producers.iter().map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect();
         let (size, ledger) = (to_i64(fold.ledger.size), LedgerRow::new(&fold.ledger));
-        let model = ReadModel { size, states, producers, ledger };
+        let model = ReadModel { size, states, turns, producers, ledger };
         match &self.backend {
             Backend::Postgres(pool) => postgres::put_all(pool, &model).await,
             Backend::Sqlite(pool) => sqlite::put_all(pool, &model).await,
         }
     }
 
-    /// Every row of the read model as text, in order: two read models are equal if these are.
+    /// Every row of the read model as text behind its table's name, in order: two read models are equal if
+    /// these are.
     ///
     /// # Errors
     /// The database cannot be read.
     pub async fn read_model_text(&self) -> Result<Vec<String>, LogError> {
-        use sqlx::Row as _;
-        let sql = "SELECT stream, type, version, settled, body, job, state, pool, instant, scheduled, open, late,
-                   attempts, host, started, ended, message FROM state ORDER BY stream";
-        let rows = sqlx::query(sql).fetch_all(&self.any).await;
-        let rows = rows.map_err(LogError::database("reading the read model"))?;
-        let text = |row: &sqlx::any::AnyRow| -> Result<String, sqlx::Error> {
-            let mut line = Vec::new();
-            for index in 0..row.len() {
-                let number = row.try_get::<Option<i64>, _>(index).map(|n| n.map(|n| n.to_string()));
-                let value = number.or_else(|_| row.try_get::<Option<String>, _>(index))?;
-                line.push(value.unwrap_or_else(|| "-".to_owned()));
+        let states = "SELECT 'state', stream, type, version, body, job, state, pool, instant, scheduled, open, late,
+                      attempts, host, started, ended, message FROM state ORDER BY stream";
+        let turns = "SELECT 'turn', job, settled, busy FROM turn ORDER BY job";
+        let mut lines = Vec::new();
+        for sql in [states, turns] {
+            let rows = sqlx::query(sql).fetch_all(&self.any).await;
+            for row in rows.map_err(LogError::database("reading the read model"))? {
+                lines.push(line(&row).map_err(LogError::database("reading the read model"))?);
             }
-            Ok(line.join("|"))
-        };
-        rows.iter()
-            .map(|row| text(row).map_err(LogError::database("reading the read model")))
-            .collect()
+        }
+        Ok(lines)
     }
+}
+
+fn line(row: &AnyRow) -> Result<String, sqlx::Error> {
+    let mut line = Vec::new();
+    for index in 0..row.len() {
+        let number = row.try_get::<Option<i64>, _>(index).map(|n| n.map(|n| n.to_string()));
+        let value = number.or_else(|_| row.try_get::<Option<String>, _>(index))?;
+        line.push(value.unwrap_or_else(|| "-".to_owned()));
+    }
+    Ok(line.join("|"))
 }

@@ -2,7 +2,7 @@
 
 use domain::canonical::Digest;
 use domain::ids::StreamId;
-use domain::ledger::{Ledger, Mark, Producer, StreamState};
+use domain::ledger::{Ledger, Mark, Producer, StreamState, Turn};
 use domain::run::{Run, State};
 use tlog::Hash;
 
@@ -47,9 +47,17 @@ pub(crate) struct StateRow {
     pub(crate) stream: String,
     pub(crate) kind: &'static str,
     pub(crate) version: i64,
-    pub(crate) settled: Option<i64>,
-    pub(crate) body: String,
+    /// None for a run: its events tell it.
+    pub(crate) body: Option<String>,
     pub(crate) run: RunColumns,
+}
+
+/// Where one job stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TurnRow {
+    pub(crate) job: String,
+    pub(crate) settled: Option<i64>,
+    pub(crate) busy: Option<String>,
 }
 
 /// One producer of the read model.
@@ -80,7 +88,7 @@ pub(crate) struct Commit {
     pub(crate) received: i64,
     pub(crate) events: Vec<EventRow>,
     pub(crate) states: Vec<StateRow>,
-    pub(crate) settled: Vec<(String, i64)>,
+    pub(crate) turns: Vec<TurnRow>,
     pub(crate) producers: Vec<ProducerRow>,
     pub(crate) ledger: Option<LedgerRow>,
 }
@@ -90,6 +98,7 @@ pub(crate) struct Commit {
 pub(crate) struct ReadModel {
     pub(crate) size: i64,
     pub(crate) states: Vec<StateRow>,
+    pub(crate) turns: Vec<TurnRow>,
     pub(crate) producers: Vec<ProducerRow>,
     pub(crate) ledger: LedgerRow,
 }
@@ -106,16 +115,31 @@ pub(crate) fn to_u64(n: i64) -> u64 {
 
 impl StateRow {
     pub(crate) fn new(id: &StreamId, state: &StreamState) -> Result<Self, LogError> {
-        let body = serde_json::to_string(&state.body)
-            .map_err(|error| LogError::inconsistent("state", id, error))?;
+        let run = state.body.run();
+        let body = match run {
+            Some(_) => None,
+            None => Some(
+                serde_json::to_string(&state.body)
+                    .map_err(|error| LogError::inconsistent("state", id, error))?,
+            ),
+        };
         Ok(Self {
             stream: id.to_string(),
             kind: id.stream_type().word(),
             version: to_i64(state.version),
-            settled: state.settled.map(|at| at.as_microsecond()),
             body,
-            run: state.body.run().map(RunColumns::new).unwrap_or_default(),
+            run: run.map(RunColumns::new).unwrap_or_default(),
         })
+    }
+}
+
+impl TurnRow {
+    pub(crate) fn new(job: &StreamId, turn: &Turn) -> Self {
+        Self {
+            job: job.to_string(),
+            settled: turn.settled.map(|at| at.as_microsecond()),
+            busy: turn.busy.as_ref().map(ToString::to_string),
+        }
     }
 }
 

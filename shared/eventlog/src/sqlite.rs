@@ -3,13 +3,13 @@
 use sqlx::{QueryBuilder, Sqlite, SqlitePool, Transaction};
 
 use crate::error::LogError;
-use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow};
+use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow};
 
-/// Rows a statement: SQLite binds at most 32,766 values, and a row has up to 17.
+/// Rows a statement: SQLite binds at most 32,766 values, and a row has up to 16.
 const ROWS: usize = 500;
 
 const STATE_UPSERT: &str = " ON CONFLICT (stream) DO UPDATE SET
-    version = excluded.version, settled = excluded.settled, body = excluded.body, job = excluded.job,
+    version = excluded.version, body = excluded.body, job = excluded.job,
     state = excluded.state, pool = excluded.pool, instant = excluded.instant, scheduled = excluded.scheduled,
     open = excluded.open, late = excluded.late, attempts = excluded.attempts, host = excluded.host,
     started = excluded.started, ended = excluded.ended, message = excluded.message";
@@ -29,7 +29,9 @@ pub(crate) async fn commit(pool: &SqlitePool, commit: &Commit) -> Result<(), Log
     for part in commit.states.chunks(ROWS) {
         put_states(&mut tx, part).await?;
     }
-    put_settled(&mut tx, &commit.settled).await?;
+    for part in commit.turns.chunks(ROWS) {
+        put_turns(&mut tx, part).await?;
+    }
     put_producers(&mut tx, &commit.producers).await?;
     if let Some(row) = &commit.ledger {
         put_ledger(&mut tx, row).await?;
@@ -75,15 +77,14 @@ async fn put_events(tx: &mut Tx, rows: &[EventRow]) -> Result<(), LogError> {
 
 async fn put_states(tx: &mut Tx, rows: &[StateRow]) -> Result<(), LogError> {
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-        "INSERT INTO state (stream, type, version, settled, body, job, state, pool, instant, scheduled, open, late,
+        "INSERT INTO state (stream, type, version, body, job, state, pool, instant, scheduled, open, late,
                             attempts, host, started, ended, message) ",
     );
     query.push_values(rows, |mut row, state| {
         row.push_bind(state.stream.as_str())
             .push_bind(state.kind)
             .push_bind(state.version)
-            .push_bind(state.settled)
-            .push_bind(state.body.as_str())
+            .push_bind(state.body.as_deref())
             .push_bind(state.run.job.as_deref())
             .push_bind(state.run.state.as_deref())
             .push_bind(state.run.pool.as_deref())
@@ -101,16 +102,16 @@ async fn put_states(tx: &mut Tx, rows: &[StateRow]) -> Result<(), LogError> {
     run(tx, query, "updating the read model").await
 }
 
-async fn put_settled(tx: &mut Tx, settled: &[(String, i64)]) -> Result<(), LogError> {
-    for (stream, at) in settled {
-        sqlx::query("UPDATE state SET settled = MAX(COALESCE(settled, $1), $1) WHERE stream = $2")
-            .bind(at)
-            .bind(stream.as_str())
-            .execute(&mut **tx)
-            .await
-            .map_err(LogError::database("noting settled occurrences"))?;
-    }
-    Ok(())
+async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
+    let mut query: QueryBuilder<Sqlite> =
+        QueryBuilder::new("INSERT INTO turn (job, settled, busy) ");
+    query.push_values(rows, |mut row, turn| {
+        row.push_bind(turn.job.as_str()).push_bind(turn.settled).push_bind(turn.busy.as_deref());
+    });
+    query.push(
+        " ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy",
+    );
+    run(tx, query, "noting where jobs stand").await
 }
 
 async fn put_producers(tx: &mut Tx, rows: &[ProducerRow]) -> Result<(), LogError> {
@@ -159,11 +160,14 @@ pub(crate) async fn put_all(pool: &SqlitePool, model: &ReadModel) -> Result<bool
     if size != model.size {
         return Ok(false);
     }
-    for table in ["DELETE FROM state", "DELETE FROM producer"] {
+    for table in ["DELETE FROM state", "DELETE FROM turn", "DELETE FROM producer"] {
         sqlx::query(table).execute(&mut *tx).await.map_err(LogError::database(what))?;
     }
     for part in model.states.chunks(ROWS) {
         put_states(&mut tx, part).await?;
+    }
+    for part in model.turns.chunks(ROWS) {
+        put_turns(&mut tx, part).await?;
     }
     put_producers(&mut tx, &model.producers).await?;
     put_ledger(&mut tx, &model.ledger).await?;

@@ -14,7 +14,6 @@ use serde_json::value::RawValue;
 use super::definition::JobDefinition;
 use crate::canonical::Digest;
 use crate::event::{DefinitionRef, JobEvent};
-use crate::ids::StreamId;
 
 /// A definition as JSON text: copied with every step of a job's state, so a copy must cost nothing.
 #[derive(Debug, Clone)]
@@ -134,10 +133,6 @@ pub struct Job {
     pub pauses: Vec<Pause>,
     /// When it was retired.
     pub retired: Option<Timestamp>,
-    /// Its run that has begun and not ended; told by the run's events, and kept here because no other
-    /// run of the job may begin before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub busy: Option<StreamId>,
 }
 
 impl Job {

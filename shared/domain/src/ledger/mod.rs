@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use flushes::{Opened, Refusal};
 pub use roles::may_state;
-pub use streams::{Body, Host, Memory, StreamState, Streams, User};
+pub use streams::{Body, Host, Memory, StreamState, Streams, Turn, User};
 
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, Place};
@@ -169,14 +169,16 @@ impl Ledger {
                 let job = envelope.subject.run_job().map(StreamId::job);
                 let state = job.and_then(|id| streams.get(&id));
                 let job = state.and_then(|s| s.body.job());
+                let nothing = Turn::default();
+                let turn = state.map_or(&nothing, |state| &state.turn);
                 streams::check_run_name(&envelope.subject, event)?;
-                turns::check_not_busy(job, &envelope.subject, event)?;
+                turns::check_not_busy(turn, &envelope.subject, event)?;
                 crate::run::admit(run, job, event, &envelope.source, received)
                     .map_err(|illegal| illegal.to_string())?;
                 // What has begun is no longer about when: only a first event states an occurrence.
                 let first = run.is_none();
                 if first {
-                    turns::check_order(state.and_then(|s| s.settled), event)
+                    turns::check_order(turn.settled, event)
                 } else {
                     Ok(())
                 }

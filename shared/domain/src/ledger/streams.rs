@@ -77,6 +77,17 @@ impl Body {
     }
 }
 
+/// Where a job stands among its occurrences and runs: told by its runs' events, not by its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Turn {
+    /// The newest instant that an event settled: all occurrences up to it are accounted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Timestamp>,
+    /// The run that has begun and not ended: no other run of the job may begin before it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy: Option<StreamId>,
+}
+
 /// A stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamState {
@@ -84,8 +95,9 @@ pub struct StreamState {
     pub version: u64,
     /// What it is about.
     pub body: Body,
-    /// For a job, the newest instant that an event settled: all occurrences up to it are accounted for.
-    pub settled: Option<Timestamp>,
+    /// For a job, whose turn it is; for other streams always the default.
+    #[serde(default)]
+    pub turn: Turn,
 }
 
 /// Where stream states are kept while events are judged.
@@ -96,17 +108,26 @@ pub trait Streams {
     /// Puts a new state in the place of the old.
     fn put(&mut self, id: StreamId, state: StreamState);
 
+    /// Puts a new turn in the place of the old; does nothing to a stream without an event.
+    fn put_turn(&mut self, job: &StreamId, turn: Turn) {
+        if let Some(state) = self.get(job).cloned() {
+            self.put(job.clone(), StreamState { turn, ..state });
+        }
+    }
+
     /// Takes a valid event in.
     fn evolve(&mut self, envelope: &Envelope, event: &Event, received: Timestamp) {
         let id = &envelope.subject;
-        let old = self.get(id).cloned();
-        let settled = old.as_ref().and_then(|state| state.settled);
-        if let Some(body) = evolve(old.map(|state| state.body), envelope, event, received) {
+        let (old, turn) = match self.get(id).cloned() {
+            Some(state) => (Some(state.body), state.turn),
+            None => (None, Turn::default()),
+        };
+        if let Some(body) = evolve(old, envelope, event, received) {
             let version = envelope.version;
-            let begun = body.run().map(|run| (run.job.clone(), run.has_begun()));
-            self.put(id.clone(), StreamState { version, body, settled });
+            let begun = body.run().map(|run| (StreamId::job(&run.job), run.has_begun()));
+            self.put(id.clone(), StreamState { version, body, turn });
             if let Some((job, begun)) = begun {
-                self.occupy(&StreamId::job(&job), id, begun);
+                self.occupy(&job, id, begun);
             }
         }
         if let Event::RunEvent(run) = event
@@ -119,26 +140,20 @@ pub trait Streams {
 
     /// Notes that the job's occurrences up to `instant` are accounted for.
     fn settle(&mut self, job: &StreamId, instant: Timestamp) {
-        let Some(state) = self.get(job) else { return };
-        if state.settled.is_none_or(|settled| settled < instant) {
-            let mut state = state.clone();
-            state.settled = Some(instant);
-            self.put(job.clone(), state);
+        let Some(turn) = self.get(job).map(|state| &state.turn) else { return };
+        if turn.settled.is_none_or(|settled| settled < instant) {
+            let turn = Turn { settled: Some(instant), busy: turn.busy.clone() };
+            self.put_turn(job, turn);
         }
     }
 
     /// Notes whether `run` is the one of `job` that has begun and not ended.
     fn occupy(&mut self, job: &StreamId, run: &StreamId, begun: bool) {
-        let Some(state) = self.get(job) else { return };
-        let Some(known) = state.body.job() else { return };
-        if (known.busy.as_ref() == Some(run)) == begun {
-            return;
+        let Some(turn) = self.get(job).map(|state| &state.turn) else { return };
+        if (turn.busy.as_ref() == Some(run)) != begun {
+            let turn = Turn { settled: turn.settled, busy: begun.then(|| run.clone()) };
+            self.put_turn(job, turn);
         }
-        let mut state = state.clone();
-        if let Body::Job(job) = &mut state.body {
-            job.busy = begun.then(|| run.clone());
-        }
-        self.put(job.clone(), state);
     }
 }
 
@@ -155,9 +170,9 @@ impl Streams for Memory {
         self.0.insert(id, state);
     }
 
-    fn settle(&mut self, job: &StreamId, instant: Timestamp) {
+    fn put_turn(&mut self, job: &StreamId, turn: Turn) {
         if let Some(state) = self.0.get_mut(job) {
-            state.settled = state.settled.max(Some(instant));
+            state.turn = turn;
         }
     }
 }

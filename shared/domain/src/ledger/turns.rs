@@ -4,9 +4,9 @@
 
 use jiff::Timestamp;
 
+use super::Turn;
 use crate::event::RunEvent;
 use crate::ids::StreamId;
-use crate::job::Job;
 
 /// *Invariant:* a job's occurrences are accounted for one after the other. An event that was decided
 /// by a definition that no longer held is refused, and so is then every later one of the same chain:
@@ -25,12 +25,12 @@ pub(super) fn check_order(settled: Option<Timestamp>, event: &RunEvent) -> Resul
 /// *Invariant:* of the runs of a job, at most one has begun and not ended. Every overlap rule asks
 /// for that: the new one is skipped, or waits, or waits until what it cancels has ended.
 pub(super) fn check_not_busy(
-    job: Option<&Job>,
+    turn: &Turn,
     subject: &StreamId,
     event: &RunEvent,
 ) -> Result<(), String> {
     let RunEvent::RunStarted(_) = event else { return Ok(()) };
-    match job.and_then(|job| job.busy.as_ref()) {
+    match &turn.busy {
         Some(other) if other != subject => Err(format!("{other} of the same job has not ended")),
         Some(_) | None => Ok(()),
     }

@@ -151,8 +151,6 @@ impl JobEntry {
             spans: self.definitions.iter().map(span).collect(),
             pauses: self.pauses.clone(),
             retired: self.rest.retired,
-            // Whether a run has begun, the scheduler sees from the run.
-            busy: None,
         }
     }
 

@@ -153,7 +153,7 @@ impl Scheduler {
             Body::Job(job) => {
                 let mut entry =
                     self.take_job(&job.name).renew(job, state.version, &mut self.schedules);
-                if let Some(settled) = state.settled {
+                if let Some(settled) = state.turn.settled {
                     entry.settle(settled);
                 }
                 self.put_job(entry);

@@ -452,7 +452,7 @@ fn the_recorder_waits_for_a_clock_that_is_at_most_two_seconds_ahead() {
 #[test]
 fn occurrences_are_accounted_for_one_after_the_other() {
     let (mut world, _, two) = two_definitions();
-    let settled = |world: &World| world.streams.get(&StreamId::job("pay")).unwrap().settled;
+    let settled = |world: &World| world.streams.get(&StreamId::job("pay")).unwrap().turn.settled;
     let steps = [
         ("04:00", Some("03:50"), false),
         ("04:00", None, true),

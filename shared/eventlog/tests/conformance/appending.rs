@@ -150,7 +150,7 @@ pub(crate) async fn a_used_event_identity_is_refused_and_nothing_is_written(stor
         console.flush_as(vec![(identity(), approved("a", 2, 1)), (id, paused("a", 3))], now);
     assert!(site.send(&[first]).await[0].is_ok());
     let said = site.send(std::slice::from_ref(&second)).await.remove(0);
-    assert_eq!(said, Err(Refused::Identity(id.to_string())));
+    assert_eq!(said, Err(Refused::Identity(id)));
     assert_eq!(check_tree(&site.log).await, 5);
     let streams = std::iter::once(StreamId::job("a")).collect();
     assert_eq!(site.log.streams(&streams).await.unwrap()[&StreamId::job("a")].version, 1);
@@ -167,7 +167,7 @@ pub(crate) async fn a_refused_identity_does_not_spoil_the_flushes_beside_it(stor
     let console = site.voices.get_mut(&Who::Console).unwrap();
     let honest = console.flush_as(vec![(shared, approved("a", 2, 1))], now);
     let said = site.send(&[stolen, honest]).await;
-    assert_eq!(said[0], Err(Refused::Identity(used.to_string())));
+    assert_eq!(said[0], Err(Refused::Identity(used)));
     assert!(said[1].as_ref().unwrap().all_valid());
 }
 
@@ -176,7 +176,7 @@ pub(crate) async fn an_identity_twice_in_one_flush_is_refused(store: &Store) {
     let (id, now) = (identity(), site.now);
     let console = site.voices.get_mut(&Who::Console).unwrap();
     let flush = console.flush_as(vec![(id, proposed("a", 1, 1)), (id, approved("a", 2, 1))], now);
-    assert_eq!(site.send(&[flush]).await.remove(0), Err(Refused::Identity(id.to_string())));
+    assert_eq!(site.send(&[flush]).await.remove(0), Err(Refused::Identity(id)));
     assert_eq!(check_tree(&site.log).await, 4);
 }
 

@@ -18,8 +18,8 @@ const TABLES: [(&str, &str); 7] = [
     ("checkpoint", "size"),
     ("head", "size"),
 ];
-const MODEL: [(&str, &str); 3] =
-    [("state", "version"), ("producer", "pseq"), ("ledger", "self_approval")];
+const MODEL: [(&str, &str); 4] =
+    [("state", "version"), ("turn", "settled"), ("producer", "pseq"), ("ledger", "self_approval")];
 
 fn changes((table, column): (&str, &str)) -> [String; 3] {
     [

@@ -80,7 +80,7 @@ fn of_job(name: &str, state: Option<&StreamState>, rng: &mut Rng) -> Draft {
 }
 
 fn occurrence(site: &Site, job: &str, state: Option<&StreamState>, rng: &mut Rng) -> (Who, Draft) {
-    let (number, after) = (number(state), state.and_then(|state| state.settled));
+    let (number, after) = (number(state), state.and_then(|state| state.turn.settled));
     let paused = job_of(state).paused().is_some();
     let draft = match rng.between(0, 5) {
         _ if paused => skipped(job, number, site.now, after),
