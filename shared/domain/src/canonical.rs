@@ -1,5 +1,7 @@
 //! Canonical JSON (RFC 8785) and SHA-256 digests of bytes.
 
+mod sorting;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -99,13 +101,20 @@ fn nibble(digit: u8) -> Option<u8> {
 /// compared by anybody.
 ///
 /// # Errors
-/// A value JSON cannot hold (a non-finite number, a map with keys that are not text).
+/// A value JSON cannot hold, such as a map with keys that are not text. (No type of ours has fractions, so
+/// there are no non-finite numbers either.)
 pub fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json_canonicalizer::to_vec(value)
+    match sorting::plain(value)? {
+        Some(bytes) => Ok(bytes),
+        None => serde_json_canonicalizer::to_vec(value),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -125,5 +134,55 @@ mod tests {
         let value = serde_json::json!({"b": 1, "a": [true, null], "A": "é"});
         let bytes = canonical(&value).unwrap();
         assert_eq!(String::from_utf8(bytes).unwrap(), r#"{"A":"é","a":[true,null],"b":1}"#);
+    }
+
+    #[test]
+    fn what_is_not_plain_is_left_to_the_library() {
+        let large = 1_u64 << 60;
+        for value in [json!({"é": 1}), json!({"a\n": 1}), json!(1.5), json!(large)] {
+            assert_eq!(sorting::plain(&value).unwrap(), None, "{value}");
+        }
+        let plain = json!({"a": [1, -1, "é\n\u{1}\"/"], "": {}, "aa": {"z": [], "b": [{}]}});
+        assert!(sorting::plain(&plain).unwrap().is_some());
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let edge = (1_i64 << 53) - 2..(1_i64 << 53) + 2;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            edge.prop_map(Value::from),
+            (-1_000_i64..1_000).prop_map(Value::from),
+            (-1e9..1e9).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 8, |inner| {
+            let key = prop_oneof!["[ -~]{0,4}", any::<String>()];
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                proptest::collection::vec((key, inner), 0..6)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Fields that are not declared in order, with the tag of an enumeration among them.
+    #[derive(Serialize)]
+    #[serde(tag = "is", rename_all = "kebab-case")]
+    enum Unordered {
+        One { zeta: Value, alpha: Option<Box<Unordered>>, iota: u8 },
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_is_spelled_as_the_library_spells_it(value in any_json(), more in any_json()) {
+            let inner = Unordered::One { zeta: more.clone(), alpha: None, iota: 7 };
+            let outer = Unordered::One { zeta: value.clone(), alpha: Some(Box::new(inner)), iota: 1 };
+            let library = |value: &Value| serde_json_canonicalizer::to_vec(value).unwrap();
+            prop_assert_eq!(canonical(&value).unwrap(), library(&value));
+            let as_value = serde_json::to_value(&outer).unwrap();
+            prop_assert_eq!(canonical(&outer).unwrap(), library(&as_value));
+        }
     }
 }
