@@ -116,16 +116,17 @@ pub(crate) async fn watch(
     version: Option<u64>,
     slot: Option<OwnedSemaphorePermit>,
 ) -> anyhow::Result<()> {
-    let state = loop {
+    let (state, spec) = loop {
         let waiting = dir.clone();
-        if let Some(state) = blocking(move || waiting.wait(WATCH).map_err(Into::into)).await? {
-            break state;
+        let wait = move || Ok(waiting.wait(WATCH)?.map(|state| (state, waiting.spec().ok())));
+        if let Some(found) = blocking(wait).await? {
+            break found;
         }
     };
     drop(slot);
     match state {
         State::Ended(status) => {
-            let ending = ending(host, number, &status, dir.spec().ok());
+            let ending = ending(host, number, &status, spec);
             match version {
                 Some(version) => say_end(host, run, version, &ending).await?,
                 None => say_late(host, run, &ending).await?,
@@ -223,12 +224,7 @@ pub(crate) async fn current(host: &Arc<Host>, run: &StreamId) -> Option<(domain:
     }
 }
 
-fn ending(
-    host: &Host,
-    number: u32,
-    status: &Status,
-    spec: Option<Spec>,
-) -> Ending {
+fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Ending {
     let exit_codes = spec.as_ref().map(order::exit_codes).unwrap_or_default();
     let cause = match &status.cause {
         HostCause::Own => Cause::Own,

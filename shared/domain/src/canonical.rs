@@ -177,7 +177,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_value_is_spelled_as_the_library_spells_it(value in any_json(), more in any_json()) {
-            let inner = Unordered::One { zeta: more.clone(), alpha: None, iota: 7 };
+            let inner = Unordered::One { zeta: more, alpha: None, iota: 7 };
             let outer = Unordered::One { zeta: value.clone(), alpha: Some(Box::new(inner)), iota: 1 };
             let library = |value: &Value| serde_json_canonicalizer::to_vec(value).unwrap();
             prop_assert_eq!(canonical(&value).unwrap(), library(&value));

@@ -362,12 +362,7 @@ impl Appender {
 
 impl Batch {
     fn new(ledger: Ledger, frontier: Frontier) -> Self {
-        Self {
-            ledger,
-            frontier,
-            events: Vec::new(),
-            changed: BTreeMap::new(),
-        }
+        Self { ledger, frontier, events: Vec::new(), changed: BTreeMap::new() }
     }
 
     /// What this batch takes from a producer as its event `pseq`.

@@ -43,7 +43,9 @@ pub enum LogError {
 impl LogError {
     /// Whether the database refused what was written because of what it holds.
     pub(crate) fn is_constraint(&self) -> bool {
-        let Self::Database { source: sqlx::Error::Database(error), .. } = self else { return false };
+        let Self::Database { source: sqlx::Error::Database(error), .. } = self else {
+            return false;
+        };
         // SQLITE_CONSTRAINT_TRIGGER: the guard of the events speaks before their keys do.
         error.is_unique_violation() || error.code().is_some_and(|code| code == "1811")
     }

@@ -112,9 +112,8 @@ impl EventLog {
         let rows = query.rows(&self.any, "listing open runs").await?;
         let ids: Vec<String> =
             rows.iter().map(|row| get(row, "stream")).collect::<Result<_, _>>()?;
-        let parse = |id: &String| {
-            id.parse().map_err(|error| LogError::inconsistent("state", id, error))
-        };
+        let parse =
+            |id: &String| id.parse().map_err(|error| LogError::inconsistent("state", id, error));
         let ids: BTreeSet<StreamId> = ids.iter().map(parse).collect::<Result<_, _>>()?;
         Ok(views(self.streams(&ids).await?))
     }

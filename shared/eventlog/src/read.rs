@@ -7,9 +7,7 @@ use domain::envelope::{Envelope, Place};
 use domain::ids::{ProducerId, StreamId, StreamType};
 use domain::keys::PublicKey;
 use domain::leaf::Leaf;
-use domain::ledger::{
-    Body, Ledger, Mark, Memory, Policy, Producer, StreamState, Streams, Turn,
-};
+use domain::ledger::{Body, Ledger, Mark, Memory, Policy, Producer, StreamState, Streams, Turn};
 use domain::wire::LogEntry;
 use jiff::Timestamp;
 use serde_json::value::RawValue;

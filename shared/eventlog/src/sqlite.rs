@@ -108,9 +108,7 @@ async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
     query.push_values(rows, |mut row, turn| {
         row.push_bind(turn.job.as_str()).push_bind(turn.settled).push_bind(turn.busy.as_deref());
     });
-    query.push(
-        " ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy",
-    );
+    query.push(" ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy");
     run(tx, query, "noting where jobs stand").await
 }
 

@@ -107,10 +107,7 @@ pub(crate) fn search_path(spec: &Spec) -> &str {
 
 /// Starts the command of the attempt in `dir`. Gives the process and the pipe it writes to, or why it
 /// could not start and what to do.
-pub(crate) fn launch(
-    spec: &Spec,
-    dir: &Path,
-) -> Result<(Child, PipeReader), String> {
+pub(crate) fn launch(spec: &Spec, dir: &Path) -> Result<(Child, PipeReader), String> {
     let account = match &spec.run_as {
         Some(name) => Account::named(name)?,
         None => Account::handed_on(),

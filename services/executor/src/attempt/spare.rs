@@ -120,7 +120,8 @@ mod tests {
     fn a_directory_comes_back_empty_and_without_meaning() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        give(root, &gone(root, &["spec.json", "claim disowned", "status.json", "output.zst"])).unwrap();
+        give(root, &gone(root, &["spec.json", "claim disowned", "status.json", "output.zst"]))
+            .unwrap();
         let fresh = root.join(".new-y");
         assert!(take(root, &fresh));
         for entry in fs::read_dir(&fresh).unwrap() {

@@ -8,7 +8,8 @@ use executor::attempt::{
 };
 
 use crate::world::{
-    AGENT, LONG, World, alive, claim, claim_of, ended, eventually, kill, pid_in, sh, supervisor, trouble,
+    AGENT, LONG, World, alive, claim, claim_of, ended, eventually, kill, pid_in, sh, supervisor,
+    trouble,
 };
 
 /// Not a test of its own: this binary once more, as an executor that starts an attempt and is killed.

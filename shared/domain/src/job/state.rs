@@ -22,8 +22,13 @@ pub struct DefinitionText(Arc<RawValue>);
 impl DefinitionText {
     /// The text of a definition's JSON.
     pub fn new(definition: &Value) -> Self {
-        // A value read from JSON can always be written as JSON; `null` reads back as no definition.
-        let text = RawValue::from_string(definition.to_string());
+        Self::from_text(definition.to_string())
+    }
+
+    /// A definition that is JSON text already.
+    pub(crate) fn from_text(text: String) -> Self {
+        // What was read from JSON can always be written as JSON; `null` reads back as no definition.
+        let text = RawValue::from_string(text);
         Self(text.map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from))
     }
 

@@ -177,11 +177,7 @@ impl Ledger {
                     .map_err(|illegal| illegal.to_string())?;
                 // What has begun is no longer about when: only a first event states an occurrence.
                 let first = run.is_none();
-                if first {
-                    turns::check_order(turn.settled, event)
-                } else {
-                    Ok(())
-                }
+                if first { turns::check_order(turn.settled, event) } else { Ok(()) }
             }
             Event::HostEvent(_) => Ok(()),
             Event::UserEvent(event) => streams::admit_user(body, event),

@@ -5,10 +5,11 @@ use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 
+use super::brief::Brief;
 use crate::canonical::Digest;
 use crate::event::DefinitionRef;
 use crate::ids::StreamId;
-use crate::job::{DefinitionText, Job, JobDefinition, Pause, Span};
+use crate::job::{Job, JobDefinition, Pause, Span};
 use crate::time::Schedule;
 
 /// A definition and the time in which it holds.
@@ -18,8 +19,8 @@ pub struct Definition {
     pub number: u32,
     /// Its digest.
     pub digest: Digest,
-    /// The definition as JSON text.
-    pub text: DefinitionText,
+    /// The definition's text.
+    text: Brief,
     /// Exclusive.
     pub from: Timestamp,
     /// Inclusive.
@@ -39,18 +40,24 @@ impl Definition {
     /// # Errors
     /// It was written by a newer version of the program.
     pub fn read(&self) -> Result<JobDefinition, serde_json::Error> {
-        serde_json::from_str(self.text.get())
+        serde_json::from_str(&self.text())
+    }
+
+    /// Its JSON text, as it was approved.
+    pub fn text(&self) -> String {
+        self.text.text()
     }
 }
 
-/// Schedules in use, shared between jobs that say the same.
+/// Schedules in use, shared between jobs that say the same; by the digest of what they say.
 #[derive(Debug, Default)]
-pub(super) struct Schedules(BTreeMap<String, Weak<Schedule>>);
+pub(super) struct Schedules(BTreeMap<Digest, Weak<Schedule>>);
 
 impl Schedules {
     fn get(&mut self, definition: &JobDefinition) -> Option<Arc<Schedule>> {
         let spec = definition.schedule.as_ref()?;
-        let key = serde_json::to_string(&(spec, &definition.zone, definition.dst)).ok()?;
+        let said = serde_json::to_vec(&(spec, &definition.zone, definition.dst)).ok()?;
+        let key = Digest::of(&said);
         if let Some(schedule) = self.0.get(&key).and_then(Weak::upgrade) {
             return Some(schedule);
         }
@@ -140,7 +147,7 @@ impl JobEntry {
         let span = |d: &Definition| Span {
             number: d.number,
             digest: d.digest,
-            definition: d.text.clone(),
+            definition: d.text.definition(),
             from: d.from,
             until: d.until,
         };
@@ -216,7 +223,7 @@ fn definition(span: &Span, schedules: &mut Schedules) -> Definition {
     Definition {
         number: span.number,
         digest: span.digest,
-        text: span.definition.clone(),
+        text: Brief::of(span.definition.get()),
         from: span.from,
         until: span.until,
         schedule: read.and_then(|definition| schedules.get(&definition)),

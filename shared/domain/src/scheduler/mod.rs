@@ -8,6 +8,7 @@
 //! alive has the turn and acts at once, the next acts after a grace if nobody did. The stream's version
 //! decides any tie, so a wrong idea of who is alive costs a void event and nothing else.
 
+mod brief;
 mod due;
 mod jobs;
 mod sweep;
@@ -54,7 +55,7 @@ impl Settings {
             grace_ms: 2_000,
             redispatch_ms: 10_000,
             redispatch_ms_max: 300_000,
-            drafts_max: 1_024,
+            drafts_max: 128,
         }
     }
 }
@@ -100,7 +101,8 @@ impl Pending {
 #[derive(Debug)]
 pub struct Scheduler {
     settings: Settings,
-    jobs: BTreeMap<String, JobEntry>,
+    /// Boxed: a tree leaves room in its nodes for as many again.
+    jobs: BTreeMap<String, Box<JobEntry>>,
     runs: BTreeMap<StreamId, RunEntry>,
     /// Jobs by the instant of their next occurrence.
     occurrences: BTreeSet<(Timestamp, String)>,
@@ -156,7 +158,7 @@ impl Scheduler {
                 if let Some(settled) = state.turn.settled {
                     entry.settle(settled);
                 }
-                self.put_job(entry);
+                self.put_job(Box::new(entry));
             }
             Body::Run(run) => self.put_run(id, (**run).clone(), state.version, now),
             Body::Host(_) | Body::User(_) | Body::Log => {}
@@ -173,7 +175,7 @@ impl Scheduler {
                 }
                 let job = old.to_job().evolve(event, received, envelope.actor.as_deref());
                 let entry = old.renew(&job, envelope.version, &mut self.schedules);
-                self.put_job(entry);
+                self.put_job(Box::new(entry));
             }
             Event::RunEvent(event) => self.apply_run(envelope, event, received),
             Event::HostEvent(_) | Event::UserEvent(_) | Event::LogEvent(_) => {}
@@ -208,7 +210,7 @@ impl Scheduler {
         self.put_job(entry);
     }
 
-    fn put_job(&mut self, mut entry: JobEntry) {
+    fn put_job(&mut self, mut entry: Box<JobEntry>) {
         entry.find_next();
         if let Some(next) = entry.next {
             self.occurrences.insert((next, entry.name.clone()));
@@ -216,8 +218,8 @@ impl Scheduler {
         self.jobs.insert(entry.name.clone(), entry);
     }
 
-    fn take_job(&mut self, name: &str) -> JobEntry {
-        let entry = self.jobs.remove(name).unwrap_or_else(|| JobEntry::empty(name));
+    fn take_job(&mut self, name: &str) -> Box<JobEntry> {
+        let entry = self.jobs.remove(name).unwrap_or_else(|| Box::new(JobEntry::empty(name)));
         self.forget_occurrence(&entry);
         entry
     }
@@ -241,7 +243,7 @@ impl Scheduler {
         }
         self.jobs
             .entry(job.clone())
-            .or_insert_with(|| JobEntry::empty(&job))
+            .or_insert_with(|| Box::new(JobEntry::empty(&job)))
             .open
             .insert(id.clone());
         let check = Some(now);

@@ -187,7 +187,7 @@ impl Scheduler {
             pool: run.pool.clone(),
             host: run.host.clone(),
             digest: definition.digest,
-            definition: serde_json::from_str(definition.text.get()).ok()?,
+            definition: serde_json::from_str(&definition.text()).ok()?,
         })
     }
 }

@@ -13,7 +13,7 @@ use super::policy::{DstPolicy, Gap};
 use super::reading::{Reading, Rule, read};
 use super::spec::{AtList, AtTime, Every, ScheduleSpec};
 use super::walk::{Found, WallWalk, collect, skipped};
-use super::wall::WallRule;
+use super::wall::{WallRule, crontab_words, quartz_words};
 use super::zone;
 
 /// How far ahead [`Schedule::next`] looks for a `cron` or `quartz` schedule, in years.
@@ -130,16 +130,12 @@ impl Schedule {
     #[must_use]
     pub fn describe(&self) -> String {
         let zone = &self.0.zone_name;
-        match &self.0.times {
-            Times::Walls { walls, .. } => {
-                format!("{}, {zone} time", walls.words.trim_end_matches('.'))
-            }
-            Times::Every { .. } | Times::At { .. } => match &self.0.spec {
-                ScheduleSpec::Every(every) => format!("Every {every}, elapsed time"),
-                spec @ (ScheduleSpec::Cron(_) | ScheduleSpec::Quartz(_) | ScheduleSpec::At(_)) => {
-                    format!("Once {}, {zone} time", spec.to_string().replacen("at: ", "at ", 1))
-                }
-            },
+        let walls = |words: &str| format!("{}, {zone} time", words.trim_end_matches('.'));
+        match &self.0.spec {
+            ScheduleSpec::Cron(line) => walls(&crontab_words(line)),
+            ScheduleSpec::Quartz(line) => walls(&quartz_words(line)),
+            ScheduleSpec::Every(every) => format!("Every {every}, elapsed time"),
+            ScheduleSpec::At(list) => format!("Once at {list}, {zone} time"),
         }
     }
 }

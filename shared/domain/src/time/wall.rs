@@ -24,19 +24,52 @@ pub(super) struct WallRule {
     seconds: Vec<i8>,
     /// Whether minute or hour holds a wildcard or a step: the schedule then counts elapsed time.
     pub(super) elapsed: bool,
-    /// The expression in words.
-    pub(super) words: String,
 }
 
 #[derive(Clone)]
 enum Days {
+    Plain(PlainDays),
     Crontab(Box<Cron>),
     Quartz(Box<cron::Schedule>),
 }
 
+/// The days of a crontab line without `L`, `W` and `#`, as bits: most lines are such, and what `croner`
+/// keeps for one takes a kilobyte (and five more for years that a crontab line does not have).
+#[derive(Clone, Copy)]
+struct PlainDays {
+    months: u16,
+    days: u32,
+    weekdays: u8,
+    /// A day may match either day field; otherwise it must match both.
+    either: bool,
+}
+
+impl PlainDays {
+    fn of(cron: &Cron, either: bool) -> Option<Self> {
+        let pattern = &cron.pattern;
+        let modified = pattern.days.has_modifiers() || pattern.days_of_week.has_modifiers();
+        let bits = |values: Vec<u16>| values.into_iter().fold(0_u32, |bits, n| bits | 1 << n);
+        let narrow = |bits: u32| u16::try_from(bits).ok();
+        (!modified).then_some(Self {
+            months: narrow(bits(pattern.months.values()))?,
+            days: bits(pattern.days.values()),
+            // Sunday has two numbers; a date's weekday is counted from 0.
+            weekdays: u8::try_from(bits(pattern.days_of_week.values()) & 0x7f).ok()?,
+            either,
+        })
+    }
+
+    fn day(self, number: u32, since_sunday: u32) -> bool {
+        let by_number = self.days >> number & 1 == 1;
+        let by_weekday = self.weekdays >> since_sunday & 1 == 1;
+        if self.either { by_number || by_weekday } else { by_number && by_weekday }
+    }
+}
+
 impl fmt::Debug for WallRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WallRule").field("words", &self.words).finish_non_exhaustive()
+        let times = (&self.hours, &self.minutes, &self.seconds);
+        f.debug_struct("WallRule").field("times", &times).finish_non_exhaustive()
     }
 }
 
@@ -48,33 +81,15 @@ const QUARTZ_FIELDS: &str =
 impl WallRule {
     /// Reads the time fields of a crontab line, or an `@` word.
     pub(super) fn crontab(expression: &str) -> Result<Self, ScheduleError> {
-        let text = expand_word(expression.trim())?;
-        let mut fields: Vec<&str> = text.split_whitespace().collect();
-        match fields.len() {
-            5 => fields.insert(0, "0"),
-            6 => {}
-            found => return Err(field_count(expression, found, CRONTAB_FIELDS)),
-        }
-        let normal = normalise(expression, &fields)?;
-        let parser = CronParser::builder()
-            .seconds(Seconds::Required)
-            .year(Year::Disallowed)
-            .dom_and_dow(either_day_field_is_a_star(&fields))
-            .build();
-        let cron = parser.parse(&normal).map_err(|error| unreadable(expression, &error))?;
-        Ok(Self::from_croner(cron, is_elapsed(&fields)))
-    }
-
-    fn from_croner(cron: Cron, elapsed: bool) -> Self {
+        let Crontab { cron, either, elapsed } = read_crontab(expression)?;
         let pattern = &cron.pattern;
-        Self {
-            hours: narrow(pattern.hours.values()),
-            minutes: narrow(pattern.minutes.values()),
-            seconds: narrow(pattern.seconds.values()),
-            words: cron.describe(),
-            elapsed,
-            days: Days::Crontab(Box::new(cron)),
-        }
+        let times = [&pattern.hours, &pattern.minutes, &pattern.seconds];
+        let [hours, minutes, seconds] = times.map(|part| narrow(part.values()));
+        let days = match PlainDays::of(&cron, either) {
+            Some(days) => Days::Plain(days),
+            None => Days::Crontab(Box::new(cron)),
+        };
+        Ok(Self { hours, minutes, seconds, elapsed, days })
     }
 
     /// Reads a Quartz line.
@@ -91,7 +106,6 @@ impl WallRule {
             hours: narrow(quartz.hours().iter()),
             minutes: narrow(quartz.minutes().iter()),
             seconds: narrow(quartz.seconds().iter()),
-            words: quartz_words(&line),
             elapsed: is_elapsed(&fields),
             days: Days::Quartz(Box::new(quartz)),
         })
@@ -153,7 +167,7 @@ impl WallRule {
 impl Days {
     fn year(&self, day: Date) -> bool {
         match self {
-            Self::Crontab(_) => true,
+            Self::Plain(_) | Self::Crontab(_) => true,
             Self::Quartz(line) => {
                 u32::try_from(day.year()).is_ok_and(|year| line.years().includes(year))
             }
@@ -163,6 +177,7 @@ impl Days {
     fn month(&self, day: Date) -> bool {
         let month = u32::from(day.month().unsigned_abs());
         match self {
+            Self::Plain(days) => days.months >> month & 1 == 1,
             Self::Crontab(line) => line.pattern.month_match(month).unwrap_or(false),
             Self::Quartz(line) => line.months().includes(month),
         }
@@ -173,6 +188,7 @@ impl Days {
             (u32::from(day.month().unsigned_abs()), u32::from(day.day().unsigned_abs()));
         let since_sunday = u32::from(day.weekday().to_sunday_zero_offset().unsigned_abs());
         match self {
+            Self::Plain(days) => days.day(number, since_sunday),
             Self::Crontab(line) => {
                 let weekday = croner::Weekday::from_days_from_sunday(since_sunday);
                 line.pattern
@@ -185,6 +201,39 @@ impl Days {
             }
         }
     }
+}
+
+/// A crontab line as `croner` reads it, and what it does not tell.
+struct Crontab {
+    cron: Cron,
+    /// A day may match either day field.
+    either: bool,
+    /// It counts elapsed time.
+    elapsed: bool,
+}
+
+fn read_crontab(expression: &str) -> Result<Crontab, ScheduleError> {
+    let text = expand_word(expression.trim())?;
+    let mut fields: Vec<&str> = text.split_whitespace().collect();
+    match fields.len() {
+        5 => fields.insert(0, "0"),
+        6 => {}
+        found => return Err(field_count(expression, found, CRONTAB_FIELDS)),
+    }
+    let normal = normalise(expression, &fields)?;
+    let both = either_day_field_is_a_star(&fields);
+    let parser = CronParser::builder()
+        .seconds(Seconds::Required)
+        .year(Year::Disallowed)
+        .dom_and_dow(both)
+        .build();
+    let cron = parser.parse(&normal).map_err(|error| unreadable(expression, &error))?;
+    Ok(Crontab { cron, either: !both, elapsed: is_elapsed(&fields) })
+}
+
+/// A crontab line in words. Made when asked for: a scheduler holds many lines and tells of few.
+pub(super) fn crontab_words(expression: &str) -> String {
+    read_crontab(expression).map_or_else(|error| error.to_string(), |line| line.cron.describe())
 }
 
 /// The five fields an `@` word stands for (crontab(5)); any other text unchanged.
@@ -270,7 +319,7 @@ fn check_quartz_fields(expression: &str, fields: &[&str]) -> Result<(), Schedule
 }
 
 /// `cron` has no words for people, so `croner` is shown the same line with Quartz's numbering.
-fn quartz_words(line: &str) -> String {
+pub(super) fn quartz_words(line: &str) -> String {
     let parser = CronParser::builder()
         .seconds(Seconds::Required)
         .year(Year::Optional)
@@ -295,4 +344,40 @@ fn unreadable(expression: &str, error: &dyn fmt::Display) -> ScheduleError {
 /// Values of minutes, hours or seconds as `jiff` counts them; all are below 60.
 fn narrow<T: TryInto<i8>>(values: impl IntoIterator<Item = T>) -> Vec<i8> {
     values.into_iter().filter_map(|value| value.try_into().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agree(line: &str) {
+        let Crontab { cron, either, .. } = read_crontab(line).unwrap();
+        let plain = Days::Plain(PlainDays::of(&cron, either).unwrap());
+        let library = Days::Crontab(Box::new(cron));
+        let mut day = date(2023, 1, 1);
+        while day < date(2029, 1, 1) {
+            let ask = |days: &Days| (days.year(day), days.month(day), days.day(day));
+            assert_eq!(ask(&plain), ask(&library), "{line} on {day}");
+            day = day.tomorrow().unwrap();
+        }
+    }
+
+    #[test]
+    fn days_kept_as_bits_are_the_days_the_library_names() {
+        for day in ["*", "1", "31", "1,15", "*/2", "2-30/7", "29"] {
+            for month in ["*", "2", "1,6-8", "*/5"] {
+                for weekday in ["*", "0", "7", "1-5", "*/2", "5-7", "MON,FRI"] {
+                    agree(&format!("0 0 {day} {month} {weekday}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn days_that_depend_on_the_month_are_left_to_the_library() {
+        for line in ["0 0 L * *", "0 0 15W * *", "0 0 LW * *", "0 0 * * 5#2", "0 0 * * 5L"] {
+            let Crontab { cron, either, .. } = read_crontab(line).unwrap();
+            assert!(PlainDays::of(&cron, either).is_none(), "{line}");
+        }
+    }
 }
