@@ -80,7 +80,7 @@ impl EventLog {
             .busy_timeout(WAIT);
         let what = "opening the SQLite file";
         let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
-        let pool = pool.connect_with(options).await.map_err(LogError::database(what))?;
+        let pool = connect_patiently(pool, options).await.map_err(LogError::database(what))?;
         // Absolute, because the first part of a relative path would be read as a host's name.
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let url = format!("sqlite://{}?mode=rw", encode(&whole));
@@ -113,6 +113,29 @@ impl EventLog {
             Backend::Sqlite(pool) => pool.close().await,
         }
     }
+}
+
+/// Of several that open a new file at once, one turns write-ahead logging on, and SQLite tells the others at
+/// once that the file is locked, however patient they are otherwise.
+async fn connect_patiently(
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    let begin = std::time::Instant::now();
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(error) if is_locked(&error) && begin.elapsed() < WAIT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// SQLITE_BUSY, whatever the reason beside it.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// A path as part of a URL: what would end the path or begin an escape is escaped.

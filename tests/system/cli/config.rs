@@ -1,7 +1,12 @@
-//! config check and show.
+//! config check and show, completions, bench.
+
+use std::time::Duration;
 
 use super::Desk;
-use crate::programs::{decklog, run};
+use crate::programs::{decklog, run, run_for};
+
+/// How long a quick measurement may take on a slow machine.
+const BENCH: Duration = Duration::from_secs(120);
 
 #[test]
 fn check_says_all_problems_at_once() {
@@ -42,4 +47,30 @@ fn show_says_of_each_value_where_it_comes_from() {
         assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");
     }
     assert!(!shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn completions_are_scripts_their_shell_can_read() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&mut decklog(["completions", shell])).ended(0).out;
+        assert!(script.contains("decklog") && script.contains("verify"), "{shell}: {script}");
+        if shell == "bash" {
+            let file = dir.path().join("decklog.bash");
+            std::fs::write(&file, script).unwrap();
+            run(std::process::Command::new("bash").arg("-n").arg(&file)).ended(0);
+        }
+    }
+    run(&mut decklog(["completions", "cmd.exe"])).ended(2);
+}
+
+/// What is measured depends on the machine, that there is a figure beside its limit does not.
+#[test]
+fn bench_prints_each_figure_beside_its_limit() {
+    let said = run_for(&mut decklog(["bench", "append", "--quick", "-o", "json"]), BENCH).ended(0);
+    let figures = said.json();
+    let first = &figures[0];
+    assert!(first["value"].as_f64().unwrap() > 0.0, "{figures:#}");
+    let ratio = first["value"].as_f64().unwrap() / first["limit"][1].as_f64().unwrap();
+    assert!((first["ratio"].as_f64().unwrap() - ratio).abs() < 1e-9, "{figures:#}");
 }

@@ -170,3 +170,22 @@ fn verify_finds_a_log_put_back_to_an_earlier_state_by_the_head_that_was_signed_l
     );
     verify_finds(&desk, &format!("the signer remembers a head of size {signed}"));
 }
+
+#[test]
+fn a_read_model_that_was_lost_is_computed_again_by_migrate() {
+    let desk = desk_with_a_log();
+    let runs = || call(&desk.data(), &["runs", "-o", "json"]).ended(0).json();
+    let before = runs();
+    assert_eq!(before.as_array().unwrap().len(), 2, "{before:#}");
+    sql(&desk.data(), "DELETE FROM state; DELETE FROM turn;");
+    assert_eq!(runs(), serde_json::json!([]));
+    let file = desk.data().join("log.sqlite");
+    let migrate = |arguments: &[&str]| {
+        run(crate::programs::decklog(["migrate", "--database"]).arg(&file).args(arguments)).ended(0)
+    };
+    assert!(migrate(&[]).out.contains("is up to date"));
+    let said = migrate(&["--rebuild"]).out;
+    assert!(said.contains("read model computed again"), "{said}");
+    assert_eq!(runs(), before);
+    call(&desk.data(), &["verify"]).ended(0);
+}

@@ -4,6 +4,7 @@ mod acting;
 mod config;
 mod evidence;
 mod jobs;
+mod persons;
 mod schedules;
 mod server;
 
