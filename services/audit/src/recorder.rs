@@ -52,10 +52,11 @@ enum Wake {
     Stop,
 }
 
-/// A request that waits for its answers.
+/// A request that waits for its answers: first those to its flushes, then the one to what is none.
 struct Waiting {
     request: Request,
     flushes: Vec<Flush>,
+    last: Option<AppendAnswer>,
 }
 
 impl Recorder {
@@ -116,22 +117,36 @@ impl Recorder {
     async fn read(&mut self, request: Request) -> Option<Waiting> {
         let said = match AppendRequest::from_bytes(&request.body) {
             Some(AppendRequest::Flushes(parts)) => {
-                let read: Result<Vec<Flush>, _> =
-                    parts.iter().map(|bytes| Flush::from_bytes(bytes)).collect();
-                match read {
-                    Ok(flushes) => return Some(Waiting { request, flushes }),
-                    Err(error) => self.unreadable(&request, &error.to_string()).await,
-                }
+                let (flushes, last) = self.read_flushes(&parts).await;
+                return Some(Waiting { request, flushes, last });
             }
             Some(AppendRequest::Enrol(enrol)) => self.enrol(&enrol).await,
-            None => self.unreadable(&request, "neither flushes nor a request to enrol").await,
+            None => {
+                let reason = "neither flushes nor a request to enrol";
+                self.unreadable(&request.body.clone(), reason).await
+            }
         };
         answer(request, &[said]).await;
         None
     }
 
-    async fn unreadable(&mut self, request: &Request, reason: &str) -> AppendAnswer {
-        self.reject(&request.body.clone(), reason).await;
+    /// The flushes up to the first that cannot be read, and the answer to that one.
+    async fn read_flushes(&mut self, parts: &[Vec<u8>]) -> (Vec<Flush>, Option<AppendAnswer>) {
+        let mut flushes = Vec::with_capacity(parts.len());
+        for bytes in parts {
+            match Flush::from_bytes(bytes) {
+                Ok(flush) => flushes.push(flush),
+                Err(error) => {
+                    let answer = self.unreadable(bytes, &error.to_string()).await;
+                    return (flushes, Some(answer));
+                }
+            }
+        }
+        (flushes, None)
+    }
+
+    async fn unreadable(&mut self, bytes: &[u8], reason: &str) -> AppendAnswer {
+        self.reject(bytes, reason).await;
         AppendAnswer::Refused { reason: reason.to_owned() }
     }
 
@@ -140,7 +155,7 @@ impl Recorder {
         let mut flushes = Vec::new();
         let mut requests = Vec::with_capacity(waiting.len());
         for one in waiting {
-            requests.push((one.request, one.flushes.len()));
+            requests.push((one.request, one.flushes.len(), one.last));
             flushes.extend(one.flushes);
         }
         match self.appender.append(&flushes, now).await {
@@ -148,22 +163,37 @@ impl Recorder {
                 // Told before answered: whoever waits for its answer then finds the feed on its way.
                 self.publish(entries).await;
                 let mut results = results.into_iter().zip(&flushes);
-                for (request, count) in requests {
-                    let mut said = Vec::with_capacity(count);
-                    for (result, flush) in results.by_ref().take(count) {
-                        said.push(self.answer_to(result, flush).await);
-                    }
+                for (request, count, last) in requests {
+                    let own: Vec<_> = results.by_ref().take(count).collect();
+                    let said = self.answers_to(own, last).await;
                     answer(request, &said).await;
                 }
             }
             Err(error) => {
                 warn!(%error, "a batch could not be committed; its producers send it again");
                 let busy = AppendAnswer::Busy { reason: error.to_string() };
-                for (request, count) in requests {
-                    answer(request, &vec![busy.clone(); count]).await;
+                for (request, count, _) in requests {
+                    answer(request, &vec![busy.clone(); count.max(1)]).await;
                 }
             }
         }
+    }
+
+    /// Up to the first refusal: what follows it in the same request is refused for its sake alone.
+    async fn answers_to(
+        &mut self,
+        results: Vec<(Result<Appended, Refused>, &Flush)>,
+        last: Option<AppendAnswer>,
+    ) -> Vec<AppendAnswer> {
+        let mut said = Vec::with_capacity(results.len() + 1);
+        for (result, flush) in results {
+            said.push(self.answer_to(result, flush).await);
+            if !matches!(said.last(), Some(AppendAnswer::Committed { .. })) {
+                return said;
+            }
+        }
+        said.extend(last);
+        said
     }
 
     async fn answer_to(

@@ -123,7 +123,8 @@ pub(crate) async fn watch(
             break found;
         }
     };
-    drop(slot);
+    // Of one whose supervisor vanished, processes may still run: it keeps its slot until they are gone.
+    let slot = slot.filter(|_| matches!(state, State::Vanished));
     match state {
         State::Ended(status) => {
             let ending = ending(host, number, &status, spec);
@@ -133,7 +134,7 @@ pub(crate) async fn watch(
             }
             mark_reported(dir.clone()).await
         }
-        State::Vanished => vanished(host, run, number, dir).await,
+        State::Vanished => vanished(host, run, number, dir, slot).await,
         // The supervisor could not begin: nothing ran.
         State::Prepared => {
             let ending = not_started(host, number, "its supervisor could not begin");
@@ -153,9 +154,11 @@ async fn vanished(
     run: &StreamId,
     number: u32,
     dir: &AttemptDir,
+    slot: Option<OwnedSemaphorePermit>,
 ) -> anyhow::Result<()> {
     let leftovers = dir.clone();
     let killed = blocking(move || leftovers.kill_leftovers().map_err(Into::into)).await?;
+    drop(slot);
     let reason =
         format!("its supervisor was killed; {} processes it left were ended", killed.len());
     warn!(%run, %reason, "an attempt is lost");
@@ -225,6 +228,12 @@ pub(crate) async fn current(host: &Arc<Host>, run: &StreamId) -> Option<(domain:
 }
 
 fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Ending {
+    if spec.is_none() {
+        warn!(
+            attempt = number,
+            "what was to be run cannot be read back: exit codes mean the usual"
+        );
+    }
     let exit_codes = spec.as_ref().map(order::exit_codes).unwrap_or_default();
     let cause = match &status.cause {
         HostCause::Own => Cause::Own,

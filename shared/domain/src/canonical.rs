@@ -101,8 +101,8 @@ fn nibble(digit: u8) -> Option<u8> {
 /// compared by anybody.
 ///
 /// # Errors
-/// A value JSON cannot hold, such as a map with keys that are not text. (No type of ours has fractions, so
-/// there are no non-finite numbers either.)
+/// A value JSON cannot hold, such as a map with keys that are not text. Non-finite numbers, which JSON does not
+/// have either, would become `null`; no type of ours has fractions.
 pub fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
     match sorting::plain(value)? {
         Some(bytes) => Ok(bytes),

@@ -137,6 +137,14 @@ pub enum AppendRequest {
 }
 
 impl AppendRequest {
+    /// How many flushes it has.
+    pub fn flushes(&self) -> usize {
+        match self {
+            Self::Flushes(flushes) => flushes.len(),
+            Self::Enrol(_) => 0,
+        }
+    }
+
     /// One letter, then the content: each flush behind its length (u32, big-endian), or JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {

@@ -85,7 +85,9 @@ impl Streams for Overlay<'_> {
     }
 
     fn put(&mut self, id: StreamId, state: StreamState) {
-        let turn = self.changed.get(&id).is_some_and(|changed| changed.turn);
+        // Every job has its row from its first event on.
+        let first = self.get(&id).is_none() && state.body.job().is_some();
+        let turn = first || self.changed.get(&id).is_some_and(|changed| changed.turn);
         self.changed.insert(id, Changed { state, body: true, turn });
     }
 
@@ -171,7 +173,7 @@ impl Appender {
         Ok(size != self.frontier.size())
     }
 
-    /// Appends `flushes`, in order and in one transaction. Answers each, and refates the new entries for
+    /// Appends `flushes`, in order and in one transaction. Answers each, and returns the new entries for
     /// the feed. Where another recorder was faster, reads the log again and judges anew.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::sql::Sql;
 const RUN_COLUMNS: &str =
     "SELECT stream, job, state, instant, scheduled, open, late, attempts, host, started,
                            ended, message FROM state WHERE type = 'run'";
-/// Most open runs in one answer. A run of many attempts is a few kilobytes.
+/// Most open runs in one answer; fewer where they are large.
 const OPEN_RUNS: i64 = 200;
 /// Most bytes of events or leaves in one answer, so that it fits into one message.
 const ANSWER_BYTES: usize = 600 * 1024;
@@ -115,7 +115,9 @@ impl EventLog {
         let parse =
             |id: &String| id.parse().map_err(|error| LogError::inconsistent("state", id, error));
         let ids: BTreeSet<StreamId> = ids.iter().map(parse).collect::<Result<_, _>>()?;
-        Ok(views(self.streams(&ids).await?))
+        let views = views(self.streams(&ids).await?);
+        let size = |view: &StreamView| serde_json::to_vec(view).map_or(0, |bytes| bytes.len());
+        Ok(fitting(views, size))
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, LogError> {

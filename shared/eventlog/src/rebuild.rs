@@ -3,7 +3,7 @@
 use domain::canonical::Digest;
 use domain::envelope::Envelope;
 use domain::leaf::Leaf;
-use domain::ledger::{Ledger, Memory, Turn};
+use domain::ledger::{Ledger, Memory};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -86,9 +86,8 @@ impl EventLog {
             .iter()
             .map(|(id, state)| StateRow::new(id, state))
             .collect::<Result<_, _>>()?;
-        // A job whose runs have said nothing yet has no row live either.
-        let moved = fold.streams.0.iter().filter(|(_, state)| state.turn != Turn::default());
-        let turns = moved.map(|(id, state)| TurnRow::new(id, &state.turn)).collect();
+        let jobs = fold.streams.0.iter().filter(|(_, state)| state.body.job().is_some());
+        let turns = jobs.map(|(id, state)| TurnRow::new(id, &state.turn)).collect();
         let producers =
             fold.ledger.producers.iter().map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect();
         let (size, ledger) = (to_i64(fold.ledger.size), LedgerRow::new(&fold.ledger));

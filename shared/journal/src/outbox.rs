@@ -345,8 +345,9 @@ impl Sender {
         while !waiting.is_empty() {
             let request = AppendRequest::Flushes(a_message_of(waiting));
             let before = waiting.len();
+            let sent = request.flushes();
             match (self.transport)(request).await {
-                Ok(answers) => self.take(answers, waiting, wait).await?,
+                Ok(answers) => self.take(answers, sent, waiting, wait).await?,
                 Err(reason) => self.complain(wait, &reason),
             }
             if waiting.len() < before {
@@ -363,13 +364,22 @@ impl Sender {
     async fn take(
         &self,
         answers: Vec<AppendAnswer>,
+        sent: usize,
         waiting: &mut VecDeque<Outgoing>,
         wait: Duration,
     ) -> Option<()> {
-        for answer in answers {
+        if answers.is_empty() {
+            self.complain(wait, "it answered nothing");
+        }
+        // Not more than was sent: what was not sent cannot have been committed.
+        for answer in answers.into_iter().take(sent) {
             match answer {
                 AppendAnswer::Committed { events, received } => {
-                    let Some(outgoing) = waiting.pop_front() else { break };
+                    let fits = |first: &mut Outgoing| first.written.events == events.len();
+                    let Some(outgoing) = waiting.pop_front_if(fits) else {
+                        self.complain(wait, "it answered for another number of events");
+                        break;
+                    };
                     self.settle(outgoing, events, received).await;
                     continue;
                 }

@@ -117,16 +117,17 @@ async fn work(up: &Up, embedded: &mut Embedded) -> anyhow::Result<()> {
 }
 
 async fn open(embedded: &Embedded) -> anyhow::Result<Vec<StreamView>> {
-    let query = Query::Streams { of: Selection::OpenRuns, after: String::new(), limit: 1_000 };
-    match embedded.log.answer(&query).await?.content {
-        Content::Streams(open) => Ok(open),
-        Content::Head(_)
-        | Content::Events(_)
-        | Content::Leaves(_)
-        | Content::Runs(_)
-        | Content::Night(_)
-        | Content::Heads(_)
-        | Content::Failed(_) => anyhow::bail!("the open runs cannot be listed"),
+    let mut open: Vec<StreamView> = Vec::new();
+    loop {
+        let after = open.last().map(|view| view.id.to_string()).unwrap_or_default();
+        let query = Query::Streams { of: Selection::OpenRuns, after, limit: 1_000 };
+        let Content::Streams(more) = embedded.log.answer(&query).await?.content else {
+            anyhow::bail!("the open runs cannot be listed");
+        };
+        if more.is_empty() {
+            return Ok(open);
+        }
+        open.extend(more);
     }
 }
 

@@ -13,10 +13,7 @@ use super::proc::Proc;
 /// `Delegate=yes`. To be used as [`Spec::cgroup`](super::Spec::cgroup).
 #[must_use]
 pub fn delegated() -> Option<PathBuf> {
-    let mount = mount()?;
-    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let group = mount.join(own);
+    let Group(group) = Group::own()?;
     let trial = group.join(format!("decklog-trial-{}", std::process::id()));
     // Only making one tells whether one can be made.
     fs::create_dir(&trial).ok()?;
@@ -44,6 +41,13 @@ impl Group {
         Self(parent.join(name))
     }
 
+    /// The group the calling process is in.
+    pub(crate) fn own() -> Option<Self> {
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        Some(Self(mount()?.join(own)))
+    }
+
     pub(crate) fn create(&self) -> io::Result<()> {
         match fs::create_dir(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -59,12 +63,6 @@ impl Group {
     /// Moves the calling process into the group.
     pub(crate) fn enter(&self) -> io::Result<()> {
         fs::write(self.door(), "0")
-    }
-
-    /// Moves the calling process back to where the group was made.
-    pub(crate) fn leave(&self) -> io::Result<()> {
-        let parent = self.0.parent().unwrap_or(Path::new("/"));
-        fs::write(parent.join("cgroup.procs"), "0")
     }
 
     pub(crate) fn members(&self) -> Vec<Proc> {

@@ -64,7 +64,7 @@ impl Claim {
         fs::hard_link(dir.join("spec.json"), dir.join(UNCLAIMED))
     }
 
-    /// Claims; `false` if somebody did so before.
+    /// Claims; `false` if somebody did so before, or if there is nothing to claim.
     pub(crate) fn make(&self, dir: &Path) -> io::Result<bool> {
         match fs::rename(dir.join(UNCLAIMED), dir.join(format!("{CLAIMED}{}", self.text()))) {
             Ok(()) => Ok(true),

@@ -18,11 +18,15 @@
 //! | `cancel` | executor | the reason; the file is the request, the signal only a nudge |
 //! | `status.json` | supervisor | the final word |
 //! | `refusal` | gate | why the command could not be started, if it could not |
-//! | `reported` | executor | a third name of `spec.json`; the outcome is in the log |
+//! | `reported` | executor | the outcome is in the log; a third name of `spec.json`, or empty |
 //! | `trouble` | supervisor | why it could not do its work; only there if something went wrong |
 //!
 //! A job ends when its command ends: what the command left in the background gets a moment to end by
 //! itself ([`LINGER`]), is then killed, and is named in [`Status::killed`].
+//!
+//! A supervisor that is killed leaves its command running: the executor, or the next one, sees that the
+//! attempt vanished and kills what is left, by cgroup and by the marks in the environment. (A command
+//! that runs as another user dies with its supervisor.)
 //!
 //! A supervisor that has nothing left to look after may be given the next attempt, so that a short
 //! command costs one new process and not two. It has one attempt at a time, and it ends when its

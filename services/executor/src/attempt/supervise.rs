@@ -83,6 +83,8 @@ fn told<T>(dir: &Path, result: io::Result<T>) -> Option<T> {
 
 struct Supervisor {
     me: Identity,
+    /// The cgroup we were started in.
+    home: Option<Group>,
     /// Readable after every signal.
     wake: UnixStream,
     /// Somebody sent `TERM`: there may be a request.
@@ -99,7 +101,8 @@ impl Supervisor {
         umask(Mode::from_bits_truncate(0o022));
         let nudged = Arc::new(AtomicBool::new(false));
         let wake = listen(&nudged)?;
-        Ok(Self { me: Identity::mine()?, wake, nudged, buffer: vec![0; CHUNK] })
+        let (me, home) = (Identity::mine()?, Group::own());
+        Ok(Self { me, home, wake, nudged, buffer: vec![0; CHUNK] })
     }
 
     /// Looks after one attempt to its end. `false` if this process should not be given another.
@@ -122,13 +125,17 @@ impl Supervisor {
 
     /// Starts the command and stays until it and all it started have ended.
     fn run(&mut self, dir: &Path, spec: &Spec, started: i64) -> io::Result<(Status, bool)> {
-        let (group, no_group) = own_group(dir, spec);
+        let (group, mut no_group) = self.own_group(dir, spec);
         let begun = Instant::now();
         let launched = launch(spec, dir);
         // Left before anything else: what ends the group must not end us.
-        if let Some(group) = &group {
-            group.leave()?;
-        }
+        let group = match group.map(|group| self.leave(group)).transpose() {
+            Ok(group) => group,
+            Err(error) => {
+                no_group = Some(error);
+                None
+            }
+        };
         let (child, pipe) = match launched {
             Ok(launched) => launched,
             Err(message) => {
@@ -151,24 +158,33 @@ impl Supervisor {
         over
     }
 
+    /// The attempt's cgroup, which we are in then so that the command is born into it; or why there is none
+    /// although one was asked for. Its absence is no reason not to run: without it the descendants are
+    /// found one by one.
+    fn own_group(&self, dir: &Path, spec: &Spec) -> (Option<Group>, Option<io::Error>) {
+        let Some(parent) = &spec.cgroup else { return (None, None) };
+        if self.home.is_none() {
+            return (None, Some(io::Error::other("our own group is not known")));
+        }
+        let group = Group::named(parent, &name_of(dir));
+        match group.create().and_then(|()| group.enter()) {
+            Ok(()) => (Some(group), None),
+            Err(error) => {
+                group.remove();
+                (None, Some(error))
+            }
+        }
+    }
+
+    /// Back to where we were started. Who cannot leave must not use the group: it would end us too.
+    fn leave(&self, group: Group) -> io::Result<Group> {
+        self.home.iter().try_for_each(Group::enter)?;
+        Ok(group)
+    }
+
     /// Takes the notice of signals away, so that the next one is seen.
     fn awake(&mut self) {
         let _as_much_as_there_is = self.wake.read(&mut [0; 64]);
-    }
-}
-
-/// The attempt's cgroup, which we are in then so that the command is born into it; or why there is none
-/// although one was asked for. Its absence is no reason not to run: without it the descendants are found
-/// one by one.
-fn own_group(dir: &Path, spec: &Spec) -> (Option<Group>, Option<io::Error>) {
-    let Some(parent) = &spec.cgroup else { return (None, None) };
-    let group = Group::named(parent, &name_of(dir));
-    match group.create().and_then(|()| group.enter()) {
-        Ok(()) => (Some(group), None),
-        Err(error) => {
-            group.remove();
-            (None, Some(error))
-        }
     }
 }
 

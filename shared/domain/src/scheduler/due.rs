@@ -218,6 +218,8 @@ impl Scheduler {
             .take(self.settings.drafts_max)
             .cloned()
             .collect();
+        // A job with a long backlog is always the first: it must not keep the others waiting.
+        let share = if due.len() > 1 { self.settings.drafts_max.div_ceil(4) } else { usize::MAX };
         for (at, name) in due {
             if actions.len() >= self.settings.drafts_max {
                 return;
@@ -231,7 +233,7 @@ impl Scheduler {
                 self.jobs.insert(name, entry);
                 continue;
             }
-            let max = entry.at_once(self.settings.drafts_max - actions.len());
+            let max = entry.at_once(share.min(self.settings.drafts_max - actions.len()));
             let decided = decide_due(&mut entry, now, max);
             if let Some(last) = decided.last() {
                 entry.decided(last.occurrence.at);

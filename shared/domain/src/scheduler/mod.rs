@@ -42,7 +42,8 @@ pub struct Settings {
     pub redispatch_ms: i64,
     /// Most a re-dispatch waits, milliseconds.
     pub redispatch_ms_max: i64,
-    /// Most drafts from one tick.
+    /// Most drafts from one tick about what is due, and as many again about open runs. Small, so that what
+    /// was decided first is on its way while the rest is decided.
     pub drafts_max: usize,
 }
 

@@ -28,7 +28,9 @@ enum Look {
 impl Scheduler {
     /// Looks at every open run whose time to be looked at has come.
     pub(super) fn tick_runs(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        while actions.len() < self.settings.drafts_max {
+        // On top of what is due: a backlog must not keep offers, leases and retries waiting.
+        let max = actions.len() + self.settings.drafts_max;
+        while actions.len() < max {
             let Some((at, id)) = self.agenda.first().cloned() else { return };
             if at > now {
                 return;

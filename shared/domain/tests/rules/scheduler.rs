@@ -691,6 +691,36 @@ fn work_off(catch_up: &Value, max: usize, feeds: bool) -> Vec<String> {
 }
 
 #[test]
+fn a_backlog_keeps_neither_other_jobs_nor_what_is_due_already_waiting() {
+    let (mut night, now) = backlog(&json!("none"), |_| {});
+    let zoo = definition(json!({"name": "zoo", "schedule": {"every": "20m"}}));
+    night.world.activate(&zoo, later(now, -30 * 60_000));
+    let mut settings = Settings::new("scheduler/s1", "2026b");
+    settings.drafts_max = 8;
+    let mut mind = Scheduler::new(settings);
+    for job in [StreamId::job("pay"), StreamId::job("zoo")] {
+        mind.load(&job, night.world.streams.get(&job).unwrap(), now);
+    }
+    let mut due = None;
+    for action in mind.tick(now) {
+        let Action::Append(draft) = action else { panic!("nothing is open yet") };
+        mind.answered(&draft.stream, Some(&Mark::Valid), now);
+        if draft.stream.run_job() == Some("zoo") {
+            due = Some(draft);
+        }
+    }
+    let due = due.expect("the other job waits behind the backlog");
+    night.template.subject = due.stream.clone();
+    night.template.version = due.version;
+    mind.apply(&night.template, &due.event, now);
+    let actions = mind.tick(later(now, 10));
+    let offered =
+        |action: &Action| matches!(action, Action::Dispatch(work) if work.run == due.stream);
+    assert!(actions.iter().any(offered), "the offer waits behind the backlog");
+    assert!(actions.iter().any(|action| matches!(action, Action::Append(_))));
+}
+
+#[test]
 fn a_backlog_of_ten_thousand_is_worked_off_in_bounded_ticks_that_decide_what_one_would() {
     for catch_up in [json!("none"), json!("last"), json!("hold"), json!({"all": {"limit": 250}})] {
         let wanted = work_off(&catch_up, 10_000, false);

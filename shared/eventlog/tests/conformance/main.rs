@@ -63,6 +63,7 @@ rules! {
         a_stream_is_read_in_order_with_its_void_events,
         questions_about_the_log_say_to_which_position_they_are_true,
         heads_are_kept_and_listed_newest_first,
+        open_runs_come_in_answers_that_fit_into_a_message,
         the_same_head_is_never_kept_twice;
     model:
         jobs_are_listed_in_pages_in_the_order_of_their_names,

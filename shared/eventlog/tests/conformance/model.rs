@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::envelope::Draft;
 use domain::ids::StreamId;
 use domain::night::Night;
 use domain::wire::{Content, Query, RunFilter, RunRow, Selection};
@@ -143,6 +144,13 @@ pub(crate) async fn a_rebuilt_read_model_equals_the_live_one(store: &Store) {
         let store = if store.is_postgres() { Store::postgres() } else { Store::sqlite() };
         let mut site = Site::begin(&store).await;
         history::happen(&mut site, seed, 120).await;
+        // A job whose only run was asked for by a person, and has come and gone.
+        let asked = requested("asked", 1, "request-1");
+        let id = asked.stream.clone();
+        site.valid(Who::Console, vec![proposed("asked", 1, 1), approved("asked", 2, 1), asked])
+            .await;
+        site.valid(Who::Scheduler, vec![Draft::new(id.clone(), 2, due_body("asked", 1))]).await;
+        site.valid(Who::Host, vec![started(&id, 3, 1), succeeded(&id, 4, 1, false)]).await;
         let filter = RunFilter { limit: 2_000, ..RunFilter::default() };
         let rows = runs(&site.log, filter).await;
         let states: BTreeSet<&str> = rows.iter().map(|row| row.state.as_str()).collect();

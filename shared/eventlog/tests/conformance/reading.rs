@@ -1,7 +1,9 @@
 //! Following the log, reading a stream, asking questions.
 
+use std::collections::BTreeSet;
+
 use domain::ids::StreamId;
-use domain::wire::{Content, LogEntry, Query};
+use domain::wire::{Content, LogEntry, Query, Selection};
 
 use crate::drafts::*;
 use crate::site::{Site, Who};
@@ -90,4 +92,36 @@ pub(crate) async fn the_same_head_is_never_kept_twice(store: &Store) {
     let later = site.tick();
     site.log.put_checkpoint(4, "four again", later).await.unwrap();
     assert_eq!(site.log.checkpoints(1).await.unwrap(), ["four again"]);
+}
+
+/// Largest message the bus takes; `bus::MAX_MESSAGE_BYTES`.
+const MESSAGE: usize = 960 * 1024;
+
+pub(crate) async fn open_runs_come_in_answers_that_fit_into_a_message(store: &Store) {
+    let mut site = Site::with_job(store, "a").await;
+    let wordy = |n: usize| {
+        let mut draft = requested("a", 1, &format!("request-{n:03}"));
+        let domain::event::Event::RunEvent(domain::event::RunEvent::RunRequested(body)) =
+            &mut draft.event
+        else {
+            unreachable!()
+        };
+        body.reason = "why ".repeat(3_000);
+        draft
+    };
+    for part in 0..5 {
+        site.valid(Who::Console, (part * 40..part * 40 + 40).map(wordy).collect()).await;
+    }
+    let mut after = String::new();
+    let mut seen = BTreeSet::new();
+    loop {
+        let query = Query::Streams { of: Selection::OpenRuns, after: after.clone(), limit: 1_000 };
+        let answer = site.log.answer(&query).await.unwrap();
+        assert!(serde_json::to_vec(&answer).unwrap().len() < MESSAGE);
+        let Content::Streams(views) = answer.content else { unreachable!() };
+        let Some(last) = views.last() else { break };
+        after = last.id.to_string();
+        seen.extend(views.into_iter().map(|view| view.id));
+    }
+    assert_eq!(seen.len(), 200);
 }

@@ -251,6 +251,37 @@ async fn of_flushes_that_travel_together_only_those_not_committed_are_sent_again
     assert_eq!(outbox.unsent(), 0);
 }
 
+#[tokio::test]
+async fn answers_to_more_than_was_sent_or_to_other_events_commit_nothing() {
+    let dir = scratch();
+    let answers = Arc::new(Mutex::new(0));
+    let asked = Arc::clone(&answers);
+    let answer = move |request: AppendRequest| {
+        let AppendRequest::Flushes(flushes) = request else { panic!("enrolled for nothing") };
+        let mut asked = asked.lock().unwrap();
+        *asked += 1;
+        let committed = |count: u64| AppendAnswer::Committed {
+            events: (1..=count).map(|position| Committed { position, mark: Mark::Valid }).collect(),
+            received: now(),
+        };
+        match *asked {
+            1 => vec![],
+            2 => vec![committed(2)],
+            _ => vec![committed(1); flushes.len() + 3],
+        }
+    };
+    let answer = Arc::new(answer);
+    let transport: Transport = Arc::new(move |request| {
+        let answers = answer(request);
+        Box::pin(async move { Ok(answers) })
+    });
+    let config = OutboxConfig { transport, ..config(&recorder(&[])) };
+    let outbox = Outbox::start(open(dir.path()).0, config);
+    assert_eq!(outbox.say(draft("one")).await.unwrap().position, 1);
+    assert_eq!(*answers.lock().unwrap(), 3, "an answer that does not fit is no answer");
+    assert_eq!(outbox.say(draft("two")).await.unwrap().position, 1);
+}
+
 /// Waits until the writer's thread has let go of the journal.
 async fn reopen(dir: &Path) -> journal::Journal {
     loop {
