@@ -11,7 +11,7 @@ use testkit::process::Daemon;
 use testkit::wait;
 
 use crate::evidence::{Marks, Tally, count};
-use crate::programs::{READY, Said, decklog, run, run_for};
+use crate::programs::{READY, Said, decklog, executor, run, run_for};
 
 /// From the last fault until nothing is open: offers are made again after up to half a minute, a lease
 /// lasts half a minute.
@@ -42,8 +42,17 @@ pub(crate) const RECORDERS: [&str; 2] = ["recorder-one", "recorder-two"];
 pub(crate) const SCHEDULERS: [&str; 2] = ["scheduler-one", "scheduler-two"];
 pub(crate) const EXECUTORS: [&str; 3] = ["host-one", "host-two", "host-three"];
 
+/// Most roles run in `decklog`; the first host runs the agent made for hosts.
+fn program(name: &str, arguments: &[String]) -> std::process::Command {
+    match arguments.split_first() {
+        Some((_, own)) if name == EXECUTORS[0] => executor(own),
+        Some(_) | None => decklog(arguments),
+    }
+}
+
 impl Site {
-    /// Two recorders, two schedulers, three executors, one console, and jobs at work.
+    /// Two recorders, two schedulers, three executors (one of them the host agent), one console, and jobs
+    /// at work.
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let postgres = Postgres::start().unwrap();
@@ -108,7 +117,7 @@ impl Site {
         for value in common.iter().chain(own) {
             arguments.extend(["--set".to_owned(), value.clone()]);
         }
-        let mut daemon = Daemon::spawn(&mut decklog(&arguments)).unwrap();
+        let mut daemon = Daemon::spawn(&mut program(name, &arguments)).unwrap();
         daemon.wait_for_line("\"message\":\"ready\"", READY).unwrap();
         self.programs.insert(name, Program { arguments, daemon, restarts: 0 });
     }
@@ -117,7 +126,7 @@ impl Site {
     pub(crate) fn kill9(&mut self, name: &str) {
         let program = self.programs.get_mut(name).unwrap();
         program.daemon.kill9().unwrap();
-        program.daemon = Daemon::spawn(&mut decklog(&program.arguments)).unwrap();
+        program.daemon = Daemon::spawn(&mut self::program(name, &program.arguments)).unwrap();
     }
 
     /// Starts again what has ended by itself.
@@ -129,7 +138,8 @@ impl Site {
                     "{name} ended by itself and is started again:\n{}",
                     last_lines(&program.daemon)
                 );
-                program.daemon = Daemon::spawn(&mut decklog(&program.arguments)).unwrap();
+                program.daemon =
+                    Daemon::spawn(&mut self::program(name, &program.arguments)).unwrap();
             }
         }
     }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use domain::event::{Resolution, Role};
 use domain::ids::StreamId;
 use domain::job::JobDefinition;
+use domain::run::Attempt;
 use domain::wire::{Answer, Content, HostQuery, Query, RunFilter, Selection};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -404,33 +405,52 @@ async fn run_output(
     Valid(part): Valid<OutputPart>,
 ) -> Result<impl IntoResponse> {
     let id = run_id(&run)?;
-    let state = bus::recorder::stream(&console.bus, &id).await?;
-    let state = state.ok_or_else(|| Problem::not_found(format!("there is no {id}")))?;
-    let run = state.body.run().ok_or_else(|| Problem::not_found(format!("{id} is no run")))?;
-    let attempt = match part.attempt {
-        None => run.attempt(),
-        Some(number) => run.attempts.iter().find(|attempt| attempt.number == number),
-    };
-    let ended = |attempt: &domain::run::Attempt| attempt.report.is_some() || attempt.lost.is_some();
-    let over = attempt.map_or(run.state.is_ended(), ended);
+    let (over, attempt) = attempt_of(&console, &id, part.attempt).await?;
     let bytes = match attempt {
-        None => Bytes::new(),
-        Some(attempt) => {
-            let limit = 512 * 1024;
-            let query = HostQuery::Output {
-                run: id.clone(),
-                attempt: attempt.number,
-                offset: part.offset,
-                limit,
-            };
-            output_from(&console, &attempt.host, &query).await?
+        Some(attempt) if !attempt.is_silent() => {
+            match part_of(&console, &id, &attempt, part.offset).await {
+                Ok(bytes) => bytes,
+                // A host keeps nothing of a silent attempt, and it may have ended since we looked.
+                Err(problem) => match attempt_of(&console, &id, Some(attempt.number)).await? {
+                    (_, Some(attempt)) if attempt.is_silent() => Bytes::new(),
+                    (_, _) => return Err(problem),
+                },
+            }
         }
+        Some(_) | None => Bytes::new(),
     };
     let headers = [
         (header::CONTENT_TYPE.as_str(), "application/octet-stream"),
         ("decklog-ended", if over { "true" } else { "false" }),
     ];
     Ok((headers, bytes))
+}
+
+/// Whether no more output will come, and the attempt asked for, or the newest.
+async fn attempt_of(
+    console: &Console,
+    id: &StreamId,
+    number: Option<u32>,
+) -> Result<(bool, Option<Attempt>)> {
+    let state = bus::recorder::stream(&console.bus, id).await?;
+    let state = state.ok_or_else(|| Problem::not_found(format!("there is no {id}")))?;
+    let run = state.body.run().ok_or_else(|| Problem::not_found(format!("{id} is no run")))?;
+    let attempt = match number {
+        None => run.attempt(),
+        Some(number) => run.attempts.iter().find(|attempt| attempt.number == number),
+    };
+    let ended = |attempt: &Attempt| attempt.report.is_some() || attempt.lost.is_some();
+    Ok((attempt.map_or(run.state.is_ended(), ended), attempt.cloned()))
+}
+
+async fn part_of(
+    console: &Console,
+    id: &StreamId,
+    attempt: &Attempt,
+    offset: u64,
+) -> Result<Bytes> {
+    let (run, attempt, host) = (id.clone(), attempt.number, &attempt.host);
+    output_from(console, host, &HostQuery::Output { run, attempt, offset, limit: 512 * 1024 }).await
 }
 
 async fn output_from(console: &Console, host: &str, query: &HostQuery) -> Result<Bytes> {

@@ -132,6 +132,9 @@ pub(crate) async fn watch(
                 Some(version) => say_end(host, run, version, &ending).await?,
                 None => say_late(host, run, &ending).await?,
             }
+            if has_nothing_to_tell(&status) {
+                return forget(dir.clone()).await;
+            }
             mark_reported(dir.clone()).await
         }
         State::Vanished => vanished(host, run, number, dir, slot).await,
@@ -283,6 +286,24 @@ fn short(text: &str) -> String {
 
 fn instant(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Whether the log says all there is to say of an attempt: then nothing is kept of it here, and the next one
+/// gets its files. Making new ones can cost a file system more than a short command costs.
+fn has_nothing_to_tell(status: &Status) -> bool {
+    let quiet = status.output.bytes == 0 && status.killed.is_empty() && status.ladder.is_empty();
+    quiet && status.outcome == Outcome::Exited { code: 0 } && status.cause == HostCause::Own
+}
+
+async fn forget(dir: AttemptDir) -> anyhow::Result<()> {
+    blocking(move || {
+        if let Err(error) = dir.remove() {
+            warn!(path = %dir.path().display(), %error, "an attempt's files stay for now");
+            dir.note_reported()?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn mark_reported(dir: AttemptDir) -> anyhow::Result<()> {

@@ -34,6 +34,33 @@ fn logs_are_the_same_while_up_runs_and_when_it_does_not() {
     assert_eq!(crate::programs::call(&desk.data(), &["logs", &run]).ended(0).out, "before\n");
 }
 
+/// The attempts the embedded executor keeps.
+fn attempts(data: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(data.join("executor/attempts")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| !name.starts_with('.')).collect()
+}
+
+#[test]
+fn a_run_that_wrote_nothing_has_empty_logs_and_leaves_nothing_on_its_host() {
+    let desk = Desk::new();
+    let jobs = desk.file("jobs.yaml", "name: silent\ncommand: { argv: [/bin/true] }\n");
+    let up = desk.up(&[&jobs]);
+    for _ in 0..2 {
+        let said = up.call(&["run", "silent", "--reason", "to hear nothing", "--follow"]).ended(0);
+        assert_eq!(said.out, "");
+    }
+    let kept = || attempts(&up.data);
+    testkit::wait::until("nothing to be kept", RUN, || kept().is_empty()).unwrap();
+    let runs = up.call(&["runs", "-o", "json"]).ended(0).json();
+    let run = runs[0]["run"].as_str().unwrap().to_owned();
+    assert_eq!(up.call(&["logs", &run]).ended(0).out, "");
+    assert_eq!(up.call(&["logs", &run, "--follow"]).ended(0).out, "");
+    up.stop();
+    assert_eq!(crate::programs::call(&desk.data(), &["logs", &run]).ended(0).out, "");
+    crate::programs::call(&desk.data(), &["verify"]).ended(0);
+}
+
 #[test]
 fn cancel_stops_what_runs_and_is_refused_for_what_has_ended() {
     let desk = Desk::new();

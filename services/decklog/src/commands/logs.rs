@@ -30,6 +30,11 @@ pub(crate) fn run(logs: &Logs) -> anyhow::Result<()> {
     else {
         return Ok(());
     };
+    let run = state.body.run().into_iter();
+    let silent = run.flat_map(|run| &run.attempts).any(|a| a.number == number && a.is_silent());
+    if silent {
+        return Ok(());
+    }
     let attempts =
         source.dir().map(|dir| dir.join("executor").join("attempts")).unwrap_or_default();
     match executor::read_output(&attempts, id.as_str(), number, 0)? {

@@ -122,6 +122,14 @@ pub struct Attempt {
     pub lost: Option<String>,
 }
 
+impl Attempt {
+    /// Whether it is known to have written nothing.
+    pub fn is_silent(&self) -> bool {
+        let output = self.report.as_ref().and_then(|report| report.output.as_ref());
+        output.is_some_and(|output| output.bytes == 0)
+    }
+}
+
 /// A wish to stop a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CancelRequest {
