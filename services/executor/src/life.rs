@@ -297,7 +297,7 @@ fn has_nothing_to_tell(status: &Status) -> bool {
 
 async fn forget(dir: AttemptDir) -> anyhow::Result<()> {
     blocking(move || {
-        if let Err(error) = dir.remove() {
+        if let Err(error) = dir.remove_ended() {
             warn!(path = %dir.path().display(), %error, "an attempt's files stay for now");
             dir.note_reported()?;
         }

@@ -1,9 +1,11 @@
 //! The attempt's directory: its name, its files, and how it comes and goes.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -52,11 +54,14 @@ pub fn prepare(root: &Path, spec: &Spec) -> Result<AttemptDir, AttemptError> {
     if let Some(problem) = spec.problem() {
         return Err(AttemptError::BadSpec { run: spec.run.clone(), problem });
     }
-    make_dirs(root)?;
-    let root = root.canonicalize().map_err(io_at("find", root))?;
+    let root = made(root)?;
     let name = name(&spec.run, spec.attempt);
-    let (fresh, path) = (root.join(format!(".new-{name}")), root.join(name));
-    write_spec(&root, &fresh, spec)?;
+    let (new, path) = (root.join(format!(".new-{name}")), root.join(name));
+    let fresh = match spare::take(&root) {
+        Some(spare) => spare,
+        None => make_anew(new)?,
+    };
+    write_spec(&fresh, spec)?;
     // Under its real name it is whole, wherever we are killed. (After a power cut it may not be; then it
     // counts as vanished, like everything that was not known before.)
     match fs::rename(&fresh, &path) {
@@ -107,7 +112,7 @@ impl AttemptDir {
     /// The attempt of a run on this host, if it was prepared and not yet removed.
     #[must_use]
     pub fn find(root: &Path, run: &str, attempt: u32) -> Option<Self> {
-        let path = root.canonicalize().ok()?.join(name(run, attempt));
+        let path = found(root)?.join(name(run, attempt));
         path.is_dir().then_some(Self { path })
     }
 
@@ -196,11 +201,20 @@ impl AttemptDir {
             }
             supervisors::forget(&self.path);
         }
-        let gone = self.path.with_file_name(format!(".gone-{}", self.name()));
-        // Renamed first: whatever is half removed is no attempt any more.
-        fs::rename(&self.path, &gone).map_err(io_at("remove", &self.path))?;
-        let root = gone.parent().unwrap_or(Path::new("/"));
-        spare::give(root, &gone).map_err(io_at("remove", &gone))
+        self.give_up()
+    }
+
+    /// [`AttemptDir::remove`] for an attempt that [`AttemptDir::wait`] gave as ended.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn remove_ended(&self) -> Result<(), AttemptError> {
+        self.give_up()
+    }
+
+    fn give_up(&self) -> Result<(), AttemptError> {
+        let root = self.path.parent().unwrap_or(Path::new("/"));
+        spare::give(root, &self.path).map_err(io_at("remove", &self.path))
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -241,16 +255,42 @@ fn make_dirs(path: &Path) -> Result<(), AttemptError> {
     made.map_err(io_at("create", path))
 }
 
-fn write_spec(root: &Path, dir: &Path, spec: &Spec) -> Result<(), AttemptError> {
-    match fs::remove_dir_all(dir) {
+/// Attempt directories by the paths they were asked for under: to ask the system again for each attempt
+/// takes longer than it should.
+static ROOTS: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// The real path of a directory of attempts, if there is one.
+fn found(root: &Path) -> Option<PathBuf> {
+    let mut roots = ROOTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(real) = roots.get(root) {
+        return Some(real.clone());
+    }
+    let real = root.canonicalize().ok()?;
+    roots.insert(root.to_owned(), real.clone());
+    Some(real)
+}
+
+/// The same, made if need be.
+fn made(root: &Path) -> Result<PathBuf, AttemptError> {
+    if let Some(real) = found(root) {
+        return Ok(real);
+    }
+    make_dirs(root)?;
+    found(root).ok_or_else(|| io_at("find", root)(io::ErrorKind::NotFound.into()))
+}
+
+fn make_anew(dir: PathBuf) -> Result<PathBuf, AttemptError> {
+    match fs::remove_dir_all(&dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(io_at("clear", dir)(error));
+            return Err(io_at("clear", &dir)(error));
         }
         Ok(()) | Err(_) => {}
     }
-    if !spare::take(root, dir) {
-        make_dirs(dir)?;
-    }
+    make_dirs(&dir)?;
+    Ok(dir)
+}
+
+fn write_spec(dir: &Path, spec: &Spec) -> Result<(), AttemptError> {
     let path = dir.join("spec.json");
     let boot = boot().map_err(io_at("learn the host's uptime for", dir))?;
     let bytes = serde_json::to_vec(&Prepared { boot, spec: spec.clone() });

@@ -35,22 +35,22 @@ fn spares() -> MutexGuard<'static, BTreeMap<PathBuf, Vec<PathBuf>>> {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An empty directory below `root` under the new name, if there is a spare one.
-pub(crate) fn take(root: &Path, fresh: &Path) -> bool {
-    let spare = spares().get_mut(root).and_then(Vec::pop);
-    spare.is_some_and(|spare| fs::rename(spare, fresh).is_ok())
+/// An empty directory below `root`, if there is a spare one. Its name begins with a dot.
+pub(crate) fn take(root: &Path) -> Option<PathBuf> {
+    spares().get_mut(root).and_then(Vec::pop)
 }
 
-/// Empties a removed directory and keeps it, or deletes it.
+/// Takes a directory away from its name, and empties and keeps it, or deletes it.
 pub(crate) fn give(root: &Path, gone: &Path) -> io::Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let wanted = spares().get(root).is_none_or(|spares| spares.len() < SPARES);
-    if !wanted || blank(gone).is_err() {
-        return fs::remove_dir_all(gone);
-    }
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let spare = root.join(format!(".spare-{}-{number}", std::process::id()));
+    // Renamed first: whatever is half emptied is no attempt any more.
     fs::rename(gone, &spare)?;
+    let wanted = spares().get(root).is_none_or(|spares| spares.len() < SPARES);
+    if !wanted || blank(&spare).is_err() {
+        return fs::remove_dir_all(&spare);
+    }
     spares().entry(root.to_owned()).or_default().push(spare);
     Ok(())
 }
@@ -61,7 +61,7 @@ pub(crate) fn sweep(root: &Path) -> io::Result<()> {
     for entry in fs::read_dir(root)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let ours = [".new-", ".gone-", ".spare-"].iter().any(|start| name.starts_with(start));
+        let ours = [".new-", ".spare-"].iter().any(|start| name.starts_with(start));
         if ours && !kept.contains(&path) {
             fs::remove_dir_all(&path)?;
         }
@@ -122,14 +122,13 @@ mod tests {
         let root = root.path();
         give(root, &gone(root, &["spec.json", "claim disowned", "status.json", "output.zst"]))
             .unwrap();
-        let fresh = root.join(".new-y");
-        assert!(take(root, &fresh));
+        let fresh = take(root).unwrap();
         for entry in fs::read_dir(&fresh).unwrap() {
             let entry = entry.unwrap();
             assert!(entry.file_name().to_str().unwrap().starts_with('.'));
             assert_eq!(entry.metadata().unwrap().len(), 0);
         }
-        assert!(!take(root, &fresh), "there was one");
+        assert_eq!(take(root), None, "there was one");
     }
 
     #[test]
@@ -137,13 +136,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let gone = gone(root.path(), &["spec.json", "script"]);
         give(root.path(), &gone).unwrap();
-        assert!(!gone.exists() && !take(root.path(), &root.path().join(".new-y")));
+        assert_eq!((gone.exists(), take(root.path())), (false, None));
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn what_an_earlier_process_left_is_swept_and_attempts_are_not() {
         let root = tempfile::tempdir().unwrap();
-        for name in [".new-a~1", ".gone-b~1", ".spare-1-1", "c~1", ".other"] {
+        for name in [".new-a~1", ".spare-1-1", "c~1", ".other"] {
             fs::create_dir(root.path().join(name)).unwrap();
         }
         sweep(root.path()).unwrap();
