@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Events(Events),
     /// What happened last night.
     Night(Night),
+    /// What will run when, what will not and why, and how many in each hour.
+    Calendar(Calendar),
     /// Reads the whole log again and checks everything that can be checked without its owner's word.
     Verify(Verify),
     /// Other people's schedules.
@@ -336,6 +338,30 @@ pub(crate) struct Night {
     /// Exits 1 when there is something to look at.
     #[arg(long)]
     pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Calendar {
+    /// From this instant on, inclusive; read in this machine's zone when it has no offset. Now when absent.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Until this instant, exclusive, or for this long (`7d`).
+    #[arg(long, default_value = "24h")]
+    pub(crate) to: String,
+    /// Only jobs of this pool.
+    #[arg(long)]
+    pub(crate) pool: Option<String>,
+    /// Only this job.
+    #[arg(long)]
+    pub(crate) job: Option<String>,
+    /// Most occurrences named; all are counted.
+    #[arg(short = 'n', long, default_value_t = 500)]
+    pub(crate) limit: usize,
+    /// Prints the number of runs of each hour that has any, instead of the occurrences.
+    #[arg(long)]
+    pub(crate) load: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -15,6 +15,7 @@
 //! | [`ledger`] | what the recorder accepts, voids and refuses |
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
+//! | [`forecast`] | what will run when |
 //! | [`wire`] | messages between services |
 //! | [`import`] | other people's schedules |
 
@@ -24,6 +25,7 @@ pub mod event;
 pub mod executor;
 pub mod expect;
 pub mod flush;
+pub mod forecast;
 pub mod ids;
 pub mod import;
 pub mod job;

@@ -71,3 +71,42 @@ fn next_shows_the_occurrences_of_an_active_job_only() {
     assert_eq!(next.as_array().unwrap().len(), 4);
     call(&desk.data(), &["schedule", "next", "nobody"]).ended(3);
 }
+
+#[test]
+fn the_calendar_says_what_will_run_when_what_will_not_and_why() {
+    let desk = Desk::new();
+    let jobs = desk.file(
+        "jobs.yaml",
+        "name: backup\nschedule: { cron: '30 2 * * *' }\nzone: America/New_York\ndst: { gap: skip }\n\
+         command: { argv: [/bin/true] }\n---\n\
+         name: hourly\nschedule: { cron: '0 * * * *' }\npool: small\ncommand: { argv: [/bin/true] }\n---\n\
+         name: resting\nschedule: { cron: '15 12 * * *' }\ncommand: { argv: [/bin/true] }\n---\n\
+         name: asked\ncommand: { argv: [/bin/true] }\n",
+    );
+    let call = |arguments: &[&str]| call(&desk.data(), arguments);
+    call(&["apply", jobs.to_str().unwrap()]).ended(0);
+    call(&["job", "pause", "resting", "--reason", "it is ill"]).ended(0);
+    // The night the clocks go forward, far ahead of any clock this runs by.
+    let days = ["calendar", "--from", "2099-03-07T00:00Z", "--to", "2d"];
+    let with = |more: &[&str]| call(&[&days[..], more].concat());
+    let found = with(&["-o", "json"]).ended(0).json();
+    assert_eq!((&found["runs"], &found["skipped"]), (&json!(49), &json!(3)), "{found:#}");
+    let planned = found["planned"].as_array().unwrap();
+    let of = |job: &str| planned.iter().filter(|p| p["job"] == job).cloned().collect::<Vec<_>>();
+    assert_eq!(of("backup")[0]["at"], "2099-03-07T07:30:00Z");
+    assert!(of("backup")[1]["skipped"].as_str().unwrap().contains("does not exist"));
+    assert!(of("resting")[0]["skipped"].as_str().unwrap().contains("it is ill"));
+    assert_eq!((of("hourly").len(), of("asked").len()), (48, 0));
+
+    let small = with(&["--pool", "small", "-o", "jsonl"]).ended(0).out;
+    assert_eq!(small.lines().count(), 48);
+    let few = with(&["-n", "2"]).ended(0).out;
+    assert!(few.contains("49 will run, 3 will not; 50 more are not named (-n)"), "{few}");
+    assert_eq!(few.lines().count(), 4, "{few}");
+    let load = with(&["--load", "-o", "jsonl"]).ended(0).out;
+    let hours: Vec<serde_json::Value> =
+        load.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((hours.len(), &hours[7]["runs"]), (48, &json!(2)), "{load}");
+    call(&["calendar", "--from", "2099-03-07T00:00Z", "--to", "2099-03-06T00:00Z"]).ended(2);
+    call(&["calendar", "--to", "soon"]).ended(2);
+}

@@ -2,6 +2,7 @@
 
 mod apply;
 mod bench;
+mod calendar;
 mod config;
 mod events;
 mod import;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Logs(logs) => logs::run(&logs),
         Command::Events(events) => events::run(&events, format),
         Command::Night(night) => night::run(&night, format),
+        Command::Calendar(calendar) => calendar::run(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Import(import) => import::run(&import, format),
         Command::Migrate(migrate) => migrate::run(&migrate),

@@ -3,6 +3,7 @@
 
 mod executor;
 mod expect;
+mod forecast;
 mod given;
 mod job;
 mod ledger;

@@ -1,0 +1,97 @@
+//! `decklog calendar`: what will run when.
+
+use domain::forecast::{Forecast, forecast};
+use domain::job::JobDefinition;
+use domain::time::HumanDuration;
+use domain::wire::Selection;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cli::{Calendar, Format};
+use crate::output::{self, Table};
+use crate::source::Source;
+use crate::{exit, host, when};
+
+pub(crate) fn run(calendar: &Calendar, format: Format) -> anyhow::Result<()> {
+    let (from, to) = range(calendar).map_err(exit::usage)?;
+    let views = Source::open(&calendar.place)?.streams(Selection::Jobs)?;
+    let jobs = views.iter().filter_map(|view| view.state.body.job());
+    let wanted = |definition: &JobDefinition| {
+        let fits = |wish: &Option<String>, has: &str| wish.as_ref().is_none_or(|w| w == has);
+        fits(&calendar.pool, &definition.pool) && fits(&calendar.job, &definition.name)
+    };
+    let found = forecast(jobs, wanted, (from, to), calendar.limit);
+    for problem in &found.problems {
+        eprintln!("not planned: {problem}");
+    }
+    match format {
+        Format::Table if calendar.load => output::list(format, &hours(&found), load_table),
+        Format::Table => {
+            output::list(format, &found.planned, |_| table(&found))?;
+            output::line(&summary(&found))
+        }
+        Format::Json => output::one(format, &found, |_| String::new()),
+        Format::Jsonl if calendar.load => output::list(format, &hours(&found), load_table),
+        Format::Jsonl => output::list(format, &found.planned, |_| table(&found)),
+    }
+}
+
+/// The range asked for; its end is an instant, or how long after its beginning.
+fn range(calendar: &Calendar) -> anyhow::Result<(Timestamp, Timestamp)> {
+    let zone = TimeZone::system();
+    let from = match &calendar.from {
+        Some(text) => when::instant(text, &zone)?,
+        None => host::now(),
+    };
+    let to = match calendar.to.parse::<HumanDuration>() {
+        Ok(long) => from.checked_add(jiff::SignedDuration::try_from(long.as_duration())?)?,
+        Err(_) => when::instant(&calendar.to, &zone)?,
+    };
+    anyhow::ensure!(from < to, "the range ends at {to}, which is not after its beginning, {from}");
+    Ok((from, to))
+}
+
+fn table(found: &Forecast) -> Table {
+    let mut table = Table::new(["LOCAL", "UTC", "JOB", "POOL", "WHAT"]);
+    for one in &found.planned {
+        let what = match (&one.skipped, one.reason) {
+            (Some(reason), _) => format!("skipped: {reason}"),
+            (None, "exact" | "elapsed") => "runs".to_owned(),
+            (None, reason) => format!("runs ({reason})"),
+        };
+        let cells = [&one.local, &one.at.to_string(), &one.job, &one.pool, &what];
+        table.row(cells.map(String::clone));
+    }
+    table
+}
+
+fn summary(found: &Forecast) -> String {
+    let named = found.planned.len() as u64;
+    let more = (found.runs + found.skipped).saturating_sub(named);
+    let more = if more > 0 { format!("; {more} more are not named (-n)") } else { String::new() };
+    let busiest = found.hours.iter().max_by_key(|(at, runs)| (**runs, std::cmp::Reverse(**at)));
+    let busiest = busiest.map_or_else(String::new, |(at, runs)| {
+        format!("; the busiest hour begins at {} with {runs}", output::local(*at))
+    });
+    let (from, to) = (output::local(found.from), output::local(found.to));
+    format!("{from} to {to}: {} will run, {} will not{more}{busiest}", found.runs, found.skipped)
+}
+
+/// An hour and its runs.
+#[derive(Debug, serde::Serialize)]
+struct Hour {
+    from: Timestamp,
+    runs: u64,
+}
+
+fn hours(found: &Forecast) -> Vec<Hour> {
+    found.hours.iter().map(|(from, runs)| Hour { from: *from, runs: *runs }).collect()
+}
+
+fn load_table(hours: &[Hour]) -> Table {
+    let mut table = Table::new(["HOUR", "RUNS"]);
+    for hour in hours {
+        table.row([output::local(hour.from), hour.runs.to_string()]);
+    }
+    table
+}
