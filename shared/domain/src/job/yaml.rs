@@ -38,12 +38,27 @@ pub enum DefinitionError {
     },
 }
 
+/// Most jobs in one file. The parser's own bounds are meant for configuration files, not for a site's jobs.
+const DOCUMENTS_MAX: usize = 100_000;
+/// Most keys, values and lists in one file: about a hundred for each job.
+const NODES_MAX: usize = 100 * DOCUMENTS_MAX;
+
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_documents: DOCUMENTS_MAX,
+            max_nodes: NODES_MAX,
+            max_events: 2 * NODES_MAX,
+        },
+    }
+}
+
 /// Reads every job of a file.
 ///
 /// # Errors
 /// All problems: the first one of the text, or all of the jobs it holds.
 pub fn parse_yaml(source_name: &str, text: &str) -> Result<Vec<Document>, Vec<DefinitionError>> {
-    let definitions = serde_saphyr::from_multiple::<JobDefinition>(text)
+    let definitions = serde_saphyr::from_multiple_with_options::<JobDefinition>(text, options())
         .map_err(|error| vec![text_error(source_name, &error)])?;
     let mut errors: Vec<_> = definitions
         .iter()
@@ -93,7 +108,11 @@ fn explain(error: &YamlError) -> String {
             None => format!("there is no field `{field}`; there are {}", expected.join(", ")),
         };
     }
-    error.to_string()
+    let said = error.to_string();
+    if said.starts_with("budget breached") {
+        return format!("{said}: a file holds at most {DOCUMENTS_MAX} jobs; make several of it");
+    }
+    said
 }
 
 /// The candidate that differs from `word` in at most a third of its letters.

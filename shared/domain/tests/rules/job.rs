@@ -6,6 +6,17 @@ use serde_json::{Value, json};
 use crate::given::definition;
 
 #[test]
+fn a_file_may_hold_many_jobs_and_one_with_too_many_says_how_many_it_may() {
+    let file = |count: usize| -> String {
+        let job = |n| format!("name: j{n}\ncommand: {{ argv: [x] }}\n");
+        (0..count).map(job).collect::<Vec<_>>().join("---\n")
+    };
+    assert_eq!(parse_yaml("many.yaml", &file(5_000)).unwrap().len(), 5_000);
+    let errors = parse_yaml("many.yaml", &file(100_001)).unwrap_err();
+    assert!(errors[0].to_string().contains("at most 100000 jobs"), "{}", errors[0]);
+}
+
+#[test]
 fn the_committed_schema_is_the_one_that_is_generated() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/job.schema.json");
     let committed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
