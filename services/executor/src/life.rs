@@ -128,11 +128,11 @@ pub(crate) async fn watch(
     match state {
         State::Ended(status) => {
             let ending = ending(host, number, &status, spec);
-            match version {
+            let told = match version {
                 Some(version) => say_end(host, run, version, &ending).await?,
-                None => say_late(host, run, &ending).await?,
-            }
-            if has_nothing_to_tell(&status) {
+                None => say_late(host, run, &ending).await.map(|()| false)?,
+            };
+            if told && has_nothing_to_tell(&status) {
                 return forget(dir.clone()).await;
             }
             mark_reported(dir.clone()).await
@@ -177,23 +177,23 @@ async fn vanished(
     mark_reported(dir.clone()).await
 }
 
-/// Says the end of an attempt, first as if nothing else had happened to the run.
+/// Says the end of an attempt, first as if nothing else had happened to the run; whether that is in the log.
 async fn say_end(
     host: &Arc<Host>,
     run: &StreamId,
     version: u64,
     ending: &Ending,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let verdict = host.outbox.say(end(run, version, ending)).await?;
     match verdict.mark {
         Mark::Valid => {
             info!(%run, attempt = ending.report.attempt, end = ?ending.report.end, "ended");
-            Ok(())
+            Ok(true)
         }
-        Mark::Conflict { .. } => say_late(host, run, ending).await,
+        Mark::Conflict { .. } => say_late(host, run, ending).await.map(|()| false),
         Mark::Refused { reason } => {
             warn!(%run, %reason, "the recorder refused the end of an attempt");
-            say_late(host, run, ending).await
+            say_late(host, run, ending).await.map(|()| false)
         }
     }
 }
