@@ -123,7 +123,7 @@ impl Recorder {
             Some(AppendRequest::Enrol(enrol)) => self.enrol(&enrol).await,
             None => {
                 let reason = "neither flushes nor a request to enrol";
-                self.unreadable(&request.body.clone(), reason).await
+                self.unreadable(&request.body, reason).await
             }
         };
         answer(request, &[said]).await;

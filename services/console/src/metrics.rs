@@ -7,6 +7,7 @@ use bus::recorder::Follower;
 use bus::{Bus, Delivery, Topic};
 use domain::envelope::Envelope;
 use domain::event::{Event, RunEvent};
+use domain::ids::StreamId;
 use domain::wire::{Heartbeat, LogEntry};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -83,7 +84,7 @@ impl Metrics {
 
     fn take(&self, entry: &LogEntry) {
         self.position.set(i64::try_from(entry.position).unwrap_or(i64::MAX));
-        let Ok(envelope) = Envelope::parse_stored(entry.event.get().as_bytes()) else { return };
+        let Ok(envelope) = entry.envelope() else { return };
         self.events.get_or_create(&[("type", envelope.kind.clone())]).inc();
         if entry.void.is_some() {
             return;
@@ -102,7 +103,12 @@ impl Metrics {
             RunEvent::RunSkipped(_) => "skipped",
             RunEvent::RunMissed(_) => "missed",
             RunEvent::RunLost(_) => "lost",
-            RunEvent::RunStarted(_) => return self.take_start(envelope, entry),
+            RunEvent::RunStarted(_) => {
+                if let Some(seconds) = lag(&envelope.subject, entry.received) {
+                    self.lag.observe(seconds);
+                }
+                return;
+            }
             RunEvent::RunRequested(_)
             | RunEvent::RunDue(_)
             | RunEvent::RunReleased(_)
@@ -118,26 +124,19 @@ impl Metrics {
         }
     }
 
-    /// The lag is read off the run's name, which is its nominal instant; a requested run has none.
-    fn take_start(&self, envelope: &Envelope, entry: &LogEntry) {
-        let Some((_, label)) = envelope.subject.as_str().split_once('@') else { return };
-        let text = if label.matches(':').count() == 2 {
-            label.replacen(&label[16..], &format!(":00{}", &label[16..]), 1)
-        } else {
-            label.to_owned()
-        };
-        if let Ok(due) = text.parse::<jiff::Timestamp>() {
-            let lag = entry.received.as_millisecond() - due.as_millisecond();
-            self.lag.observe(lag.max(0) as f64 / 1_000.0);
-        }
-    }
-
     fn hear(&self, body: &[u8], now: jiff::Timestamp) {
         if let Ok(Heartbeat::Executor { host, .. }) = serde_json::from_slice(body) {
             let at = now.as_millisecond() as f64 / 1_000.0;
             self.last_seen.get_or_create(&[("host", host)]).set(at);
         }
     }
+}
+
+/// Seconds from an occurrence to its start. The occurrence is read off the run's name, which is its nominal
+/// instant; a requested run has none, whatever its request is called.
+fn lag(run: &StreamId, started: jiff::Timestamp) -> Option<f64> {
+    let due: jiff::Timestamp = run.as_str().split_once('@')?.1.parse().ok()?;
+    Some((started.as_millisecond() - due.as_millisecond()).max(0) as f64 / 1_000.0)
 }
 
 /// Counts what the feed and the heartbeats say, until it is dropped.
@@ -161,6 +160,25 @@ pub(crate) async fn watch(
                 Some(Delivery::Lagged(_)) => {}
                 None => return Ok(()),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lag_is_that_of_the_occurrence_a_run_is_named_after() {
+        let started = "2026-11-20T07:30:02.5Z".parse().unwrap();
+        for (label, seconds) in [
+            ("2026-11-20T08:30+01:00", Some(2.5)),
+            ("2026-11-20T07:30:01+00:00", Some(1.5)),
+            ("2026-11-20T07:31+00:00", Some(0.0)),
+            ("request-5f", None),
+            ("request-a:b:c", None),
+        ] {
+            assert_eq!(lag(&StreamId::run("pay", label), started), seconds, "{label}");
         }
     }
 }

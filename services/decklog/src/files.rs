@@ -1,5 +1,6 @@
 //! Job files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -18,7 +19,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<JobDefinition>> {
     for path in paths {
         collect(path, true, &mut files)?;
     }
-    let (mut jobs, mut problems) = (Vec::<JobDefinition>::new(), Vec::new());
+    let (mut jobs, mut names, mut problems) = (Vec::new(), BTreeSet::new(), Vec::new());
     for file in &files {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
@@ -26,7 +27,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<JobDefinition>> {
             Ok(found) => {
                 for document in found {
                     let job = document.definition;
-                    if jobs.iter().any(|known| known.name == job.name) {
+                    if !names.insert(job.name.clone()) {
                         problems.push(format!(
                             "{}: job {:?} is in another of these files too",
                             file.display(),

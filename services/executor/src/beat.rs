@@ -6,7 +6,6 @@ use std::time::Duration;
 use bus::Topic;
 use bus::recorder::Follower;
 use bytes::Bytes;
-use domain::envelope::Envelope;
 use domain::event::{Event, RunCancelRequested, RunEvent};
 use domain::wire::{Heartbeat, LogEntry, Query};
 use tracing::warn;
@@ -71,7 +70,7 @@ fn wish(entry: &LogEntry) -> Option<(domain::ids::StreamId, String)> {
     if entry.void.is_some() || !entry.event.get().contains("\"run.cancel-requested\"") {
         return None;
     }
-    let envelope = Envelope::parse_stored(entry.event.get().as_bytes()).ok()?;
+    let envelope = entry.envelope().ok()?;
     match envelope.event().ok()? {
         Event::RunEvent(RunEvent::RunCancelRequested(RunCancelRequested { reason })) => {
             Some((envelope.subject, reason))

@@ -130,7 +130,10 @@ pub(crate) async fn watch(
             let ending = ending(host, number, &status, spec);
             let told = match version {
                 Some(version) => say_end(host, run, version, &ending).await?,
-                None => say_late(host, run, &ending).await.map(|()| false)?,
+                None => {
+                    say_late(host, run, &ending).await?;
+                    false
+                }
             };
             if told && has_nothing_to_tell(&status) {
                 return forget(dir.clone()).await;
@@ -184,18 +187,18 @@ async fn say_end(
     version: u64,
     ending: &Ending,
 ) -> anyhow::Result<bool> {
-    let verdict = host.outbox.say(end(run, version, ending)).await?;
-    match verdict.mark {
+    match host.outbox.say(end(run, version, ending)).await?.mark {
         Mark::Valid => {
             info!(%run, attempt = ending.report.attempt, end = ?ending.report.end, "ended");
-            Ok(true)
+            return Ok(true);
         }
-        Mark::Conflict { .. } => say_late(host, run, ending).await.map(|()| false),
+        Mark::Conflict { .. } => {}
         Mark::Refused { reason } => {
             warn!(%run, %reason, "the recorder refused the end of an attempt");
-            say_late(host, run, ending).await.map(|()| false)
         }
     }
+    say_late(host, run, ending).await?;
+    Ok(false)
 }
 
 /// Says the end of an attempt to a run that may have moved on: asks where it stands, decides, tries.

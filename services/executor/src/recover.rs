@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::envelope::Draft;
 use domain::ids::StreamId;
 use domain::run::State as RunState;
-use domain::wire::{Content, Query, Selection};
+use domain::wire::{Selection, StreamView};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
@@ -99,29 +100,25 @@ async fn tell_stop(host: &Arc<Host>, run: &StreamId, dir: &AttemptDir) {
 /// lost. Nobody will ever know how they ended.
 pub(crate) async fn give_up_missing(host: &Arc<Host>) -> anyhow::Result<()> {
     host.outbox.recovered().await;
-    let mut after = String::new();
-    loop {
-        let query = Query::Streams { of: Selection::OpenRuns, after: after.clone(), limit: 500 };
-        let Content::Streams(streams) = bus::recorder::ask(&host.bus, &query).await?.content else {
-            return Ok(());
-        };
-        let Some(last) = streams.last() else { return Ok(()) };
-        after = last.id.to_string();
-        for view in &streams {
-            let Some(run) = view.state.body.run() else { continue };
-            let RunState::Running { attempt } = run.state else { continue };
-            let here = AttemptDir::find(&host.attempts, view.id.as_str(), attempt).is_some();
-            if here || host.holds(&view.id) {
-                continue;
-            }
-            let reason = "the host has lost its record of the attempt";
-            let (version, producer) = (view.state.version, &host.producer);
-            if let Some(draft) = domain::executor::give_up(run, version, producer, attempt, reason)
-            {
-                host.outbox.append(vec![draft]).await?;
-            }
-        }
+    let mut lost = Vec::new();
+    let mut look = |view| lost.extend(missing(host, &view));
+    bus::recorder::each_stream(&host.bus, Selection::OpenRuns, &mut look).await?;
+    for draft in lost {
+        host.outbox.append(vec![draft]).await?;
     }
+    Ok(())
+}
+
+/// What to say of a run that runs here by the log, if this host has nothing of it.
+fn missing(host: &Host, view: &StreamView) -> Option<Draft> {
+    let run = view.state.body.run()?;
+    let RunState::Running { attempt } = run.state else { return None };
+    let here = AttemptDir::find(&host.attempts, view.id.as_str(), attempt).is_some();
+    if here || host.holds(&view.id) {
+        return None;
+    }
+    let reason = "the host has lost its record of the attempt";
+    domain::executor::give_up(run, view.state.version, &host.producer, attempt, reason)
 }
 
 /// Removes ended attempts and their output when they are older than `keep`. Looks every hour.

@@ -1,16 +1,12 @@
 //! The state a scheduler begins with: jobs and open runs, at a position of the log.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use bus::Bus;
-use bus::recorder::ask;
-use domain::envelope::Envelope;
+use bus::recorder::each_stream;
 use domain::event::Event;
 use domain::scheduler::Scheduler;
-use domain::wire::{Content, LogEntry, Query, Selection};
+use domain::wire::{LogEntry, Selection, StreamView};
 use jiff::Timestamp;
-
-/// Streams asked for at once.
-const STREAMS: u32 = 1_000;
 
 /// Loads every job and every open run, and returns the position from which to follow. Pages are read at
 /// different positions; the lowest is taken, and what the scheduler has seen already changes nothing.
@@ -19,22 +15,10 @@ pub(crate) async fn load(
     scheduler: &mut Scheduler,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    let mut position = None;
-    for of in [Selection::Jobs, Selection::OpenRuns] {
-        let mut after = String::new();
-        loop {
-            let answer =
-                ask(bus, &Query::Streams { of, after: after.clone(), limit: STREAMS }).await?;
-            position = Some(position.unwrap_or(answer.position));
-            let Content::Streams(streams) = answer.content else { bail!("no streams") };
-            let Some(last) = streams.last() else { break };
-            after = last.id.to_string();
-            for view in &streams {
-                scheduler.load(&view.id, &view.state, now);
-            }
-        }
-    }
-    position.context("the recorder gave no position")
+    let mut take = |view: StreamView| scheduler.load(&view.id, &view.state, now);
+    let position = each_stream(bus, Selection::Jobs, &mut take).await?;
+    each_stream(bus, Selection::OpenRuns, &mut take).await?;
+    Ok(position)
 }
 
 /// Takes one entry of the feed in.
@@ -43,7 +27,7 @@ pub(crate) fn take(scheduler: &mut Scheduler, entry: &LogEntry) -> anyhow::Resul
         return Ok(());
     }
     let at = || format!("the event at position {}", entry.position);
-    let envelope = Envelope::parse_stored(entry.event.get().as_bytes()).with_context(at)?;
+    let envelope = entry.envelope().with_context(at)?;
     let event: Event = envelope.event().with_context(at)?;
     scheduler.apply(&envelope, &event, entry.received);
     Ok(())

@@ -9,7 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
-use domain::wire::{Answer, AppendAnswer, AppendRequest, Content, Feed, LogEntry, Query};
+use domain::wire::{
+    Answer, AppendAnswer, AppendRequest, Content, Feed, LogEntry, Query, Selection, StreamView,
+};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -22,6 +24,8 @@ pub const APPEND_WAIT: Duration = Duration::from_secs(10);
 pub const QUERY_WAIT: Duration = Duration::from_secs(10);
 /// How often a follower looks although nobody has told it anything.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Most streams asked for at once.
+const STREAMS: u32 = 1_000;
 /// Most events a follower asks for at once.
 const EVENTS: u32 = 1_000;
 
@@ -89,6 +93,30 @@ pub async fn ask(bus: &Bus, query: &Query) -> Result<Answer, AskError> {
         | Content::Runs(_)
         | Content::Night(_)
         | Content::Heads(_) => Ok(answer),
+    }
+}
+
+/// Hands every stream of a selection to `take`, page by page. Gives the position at which the first page was
+/// read: what is not seen here comes after it.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn each_stream(
+    bus: &Bus,
+    of: Selection,
+    mut take: impl FnMut(StreamView),
+) -> Result<u64, AskError> {
+    let (mut position, mut after) = (None, String::new());
+    loop {
+        let query = Query::Streams { of, after: after.clone(), limit: STREAMS };
+        let answer = ask(bus, &query).await?;
+        let first = *position.get_or_insert(answer.position);
+        let Content::Streams(streams) = answer.content else {
+            return Err(AskError::Unreadable("no streams".to_owned()));
+        };
+        let Some(last) = streams.last() else { return Ok(first) };
+        after = last.id.to_string();
+        streams.into_iter().for_each(&mut take);
     }
 }
 

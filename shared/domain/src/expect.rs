@@ -11,7 +11,7 @@ use crate::canonical::Digest;
 use crate::event::{Event, JobEvent};
 use crate::ids::StreamId;
 use crate::job::JobDefinition;
-use crate::time::{Schedule, occurrence_label};
+use crate::time::{Schedule, just_before, occurrence_label};
 
 /// How old an occurrence may be without a decision before it counts as missing: schedulers need time
 /// to start, and to decide.
@@ -247,10 +247,9 @@ impl JobHistory {
         let schedules: Vec<_> =
             self.spans.iter().filter_map(|span| Some((span, span.schedule().ok()??))).collect();
         for (at, (run, _)) in &self.recorded {
-            let before = at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(*at);
             let implied = schedules.iter().any(|(span, schedule)| {
                 let held = span.from < *at && span.until.is_none_or(|until| *at <= until);
-                held && schedule.between(before, *at).next().is_some()
+                held && schedule.between(just_before(*at), *at).next().is_some()
             });
             if !implied {
                 accounted.findings.push(Finding::Unexpected { run: run.clone(), at: *at });

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::job::{Job, JobDefinition};
-use crate::time::{Occurrence, Schedule};
+use crate::time::{Occurrence, Schedule, just_before};
 
 /// One occurrence that lies ahead, or a wall-clock time that has none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -87,9 +87,7 @@ impl Plan {
             }
             None => return,
         };
-        // A schedule counts from behind an instant up to and with another.
-        let before = |at: Timestamp| at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(at);
-        let (after, until) = (before(from), before(to));
+        let (after, until) = (just_before(from), just_before(to));
         for occurrence in schedule.between(after, until) {
             self.take_one(job, definition, &occurrence);
         }
@@ -105,16 +103,14 @@ impl Plan {
             self.runs += 1;
             *self.hours.entry(hour_of(at)).or_default() += 1;
         }
-        if self.is_among_the_first(at, &job.name) {
-            self.name(Planned {
-                at,
-                job: job.name.clone(),
-                pool: definition.pool.clone(),
-                local: occurrence.local.to_string(),
-                reason: occurrence.reason.as_str(),
-                skipped,
-            });
-        }
+        self.name(at, job, || Planned {
+            at,
+            job: job.name.clone(),
+            pool: definition.pool.clone(),
+            local: occurrence.local.to_string(),
+            reason: occurrence.reason.as_str(),
+            skipped,
+        });
     }
 
     fn take_gaps(
@@ -127,7 +123,7 @@ impl Plan {
     ) {
         for gap in schedule.skipped(after, until) {
             self.skipped += 1;
-            self.name(Planned {
+            self.name(gap.gap_end, job, || Planned {
                 at: gap.gap_end,
                 job: job.name.clone(),
                 pool: definition.pool.clone(),
@@ -138,17 +134,15 @@ impl Plan {
         }
     }
 
-    /// Asked before an entry is made, because most of a long range are only counted.
-    fn is_among_the_first(&self, at: Timestamp, job: &str) -> bool {
+    /// Names it if it is among the first so far; most of a long range are only counted, and not made.
+    fn name(&mut self, at: Timestamp, job: &Job, planned: impl FnOnce() -> Planned) {
         let last = self.first.peek().filter(|_| self.first.len() >= self.limit);
-        self.limit > 0 && last.is_none_or(|last| (at, job) < (last.at, last.job.as_str()))
-    }
-
-    fn name(&mut self, planned: Planned) {
-        if self.is_among_the_first(planned.at, &planned.job) {
-            self.first.push(planned);
+        let fits = last.is_none_or(|last| (at, &job.name) < (last.at, &last.job));
+        if self.limit == 0 || !fits {
+            return;
         }
-        while self.first.len() > self.limit {
+        self.first.push(planned());
+        if self.first.len() > self.limit {
             self.first.pop();
         }
     }

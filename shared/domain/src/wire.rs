@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::canonical::Digest;
+use crate::envelope::{Envelope, EnvelopeError};
 use crate::ids::{ProducerId, StreamId};
 use crate::keys::{KeyError, PublicKey, Seal, SecretKey};
 use crate::ledger::{Mark, StreamState};
@@ -137,14 +138,6 @@ pub enum AppendRequest {
 }
 
 impl AppendRequest {
-    /// How many flushes it has.
-    pub fn flushes(&self) -> usize {
-        match self {
-            Self::Flushes(flushes) => flushes.len(),
-            Self::Enrol(_) => 0,
-        }
-    }
-
     /// One letter, then the content: each flush behind its length (u32, big-endian), or JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
@@ -237,6 +230,16 @@ pub struct LogEntry {
     pub void: Option<String>,
     /// The envelope, byte for byte as it was signed.
     pub event: Box<RawValue>,
+}
+
+impl LogEntry {
+    /// The envelope, read.
+    ///
+    /// # Errors
+    /// The bytes are not an envelope at all.
+    pub fn envelope(&self) -> Result<Envelope, EnvelopeError> {
+        Envelope::parse_stored(self.event.get().as_bytes())
+    }
 }
 
 /// Newly committed events.

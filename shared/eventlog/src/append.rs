@@ -9,7 +9,6 @@ use domain::leaf::Leaf;
 use domain::ledger::{Ledger, Mark, Opened, Refusal, StreamState, Streams, Turn, reads};
 use domain::wire::{Committed, LogEntry};
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 use tlog::{Frontier, Hash, leaf_hash};
 use uuid::Uuid;
 
@@ -464,15 +463,7 @@ fn said(row: &EventRow) -> Result<(u64, Leaf, Mark), LogError> {
 }
 
 fn entry(row: &EventRow) -> Result<LogEntry, LogError> {
-    let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("event", row.position, error);
-    let leaf = Leaf::from_bytes(&row.leaf).map_err(|error| bad(&error))?;
-    let text = String::from_utf8(leaf.envelope).map_err(|error| bad(&error))?;
-    Ok(LogEntry {
-        position: crate::rows::to_u64(row.position),
-        received: leaf.received,
-        void: row.void.clone(),
-        event: RawValue::from_string(text).map_err(|error| bad(&error))?,
-    })
+    crate::read::entry(crate::rows::to_u64(row.position), &row.leaf, row.void.as_deref())
 }
 
 /// What a mark means for whoever counts.

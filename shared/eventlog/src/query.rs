@@ -8,7 +8,7 @@ use domain::ids::StreamId;
 use domain::ledger::StreamState;
 use domain::night::{EXCEPTIONS, EXCEPTIONS_MAX, Night, Numbers};
 use domain::wire::{
-    Answer, Content, HeadView, LeafView, LogEntry, Query, RunFilter, RunRow, Selection, StreamView,
+    Answer, Content, HeadView, LeafView, Query, RunFilter, RunRow, Selection, StreamView,
 };
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -220,17 +220,4 @@ fn run_row(row: &AnyRow) -> Result<RunRow, LogError> {
         ended: instant("ended")?,
         message: get(row, "message")?,
     })
-}
-
-/// Reading of one entry's envelope and event, for followers.
-///
-/// # Errors
-/// The entry is not an event this program knows.
-pub fn read_entry(
-    entry: &LogEntry,
-) -> Result<(domain::envelope::Envelope, domain::event::Event), LogError> {
-    let envelope = domain::envelope::Envelope::parse_stored(entry.event.get().as_bytes())
-        .map_err(LogError::envelope(entry.position))?;
-    let event = envelope.event().map_err(LogError::body(entry.position))?;
-    Ok((envelope, event))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::canonical::Digest;
 use domain::envelope::{Envelope, Place};
+use domain::event::Event;
 use domain::ids::{ProducerId, StreamId, StreamType};
 use domain::keys::PublicKey;
 use domain::leaf::Leaf;
@@ -41,6 +42,18 @@ pub struct StoredLeaf {
     pub hash: Vec<u8>,
     /// Why it is void.
     pub void: Option<String>,
+}
+
+impl StoredLeaf {
+    /// What is in it.
+    pub(crate) fn open(&self) -> Result<(Leaf, Envelope, Event), LogError> {
+        let leaf = Leaf::from_bytes(&self.bytes)
+            .map_err(|error| LogError::inconsistent("event", self.position, error))?;
+        let envelope =
+            Envelope::parse_stored(&leaf.envelope).map_err(LogError::envelope(self.position))?;
+        let event = envelope.event().map_err(LogError::body(self.position))?;
+        Ok((leaf, envelope, event))
+    }
 }
 
 pub(crate) fn get<'r, T>(row: &'r AnyRow, column: &'static str) -> Result<T, LogError>
@@ -150,7 +163,8 @@ impl EventLog {
             query.push(from).push(stream).push(" IN ").list(part.iter().map(|id| id.as_str()));
             query.push(" ORDER BY e.position");
             for row in query.rows(&self.any, "reading runs").await? {
-                take_in(&mut streams, &stored_leaf(&row)?)?;
+                let (leaf, envelope, event) = stored_leaf(&row)?.open()?;
+                streams.evolve(&envelope, &event, leaf.received);
             }
         }
         Ok(streams.0)
@@ -230,7 +244,7 @@ impl EventLog {
             None => self.leaves(after, limit).await?,
             Some(stream) => self.leaves_of(after, limit, stream).await?,
         };
-        leaves.iter().map(entry).collect()
+        leaves.iter().map(|leaf| entry(leaf.position, &leaf.bytes, leaf.void.as_deref())).collect()
     }
 
     async fn leaves_of(
@@ -337,16 +351,6 @@ fn producer(row: &AnyRow) -> Result<(ProducerId, Producer), LogError> {
     Ok((parsed, Producer { key, place }))
 }
 
-fn take_in(streams: &mut Memory, stored: &StoredLeaf) -> Result<(), LogError> {
-    let position = stored.position;
-    let leaf = Leaf::from_bytes(&stored.bytes)
-        .map_err(|error| LogError::inconsistent("event", position, error))?;
-    let envelope = Envelope::parse_stored(&leaf.envelope).map_err(LogError::envelope(position))?;
-    let event = envelope.event().map_err(LogError::body(position))?;
-    streams.evolve(&envelope, &event, leaf.received);
-    Ok(())
-}
-
 pub(crate) fn stream_state(row: &AnyRow) -> Result<(StreamId, StreamState), LogError> {
     let stream: String = get(row, "stream")?;
     let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("state", &stream, error);
@@ -370,16 +374,11 @@ fn stored_leaf(row: &AnyRow) -> Result<StoredLeaf, LogError> {
     })
 }
 
-fn entry(stored: &StoredLeaf) -> Result<LogEntry, LogError> {
-    let bad =
-        |error: &dyn std::fmt::Display| LogError::inconsistent("event", stored.position, error);
-    let leaf = Leaf::from_bytes(&stored.bytes).map_err(|error| bad(&error))?;
+/// A leaf as readers of the log get it.
+pub(crate) fn entry(position: u64, leaf: &[u8], void: Option<&str>) -> Result<LogEntry, LogError> {
+    let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("event", position, error);
+    let leaf = Leaf::from_bytes(leaf).map_err(|error| bad(&error))?;
     let text = String::from_utf8(leaf.envelope).map_err(|error| bad(&error))?;
     let event = RawValue::from_string(text).map_err(|error| bad(&error))?;
-    Ok(LogEntry {
-        position: stored.position,
-        received: leaf.received,
-        void: stored.void.clone(),
-        event,
-    })
+    Ok(LogEntry { position, received: leaf.received, void: void.map(str::to_owned), event })
 }

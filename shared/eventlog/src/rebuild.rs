@@ -1,8 +1,6 @@
 //! The read model, computed again from the events.
 
 use domain::canonical::Digest;
-use domain::envelope::Envelope;
-use domain::leaf::Leaf;
 use domain::ledger::{Ledger, Memory};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -35,15 +33,12 @@ impl Fold {
         if position != self.ledger.size + 1 {
             return Err(LogError::inconsistent("event", self.ledger.size + 1, "it is missing"));
         }
-        let bad = |error: &dyn std::fmt::Display| LogError::inconsistent("event", position, error);
-        let leaf = Leaf::from_bytes(&stored.bytes).map_err(|error| bad(&error))?;
-        let envelope =
-            Envelope::parse_stored(&leaf.envelope).map_err(LogError::envelope(position))?;
-        let event = envelope.event().map_err(LogError::body(position))?;
+        let (leaf, envelope, event) = stored.open()?;
         let hash = Digest::of(&leaf.envelope);
         let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, leaf.received);
         if mark.void() != stored.void {
-            return Err(bad(&format!("stored mark {:?}, computed {:?}", stored.void, mark.void())));
+            let problem = format!("stored mark {:?}, computed {:?}", stored.void, mark.void());
+            return Err(LogError::inconsistent("event", position, problem));
         }
         Ok(())
     }

@@ -121,14 +121,14 @@ impl Outbox {
             unsent: Arc::clone(&unsent_out),
             recovered: recovered_out,
             failed: failed_out,
-            backlog: backlog.into(),
         };
+        let backlog = backlog.into_iter().map(|written| Outgoing { written, answers: Vec::new() });
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || write_loop(journal, orders_in, &outgoing, &clock, &unsent_out))
             .map_err(|error| error!(%error, "the journal's thread cannot be started"))
             .ok();
-        tokio::spawn(sender.run(outgoing_in));
+        tokio::spawn(sender.run(backlog.collect(), outgoing_in));
         Self { orders, unsent, recovered, failed }
     }
 
@@ -300,7 +300,6 @@ struct Sender {
     unsent: Arc<watch::Sender<u64>>,
     recovered: watch::Sender<bool>,
     failed: watch::Sender<Option<String>>,
-    backlog: VecDeque<Written>,
 }
 
 /// The first of what waits, as much as one request holds.
@@ -318,11 +317,13 @@ fn a_message_of(waiting: &VecDeque<Outgoing>) -> Vec<Vec<u8>> {
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 impl Sender {
-    async fn run(mut self, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
-        let mut waiting: VecDeque<Outgoing> = std::mem::take(&mut self.backlog)
-            .into_iter()
-            .map(|written| Outgoing { written, answers: Vec::new() })
-            .collect();
+    /// Delivers what an earlier life left, and then what is said. What waits is bounded by the journal, which
+    /// refuses more when it is full.
+    async fn run(
+        self,
+        mut waiting: VecDeque<Outgoing>,
+        mut outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    ) {
         if self.deliver(&mut waiting).await.is_none() {
             return;
         }
@@ -343,11 +344,11 @@ impl Sender {
     async fn deliver(&self, waiting: &mut VecDeque<Outgoing>) -> Option<()> {
         let mut wait = RETRY.0;
         while !waiting.is_empty() {
-            let request = AppendRequest::Flushes(a_message_of(waiting));
-            let before = waiting.len();
-            let sent = request.flushes();
-            match (self.transport)(request).await {
-                Ok(answers) => self.take(answers, sent, waiting, wait).await?,
+            let flushes = a_message_of(waiting);
+            let (before, sent) = (waiting.len(), flushes.len());
+            match (self.transport)(AppendRequest::Flushes(flushes)).await {
+                // Not more than was sent: what was not sent cannot have been committed.
+                Ok(answers) => self.take(answers.into_iter().take(sent), waiting, wait).await?,
                 Err(reason) => self.complain(wait, &reason),
             }
             if waiting.len() < before {
@@ -363,34 +364,38 @@ impl Sender {
     /// Takes the answers to the first of `waiting`, up to one that is not committed yet.
     async fn take(
         &self,
-        answers: Vec<AppendAnswer>,
-        sent: usize,
+        answers: impl ExactSizeIterator<Item = AppendAnswer>,
         waiting: &mut VecDeque<Outgoing>,
         wait: Duration,
     ) -> Option<()> {
-        if answers.is_empty() {
+        if answers.len() == 0 {
             self.complain(wait, "it answered nothing");
         }
-        // Not more than was sent: what was not sent cannot have been committed.
-        for answer in answers.into_iter().take(sent) {
-            match answer {
-                AppendAnswer::Committed { events, received } => {
-                    let fits = |first: &mut Outgoing| first.written.events == events.len();
-                    let Some(outgoing) = waiting.pop_front_if(fits) else {
-                        self.complain(wait, "it answered for another number of events");
-                        break;
-                    };
-                    self.settle(outgoing, events, received).await;
-                    continue;
-                }
-                AppendAnswer::NotEnrolled => self.join().await?,
-                AppendAnswer::Refused { reason } => return self.fail(&reason),
-                AppendAnswer::Enrolled => {}
-                AppendAnswer::Busy { reason } => self.complain(wait, &reason),
-            }
-            break;
+        for answer in answers {
+            let AppendAnswer::Committed { events, received } = answer else {
+                return self.heed(answer, wait).await;
+            };
+            let fits = |first: &mut Outgoing| first.written.events == events.len();
+            let Some(outgoing) = waiting.pop_front_if(fits) else {
+                self.complain(wait, "it answered for another number of events");
+                return Some(());
+            };
+            self.settle(outgoing, events, received).await;
         }
         Some(())
+    }
+
+    /// Does what the answer to an uncommitted flush asks for, before it is sent again.
+    async fn heed(&self, answer: AppendAnswer, wait: Duration) -> Option<()> {
+        match answer {
+            AppendAnswer::NotEnrolled => self.join().await,
+            AppendAnswer::Refused { reason } => self.fail(&reason),
+            AppendAnswer::Busy { reason } => {
+                self.complain(wait, &reason);
+                Some(())
+            }
+            AppendAnswer::Committed { .. } | AppendAnswer::Enrolled => Some(()),
+        }
     }
 
     fn complain(&self, wait: Duration, reason: &str) {

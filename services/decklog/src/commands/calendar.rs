@@ -1,6 +1,6 @@
 //! `decklog calendar`: what will run when.
 
-use domain::forecast::{Forecast, forecast};
+use domain::forecast::{Forecast, Planned, forecast};
 use domain::job::JobDefinition;
 use domain::time::HumanDuration;
 use domain::wire::Selection;
@@ -25,14 +25,15 @@ pub(crate) fn run(calendar: &Calendar, format: Format) -> anyhow::Result<()> {
         eprintln!("not planned: {problem}");
     }
     match format {
-        Format::Table if calendar.load => output::list(format, &hours(&found), load_table),
+        Format::Json => output::one(format, &found, |_| String::new()),
+        Format::Table | Format::Jsonl if calendar.load => {
+            output::list(format, &hours(&found), load_table)
+        }
+        Format::Jsonl => output::list(format, &found.planned, table),
         Format::Table => {
-            output::list(format, &found.planned, |_| table(&found))?;
+            output::list(format, &found.planned, table)?;
             output::line(&summary(&found))
         }
-        Format::Json => output::one(format, &found, |_| String::new()),
-        Format::Jsonl if calendar.load => output::list(format, &hours(&found), load_table),
-        Format::Jsonl => output::list(format, &found.planned, |_| table(&found)),
     }
 }
 
@@ -51,9 +52,9 @@ fn range(calendar: &Calendar) -> anyhow::Result<(Timestamp, Timestamp)> {
     Ok((from, to))
 }
 
-fn table(found: &Forecast) -> Table {
+fn table(planned: &[Planned]) -> Table {
     let mut table = Table::new(["LOCAL", "UTC", "JOB", "POOL", "WHAT"]);
-    for one in &found.planned {
+    for one in planned {
         let what = match (&one.skipped, one.reason) {
             (Some(reason), _) => format!("skipped: {reason}"),
             (None, "exact" | "elapsed") => "runs".to_owned(),

@@ -1,7 +1,7 @@
 //! `decklog schedule …`.
 
-use domain::time::{DstPolicy, Occurrence, Schedule as Parsed, ScheduleSpec};
-use jiff::{SignedDuration, Timestamp};
+use domain::time::{DstPolicy, Occurrence, Schedule as Parsed, ScheduleSpec, just_before};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::{Explain, Format, Next, Schedule};
@@ -57,8 +57,7 @@ fn run_explain(explain: &Explain, format: Format) -> anyhow::Result<()> {
         output::line(&parsed.describe())?;
     }
     // Inclusive: what is exactly at the instant belongs to it.
-    let after = from.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(from);
-    print(&parsed, after, explain.n, format)
+    print(&parsed, just_before(from), explain.n, format)
 }
 
 fn print(

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::recorder::Follower;
-use domain::envelope::Envelope;
 use domain::event::{CommandEnd, Event, JobEvent, RunEvent};
 use domain::ids::StreamId;
 use domain::run::State;
@@ -144,7 +143,7 @@ async fn moving(embedded: &Embedded) -> anyhow::Result<bool> {
 
 /// One line for people about an event worth one.
 fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Option<String> {
-    let envelope = Envelope::parse_stored(entry.event.get().as_bytes()).ok()?;
+    let envelope = entry.envelope().ok()?;
     let event = envelope.event().ok()?;
     let clock =
         entry.received.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();

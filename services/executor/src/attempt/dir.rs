@@ -1,11 +1,9 @@
 //! The attempt's directory: its name, its files, and how it comes and goes.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -54,7 +52,7 @@ pub fn prepare(root: &Path, spec: &Spec) -> Result<AttemptDir, AttemptError> {
     if let Some(problem) = spec.problem() {
         return Err(AttemptError::BadSpec { run: spec.run.clone(), problem });
     }
-    let root = made(root)?;
+    let root = whole(root)?;
     let name = name(&spec.run, spec.attempt);
     let (new, path) = (root.join(format!(".new-{name}")), root.join(name));
     let fresh = match spare::take(&root) {
@@ -84,7 +82,7 @@ pub fn list(root: &Path) -> Result<Vec<AttemptDir>, AttemptError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(io_at("list", root)(error)),
     };
-    let root = root.canonicalize().map_err(io_at("find", root))?;
+    let root = whole(root)?;
     let mut found = Vec::new();
     for entry in entries {
         let name = entry.map_err(io_at("list", &root))?.file_name();
@@ -102,7 +100,7 @@ pub fn list(root: &Path) -> Result<Vec<AttemptDir>, AttemptError> {
 /// # Errors
 /// If the disk refuses.
 pub fn sweep(root: &Path) -> Result<(), AttemptError> {
-    match root.canonicalize().and_then(|root| spare::sweep(&root)) {
+    match spare::sweep(&whole(root)?) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_at("sweep", root)(error)),
         Ok(()) | Err(_) => Ok(()),
     }
@@ -112,7 +110,7 @@ impl AttemptDir {
     /// The attempt of a run on this host, if it was prepared and not yet removed.
     #[must_use]
     pub fn find(root: &Path, run: &str, attempt: u32) -> Option<Self> {
-        let path = found(root)?.join(name(run, attempt));
+        let path = whole(root).ok()?.join(name(run, attempt));
         path.is_dir().then_some(Self { path })
     }
 
@@ -201,7 +199,7 @@ impl AttemptDir {
             }
             supervisors::forget(&self.path);
         }
-        self.give_up()
+        self.remove_ended()
     }
 
     /// [`AttemptDir::remove`] for an attempt that [`AttemptDir::wait`] gave as ended.
@@ -209,10 +207,6 @@ impl AttemptDir {
     /// # Errors
     /// If the disk refuses.
     pub fn remove_ended(&self) -> Result<(), AttemptError> {
-        self.give_up()
-    }
-
-    fn give_up(&self) -> Result<(), AttemptError> {
         let root = self.path.parent().unwrap_or(Path::new("/"));
         spare::give(root, &self.path).map_err(io_at("remove", &self.path))
     }
@@ -255,28 +249,10 @@ fn make_dirs(path: &Path) -> Result<(), AttemptError> {
     made.map_err(io_at("create", path))
 }
 
-/// Attempt directories by the paths they were asked for under: to ask the system again for each attempt
-/// takes longer than it should.
-static ROOTS: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
-
-/// The real path of a directory of attempts, if there is one.
-fn found(root: &Path) -> Option<PathBuf> {
-    let mut roots = ROOTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(real) = roots.get(root) {
-        return Some(real.clone());
-    }
-    let real = root.canonicalize().ok()?;
-    roots.insert(root.to_owned(), real.clone());
-    Some(real)
-}
-
-/// The same, made if need be.
-fn made(root: &Path) -> Result<PathBuf, AttemptError> {
-    if let Some(real) = found(root) {
-        return Ok(real);
-    }
-    make_dirs(root)?;
-    found(root).ok_or_else(|| io_at("find", root)(io::ErrorKind::NotFound.into()))
+/// The directory of attempts as everybody here spells it: who looks after an attempt is found by its path, and
+/// a supervisor has a working directory of its own.
+fn whole(root: &Path) -> Result<PathBuf, AttemptError> {
+    std::path::absolute(root).map_err(io_at("find", root))
 }
 
 fn make_anew(dir: PathBuf) -> Result<PathBuf, AttemptError> {

@@ -42,12 +42,14 @@ pub enum AttemptError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// A claim that nobody of ours wrote.
-    #[error("{path} says {text:?}, which this version does not know; upgrade the executor")]
+    /// A claim that nobody of ours made.
+    #[error(
+        "{path} is claimed by {text:?}, which this version does not know; upgrade the executor"
+    )]
     UnknownClaim {
-        /// Which file.
+        /// Which directory.
         path: PathBuf,
-        /// What it says.
+        /// What the claim's name says.
         text: String,
     },
     /// The supervisor could not be started.

@@ -14,7 +14,7 @@ use crate::event::{
 use crate::ids::StreamId;
 use crate::job::{CatchUp, JobDefinition, Overlap};
 use crate::run::State;
-use crate::time::{Occurrence, occurrence_label};
+use crate::time::{Occurrence, just_before, occurrence_label};
 
 /// What becomes of one occurrence.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,16 +177,11 @@ fn decide_late(
             let by = span
                 .schedule
                 .as_ref()
-                .and_then(|s| s.between(before(backlog.newest), backlog.newest).next());
+                .and_then(|s| s.between(just_before(backlog.newest), backlog.newest).next());
             let by = by.map_or_else(|| entry.name.clone(), |o| occurrence_label(&o));
             Decision::Miss(MissReason::Superseded { by: StreamId::run(&entry.name, &by) })
         }
     }
-}
-
-/// The smallest instant step before `at`, so that `at` itself is looked at.
-fn before(at: Timestamp) -> Timestamp {
-    at.checked_sub(jiff::SignedDuration::from_nanos(1)).unwrap_or(at)
 }
 
 impl JobEntry {

@@ -28,7 +28,7 @@ mod zone;
 
 pub use duration::{DurationError, HumanDuration};
 pub use error::ScheduleError;
-pub use occurrence::{Occurrence, Reason, Skipped, occurrence_label};
+pub use occurrence::{Occurrence, Reason, Skipped, just_before, occurrence_label};
 pub use policy::{DstPolicy, Gap, OverlapTime};
 pub use schedule::{Occurrences, SEARCH_HORIZON_YEARS, Schedule};
 pub use spec::{AtList, AtTime, Every, ScheduleSpec};

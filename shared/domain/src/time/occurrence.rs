@@ -2,7 +2,7 @@
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,12 @@ pub struct Occurrence {
     pub walls: Vec<DateTime>,
     /// Why the instant is this one.
     pub reason: Reason,
+}
+
+/// The instant after which `at` is the first: a schedule counts from behind one instant up to and with another.
+#[must_use]
+pub fn just_before(at: Timestamp) -> Timestamp {
+    at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(at)
 }
 
 /// Why a wall-clock time of a schedule came to the instant it did.

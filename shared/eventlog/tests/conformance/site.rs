@@ -212,7 +212,8 @@ pub(crate) async fn check_counters(log: &EventLog) {
         let Some(last) = entries.last() else { break };
         after = last.position;
         for entry in &entries {
-            let (envelope, _event) = eventlog::query::read_entry(entry).unwrap();
+            let envelope = entry.envelope().unwrap();
+            envelope.event().unwrap();
             let counter = counters.entry(envelope.source).or_default();
             *counter += 1;
             assert_eq!(envelope.pseq, *counter, "at {}", entry.position);
