@@ -9,8 +9,9 @@ use bus::recorder::ask;
 use bytes::Bytes;
 use domain::event::{Resolution, Role};
 use domain::ids::StreamId;
-use domain::job::JobDefinition;
+use domain::job::{Definition, JobDefinition};
 use domain::run::Attempt;
+use domain::site::{Thing, ThingKind};
 use domain::wire::{Answer, Content, HostQuery, Query, RunFilter, Selection};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,6 +52,10 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(cancel_run))
         .routes(routes!(release_run))
         .routes(routes!(resolve_run))
+        .routes(routes!(list_things, apply_thing))
+        .routes(routes!(show_thing))
+        .routes(routes!(approve_thing))
+        .routes(routes!(retire_thing))
         .routes(routes!(list_hosts))
         .routes(routes!(list_events))
         .routes(routes!(night))
@@ -275,7 +280,76 @@ async fn apply_job(
     caller.needs(Role::Operator)?;
     let definition: JobDefinition =
         serde_json::from_value(body.definition).map_err(Problem::bad_request)?;
+    let definition = Definition::Job(Box::new(definition));
     Ok(Json(console.apply(&definition, &caller.actor(), &body.reason).await?))
+}
+
+/// Lists calendars, blackouts, locks and pools in the order of their names.
+#[utoipa::path(get, path = "/api/v1/things", params(Page), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn list_things(
+    _: Caller,
+    State(console): State<Console>,
+    Valid(page): Valid<Page>,
+) -> Result<Json<Value>> {
+    streams(&console, Selection::Things, page).await
+}
+
+/// Applies the definition of a calendar, a blackout, a lock or a pool, as `POST /api/v1/jobs` does that of a job.
+#[utoipa::path(post, path = "/api/v1/things", request_body = Apply, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn apply_thing(
+    caller: Caller,
+    State(console): State<Console>,
+    Body(body): Body<Apply>,
+) -> Result<Json<Applied>> {
+    caller.needs(Role::Operator)?;
+    let kind = body.definition.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let kind = ThingKind::from_word(kind).ok_or_else(|| {
+        Problem::bad_request("kind: one of calendar, blackout, lock, pool".to_owned())
+    })?;
+    let thing = Thing::read(kind, &body.definition).map_err(Problem::bad_request)?;
+    let definition = Definition::Thing(thing);
+    Ok(Json(console.apply(&definition, &caller.actor(), &body.reason).await?))
+}
+
+fn thing_id(kind: &str, name: &str) -> Result<StreamId> {
+    let unknown = || Problem::not_found(format!("there is no kind {kind}"));
+    let kind = ThingKind::from_word(kind).ok_or_else(unknown)?;
+    domain::ids::check_name(kind.word(), name).map_err(Problem::bad_request)?;
+    Ok(StreamId::thing(kind, name))
+}
+
+/// Shows a calendar, a blackout, a lock or a pool; of a lock also who holds it.
+#[utoipa::path(get, path = "/api/v1/things/{kind}/{name}", params(("kind" = String, Path), ("name" = String, Path)), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn show_thing(
+    _: Caller,
+    State(console): State<Console>,
+    Path((kind, name)): Path<(String, String)>,
+) -> Result<Json<Value>> {
+    one_stream(&console, thing_id(&kind, &name)?).await
+}
+
+/// Approves the definition that waits.
+#[utoipa::path(post, path = "/api/v1/things/{kind}/{name}/approve", params(("kind" = String, Path), ("name" = String, Path)), responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn approve_thing(
+    caller: Caller,
+    State(console): State<Console>,
+    Path((kind, name)): Path<(String, String)>,
+) -> Result<Json<Applied>> {
+    caller.needs(Role::Approver)?;
+    Ok(Json(console.approve(&thing_id(&kind, &name)?, &caller.actor()).await?))
+}
+
+/// Retires it: no new job may name it; for those that do it goes on holding.
+#[utoipa::path(post, path = "/api/v1/things/{kind}/{name}/retire", params(("kind" = String, Path), ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn retire_thing(
+    caller: Caller,
+    State(console): State<Console>,
+    Path((kind, name)): Path<(String, String)>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
+    caller.needs(Role::Operator)?;
+    let id = thing_id(&kind, &name)?;
+    Ok(Json(console.retire_thing(&id, &caller.actor(), &why.reason).await?))
 }
 
 /// Shows a job: definitions, pauses, what waits for approval.
@@ -296,7 +370,8 @@ async fn approve_job(
     Path(name): Path<String>,
 ) -> Result<Json<Applied>> {
     caller.needs(Role::Approver)?;
-    Ok(Json(console.approve(job_name(&name)?, &caller.actor()).await?))
+    let id = StreamId::job(job_name(&name)?);
+    Ok(Json(console.approve(&id, &caller.actor()).await?))
 }
 
 async fn set_job(

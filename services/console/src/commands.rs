@@ -5,10 +5,11 @@ use bus::recorder::stream;
 use domain::envelope::Draft;
 use domain::event::{
     DefinitionRef, Event, JobApproved, JobPaused, JobProposed, JobResumed, JobRetired,
-    RunCancelRequested, RunReleased, RunRequested, RunResolved,
+    RunCancelRequested, RunReleased, RunRequested, RunResolved, ThingAct, ThingApproved,
+    ThingEvent, ThingProposed, ThingRetired,
 };
 use domain::ids::{StreamId, StreamType};
-use domain::job::{Job, JobDefinition};
+use domain::job::{Definition, Job, Versions};
 use domain::ledger::{Mark, StreamState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -104,7 +105,7 @@ impl Console {
     /// Proposes a definition, and makes it active where the site lets one person do both.
     pub(crate) async fn apply(
         &self,
-        definition: &JobDefinition,
+        definition: &Definition,
         actor: &str,
         reason: &str,
     ) -> Result<Applied, CommandError> {
@@ -113,50 +114,90 @@ impl Console {
         if !problems.is_empty() {
             return Err(CommandError::Invalid(problems.join("; ")));
         }
-        let id = StreamId::job(&definition.name);
+        let id = definition.stream();
         let bad = |error: serde_json::Error| CommandError::Invalid(error.to_string());
-        let digest = definition.digest().map_err(bad)?;
-        let value = serde_json::to_value(definition).map_err(bad)?;
+        let (digest, value) = match definition {
+            Definition::Job(job) => {
+                (job.digest().map_err(bad)?, serde_json::to_value(job).map_err(bad)?)
+            }
+            Definition::Thing(thing) => {
+                (thing.digest().map_err(bad)?, thing.value().map_err(bad)?)
+            }
+        };
         let propose = |state: Option<&StreamState>| {
-            let job = state.and_then(|state| state.body.job());
-            if job.and_then(Job::active).is_some_and(|active| active.digest == digest) {
+            let nothing = Versions::default();
+            let versions = state.and_then(versions_of).unwrap_or(&nothing);
+            let same = versions.active().is_some_and(|active| active.digest == digest);
+            let waits = versions.proposal.as_ref().is_some_and(|p| p.digest == digest);
+            if same || waits {
                 return Ok(Vec::new());
             }
-            let waits =
-                job.and_then(|job| job.proposal.as_ref()).is_some_and(|p| p.digest == digest);
-            let number = job.map_or(0, |job| job.numbers) + 1;
+            let number = versions.numbers + 1;
             let (definition, reason) = (value.clone(), reason.to_owned());
-            Ok(if waits {
-                Vec::new()
-            } else {
-                vec![JobProposed { number, digest, definition, reason }.into()]
-            })
+            Ok(vec![match id.stream_type().thing() {
+                None => JobProposed { number, digest, definition, reason }.into(),
+                Some(of) => {
+                    let proposed = ThingProposed { number, digest, definition, reason };
+                    ThingEvent { of, act: ThingAct::Proposed(proposed) }.into()
+                }
+            }])
         };
         let proposed = self.change(&id, actor, propose).await?;
-        match self.approve(&definition.name, actor).await {
+        match self.approve(&id, actor).await {
             Ok(applied) => Ok(applied),
-            Err(CommandError::Refused(reason)) => Ok(Applied {
-                position: proposed.unwrap_or(0),
-                stream: id,
-                message: format!("proposed; it waits for approval by somebody else ({reason})"),
-            }),
+            Err(CommandError::Refused(reason)) if reason.contains("their own change") => {
+                Ok(Applied {
+                    position: proposed.unwrap_or(0),
+                    stream: id,
+                    message: format!("proposed; it waits for approval by somebody else ({reason})"),
+                })
+            }
             Err(CommandError::Invalid(_)) => Ok(unchanged(id)),
             Err(error) => Err(error),
         }
     }
 
     /// Makes the proposed definition the active one.
-    pub(crate) async fn approve(&self, name: &str, actor: &str) -> Result<Applied, CommandError> {
-        let id = StreamId::job(name);
+    pub(crate) async fn approve(
+        &self,
+        id: &StreamId,
+        actor: &str,
+    ) -> Result<Applied, CommandError> {
         let approve = |state: Option<&StreamState>| {
-            let job = known_job(name, state)?;
-            let proposal = job.proposal.as_ref().ok_or_else(|| {
-                CommandError::Invalid(format!("job {name} has no proposal that waits for approval"))
+            let versions = state.and_then(versions_of);
+            let versions = versions.ok_or_else(|| CommandError::NotFound(named(id)))?;
+            let proposal = versions.proposal.as_ref().ok_or_else(|| {
+                CommandError::Invalid(format!("{} has no proposal that waits for approval", named(id)))
             })?;
-            Ok(vec![JobApproved { number: proposal.number, digest: proposal.digest }.into()])
+            let (number, digest) = (proposal.number, proposal.digest);
+            Ok(vec![match id.stream_type().thing() {
+                None => JobApproved { number, digest }.into(),
+                Some(of) => {
+                    let act = ThingAct::Approved(ThingApproved { number, digest });
+                    ThingEvent { of, act }.into()
+                }
+            }])
         };
-        let position = self.change(&id, actor, approve).await?;
-        Ok(applied(position, id, "active"))
+        let position = self.change(id, actor, approve).await?;
+        Ok(applied(position, id.clone(), "active"))
+    }
+
+    /// No new job may name a thing any more.
+    pub(crate) async fn retire_thing(
+        &self,
+        id: &StreamId,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        check_reason(reason)?;
+        let retire = |state: Option<&StreamState>| {
+            let of = id.stream_type().thing().filter(|_| state.is_some());
+            let of = of.ok_or_else(|| CommandError::NotFound(named(id)))?;
+            let act = ThingAct::Retired(ThingRetired { reason: reason.to_owned() });
+            Ok(vec![ThingEvent { of, act }.into()])
+        };
+        let position = self.change(id, actor, retire).await?;
+        Ok(applied(position, id.clone(), "retired"))
     }
 
     /// Pauses, resumes or retires a job.
@@ -204,7 +245,10 @@ impl Console {
             }
             let (job, definition, reason) =
                 (name.to_owned(), definition.clone(), reason.to_owned());
-            Ok(vec![RunRequested { job, definition, reason }.into()])
+            let parameters = std::collections::BTreeMap::new();
+            let event =
+                RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
+            Ok(vec![event.into()])
         };
         let position = self.change(&id, actor, next).await?;
         Ok(applied(position, id, "requested"))
@@ -269,6 +313,16 @@ impl RunAct {
             Self::Resolve(_) => "resolved",
         }
     }
+}
+
+/// The definitions of a job or of another thing.
+fn versions_of(state: &StreamState) -> Option<&Versions> {
+    let job = state.body.job().map(|job| &job.versions);
+    job.or_else(|| state.body.thing().map(|thing| &thing.versions))
+}
+
+fn named(id: &StreamId) -> String {
+    format!("{} {}", id.stream_type().word(), id.rest())
 }
 
 fn known_job<'a>(name: &str, state: Option<&'a StreamState>) -> Result<&'a Job, CommandError> {

@@ -93,8 +93,12 @@ pub(crate) enum Command {
     /// The configuration of the roles.
     #[command(subcommand)]
     Config(Config),
-    /// Prints the JSON Schema of job files.
-    Schema,
+    /// Prints the JSON Schema of documents of one kind.
+    Schema {
+        /// job, flow, calendar, blackout, lock or pool.
+        #[arg(default_value = "job")]
+        kind: String,
+    },
     /// Prints the OpenAPI document of the console.
     Openapi,
     /// Prints completions for a shell.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use console::{Applied, Problem};
+use domain::job::Definition;
 use domain::wire::{Answer, Query};
 use serde_json::{Value, json};
 use ureq::Agent;
@@ -56,10 +57,14 @@ impl Client {
 
     pub(crate) fn apply(
         &self,
-        definition: &domain::job::JobDefinition,
+        definition: &Definition,
         reason: &str,
     ) -> anyhow::Result<Applied> {
-        self.act("/api/v1/jobs", &json!({"definition": definition, "reason": reason}))
+        let (path, definition) = match definition {
+            Definition::Job(job) => ("/api/v1/jobs", serde_json::to_value(job)?),
+            Definition::Thing(thing) => ("/api/v1/things", thing.value()?),
+        };
+        self.act(path, &json!({"definition": definition, "reason": reason}))
     }
 
     pub(crate) fn output(

@@ -1,40 +1,40 @@
-//! Job files.
+//! Files of definitions.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use domain::job::{JobDefinition, parse_yaml};
+use domain::job::{Definition, parse_yaml};
 
 use crate::exit;
 
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// Every job in these files and directories.
+/// Every definition in these files and directories.
 ///
 /// # Errors
 /// All problems of all files.
-pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<JobDefinition>> {
+pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Definition>> {
     let mut files = Vec::new();
     for path in paths {
         collect(path, true, &mut files)?;
     }
-    let (mut jobs, mut names, mut problems) = (Vec::new(), BTreeSet::new(), Vec::new());
+    let (mut found, mut names, mut problems) = (Vec::new(), BTreeSet::new(), Vec::new());
     for file in &files {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
         match parse_yaml(&file.display().to_string(), &text) {
-            Ok(found) => {
-                for document in found {
-                    let job = document.definition;
-                    if !names.insert(job.name.clone()) {
+            Ok(definitions) => {
+                for definition in definitions {
+                    if !names.insert(definition.stream()) {
                         problems.push(format!(
-                            "{}: job {:?} is in another of these files too",
+                            "{}: {} {:?} is in another of these files too",
                             file.display(),
-                            job.name
+                            definition.word(),
+                            definition.name()
                         ));
                     }
-                    jobs.push(job);
+                    found.push(definition);
                 }
             }
             Err(errors) => problems.extend(errors.iter().map(ToString::to_string)),
@@ -43,11 +43,11 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<JobDefinition>> {
     if !problems.is_empty() {
         return Err(exit::usage(problems.join("\n")));
     }
-    if jobs.is_empty() {
+    if found.is_empty() {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         return Err(exit::usage(format!("there is no job in {}", names.join(", "))));
     }
-    Ok(jobs)
+    Ok(found)
 }
 
 fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ mod files;
 mod host;
 mod output;
 mod roles;
+mod site;
 mod source;
 mod when;
 

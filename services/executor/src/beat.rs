@@ -79,6 +79,7 @@ fn wish(entry: &LogEntry) -> Option<(domain::ids::StreamId, String)> {
         | Event::JobEvent(_)
         | Event::HostEvent(_)
         | Event::UserEvent(_)
-        | Event::LogEvent(_) => None,
+        | Event::LogEvent(_)
+        | Event::ThingEvent(_) => None,
     }
 }

@@ -265,6 +265,7 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
             truncated: output.truncated,
         }),
         killed: u32::try_from(status.killed.len()).unwrap_or(u32::MAX),
+        text: None,
     };
     Ending { report, cause, exit_codes }
 }
@@ -279,6 +280,7 @@ fn not_started(host: &Host, attempt: u32, reason: &str) -> Ending {
         ended: now,
         output: None,
         killed: 0,
+        text: None,
     };
     Ending { report, cause: Cause::Own, exit_codes: ExitCodes::default() }
 }

@@ -157,6 +157,7 @@ async fn announce(host: Arc<Host>, pools: Vec<String>, found: u32, cut: Option<C
         slots: host.slots_all,
         pools,
         found,
+        labels: std::collections::BTreeMap::new(),
     };
     let name = host.name.clone();
     say_next(&host, &StreamId::host(&name), |stream, version| {

@@ -11,6 +11,7 @@ use domain::envelope::Draft;
 use domain::event::LogJournalCut;
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
+use domain::run::Run;
 use domain::scheduler::{Action, Scheduler, Settings};
 use domain::wire::{Heartbeat, LogEntry, Work};
 use jiff::Timestamp;
@@ -58,6 +59,7 @@ enum Wake {
     Entries(Result<Vec<LogEntry>, AskError>),
     Heard(Option<Delivery>),
     Answered(StreamId, Option<Mark>),
+    Recalled(String, Vec<Run>),
     Time,
     Failed(String),
     Stop,
@@ -70,6 +72,7 @@ struct Service {
     around: Surroundings,
     id: String,
     answers: mpsc::Sender<(StreamId, Option<Mark>)>,
+    recalls: mpsc::Sender<(String, Vec<Run>)>,
     offers: mpsc::Sender<Work>,
     spoken: Option<Timestamp>,
     reached: Timestamp,
@@ -97,6 +100,7 @@ pub async fn run(
     let Some(position) = load(&bus, &mut mind, &around).await? else { return Ok(()) };
     let follower = Follower::after(&bus, position).await?.start();
     let (answers, answered) = mpsc::channel(4_096);
+    let (recalls, recalled) = mpsc::channel(64);
     let (offers, offered) = mpsc::channel(4_096);
     let offering = tokio::spawn(offer(bus.clone(), offered));
     let now = (around.clock)();
@@ -106,8 +110,8 @@ pub async fn run(
     ready();
     let id = config.name;
     let service =
-        Service { mind, bus, outbox, around, id, answers, offers, spoken: None, reached: now };
-    let done = service.work(follower, heartbeats, answered).await;
+        Service { mind, bus, outbox, around, id, answers, recalls, offers, spoken: None, reached: now };
+    let done = service.work(follower, heartbeats, answered, recalled).await;
     offering.abort();
     done
 }
@@ -193,6 +197,7 @@ impl Service {
         mut follower: Following,
         mut heartbeats: Subscription,
         mut answered: mpsc::Receiver<(StreamId, Option<Mark>)>,
+        mut recalled: mpsc::Receiver<(String, Vec<Run>)>,
     ) -> anyhow::Result<()> {
         let mut stop = self.around.stop.clone();
         let outbox = self.outbox.clone();
@@ -206,6 +211,7 @@ impl Service {
                 _ = stop.wait_for(|stop| *stop) => Wake::Stop,
                 reason = &mut failure => Wake::Failed(reason),
                 Some((stream, mark)) = answered.recv() => Wake::Answered(stream, mark),
+                Some((job, runs)) = recalled.recv() => Wake::Recalled(job, runs),
                 entries = follower.next() => Wake::Entries(entries),
                 heard = heartbeats.next() => Wake::Heard(heard),
                 () = tokio::time::sleep(nap) => Wake::Time,
@@ -249,6 +255,7 @@ impl Service {
             // Something was not heard: silence before this moment proves nothing.
             Wake::Heard(Some(Delivery::Lagged(_)) | None) => self.mind.listening(Some(now)),
             Wake::Answered(stream, mark) => self.mind.answered(&stream, mark.as_ref(), now),
+            Wake::Recalled(job, runs) => self.mind.recalled(&job, runs, now),
             Wake::Time => {}
             Wake::Failed(reason) => anyhow::bail!("the recorder refuses this scheduler: {reason}"),
             Wake::Stop => return Ok(false),
@@ -261,7 +268,8 @@ impl Service {
 
     fn hear(&mut self, body: &[u8], now: Timestamp) {
         match serde_json::from_slice(body) {
-            Ok(Heartbeat::Executor { running, .. }) => {
+            Ok(Heartbeat::Executor { host, free, running, .. }) => {
+                self.mind.heard_host(&host, free, now);
                 for (run, attempt) in running {
                     self.mind.heard(&run, attempt, now);
                 }
@@ -283,8 +291,21 @@ impl Service {
                         warn!("offers pile up; this one is made again later");
                     }
                 }
+                Action::Recall(job) => self.recall(job),
             }
         }
+    }
+
+    /// Asks the log for a job's past. A question that fails is asked again when the mind misses the answer.
+    fn recall(&self, job: String) {
+        let (bus, recalls) = (self.bus.clone(), self.recalls.clone());
+        tokio::spawn(async move {
+            match feed::past(&bus, &job).await {
+                // The loop may have ended; then nobody needs the answer.
+                Ok(runs) => drop(recalls.send((job, runs)).await),
+                Err(error) => warn!(%job, %error, "the log could not be asked about a job's past"),
+            }
+        });
     }
 
     fn append(&self, draft: Draft) {

@@ -5,6 +5,6 @@ use std::io::{self, Write as _};
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &domain::job::json_schema())?;
+    serde_json::to_writer_pretty(&mut out, &domain::job::json_schema("job"))?;
     writeln!(out)
 }

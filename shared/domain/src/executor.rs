@@ -4,7 +4,7 @@ use crate::canonical::{Digest, canonical};
 use crate::envelope::Draft;
 use crate::event::{
     AttemptReport, CommandEnd, Event, RunCancelled, RunFailed, RunLost, RunReported, RunStarted,
-    RunSucceeded, RunTimedOut,
+    RunSucceeded, RunTimedOut, TextFound,
 };
 use crate::ids::{ProducerId, StreamId};
 use crate::job::{ExitCodes, JobDefinition};
@@ -76,7 +76,10 @@ pub fn conclude(run: &Run, version: u64, producer: &ProducerId, ending: &Ending)
         }
         State::Requested
         | State::Held { .. }
+        | State::Waiting
+        | State::Blocked
         | State::Due
+        | State::Parts
         | State::Running { .. }
         | State::Retrying { .. }
         | State::Unknown { .. }
@@ -116,13 +119,37 @@ fn outcome(ending: &Ending) -> Event {
         (Cause::Timeout(after_ms), CommandEnd::Exited { .. } | CommandEnd::Signaled { .. }) => {
             RunTimedOut { attempt, host, after_ms: *after_ms, report }.into()
         }
-        (Cause::Own, CommandEnd::Exited { code }) if ending.exit_codes.ok.contains(code) => {
-            RunSucceeded { attempt, host, warning: false, report }.into()
-        }
-        (Cause::Own, CommandEnd::Exited { code }) if ending.exit_codes.warning.contains(code) => {
-            RunSucceeded { attempt, host, warning: true, report }.into()
+        (Cause::Own, CommandEnd::Exited { code }) => {
+            match (&report.text, verdict(*code, &ending.exit_codes)) {
+                (None, Some(warning)) => RunSucceeded { attempt, host, warning, report }.into(),
+                (Some(text), _) => {
+                    let message = text_message(text, *code);
+                    RunFailed { attempt, host, message, report }.into()
+                }
+                (None, None) => {
+                    let message = message(&ending.cause, &report.end);
+                    RunFailed { attempt, host, message, report }.into()
+                }
+            }
         }
         (cause, end) => RunFailed { attempt, host, message: message(cause, end), report }.into(),
+    }
+}
+
+/// Whether an exit code means success, and then whether there is something to look at.
+fn verdict(code: i32, codes: &ExitCodes) -> Option<bool> {
+    if ExitCodes::has(&codes.ok, code) {
+        return Some(false);
+    }
+    ExitCodes::has(&codes.warning, code).then_some(true)
+}
+
+fn text_message(text: &TextFound, code: i32) -> String {
+    match text {
+        TextFound::Failure(text) => format!("its output holds {text:?} (exit code {code})"),
+        TextFound::NoSuccess => {
+            format!("its output holds none of the texts that mean success (exit code {code})")
+        }
     }
 }
 

@@ -3,15 +3,22 @@
 //! This is how a scheduler that planned nothing is found out: the verifier does not ask what the log
 //! says was due, it derives it, and compares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::calendar::{CalendarSpan, Calendars};
 use crate::canonical::Digest;
-use crate::event::{Event, JobEvent};
+use crate::event::{
+    DefinitionRef, Event, JobEvent, RunEvent, SkipReason, ThingAct, ThingEvent, ThingProposed,
+};
 use crate::ids::StreamId;
-use crate::job::JobDefinition;
-use crate::time::{Schedule, just_before, occurrence_label};
+use crate::job::{
+    Almanacs, JobDefinition, Lease, Piece, SchedulePart, Stretch, give_back, holds_from, pieces,
+};
+use crate::site::{Thing, ThingKind};
+use crate::time::{Schedule, just_after, occurrence_label};
 
 /// How old an occurrence may be without a decision before it counts as missing: schedulers need time
 /// to start, and to decide.
@@ -20,18 +27,39 @@ pub const UNDECIDED_MS_MAX: i64 = 120_000;
 #[derive(Debug, Clone)]
 struct Span {
     /// Or why it cannot be read here.
-    definition: Result<JobDefinition, String>,
-    digest: Digest,
+    definition: Result<Arc<JobDefinition>, String>,
+    reference: DefinitionRef,
     from: Timestamp,
     until: Option<Timestamp>,
 }
 
+/// How the log accounts for an occurrence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The schedule leaves it out.
+    LeftOut,
+    /// It was run ahead of its time, because somebody said so.
+    Ahead,
+    /// Any other way.
+    Decided,
+}
+
+#[derive(Debug, Clone)]
+struct Recorded {
+    run: StreamId,
+    digest: Digest,
+    how: How,
+}
+
 #[derive(Debug, Clone, Default)]
 struct JobHistory {
-    proposal: Option<(Result<JobDefinition, String>, Digest)>,
+    proposal: Option<(Result<Arc<JobDefinition>, String>, DefinitionRef)>,
     spans: Vec<Span>,
-    /// Instants the log accounts for, the run that does, and the definition it names.
-    recorded: BTreeMap<Timestamp, (StreamId, Digest)>,
+    leases: Vec<Lease>,
+    /// Instants that somebody moved ahead of their time.
+    ahead: BTreeSet<Timestamp>,
+    /// Instants the log accounts for.
+    recorded: BTreeMap<Timestamp, Recorded>,
     /// Further runs that say they are of an instant which another accounts for.
     doubles: BTreeMap<StreamId, Timestamp>,
 }
@@ -40,6 +68,8 @@ struct JobHistory {
 #[derive(Debug, Clone, Default)]
 pub struct Population {
     jobs: BTreeMap<String, JobHistory>,
+    calendars: Calendars,
+    proposals: BTreeMap<String, ThingProposed>,
 }
 
 /// Something that does not add up.
@@ -64,6 +94,13 @@ pub enum Finding {
         /// The run.
         run: StreamId,
     },
+    /// The schedule leaves it out and it ran, or the other way round.
+    NotAsScheduled {
+        /// The run.
+        run: StreamId,
+        /// Whether the schedule leaves it out.
+        left_out: bool,
+    },
     /// A schedule cannot be read here.
     Unreadable {
         /// The job.
@@ -85,6 +122,12 @@ impl std::fmt::Display for Finding {
             Self::OtherDefinition { run } => {
                 write!(f, "{run} names a definition that did not hold at its instant")
             }
+            Self::NotAsScheduled { run, left_out: true } => {
+                write!(f, "{run} was decided, although its schedule leaves it out")
+            }
+            Self::NotAsScheduled { run, left_out: false } => {
+                write!(f, "{run} is called left out, and its schedule does not leave it out")
+            }
             Self::Unreadable { job, reason } => {
                 write!(f, "the schedule of job {job} cannot be read here: {reason}")
             }
@@ -95,11 +138,11 @@ impl std::fmt::Display for Finding {
 /// The comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounted {
-    /// Occurrences the approved schedules imply.
+    /// Occurrences the approved schedules imply; those they leave out themselves are among them.
     pub expected: u64,
     /// Of these, recorded in the log.
     pub recorded: u64,
-    /// Of these, too young to have been decided.
+    /// Of these, too young to have been decided, or not reported yet by the host that had leave to decide them.
     pub undecided: u64,
     /// What does not add up.
     pub findings: Vec<Finding>,
@@ -112,56 +155,96 @@ impl Population {
             Event::JobEvent(event) => {
                 self.jobs.entry(stream.rest().to_owned()).or_default().observe(event, received);
             }
-            Event::RunEvent(event) => {
-                if let Some((job, at)) = crate::run::settled_instant(event)
-                    && let Some(digest) = definition_of(event)
-                {
-                    let history = self.jobs.entry(job.to_owned()).or_default();
-                    let first = history.recorded.entry(at).or_insert((stream.clone(), digest));
-                    if first.0 != *stream {
-                        history.doubles.insert(stream.clone(), at);
-                    }
+            Event::RunEvent(event) => self.observe_run(stream, event),
+            Event::ThingEvent(event) => self.observe_thing(stream.rest(), event, received),
+            Event::HostEvent(_) | Event::UserEvent(_) | Event::LogEvent(_) => {}
+        }
+    }
+
+    fn observe_run(&mut self, stream: &StreamId, event: &RunEvent) {
+        let Some((job, at)) = crate::run::accounted_instant(event) else { return };
+        let Some((digest, how)) = accounts(event) else { return };
+        let history = self.jobs.entry(job.to_owned()).or_default();
+        let new = Recorded { run: stream.clone(), digest, how };
+        let first = history.recorded.entry(at).or_insert(new);
+        if first.run != *stream {
+            history.doubles.insert(stream.clone(), at);
+        }
+    }
+
+    fn observe_thing(&mut self, name: &str, event: &ThingEvent, received: Timestamp) {
+        if event.of != ThingKind::Calendar {
+            return;
+        }
+        match &event.act {
+            ThingAct::Proposed(proposed) => {
+                self.proposals.insert(name.to_owned(), proposed.clone());
+            }
+            ThingAct::Approved(_) => {
+                let Some(proposed) = self.proposals.remove(name) else { return };
+                let read = Thing::read(ThingKind::Calendar, &proposed.definition);
+                if let Ok(Thing::Calendar(definition)) = read {
+                    let (number, digest) = (proposed.number, proposed.digest);
+                    let definition = Arc::new(definition);
+                    let span = CalendarSpan { number, digest, definition, from: received };
+                    self.calendars.add(name, span);
                 }
             }
-            Event::HostEvent(_) | Event::UserEvent(_) | Event::LogEvent(_) => {}
+            ThingAct::Retired(_) => {}
         }
     }
 
     /// Compares, up to `horizon`: the receive time of the newest event.
     pub fn account(&self, horizon: Timestamp) -> Accounted {
         let mut accounted = Accounted::default();
+        let almanacs = Almanacs::default();
         for (name, history) in &self.jobs {
-            history.account(name, horizon, &mut accounted);
+            let view = View { name, history, calendars: &self.calendars, almanacs: &almanacs };
+            view.account(horizon, &mut accounted);
         }
         accounted
     }
 }
 
-fn definition_of(event: &crate::event::RunEvent) -> Option<Digest> {
-    use crate::event::RunEvent as E;
+/// The definition an event names that accounts for an occurrence, and how it does.
+fn accounts(event: &RunEvent) -> Option<(Digest, How)> {
     match event {
-        E::RunDue(e) => Some(e.definition.digest),
-        E::RunSkipped(e) => Some(e.definition.digest),
-        E::RunMissed(e) => Some(e.definition.digest),
-        E::RunRequested(_)
-        | E::RunReleased(_)
-        | E::RunStarted(_)
-        | E::RunSucceeded(_)
-        | E::RunFailed(_)
-        | E::RunTimedOut(_)
-        | E::RunCancelRequested(_)
-        | E::RunCancelled(_)
-        | E::RunLost(_)
-        | E::RunRetryScheduled(_)
-        | E::RunResolved(_)
-        | E::RunReported(_) => None,
+        RunEvent::RunDue(e) => {
+            let how = if crate::run::is_ahead(event) { How::Ahead } else { How::Decided };
+            Some((e.definition.digest, how))
+        }
+        RunEvent::RunSkipped(e) => {
+            let left_out = matches!(e.reason, SkipReason::Calendar { .. } | SkipReason::Gap);
+            Some((e.definition.digest, if left_out { How::LeftOut } else { How::Decided }))
+        }
+        RunEvent::RunMissed(e) => Some((e.definition.digest, How::Decided)),
+        RunEvent::RunRequested(_)
+        | RunEvent::RunReleased(_)
+        | RunEvent::RunHeld(_)
+        | RunEvent::RunDelayed(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunCleared(_)
+        | RunEvent::RunBlocked(_)
+        | RunEvent::RunOverridden(_)
+        | RunEvent::RunNeedsUnmet(_)
+        | RunEvent::RunLate(_)
+        | RunEvent::RunGathered(_)
+        | RunEvent::RunStarted(_)
+        | RunEvent::RunSucceeded(_)
+        | RunEvent::RunFailed(_)
+        | RunEvent::RunTimedOut(_)
+        | RunEvent::RunCancelRequested(_)
+        | RunEvent::RunCancelled(_)
+        | RunEvent::RunLost(_)
+        | RunEvent::RunRetryScheduled(_)
+        | RunEvent::RunResolved(_)
+        | RunEvent::RunReported(_) => None,
     }
 }
 
 impl Span {
-    fn schedule(&self) -> Result<Option<Schedule>, String> {
-        let definition = self.definition.as_ref().map_err(Clone::clone)?;
-        definition.parsed_schedule().transpose().map_err(|error| error.to_string())
+    fn part(&self) -> Result<Option<SchedulePart>, String> {
+        self.definition.as_ref().map(|d| d.schedule_part()).map_err(Clone::clone)
     }
 }
 
@@ -170,17 +253,31 @@ impl JobHistory {
         match event {
             JobEvent::JobProposed(e) => {
                 let read = serde_json::from_value(e.definition.clone());
-                self.proposal =
-                    Some((read.map_err(|e: serde_json::Error| e.to_string()), e.digest));
+                let read = read.map(Arc::new).map_err(|e: serde_json::Error| e.to_string());
+                self.proposal = Some((read, DefinitionRef::new(e.number, e.digest)));
             }
             JobEvent::JobApproved(_) => {
-                self.close(received);
-                if let Some((definition, digest)) = self.proposal.take() {
-                    self.spans.push(Span { definition, digest, from: received, until: None });
+                if let Some((definition, reference)) = self.proposal.take() {
+                    let first = definition.as_ref().ok().filter(|_| self.spans.is_empty());
+                    let from = holds_from(first.map(Arc::as_ref), received);
+                    self.close(from);
+                    self.spans.push(Span { definition, reference, from, until: None });
                 }
             }
             JobEvent::JobRetired(_) => self.close(received),
-            JobEvent::JobPaused(_) | JobEvent::JobResumed(_) => {}
+            JobEvent::JobOccurrenceMoved(e) if e.to < e.at => {
+                self.ahead.insert(e.at);
+            }
+            JobEvent::JobOccurrenceReleased(e) => {
+                self.ahead.remove(&e.at);
+            }
+            JobEvent::JobLeaseGranted(e) => self.leases.push(Lease::granted(e, received)),
+            JobEvent::JobLeaseReturned(e) => give_back(&mut self.leases, e.until),
+            JobEvent::JobOccurrenceMoved(_)
+            | JobEvent::JobOccurrenceHeld(_)
+            | JobEvent::JobOccurrenceSkipped(_)
+            | JobEvent::JobPaused(_)
+            | JobEvent::JobResumed(_) => {}
         }
     }
 
@@ -189,71 +286,141 @@ impl JobHistory {
             *until = Some(at);
         }
     }
+}
 
-    fn account(&self, name: &str, horizon: Timestamp, accounted: &mut Accounted) {
-        let mut explained = 0;
-        for span in &self.spans {
-            match span.schedule() {
-                Ok(None) => {}
-                Ok(Some(schedule)) => {
-                    let until = span.until.map_or(horizon, |until| until.min(horizon));
-                    for occurrence in schedule.between(span.from, until) {
-                        accounted.expected += 1;
-                        let label = occurrence_label(&occurrence);
-                        let run = StreamId::run(name, &label);
-                        explained += self.look_up(&run, occurrence.at, span, horizon, accounted);
-                    }
-                }
+/// A job's history among calendars.
+struct View<'a> {
+    name: &'a str,
+    history: &'a JobHistory,
+    calendars: &'a Calendars,
+    almanacs: &'a Almanacs,
+}
+
+impl View<'_> {
+    fn pieces(&self) -> Vec<Piece<'_, Span>> {
+        let of = |span: &Span| (span.reference.clone(), span.from, span.until);
+        pieces(&self.history.spans, &self.history.leases, of)
+    }
+
+    /// The stretches of a piece: under a lease calendars hold as they stood when it was granted.
+    fn stretches(&self, piece: &Piece<'_, Span>) -> Result<Vec<Stretch>, String> {
+        let Some(part) = piece.span.part()? else { return Ok(Vec::new()) };
+        let (from, until) = (piece.from, piece.until);
+        Ok(match piece.lease {
+            None => part.stretches(from, until, self.calendars, self.almanacs),
+            Some(lease) => {
+                let at = just_after(lease.granted);
+                let (schedule, calendars) = part.at(at, self.calendars, self.almanacs);
+                vec![Stretch { from, until, schedule, calendars: calendars.into() }]
+            }
+        })
+    }
+
+    fn account(&self, horizon: Timestamp, accounted: &mut Accounted) {
+        let mut explained = BTreeSet::new();
+        for piece in self.pieces() {
+            let stretches = match self.stretches(&piece) {
+                Ok(stretches) => stretches,
                 Err(reason) => {
-                    accounted.findings.push(Finding::Unreadable { job: name.to_owned(), reason });
+                    self.unreadable(reason, accounted);
+                    continue;
+                }
+            };
+            for stretch in stretches {
+                match &stretch.schedule {
+                    Ok(schedule) => {
+                        let until = stretch.until.map_or(horizon, |until| until.min(horizon));
+                        let range = (stretch.from, until);
+                        self.compare(&piece, schedule, range, horizon, &mut explained, accounted);
+                    }
+                    Err(error) => self.unreadable(error.to_string(), accounted),
                 }
             }
         }
-        if explained < self.recorded.len() {
-            self.find_unexpected(accounted);
-        }
-        let double =
-            |(run, at): (&StreamId, &Timestamp)| Finding::Unexpected { run: run.clone(), at: *at };
-        accounted.findings.extend(self.doubles.iter().map(double));
+        self.find_unexpected(&explained, accounted);
+        let doubles = self.history.doubles.iter();
+        accounted.findings.extend(
+            doubles.map(|(run, at)| Finding::Unexpected { run: run.clone(), at: *at }),
+        );
     }
 
-    fn look_up(
+    fn unreadable(&self, reason: String, accounted: &mut Accounted) {
+        accounted.findings.push(Finding::Unreadable { job: self.name.to_owned(), reason });
+    }
+
+    fn compare(
         &self,
-        run: &StreamId,
+        piece: &Piece<'_, Span>,
+        schedule: &Schedule,
+        (from, until): (Timestamp, Timestamp),
+        horizon: Timestamp,
+        explained: &mut BTreeSet<Timestamp>,
+        accounted: &mut Accounted,
+    ) {
+        for occurrence in schedule.between(from, until) {
+            let at = occurrence.at;
+            accounted.expected += 1;
+            let run = StreamId::run(self.name, &occurrence_label(&occurrence));
+            let Some(recorded) = self.history.recorded.get(&at) else {
+                self.missing(piece, run, at, horizon, accounted);
+                continue;
+            };
+            accounted.recorded += 1;
+            explained.insert(at);
+            let left_out = occurrence.out.is_some();
+            // What ran ahead of its time was decided before this definition held, perhaps.
+            let ahead = recorded.how == How::Ahead;
+            if recorded.digest != piece.span.reference.digest && !ahead {
+                accounted.findings.push(Finding::OtherDefinition { run: recorded.run.clone() });
+            } else if recorded.run != run {
+                accounted.findings.push(Finding::Unexpected { run: recorded.run.clone(), at });
+            } else if (recorded.how == How::LeftOut) != left_out && !ahead {
+                let run = recorded.run.clone();
+                accounted.findings.push(Finding::NotAsScheduled { run, left_out });
+            }
+        }
+    }
+
+    fn missing(
+        &self,
+        piece: &Piece<'_, Span>,
+        run: StreamId,
         at: Timestamp,
-        span: &Span,
         horizon: Timestamp,
         accounted: &mut Accounted,
-    ) -> usize {
-        let Some((recorded, digest)) = self.recorded.get(&at) else {
-            let age = horizon.duration_since(at);
-            if age <= SignedDuration::from_millis(UNDECIDED_MS_MAX) {
-                accounted.undecided += 1;
-            } else {
-                accounted.findings.push(Finding::Missing { run: run.clone(), at });
-            }
-            return 0;
-        };
-        accounted.recorded += 1;
-        if *digest != span.digest {
-            accounted.findings.push(Finding::OtherDefinition { run: recorded.clone() });
-        } else if recorded != run {
-            accounted.findings.push(Finding::Unexpected { run: recorded.clone(), at });
+    ) {
+        // A host that is cut off reports when it comes back; when its lease is over, it is late.
+        let host = piece.lease.filter(|lease| lease.host.is_some());
+        let since = host.map_or(at, |lease| lease.until);
+        let young = horizon.duration_since(since) <= SignedDuration::from_millis(UNDECIDED_MS_MAX);
+        if young {
+            accounted.undecided += 1;
+        } else {
+            accounted.findings.push(Finding::Missing { run, at });
         }
-        1
     }
 
-    fn find_unexpected(&self, accounted: &mut Accounted) {
-        let schedules: Vec<_> =
-            self.spans.iter().filter_map(|span| Some((span, span.schedule().ok()??))).collect();
-        for (at, (run, _)) in &self.recorded {
-            let implied = schedules.iter().any(|(span, schedule)| {
-                let held = span.from < *at && span.until.is_none_or(|until| *at <= until);
-                held && schedule.between(just_before(*at), *at).next().is_some()
-            });
-            if !implied {
-                accounted.findings.push(Finding::Unexpected { run: run.clone(), at: *at });
+    fn find_unexpected(&self, explained: &BTreeSet<Timestamp>, accounted: &mut Accounted) {
+        let unexplained = self.history.recorded.iter().filter(|(at, _)| !explained.contains(at));
+        for (at, recorded) in unexplained {
+            if recorded.how == How::Ahead && self.implied_ahead(*at, recorded) {
+                continue;
             }
+            let run = recorded.run.clone();
+            accounted.findings.push(Finding::Unexpected { run, at: *at });
         }
+    }
+
+    /// Whether the definition that an occurrence ran ahead under implies it.
+    fn implied_ahead(&self, at: Timestamp, recorded: &Recorded) -> bool {
+        let span = self.history.spans.iter().find(|span| span.reference.digest == recorded.digest);
+        let part = span.and_then(|span| span.part().ok().flatten());
+        part.is_some_and(|part| {
+            // Whichever calendars held: then, or when it was run.
+            let instants = span.map(|span| just_after(span.from)).into_iter().chain([at]);
+            let mut schedules =
+                instants.map(|then| part.at(then, self.calendars, self.almanacs).0);
+            schedules.any(|schedule| schedule.is_ok_and(|s| s.occurrence_at(at).is_some()))
+        })
     }
 }

@@ -1,13 +1,15 @@
-//! What will run when, as far as the active definitions say. What people and failures do meanwhile, and
-//! overlaps, it does not know.
+//! What will run when, as far as the active definitions, calendars, blackouts and people's orders say. What failures
+//! do meanwhile, and overlaps and waiting for others, it does not know.
 
 use std::collections::{BTreeMap, BinaryHeap};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::job::{Job, JobDefinition};
-use crate::time::{Occurrence, Schedule, just_before};
+use crate::calendar::{Almanac, Calendars};
+use crate::job::{Almanacs, Job, JobDefinition, OrderAct, SchedulePart, Stretch};
+use crate::site::{BlackoutDefinition, BlackoutEnd, Defined, Thing, ThingKind};
+use crate::time::{Occurrence, just_before};
 
 /// One occurrence that lies ahead, or a wall-clock time that has none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,9 +24,14 @@ pub struct Planned {
     pub local: String,
     /// How the schedule came to this instant: `exact`, or what the clock did.
     pub reason: &'static str,
+    /// The business day it belongs to.
+    pub business_day: String,
     /// Why it will not run; absent where it will.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// What will be otherwise: it was moved, is held, or starts later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A range of time as it is planned.
@@ -36,7 +43,7 @@ pub struct Forecast {
     pub to: Timestamp,
     /// Occurrences that will run.
     pub runs: u64,
-    /// Occurrences, and wall-clock times without one, that will not.
+    /// Occurrences that will not.
     pub skipped: u64,
     /// The first of both, in the order of their instants, at most as many as were asked for.
     pub planned: Vec<Planned>,
@@ -46,6 +53,52 @@ pub struct Forecast {
     pub problems: Vec<String>,
 }
 
+/// What a forecast looks at beside jobs.
+#[derive(Debug, Default)]
+pub struct SiteView {
+    /// All calendars.
+    pub calendars: Calendars,
+    /// Active blackouts, with the calendars they name.
+    blackouts: Vec<(BlackoutDefinition, Almanac)>,
+    almanacs: Almanacs,
+}
+
+impl SiteView {
+    /// What these things come to.
+    pub fn of<'a>(things: impl IntoIterator<Item = (ThingKind, &'a Defined)>) -> Self {
+        let mut view = Self::default();
+        let mut blackouts = Vec::new();
+        for (kind, thing) in things {
+            if kind == ThingKind::Calendar {
+                view.calendars.put(&thing.name, thing.calendar_spans());
+            } else if let (true, Some(Thing::Blackout(blackout))) =
+                (thing.active().is_some(), thing.read(kind))
+            {
+                blackouts.push(blackout);
+            }
+        }
+        for blackout in blackouts {
+            let almanac = view.calendars.almanac(&blackout.names(), Timestamp::MAX);
+            view.blackouts.extend(almanac.ok().map(|(almanac, _)| (blackout, almanac)));
+        }
+        view
+    }
+
+    /// The stretches of a definition from `from` on.
+    pub fn stretches(&self, part: &SchedulePart, from: Timestamp) -> Vec<Stretch> {
+        part.stretches(from, None, &self.calendars, &self.almanacs)
+    }
+
+    /// What blackouts make of a job's start at `at`.
+    fn blackout(&self, definition: &JobDefinition, at: Timestamp) -> Option<(BlackoutEnd, String)> {
+        let applying = self.blackouts.iter().filter(|(blackout, _)| blackout.applies(definition));
+        let covering = applying
+            .filter_map(|(blackout, almanac)| Some((blackout.covers(at, almanac)?, blackout)));
+        let (until, blackout) = covering.max_by_key(|(until, _)| *until)?;
+        Some((blackout.at_end, format!("blackout {} until {until}", blackout.name)))
+    }
+}
+
 /// Plans those of `jobs` whose active definition is `wanted`, and names at most `limit` occurrences; all are
 /// counted.
 pub fn forecast<'a>(
@@ -53,8 +106,17 @@ pub fn forecast<'a>(
     wanted: impl Fn(&JobDefinition) -> bool,
     (from, to): (Timestamp, Timestamp),
     limit: usize,
+    site: &SiteView,
 ) -> Forecast {
-    let mut plan = Plan { limit, ..Plan::default() };
+    let mut plan = Plan {
+        site,
+        limit,
+        runs: 0,
+        skipped: 0,
+        first: BinaryHeap::new(),
+        hours: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     for job in jobs {
         let Some(span) = job.active() else { continue };
         match span.read().map_err(|error| error.to_string()) {
@@ -67,8 +129,8 @@ pub fn forecast<'a>(
     Forecast { from, to, runs, skipped, planned: first.into_sorted_vec(), hours, problems }
 }
 
-#[derive(Default)]
-struct Plan {
+struct Plan<'s> {
+    site: &'s SiteView,
     limit: usize,
     runs: u64,
     skipped: u64,
@@ -78,25 +140,33 @@ struct Plan {
     problems: Vec<String>,
 }
 
-impl Plan {
+/// What becomes of an occurrence.
+struct Fate {
+    /// When it starts, as far as is known.
+    at: Timestamp,
+    skipped: Option<String>,
+    note: Option<String>,
+}
+
+impl Plan<'_> {
     fn take(&mut self, job: &Job, definition: &JobDefinition, from: Timestamp, to: Timestamp) {
-        let schedule = match definition.parsed_schedule() {
-            Some(Ok(schedule)) => schedule,
-            Some(Err(error)) => {
-                return self.problems.push(format!("job {}: {error}", job.name));
-            }
-            None => return,
-        };
+        let Some(part) = definition.schedule_part() else { return };
         let (after, until) = (just_before(from), just_before(to));
-        for occurrence in schedule.between(after, until) {
-            self.take_one(job, definition, &occurrence);
+        for stretch in self.site.stretches(&part, after) {
+            let until = stretch.until.map_or(until, |end| end.min(until));
+            match &stretch.schedule {
+                Ok(schedule) => {
+                    for occurrence in schedule.between(stretch.from, until) {
+                        self.take_one(job, definition, &occurrence);
+                    }
+                }
+                Err(error) => self.problems.push(format!("job {}: {error}", job.name)),
+            }
         }
-        self.take_gaps(job, definition, &schedule, after, until);
     }
 
     fn take_one(&mut self, job: &Job, definition: &JobDefinition, occurrence: &Occurrence) {
-        let at = occurrence.at;
-        let skipped = job.pause_at(at).map(|pause| format!("the job is paused: {}", pause.reason));
+        let Fate { at, skipped, note } = self.fate(job, definition, occurrence);
         if skipped.is_some() {
             self.skipped += 1;
         } else {
@@ -108,30 +178,49 @@ impl Plan {
             job: job.name.clone(),
             pool: definition.pool.clone(),
             local: occurrence.local.to_string(),
-            reason: occurrence.reason.as_str(),
+            reason: if occurrence.out.is_some() { "left-out" } else { occurrence.reason.as_str() },
+            business_day: occurrence.business_day.to_string(),
             skipped,
+            note,
         });
     }
 
-    fn take_gaps(
-        &mut self,
-        job: &Job,
-        definition: &JobDefinition,
-        schedule: &Schedule,
-        after: Timestamp,
-        until: Timestamp,
-    ) {
-        for gap in schedule.skipped(after, until) {
-            self.skipped += 1;
-            self.name(gap.gap_end, job, || Planned {
-                at: gap.gap_end,
-                job: job.name.clone(),
-                pool: definition.pool.clone(),
-                local: format!("{}[{}]", gap.wall, gap.zone),
-                reason: "gap-skipped",
-                skipped: Some(gap.describe()),
-            });
+    fn fate(&self, job: &Job, definition: &JobDefinition, occurrence: &Occurrence) -> Fate {
+        let at = occurrence.at;
+        let skip = |why: String| Fate { at, skipped: Some(why), note: None };
+        if let Some(why) = occurrence.describe_out() {
+            return skip(why);
         }
+        if let Some(pause) = job.pause_at(at) {
+            return skip(format!("the job is paused: {}", pause.reason));
+        }
+        let mut at = at;
+        let mut notes: Vec<String> = Vec::new();
+        notes.extend(occurrence.moved_from.iter().map(|day| format!("moved from {day}")));
+        if let Some(order) = job.orders.get(&occurrence.at) {
+            match order.act {
+                OrderAct::Skip => return skip(format!("somebody said so: {}", order.reason)),
+                OrderAct::Hold => notes.push(format!("held: {}", order.reason)),
+                OrderAct::Move(to) => {
+                    at = to;
+                    notes.push(format!("moved to {to}: {}", order.reason));
+                }
+            }
+        }
+        let zone = occurrence.local.time_zone();
+        let window = definition.window.and_then(|window| window.for_instant(at, zone));
+        if let Some((opens, _)) = window.filter(|(opens, _)| *opens > at) {
+            at = opens;
+            notes.push("waits for its window".to_owned());
+        }
+        match self.site.blackout(definition, at) {
+            Some((BlackoutEnd::Skip, why)) => return Fate { at, skipped: Some(why), note: None },
+            Some((BlackoutEnd::Hold, why)) => notes.push(format!("held by {why}")),
+            Some((BlackoutEnd::StartLate, why)) => notes.push(format!("delayed by {why}")),
+            None => {}
+        }
+        let note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
+        Fate { at, skipped: None, note }
     }
 
     /// Names it if it is among the first so far; most of a long range are only counted, and not made.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::site::ThingKind;
+
 /// A name that is not allowed, and what is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {text:?} is not allowed: {rule}")]
@@ -50,9 +52,41 @@ pub enum StreamType {
     User,
     /// The log itself: its origin, producers, heads, policy.
     Log,
+    /// A calendar: its definitions.
+    Calendar,
+    /// Times in which nothing starts: their definitions.
+    Blackout,
+    /// A named lock: its definitions.
+    Lock,
+    /// A pool of hosts: its definitions.
+    Pool,
+}
+
+impl From<ThingKind> for StreamType {
+    fn from(kind: ThingKind) -> Self {
+        match kind {
+            ThingKind::Calendar => Self::Calendar,
+            ThingKind::Blackout => Self::Blackout,
+            ThingKind::Lock => Self::Lock,
+            ThingKind::Pool => Self::Pool,
+        }
+    }
 }
 
 impl StreamType {
+    /// Every type.
+    pub const ALL: [Self; 9] = [
+        Self::Job,
+        Self::Run,
+        Self::Host,
+        Self::User,
+        Self::Log,
+        Self::Calendar,
+        Self::Blackout,
+        Self::Lock,
+        Self::Pool,
+    ];
+
     /// The word before the slash.
     pub fn word(self) -> &'static str {
         match self {
@@ -61,13 +95,21 @@ impl StreamType {
             Self::Host => "host",
             Self::User => "user",
             Self::Log => "log",
+            Self::Calendar => "calendar",
+            Self::Blackout => "blackout",
+            Self::Lock => "lock",
+            Self::Pool => "pool",
         }
     }
 
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Job, Self::Run, Self::Host, Self::User, Self::Log]
-            .into_iter()
-            .find(|kind| kind.word() == word)
+    /// The kind of thing it is the type of, where it is one.
+    pub fn thing(self) -> Option<ThingKind> {
+        ThingKind::from_word(self.word())
+    }
+
+    /// The type with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -101,6 +143,11 @@ impl StreamId {
         Self(format!("user/{name}"))
     }
 
+    /// The stream of a calendar, a blackout, a lock or a pool.
+    pub fn thing(kind: ThingKind, name: &str) -> Self {
+        Self(format!("{}/{name}", kind.word()))
+    }
+
     /// A stream about the log itself: `log/main`, or one for each producer.
     pub fn log(name: &str) -> Self {
         Self(format!("log/{name}"))
@@ -125,6 +172,22 @@ impl StreamId {
         self.0.split_once('/').map_or("", |(_, rest)| rest)
     }
 
+    /// For a part of a run, the name of the whole; any other name as it is.
+    pub fn whole(&self) -> &str {
+        self.0.split_once('~').map_or(&self.0, |(whole, _)| whole)
+    }
+
+    /// For a part of a run, the host it is for.
+    pub fn part(&self) -> Option<&str> {
+        self.0.split_once('~').map(|(_, host)| host)
+    }
+
+    /// The part of this run that is for a host.
+    #[must_use]
+    pub fn part_on(&self, host: &str) -> Self {
+        Self(format!("{}~{host}", self.0))
+    }
+
     /// For a run, the name of its job.
     pub fn run_job(&self) -> Option<&str> {
         self.0.strip_prefix("run/")?.split_once('@').map(|(job, _)| job)
@@ -138,13 +201,19 @@ impl FromStr for StreamId {
         let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
         let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
         let kind = StreamType::from_word(word)
-            .ok_or(bad("its type is one of job, run, host, user, log"))?;
+            .ok_or(bad("its type is one of job, run, host, user, log, calendar, blackout, lock, pool"))?;
         let printable = rest.bytes().all(|b| b.is_ascii_graphic());
         if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
             return Err(bad("its name is 1 to 150 printable ASCII characters without spaces"));
         }
         let named = match kind {
-            StreamType::Job | StreamType::Host | StreamType::User => is_name(rest),
+            StreamType::Job
+            | StreamType::Host
+            | StreamType::User
+            | StreamType::Calendar
+            | StreamType::Blackout
+            | StreamType::Lock
+            | StreamType::Pool => is_name(rest),
             StreamType::Run => {
                 rest.split_once('@').is_some_and(|(job, at)| is_name(job) && !at.is_empty())
             }

@@ -10,15 +10,19 @@
 //! | [`event`] | every fact the log can hold, by kind and schema version |
 //! | [`envelope`], [`flush`], [`leaf`] | the bytes a producer signs, sends, and the tree commits to |
 //! | [`time`] | schedules, zones, occurrences |
+//! | [`calendar`] | named sets of days, fiscal years |
+//! | [`site`] | what a site defines beside jobs: calendars, blackouts, locks, pools |
 //! | [`job`] | definitions as people write them, and the state of a job |
 //! | [`run`] | the life of one occurrence or request |
 //! | [`ledger`] | what the recorder accepts, voids and refuses |
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
 //! | [`forecast`] | what will run when |
+//! | [`plan`] | whether definitions fit together |
 //! | [`wire`] | messages between services |
 //! | [`import`] | other people's schedules |
 
+pub mod calendar;
 pub mod canonical;
 pub mod envelope;
 pub mod event;
@@ -33,7 +37,9 @@ pub mod keys;
 pub mod leaf;
 pub mod ledger;
 pub mod night;
+pub mod plan;
 pub mod run;
 pub mod scheduler;
+pub mod site;
 pub mod time;
 pub mod wire;

@@ -1,6 +1,9 @@
 //! Messages between services. None of them is the truth; the log is.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -30,6 +33,14 @@ pub struct Work {
     pub definition: serde_json::Value,
     /// How often the run was offered since its newest event, from 1.
     pub offer: u32,
+    /// Values of its parameters.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// The business day it is of.
+    #[serde(default)]
+    pub business_day: Option<Date>,
+    /// The instant it stands for.
+    pub at: Timestamp,
 }
 
 impl Work {
@@ -288,6 +299,13 @@ pub enum Query {
     },
     /// Runs, newest first.
     Runs(RunFilter),
+    /// States of a job's newest runs that have ended.
+    Past {
+        /// The job.
+        job: String,
+        /// Most runs.
+        limit: u32,
+    },
     /// What happened in a time.
     Night {
         /// From, inclusive.
@@ -314,6 +332,8 @@ pub enum Selection {
     Hosts,
     /// All users.
     Users,
+    /// All calendars, blackouts, locks and pools.
+    Things,
 }
 
 /// Which runs.

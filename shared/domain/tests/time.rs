@@ -30,9 +30,17 @@ fn instant(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// The occurrences after the first instant of the range, up to and including the second.
+/// The occurrences that run after the first instant of the range, up to and including the second.
 fn found(spec: &ScheduleSpec, zone: &str, policy: DstPolicy, range: [&str; 2]) -> Vec<Occurrence> {
-    schedule(spec, zone, policy).between(instant(range[0]), instant(range[1])).collect()
+    let schedule = schedule(spec, zone, policy);
+    let all = schedule.between(instant(range[0]), instant(range[1]));
+    all.filter(|occurrence| occurrence.out.is_none()).collect()
+}
+
+/// Those that the schedule itself leaves out.
+fn left_out(schedule: &Schedule, range: [&str; 2]) -> Vec<Occurrence> {
+    let all = schedule.between(instant(range[0]), instant(range[1]));
+    all.filter(|occurrence| occurrence.out.is_some()).collect()
 }
 
 fn shown(occurrences: &[Occurrence]) -> Vec<String> {
@@ -185,20 +193,17 @@ fn gap_skip_leaves_a_time_out_and_says_so() {
     let line = cron("30 2,14 * * *");
     assert_eq!(shown(&found(&line, NEW_YORK, skip, SPRING)), ["2026-03-08T14:30-04:00 exact"]);
     let schedule = schedule(&line, NEW_YORK, skip);
-    let skipped = schedule.skipped(instant(SPRING[0]), instant(SPRING[1]));
-    assert_eq!(skipped.len(), 1);
-    assert_eq!(skipped[0].gap_end, instant("2026-03-08T07:00Z"));
+    let left_out = left_out(&schedule, SPRING);
+    assert_eq!(left_out.len(), 1);
+    assert_eq!(left_out[0].at, instant("2026-03-08T07:00Z"));
     assert_eq!(
-        skipped[0].describe(),
+        left_out[0].describe_out().unwrap(),
         "02:30 does not exist on 2026-03-08 in America/New_York; left out (gap: skip)"
     );
-    assert!(
-        schedule.skipped(instant("2026-03-08T07:00Z"), instant("2026-12-01T00:00Z")).is_empty()
-    );
-    assert_eq!(
-        schedule.skipped(instant("2026-01-01T00:00Z"), instant("2031-01-01T00:00Z")).len(),
-        5
-    );
+    let range = ["2026-03-08T07:00Z", "2026-12-01T00:00Z"];
+    assert_eq!(self::left_out(&schedule, range), []);
+    let range = ["2026-01-01T00:00Z", "2031-01-01T00:00Z"];
+    assert_eq!(self::left_out(&schedule, range).len(), 5);
 }
 
 #[test]
@@ -207,7 +212,7 @@ fn only_the_policy_skip_leaves_times_out() {
         [("30 2 * * *", Gap::Shift), ("30 2 * * *", Gap::End), ("*/30 2 * * *", Gap::Skip)]
     {
         let schedule = schedule(&cron(line), NEW_YORK, policy(gap, OverlapTime::First));
-        assert!(schedule.skipped(instant(SPRING[0]), instant(SPRING[1])).is_empty(), "{line}");
+        assert_eq!(left_out(&schedule, SPRING), [], "{line}");
     }
 }
 
@@ -276,8 +281,8 @@ fn apia_lost_a_whole_day_and_its_times_fall_on_the_next() {
     assert_eq!(shown(&found), ["2011-12-31T02:30+14:00 gap-shifted"]);
     assert_eq!(found[0].walls.len(), 2);
     let skip = policy(Gap::Skip, OverlapTime::First);
-    let left_out = schedule(&cron("30 2 * * *"), "Pacific/Apia", skip);
-    assert_eq!(left_out.skipped(instant(range[0]), instant(range[1])).len(), 1);
+    let skipping = schedule(&cron("30 2 * * *"), "Pacific/Apia", skip);
+    assert_eq!(left_out(&skipping, range).len(), 1);
     let end = policy(Gap::End, OverlapTime::First);
     expect(
         "30 2 * * *",
@@ -598,8 +603,7 @@ fn an_at_time_in_a_gap_that_is_skipped_is_named_or_refused() {
     let skip = policy(Gap::Skip, OverlapTime::First);
     let two: ScheduleSpec =
         serde_saphyr::from_str("at: [2026-03-08T02:30, 2026-03-09T02:30]").unwrap();
-    let skipped = schedule(&two, NEW_YORK, skip).skipped(instant(SPRING[0]), instant(SPRING[1]));
-    assert_eq!(skipped.len(), 1);
+    assert_eq!(left_out(&schedule(&two, NEW_YORK, skip), SPRING).len(), 1);
     let one: ScheduleSpec = serde_saphyr::from_str("at: 2026-03-08T02:30").unwrap();
     let error = Schedule::parse(&one, NEW_YORK, skip).unwrap_err();
     assert!(matches!(error, ScheduleError::NeverFires { .. }), "{error}");

@@ -6,7 +6,9 @@ use domain::canonical::Digest;
 use domain::flush::Flush;
 use domain::ids::{ProducerId, StreamId};
 use domain::leaf::Leaf;
-use domain::ledger::{Ledger, Mark, Opened, Refusal, StreamState, Streams, Turn, reads};
+use domain::ledger::{
+    Ledger, Mark, Opened, Refusal, StreamState, Streams, Turn, reads, reads_further,
+};
 use domain::wire::{Committed, LogEntry};
 use jiff::Timestamp;
 use tlog::{Frontier, Hash, leaf_hash};
@@ -284,20 +286,22 @@ impl Appender {
         Ok(Ok(Appended { events, received }))
     }
 
+    /// Brings what the events are judged by to hand: what they name, and what that names in its turn.
     async fn load_streams(&mut self, fates: &[Fate]) -> Result<(), LogError> {
-        let missing: BTreeSet<StreamId> = opened(fates)
-            .flat_map(|one| reads(&one.envelope.subject))
-            .filter(|id| !self.cache.contains_key(id))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
+        let mut wanted: BTreeSet<StreamId> =
+            opened(fates).flat_map(|one| reads(&one.envelope, &one.event)).collect();
+        loop {
+            wanted.retain(|id| !self.cache.contains_key(id));
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            let mut found = self.log.streams(&wanted).await?;
+            let further = found.values().flat_map(reads_further).collect();
+            for id in std::mem::replace(&mut wanted, further) {
+                let state = found.remove(&id);
+                self.cache.insert(id, state);
+            }
         }
-        let mut found = self.log.streams(&missing).await?;
-        for id in missing {
-            let state = found.remove(&id);
-            self.cache.insert(id, state);
-        }
-        Ok(())
     }
 
     async fn judge_all(
@@ -339,7 +343,7 @@ impl Appender {
             received: events.last().map_or(0, |event| event.received),
             events,
             states: states.collect::<Result<_, _>>()?,
-            turns: turns.collect(),
+            turns: turns.collect::<Result<_, _>>()?,
             producers: producers.map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect(),
             ledger: (row != LedgerRow::new(&self.ledger)).then_some(row),
         })

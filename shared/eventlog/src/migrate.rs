@@ -23,7 +23,16 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0002_read_model.sql"),
         include_str!("../../../migrations/sqlite/0002_read_model.sql"),
     ),
+    (
+        3,
+        "time and flow",
+        include_str!("../../../migrations/postgres/0003_time_and_flow.sql"),
+        include_str!("../../../migrations/sqlite/0003_time_and_flow.sql"),
+    ),
 ];
+
+/// The form of what the read model keeps as JSON. It is raised when that changes.
+pub(crate) const MODEL: i64 = 2;
 
 /// How the schema of a database compares with what this program needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +78,8 @@ fn is_missing_table(error: &dyn DatabaseError) -> bool {
 }
 
 impl EventLog {
-    /// Makes every change that is missing. Two at once wait for each other.
+    /// Makes every change that is missing, and computes the read model again where it has an older form. Two at
+    /// once wait for each other.
     ///
     /// # Errors
     /// A change failed (it left nothing behind), or the database was changed by a newer version.
@@ -78,7 +88,16 @@ impl EventLog {
             Backend::Postgres(pool) => migrator(true).run(pool).await?,
             Backend::Sqlite(pool) => migrate_sqlite(pool).await?,
         }
+        if self.model().await? != MODEL {
+            self.rebuild_read_model().await?;
+        }
         Ok(())
+    }
+
+    async fn model(&self) -> Result<i64, LogError> {
+        let row = sqlx::query("SELECT model FROM ledger WHERE id = 1").fetch_one(&self.any).await;
+        let row = row.map_err(LogError::database("reading the read model's form"))?;
+        row.try_get("model").map_err(LogError::database("reading the read model's form"))
     }
 
     /// Which changes were made.

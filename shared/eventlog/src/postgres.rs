@@ -3,6 +3,7 @@
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::error::LogError;
+use crate::migrate::MODEL;
 use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow};
 
 const APPEND: &str = "SELECT decklog_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
@@ -20,8 +21,10 @@ ON CONFLICT (stream) DO UPDATE SET
     started = excluded.started, ended = excluded.ended, message = excluded.message";
 
 const TURNS: &str = "
-INSERT INTO turn (job, settled, busy) SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])
-ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy";
+INSERT INTO turn (job, settled, busy, leased, holders)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy,
+    leased = excluded.leased, holders = excluded.holders";
 
 const PRODUCERS: &str = "
 INSERT INTO producer (id, key, pseq, last)
@@ -29,7 +32,7 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
 ON CONFLICT (id) DO UPDATE SET key = excluded.key, pseq = excluded.pseq, last = excluded.last";
 
 const LEDGER: &str =
-    "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3 WHERE id = 1";
+    "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3, model = $4 WHERE id = 1";
 
 type Tx = Transaction<'static, Postgres>;
 
@@ -114,6 +117,8 @@ async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
         .bind(rows.iter().map(|r| r.job.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.settled).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.busy.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.leased.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.holders.as_deref()).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await
         .map_err(LogError::database("noting where jobs stand"))?;
@@ -137,6 +142,7 @@ async fn put_ledger(tx: &mut Tx, row: &LedgerRow) -> Result<(), LogError> {
         .bind(row.origin.as_deref())
         .bind(row.head_key.as_deref())
         .bind(row.self_approval)
+        .bind(MODEL)
         .execute(&mut **tx)
         .await
         .map_err(LogError::database("noting the log's rules"))?;

@@ -22,6 +22,8 @@ use crate::sql::Sql;
 const RUN_COLUMNS: &str =
     "SELECT stream, job, state, instant, scheduled, open, late, attempts, host, started,
                            ended, message FROM state WHERE type = 'run'";
+/// Most runs of a job's past in one answer.
+const PAST_MAX: u32 = 500;
 /// Most open runs in one answer; fewer where they are large.
 const OPEN_RUNS: i64 = 200;
 /// Most bytes of events or leaves in one answer, so that it fits into one message.
@@ -56,6 +58,7 @@ impl EventLog {
                 Content::Streams(self.select_streams(*of, after, *limit).await?)
             }
             Query::Runs(filter) => Content::Runs(self.runs(filter).await?),
+            Query::Past { job, limit } => Content::Streams(self.past(job, *limit).await?),
             Query::Night { since, until } => Content::Night(self.night(*since, *until).await?),
             Query::Heads { limit } => {
                 Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?)
@@ -87,6 +90,9 @@ impl EventLog {
             Selection::Jobs => "s.type = 'job' AND s.type <> 'run'",
             Selection::Hosts => "s.type = 'host' AND s.type <> 'run'",
             Selection::Users => "s.type = 'user' AND s.type <> 'run'",
+            Selection::Things => {
+                "s.type IN ('calendar', 'blackout', 'lock', 'pool') AND s.type <> 'run'"
+            }
         };
         let mut query = Sql::new(STATES);
         query.push(" WHERE ").push(which).push(" AND s.stream > ").text(after);
@@ -137,6 +143,28 @@ impl EventLog {
         query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
         query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
         query.rows(&self.any, "listing runs").await?.iter().map(run_row).collect()
+    }
+
+    /// The newest runs of a job that have ended.
+    async fn past(&self, job: &str, limit: u32) -> Result<Vec<StreamView>, LogError> {
+        let mut query = Sql::new("SELECT stream FROM state WHERE type = 'run' AND open = 0 AND job = ");
+        query.text(job).push(" ORDER BY instant DESC, stream DESC LIMIT ");
+        query.number(i64::from(limit.clamp(1, PAST_MAX)));
+        let rows = query.rows(&self.any, "listing a job's past").await?;
+        let parse = |row: &AnyRow| {
+            let id: String = get(row, "stream")?;
+            id.parse().map_err(|error| LogError::inconsistent("state", &id, error))
+        };
+        let ids: Vec<StreamId> = rows.iter().map(parse).collect::<Result<_, _>>()?;
+        let mut found = self.streams(&ids.iter().cloned().collect()).await?;
+        // The newest first: they are those that fit.
+        let newest = ids.into_iter().filter_map(|id| {
+            let state = found.remove(&id)?;
+            Some(StreamView { id, state })
+        });
+        let size = |view: &StreamView| serde_json::to_vec(view).map_or(0, |bytes| bytes.len());
+        let views: Vec<StreamView> = newest.collect();
+        Ok(if views.is_empty() { views } else { fitting(views, size) })
     }
 
     async fn night(&self, since: Timestamp, until: Timestamp) -> Result<Night, LogError> {

@@ -28,7 +28,7 @@ pub const ROWS_MAX: u32 = 2_000;
 const NAMES: usize = 500;
 
 /// Streams that are no runs, with all that is known of them.
-pub(crate) const STATES: &str = "SELECT s.stream, s.version, s.body, t.settled, t.busy
+pub(crate) const STATES: &str = "SELECT s.stream, s.version, s.body, t.settled, t.busy, t.leased, t.holders
                                  FROM state s LEFT JOIN turn t ON t.job = s.stream";
 
 /// A leaf as stored.
@@ -360,8 +360,16 @@ pub(crate) fn stream_state(row: &AnyRow) -> Result<(StreamId, StreamState), LogE
     let settled: Option<i64> = get(row, "settled")?;
     let settled = settled.map(|at| timestamp("turn", at)).transpose()?;
     let busy: Option<String> = get(row, "busy")?;
-    let busy = busy.map(|run| run.parse()).transpose().map_err(|error| bad(&error))?;
-    let turn = Turn { settled, busy };
+    let busy = busy.iter().flat_map(|runs| runs.split(' ')).map(str::parse);
+    let busy = busy.collect::<Result<_, _>>().map_err(|error| bad(&error))?;
+    let leased: Option<String> = get(row, "leased")?;
+    let leased = leased.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(&text));
+    let leased: Vec<(i64, i64)> = leased.map_err(|error| bad(&error))?;
+    let instants = |(from, at)| Ok((timestamp("turn", from)?, timestamp("turn", at)?));
+    let leased = leased.into_iter().map(instants).collect::<Result<_, LogError>>()?;
+    let holders: Option<String> = get(row, "holders")?;
+    let holders = holders.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(&text));
+    let turn = Turn { settled, leased, busy, holders: holders.map_err(|error| bad(&error))? };
     Ok((id, StreamState { version: to_u64(get(row, "version")?), body, turn }))
 }
 

@@ -81,8 +81,11 @@ impl EventLog {
             .iter()
             .map(|(id, state)| StateRow::new(id, state))
             .collect::<Result<_, _>>()?;
-        let jobs = fold.streams.0.iter().filter(|(_, state)| state.body.job().is_some());
-        let turns = jobs.map(|(id, state)| TurnRow::new(id, &state.turn)).collect();
+        let nothing = domain::ledger::Turn::default();
+        let told = fold.streams.0.iter().filter(|(_, state)| {
+            state.body.job().is_some() || state.turn != nothing
+        });
+        let turns = told.map(|(id, s)| TurnRow::new(id, &s.turn)).collect::<Result<_, _>>()?;
         let producers =
             fold.ledger.producers.iter().map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect();
         let (size, ledger) = (to_i64(fold.ledger.size), LedgerRow::new(&fold.ledger));
@@ -101,7 +104,7 @@ impl EventLog {
     pub async fn read_model_text(&self) -> Result<Vec<String>, LogError> {
         let states = "SELECT 'state', stream, type, version, body, job, state, pool, instant, scheduled, open, late,
                       attempts, host, started, ended, message FROM state ORDER BY stream";
-        let turns = "SELECT 'turn', job, settled, busy FROM turn ORDER BY job";
+        let turns = "SELECT 'turn', job, settled, busy, leased, holders FROM turn ORDER BY job";
         let mut lines = Vec::new();
         for sql in [states, turns] {
             let rows = sqlx::query(sql).fetch_all(&self.any).await;

@@ -3,7 +3,7 @@
 use domain::canonical::Digest;
 use domain::ids::StreamId;
 use domain::ledger::{Ledger, Mark, Producer, StreamState, Turn};
-use domain::run::{Run, State};
+use domain::run::Run;
 use tlog::Hash;
 
 use crate::error::LogError;
@@ -57,7 +57,12 @@ pub(crate) struct StateRow {
 pub(crate) struct TurnRow {
     pub(crate) job: String,
     pub(crate) settled: Option<i64>,
+    /// Runs, separated by blanks.
     pub(crate) busy: Option<String>,
+    /// JSON: instants by instants, in microseconds.
+    pub(crate) leased: Option<String>,
+    /// JSON.
+    pub(crate) holders: Option<String>,
 }
 
 /// One producer of the read model.
@@ -134,12 +139,24 @@ impl StateRow {
 }
 
 impl TurnRow {
-    pub(crate) fn new(job: &StreamId, turn: &Turn) -> Self {
-        Self {
-            job: job.to_string(),
+    pub(crate) fn new(id: &StreamId, turn: &Turn) -> Result<Self, LogError> {
+        let busy: Vec<&str> = turn.busy.iter().map(StreamId::as_str).collect();
+        let bad = |error| LogError::inconsistent("turn", id, error);
+        let leased = (!turn.leased.is_empty()).then(|| {
+            let micros = turn.leased.iter();
+            let micros: Vec<(i64, i64)> =
+                micros.map(|(from, at)| (from.as_microsecond(), at.as_microsecond())).collect();
+            serde_json::to_string(&micros)
+        });
+        let holders =
+            (!turn.holders.is_empty()).then(|| serde_json::to_string(&turn.holders));
+        Ok(Self {
+            job: id.to_string(),
             settled: turn.settled.map(|at| at.as_microsecond()),
-            busy: turn.busy.as_ref().map(ToString::to_string),
-        }
+            busy: (!busy.is_empty()).then(|| busy.join(" ")),
+            leased: leased.transpose().map_err(bad)?,
+            holders: holders.transpose().map_err(bad)?,
+        })
     }
 }
 
@@ -169,40 +186,20 @@ fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Whether the first attempt began later than the job allows.
+/// Whether the first attempt began later than the job allows, or a limit was missed.
 fn is_late(run: &Run) -> bool {
+    if !run.late.is_empty() {
+        return true;
+    }
+    // What was moved, or waits for its window, is expected then.
+    let expected = run.not_before().map(|at| at.as_millisecond());
     let began = run.attempts.first().map(|a| a.started.as_millisecond());
-    let due = run.nominal.as_ref().map(|n| n.at.as_millisecond());
+    let due = run.nominal.as_ref().map(|n| n.at.as_millisecond()).max(expected);
     began.zip(due).is_some_and(|(began, due)| began - due > to_i64(run.late_after_ms))
 }
 
 fn message(run: &Run) -> Option<String> {
-    use domain::event::{MissReason, SkipReason};
-    if let Some(reason) = &run.skipped {
-        return Some(match reason {
-            SkipReason::Paused => "the job was paused".to_owned(),
-            SkipReason::Overlap { with } => format!("{with} had not ended"),
-            SkipReason::QueueFull { limit } => format!("{limit} runs were waiting already"),
-            SkipReason::Retired => "the job was retired".to_owned(),
-        });
-    }
-    if let Some(reason) = &run.missed {
-        return Some(match reason {
-            MissReason::NoCatchUp => {
-                "nobody could start it in time, and the job does not catch up".to_owned()
-            }
-            MissReason::Superseded { by } => {
-                format!("nobody could start it in time; {by} stands for it")
-            }
-            MissReason::CatchUpLimit { limit } => {
-                format!("more were missed than the {limit} the job catches up")
-            }
-        });
-    }
-    if let State::Held { reason } = &run.state {
-        return Some(format!("held: {reason}"));
-    }
-    run.resolution.clone().or_else(|| run.message.clone())
+    domain::run::message(run)
 }
 
 impl ProducerRow {

@@ -3,6 +3,7 @@
 use sqlx::{QueryBuilder, Sqlite, SqlitePool, Transaction};
 
 use crate::error::LogError;
+use crate::migrate::MODEL;
 use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow};
 
 /// Rows a statement: SQLite binds at most 32,766 values, and a row has up to 16.
@@ -104,11 +105,16 @@ async fn put_states(tx: &mut Tx, rows: &[StateRow]) -> Result<(), LogError> {
 
 async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
     let mut query: QueryBuilder<Sqlite> =
-        QueryBuilder::new("INSERT INTO turn (job, settled, busy) ");
+        QueryBuilder::new("INSERT INTO turn (job, settled, busy, leased, holders) ");
     query.push_values(rows, |mut row, turn| {
-        row.push_bind(turn.job.as_str()).push_bind(turn.settled).push_bind(turn.busy.as_deref());
+        row.push_bind(turn.job.as_str())
+            .push_bind(turn.settled)
+            .push_bind(turn.busy.as_deref())
+            .push_bind(turn.leased.as_deref())
+            .push_bind(turn.holders.as_deref());
     });
-    query.push(" ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy");
+    query.push(" ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy,
+                leased = excluded.leased, holders = excluded.holders");
     run(tx, query, "noting where jobs stand").await
 }
 
@@ -129,11 +135,13 @@ async fn put_producers(tx: &mut Tx, rows: &[ProducerRow]) -> Result<(), LogError
 }
 
 async fn put_ledger(tx: &mut Tx, row: &LedgerRow) -> Result<(), LogError> {
-    let sql = "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3 WHERE id = 1";
+    let sql =
+        "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3, model = $4 WHERE id = 1";
     sqlx::query(sql)
         .bind(row.origin.as_deref())
         .bind(row.head_key.as_deref())
         .bind(row.self_approval)
+        .bind(MODEL)
         .execute(&mut **tx)
         .await
         .map_err(LogError::database("noting the log's rules"))?;

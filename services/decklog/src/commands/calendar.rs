@@ -3,24 +3,23 @@
 use domain::forecast::{Forecast, Planned, forecast};
 use domain::job::JobDefinition;
 use domain::time::HumanDuration;
-use domain::wire::Selection;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::{Calendar, Format};
 use crate::output::{self, Table};
+use crate::site::Site;
 use crate::source::Source;
 use crate::{exit, host, when};
 
 pub(crate) fn run(calendar: &Calendar, format: Format) -> anyhow::Result<()> {
     let (from, to) = range(calendar).map_err(exit::usage)?;
-    let views = Source::open(&calendar.place)?.streams(Selection::Jobs)?;
-    let jobs = views.iter().filter_map(|view| view.state.body.job());
+    let site = Site::read(&Source::open(&calendar.place)?)?;
     let wanted = |definition: &JobDefinition| {
         let fits = |wish: &Option<String>, has: &str| wish.as_ref().is_none_or(|w| w == has);
         fits(&calendar.pool, &definition.pool) && fits(&calendar.job, &definition.name)
     };
-    let found = forecast(jobs, wanted, (from, to), calendar.limit);
+    let found = forecast(site.jobs.values(), wanted, (from, to), calendar.limit, &site.view());
     for problem in &found.problems {
         eprintln!("not planned: {problem}");
     }
@@ -60,6 +59,8 @@ fn table(planned: &[Planned]) -> Table {
             (None, "exact" | "elapsed") => "runs".to_owned(),
             (None, reason) => format!("runs ({reason})"),
         };
+        let note = one.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        let what = format!("{what}{note}");
         let cells = [&one.local, &one.at.to_string(), &one.job, &one.pool, &what];
         table.row(cells.map(String::clone));
     }

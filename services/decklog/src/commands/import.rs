@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use domain::calendar::Calendars;
 use domain::import::crontab::{
     Format as TabFormat, Imported, ImportedJob, Source as TabSource, parse,
 };
@@ -114,7 +115,8 @@ fn line(file: &str, job: ImportedJob, known: &[Line]) -> anyhow::Result<Line> {
         count += 1;
         definition.name = format!("{base}-{count}");
     }
-    let next = definition.parsed_schedule().and_then(Result::ok).and_then(|s| s.next(host::now()));
+    let schedule = definition.schedule_at(host::now(), &Calendars::default()).and_then(Result::ok);
+    let next = schedule.and_then(|schedule| schedule.next_run(host::now()));
     let next = next.map(|o| o.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
     Ok(Line { file: file.to_owned(), line: number, job: definition.name.clone(), next, definition })
 }

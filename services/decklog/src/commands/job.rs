@@ -1,15 +1,17 @@
 //! `decklog job …`.
 
+use domain::forecast::SiteView;
 use domain::ids::StreamId;
 use domain::job::Job as JobState;
 use domain::wire::{Selection, StreamView};
 use serde_json::json;
 
+use super::plan::far;
 use super::with_console;
 use crate::cli::{Format, Job, JobAct, Place};
 use crate::output::{self, Table};
 use crate::source::Source;
-use crate::{exit, host};
+use crate::{exit, host, site};
 
 pub(crate) fn run(job: &Job, format: Format) -> anyhow::Result<()> {
     match job {
@@ -27,12 +29,14 @@ pub(crate) fn run(job: &Job, format: Format) -> anyhow::Result<()> {
 }
 
 fn list(place: &Place, format: Format) -> anyhow::Result<()> {
-    let views = Source::open(place)?.streams(Selection::Jobs)?;
+    let source = Source::open(place)?;
+    let views = source.streams(Selection::Jobs)?;
+    let site = site::view(&site::things(&source)?);
     output::list(format, &views, |views| {
         let mut table = Table::new(["JOB", "STATE", "SCHEDULE", "NEXT", "DEFINITION"]);
         for view in views {
             if let Some(job) = view.state.body.job() {
-                let (schedule, next) = schedule_of(job);
+                let (schedule, next) = schedule_of(job, &site);
                 let number = job.active().map_or("-".to_owned(), |span| span.number.to_string());
                 table.row([job.name.clone(), state_of(job).to_owned(), schedule, next, number]);
             }
@@ -42,24 +46,24 @@ fn list(place: &Place, format: Format) -> anyhow::Result<()> {
 }
 
 fn state_of(job: &JobState) -> &'static str {
-    match (job.active(), job.paused(), &job.proposal) {
+    match (job.active(), job.paused(), &job.versions.proposal) {
         (Some(_), Some(_), _) => "paused",
         (Some(_), None, _) => "active",
-        (None, _, _) if job.retired.is_some() => "retired",
+        (None, _, _) if job.versions.retired.is_some() => "retired",
         (None, _, Some(_)) => "proposed",
         (None, _, None) => "new",
     }
 }
 
-fn schedule_of(job: &JobState) -> (String, String) {
+fn schedule_of(job: &JobState, site: &SiteView) -> (String, String) {
     let none = || ("-".to_owned(), "-".to_owned());
     let Some(Ok(definition)) = job.active().map(|span| span.read()) else { return none() };
-    match definition.parsed_schedule() {
+    match definition.schedule_at(far(host::now()), &site.calendars) {
         None => ("on request".to_owned(), "-".to_owned()),
         Some(Err(error)) => (error.to_string(), "-".to_owned()),
         Some(Ok(schedule)) => {
             let next = schedule
-                .next(host::now())
+                .next_run(host::now())
                 .map(|o| o.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
             (schedule.describe(), next.unwrap_or_else(|| "-".to_owned()))
         }
@@ -68,14 +72,18 @@ fn schedule_of(job: &JobState) -> (String, String) {
 
 fn show(name: &str, place: &Place, format: Format) -> anyhow::Result<()> {
     let id = StreamId::job(name);
-    let state = Source::open(place)?.stream(&id)?;
+    let source = Source::open(place)?;
+    let state = source.stream(&id)?;
     let state = state.ok_or_else(|| exit::not_found(format!("there is no job {name}")))?;
     let view = StreamView { id, state };
-    output::one(format, &view, |view| view.state.body.job().map(text).unwrap_or_default())
+    let site = site::view(&site::things(&source)?);
+    output::one(format, &view, |view| {
+        view.state.body.job().map(|job| text(job, &site)).unwrap_or_default()
+    })
 }
 
-fn text(job: &JobState) -> String {
-    let (schedule, next) = schedule_of(job);
+fn text(job: &JobState, site: &SiteView) -> String {
+    let (schedule, next) = schedule_of(job, site);
     let mut text = format!(
         "job       {}\nstate     {}\nschedule  {schedule}\nnext      {next}\n",
         job.name,
@@ -89,14 +97,14 @@ fn text(job: &JobState) -> String {
             pause.reason
         ));
     }
-    if let Some(proposal) = &job.proposal {
+    if let Some(proposal) = &job.versions.proposal {
         let by = proposal.by.as_deref().unwrap_or("-");
         text.push_str(&format!(
             "proposed  definition {} by {by} waits for approval\n",
             proposal.number
         ));
     }
-    for span in job.spans.iter().rev() {
+    for span in job.versions.spans.iter().rev() {
         let until = span.until.map_or_else(|| "now".to_owned(), output::local);
         text.push_str(&format!(
             "version   {} {} active {} to {until}\n",

@@ -49,9 +49,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(migrate) => migrate::run(&migrate),
         Command::Bench(bench) => bench::run(&bench, format),
         Command::Config(config) => config::run(&config),
-        Command::Schema => {
-            output::line(&serde_json::to_string_pretty(&domain::job::json_schema())?)
-        }
+        Command::Schema { kind } => schema(&kind),
         Command::Openapi => output::line(&serde_json::to_string_pretty(&console::openapi())?),
         Command::Completions { shell } => {
             // Into memory first: the generator panics when a reader goes away.
@@ -64,6 +62,14 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Console(role) => service(&role, roles::console),
         Command::Executor(role) => service(&role, roles::executor),
     }
+}
+
+fn schema(kind: &str) -> anyhow::Result<()> {
+    let schema = domain::job::json_schema(kind).ok_or_else(|| {
+        let kinds = domain::job::SCHEMAS.join(", ");
+        crate::exit::usage(format!("there is no kind of document {kind}; there are {kinds}"))
+    })?;
+    output::line(&serde_json::to_string_pretty(&schema)?)
 }
 
 fn service(

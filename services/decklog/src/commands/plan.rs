@@ -1,10 +1,20 @@
 //! `decklog plan`: what applying would change.
 
-use domain::ids::StreamId;
-use domain::job::{Change, Difference, JobDefinition, difference};
+use std::sync::Arc;
+
+use domain::calendar::CalendarSpan;
+use domain::forecast::SiteView;
+use domain::job::{
+    Change, Definition, Difference, JobDefinition, difference, thing_difference,
+};
+use domain::plan::problems;
+use domain::site::Thing;
+use domain::time::Schedule;
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::{Format, Plan};
+use crate::cli::{Format, Place, Plan};
+use crate::site::Site;
 use crate::source::{DEFAULT_DATA, Source};
 use crate::{exit, files, host, output};
 
@@ -17,63 +27,129 @@ struct Line {
 }
 
 pub(crate) fn run(plan: &Plan, format: Format) -> anyhow::Result<()> {
-    let jobs = files::read(&plan.paths)?;
-    let source = source(plan)?;
-    let mut lines = Vec::with_capacity(jobs.len());
-    for job in &jobs {
-        let active = source.as_ref().map(|source| active(source, &job.name)).transpose()?.flatten();
-        lines.push(line(difference(active.as_ref(), job), job, plan.occurrences));
+    let new = files::read(&plan.paths)?;
+    let site = source(&plan.place)?.map(|source| Site::read(&source)).transpose()?;
+    let site = site.unwrap_or_default();
+    check(&new, &site)?;
+    let view = view_with(&site, &new);
+    let mut lines = Vec::with_capacity(new.len());
+    let mut same = 0;
+    for definition in &new {
+        if is_active(definition, &site)? {
+            same += 1;
+        } else {
+            lines.push(line(definition, &site, &view, plan.occurrences));
+        }
     }
-    let changes = lines.iter().filter(|line| line.difference.change != Change::Same).count();
+    // Written otherwise before, and the same all the same.
+    let before = lines.len();
+    lines.retain(|line| line.difference.change != Change::Same);
+    same += before - lines.len();
     match format {
-        Format::Table => print(&lines)?,
+        Format::Table => print(&lines, same)?,
         Format::Json | Format::Jsonl => output::list(format, &lines, |_| output::Table::default())?,
     }
-    if changes == 0 { Ok(()) } else { Err(exit::changes()) }
+    if lines.is_empty() { Ok(()) } else { Err(exit::changes()) }
 }
 
 /// Without a log yet everything is to be added, as long as nobody named one.
-fn source(plan: &Plan) -> anyhow::Result<Option<Source>> {
-    let named = plan.place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-    let none = plan.place.server.is_none() && !eventlog::EventLog::file_in(&named).exists();
-    if none { Ok(None) } else { Source::open(&plan.place).map(Some) }
+fn source(place: &Place) -> anyhow::Result<Option<Source>> {
+    let named = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    let none = place.server.is_none() && !eventlog::EventLog::file_in(&named).exists();
+    if none { Ok(None) } else { Source::open(place).map(Some) }
 }
 
-pub(crate) fn active(source: &Source, name: &str) -> anyhow::Result<Option<JobDefinition>> {
-    let state = source.stream(&StreamId::job(name))?;
-    let job = state.as_ref().and_then(|state| state.body.job());
-    Ok(job.and_then(|job| job.active()).map(|span| span.read()).transpose()?)
+/// Refuses definitions that do not fit together, or not with what is active.
+pub(crate) fn check(new: &[Definition], site: &Site) -> anyhow::Result<()> {
+    let graph = new.iter().filter_map(Definition::job).any(|job| !job.after.is_empty());
+    let found = problems(new, &site.known(graph));
+    if found.is_empty() { Ok(()) } else { Err(exit::usage(found.join("\n"))) }
 }
 
-fn line(difference: Difference, job: &JobDefinition, count: usize) -> Line {
-    let (mut schedule, mut next) = ("on request".to_owned(), Vec::new());
-    if let Some(Ok(parsed)) = job.parsed_schedule() {
-        schedule = parsed.describe();
-        let mut after = host::now();
-        while next.len() < count
-            && let Some(occurrence) = parsed.next(after)
+/// Whether it is active already, to the letter.
+fn is_active(definition: &Definition, site: &Site) -> anyhow::Result<bool> {
+    let (active, digest) = match definition {
+        Definition::Job(job) => {
+            (site.jobs.get(&job.name).and_then(|job| job.active()), job.digest()?)
+        }
+        Definition::Thing(thing) => {
+            (site.things.get(&thing.stream()).and_then(|thing| thing.active()), thing.digest()?)
+        }
+    };
+    Ok(active.is_some_and(|active| active.digest == digest))
+}
+
+/// Calendars as they will be when the definitions are active.
+fn view_with(site: &Site, new: &[Definition]) -> SiteView {
+    let mut view = site.view();
+    for definition in new {
+        if let Definition::Thing(Thing::Calendar(calendar)) = definition
+            && let Ok(digest) = Thing::Calendar(calendar.clone()).digest()
         {
-            after = occurrence.at;
-            next.push(occurrence.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
+            let (definition, from) = (Arc::new(calendar.clone()), host::now());
+            let span = CalendarSpan { number: 0, digest, definition, from };
+            view.calendars.add(&calendar.name, span);
         }
     }
-    Line { difference, schedule, next }
+    view
 }
 
-fn print(lines: &[Line]) -> anyhow::Result<()> {
+fn line(definition: &Definition, site: &Site, view: &SiteView, count: usize) -> Line {
+    match definition {
+        Definition::Job(job) => {
+            let active = site.jobs.get(&job.name).and_then(|known| known.active()?.read().ok());
+            let (schedule, next) = preview(job, view, count);
+            Line { difference: difference(active.as_ref(), job), schedule, next }
+        }
+        Definition::Thing(thing) => {
+            let known = site.things.get(&thing.stream()).filter(|known| known.active().is_some());
+            let active = known.and_then(|known| known.read(thing.kind()));
+            let difference = thing_difference(active.as_ref(), thing);
+            Line { difference, schedule: String::new(), next: Vec::new() }
+        }
+    }
+}
+
+fn preview(job: &JobDefinition, view: &SiteView, count: usize) -> (String, Vec<String>) {
+    let now = host::now();
+    match job.schedule_at(far(now), &view.calendars) {
+        None => ("on request".to_owned(), Vec::new()),
+        Some(Err(error)) => (error.to_string(), Vec::new()),
+        Some(Ok(schedule)) => {
+            let next = next_runs(&schedule, now).take(count);
+            let next = next.map(|o| o.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
+            (schedule.describe(), next.collect())
+        }
+    }
+}
+
+/// An instant at which the newest versions of calendars hold.
+pub(crate) fn far(now: Timestamp) -> Timestamp {
+    now.checked_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now)
+}
+
+/// Occurrences that run, from `after` on.
+pub(crate) fn next_runs(
+    schedule: &Schedule,
+    after: Timestamp,
+) -> impl Iterator<Item = domain::time::Occurrence> + '_ {
+    std::iter::successors(schedule.next_run(after), |before| schedule.next_run(before.at))
+}
+
+fn print(lines: &[Line], same: usize) -> anyhow::Result<()> {
     let (mut add, mut change) = (0, 0);
     for line in lines {
-        let job = &line.difference.job;
-        match line.difference.change {
+        let Difference { what, name, change: changes, fields } = &line.difference;
+        match changes {
             Change::Same => continue,
             Change::Add => {
                 add += 1;
-                output::line(&format!("+ job/{job}  {}", line.schedule))?;
+                output::line(format!("+ {what}/{name}  {}", line.schedule).trim_end())?;
             }
             Change::Change => {
                 change += 1;
-                output::line(&format!("~ job/{job}  {}", line.schedule))?;
-                for (field, before, after) in &line.difference.fields {
+                output::line(format!("~ {what}/{name}  {}", line.schedule).trim_end())?;
+                for (field, before, after) in fields {
                     output::line(&format!("    {field}: {before} -> {after}"))?;
                 }
             }
@@ -82,6 +158,5 @@ fn print(lines: &[Line]) -> anyhow::Result<()> {
             output::line(&format!("    next {at}"))?;
         }
     }
-    let same = lines.len() - add - change;
     output::line(&format!("plan: {add} to add, {change} to change, {same} unchanged"))
 }

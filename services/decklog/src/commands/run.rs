@@ -1,6 +1,6 @@
 //! `decklog run JOB`: asks for a run, and may wait for its end.
 
-use domain::run::{Outcome, State};
+use domain::run::Outcome;
 use serde_json::json;
 
 use super::{console_of, logs, with_console};
@@ -23,16 +23,10 @@ pub(crate) fn run(run: &Run, format: Format) -> anyhow::Result<()> {
         eprintln!("{id}: requested");
         let ended = logs::follow(client, &id, None)?;
         let word = ended.state.word();
-        eprintln!("{id}: {word}{}", ended.message.map(|m| format!(" ({m})")).unwrap_or_default());
-        match ended.state {
-            State::Ended { outcome: Outcome::Succeeded | Outcome::Warning } => Ok(()),
-            State::Ended { .. }
-            | State::Requested
-            | State::Held { .. }
-            | State::Due
-            | State::Running { .. }
-            | State::Retrying { .. }
-            | State::Unknown { .. } => Err(exit::unclean("")),
+        eprintln!("{id}: {word}{}", ended.message.as_ref().map(|m| format!(" ({m})")).unwrap_or_default());
+        match ended.outcome() {
+            Some(Outcome::Succeeded | Outcome::Warning) => Ok(()),
+            Some(_) | None => Err(exit::unclean("")),
         }
     })
 }

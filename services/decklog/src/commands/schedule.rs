@@ -1,13 +1,15 @@
 //! `decklog schedule …`.
 
 use domain::time::{DstPolicy, Occurrence, Schedule as Parsed, ScheduleSpec, just_before};
+use domain::ids::StreamId;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::plan::far;
 use crate::cli::{Explain, Format, Next, Schedule};
 use crate::output::{self, Table};
 use crate::source::Source;
-use crate::{exit, host, when};
+use crate::{exit, host, site, when};
 
 #[derive(Debug, Serialize)]
 struct Line {
@@ -30,9 +32,12 @@ pub(crate) fn run(schedule: &Schedule, format: Format) -> anyhow::Result<()> {
 
 fn run_next(next: &Next, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&next.place)?;
-    let definition = super::plan::active(&source, &next.job)?
-        .ok_or_else(|| exit::not_found(format!("there is no active job {}", next.job)))?;
-    match definition.parsed_schedule() {
+    let state = source.stream(&StreamId::job(&next.job))?;
+    let span = state.as_ref().and_then(|state| state.body.job()?.active());
+    let definition =
+        span.ok_or_else(|| exit::not_found(format!("there is no active job {}", next.job)))?.read()?;
+    let site = site::view(&site::things(&source)?);
+    match definition.schedule_at(far(host::now()), &site.calendars) {
         None => Err(exit::unclean(format!("job {} runs only on request", next.job))),
         Some(parsed) => print(&parsed?, host::now(), next.n, format),
     }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::recorder::Follower;
-use domain::event::{CommandEnd, Event, JobEvent, RunEvent};
+use domain::event::{CommandEnd, Event, JobEvent, RunEvent, ThingAct, ThingEvent};
 use domain::ids::StreamId;
+use domain::job::Definition;
+use domain::plan::in_order;
 use domain::run::State;
 use domain::wire::{Content, LogEntry, Query, Selection, StreamView};
 use jiff::Timestamp;
@@ -13,6 +15,8 @@ use jiff::Timestamp;
 use crate::cli::Up;
 use crate::client::Client;
 use crate::embedded::{Embedded, Wanted};
+use crate::site::Site;
+use crate::source::Source;
 use crate::{exit, files, host, output, roles};
 
 /// How long open runs may take to end after `--for`.
@@ -77,11 +81,12 @@ async fn follow(embedded: &Embedded) -> anyhow::Result<tokio::task::JoinHandle<(
     }))
 }
 
-async fn apply(embedded: &Embedded, jobs: Vec<domain::job::JobDefinition>) -> anyhow::Result<()> {
+async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<()> {
     let client: Client = embedded.client.clone();
     tokio::task::spawn_blocking(move || {
-        for job in &jobs {
-            client.apply(job, "applied by decklog up --with")?;
+        super::plan::check(&new, &Site::read(&Source::Remote(client.clone()))?)?;
+        for one in in_order(new) {
+            client.apply(&one, "applied by decklog up --with")?;
         }
         Ok(())
     })
@@ -165,10 +170,22 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::JobEvent(JobEvent::JobPaused(e)) => line("job paused", e.reason.clone()),
         Event::JobEvent(JobEvent::JobResumed(e)) => line("job resumed", e.reason.clone()),
         Event::JobEvent(JobEvent::JobRetired(e)) => line("job retired", e.reason.clone()),
-        Event::HostEvent(_) => line(&envelope.kind, String::new()),
-        Event::JobEvent(JobEvent::JobProposed(_)) | Event::UserEvent(_) | Event::LogEvent(_) => {
-            None
+        Event::JobEvent(
+            JobEvent::JobOccurrenceHeld(_)
+            | JobEvent::JobOccurrenceReleased(_)
+            | JobEvent::JobOccurrenceSkipped(_)
+            | JobEvent::JobOccurrenceMoved(_)
+            | JobEvent::JobLeaseGranted(_)
+            | JobEvent::JobLeaseReturned(_),
+        )
+        | Event::HostEvent(_) => line(&envelope.kind, String::new()),
+        Event::ThingEvent(ThingEvent { act: ThingAct::Approved(e), of }) => {
+            line(&format!("{} active", of.word()), format!("definition {}", e.number))
         }
+        Event::JobEvent(JobEvent::JobProposed(_))
+        | Event::ThingEvent(_)
+        | Event::UserEvent(_)
+        | Event::LogEvent(_) => None,
     }
 }
 
@@ -219,7 +236,20 @@ fn describe_run(
             "retry",
             format!("attempt {} not before {}", e.attempt, output::local(e.not_before)),
         ),
-        RunEvent::RunSkipped(e) => line("skipped", format!("{:?}", e.reason)),
+        RunEvent::RunSkipped(e) => line("skipped", domain::run::skipped(&e.reason)),
+        RunEvent::RunHeld(e) => line("held", e.reason.clone()),
+        RunEvent::RunDelayed(e) => {
+            line("delayed", format!("not before {}: {}", output::local(e.not_before), e.reason))
+        }
+        RunEvent::RunConfirmed(e) => line("confirmed", e.reason.clone()),
+        RunEvent::RunCleared(_) => line("cleared", "what it waited for has happened".to_owned()),
+        RunEvent::RunBlocked(e) => {
+            line("BLOCKED", format!("{} ended as {}", e.on.rest(), e.outcome.word()))
+        }
+        RunEvent::RunOverridden(e) => line("overridden", e.reason.clone()),
+        RunEvent::RunNeedsUnmet(e) => line("waits", format!("{}: {}", e.host, e.unmet.join("; "))),
+        RunEvent::RunLate(e) => line("LATE", format!("{:?}", e.limit)),
+        RunEvent::RunGathered(e) => line("ended", format!("on all hosts: {}", e.outcome.word())),
         RunEvent::RunMissed(e) => line("MISSED", format!("{:?}", e.reason)),
         RunEvent::RunReleased(e) => line("released", e.reason.clone()),
         RunEvent::RunResolved(e) => line("resolved", format!("{:?}: {}", e.outcome, e.evidence)),

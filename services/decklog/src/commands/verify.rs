@@ -295,7 +295,10 @@ impl Verifier {
                 State::Unknown { .. } => self.report.runs_unknown += 1,
                 State::Requested
                 | State::Held { .. }
+                | State::Waiting
+                | State::Blocked
                 | State::Due
+                | State::Parts
                 | State::Running { .. }
                 | State::Retrying { .. } => self.report.runs_open += 1,
             }

@@ -1,5 +1,7 @@
 //! Bodies of `host.*`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// `host.started` 1.
@@ -16,6 +18,9 @@ pub struct HostStarted {
     pub pools: Vec<String>,
     /// Attempts of an earlier life that it found and looks after.
     pub found: u32,
+    /// What jobs can select it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// `host.stopped` 1.
@@ -26,4 +31,20 @@ pub struct HostStopped {
     pub reason: String,
     /// Attempts that go on under their supervisors.
     pub running: u32,
+}
+
+/// `host.drained` 1: the host starts nothing new until it is resumed; what runs there goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostDrained {
+    /// Why.
+    pub reason: String,
+}
+
+/// `host.resumed` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostResumed {
+    /// Why.
+    pub reason: String,
 }

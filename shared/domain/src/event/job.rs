@@ -1,8 +1,10 @@
 //! Bodies of `job.*`.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::DefinitionRef;
 use crate::canonical::Digest;
 
 /// `job.proposed` 1.
@@ -49,6 +51,72 @@ pub struct JobResumed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobRetired {
+    /// Why.
+    pub reason: String,
+}
+
+/// `job.occurrence-held` 1: the occurrence at `at` waits for a person when its time comes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobOccurrenceHeld {
+    /// Its instant.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// `job.occurrence-released` 1: nothing special becomes of the occurrence at `at` any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobOccurrenceReleased {
+    /// Its instant.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// `job.occurrence-skipped` 1: the occurrence at `at` will not run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobOccurrenceSkipped {
+    /// Its instant.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// `job.occurrence-moved` 1: the occurrence at `at` runs at `to` instead, before or after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobOccurrenceMoved {
+    /// Its instant, which stays its name.
+    pub at: Timestamp,
+    /// When it runs.
+    pub to: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// `job.lease-granted` 1: the host decides the job's occurrences after `from` and up to `until` itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobLeaseGranted {
+    /// The host.
+    pub host: String,
+    /// The definition it follows, whatever is approved meanwhile.
+    pub definition: DefinitionRef,
+    /// Exclusive.
+    pub from: Timestamp,
+    /// Inclusive.
+    pub until: Timestamp,
+}
+
+/// `job.lease-returned` 1: the host decides none after `until`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobLeaseReturned {
+    /// Inclusive: the last instant that was the host's to decide.
+    pub until: Timestamp,
     /// Why.
     pub reason: String,
 }

@@ -1,5 +1,6 @@
 //! Bodies of `log.*`.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::Digest;
@@ -80,4 +81,36 @@ pub struct LogRejected {
     pub reason: String,
     /// How many more were rejected since the last such event and not recorded one by one.
     pub others: u64,
+}
+
+/// `log.tzdb-changed` 1: a scheduler uses another version of the time zone database than before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogTzdbChanged {
+    /// The version before.
+    pub from: String,
+    /// The version now.
+    pub to: String,
+    /// Zones of active jobs whose clocks change at other times than before.
+    pub zones: Vec<String>,
+    /// Occurrences of the next 400 days that move.
+    pub moved: u64,
+    /// The first of them.
+    pub first: Vec<MovedOccurrence>,
+}
+
+/// An occurrence that another version of the time zone database puts elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedOccurrence {
+    /// The job.
+    pub job: String,
+    /// Its wall-clock time, which stays.
+    pub wall: String,
+    /// The instant before; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Timestamp>,
+    /// The instant now; absent where there is none any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Timestamp>,
 }

@@ -9,6 +9,7 @@ mod host;
 mod job;
 mod log;
 mod run;
+mod thing;
 mod user;
 
 use serde_json::Value;
@@ -17,6 +18,7 @@ pub use host::*;
 pub use job::*;
 pub use log::*;
 pub use run::*;
+pub use thing::*;
 pub use user::*;
 
 use crate::ids::StreamType;
@@ -105,6 +107,18 @@ family! {
         JobResumed = "job.resumed" / 1,
         /// It has no occurrences any more.
         JobRetired = "job.retired" / 1,
+        /// An occurrence is to wait for a person.
+        JobOccurrenceHeld = "job.occurrence-held" / 1,
+        /// An occurrence is as any other again.
+        JobOccurrenceReleased = "job.occurrence-released" / 1,
+        /// An occurrence is not to run.
+        JobOccurrenceSkipped = "job.occurrence-skipped" / 1,
+        /// An occurrence is to run at another instant.
+        JobOccurrenceMoved = "job.occurrence-moved" / 1,
+        /// A host decides its occurrences for a while.
+        JobLeaseGranted = "job.lease-granted" / 1,
+        /// The host does not any more.
+        JobLeaseReturned = "job.lease-returned" / 1,
     }
 }
 
@@ -115,6 +129,24 @@ family! {
         RunRequested = "run.requested" / 1,
         /// The run must happen.
         RunDue = "run.due" / 1,
+        /// The run waits for a person.
+        RunHeld = "run.held" / 1,
+        /// It may not start before a later instant.
+        RunDelayed = "run.delayed" / 1,
+        /// Whoever had to has said go.
+        RunConfirmed = "run.confirmed" / 1,
+        /// All that it waited for has happened.
+        RunCleared = "run.cleared" / 1,
+        /// What it waits for has ended otherwise.
+        RunBlocked = "run.blocked" / 1,
+        /// A person lets it start without what it waits for.
+        RunOverridden = "run.overridden" / 1,
+        /// A host waits for files that the run needs.
+        RunNeedsUnmet = "run.needs-unmet" / 1,
+        /// It has missed a limit of its job.
+        RunLate = "run.late" / 1,
+        /// All its parts on several hosts have ended.
+        RunGathered = "run.gathered" / 1,
         /// A held run may go on.
         RunReleased = "run.released" / 1,
         /// The run does not happen, by a rule.
@@ -151,6 +183,10 @@ family! {
         HostStarted = "host.started" / 1,
         /// Its executor stopped taking work, in order.
         HostStopped = "host.stopped" / 1,
+        /// It starts nothing new.
+        HostDrained = "host.drained" / 1,
+        /// It starts work again.
+        HostResumed = "host.resumed" / 1,
     }
 }
 
@@ -179,6 +215,8 @@ family! {
         LogJournalCut = "log.journal-cut" / 1,
         /// Bytes arrived that are not a signed event of an enrolled producer.
         LogRejected = "log.rejected" / 1,
+        /// A scheduler uses another version of the time zone database.
+        LogTzdbChanged = "log.tzdb-changed" / 1,
     }
 }
 
@@ -199,6 +237,14 @@ pub enum Event {
     UserEvent(UserEvent),
     /// About the log.
     LogEvent(LogEvent),
+    /// About a calendar, a blackout, a lock or a pool.
+    ThingEvent(ThingEvent),
+}
+
+impl From<ThingEvent> for Event {
+    fn from(event: ThingEvent) -> Self {
+        Self::ThingEvent(event)
+    }
 }
 
 impl Event {
@@ -210,6 +256,7 @@ impl Event {
             Self::HostEvent(event) => event.kind(),
             Self::UserEvent(event) => event.kind(),
             Self::LogEvent(event) => event.kind(),
+            Self::ThingEvent(event) => event.kind(),
         }
     }
 
@@ -221,6 +268,7 @@ impl Event {
             Self::HostEvent(event) => event.schema(),
             Self::UserEvent(event) => event.schema(),
             Self::LogEvent(event) => event.schema(),
+            Self::ThingEvent(event) => event.schema(),
         }
     }
 
@@ -232,6 +280,7 @@ impl Event {
             Self::HostEvent(_) => StreamType::Host,
             Self::UserEvent(_) => StreamType::User,
             Self::LogEvent(_) => StreamType::Log,
+            Self::ThingEvent(event) => event.of.into(),
         }
     }
 
@@ -246,6 +295,7 @@ impl Event {
             Self::HostEvent(event) => event.body(),
             Self::UserEvent(event) => event.body(),
             Self::LogEvent(event) => event.body(),
+            Self::ThingEvent(event) => event.body(),
         }
     }
 
@@ -273,17 +323,23 @@ impl Event {
             Some("host") => HostEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("user") => UserEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
-            _ => None,
+            Some(_) => ThingEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            None => None,
         };
         read.unwrap_or_else(|| Err(unknown()))
     }
 
     /// Every kind with the schema version that is written today.
     pub fn kinds() -> impl Iterator<Item = (&'static str, u32)> {
-        [JobEvent::KINDS, RunEvent::KINDS, HostEvent::KINDS, UserEvent::KINDS, LogEvent::KINDS]
-            .into_iter()
-            .flatten()
-            .copied()
+        let families = [
+            JobEvent::KINDS,
+            RunEvent::KINDS,
+            HostEvent::KINDS,
+            UserEvent::KINDS,
+            LogEvent::KINDS,
+            ThingEvent::KINDS,
+        ];
+        families.into_iter().flatten().copied()
     }
 }
 
@@ -305,8 +361,7 @@ mod tests {
         for (kind, schema) in Event::kinds() {
             assert!(schema >= 1, "{kind}");
             let word = kind.split_once('.').unwrap().0;
-            let known = ["job", "run", "host", "user", "log"];
-            assert!(known.contains(&word), "{kind}");
+            assert!(StreamType::from_word(word).is_some(), "{kind}");
         }
     }
 }

@@ -1,10 +1,16 @@
 //! Bodies of `run.*`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::CalendarRef;
 use crate::canonical::Digest;
 use crate::ids::StreamId;
+use crate::job::{After, AtEnd, Claim, Codes, Confirm, Prefer, RetryHost, Selector};
+use crate::run::Outcome;
 
 /// The instant a schedule implied, and how it was found. Absent from a run a person asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +26,15 @@ pub struct Nominal {
     pub reason: String,
     /// Version of the time zone database the scheduler used; `unknown` where the host does not say.
     pub tzdb: String,
+    /// The business day it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business_day: Option<Date>,
+    /// Business days that a calendar moved here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved_from: Vec<Date>,
+    /// The versions of the calendars that had a say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<CalendarRef>,
     /// The job's occurrence accounted for just before this one; absent for the first. The recorder
     /// takes an occurrence only right after that one, so that none can be left out between two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +61,28 @@ pub struct RunRequested {
     pub definition: DefinitionRef,
     /// Why.
     pub reason: String,
+    /// Values of parameters that differ from their defaults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// The run that this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+    /// Whether it waits for other jobs' runs with the same request, as its job says of the same occurrence: it is
+    /// one of a whole flow that was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_flow: bool,
+}
+
+/// The run that another one repeats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// Its stream.
+    pub run: StreamId,
+    /// The instant it was about.
+    pub at: Timestamp,
+    /// The business day it was of.
+    pub business_day: Date,
 }
 
 /// An outcome that a retry rule can name.
@@ -82,6 +119,107 @@ pub struct RetryRule {
     pub delays_ms: Vec<u64>,
     /// After which outcomes.
     pub on: Vec<RetryOn>,
+    /// By how many percent a wait varies.
+    #[serde(default, skip_serializing_if = "is_zero_percent")]
+    pub jitter_percent: u8,
+    /// The exit codes after which a failure is tried again; all where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<Codes>,
+    /// Where attempts after the first run.
+    #[serde(default, skip_serializing_if = "RetryHost::is_any")]
+    pub host: RetryHost,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_zero_percent(n: &u8) -> bool {
+    *n == 0
+}
+
+/// The time within which a run may start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartWindow {
+    /// Not before.
+    pub from: Timestamp,
+    /// Before this.
+    pub until: Timestamp,
+    /// What becomes of a run that has not started then.
+    pub at_end: AtEnd,
+}
+
+/// The instants by which a run has started or ended, if all is well.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deadlines {
+    /// It has started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_by: Option<Timestamp>,
+    /// It has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_by: Option<Timestamp>,
+}
+
+impl Deadlines {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a run waits for, where it may go, and what it is given: all that is decided when it becomes due, so that
+/// the rest of its life can be read without its job.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// The business day it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business_day: Option<Date>,
+    /// Within which time it may start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<StartWindow>,
+    /// Other jobs' runs that must have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<After>,
+    /// Who must say go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+    /// When it is skipped if it still waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_by: Option<Timestamp>,
+    /// What it holds of locks while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Claim>,
+    /// Labels its host has.
+    #[serde(default, skip_serializing_if = "Selector::is_empty")]
+    pub select: Selector,
+    /// Which of several hosts is preferred.
+    #[serde(default, skip_serializing_if = "Prefer::is_any")]
+    pub prefer: Prefer,
+    /// Values of its parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// When it counts as late.
+    #[serde(default, skip_serializing_if = "Deadlines::is_empty")]
+    pub deadlines: Deadlines,
+}
+
+impl Terms {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A person's order that an occurrence run at another instant than its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moved {
+    /// The instant it was moved to.
+    pub to: Timestamp,
+    /// Whether that is before its own: then it does not account for the occurrences in between.
+    pub ahead: bool,
+    /// Why.
+    pub reason: String,
 }
 
 /// `run.due` 1.
@@ -114,6 +252,124 @@ pub struct RunDue {
     pub behind: Vec<StreamId>,
     /// When it is tried again.
     pub retry: RetryRule,
+    /// What it waits for and is given.
+    #[serde(default, skip_serializing_if = "Terms::is_empty")]
+    pub terms: Terms,
+    /// It runs at another instant than its own, because somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
+    /// For one of several runs that stand for one occurrence, one on each host: the run they are parts of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<StreamId>,
+    /// For a run that takes place on each of several hosts: the hosts. It is over when its parts are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+}
+
+/// `run.held` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunHeld {
+    /// Why.
+    pub reason: String,
+}
+
+/// `run.delayed` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunDelayed {
+    /// It starts not before this instant.
+    pub not_before: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// The blackout, where one is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blackout: Option<String>,
+}
+
+/// `run.confirmed` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfirmed {
+    /// What they say about it.
+    pub reason: String,
+}
+
+/// `run.cleared` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunCleared {
+    /// For each run it waited for, in the order of its terms, the run that satisfies it.
+    pub by: Vec<StreamId>,
+}
+
+/// `run.blocked` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunBlocked {
+    /// The run it waits for.
+    pub on: StreamId,
+    /// How that one ended.
+    pub outcome: Outcome,
+}
+
+/// `run.overridden` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunOverridden {
+    /// Why.
+    pub reason: String,
+}
+
+/// `run.needs-unmet` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunNeedsUnmet {
+    /// The host that waits.
+    pub host: String,
+    /// What it waits for, a sentence each.
+    pub unmet: Vec<String>,
+}
+
+/// A limit that a run can miss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// It has not started by then.
+    StartBy,
+    /// It has not ended by then.
+    FinishBy,
+    /// It takes longer.
+    LongerThan,
+    /// It took shorter.
+    ShorterThan,
+}
+
+/// `run.late` 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunLate {
+    /// Which limit it has missed.
+    pub limit: Limit,
+    /// For `start-by` and `finish-by`, the instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Timestamp>,
+    /// For `longer-than` and `shorter-than`, the limit in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub than_ms: Option<u64>,
+    /// For these, from how many earlier runs the limit comes; 0 for one that the job names itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_runs: Option<u32>,
+}
+
+/// `run.gathered` 1: all parts of a run that takes place on several hosts have ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunGathered {
+    /// How it ended: as the worst of its parts.
+    pub outcome: Outcome,
+    /// Hosts whose part did not succeed.
+    pub others: Vec<String>,
 }
 
 /// `run.released` 1.
@@ -142,6 +398,54 @@ pub enum SkipReason {
     },
     /// The job was retired before the run began.
     Retired,
+    /// A calendar of the schedule leaves its day out.
+    Calendar {
+        /// The business day.
+        day: Date,
+        /// Why: what the calendar calls the day, or which calendars it is not in.
+        because: String,
+    },
+    /// Its wall-clock time does not exist that day.
+    Gap,
+    /// A person said so before its time came.
+    Ordered {
+        /// Why.
+        because: String,
+    },
+    /// A person said so.
+    Person {
+        /// Why.
+        because: String,
+    },
+    /// It had not started when its window ended.
+    Window {
+        /// The window's end.
+        until: Timestamp,
+    },
+    /// It would have started during a blackout.
+    Blackout {
+        /// Its name.
+        name: String,
+        /// Its end.
+        until: Timestamp,
+    },
+    /// It still waited at its latest time.
+    LatestBy {
+        /// That time.
+        until: Timestamp,
+        /// What it waited for, in a sentence.
+        waiting: String,
+    },
+    /// A parameter has no value that could be used.
+    Parameters {
+        /// Which, and why.
+        because: String,
+    },
+    /// No host of its pool was there to take a part.
+    NoHost {
+        /// The pool.
+        pool: String,
+    },
 }
 
 /// `run.skipped` 1.
@@ -214,6 +518,16 @@ pub struct RunStarted {
     pub script: Option<Digest>,
 }
 
+/// What in the output decided an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum TextFound {
+    /// This failure text was found.
+    Failure(String),
+    /// None of the success texts was found.
+    NoSuccess,
+}
+
 /// What an attempt wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -269,6 +583,9 @@ pub struct AttemptReport {
     /// Processes it left behind, which were killed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub killed: u32,
+    /// What in the output decided the outcome, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextFound>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]

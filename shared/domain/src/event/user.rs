@@ -6,7 +6,19 @@ use crate::canonical::Digest;
 
 /// What an account may do. Its full table comes with the console's people; today every command needs
 /// [`Role::Operator`] and a change of definition [`Role::Approver`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Runs, pauses, cancels.
@@ -15,6 +27,17 @@ pub enum Role {
     Approver,
     /// Looks.
     Auditor,
+}
+
+impl Role {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Approver => "approver",
+            Self::Auditor => "auditor",
+        }
+    }
 }
 
 /// `user.created` 1.

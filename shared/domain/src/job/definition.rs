@@ -2,13 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ordering::{After, By, Claim, Confirm, Need, Share, Sla, Window};
+use super::parameters::{Parameter, is_parameter, token_problems};
+use super::parts::{CatchUp, Command, ExitCodes, OutputRule, Overlap, Retry, Stop};
+use super::placing::{Hosts, Prefer, Selector};
+use super::secrets::SecretRef;
 use crate::canonical::{Digest, canonical};
 use crate::event::{DefinitionRef, RetryOn, RetryRule};
 use crate::ids::is_name;
-use crate::time::{DstPolicy, HumanDuration, Schedule, ScheduleError, ScheduleSpec};
+use crate::time::{
+    CalendarRule, DstPolicy, HumanDuration, Otherwise, Schedule, ScheduleError, ScheduleSpec,
+};
 
 /// What a job does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -37,12 +45,23 @@ pub struct JobDefinition {
     /// When it runs; without a schedule it runs only when somebody asks for it.
     #[serde(default)]
     pub schedule: Option<ScheduleSpec>,
+    /// For the first definition of a job: its occurrences since this instant count, although it was approved later.
+    /// The catch-up rule says which of them run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Timestamp>,
     /// The IANA zone in which the schedule's wall-clock times are meant.
     #[serde(default = "utc")]
     pub zone: String,
     /// What happens to a fixed time that the clock skips or shows twice.
     #[serde(default)]
     pub dst: DstPolicy,
+    /// On which days, by calendars.
+    #[serde(default, skip_serializing_if = "CalendarRule::is_empty")]
+    pub calendar: CalendarRule,
+    /// The times of day within which it may start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// How late an occurrence may be decided before the catch-up rule applies, and how late it may
     /// start before it counts as late.
     #[serde(default = "one_minute")]
@@ -50,18 +69,54 @@ pub struct JobDefinition {
     /// What happens to occurrences whose time passed while nobody could start them.
     #[serde(default)]
     pub catch_up: CatchUp,
+    /// What happens, when a pause ends, to the occurrences that were skipped for it.
+    #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
+    pub after_pause: CatchUp,
     /// What happens when an earlier run has not ended.
     #[serde(default)]
     pub overlap: Overlap,
+    /// The flow it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
+    /// Other jobs' runs that must have ended before it may start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<After>,
+    /// When a run that has not started, because it waits for others, files or a person, is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_by: Option<By>,
+    /// Who must say go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+    /// Files that must be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
+    /// What it holds of named locks while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Claim>,
     /// The pool of hosts that may run it.
     #[serde(default = "default_pool")]
     pub pool: String,
     /// The one host that may run it.
     #[serde(default)]
     pub host: Option<String>,
+    /// Labels a host must have.
+    #[serde(default, skip_serializing_if = "Selector::is_empty")]
+    pub select: Selector,
+    /// On how many of them.
+    #[serde(default, skip_serializing_if = "Hosts::is_one")]
+    pub hosts: Hosts,
+    /// Which of several is preferred.
+    #[serde(default, skip_serializing_if = "Prefer::is_any")]
+    pub prefer: Prefer,
     /// The account it runs as; without one, the account the host's executor runs as.
     #[serde(default)]
     pub run_as: Option<String>,
+    /// Values that may differ from run to run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Environment variables that hold secrets, and where each secret is: `file:`, `env:`, `credential:` or `exec:`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
     /// What is run.
     pub command: Command,
     /// How long an attempt may take.
@@ -82,126 +137,29 @@ pub struct JobDefinition {
     /// Whether it may be started again although nobody knows how an earlier attempt ended.
     #[serde(default)]
     pub restartable: bool,
+    /// When it counts as late, or as taking too long or too short.
+    #[serde(default, skip_serializing_if = "Sla::is_empty")]
+    pub sla: Sla,
+    /// Its host may run it by itself while the centre is away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autonomy: Option<Autonomy>,
 }
 
-/// A command and its surroundings. Standard input is empty unless `stdin` gives a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Leave to run a job while the centre is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Command {
-    /// Program and arguments. No shell reads them.
-    #[serde(default)]
-    pub argv: Option<Vec<String>>,
-    /// The text of a script, instead of `argv`.
-    #[serde(default)]
-    pub script: Option<String>,
-    /// What runs the script.
-    #[serde(default = "sh")]
-    pub interpreter: Vec<String>,
-    /// Working directory; without one, the attempt's own.
-    #[serde(default)]
-    pub cwd: Option<String>,
-    /// Environment, added to a small standard one.
-    #[serde(default)]
-    pub env: BTreeMap<String, String>,
-    /// Text on standard input.
-    #[serde(default)]
-    pub stdin: Option<String>,
+pub struct Autonomy {
+    /// How far ahead of the clock the host may decide by itself.
+    pub lease: HumanDuration,
 }
 
-/// What happens to occurrences whose time passed while nobody could start them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum CatchUp {
-    /// All are missed.
-    None,
-    /// The newest runs, the others are missed.
-    #[default]
-    Last,
-    /// The newest `limit` run in their order, the others are missed.
-    All {
-        /// How many, 1 to 1000.
-        limit: u32,
-    },
-    /// The newest waits for a person, the others are missed.
-    Hold,
+fn nothing() -> CatchUp {
+    CatchUp::None
 }
 
-/// What happens when a run becomes due while an earlier one of the job has not ended. A run whose
-/// outcome is unknown has not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Overlap {
-    /// The new one is skipped.
-    #[default]
-    Skip,
-    /// One waits; others are skipped.
-    QueueOne,
-    /// Up to `limit` wait.
-    QueueAll {
-        /// How many, 1 to 1000.
-        limit: u32,
-    },
-    /// The earlier one is cancelled, the new one starts when it has ended.
-    CancelRunning,
-}
-
-/// How an attempt is stopped: a signal to all its processes, time to end in order, then SIGKILL.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Stop {
-    /// The first signal.
-    #[serde(default = "term")]
-    pub signal: String,
-    /// Time between the first signal and SIGKILL.
-    #[serde(default = "ten_seconds")]
-    pub grace: HumanDuration,
-}
-
-/// When a run is tried again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Retry {
-    /// Wait before the second attempt, the third, …
-    #[serde(default)]
-    pub delays: Vec<HumanDuration>,
-    /// After which outcomes.
-    #[serde(default = "failed_or_timed_out")]
-    pub on: Vec<RetryOn>,
-}
-
-/// What an exit code means: `ok` and `warning` succeed, every other fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ExitCodes {
-    /// Codes that mean success.
-    #[serde(default = "zero")]
-    pub ok: Vec<i32>,
-    /// Codes that mean success with something to look at.
-    #[serde(default)]
-    pub warning: Vec<i32>,
-}
-
-/// How much output is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct OutputRule {
-    /// Bytes kept, uncompressed.
-    #[serde(default = "ten_mebibytes")]
-    pub limit_bytes: u64,
-    /// What happens beyond.
-    #[serde(default)]
-    pub at_limit: AtLimit,
-}
-
-/// What happens when a command writes more than is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AtLimit {
-    /// The rest is counted and dropped.
-    #[default]
-    Truncate,
-    /// The attempt is stopped and has failed.
-    Fail,
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_nothing(rule: &CatchUp) -> bool {
+    *rule == CatchUp::None
 }
 
 fn utc() -> String {
@@ -212,56 +170,8 @@ fn default_pool() -> String {
     "default".to_owned()
 }
 
-fn sh() -> Vec<String> {
-    vec!["/bin/sh".to_owned(), "-eu".to_owned()]
-}
-
-fn term() -> String {
-    "TERM".to_owned()
-}
-
 fn one_minute() -> HumanDuration {
     HumanDuration::from_secs(60)
-}
-
-fn ten_seconds() -> HumanDuration {
-    HumanDuration::from_secs(10)
-}
-
-fn zero() -> Vec<i32> {
-    vec![0]
-}
-
-fn ten_mebibytes() -> u64 {
-    10 * 1024 * 1024
-}
-
-fn failed_or_timed_out() -> Vec<RetryOn> {
-    vec![RetryOn::Failed, RetryOn::TimedOut]
-}
-
-impl Default for Stop {
-    fn default() -> Self {
-        Self { signal: term(), grace: ten_seconds() }
-    }
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { delays: Vec::new(), on: failed_or_timed_out() }
-    }
-}
-
-impl Default for ExitCodes {
-    fn default() -> Self {
-        Self { ok: zero(), warning: Vec::new() }
-    }
-}
-
-impl Default for OutputRule {
-    fn default() -> Self {
-        Self { limit_bytes: ten_mebibytes(), at_limit: AtLimit::default() }
-    }
 }
 
 /// One thing that is wrong with a definition.
@@ -283,6 +193,8 @@ impl std::fmt::Display for Problem {
 const RETRIES_MAX: usize = 20;
 /// Most runs that may wait or be caught up.
 const LIMIT_MAX: u32 = 1000;
+/// Most conditions of a run: they stand in its events.
+const CONDITIONS_MAX: usize = 64;
 /// Most output that is kept, in bytes.
 const OUTPUT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Largest definition as canonical JSON: it must fit into an envelope with room to spare.
@@ -296,32 +208,156 @@ impl JobDefinition {
         let mut found = Problems::default();
         self.check_names(&mut found);
         self.check_schedule(&mut found);
+        self.check_days(&mut found);
+        self.check_conditions(&mut found);
+        self.check_place(&mut found);
         self.check_command(&mut found);
+        self.check_values(&mut found);
         self.check_limits(&mut found);
+        self.check_autonomy(&mut found);
         found.0
     }
 
     fn check_names(&self, found: &mut Problems) {
-        let names =
-            [("name", Some(&self.name)), ("pool", Some(&self.pool)), ("host", self.host.as_ref())];
-        for (field, name) in names {
-            if let Some(name) = name
-                && !is_name(name)
-            {
-                found.add(
-                    field,
-                    format!("{name:?} is not a name (a-z, 0-9, '.', '_', '-'; at most 63)"),
-                );
-            }
+        found.name("name", &self.name);
+        found.name("pool", &self.pool);
+        let optional = [("host", &self.host), ("flow", &self.flow)];
+        for (field, name) in optional.into_iter().filter_map(|(f, n)| Some((f, n.as_ref()?))) {
+            found.name(field, name);
         }
         if self.description.len() > 1000 || self.owner.len() > 200 {
             found.add("description", "description has at most 1000 bytes, owner 200".to_owned());
         }
     }
 
+    /// The calendars it names are looked at when they are known.
     fn check_schedule(&self, found: &mut Problems) {
-        if let Some(Err(error)) = self.parsed_schedule() {
-            found.add("schedule", error.to_string());
+        let Some(spec) = &self.schedule else { return };
+        if let Err(error) = Schedule::parse(spec, &self.zone, self.dst) {
+            return found.add("schedule", error.to_string());
+        }
+        let moves = matches!(self.calendar.otherwise, Otherwise::Previous | Otherwise::Next);
+        if matches!(spec, ScheduleSpec::Every(_)) && moves {
+            found.add("calendar.otherwise", ScheduleError::MovesElapsed.to_string());
+        }
+    }
+
+    fn check_days(&self, found: &mut Problems) {
+        for message in self.calendar.all().flat_map(crate::calendar::Days::problems) {
+            found.add("calendar", message);
+        }
+        if let Some(window) = &self.window
+            && window.from == window.until
+        {
+            found.add("window", "it ends when it begins".to_owned());
+        }
+    }
+
+    fn check_conditions(&self, found: &mut Problems) {
+        for after in &self.after {
+            found.name("after.job", &after.job);
+            if after.job == self.name {
+                found.add("after.job", "a job cannot wait for itself".to_owned());
+            }
+            if after.outcomes.is_empty() {
+                found.add("after.outcomes", "name at least one".to_owned());
+            }
+        }
+        for claim in &self.locks {
+            found.name("locks.lock", &claim.lock);
+            if matches!(claim.share, Share::Units(0)) {
+                found.add("locks.units", "at least 1".to_owned());
+            }
+        }
+        let mut locks: Vec<&str> = self.locks.iter().map(|claim| claim.lock.as_str()).collect();
+        locks.sort_unstable();
+        if locks.windows(2).any(|two| two.first() == two.last()) {
+            found.add("locks", "a lock is named once".to_owned());
+        }
+        if self.after.len() + self.needs.len() + self.locks.len() > CONDITIONS_MAX {
+            let text = format!("after, needs and locks name at most {CONDITIONS_MAX} together");
+            found.add("after", text);
+        }
+        for need in &self.needs {
+            if !need.file.starts_with('/') {
+                found.add("needs.file", "it is an absolute path".to_owned());
+            }
+        }
+    }
+
+    fn check_place(&self, found: &mut Problems) {
+        for (label, values) in &self.select {
+            found.name("select", label);
+            if values.0.is_empty() {
+                found.add("select", format!("{label}: name at least one value"));
+            }
+        }
+        if self.host.is_some() && (!self.select.is_empty() || !self.hosts.is_one()) {
+            found.add("host", "a job for one host has neither `select` nor `hosts`".to_owned());
+        }
+        if !self.hosts.is_one() && !self.prefer.is_any() {
+            found.add("prefer", "where all hosts run it, none is preferred".to_owned());
+        }
+    }
+
+    /// Parameters, secrets, and the tokens in what the command is given.
+    fn check_values(&self, found: &mut Problems) {
+        for (name, parameter) in &self.parameters {
+            let mut add = |message: String| found.add("parameters", format!("{name}: {message}"));
+            if !is_parameter(name) {
+                add("a parameter's name is a-z, 0-9 and '-', and no built-in one".to_owned());
+            }
+            if (parameter.of == super::parameters::ParameterType::Choice)
+                == parameter.choices.is_empty()
+            {
+                add("a choice has `choices`, others have none".to_owned());
+            }
+            if parameter.default.is_none() && self.schedule.is_some() {
+                add("a job with a schedule needs a default".to_owned());
+            }
+            let default = parameter.default.as_deref().unwrap_or_default();
+            token_problems(default, &BTreeMap::new()).into_iter().for_each(&mut add);
+            let plain = parameter.default.as_deref().filter(|text| !text.contains("{{"));
+            if let Some(Err(message)) = plain.map(|text| parameter.check(text)) {
+                add(message);
+            }
+            if parameter.env.as_deref().is_some_and(|name| !is_variable(name)) {
+                add("env is not a variable's name".to_owned());
+            }
+        }
+        for (name, reference) in &self.secrets {
+            if !is_variable(name) {
+                found.add("secrets", format!("{name:?} is not a variable's name"));
+            }
+            if let Err(message) = reference.parse::<SecretRef>() {
+                found.add("secrets", format!("{name}: {message}"));
+            }
+        }
+        for message in self.texts().flat_map(|text| token_problems(text, &self.parameters)) {
+            found.add("command", message);
+        }
+    }
+
+    /// The texts in which tokens are replaced.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let command = &self.command;
+        let argv = command.argv.iter().flatten().chain(command.env.values());
+        let others = command.cwd.iter().chain(&command.stdin);
+        argv.chain(others).chain(self.needs.iter().map(|need| &need.file)).map(String::as_str)
+    }
+
+    fn check_autonomy(&self, found: &mut Problems) {
+        let Some(autonomy) = &self.autonomy else { return };
+        let mut add = |message: &str| found.add("autonomy", message.to_owned());
+        if autonomy.lease.millis() < 60_000 || autonomy.lease.millis() > 31 * 86_400_000 {
+            add("a lease is 1m to 31d long");
+        }
+        if self.host.is_none() || self.schedule.is_none() {
+            add("it needs a schedule, and a host that is named");
+        }
+        let simple = self.after.is_empty() && self.locks.is_empty() && self.confirm.is_none();
+        if !simple || self.window.is_some() || self.latest_by.is_some() {
+            add("a job that waits for others, locks, a window or a person cannot run without the centre");
         }
     }
 
@@ -344,10 +380,8 @@ impl JobDefinition {
         if command.cwd.as_ref().is_some_and(|cwd| !cwd.starts_with('/')) {
             found.add("command.cwd", "it is an absolute path".to_owned());
         }
-        for name in command.env.keys() {
-            if name.is_empty() || name.contains(['=', '\0']) {
-                found.add("command.env", format!("{name:?} is not a variable's name"));
-            }
+        for name in command.env.keys().filter(|name| !is_variable(name)) {
+            found.add("command.env", format!("{name:?} is not a variable's name"));
         }
         let texts = command.argv.iter().flatten().chain(command.env.values());
         if texts.chain(&command.script).any(|text| text.contains('\0')) {
@@ -369,15 +403,28 @@ impl JobDefinition {
             let text = "`lost` needs `restartable: true`: nobody knows whether the work was done";
             found.add("retry.on", text.to_owned());
         }
-        if let CatchUp::All { limit } = self.catch_up
-            && !(1..=LIMIT_MAX).contains(&limit)
-        {
-            found.add("catch-up.all.limit", format!("1 to {LIMIT_MAX}"));
+        for (field, rule) in [("catch-up", self.catch_up), ("after-pause", self.after_pause)] {
+            if let CatchUp::All { limit } = rule
+                && !(1..=LIMIT_MAX).contains(&limit)
+            {
+                found.add(&format!("{field}.all.limit"), format!("1 to {LIMIT_MAX}"));
+            }
         }
         if let Overlap::QueueAll { limit } = self.overlap
             && !(1..=LIMIT_MAX).contains(&limit)
         {
             found.add("overlap.queue-all.limit", format!("1 to {LIMIT_MAX}"));
+        }
+        if self.retry.jitter_percent > 100 {
+            found.add("retry.jitter-percent", "0 to 100".to_owned());
+        }
+        if self.output.bytes_per_second.is_some_and(|rate| rate < 1_024) {
+            found.add("output.bytes-per-second", "at least 1024".to_owned());
+        }
+        let texts = self.output.success_text.iter().chain(&self.output.failure_text);
+        if texts.clone().any(|text| text.is_empty() || text.len() > 500) || texts.count() > 20 {
+            let text = "success-text and failure-text are 1 to 500 bytes each, at most 20 together";
+            found.add("output", text.to_owned());
         }
         if self.output.limit_bytes > OUTPUT_BYTES_MAX {
             found.add("output.limit-bytes", format!("at most {OUTPUT_BYTES_MAX}"));
@@ -389,12 +436,6 @@ impl JobDefinition {
             );
             found.add("command", text);
         }
-    }
-
-    /// The schedule, ready to be asked; `None` for a job that runs only on request.
-    pub fn parsed_schedule(&self) -> Option<Result<Schedule, ScheduleError>> {
-        let spec = self.schedule.as_ref()?;
-        Some(Schedule::parse(spec, &self.zone, self.dst))
     }
 
     /// SHA-256 of the canonical JSON: what an approval names.
@@ -410,6 +451,9 @@ impl JobDefinition {
         RetryRule {
             delays_ms: self.retry.delays.iter().map(|d| d.millis()).collect(),
             on: self.retry.on.clone(),
+            jitter_percent: self.retry.jitter_percent,
+            codes: self.exit_codes.retry.clone(),
+            host: self.retry.host,
         }
     }
 
@@ -430,10 +474,21 @@ impl DefinitionRef {
     }
 }
 
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0'])
+}
+
 #[derive(Default)]
 struct Problems(Vec<Problem>);
 
 impl Problems {
+    fn name(&mut self, field: &str, name: &str) {
+        if !is_name(name) {
+            let rule = "is not a name (a-z, 0-9, '.', '_', '-'; at most 63)";
+            self.add(field, format!("{name:?} {rule}"));
+        }
+    }
+
     fn add(&mut self, field: &str, message: String) {
         self.0.push(Problem { field: field.to_owned(), message });
     }

@@ -1,14 +1,45 @@
 //! Jobs: the definition as people write it, and the state of a job as its events tell it.
+//!
+//! | module | is about |
+//! |---|---|
+//! | `definition` | a job as it stands in a file, and what is wrong with it |
+//! | `parts` | the command, retry, exit codes, output |
+//! | `ordering` | when a run may start beside its instant: windows, other jobs, files, a word, locks |
+//! | `placing` | where it may go |
+//! | [`parameters`], [`secrets`] | values that differ from run to run, and those no event holds |
+//! | `stretches` | the times in which its schedule is one and the same |
+//! | `state` | a job as its events tell it |
+//! | `document`, [`flow`] | files: jobs, flows, and what else a site defines |
+//! | `difference` | what a plan shows |
 
 mod definition;
 mod difference;
+mod document;
+pub mod flow;
+mod ordering;
+pub mod parameters;
+mod parts;
+mod placing;
+pub mod secrets;
 mod state;
+mod stretches;
 mod yaml;
 
-pub use definition::{
-    AtLimit, CatchUp, Command, ExitCodes, JobDefinition, Kind, OutputRule, Overlap, Problem, Retry,
-    Stop,
+pub use definition::{Autonomy, JobDefinition, Kind, Problem};
+pub(crate) use definition::DEFINITION_BYTES_MAX;
+pub use difference::{Change, Difference, difference, thing_difference};
+pub use document::{Definition, DefinitionError, Document, parse_yaml};
+pub use ordering::{
+    After, AtEnd, By, Claim, Confirm, LengthLimit, Need, Share, Sla, WhichRun, Window,
 };
-pub use difference::{Change, Difference, difference};
-pub use state::{DefinitionText, Job, Pause, Proposal, Span};
-pub use yaml::{DefinitionError, Document, json_schema, parse_yaml, to_yaml};
+pub use parameters::{Parameter, ParameterType, Tokens};
+pub use parts::{
+    AtLimit, CatchUp, Codes, Command, ExitCodes, OutputRule, Overlap, Retry, RetryHost, Stop,
+};
+pub use placing::{Hosts, Prefer, Selector, Values, selects};
+pub use state::{
+    DefinitionText, Job, Lease, ORDERS_MAX, Order, OrderAct, Pause, Piece, Proposal, Span, Versions,
+};
+pub(crate) use state::{give_back, holds_from, pieces};
+pub use stretches::{Almanacs, SchedulePart, Stretch};
+pub use yaml::{SCHEMAS, json_schema, to_yaml};

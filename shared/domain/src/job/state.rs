@@ -4,6 +4,7 @@
 //! to the instant it received the next one (inclusive). Receive times never go back in the log, so the
 //! spans of two definitions neither overlap nor leave a gap, whatever the clocks of people's machines say.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::definition::JobDefinition;
 use crate::canonical::Digest;
-use crate::event::{DefinitionRef, JobEvent};
+use crate::event::{DefinitionRef, JobEvent, JobLeaseGranted};
 
 /// A definition as JSON text: copied with every step of a job's state, so a copy must cost nothing.
 #[derive(Debug, Clone)]
@@ -123,21 +124,130 @@ impl Pause {
 /// away. Older ones stay in the log.
 const KEPT: usize = 50;
 
-/// A job.
+/// Most orders of people about single occurrences that a job keeps.
+pub const ORDERS_MAX: usize = 500;
+/// How long an order about an occurrence that has passed is kept, hours.
+const ORDERS_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
+
+/// Proposed, active and former definitions of one thing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Job {
-    /// Its name.
-    pub name: String,
+pub struct Versions {
     /// Highest number given to a definition.
     pub numbers: u32,
     /// The definition that waits for approval.
     pub proposal: Option<Proposal>,
     /// Definitions that are or were active, oldest first.
     pub spans: Vec<Span>,
-    /// Pauses, oldest first.
-    pub pauses: Vec<Pause>,
     /// When it was retired.
     pub retired: Option<Timestamp>,
+}
+
+impl Versions {
+    /// The active definition.
+    pub fn active(&self) -> Option<&Span> {
+        self.spans.last().filter(|span| span.until.is_none())
+    }
+
+    /// A definition waits for approval.
+    pub(crate) fn propose(&mut self, proposal: Proposal) {
+        self.numbers = self.numbers.max(proposal.number);
+        self.proposal = Some(proposal);
+    }
+
+    /// The definition that waits is the active one from `from` on.
+    pub(crate) fn activate(&mut self, from: Timestamp) {
+        let Some(proposal) = self.proposal.take() else { return };
+        close(self.spans.last_mut().map(|s| &mut s.until), from);
+        let Proposal { number, digest, definition, .. } = proposal;
+        self.spans.push(Span { number, digest, definition, from, until: None });
+        self.retired = None;
+        trim(&mut self.spans);
+    }
+
+    /// None is active from `at` on.
+    pub(crate) fn retire(&mut self, at: Timestamp) {
+        close(self.spans.last_mut().map(|s| &mut s.until), at);
+        self.retired = Some(at);
+    }
+}
+
+/// What a person wants of one occurrence, said before it was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// What.
+    pub act: OrderAct,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: Option<String>,
+}
+
+/// What is to become of one occurrence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderAct {
+    /// It waits for a person.
+    Hold,
+    /// It does not run.
+    Skip,
+    /// It runs at another instant.
+    Move(Timestamp),
+}
+
+impl Order {
+    /// The instant it is moved to, if that is before its own.
+    pub fn ahead_of(&self, at: Timestamp) -> Option<Timestamp> {
+        match self.act {
+            OrderAct::Move(to) if to < at => Some(to),
+            OrderAct::Move(_) | OrderAct::Hold | OrderAct::Skip => None,
+        }
+    }
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// Its definitions.
+    pub versions: Versions,
+    /// Pauses, oldest first.
+    pub pauses: Vec<Pause>,
+    /// What people want of single occurrences, by instant.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub orders: BTreeMap<Timestamp, Order>,
+    /// Leave to decide its occurrences that a host has or had, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<Lease>,
+}
+
+/// A time whose occurrences are decided apart from the others: by a host that has leave to, or, where the host gave
+/// its leave back or had it taken, by the centre.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The host; `None` for the centre.
+    pub host: Option<String>,
+    /// The definition that holds for it, whatever is approved meanwhile.
+    pub definition: DefinitionRef,
+    /// When it was granted: calendars hold for it as they stood then.
+    pub granted: Timestamp,
+    /// Exclusive.
+    pub from: Timestamp,
+    /// Inclusive.
+    pub until: Timestamp,
+}
+
+impl Lease {
+    /// A lease as it was granted.
+    pub(crate) fn granted(event: &JobLeaseGranted, received: Timestamp) -> Self {
+        let (host, definition) = (Some(event.host.clone()), event.definition.clone());
+        Self { host, definition, granted: received, from: event.from, until: event.until }
+    }
+
+    /// Whether the occurrence at `at` is one of its.
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.from < at && at <= self.until
+    }
 }
 
 impl Job {
@@ -148,7 +258,7 @@ impl Job {
 
     /// The active definition.
     pub fn active(&self) -> Option<&Span> {
-        self.spans.last().filter(|span| span.until.is_none())
+        self.versions.active()
     }
 
     /// The pause that lasts.
@@ -167,12 +277,14 @@ impl Job {
         let by = actor.map(str::to_owned);
         match event {
             JobEvent::JobProposed(p) => {
-                self.numbers = self.numbers.max(p.number);
                 let (number, digest, definition) =
                     (p.number, p.digest, DefinitionText::new(&p.definition));
-                self.proposal = Some(Proposal { number, digest, definition, by });
+                self.versions.propose(Proposal { number, digest, definition, by });
             }
-            JobEvent::JobApproved(_) => self.activate(received),
+            JobEvent::JobApproved(_) => {
+                let from = self.holds_from(received);
+                self.versions.activate(from);
+            }
             JobEvent::JobPaused(p) => {
                 let (from, reason) = (received, p.reason.clone());
                 self.pauses.push(Pause { from, until: None, reason, by });
@@ -180,23 +292,130 @@ impl Job {
             JobEvent::JobResumed(_) => {
                 close(self.pauses.last_mut().map(|p| &mut p.until), received);
             }
-            JobEvent::JobRetired(_) => {
-                close(self.spans.last_mut().map(|s| &mut s.until), received);
-                self.retired = Some(received);
+            JobEvent::JobRetired(_) => self.versions.retire(received),
+            JobEvent::JobOccurrenceHeld(e) => {
+                self.order(e.at, OrderAct::Hold, &e.reason, by, received);
+            }
+            JobEvent::JobOccurrenceReleased(e) => {
+                self.orders.remove(&e.at);
+            }
+            JobEvent::JobOccurrenceSkipped(e) => {
+                self.order(e.at, OrderAct::Skip, &e.reason, by, received);
+            }
+            JobEvent::JobOccurrenceMoved(e) => {
+                self.order(e.at, OrderAct::Move(e.to), &e.reason, by, received);
+            }
+            JobEvent::JobLeaseGranted(e) => {
+                self.leases.push(Lease::granted(e, received));
+                trim(&mut self.leases);
+            }
+            JobEvent::JobLeaseReturned(e) => {
+                give_back(&mut self.leases, e.until);
+                trim(&mut self.leases);
             }
         }
-        trim(&mut self.spans);
         trim(&mut self.pauses);
         self
     }
 
-    fn activate(&mut self, received: Timestamp) {
-        let Some(proposal) = self.proposal.take() else { return };
-        close(self.spans.last_mut().map(|s| &mut s.until), received);
-        let Proposal { number, digest, definition, .. } = proposal;
-        self.spans.push(Span { number, digest, definition, from: received, until: None });
-        self.retired = None;
+    /// The lease that covers the occurrence at `at`.
+    pub fn lease_at(&self, at: Timestamp) -> Option<&Lease> {
+        self.leases.iter().rev().find(|lease| lease.covers(at))
     }
+
+    /// The lease that a host has, or had last.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.leases.iter().rev().find(|lease| lease.host.is_some())
+    }
+
+    /// The times in which one definition holds, in order.
+    pub fn pieces(&self) -> Vec<Piece<'_, Span>> {
+        pieces(&self.versions.spans, &self.leases, |span| (span.reference(), span.from, span.until))
+    }
+
+    fn holds_from(&self, received: Timestamp) -> Timestamp {
+        let first = self.versions.spans.is_empty();
+        let proposal = self.versions.proposal.as_ref().filter(|_| first);
+        let definition: Option<JobDefinition> =
+            proposal.and_then(|p| serde_json::from_str(p.definition.get()).ok());
+        holds_from(definition.as_ref(), received)
+    }
+
+    fn order(
+        &mut self,
+        at: Timestamp,
+        act: OrderAct,
+        reason: &str,
+        by: Option<String>,
+        received: Timestamp,
+    ) {
+        self.orders.retain(|at, _| received.duration_since(*at) < ORDERS_KEPT);
+        self.orders.insert(at, Order { act, reason: reason.to_owned(), by });
+    }
+}
+
+/// From when on a definition holds: from its approval, or, for the `first` one of a job, from the instant before that
+/// which it names itself.
+pub(crate) fn holds_from(first: Option<&JobDefinition>, received: Timestamp) -> Timestamp {
+    first.and_then(|d| d.since).map_or(received, |since| since.min(received))
+}
+
+/// The end of the lease that a host has becomes the centre's.
+pub(crate) fn give_back(leases: &mut Vec<Lease>, until: Timestamp) {
+    let Some(lease) = leases.iter_mut().rev().find(|lease| lease.host.is_some()) else { return };
+    let until = until.clamp(lease.from, lease.until);
+    let rest = Lease { host: None, from: until, ..lease.clone() };
+    lease.until = until;
+    if rest.from < rest.until {
+        leases.push(rest);
+    }
+}
+
+/// A time in which one definition of a job holds, and who decides its occurrences.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Piece<'a, S> {
+    /// The definition's span.
+    pub span: &'a S,
+    /// Exclusive.
+    pub from: Timestamp,
+    /// Inclusive; `None` where it lasts.
+    pub until: Option<Timestamp>,
+    /// The lease that covers it.
+    pub lease: Option<&'a Lease>,
+}
+
+/// Cuts the spans of definitions where leases begin and end. Within a lease its definition holds.
+pub(crate) fn pieces<'a, S>(
+    spans: &'a [S],
+    leases: &'a [Lease],
+    of: impl Fn(&S) -> (DefinitionRef, Timestamp, Option<Timestamp>),
+) -> Vec<Piece<'a, S>> {
+    let mut found = Vec::with_capacity(spans.len() + 2 * leases.len());
+    for span in spans {
+        let (_, mut from, until) = of(span);
+        let ends_after = |at: Timestamp| until.is_none_or(|until| at < until);
+        let cuts = leases.iter().filter(|lease| lease.until > from && ends_after(lease.from));
+        for lease in cuts.collect::<Vec<_>>() {
+            if lease.from > from {
+                found.push(Piece { span, from, until: Some(lease.from), lease: None });
+            }
+            from = from.max(lease.until);
+        }
+        if ends_after(from) {
+            found.push(Piece { span, from, until, lease: None });
+        }
+    }
+    for lease in leases {
+        let span = spans.iter().rev().find(|span| of(span).0 == lease.definition);
+        found.extend(span.map(|span| Piece {
+            span,
+            from: lease.from,
+            until: Some(lease.until),
+            lease: Some(lease),
+        }));
+    }
+    found.sort_by_key(|piece| piece.from);
+    found
 }
 
 fn close(until: Option<&mut Option<Timestamp>>, at: Timestamp) {

@@ -5,25 +5,34 @@
 //! becomes a leaf. [`Ledger::judge`] marks each: valid, or void with the reason, in which case it
 //! changes no stream. Void events keep the producer's counter gapless, and who tried is evidence.
 
+mod conditions;
+mod definitions;
 mod flushes;
 mod roles;
 mod streams;
 mod turns;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use conditions::meets as conditions_meet;
+pub use definitions::{named_by_job, named_by_thing};
 pub use flushes::{Opened, Refusal};
 pub use roles::may_state;
+pub(crate) use streams::evolve_host;
 pub use streams::{Body, Host, Memory, StreamState, Streams, Turn, User};
+pub use turns::units;
 
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, Place};
-use crate::event::{Event, LogEvent};
+use crate::event::{Event, JobEvent, LogEvent, RunEvent, ThingAct, ThingEvent};
 use crate::ids::{ProducerId, StreamId};
+use crate::job::{Job, JobDefinition};
 use crate::keys::PublicKey;
+use crate::run::Run;
+use crate::site::{Thing, ThingKind};
 
 /// How far a producer's clock may be ahead of the recorder's before its occurrences are refused as
 /// early. Within it the recorder waits by moving its receive time, which never goes back.
@@ -163,23 +172,17 @@ impl Ledger {
     ) -> Result<(), String> {
         let body = streams.get(&envelope.subject).map(|stream| &stream.body);
         match event {
-            Event::JobEvent(event) => streams::admit_job(body, envelope, event, self.policy),
+            Event::JobEvent(event) => {
+                definitions::admit_job(streams, envelope, event, self.policy, received)
+            }
+            Event::ThingEvent(event) => {
+                definitions::admit_thing(streams, envelope, event, self.policy)
+            }
             Event::RunEvent(event) => {
                 let run = body.and_then(Body::run);
-                let job = envelope.subject.run_job().map(StreamId::job);
-                let state = job.and_then(|id| streams.get(&id));
-                let job = state.and_then(|s| s.body.job());
-                let nothing = Turn::default();
-                let turn = state.map_or(&nothing, |state| &state.turn);
-                streams::check_run_name(&envelope.subject, event)?;
-                turns::check_not_busy(turn, &envelope.subject, event)?;
-                crate::run::admit(run, job, event, &envelope.source, received)
-                    .map_err(|illegal| illegal.to_string())?;
-                // What has begun is no longer about when: only a first event states an occurrence.
-                let first = run.is_none();
-                if first { turns::check_order(turn.settled, event) } else { Ok(()) }
+                admit_run(streams, run, envelope, event, received)
             }
-            Event::HostEvent(_) => Ok(()),
+            Event::HostEvent(event) => streams::admit_host(body, event),
             Event::UserEvent(event) => streams::admit_user(body, event),
             Event::LogEvent(event) => self.admit_log(event),
         }
@@ -207,7 +210,8 @@ impl Ledger {
             | LogEvent::LogHeadSigned(_)
             | LogEvent::LogPolicySet(_)
             | LogEvent::LogJournalCut(_)
-            | LogEvent::LogRejected(_) => Ok(()),
+            | LogEvent::LogRejected(_)
+            | LogEvent::LogTzdbChanged(_) => Ok(()),
         }
     }
 
@@ -221,7 +225,10 @@ impl Ledger {
             }
             LogEvent::LogProducerEnrolled(e) => self.enrol(&e.producer, &e.key),
             LogEvent::LogPolicySet(e) => self.policy = Policy { self_approval: e.self_approval },
-            LogEvent::LogHeadSigned(_) | LogEvent::LogJournalCut(_) | LogEvent::LogRejected(_) => {}
+            LogEvent::LogHeadSigned(_)
+            | LogEvent::LogJournalCut(_)
+            | LogEvent::LogRejected(_)
+            | LogEvent::LogTzdbChanged(_) => {}
         }
     }
 
@@ -232,8 +239,79 @@ impl Ledger {
     }
 }
 
-/// The streams that must be at hand to judge an event of stream `subject`.
-pub fn reads(subject: &StreamId) -> impl Iterator<Item = StreamId> {
-    let job = subject.run_job().map(StreamId::job);
-    std::iter::once(subject.clone()).chain(job)
+fn admit_run(
+    streams: &impl Streams,
+    run: Option<&Run>,
+    envelope: &Envelope,
+    event: &RunEvent,
+    received: Timestamp,
+) -> Result<(), String> {
+    let subject = &envelope.subject;
+    let state = subject.run_job().and_then(|job| streams.get(&StreamId::job(job)));
+    let (nothing, no_job) = (Turn::default(), Job::default());
+    let turn = state.map_or(&nothing, |state| &state.turn);
+    let job = state.and_then(|state| state.body.job());
+    streams::check_run_name(subject, event)?;
+    turns::check_not_busy(turn, subject, event)?;
+    turns::check_locks(streams, run, event)?;
+    conditions::check(streams, run, envelope, event)?;
+    crate::run::admit(run, job, event, &envelope.source, received)
+        .map_err(|illegal| illegal.to_string())?;
+    // What has begun is no longer about when: only a first event states an occurrence.
+    if run.is_some() {
+        return Ok(());
+    }
+    let job = job.unwrap_or(&no_job);
+    conditions::check_calendars(streams, job, event)?;
+    turns::check_order(turn, job, event, &envelope.source)
+}
+
+/// The streams that must be at hand to judge an event, as far as the event itself tells.
+pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
+    let subject = &envelope.subject;
+    let mut ids = BTreeSet::from([subject.clone()]);
+    ids.extend(subject.run_job().map(StreamId::job));
+    match event {
+        Event::RunEvent(event) => ids.extend(conditions::reads(envelope, event)),
+        Event::JobEvent(JobEvent::JobProposed(e)) => {
+            let definition: Option<JobDefinition> = serde_json::from_value(e.definition.clone()).ok();
+            ids.extend(definition.iter().flat_map(named_by_job));
+        }
+        Event::ThingEvent(ThingEvent { of, act: ThingAct::Proposed(e) }) => {
+            let thing = Thing::read(*of, &e.definition).ok();
+            ids.extend(thing.iter().flat_map(named_by_thing));
+        }
+        Event::JobEvent(_)
+        | Event::ThingEvent(_)
+        | Event::HostEvent(_)
+        | Event::UserEvent(_)
+        | Event::LogEvent(_) => {}
+    }
+    ids
+}
+
+/// The further streams that must be at hand because of what a stream says that is: the locks of a run, and what a
+/// definition names. Asked again of what these bring, until nothing is new.
+pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
+    match &state.body {
+        Body::Run(run) => conditions::locks(&run.terms).collect(),
+        Body::Job(job) => {
+            let proposal = job.versions.proposal.as_ref();
+            let definition: Option<JobDefinition> =
+                proposal.and_then(|p| serde_json::from_str(p.definition.get()).ok());
+            definition.iter().flat_map(named_by_job).collect()
+        }
+        Body::Thing(thing) => {
+            let proposal = thing.versions.proposal.iter().map(|p| &p.definition);
+            let newest = thing.newest().into_iter().map(|span| &span.definition);
+            let values = proposal.chain(newest).filter_map(|text| serde_json::from_str(text.get()).ok());
+            // Whichever of the kinds it can be read as: its stream is not at hand here.
+            let read = |value: serde_json::Value| {
+                let kinds = ThingKind::ALL.into_iter();
+                kinds.filter_map(move |kind| Thing::read(kind, &value).ok()).next()
+            };
+            values.filter_map(read).flat_map(|thing| named_by_thing(&thing)).collect()
+        }
+        Body::Host(_) | Body::User(_) | Body::Log => BTreeSet::new(),
+    }
 }

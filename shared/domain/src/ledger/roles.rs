@@ -1,7 +1,7 @@
 //! Which class of producer may state which kind of event, and about which stream.
 
 use crate::envelope::Envelope;
-use crate::event::{Event, HostEvent, JobEvent, LogEvent, RunEvent, UserEvent};
+use crate::event::{Event, HostEvent, JobEvent, LogEvent, RunEvent, SkipReason, UserEvent};
 use crate::ids::Class::{self, Audit, Console, Executor, Scheduler};
 use crate::ids::StreamId;
 
@@ -13,10 +13,18 @@ pub fn may_state(event: &Event) -> &'static [Class] {
             | JobEvent::JobApproved(_)
             | JobEvent::JobPaused(_)
             | JobEvent::JobResumed(_)
-            | JobEvent::JobRetired(_),
+            | JobEvent::JobRetired(_)
+            | JobEvent::JobOccurrenceHeld(_)
+            | JobEvent::JobOccurrenceReleased(_)
+            | JobEvent::JobOccurrenceSkipped(_)
+            | JobEvent::JobOccurrenceMoved(_),
         ) => &[Console],
+        Event::JobEvent(JobEvent::JobLeaseGranted(_)) => &[Scheduler],
+        Event::JobEvent(JobEvent::JobLeaseReturned(_)) => &[Console, Executor],
+        Event::ThingEvent(_) => &[Console],
         Event::RunEvent(event) => may_state_of_run(event),
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => &[Executor],
+        Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => &[Console],
         Event::UserEvent(UserEvent::UserCreated(_) | UserEvent::UserTokenIssued(_)) => &[Console],
         Event::LogEvent(event) => may_state_of_log(event),
     }
@@ -24,16 +32,41 @@ pub fn may_state(event: &Event) -> &'static [Class] {
 
 fn may_state_of_run(event: &RunEvent) -> &'static [Class] {
     match event {
-        RunEvent::RunRequested(_) | RunEvent::RunReleased(_) | RunEvent::RunResolved(_) => {
-            &[Console]
+        RunEvent::RunReleased(_)
+        | RunEvent::RunResolved(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunOverridden(_) => &[Console],
+        // A scheduler asks for what is caught up after a pause.
+        RunEvent::RunRequested(_) | RunEvent::RunHeld(_) | RunEvent::RunDelayed(_) => {
+            &[Console, Scheduler]
         }
-        RunEvent::RunDue(_)
-        | RunEvent::RunSkipped(_)
-        | RunEvent::RunMissed(_)
-        | RunEvent::RunRetryScheduled(_) => &[Scheduler],
+        // An executor only of occurrences it has leave to decide.
+        RunEvent::RunDue(_) | RunEvent::RunMissed(_) => &[Scheduler, Executor],
+        // A person only by their own word.
+        RunEvent::RunSkipped(e) => match e.reason {
+            SkipReason::Person { .. } => &[Console],
+            SkipReason::Paused
+            | SkipReason::Overlap { .. }
+            | SkipReason::QueueFull { .. }
+            | SkipReason::Retired
+            | SkipReason::Calendar { .. }
+            | SkipReason::Gap
+            | SkipReason::Ordered { .. }
+            | SkipReason::Window { .. }
+            | SkipReason::Blackout { .. }
+            | SkipReason::LatestBy { .. }
+            | SkipReason::Parameters { .. }
+            | SkipReason::NoHost { .. } => &[Scheduler, Executor],
+        },
+        RunEvent::RunRetryScheduled(_)
+        | RunEvent::RunCleared(_)
+        | RunEvent::RunBlocked(_)
+        | RunEvent::RunLate(_)
+        | RunEvent::RunGathered(_) => &[Scheduler],
         RunEvent::RunCancelRequested(_) => &[Console, Scheduler],
         RunEvent::RunCancelled(_) | RunEvent::RunLost(_) => &[Executor, Scheduler],
-        RunEvent::RunStarted(_)
+        RunEvent::RunNeedsUnmet(_)
+        | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
         | RunEvent::RunFailed(_)
         | RunEvent::RunTimedOut(_)
@@ -48,6 +81,7 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogRejected(_) => &[Audit],
         LogEvent::LogPolicySet(_) => &[Console],
+        LogEvent::LogTzdbChanged(_) => &[Scheduler],
         LogEvent::LogJournalCut(_) => &Class::ALL,
     }
 }
@@ -66,13 +100,19 @@ pub(super) fn check(envelope: &Envelope, event: &Event) -> Result<(), String> {
 /// Hosts speak for themselves only, and so do producers about their journals.
 fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
     let own = match event {
+        // What people say about a host is in its stream too.
+        Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => return Ok(()),
         Event::HostEvent(_) => StreamId::host(envelope.source.name()),
         Event::LogEvent(LogEvent::LogJournalCut(e)) if e.producer != envelope.source => {
             return Err(format!("{} by {} is about {}", event.kind(), envelope.source, e.producer));
         }
-        Event::LogEvent(LogEvent::LogJournalCut(_)) => envelope.source.stream(),
+        Event::LogEvent(LogEvent::LogJournalCut(_) | LogEvent::LogTzdbChanged(_)) => {
+            envelope.source.stream()
+        }
         Event::LogEvent(_) => StreamId::log("main"),
-        Event::JobEvent(_) | Event::RunEvent(_) | Event::UserEvent(_) => return Ok(()),
+        Event::JobEvent(_) | Event::RunEvent(_) | Event::UserEvent(_) | Event::ThingEvent(_) => {
+            return Ok(());
+        }
     };
     if own == envelope.subject {
         return Ok(());

@@ -1,19 +1,17 @@
-//! The state of every stream, and the rules of jobs and users.
+//! The state of every stream, and the rules of users and of runs' names.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Policy;
-use crate::canonical::{Digest, canonical};
+use crate::canonical::Digest;
 use crate::envelope::Envelope;
-use crate::event::{
-    Event, HostEvent, HostStarted, JobEvent, JobProposed, Role, RunEvent, UserEvent,
-};
+use crate::event::{Event, HostEvent, HostStarted, Role, RunEvent, UserEvent};
 use crate::ids::{StreamId, StreamType};
-use crate::job::{Job, JobDefinition};
+use crate::job::{Claim, Job};
 use crate::run::{Context, Run};
+use crate::site::{Defined, Holder, ThingKind};
 
 /// A host, as its events tell it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -26,6 +24,9 @@ pub struct Host {
     pub since: Option<Timestamp>,
     /// Whether it takes work: it has started and not stopped in order.
     pub up: bool,
+    /// Why it starts nothing new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drained: Option<String>,
 }
 
 /// A person or program that may act.
@@ -53,6 +54,8 @@ pub enum Body {
     User(User),
     /// The log itself; its state is the [`super::Ledger`].
     Log,
+    /// A calendar, a blackout, a lock or a pool.
+    Thing(Defined),
 }
 
 impl Body {
@@ -71,22 +74,36 @@ impl Body {
         if let Self::Host(host) = self { Some(host) } else { None }
     }
 
+    /// The calendar, blackout, lock or pool, where it is one.
+    pub fn thing(&self) -> Option<&Defined> {
+        if let Self::Thing(thing) = self { Some(thing) } else { None }
+    }
+
     /// The user, where it is one.
     pub fn user(&self) -> Option<&User> {
         if let Self::User(user) = self { Some(user) } else { None }
     }
 }
 
-/// Where a job stands among its occurrences and runs: told by its runs' events, not by its own.
+/// Where a job stands among its occurrences and runs, or who holds a lock: told by runs' events, not by its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Turn {
     /// The newest instant that an event settled: all occurrences up to it are accounted for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Timestamp>,
-    /// The run that has begun and not ended: no other run of the job may begin before it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub busy: Option<StreamId>,
+    /// The same within each time that is decided apart ([`crate::job::Lease`]), by its beginning.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leased: BTreeMap<Timestamp, Timestamp>,
+    /// The run that has begun and not ended, or those parts of it: no other run of the job may begin before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub busy: Vec<StreamId>,
+    /// Of a lock, the runs that hold it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Holder>,
 }
+
+/// How many times that are decided apart a turn remembers.
+const LEASED_MAX: usize = 50;
 
 /// A stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,12 +139,13 @@ pub trait Streams {
             Some(state) => (Some(state.body), state.turn),
             None => (None, Turn::default()),
         };
+        let ran = old.as_ref().and_then(Body::run).is_some_and(Run::is_running);
         if let Some(body) = evolve(old, envelope, event, received) {
             let version = envelope.version;
-            let begun = body.run().map(|run| (StreamId::job(&run.job), run.has_begun()));
+            let run = body.run().map(|run| Begun::of(run, ran));
             self.put(id.clone(), StreamState { version, body, turn });
-            if let Some((job, begun)) = begun {
-                self.occupy(&job, id, begun);
+            if let Some(run) = run {
+                self.occupy(id, &run);
             }
         }
         if let Event::RunEvent(run) = event
@@ -140,19 +158,62 @@ pub trait Streams {
 
     /// Notes that the job's occurrences up to `instant` are accounted for.
     fn settle(&mut self, job: &StreamId, instant: Timestamp) {
-        let Some(turn) = self.get(job).map(|state| &state.turn) else { return };
-        if turn.settled.is_none_or(|settled| settled < instant) {
-            let turn = Turn { settled: Some(instant), busy: turn.busy.clone() };
-            self.put_turn(job, turn);
+        let Some(state) = self.get(job) else { return };
+        let mut turn = state.turn.clone();
+        let lease = state.body.job().and_then(|job| job.lease_at(instant)).map(|lease| lease.from);
+        match lease {
+            None if turn.settled.is_none_or(|settled| settled < instant) => {
+                turn.settled = Some(instant);
+            }
+            Some(from) if turn.leased.get(&from).is_none_or(|settled| *settled < instant) => {
+                turn.leased.insert(from, instant);
+                while turn.leased.len() > LEASED_MAX {
+                    turn.leased.pop_first();
+                }
+            }
+            None | Some(_) => return,
         }
+        self.put_turn(job, turn);
     }
 
-    /// Notes whether `run` is the one of `job` that has begun and not ended.
-    fn occupy(&mut self, job: &StreamId, run: &StreamId, begun: bool) {
-        let Some(turn) = self.get(job).map(|state| &state.turn) else { return };
-        if (turn.busy.as_ref() == Some(run)) != begun {
-            let turn = Turn { settled: turn.settled, busy: begun.then(|| run.clone()) };
-            self.put_turn(job, turn);
+    /// Notes whether `id` is one of those of its job that have begun and not ended, and what it holds.
+    fn occupy(&mut self, id: &StreamId, run: &Begun) {
+        if let Some(turn) = self.get(&run.job).map(|state| &state.turn)
+            && turn.busy.contains(id) != run.begun
+        {
+            let mut turn = turn.clone();
+            turn.busy.retain(|other| other != id);
+            turn.busy.extend(run.begun.then(|| id.clone()));
+            self.put_turn(&run.job, turn);
+        }
+        for claim in &run.claims {
+            let lock = StreamId::thing(ThingKind::Lock, &claim.lock);
+            let Some(turn) = self.get(&lock).map(|state| &state.turn) else { continue };
+            let mut turn = turn.clone();
+            turn.holders.retain(|holder| holder.run != *id);
+            turn.holders.extend(run.running.then(|| Holder::new(id, claim.share)));
+            self.put_turn(&lock, turn);
+        }
+    }
+}
+
+/// What a run's step means for its job and for locks.
+pub struct Begun {
+    job: StreamId,
+    begun: bool,
+    running: bool,
+    /// Its locks, where it began or ceased to hold them.
+    claims: Vec<Claim>,
+}
+
+impl Begun {
+    fn of(run: &Run, ran: bool) -> Self {
+        let running = run.is_running();
+        Self {
+            job: StreamId::job(&run.job),
+            begun: run.has_begun(),
+            running,
+            claims: if running == ran { Vec::new() } else { run.terms.locks.clone() },
         }
     }
 }
@@ -204,18 +265,27 @@ fn evolve(
             Some(Body::User(evolve_user(user, name, event)))
         }
         Event::LogEvent(_) => Some(Body::Log),
+        Event::ThingEvent(event) => {
+            let thing = if let Some(Body::Thing(thing)) = old { thing } else { Defined::new(name) };
+            Some(Body::Thing(thing.evolve(event, received, actor)))
+        }
     }
 }
 
-fn evolve_host(mut host: Host, name: &str, event: &HostEvent, received: Timestamp) -> Host {
+pub(crate) fn evolve_host(mut host: Host, name: &str, event: &HostEvent, received: Timestamp) -> Host {
     name.clone_into(&mut host.name);
-    host.since = Some(received);
     match event {
         HostEvent::HostStarted(started) => {
+            host.since = Some(received);
             host.started = Some(started.clone());
             host.up = true;
         }
-        HostEvent::HostStopped(_) => host.up = false,
+        HostEvent::HostStopped(_) => {
+            host.since = Some(received);
+            host.up = false;
+        }
+        HostEvent::HostDrained(e) => host.drained = Some(e.reason.clone()),
+        HostEvent::HostResumed(_) => host.drained = None,
     }
     host
 }
@@ -229,50 +299,17 @@ fn evolve_user(mut user: User, name: &str, event: &UserEvent) -> User {
     user
 }
 
-pub(super) fn admit_job(
-    body: Option<&Body>,
-    envelope: &Envelope,
-    event: &JobEvent,
-    policy: Policy,
-) -> Result<(), String> {
-    let nothing = Job::default();
-    let job = body.and_then(Body::job).unwrap_or(&nothing);
-    let active = job.active().is_some();
-    let need = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
+/// A host is drained once, and resumed when it is drained.
+pub(super) fn admit_host(body: Option<&Body>, event: &HostEvent) -> Result<(), String> {
+    let drained = body.and_then(Body::host).is_some_and(|host| host.drained.is_some());
     match event {
-        JobEvent::JobProposed(e) => admit_proposal(job, envelope.subject.rest(), e),
-        JobEvent::JobApproved(e) => {
-            let proposal = job.proposal.as_ref().ok_or("nothing is proposed")?;
-            need(
-                (proposal.number, proposal.digest) == (e.number, e.digest),
-                "it approves another definition than the one proposed last",
-            )?;
-            let same = envelope.actor.is_none() || envelope.actor == proposal.by;
-            need(policy.self_approval || !same, "nobody approves their own change")
-        }
-        JobEvent::JobPaused(_) => need(
-            active && job.paused().is_none(),
-            "only an active job that is not paused can be paused",
-        ),
-        JobEvent::JobResumed(_) => need(job.paused().is_some(), "the job is not paused"),
-        JobEvent::JobRetired(_) => need(active, "the job is not active"),
-    }
-}
-
-fn admit_proposal(job: &Job, name: &str, proposed: &JobProposed) -> Result<(), String> {
-    if proposed.number != job.numbers + 1 {
-        return Err(format!("the next definition is number {}", job.numbers + 1));
-    }
-    let bytes = canonical(&proposed.definition).map_err(|e| e.to_string())?;
-    if Digest::of(&bytes) != proposed.digest {
-        return Err("the digest is not that of the definition".to_owned());
-    }
-    let definition: JobDefinition =
-        serde_json::from_value(proposed.definition.clone()).map_err(|e| e.to_string())?;
-    if definition.name == name {
-        Ok(())
-    } else {
-        Err("the definition is of another job".to_owned())
+        HostEvent::HostDrained(_) if body.is_none() => Err("there is no such host".to_owned()),
+        HostEvent::HostDrained(_) if drained => Err("the host is drained already".to_owned()),
+        HostEvent::HostResumed(_) if !drained => Err("the host is not drained".to_owned()),
+        HostEvent::HostStarted(_)
+        | HostEvent::HostStopped(_)
+        | HostEvent::HostDrained(_)
+        | HostEvent::HostResumed(_) => Ok(()),
     }
 }
 
@@ -294,6 +331,15 @@ pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(),
         RunEvent::RunSkipped(e) => (&e.job, e.nominal.as_ref()),
         RunEvent::RunMissed(e) => (&e.job, Some(&e.nominal)),
         RunEvent::RunReleased(_)
+        | RunEvent::RunGathered(_)
+        | RunEvent::RunLate(_)
+        | RunEvent::RunNeedsUnmet(_)
+        | RunEvent::RunOverridden(_)
+        | RunEvent::RunBlocked(_)
+        | RunEvent::RunCleared(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunDelayed(_)
+        | RunEvent::RunHeld(_)
         | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
         | RunEvent::RunFailed(_)
@@ -305,10 +351,16 @@ pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(),
         | RunEvent::RunResolved(_)
         | RunEvent::RunReported(_) => return Ok(()),
     };
+    let part_of = if let RunEvent::RunDue(due) = event { due.part_of.as_ref() } else { None };
     if subject.run_job() != Some(named) {
         return Err(format!("{subject} is not a run of job {named}"));
     }
-    let label = subject.rest().split_once('@').map_or("", |(_, label)| label);
+    let label = subject.whole().split_once('@').map_or("", |(_, label)| label);
+    match (part_of, subject.part()) {
+        (None, None) => {}
+        (Some(whole), Some(_)) if whole.as_str() == subject.whole() => {}
+        (_, _) => return Err(format!("{subject} is not the name of such a part")),
+    }
     match nominal {
         None if label.starts_with("request-") => Ok(()),
         None => Err(format!("{subject} is not the name of a request")),

@@ -1,18 +1,34 @@
-//! What the recorder alone can see to: that a job's occurrences are accounted for one after the other,
-//! and that its runs do not run at once. Schedulers decide on views that may be old or may not know
-//! of each other; this is where they meet.
+//! What the recorder alone can see to: that a job's occurrences are accounted for one after the other, that its runs
+//! do not run at once, and that nobody holds more of a lock than there is. Schedulers decide on views that may be old
+//! or may not know of each other; this is where they meet.
 
 use jiff::Timestamp;
 
-use super::Turn;
+use super::{StreamState, Streams, Turn};
 use crate::event::RunEvent;
-use crate::ids::StreamId;
+use crate::ids::{Class, ProducerId, StreamId};
+use crate::job::{Job, Lease};
+use crate::run::Run;
+use crate::site::{Thing, ThingKind, fits};
 
 /// *Invariant:* a job's occurrences are accounted for one after the other. An event that was decided
 /// by a definition that no longer held is refused, and so is then every later one of the same chain:
-/// nothing that lies between can be left out.
-pub(super) fn check_order(settled: Option<Timestamp>, event: &RunEvent) -> Result<(), String> {
-    let Some(nominal) = crate::run::nominal(event) else { return Ok(()) };
+/// nothing that lies between can be left out. What a host has leave to decide is a chain of its own.
+pub(super) fn check_order(
+    turn: &Turn,
+    job: &Job,
+    event: &RunEvent,
+    producer: &ProducerId,
+) -> Result<(), String> {
+    let Some(nominal) = crate::run::nominal(event) else {
+        return check_not_by_host(event, producer);
+    };
+    let lease = job.lease_at(nominal.at);
+    check_decider(lease, nominal.at, producer)?;
+    let settled = match lease {
+        None => turn.settled,
+        Some(lease) => turn.leased.get(&lease.from).copied(),
+    };
     // In its place, and not older than what it follows.
     if nominal.after == settled && settled.is_none_or(|settled| settled < nominal.at) {
         return Ok(());
@@ -22,16 +38,71 @@ pub(super) fn check_order(settled: Option<Timestamp>, event: &RunEvent) -> Resul
     Err(format!("it follows {follows}, but the job is accounted for up to {settled}"))
 }
 
-/// *Invariant:* of the runs of a job, at most one has begun and not ended. Every overlap rule asks
-/// for that: the new one is skipped, or waits, or waits until what it cancels has ended.
+/// Requests, parts, and what was moved ahead of its time are the schedulers'.
+fn check_not_by_host(event: &RunEvent, producer: &ProducerId) -> Result<(), String> {
+    let first = matches!(
+        event,
+        RunEvent::RunDue(_) | RunEvent::RunSkipped(_) | RunEvent::RunMissed(_)
+    );
+    if first && producer.class() == Class::Executor {
+        return Err("a host decides only occurrences it has leave to decide".to_owned());
+    }
+    Ok(())
+}
+
+fn check_decider(
+    lease: Option<&Lease>,
+    at: Timestamp,
+    producer: &ProducerId,
+) -> Result<(), String> {
+    let host = lease.and_then(|lease| lease.host.as_deref());
+    match (host, producer.class()) {
+        (None, Class::Scheduler) => Ok(()),
+        (Some(host), Class::Executor) if host == producer.name() => Ok(()),
+        (Some(host), _) => Err(format!("the occurrence at {at} is for host {host} to decide")),
+        (None, _) => Err(format!("{producer} has no leave to decide the occurrence at {at}")),
+    }
+}
+
+/// *Invariant:* of the runs of a job, at most one has begun and not ended, or the parts of one. Every overlap rule
+/// asks for that: the new one is skipped, or waits, or waits until what it cancels has ended.
 pub(super) fn check_not_busy(
     turn: &Turn,
     subject: &StreamId,
     event: &RunEvent,
 ) -> Result<(), String> {
     let RunEvent::RunStarted(_) = event else { return Ok(()) };
-    match &turn.busy {
-        Some(other) if other != subject => Err(format!("{other} of the same job has not ended")),
-        Some(_) | None => Ok(()),
+    let other = turn.busy.iter().find(|other| other.whole() != subject.whole());
+    match other {
+        Some(other) => Err(format!("{other} of the same job has not ended")),
+        None => Ok(()),
     }
+}
+
+/// *Invariant:* of a lock, no more is held than it has.
+pub(super) fn check_locks(
+    streams: &impl Streams,
+    run: Option<&Run>,
+    event: &RunEvent,
+) -> Result<(), String> {
+    let (RunEvent::RunStarted(_), Some(run)) = (event, run) else { return Ok(()) };
+    for claim in &run.terms.locks {
+        let name = &claim.lock;
+        let state = streams.get(&StreamId::thing(ThingKind::Lock, name));
+        let state = state.ok_or_else(|| format!("there is no lock {name}"))?;
+        let units = units(state);
+        let others: Vec<_> =
+            state.turn.holders.iter().filter(|holder| holder.run != run.id).cloned().collect();
+        if !fits(units, &others, claim.share) {
+            let held: Vec<String> = others.iter().map(|holder| holder.run.to_string()).collect();
+            return Err(format!("lock {name} is held by {}", held.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// How many units a lock has.
+pub fn units(lock: &StreamState) -> u32 {
+    let defined = lock.body.thing().and_then(|defined| defined.read(ThingKind::Lock));
+    if let Some(Thing::Lock(lock)) = defined { lock.units } else { 1 }
 }

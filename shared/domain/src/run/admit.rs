@@ -1,9 +1,9 @@
 //! Which event may follow which.
 
 use super::state::{Run, State};
-use crate::event::{DefinitionRef, RunEvent, SkipReason};
+use crate::event::{DefinitionRef, Moved, RunEvent, SkipReason};
 use crate::ids::{Class, ProducerId};
-use crate::job::{Job, Span};
+use crate::job::{Job, OrderAct, Span};
 use crate::ledger::SKEW_MS_MAX;
 use jiff::Timestamp;
 
@@ -55,6 +55,15 @@ pub enum Illegal {
     /// The job is paused and it is not skipped for that, or the other way round.
     #[error("at {0} the job was {word}paused", word = if *.1 { "" } else { "not " })]
     Pause(Timestamp, bool),
+    /// Somebody said what is to become of the occurrence, and this is not it.
+    #[error("the occurrence at {0} is to be {1}")]
+    Order(Timestamp, &'static str),
+    /// It says that somebody ordered it, and nobody did.
+    #[error("nobody has said so about the occurrence at {0}")]
+    NoOrder(Timestamp),
+    /// Nobody waits for that.
+    #[error("{0}")]
+    Unasked(&'static str),
 }
 
 /// Says whether `event` may be the next of `run`.
@@ -81,6 +90,15 @@ fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Resu
         RunEvent::RunSkipped(e) => (&e.definition, Some(e.nominal.as_ref())),
         RunEvent::RunMissed(e) => (&e.definition, Some(Some(&e.nominal))),
         RunEvent::RunReleased(_)
+        | RunEvent::RunHeld(_)
+        | RunEvent::RunDelayed(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunCleared(_)
+        | RunEvent::RunBlocked(_)
+        | RunEvent::RunOverridden(_)
+        | RunEvent::RunNeedsUnmet(_)
+        | RunEvent::RunLate(_)
+        | RunEvent::RunGathered(_)
         | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
         | RunEvent::RunFailed(_)
@@ -96,8 +114,37 @@ fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Resu
     match nominal {
         None => admit_request(job, definition),
         Some(None) => Err(wrong(event, "not begun")),
-        Some(Some(nominal)) => admit_occurrence(job, event, definition, nominal.at, received),
+        Some(Some(nominal)) => match (event, moved(event)) {
+            // What it is a part of was judged.
+            (RunEvent::RunDue(due), _) if due.part_of.is_some() => Ok(()),
+            (_, Some(moved)) if moved.ahead => {
+                admit_ahead(job, definition, nominal.at, moved, received)
+            }
+            (_, _) => admit_occurrence(job, event, definition, nominal.at, received),
+        },
     }
+}
+
+fn moved(event: &RunEvent) -> Option<&Moved> {
+    if let RunEvent::RunDue(due) = event { due.moved.as_ref() } else { None }
+}
+
+/// An occurrence that runs before its time, because somebody said so, under the definition that holds now.
+fn admit_ahead(
+    job: &Job,
+    definition: &DefinitionRef,
+    at: Timestamp,
+    moved: &Moved,
+    received: Timestamp,
+) -> Result<(), Illegal> {
+    let to = job.orders.get(&at).and_then(|order| order.ahead_of(at));
+    if to != Some(moved.to) {
+        return Err(Illegal::NoOrder(at));
+    }
+    if moved.to > received {
+        return Err(Illegal::Early(at));
+    }
+    admit_request(job, definition)
 }
 
 fn admit_request(job: &Job, definition: &DefinitionRef) -> Result<(), Illegal> {
@@ -111,7 +158,8 @@ fn admit_request(job: &Job, definition: &DefinitionRef) -> Result<(), Illegal> {
 }
 
 /// *Invariant:* an occurrence is stated under the definition in whose span it falls, and not before
-/// the recorder's clock has reached it; so what holds at an instant never changes afterwards.
+/// the recorder's clock has reached it; so what holds at an instant never changes afterwards. Within a lease its
+/// definition holds, and what people said to the centre meanwhile does not.
 fn admit_occurrence(
     job: &Job,
     event: &RunEvent,
@@ -122,22 +170,58 @@ fn admit_occurrence(
     if at > received {
         return Err(Illegal::Early(at));
     }
+    if let Some(lease) = job.lease_at(at) {
+        let same = lease.definition == *definition;
+        return if same { Ok(()) } else { Err(Illegal::Definition(definition.number)) };
+    }
     let holds = |span: &&Span| {
         span.from < at && span.until.is_none_or(|u| at <= u) && span.reference() == *definition
     };
-    let span = job.spans.iter().find(holds).ok_or(Illegal::Definition(definition.number))?;
+    let spans = &job.versions.spans;
+    let span = spans.iter().find(holds).ok_or(Illegal::Definition(definition.number))?;
     let (paused, says) = (job.pause_at(at).is_some(), says_paused(event));
-    if paused != says {
+    if paused != says && !says_out(event) {
         return Err(Illegal::Pause(at, paused));
     }
     if says_late(event) && !is_late(span, at, received) {
         return Err(Illegal::NotLate(at));
     }
-    Ok(())
+    if paused { Ok(()) } else { admit_by_order(job, event, at) }
+}
+
+/// What somebody said about an occurrence before its time comes about.
+fn admit_by_order(job: &Job, event: &RunEvent, at: Timestamp) -> Result<(), Illegal> {
+    // What does not run anyway, nobody can hold or move.
+    if says_out(event) || matches!(event, RunEvent::RunMissed(_)) {
+        return Ok(());
+    }
+    let says_ordered =
+        matches!(event, RunEvent::RunSkipped(e) if matches!(e.reason, SkipReason::Ordered { .. }));
+    let moved_to = moved(event).map(|moved| moved.to);
+    match (job.orders.get(&at).map(|order| order.act), event) {
+        (None, _) if says_ordered || moved_to.is_some() => Err(Illegal::NoOrder(at)),
+        (None, _) => Ok(()),
+        (Some(OrderAct::Skip), _) if says_ordered => Ok(()),
+        (Some(OrderAct::Skip), _) => Err(Illegal::Order(at, "skipped")),
+        (Some(OrderAct::Hold), RunEvent::RunDue(due)) if due.hold.is_none() => {
+            Err(Illegal::Order(at, "held"))
+        }
+        (Some(OrderAct::Move(to)), _) if to < at => Err(Illegal::Order(at, "run ahead of its time")),
+        (Some(OrderAct::Move(to)), RunEvent::RunDue(_)) if moved_to != Some(to) => {
+            Err(Illegal::Order(at, "moved"))
+        }
+        (Some(OrderAct::Hold | OrderAct::Move(_)), _) => Ok(()),
+    }
 }
 
 fn says_paused(event: &RunEvent) -> bool {
     matches!(event, RunEvent::RunSkipped(e) if e.reason == SkipReason::Paused)
+}
+
+/// The schedule itself leaves it out.
+fn says_out(event: &RunEvent) -> bool {
+    let RunEvent::RunSkipped(skipped) = event else { return false };
+    matches!(skipped.reason, SkipReason::Calendar { .. } | SkipReason::Gap)
 }
 
 fn says_late(event: &RunEvent) -> bool {
@@ -168,8 +252,7 @@ fn admit_next(
             same_definition(run, &e.definition)
         }
         RunEvent::RunSkipped(e) => {
-            let idle = matches!(run.state, State::Requested | State::Held { .. } | State::Due);
-            in_state(idle)?;
+            in_state(run.is_pending())?;
             // It would account for an occurrence that is not this run's.
             if e.nominal != run.nominal {
                 return Err(Illegal::Job("it names another instant than the run's".to_owned()));
@@ -177,6 +260,35 @@ fn admit_next(
             same_definition(run, &e.definition)
         }
         RunEvent::RunReleased(_) => in_state(matches!(run.state, State::Held { .. })),
+        RunEvent::RunHeld(_) => {
+            let held = matches!(run.state, State::Requested | State::Held { .. });
+            in_state(run.is_pending() && !held)
+        }
+        RunEvent::RunDelayed(_) => {
+            let waits = run.is_pending() && run.state != State::Requested;
+            in_state(waits || matches!(run.state, State::Retrying { .. }))
+        }
+        RunEvent::RunConfirmed(_) if run.terms.confirm.is_none() => {
+            Err(Illegal::Unasked("nobody is asked to confirm it"))
+        }
+        RunEvent::RunConfirmed(_) => in_state(run.is_pending() && run.confirmed.is_none()),
+        RunEvent::RunCleared(_) if run.terms.confirm.is_some() && run.confirmed.is_none() => {
+            Err(Illegal::Unasked("it is not confirmed yet"))
+        }
+        RunEvent::RunCleared(_) | RunEvent::RunOverridden(_) => {
+            in_state(matches!(run.state, State::Waiting | State::Blocked))
+        }
+        RunEvent::RunBlocked(_) => in_state(run.state == State::Waiting),
+        RunEvent::RunNeedsUnmet(e) => {
+            in_state(matches!(run.state, State::Due | State::Retrying { .. }))?;
+            admit_host(run, &e.host, producer)
+        }
+        // A limit is missed once, also by a run that is over by the time somebody says so.
+        RunEvent::RunLate(e) => {
+            let known = run.late.iter().any(|late| late.limit == e.limit);
+            in_state(run.state != State::Requested && !known)
+        }
+        RunEvent::RunGathered(_) => in_state(run.state == State::Parts),
         RunEvent::RunStarted(e) => {
             admit_start(run, event, e.attempt, received)?;
             admit_host(run, &e.host, producer)?;
@@ -193,7 +305,10 @@ fn admit_next(
         RunEvent::RunCancelled(e) => match e.attempt {
             Some(attempt) => admit_end(run, event, attempt, producer),
             None => {
-                let begun = matches!(run.state, State::Running { .. } | State::Unknown { .. });
+                let begun = matches!(
+                    run.state,
+                    State::Running { .. } | State::Unknown { .. } | State::Parts
+                );
                 in_state(open && !begun && run.cancel.is_some())
             }
         },
@@ -209,7 +324,10 @@ fn admit_next(
             }
             State::Requested
             | State::Held { .. }
+            | State::Waiting
+            | State::Blocked
             | State::Due
+            | State::Parts
             | State::Retrying { .. }
             | State::Unknown { .. }
             | State::Ended { .. } => Err(wrong(event, run.state.word())),
@@ -218,7 +336,10 @@ fn admit_next(
             State::Retrying { attempt, not_before: None, .. } => same_attempt(e.attempt, attempt),
             State::Requested
             | State::Held { .. }
+            | State::Waiting
+            | State::Blocked
             | State::Due
+            | State::Parts
             | State::Running { .. }
             | State::Retrying { .. }
             | State::Unknown { .. }
@@ -244,26 +365,37 @@ fn admit_start(
     attempt: u32,
     received: Timestamp,
 ) -> Result<(), Illegal> {
-    match run.state {
-        State::Due => same_attempt(attempt, 1),
+    let delayed = match run.state {
+        State::Due => {
+            same_attempt(attempt, 1)?;
+            run.not_before()
+        }
         State::Retrying { attempt: next, not_before: Some(at), .. } => {
             same_attempt(attempt, next)?;
-            // A scheduler's clock decided that its time has come; the recorder's may be behind.
-            let early_ms = at.as_millisecond() - received.as_millisecond();
-            if early_ms > SKEW_MS_MAX { Err(Illegal::NotBefore(at)) } else { Ok(()) }
+            run.delayed.as_ref().map(|delayed| delayed.not_before).max(Some(at))
         }
         State::Requested
         | State::Held { .. }
+        | State::Waiting
+        | State::Blocked
+        | State::Parts
         | State::Running { .. }
         | State::Retrying { .. }
         | State::Unknown { .. }
-        | State::Ended { .. } => Err(wrong(event, run.state.word())),
+        | State::Ended { .. } => return Err(wrong(event, run.state.word())),
+    };
+    // A scheduler's clock decided that its time has come; the recorder's may be behind.
+    match delayed {
+        Some(at) if at.as_millisecond() - received.as_millisecond() > SKEW_MS_MAX => {
+            Err(Illegal::NotBefore(at))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
 /// An executor starts a run on its own host, which is the one the run names where it names one.
 fn admit_host(run: &Run, host: &str, producer: &ProducerId) -> Result<(), Illegal> {
-    let wanted = run.host.as_deref().unwrap_or(producer.name());
+    let wanted = run.wanted_host().unwrap_or(producer.name());
     if host == producer.name() && host == wanted {
         return Ok(());
     }
@@ -282,7 +414,10 @@ fn admit_end(
         State::Running { attempt } | State::Unknown { attempt } => attempt,
         State::Requested
         | State::Held { .. }
+        | State::Waiting
+        | State::Blocked
         | State::Due
+        | State::Parts
         | State::Retrying { .. }
         | State::Ended { .. } => return Err(wrong(event, run.state.word())),
     };

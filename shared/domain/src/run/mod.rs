@@ -4,6 +4,9 @@
 //!  (nothing) ─ requested ─▶ Requested ─ due ─┐
 //!  (nothing) ─ due ──────────────────────────┴▶ Due ─ started ─▶ Running ─ succeeded │ failed │ timed-out │ cancelled ─▶ Ended
 //!  (nothing) ─ due with hold ─▶ Held ─ released ─▶ Due    │
+//!  (nothing) ─ due with conditions ─▶ Waiting ─ cleared │ overridden ─▶ Due
+//!              Waiting ─ blocked ─▶ Blocked ─ cleared │ overridden ─▶ Due; Due, Waiting, Blocked ─ held ─▶ Held
+//!              (on several hosts) Due is Parts: a run on each ─ gathered ─▶ Ended
 //!  (nothing) ─ skipped │ missed ─▶ Ended                  └ lost ─▶ Unknown ─ evidence │ a person ─▶ Ended
 //!                              Running ─ failed │ timed-out │ lost, with attempts left ─▶ Retrying ─ started ─▶ Running
 //! ```
@@ -12,8 +15,10 @@
 //! what is in the log has happened.
 
 mod admit;
+mod message;
 mod state;
 
 pub use admit::{Illegal, admit};
+pub use message::{message, skipped};
 pub use state::{Attempt, CancelRequest, Context, Outcome, Run, State};
-pub(crate) use state::{nominal, settled_instant};
+pub(crate) use state::{accounted_instant, is_ahead, nominal, settled_instant};

@@ -1,16 +1,34 @@
 //! The state of a run, as its events tell it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::canonical::Digest;
 use crate::event::{
-    AttemptReport, DefinitionRef, MissReason, Nominal, Resolution, RetryOn, RetryRule, RunDue,
-    RunEvent, RunMissed, RunRequested, RunSkipped, RunStarted, SkipReason,
+    Again, AttemptReport, CommandEnd, DefinitionRef, MissReason, Moved, Nominal, Resolution,
+    RetryOn, RetryRule, RunBlocked, RunDelayed, RunDue, RunEvent, RunLate, RunMissed,
+    RunNeedsUnmet, RunRequested, RunSkipped, RunStarted, SkipReason, Terms,
 };
 use crate::ids::{ProducerId, StreamId};
+use crate::job::{Codes, RetryHost};
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The work was done.
@@ -40,8 +58,14 @@ pub enum State {
         /// Why.
         reason: String,
     },
+    /// It waits for other runs, or for somebody's word.
+    Waiting,
+    /// What it waits for has ended otherwise: a person must do something, or its latest time comes.
+    Blocked,
     /// It must start.
     Due,
+    /// It takes place on several hosts, as a run on each.
+    Parts,
     /// An attempt runs.
     Running {
         /// Number of the attempt.
@@ -74,7 +98,10 @@ impl State {
         match self {
             Self::Requested => "requested",
             Self::Held { .. } => "held",
+            Self::Waiting => "waiting",
+            Self::Blocked => "blocked",
             Self::Due => "due",
+            Self::Parts => "in-parts",
             Self::Running { .. } => "running",
             Self::Retrying { .. } => "retrying",
             Self::Unknown { .. } => "unknown",
@@ -89,6 +116,28 @@ impl State {
 }
 
 impl Outcome {
+    /// Every outcome, the worst last.
+    pub const ALL: [Self; 7] = [
+        Self::Succeeded,
+        Self::Warning,
+        Self::Skipped,
+        Self::Missed,
+        Self::Cancelled,
+        Self::TimedOut,
+        Self::Failed,
+    ];
+
+    /// The outcome with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+    }
+
+    /// Of several outcomes, the one that counts: the worst.
+    pub fn worst(outcomes: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let rank = |outcome: &Self| Self::ALL.iter().position(|o| o == outcome);
+        outcomes.into_iter().max_by_key(rank)
+    }
+
     /// The word for people and for the read model.
     pub fn word(self) -> &'static str {
         match self {
@@ -168,6 +217,34 @@ pub struct Run {
     pub created: Timestamp,
     /// When the recorder received its newest event.
     pub changed: Timestamp,
+    /// What it waits for and is given.
+    pub terms: Terms,
+    /// Values that whoever asked for it gave its parameters.
+    pub given: BTreeMap<String, String>,
+    /// The run it repeats.
+    pub again: Option<Again>,
+    /// Whether it is one of a whole flow that was asked for.
+    pub of_flow: bool,
+    /// Whoever had to has said go.
+    pub confirmed: Option<String>,
+    /// Nothing it had to wait for stands in its way any more.
+    pub cleared: bool,
+    /// What blocks it.
+    pub blocked: Option<RunBlocked>,
+    /// A person has let it go on after it was held: windows and blackouts hold it no more.
+    pub released: bool,
+    /// Why it may not start yet.
+    pub delayed: Option<RunDelayed>,
+    /// It runs at another instant than its own.
+    pub moved: Option<Moved>,
+    /// Files it waits for.
+    pub unmet: Option<RunNeedsUnmet>,
+    /// Limits it has missed.
+    pub late: Vec<RunLate>,
+    /// The run it is a part of.
+    pub part_of: Option<StreamId>,
+    /// The hosts on which its parts run.
+    pub parts: Vec<String>,
     /// A wish to stop it.
     pub cancel: Option<CancelRequest>,
     /// Its attempts.
@@ -199,6 +276,66 @@ impl Run {
     /// The instant it is about: its nominal one, or when it was asked for.
     pub fn instant(&self) -> Timestamp {
         self.nominal.as_ref().map_or(self.created, |nominal| nominal.at)
+    }
+
+    /// The instant it stands for: its own, or that of the run it repeats.
+    pub fn stands_for(&self) -> Timestamp {
+        self.again.as_ref().map_or_else(|| self.instant(), |again| again.at)
+    }
+
+    /// The business day it is of: where nothing else is said, the local date of its instant.
+    pub fn business_day(&self) -> Option<Date> {
+        let of_nominal = |nominal: &Nominal| {
+            nominal.business_day.or_else(|| nominal.local.get(..10)?.parse().ok())
+        };
+        self.terms.business_day.or_else(|| self.nominal.as_ref().and_then(of_nominal))
+    }
+
+    /// The request it belongs to; `None` for an occurrence.
+    pub fn request_label(&self) -> Option<&str> {
+        let (_, label) = self.id.rest().split_once('@')?;
+        label.starts_with("request-").then_some(label)
+    }
+
+    /// When its window opens, or what delays it ends; `None` where nothing does.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        let window = self.terms.window.as_ref().map(|window| window.from);
+        let moved = self.moved.as_ref().map(|moved| moved.to);
+        window.max(moved).max(self.delayed.as_ref().map(|delayed| delayed.not_before))
+    }
+
+    /// Whether it has not started and nobody has decided that it never will.
+    pub fn is_pending(&self) -> bool {
+        self.attempts.is_empty()
+            && matches!(
+                self.state,
+                State::Requested
+                    | State::Held { .. }
+                    | State::Waiting
+                    | State::Blocked
+                    | State::Due
+            )
+    }
+
+    /// Whether a process of it runs, as far as is known.
+    pub fn is_running(&self) -> bool {
+        matches!(self.state, State::Running { .. })
+    }
+
+    /// How it ended.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.state {
+            State::Ended { outcome } => Some(outcome),
+            State::Requested
+            | State::Held { .. }
+            | State::Waiting
+            | State::Blocked
+            | State::Due
+            | State::Parts
+            | State::Running { .. }
+            | State::Retrying { .. }
+            | State::Unknown { .. } => None,
+        }
     }
 
     /// Whether it has begun and not ended: a process of it runs, may run, or will run again.
@@ -245,6 +382,20 @@ impl Run {
             late_after_ms: 0,
             created: received,
             changed: received,
+            terms: Terms::default(),
+            given: BTreeMap::new(),
+            again: None,
+            of_flow: false,
+            confirmed: None,
+            cleared: false,
+            blocked: None,
+            released: false,
+            delayed: None,
+            moved: None,
+            unmet: None,
+            late: Vec::new(),
+            part_of: None,
+            parts: Vec::new(),
             cancel: None,
             attempts: Vec::new(),
             skipped: None,
@@ -257,9 +408,40 @@ impl Run {
 
     fn step(&mut self, event: &RunEvent, ctx: Context<'_>) {
         match event {
-            RunEvent::RunRequested(e) => self.request = Some(e.reason.clone()),
+            RunEvent::RunRequested(e) => {
+                self.request = Some(e.reason.clone());
+                self.given.clone_from(&e.parameters);
+                self.again.clone_from(&e.again);
+                self.of_flow = e.of_flow;
+            }
             RunEvent::RunDue(e) => self.become_due(e),
-            RunEvent::RunReleased(_) => self.state = State::Due,
+            RunEvent::RunReleased(_) => {
+                self.released = true;
+                self.state = self.ready();
+            }
+            RunEvent::RunHeld(e) => self.state = State::Held { reason: e.reason.clone() },
+            RunEvent::RunDelayed(e) => self.delayed = Some(e.clone()),
+            RunEvent::RunConfirmed(_) => {
+                self.confirmed = Some(ctx.actor.unwrap_or_default().to_owned());
+                self.renew_readiness();
+            }
+            RunEvent::RunCleared(_) | RunEvent::RunOverridden(_) => {
+                self.cleared = true;
+                self.blocked = None;
+                self.renew_readiness();
+            }
+            RunEvent::RunBlocked(e) => {
+                self.blocked = Some(e.clone());
+                self.renew_readiness();
+            }
+            RunEvent::RunNeedsUnmet(e) => self.unmet = Some(e.clone()),
+            RunEvent::RunLate(e) => self.late.push(e.clone()),
+            RunEvent::RunGathered(e) => {
+                if !e.others.is_empty() {
+                    self.message = Some(format!("not on {}", e.others.join(", ")));
+                }
+                self.end(e.outcome);
+            }
             RunEvent::RunSkipped(e) => {
                 self.skipped = Some(e.reason.clone());
                 self.end(Outcome::Skipped);
@@ -277,12 +459,13 @@ impl Run {
             RunEvent::RunFailed(e) => {
                 self.note(&e.report);
                 self.message = Some(e.message.clone());
-                self.end_or_retry(e.attempt, Outcome::Failed, RetryOn::Failed);
+                let code = exit_code(&e.report);
+                self.end_or_retry(e.attempt, Outcome::Failed, RetryOn::Failed, code);
             }
             RunEvent::RunTimedOut(e) => {
                 self.note(&e.report);
                 self.message = Some(format!("stopped after {} ms", e.after_ms));
-                self.end_or_retry(e.attempt, Outcome::TimedOut, RetryOn::TimedOut);
+                self.end_or_retry(e.attempt, Outcome::TimedOut, RetryOn::TimedOut, None);
             }
             RunEvent::RunCancelRequested(e) => {
                 let (reason, by) = (e.reason.clone(), ctx.actor.map(str::to_owned));
@@ -319,10 +502,33 @@ impl Run {
         self.catch_up = due.catch_up;
         self.late_after_ms = due.late_after_ms;
         self.definition = due.definition.clone();
+        self.terms = due.terms.clone();
+        self.moved.clone_from(&due.moved);
+        self.part_of.clone_from(&due.part_of);
+        self.parts.clone_from(&due.parts);
         self.state = match &due.hold {
             Some(reason) => State::Held { reason: reason.clone() },
-            None => State::Due,
+            None => self.ready(),
         };
+    }
+
+    /// Where it stands once nobody holds it.
+    fn ready(&self) -> State {
+        let asked = self.terms.confirm.is_some() && self.confirmed.is_none();
+        let waits = !self.cleared && (asked || !self.terms.after.is_empty());
+        match (waits, self.blocked.is_some(), self.parts.is_empty()) {
+            (true, true, _) => State::Blocked,
+            (true, false, _) => State::Waiting,
+            (false, _, true) => State::Due,
+            (false, _, false) => State::Parts,
+        }
+    }
+
+    /// Something it waits for has changed; who is held stays held.
+    fn renew_readiness(&mut self) {
+        if matches!(self.state, State::Waiting | State::Blocked) {
+            self.state = self.ready();
+        }
     }
 
     fn start(&mut self, started: &RunStarted, ctx: Context<'_>) {
@@ -349,14 +555,14 @@ impl Run {
             attempt.lost = Some(reason.to_owned());
         }
         self.message = Some(format!("attempt {number} was lost: {reason}"));
-        self.state = match self.next_attempt(number, RetryOn::Lost) {
+        self.state = match self.next_attempt(number, RetryOn::Lost, None) {
             Some(attempt) => State::Retrying { attempt, after: RetryOn::Lost, not_before: None },
             None => State::Unknown { attempt: number },
         };
     }
 
-    fn end_or_retry(&mut self, number: u32, outcome: Outcome, on: RetryOn) {
-        match self.next_attempt(number, on) {
+    fn end_or_retry(&mut self, number: u32, outcome: Outcome, on: RetryOn, code: Option<i32>) {
+        match self.next_attempt(number, on, code) {
             Some(attempt) => self.state = State::Retrying { attempt, after: on, not_before: None },
             None => self.end(outcome),
         }
@@ -366,16 +572,50 @@ impl Run {
         self.state = State::Ended { outcome };
     }
 
-    /// The number of the attempt that follows `attempt` after such an outcome; `None` where none does.
-    fn next_attempt(&self, attempt: u32, on: RetryOn) -> Option<u32> {
-        let left = (attempt as usize) <= self.retry.delays_ms.len();
-        (left && self.retry.on.contains(&on) && self.cancel.is_none()).then_some(attempt + 1)
+    /// The number of the attempt that follows `attempt` after such an outcome; `None` where none does. `code` is
+    /// the exit code of a failure that has one.
+    fn next_attempt(&self, attempt: u32, on: RetryOn, code: Option<i32>) -> Option<u32> {
+        let rule = &self.retry;
+        let left = (attempt as usize) <= rule.delays_ms.len();
+        let codes = on != RetryOn::Failed
+            || rule.codes.is_empty()
+            || code.is_some_and(|code| rule.codes.iter().any(|c: &Codes| c.contains(code)));
+        let wanted = left && codes && rule.on.contains(&on) && self.cancel.is_none();
+        wanted.then_some(attempt + 1)
     }
 
-    /// Milliseconds to wait before attempt `number`, by the job's rule.
+    /// Milliseconds to wait before attempt `number`, by the job's rule. What the rule leaves to chance is drawn from
+    /// the run's name, so that whoever computes it gets the same.
     pub fn delay_ms_before(&self, number: u32) -> u64 {
         let index = (number as usize).saturating_sub(2);
-        self.retry.delays_ms.get(index).copied().unwrap_or(0)
+        let delay = self.retry.delays_ms.get(index).copied().unwrap_or(0);
+        let span = delay / 100 * u64::from(self.retry.jitter_percent.min(100));
+        if span == 0 {
+            return delay;
+        }
+        let drawn = Digest::of(format!("{}#{number}", self.id).as_bytes());
+        let drawn = drawn.0.iter().take(8).fold(0_u64, |n, byte| n << 8 | u64::from(*byte));
+        delay - span + drawn % (2 * span + 1)
+    }
+
+    /// The host on which the next attempt must run, by the run or by its retry rule.
+    pub fn wanted_host(&self) -> Option<&str> {
+        let same = self.retry.host == RetryHost::Same;
+        let before = self.attempt().filter(|_| same).map(|attempt| attempt.host.as_str());
+        self.host.as_deref().or(before)
+    }
+
+    /// The host on which the next attempt must not run, if there is another.
+    pub fn avoided_host(&self) -> Option<&str> {
+        let other = self.retry.host == RetryHost::Other;
+        self.attempt().filter(|_| other).map(|attempt| attempt.host.as_str())
+    }
+}
+
+fn exit_code(report: &AttemptReport) -> Option<i32> {
+    match report.end {
+        CommandEnd::Exited { code } => Some(code),
+        CommandEnd::Signaled { .. } | CommandEnd::NotStarted { .. } => None,
     }
 }
 
@@ -393,6 +633,15 @@ fn origin(event: &RunEvent) -> Option<(&str, &DefinitionRef, Option<&Nominal>)> 
             Some((job, definition, Some(nominal)))
         }
         RunEvent::RunReleased(_)
+        | RunEvent::RunHeld(_)
+        | RunEvent::RunDelayed(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunCleared(_)
+        | RunEvent::RunBlocked(_)
+        | RunEvent::RunOverridden(_)
+        | RunEvent::RunNeedsUnmet(_)
+        | RunEvent::RunLate(_)
+        | RunEvent::RunGathered(_)
         | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
         | RunEvent::RunFailed(_)
@@ -406,14 +655,26 @@ fn origin(event: &RunEvent) -> Option<(&str, &DefinitionRef, Option<&Nominal>)> 
     }
 }
 
-/// The instant of an occurrence that a first event settles: by it the recorder knows how far a job's
-/// schedule is accounted for.
-pub(crate) fn settled_instant(event: &RunEvent) -> Option<(&str, Timestamp)> {
+/// The instant of an occurrence that a first event accounts for.
+pub(crate) fn accounted_instant(event: &RunEvent) -> Option<(&str, Timestamp)> {
     let (job, _, nominal) = origin(event)?;
-    Some((job, nominal?.at))
+    let part = matches!(event, RunEvent::RunDue(due) if due.part_of.is_some());
+    Some((job, nominal.filter(|_| !part)?.at))
 }
 
-/// The occurrence that a first event is about.
+/// The instant of an occurrence that a first event settles: by it the recorder knows how far a job's
+/// schedule is accounted for. What was moved ahead of its time accounts for itself and settles nothing.
+pub(crate) fn settled_instant(event: &RunEvent) -> Option<(&str, Timestamp)> {
+    accounted_instant(event).filter(|_| !is_ahead(event))
+}
+
+/// Whether the event makes an occurrence due ahead of its time, because somebody said so.
+pub(crate) fn is_ahead(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::RunDue(due) if due.moved.as_ref().is_some_and(|moved| moved.ahead))
+}
+
+/// The occurrence that a first event is about, in its place among the others of its job.
 pub(crate) fn nominal(event: &RunEvent) -> Option<&Nominal> {
+    settled_instant(event)?;
     origin(event)?.2
 }

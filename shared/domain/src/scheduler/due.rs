@@ -1,20 +1,22 @@
-//! What becomes of occurrences whose time has come: pause, catch-up, overlap.
+//! What becomes of occurrences whose time has come: calendars, pauses, people's orders, catch-up, overlap.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::jobs::{Definition, JobEntry};
+use super::terms::{Sort, When, terms};
 use super::{Action, Scheduler, Settings};
 use crate::envelope::Draft;
 use crate::event::{
-    DefinitionRef, Event, MissReason, Nominal, RunCancelRequested, RunDue, RunEvent, RunMissed,
-    RunSkipped, SkipReason,
+    DefinitionRef, Event, MissReason, Moved, Nominal, RunCancelRequested, RunDue, RunEvent,
+    RunMissed, RunSkipped, SkipReason, Terms,
 };
 use crate::ids::StreamId;
-use crate::job::{CatchUp, JobDefinition, Overlap};
+use crate::job::{CatchUp, JobDefinition, OrderAct, Overlap};
 use crate::run::State;
-use crate::time::{Occurrence, just_before, occurrence_label};
+use crate::time::{Occurrence, Out, just_before, occurrence_label};
 
 /// What becomes of one occurrence.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,11 +27,19 @@ pub enum Decision {
         catch_up: bool,
         /// A person must release it first.
         hold: Option<String>,
+        /// At another instant than its own.
+        moved: Option<Moved>,
     },
     /// It is skipped.
     Skip(SkipReason),
     /// It is missed.
     Miss(MissReason),
+}
+
+impl Decision {
+    fn run(catch_up: bool) -> Self {
+        Self::Run { catch_up, hold: None, moved: None }
+    }
 }
 
 /// One occurrence and what becomes of it.
@@ -38,7 +48,7 @@ pub struct Decided {
     /// The occurrence.
     pub occurrence: Occurrence,
     /// The definition that implies it.
-    pub definition: DefinitionRef,
+    pub definition: Definition,
     /// Its run.
     pub run: StreamId,
     /// What becomes of it.
@@ -63,17 +73,21 @@ pub(crate) struct Backlog {
 pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decided> {
     let mut decided = Vec::new();
     for index in 0..entry.definitions.len() {
-        let Ok(definition) = entry.definitions[index].read() else { continue };
-        let Some(from) = window_from(entry, index, now) else { continue };
-        let until = entry.definitions[index].until.map_or(now, |until| until.min(now));
-        let backlog = backlog(entry, index, &definition, from, until, now);
-        let span = &entry.definitions[index];
-        let Some(schedule) = &span.schedule else { continue };
+        let Some(span) = entry.definitions.get(index).cloned() else { break };
+        let Some((from, until)) = window_of(entry, &span, now) else { continue };
+        let (Ok(definition), Some(schedule)) = (span.read(), &span.schedule) else { continue };
+        let backlog = backlog(entry, &span, &definition, (from, until), now);
+        let mut before = entry.cursor(&span);
         for occurrence in schedule.between(from, until).take(max - decided.len()) {
-            let after =
-                decided.last().map_or(entry.cursor(), |one: &Decided| Some(one.occurrence.at));
-            let one = decide_one(entry, span, &definition, occurrence, &backlog, now);
-            decided.push(Decided { after, ..one });
+            let at = occurrence.at;
+            if entry.is_ahead(at) {
+                entry.decided(span.apart, at);
+                continue;
+            }
+            let one = decide_one(entry, &span, &definition, occurrence, &backlog, now);
+            decided.push(Decided { after: before, ..one });
+            before = Some(at);
+            entry.decided(span.apart, at);
         }
         entry.backlog = Some(backlog);
         if decided.len() == max {
@@ -84,11 +98,35 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
     decided
 }
 
-fn window_from(entry: &JobEntry, index: usize, now: Timestamp) -> Option<Timestamp> {
-    let span = &entry.definitions[index];
-    let from = entry.cursor().map_or(span.from, |cursor| cursor.max(span.from));
+/// Decides what is to run ahead of its time and whose new time has come.
+pub fn decide_ahead(entry: &mut JobEntry, now: Timestamp) -> Vec<Decided> {
+    let come: Vec<Timestamp> = entry.ahead().filter(|(_, to)| *to <= now).map(|(at, _)| at).collect();
+    let mut decided = Vec::new();
+    for at in come {
+        entry.ran_ahead.insert(at);
+        let Some(order) = entry.orders.get(&at) else { continue };
+        let Some(to) = order.ahead_of(at) else { continue };
+        let moved = Moved { to, ahead: true, reason: order.reason.clone() };
+        // Where the schedule was changed meanwhile, there may be no such occurrence any more.
+        let Some(span) = entry.active().cloned() else { continue };
+        let found = span.schedule.as_ref().and_then(|schedule| schedule.occurrence_at(at));
+        let Some(occurrence) = found.filter(|occurrence| occurrence.out.is_none()) else { continue };
+        let run = StreamId::run(&entry.name, &occurrence_label(&occurrence));
+        let decision = Decision::Run { catch_up: false, hold: None, moved: Some(moved) };
+        let late_ms = late_ms(to, now);
+        decided.push(Decided { occurrence, definition: span, run, decision, late_ms, after: None });
+    }
+    decided
+}
+
+fn window_of(
+    entry: &JobEntry,
+    span: &Definition,
+    now: Timestamp,
+) -> Option<(Timestamp, Timestamp)> {
+    let from = entry.cursor(span).map_or(span.from, |cursor| cursor.max(span.from));
     let until = span.until.map_or(now, |until| until.min(now));
-    (from < until).then_some(from)
+    (from < until).then_some((from, until))
 }
 
 fn is_late(definition: &JobDefinition, at: Timestamp, now: Timestamp) -> bool {
@@ -103,10 +141,9 @@ fn late_ms(at: Timestamp, now: Timestamp) -> u64 {
 /// however long the work takes.
 fn backlog(
     entry: &JobEntry,
-    index: usize,
+    span: &Definition,
     definition: &JobDefinition,
-    from: Timestamp,
-    until: Timestamp,
+    (from, until): (Timestamp, Timestamp),
     now: Timestamp,
 ) -> Backlog {
     if let Some(backlog) = &entry.backlog
@@ -115,16 +152,14 @@ fn backlog(
     {
         return backlog.clone();
     }
-    let keep = match definition.catch_up {
-        CatchUp::None => 0,
-        CatchUp::Last | CatchUp::Hold => 1,
-        CatchUp::All { limit } => limit as usize,
-    };
+    let keep = kept(definition.catch_up);
     let mut newest = VecDeque::new();
     let mut last = from;
-    let occurrences =
-        entry.definitions[index].schedule.iter().flat_map(|schedule| schedule.between(from, until));
-    for occurrence in occurrences.filter(|o| entry.pause_at(o.at).is_none()) {
+    let occurrences = span.schedule.iter().flat_map(|schedule| schedule.between(from, until));
+    let counts = |o: &Occurrence| {
+        o.out.is_none() && entry.pause_at(o.at).is_none() && !entry.orders.contains_key(&o.at)
+    };
+    for occurrence in occurrences.filter(counts) {
         last = occurrence.at;
         newest.push_back(occurrence.at);
         if newest.len() > keep.max(1) {
@@ -134,6 +169,15 @@ fn backlog(
     let nothing = keep == 0 || newest.is_empty();
     let keep_from = if nothing { now } else { newest.front().copied().unwrap_or(now) };
     Backlog { newest: last, keep_from }
+}
+
+/// How many of several missed occurrences are caught up.
+pub(super) fn kept(catch_up: CatchUp) -> usize {
+    match catch_up {
+        CatchUp::None => 0,
+        CatchUp::Last | CatchUp::Hold => 1,
+        CatchUp::All { limit } => limit as usize,
+    }
 }
 
 fn decide_one(
@@ -146,15 +190,39 @@ fn decide_one(
 ) -> Decided {
     let at = occurrence.at;
     let run = StreamId::run(&entry.name, &occurrence_label(&occurrence));
-    let decision = if entry.pause_at(at).is_some() {
-        Decision::Skip(SkipReason::Paused)
-    } else if !is_late(definition, at, now) {
-        Decision::Run { catch_up: false, hold: None }
-    } else {
-        decide_late(entry, span, definition, at, backlog)
+    let decision = match left_out(&occurrence).or_else(|| decide_by_people(entry, at)) {
+        Some(decision) => decision,
+        None if !is_late(definition, at, now) => Decision::run(false),
+        None => decide_late(entry, span, definition, at, backlog),
     };
-    let (definition, late_ms) = (span.reference(), late_ms(at, now));
+    let (definition, late_ms) = (span.clone(), late_ms(at, now));
     Decided { occurrence, definition, run, decision, late_ms, after: None }
+}
+
+/// What the schedule itself says.
+fn left_out(occurrence: &Occurrence) -> Option<Decision> {
+    let reason = match occurrence.out.as_ref()? {
+        Out::Gap => SkipReason::Gap,
+        Out::Day(day) => SkipReason::Calendar { day: day.day, because: day.describe() },
+    };
+    Some(Decision::Skip(reason))
+}
+
+/// What people have said about it.
+fn decide_by_people(entry: &JobEntry, at: Timestamp) -> Option<Decision> {
+    if entry.pause_at(at).is_some() {
+        return Some(Decision::Skip(SkipReason::Paused));
+    }
+    let order = entry.orders.get(&at)?;
+    let because = order.reason.clone();
+    Some(match order.act {
+        OrderAct::Skip => Decision::Skip(SkipReason::Ordered { because }),
+        OrderAct::Hold => Decision::Run { catch_up: false, hold: Some(because), moved: None },
+        OrderAct::Move(to) => {
+            let moved = Some(Moved { to, ahead: false, reason: because });
+            Decision::Run { catch_up: false, hold: None, moved }
+        }
+    })
 }
 
 fn decide_late(
@@ -168,10 +236,10 @@ fn decide_late(
     let hold = || Some("its time passed while nobody could start it".to_owned());
     match definition.catch_up {
         CatchUp::None => Decision::Miss(MissReason::NoCatchUp),
-        CatchUp::All { .. } | CatchUp::Last if caught_up => {
-            Decision::Run { catch_up: true, hold: None }
+        CatchUp::All { .. } | CatchUp::Last if caught_up => Decision::run(true),
+        CatchUp::Hold if caught_up => {
+            Decision::Run { catch_up: true, hold: hold(), moved: None }
         }
-        CatchUp::Hold if caught_up => Decision::Run { catch_up: true, hold: hold() },
         CatchUp::All { limit } => Decision::Miss(MissReason::CatchUpLimit { limit }),
         CatchUp::Last | CatchUp::Hold => {
             let by = span
@@ -184,21 +252,21 @@ fn decide_late(
     }
 }
 
-impl JobEntry {
-    fn pause_at(&self, at: Timestamp) -> Option<&crate::job::Pause> {
-        self.pauses.iter().find(|pause| pause.covers(at))
-    }
-}
-
 /// The facts of an occurrence as its first event records them.
 fn nominal(one: &Decided, settings: &Settings) -> Nominal {
     let occurrence = &one.occurrence;
+    let walls = if occurrence.walls.is_empty() { &occurrence.left_out } else { &occurrence.walls };
+    let date = occurrence.local.date();
     Nominal {
         at: occurrence.at,
         local: occurrence.local.to_string(),
-        walls: occurrence.walls.iter().map(ToString::to_string).collect(),
+        walls: walls.iter().map(ToString::to_string).collect(),
         reason: occurrence.reason.as_str().to_owned(),
         tzdb: settings.tzdb.clone(),
+        // What the local date says already need not be said again.
+        business_day: Some(occurrence.business_day).filter(|day| *day != date),
+        moved_from: occurrence.moved_from.clone(),
+        calendars: one.definition.calendars.to_vec(),
         after: one.after,
     }
 }
@@ -229,10 +297,8 @@ impl Scheduler {
                 continue;
             }
             let max = entry.at_once(share.min(self.settings.drafts_max - actions.len()));
-            let decided = decide_due(&mut entry, now, max);
-            if let Some(last) = decided.last() {
-                entry.decided(last.occurrence.at);
-            }
+            let mut decided = decide_ahead(&mut entry, now);
+            decided.extend(decide_due(&mut entry, now, max));
             entry.tried(now);
             self.put_job(entry);
             for one in decided {
@@ -257,7 +323,7 @@ impl Scheduler {
             return;
         }
         let nominal = nominal(one, &self.settings);
-        let definition = one.definition.clone();
+        let definition = one.definition.reference();
         let (job, late_ms) = (job.to_owned(), one.late_ms);
         let event = match &one.decision {
             Decision::Skip(reason) => {
@@ -267,16 +333,20 @@ impl Scheduler {
             Decision::Miss(reason) => {
                 RunMissed { job, definition, nominal, late_ms, reason: reason.clone() }.into()
             }
-            Decision::Run { catch_up, hold } => {
-                let due = Wanted {
+            Decision::Run { catch_up, hold, moved } => {
+                let business_day = one.occurrence.business_day;
+                let wanted = Wanted {
                     job: &job,
                     definition: &definition,
+                    when: When { at: one.occurrence.at, business_day },
+                    sort: Sort::Occurrence,
                     nominal: Some(nominal),
                     late_ms,
                     catch_up: *catch_up,
                     hold: hold.clone(),
+                    moved: moved.clone(),
                 };
-                match self.overlap(&one.run, due, actions) {
+                match self.overlap(&one.run, &wanted, &BTreeMap::new(), actions) {
                     Some(event) => event,
                     None => return,
                 }
@@ -285,25 +355,36 @@ impl Scheduler {
         actions.push(Action::Append(Draft::new(one.run.clone(), 1, event)));
     }
 
-    /// The event for a run that wants to start, by the overlap rule of its job.
+    /// The event for a run that wants to start, by the overlap rule of its job and by what it is given.
     pub(super) fn overlap(
         &self,
         run: &StreamId,
-        wanted: Wanted<'_>,
+        wanted: &Wanted<'_>,
+        given: &BTreeMap<String, String>,
         actions: &mut Vec<Action>,
     ) -> Option<Event> {
         let entry = self.jobs.get(wanted.job)?;
         let definition = entry.definition(wanted.definition)?.read().ok()?;
+        let skip = |reason| Some(wanted.skipped(reason).into());
+        let terms = match terms(&definition, wanted.sort, wanted.when, run.rest(), given) {
+            Ok(terms) => terms,
+            Err(because) => return skip(SkipReason::Parameters { because }),
+        };
+        let parts = match self.parts_of(&definition) {
+            Ok(parts) => parts,
+            Err(reason) => return skip(reason),
+        };
+        let due = |behind| Some(wanted.due(&definition, terms.clone(), behind, parts.clone()).into());
         let planned = planned(wanted.job, actions);
         let coming = self.coming(wanted.job, run);
-        let open: Vec<&StreamId> =
-            entry.open.iter().filter(|id| *id != run && self.is_decided(id)).collect();
+        let open: Vec<&StreamId> = entry
+            .open
+            .iter()
+            .filter(|id| *id != run && id.part().is_none() && self.is_decided(id))
+            .collect();
         let newest = planned.last().map(|(id, _)| id);
         let newest = newest.or(coming.last().map(|(id, _)| *id)).or_else(|| self.newest(&open));
-        let Some(newest) = newest.cloned() else {
-            return Some(wanted.due(&definition, vec![]).into());
-        };
-        let skip = |reason| Some(wanted.skipped(reason).into());
+        let Some(newest) = newest.cloned() else { return due(vec![]) };
         let waiting = planned.iter().filter(|(_, waits)| *waits).count()
             + coming.iter().filter(|(_, waits)| *waits).count()
             + open.iter().filter(|id| self.waits(id)).count();
@@ -318,7 +399,7 @@ impl Scheduler {
             Overlap::QueueOne | Overlap::QueueAll { .. } => {}
             Overlap::CancelRunning => self.cancel_all(&open, run, actions),
         }
-        Some(wanted.due(&definition, vec![newest]).into())
+        due(vec![newest])
     }
 
     /// Whether a scheduler has decided that the run is to happen. Two requests that nobody has looked
@@ -333,7 +414,9 @@ impl Scheduler {
         let first = StreamId::run(job, "");
         let of_job = self.pending.range(first..).take_while(|(id, _)| id.run_job() == Some(job));
         of_job
-            .filter(|(id, pending)| pending.due && *id != but && !self.is_decided(id))
+            .filter(|(id, pending)| {
+                pending.due && *id != but && id.part().is_none() && !self.is_decided(id)
+            })
             .map(|(id, pending)| (id, pending.waits))
             .collect()
     }
@@ -346,9 +429,7 @@ impl Scheduler {
 
     fn waits(&self, id: &StreamId) -> bool {
         self.runs.get(id).is_some_and(|entry| {
-            matches!(entry.run.state, State::Due | State::Held { .. } | State::Requested)
-                && entry.run.attempts.is_empty()
-                && !entry.run.behind.is_empty()
+            entry.run.is_pending() && !entry.run.behind.is_empty()
         })
     }
 
@@ -370,9 +451,9 @@ impl Scheduler {
 fn planned(job: &str, actions: &[Action]) -> Vec<(StreamId, bool)> {
     let due = actions.iter().filter_map(|action| match action {
         Action::Append(draft) => due_of(&draft.event).map(|due| (&draft.stream, due)),
-        Action::Dispatch(_) => None,
+        Action::Dispatch(_) | Action::Recall(_) => None,
     });
-    due.filter(|(stream, _)| stream.run_job() == Some(job))
+    due.filter(|(stream, due)| stream.run_job() == Some(job) && due.part_of.is_none())
         .map(|(stream, due)| (stream.clone(), !due.behind.is_empty()))
         .collect()
 }
@@ -386,14 +467,27 @@ pub(super) fn due_of(event: &Event) -> Option<&RunDue> {
 pub(super) struct Wanted<'a> {
     pub(super) job: &'a str,
     pub(super) definition: &'a DefinitionRef,
+    pub(super) when: When,
+    pub(super) sort: Sort,
     pub(super) nominal: Option<Nominal>,
     pub(super) late_ms: u64,
     pub(super) catch_up: bool,
     pub(super) hold: Option<String>,
+    pub(super) moved: Option<Moved>,
 }
 
 impl Wanted<'_> {
-    fn due(&self, definition: &JobDefinition, behind: Vec<StreamId>) -> RunDue {
+    fn due(
+        &self,
+        definition: &JobDefinition,
+        terms: Terms,
+        behind: Vec<StreamId>,
+        parts: Vec<String>,
+    ) -> RunDue {
+        let day: Option<Date> = terms.business_day;
+        let told = self.nominal.as_ref().map(|nominal| {
+            nominal.business_day.or_else(|| local_date(&nominal.local))
+        });
         RunDue {
             job: self.job.to_owned(),
             definition: self.definition.clone(),
@@ -406,6 +500,11 @@ impl Wanted<'_> {
             hold: self.hold.clone(),
             behind,
             retry: definition.retry_rule(),
+            // The occurrence says it already.
+            terms: Terms { business_day: day.filter(|day| told != Some(Some(*day))), ..terms },
+            moved: self.moved.clone(),
+            part_of: None,
+            parts,
         }
     }
 
@@ -417,4 +516,9 @@ impl Wanted<'_> {
             reason,
         }
     }
+}
+
+/// The date in an RFC 9557 instant.
+fn local_date(local: &str) -> Option<Date> {
+    local.get(..10)?.parse().ok()
 }

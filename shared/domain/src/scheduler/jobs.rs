@@ -6,13 +6,16 @@ use std::sync::{Arc, Weak};
 use jiff::Timestamp;
 
 use super::brief::Brief;
+use crate::calendar::{CalendarRef, Calendars};
 use crate::canonical::Digest;
 use crate::event::DefinitionRef;
 use crate::ids::StreamId;
-use crate::job::{Job, JobDefinition, Pause, Span};
-use crate::time::Schedule;
+use crate::job::{
+    Almanacs, Job, JobDefinition, Lease, Order, Pause, Piece, SchedulePart, Span, Stretch,
+};
+use crate::time::{Schedule, just_after};
 
-/// A definition and the time in which it holds.
+/// A definition and a time in which its schedule is one and the same.
 #[derive(Debug, Clone)]
 pub struct Definition {
     /// Its number.
@@ -20,13 +23,17 @@ pub struct Definition {
     /// Its digest.
     pub digest: Digest,
     /// The definition's text.
-    text: Brief,
+    text: Arc<Brief>,
     /// Exclusive.
     pub from: Timestamp,
     /// Inclusive.
     pub until: Option<Timestamp>,
     /// Its schedule; `None` for a job that runs on request, or whose definition cannot be read here.
     pub schedule: Option<Arc<Schedule>>,
+    /// The versions of calendars in it.
+    pub calendars: Arc<[CalendarRef]>,
+    /// The beginning of the lease it is the rest of: its occurrences are accounted for apart.
+    pub(super) apart: Option<Timestamp>,
 }
 
 impl Definition {
@@ -49,22 +56,97 @@ impl Definition {
     }
 }
 
-/// Schedules in use, shared between jobs that say the same; by the digest of what they say.
+/// Schedules in use, shared between jobs that say the same; by the digest of what they say and of the calendars.
 #[derive(Debug, Default)]
-pub(super) struct Schedules(BTreeMap<Digest, Weak<Schedule>>);
+pub(super) struct Schedules {
+    known: BTreeMap<Digest, Weak<Schedule>>,
+    pub(super) calendars: Calendars,
+    almanacs: Almanacs,
+    nothing: Option<Arc<[CalendarRef]>>,
+}
 
 impl Schedules {
-    fn get(&mut self, definition: &JobDefinition) -> Option<Arc<Schedule>> {
-        let spec = definition.schedule.as_ref()?;
-        let said = serde_json::to_vec(&(spec, &definition.zone, definition.dst)).ok()?;
-        let key = Digest::of(&said);
-        if let Some(schedule) = self.0.get(&key).and_then(Weak::upgrade) {
+    /// The stretches of a piece. Those of calendars that cannot be read here are left out.
+    fn stretches(&mut self, piece: &Piece<'_, Span>, part: &SchedulePart) -> Vec<Stretch> {
+        let (from, until) = (piece.from, piece.until);
+        match piece.lease {
+            None => part.stretches(from, until, &self.calendars, &self.almanacs),
+            Some(lease) => {
+                let at = just_after(lease.granted);
+                let (schedule, calendars) = part.at(at, &self.calendars, &self.almanacs);
+                vec![Stretch { from, until, schedule, calendars: calendars.into() }]
+            }
+        }
+    }
+
+    /// One schedule for all that say the same.
+    fn shared(
+        &mut self,
+        part: &SchedulePart,
+        calendars: &[CalendarRef],
+        make: impl FnOnce() -> Option<Schedule>,
+    ) -> Option<Arc<Schedule>> {
+        let key = Digest::of(&serde_json::to_vec(&(part, calendars)).ok()?);
+        if let Some(schedule) = self.known.get(&key).and_then(Weak::upgrade) {
             return Some(schedule);
         }
-        let schedule = Arc::new(definition.parsed_schedule()?.ok()?);
-        self.0.insert(key, Arc::downgrade(&schedule));
+        let schedule = Arc::new(make()?);
+        self.known.insert(key, Arc::downgrade(&schedule));
         Some(schedule)
     }
+
+    fn nothing(&mut self) -> Arc<[CalendarRef]> {
+        Arc::clone(self.nothing.get_or_insert_with(|| Arc::from([])))
+    }
+
+    /// The definitions of a job whose occurrences are the centre's to decide.
+    fn definitions(&mut self, job: &Job) -> (Vec<Definition>, bool) {
+        let (mut found, mut has_calendars) = (Vec::new(), false);
+        for piece in job.pieces() {
+            if piece.lease.is_some_and(|lease| lease.host.is_some()) {
+                continue;
+            }
+            let read = piece.span.read().ok();
+            let part = read.as_ref().and_then(JobDefinition::schedule_part);
+            let text = Arc::new(Brief::of(piece.span.definition.get()));
+            let plain = Definition {
+                number: piece.span.number,
+                digest: piece.span.digest,
+                text,
+                from: piece.from,
+                until: piece.until,
+                schedule: None,
+                calendars: self.nothing(),
+                apart: piece.lease.map(|lease| lease.from),
+            };
+            let Some(part) = part else {
+                found.push(plain);
+                continue;
+            };
+            if part.calendar.is_empty() {
+                let make = || Schedule::parse(&part.spec, &part.zone, part.dst).ok();
+                let schedule = self.shared(&part, &[], make);
+                found.push(Definition { schedule, ..plain });
+                continue;
+            }
+            has_calendars = true;
+            for stretch in self.stretches(&piece, &part) {
+                let Stretch { from, until, schedule, calendars } = stretch;
+                let schedule = self.shared(&part, &calendars, || schedule.ok());
+                found.push(Definition { from, until, schedule, calendars, ..plain.clone() });
+            }
+        }
+        (found, has_calendars)
+    }
+}
+
+/// How far a chain of occurrences is accounted for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    /// Occurrences up to here are in the log.
+    settled: Option<Timestamp>,
+    /// Occurrences up to here were decided here and are on their way.
+    decided: Option<Timestamp>,
 }
 
 /// A job.
@@ -74,20 +156,23 @@ pub struct JobEntry {
     pub name: String,
     /// Version of its stream.
     pub version: u64,
-    /// Occurrences up to here are in the log.
-    pub settled: Option<Timestamp>,
-    /// Definitions that hold or held.
+    cursor: Cursor,
+    /// The same for times that are decided apart.
+    apart: BTreeMap<Timestamp, Cursor>,
+    /// Definitions that hold or held, where the centre decides.
     pub definitions: Vec<Definition>,
     /// Pauses.
     pub pauses: Vec<Pause>,
+    /// What people want of single occurrences.
+    pub orders: BTreeMap<Timestamp, Order>,
+    /// Occurrences that ran ahead of their time, as far as is known here.
+    pub(super) ran_ahead: BTreeSet<Timestamp>,
     /// Its open runs.
     pub open: BTreeSet<StreamId>,
     /// Its next occurrence that nobody has decided here.
     pub next: Option<Timestamp>,
     /// Since when that one waits for somebody to decide it: `next` moves while it is another's turn.
     pub(super) waits_since: Option<Timestamp>,
-    /// Occurrences up to here were decided here and are on their way.
-    decided: Option<Timestamp>,
     /// Not to be decided before this instant: an append was refused.
     not_before: Option<Timestamp>,
     /// An append was refused, and none was accepted since: one occurrence at a time is tried, so that
@@ -95,6 +180,8 @@ pub struct JobEntry {
     probes: bool,
     /// The backlog's newest instant and the oldest of it that is caught up, while it is worked off.
     pub(super) backlog: Option<super::due::Backlog>,
+    /// Whether its schedule depends on calendars.
+    pub(super) has_calendars: bool,
     rest: Rest,
 }
 
@@ -104,6 +191,11 @@ struct Rest {
     numbers: u32,
     proposal: Option<Box<crate::job::Proposal>>,
     retired: Option<Timestamp>,
+    leases: Vec<Lease>,
+    /// Spans whose definitions are not among those above: all of their time is leased.
+    leased: Vec<Span>,
+    /// The spans' own times, where they were cut.
+    times: Vec<(u32, Timestamp, Option<Timestamp>)>,
 }
 
 impl JobEntry {
@@ -111,16 +203,19 @@ impl JobEntry {
         Self {
             name: name.to_owned(),
             version: 0,
-            settled: None,
+            cursor: Cursor::default(),
+            apart: BTreeMap::new(),
             definitions: Vec::new(),
             pauses: Vec::new(),
+            orders: BTreeMap::new(),
+            ran_ahead: BTreeSet::new(),
             open: BTreeSet::new(),
             next: None,
             waits_since: None,
-            decided: None,
             not_before: None,
             probes: false,
             backlog: None,
+            has_calendars: false,
             rest: Rest::default(),
         }
     }
@@ -128,57 +223,134 @@ impl JobEntry {
     /// The same job after an event: what was decided here stays decided, unless the definitions
     /// changed. What was decided by one that no longer held is refused, and decided anew.
     pub(super) fn renew(mut self, job: &Job, version: u64, schedules: &mut Schedules) -> Self {
-        let definitions: Vec<_> =
-            job.spans.iter().map(|span| definition(span, schedules)).collect();
-        let span = |d: &Definition| (d.number, d.from, d.until);
-        if !self.definitions.iter().map(span).eq(definitions.iter().map(span)) {
-            self.decided = None;
-            self.backlog = None;
+        let (definitions, has_calendars) = schedules.definitions(job);
+        let span = |d: &Definition| (d.number, d.from, d.until, Arc::clone(&d.calendars));
+        let same = self.definitions.iter().map(span).eq(definitions.iter().map(span));
+        if !same || self.orders != job.orders {
+            self.forget_decided();
         }
+        let kept = |span: &&Span| !definitions.iter().any(|d| d.number == span.number);
+        let spans = &job.versions.spans;
         let rest = Rest {
-            numbers: job.numbers,
-            proposal: job.proposal.clone().map(Box::new),
-            retired: job.retired,
+            numbers: job.versions.numbers,
+            proposal: job.versions.proposal.clone().map(Box::new),
+            retired: job.versions.retired,
+            leases: job.leases.clone(),
+            leased: spans.iter().filter(kept).cloned().collect(),
+            times: if definitions.len() == spans.len() && job.leases.is_empty() {
+                Vec::new()
+            } else {
+                spans.iter().map(|span| (span.number, span.from, span.until)).collect()
+            },
         };
-        Self { version, definitions, pauses: job.pauses.clone(), rest, ..self }
+        let (pauses, orders) = (job.pauses.clone(), job.orders.clone());
+        Self { version, definitions, pauses, orders, has_calendars, rest, ..self }
+    }
+
+    fn forget_decided(&mut self) {
+        self.cursor.decided = None;
+        self.apart.values_mut().for_each(|cursor| cursor.decided = None);
+        self.backlog = None;
     }
 
     pub(super) fn to_job(&self) -> Job {
-        let span = |d: &Definition| Span {
+        let plain = |d: &Definition| Span {
             number: d.number,
             digest: d.digest,
             definition: d.text.definition(),
             from: d.from,
             until: d.until,
         };
+        let spans = if self.rest.times.is_empty() {
+            self.definitions.iter().map(plain).collect()
+        } else {
+            let whole = |(number, from, until): &(u32, Timestamp, Option<Timestamp>)| {
+                let here = self.definitions.iter().find(|d| d.number == *number).map(plain);
+                let leased = || self.rest.leased.iter().find(|s| s.number == *number).cloned();
+                Some(Span { from: *from, until: *until, ..here.or_else(leased)? })
+            };
+            self.rest.times.iter().filter_map(whole).collect()
+        };
         Job {
             name: self.name.clone(),
-            numbers: self.rest.numbers,
-            proposal: self.rest.proposal.as_deref().cloned(),
-            spans: self.definitions.iter().map(span).collect(),
+            versions: crate::job::Versions {
+                numbers: self.rest.numbers,
+                proposal: self.rest.proposal.as_deref().cloned(),
+                spans,
+                retired: self.rest.retired,
+            },
             pauses: self.pauses.clone(),
-            retired: self.rest.retired,
+            orders: self.orders.clone(),
+            leases: self.rest.leases.clone(),
         }
+    }
+
+    /// The leases that hosts have or had.
+    pub(super) fn leases(&self) -> &[Lease] {
+        &self.rest.leases
     }
 
     /// The definition that is active now.
     pub fn active(&self) -> Option<&Definition> {
-        self.definitions.last().filter(|d| d.until.is_none())
+        self.definitions.iter().rev().find(|d| d.until.is_none())
     }
 
     /// The definition a run follows.
-    pub fn definition(&self, reference: &DefinitionRef) -> Option<&Definition> {
-        self.definitions.iter().find(|d| d.reference() == *reference)
+    pub fn definition(&self, reference: &DefinitionRef) -> Option<Definition> {
+        let here = self.definitions.iter().find(|d| d.reference() == *reference).cloned();
+        here.or_else(|| {
+            let span = self.rest.leased.iter().find(|span| span.reference() == *reference)?;
+            Some(Definition {
+                number: span.number,
+                digest: span.digest,
+                text: Arc::new(Brief::of(span.definition.get())),
+                from: span.from,
+                until: span.until,
+                schedule: None,
+                calendars: Arc::from([]),
+                apart: None,
+            })
+        })
     }
 
-    /// Everything up to here is decided, here or in the log.
-    pub fn cursor(&self) -> Option<Timestamp> {
-        self.settled.max(self.decided)
+    /// The schedule that is active now, or held last.
+    pub fn schedule(&self) -> Option<&Arc<Schedule>> {
+        self.definitions.iter().rev().find_map(|definition| definition.schedule.as_ref())
+    }
+
+    /// Everything of the chain that `definition` is in up to here is decided, here or in the log.
+    pub(super) fn cursor(&self, definition: &Definition) -> Option<Timestamp> {
+        let cursor = match definition.apart {
+            None => self.cursor,
+            Some(from) => self.apart.get(&from).copied().unwrap_or_default(),
+        };
+        cursor.settled.max(cursor.decided)
+    }
+
+    fn cursor_mut(&mut self, apart: Option<Timestamp>) -> &mut Cursor {
+        match apart {
+            None => &mut self.cursor,
+            Some(from) => self.apart.entry(from).or_default(),
+        }
     }
 
     pub(super) fn settle(&mut self, instant: Timestamp) {
-        self.settled = self.settled.max(Some(instant));
+        let lease = self.rest.leases.iter().rev().find(|lease| lease.covers(instant));
+        let apart = lease.map(|lease| lease.from);
+        let cursor = self.cursor_mut(apart);
+        cursor.settled = cursor.settled.max(Some(instant));
         self.probes = false;
+    }
+
+    /// How far the read model says that its chains are accounted for.
+    pub(super) fn settle_all(&mut self, turn: &crate::ledger::Turn) {
+        if let Some(settled) = turn.settled {
+            self.cursor.settled = self.cursor.settled.max(Some(settled));
+        }
+        for (from, settled) in &turn.leased {
+            let cursor = self.cursor_mut(Some(*from));
+            cursor.settled = cursor.settled.max(Some(*settled));
+        }
     }
 
     /// How many occurrences may be decided at once, where `usual` may be otherwise.
@@ -186,14 +358,14 @@ impl JobEntry {
         if self.probes { usual.min(1) } else { usual }
     }
 
-    pub(super) fn decided(&mut self, until: Timestamp) {
-        self.decided = self.decided.max(Some(until));
+    pub(super) fn decided(&mut self, apart: Option<Timestamp>, until: Timestamp) {
+        let cursor = self.cursor_mut(apart);
+        cursor.decided = cursor.decided.max(Some(until));
     }
 
     /// Forgets what was decided but is not in the log, and tries again from `at` on.
     pub(super) fn decide_again(&mut self, at: Timestamp) {
-        self.decided = None;
-        self.backlog = None;
+        self.forget_decided();
         self.not_before = Some(at);
         self.probes = true;
     }
@@ -203,29 +375,47 @@ impl JobEntry {
         self.not_before = self.not_before.filter(|wait| *wait > now);
     }
 
+    /// The pause that covers the occurrence at `at`.
+    pub(super) fn pause_at(&self, at: Timestamp) -> Option<&Pause> {
+        self.pauses.iter().find(|pause| pause.covers(at))
+    }
+
+    /// Whether the occurrence at `at` runs, or ran, ahead of its time: it is not one of its chain.
+    pub(super) fn is_ahead(&self, at: Timestamp) -> bool {
+        self.orders.get(&at).is_some_and(|order| order.ahead_of(at).is_some())
+    }
+
+    /// Occurrences that are to run ahead of their time, and when, as far as nobody has run them.
+    pub(super) fn ahead(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        let ahead = self.orders.iter().filter_map(|(at, order)| Some((*at, order.ahead_of(*at)?)));
+        ahead.filter(|(at, _)| !self.ran_ahead.contains(at))
+    }
+
     /// Finds the next occurrence after the cursor, or when to try again.
     pub(super) fn find_next(&mut self) {
-        let next = self.definitions.iter().find_map(|d| {
-            let schedule = d.schedule.as_ref()?;
-            let after = self.cursor().map_or(d.from, |cursor| cursor.max(d.from));
-            if d.until.is_some_and(|until| until <= after) {
-                return None;
-            }
-            schedule.next(after).map(|o| o.at).filter(|at| d.until.is_none_or(|until| *at <= until))
-        });
+        let next = self.definitions.iter().filter_map(|d| self.next_of(d)).min();
+        let ahead = self.ahead().map(|(_, to)| to).min();
+        let next = next.into_iter().chain(ahead).min();
         self.next = next.map(|at| self.not_before.map_or(at, |wait| at.max(wait)));
         self.waits_since = self.next;
     }
-}
 
-fn definition(span: &Span, schedules: &mut Schedules) -> Definition {
-    let read = span.read().ok();
-    Definition {
-        number: span.number,
-        digest: span.digest,
-        text: Brief::of(span.definition.get()),
-        from: span.from,
-        until: span.until,
-        schedule: read.and_then(|definition| schedules.get(&definition)),
+    fn next_of(&self, definition: &Definition) -> Option<Timestamp> {
+        let schedule = definition.schedule.as_ref()?;
+        let from = definition.from;
+        let mut after = self.cursor(definition).map_or(from, |cursor| cursor.max(from));
+        loop {
+            if definition.until.is_some_and(|until| until <= after) {
+                return None;
+            }
+            let at = schedule.next(after)?.at;
+            if definition.until.is_some_and(|until| at > until) {
+                return None;
+            }
+            if !self.is_ahead(at) {
+                return Some(at);
+            }
+            after = at;
+        }
     }
 }

@@ -10,23 +10,34 @@
 
 mod brief;
 mod due;
+mod gates;
 mod jobs;
+mod late;
+mod parts;
+pub mod past;
+mod resume;
+mod site;
 mod sweep;
+mod terms;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use due::{Decided, Decision, decide_due};
+pub use due::{Decided, Decision, decide_ahead, decide_due};
+pub use gates::Obstacle;
 pub use jobs::{Definition, JobEntry};
 
 use crate::envelope::{Draft, Envelope};
-use crate::event::Event;
-use crate::ids::StreamId;
-use crate::ledger::{Body, Mark, StreamState};
-use crate::run::{Context, Run};
+use crate::event::{Event, HostEvent, JobEvent, RunEvent, ThingEvent};
+use crate::ids::{StreamId, StreamType};
+use crate::ledger::{Body, Mark, StreamState, evolve_host};
+use crate::run::{Context, Run, State};
 use crate::wire::Work;
+use gates::{Shared, Sharers, own_place};
+use past::Pasts;
+use site::Site;
 use turn::Peers;
 
 /// Limits and delays of a scheduler.
@@ -69,6 +80,9 @@ pub enum Action {
     Append(Draft),
     /// Offer this work to its pool.
     Dispatch(Box<Work>),
+    /// Ask the log for the newest runs of this job that have ended, at most [`past::PAST_RUNS`], and hand them to
+    /// [`Scheduler::recalled`].
+    Recall(String),
 }
 
 #[derive(Debug, Clone)]
@@ -115,11 +129,32 @@ pub struct Scheduler {
     listening_since: Option<Timestamp>,
     peers: Peers,
     schedules: jobs::Schedules,
+    site: Site,
+    /// Jobs whose schedules depend on calendars.
+    with_calendars: BTreeSet<String>,
+    /// Jobs that name limits for their runs.
+    measured: BTreeSet<String>,
+    /// Runs that have ended, of jobs that somebody needs to know of.
+    pasts: Pasts,
+    /// Open runs that wait for runs of a job.
+    dependents: BTreeMap<String, BTreeSet<StreamId>>,
+    /// Open runs by what they share.
+    sharers: BTreeMap<Shared, Sharers>,
+    /// The host that ran a job last.
+    last_hosts: BTreeMap<String, String>,
+    /// Jobs whose pause has ended, and from when on to look what of it is caught up.
+    resumed: BTreeMap<String, Timestamp>,
+    /// What is to be said of runs that have ended, and since when.
+    notes: Vec<(Timestamp, Draft)>,
     draining: bool,
 }
 
 /// How long an append may be under way before the scheduler looks again, milliseconds.
 const PENDING_MS_MAX: i64 = 30_000;
+/// How long after a pause has ended a scheduler that starts looks what of it is caught up, milliseconds.
+const RESUMED_MS: i64 = 3_600_000;
+/// How many of those that wait for something are looked at when some of it becomes free.
+const WOKEN: usize = 64;
 /// How long it waits after a refusal, milliseconds.
 const REFUSED_MS: i64 = 5_000;
 
@@ -141,6 +176,15 @@ impl Scheduler {
             heard: BTreeMap::new(),
             listening_since: None,
             schedules: jobs::Schedules::default(),
+            site: Site::default(),
+            with_calendars: BTreeSet::new(),
+            measured: BTreeSet::new(),
+            pasts: Pasts::default(),
+            dependents: BTreeMap::new(),
+            sharers: BTreeMap::new(),
+            last_hosts: BTreeMap::new(),
+            resumed: BTreeMap::new(),
+            notes: Vec::new(),
             draining: false,
         }
     }
@@ -150,50 +194,130 @@ impl Scheduler {
         self.draining = draining;
     }
 
-    /// Takes a job or an open run of the read model in; the rest comes from the feed.
+    /// Takes a job, an open run, a host or another thing of the read model in; the rest comes from the feed. What
+    /// jobs refer to is taken in before them.
     pub fn load(&mut self, id: &StreamId, state: &StreamState, now: Timestamp) {
         match &state.body {
             Body::Job(job) => {
-                let mut entry =
-                    self.take_job(&job.name).renew(job, state.version, &mut self.schedules);
-                if let Some(settled) = state.turn.settled {
-                    entry.settle(settled);
+                let mut entry = self.renew_job(job, state.version);
+                entry.settle_all(&state.turn);
+                // Who was away when a pause ended does not know what was caught up.
+                let ended = entry.pauses.last().and_then(|pause| pause.until);
+                if ended.is_some_and(|at| plus_ms(at, RESUMED_MS) > now) {
+                    self.note_resumed(&job.name, now);
                 }
                 self.put_job(Box::new(entry));
             }
             Body::Run(run) => self.put_run(id, (**run).clone(), state.version, now),
-            Body::Host(_) | Body::User(_) | Body::Log => {}
+            Body::Host(host) => self.site.put_host(id.rest(), host, state.version),
+            Body::Thing(thing) => {
+                let calendars = &mut self.schedules.calendars;
+                if self.site.load(id, thing, state.version, calendars) {
+                    self.renew_calendars();
+                }
+            }
+            Body::User(_) | Body::Log => {}
+        }
+    }
+
+    fn renew_job(&mut self, job: &crate::job::Job, version: u64) -> JobEntry {
+        let entry = self.take_job(&job.name).renew(job, version, &mut self.schedules);
+        let measured = job.active().is_some_and(|span| span.definition.get().contains("\"sla\":"));
+        for (has, set) in [
+            (entry.has_calendars, &mut self.with_calendars),
+            (measured || self.measured.contains(&job.name), &mut self.measured),
+        ] {
+            if has {
+                set.insert(job.name.clone());
+            }
+        }
+        entry
+    }
+
+    /// Calendars have changed: the jobs that name any find their next occurrences anew.
+    fn renew_calendars(&mut self) {
+        for name in self.with_calendars.clone() {
+            let entry = self.take_job(&name);
+            let (job, version) = (entry.to_job(), entry.version);
+            let entry = entry.renew(&job, version, &mut self.schedules);
+            self.put_job(Box::new(entry));
         }
     }
 
     /// Takes a committed, valid event in. Events it has seen already change nothing.
     pub fn apply(&mut self, envelope: &Envelope, event: &Event, received: Timestamp) {
         match event {
-            Event::JobEvent(event) => {
-                let old = self.take_job(envelope.subject.rest());
-                if old.version >= envelope.version {
-                    return self.put_job(old);
-                }
-                let job = old.to_job().evolve(event, received, envelope.actor.as_deref());
-                let entry = old.renew(&job, envelope.version, &mut self.schedules);
-                self.put_job(Box::new(entry));
-            }
+            Event::JobEvent(event) => self.apply_job(envelope, event, received),
             Event::RunEvent(event) => self.apply_run(envelope, event, received),
-            Event::HostEvent(_) | Event::UserEvent(_) | Event::LogEvent(_) => {}
+            Event::HostEvent(event) => self.apply_host(envelope, event, received),
+            Event::ThingEvent(event) => self.apply_thing(envelope, event, received),
+            Event::UserEvent(_) | Event::LogEvent(_) => {}
         }
     }
 
-    fn apply_run(
-        &mut self,
-        envelope: &Envelope,
-        event: &crate::event::RunEvent,
-        received: Timestamp,
-    ) {
+    fn apply_job(&mut self, envelope: &Envelope, event: &JobEvent, received: Timestamp) {
+        let old = self.take_job(envelope.subject.rest());
+        if old.version >= envelope.version {
+            return self.put_job(old);
+        }
+        let job = old.to_job().evolve(event, received, envelope.actor.as_deref());
+        self.jobs.insert(old.name.clone(), old);
+        let entry = self.renew_job(&job, envelope.version);
+        self.put_job(Box::new(entry));
+        if matches!(event, JobEvent::JobResumed(_)) {
+            self.note_resumed(&job.name, received);
+        }
+        // What it says of a run that waits may have changed.
+        self.wake_waiting(&job.name, received);
+    }
+
+    fn apply_host(&mut self, envelope: &Envelope, event: &HostEvent, received: Timestamp) {
+        let name = envelope.subject.rest();
+        let (host, version) = self.site.host(name);
+        if version < envelope.version {
+            let host = evolve_host(host, name, event, received);
+            self.site.put_host(name, &host, envelope.version);
+        }
+    }
+
+    fn apply_thing(&mut self, envelope: &Envelope, event: &ThingEvent, received: Timestamp) {
+        let when = (received, envelope.actor.as_deref());
+        let calendars = &mut self.schedules.calendars;
+        let id = &envelope.subject;
+        if self.site.apply(id, envelope.version, event, when, calendars) {
+            self.renew_calendars();
+        }
+        match id.stream_type() {
+            StreamType::Lock => self.wake_all(&Shared::Lock(id.rest().to_owned()), received),
+            StreamType::Pool => self.wake_all(&Shared::Pool(id.rest().to_owned()), received),
+            StreamType::Blackout => {
+                let ids: Vec<StreamId> = self.runs.keys().cloned().collect();
+                ids.iter().for_each(|id| self.look_again(id, received));
+            }
+            StreamType::Calendar
+            | StreamType::Job
+            | StreamType::Run
+            | StreamType::Host
+            | StreamType::User
+            | StreamType::Log => {}
+        }
+    }
+
+    fn apply_run(&mut self, envelope: &Envelope, event: &RunEvent, received: Timestamp) {
         let id = &envelope.subject;
         if let Some((job, instant)) = crate::run::settled_instant(event) {
             self.settle(job, instant);
+        } else if let (Some((job, instant)), true) =
+            (crate::run::accounted_instant(event), crate::run::is_ahead(event))
+        {
+            let mut entry = self.take_job(job);
+            entry.ran_ahead.insert(instant);
+            self.put_job(entry);
         }
         self.pending.remove(id);
+        if matches!(event, RunEvent::RunLate(_)) {
+            self.notes.retain(|(_, draft)| draft.stream != *id);
+        }
         let known = self.runs.get(id).map(|entry| (entry.run.clone(), entry.version));
         if known.as_ref().is_some_and(|(_, version)| *version >= envelope.version) {
             return;
@@ -232,30 +356,112 @@ impl Scheduler {
     }
 
     fn put_run(&mut self, id: &StreamId, run: Run, version: u64, now: Timestamp) {
+        let was_running = self.runs.get(id).is_some_and(|entry| entry.run.is_running());
         self.forget_run(id);
         let job = run.job.clone();
-        if run.state.is_ended() {
-            self.heard.remove(id);
-            if let Some(entry) = self.jobs.get_mut(&job) {
-                entry.open.remove(id);
-            }
-            self.wake_waiting(&job, now);
-            return;
+        if run.is_running()
+            && let Some(attempt) = run.attempt()
+        {
+            self.last_hosts.insert(job.clone(), attempt.host.clone());
         }
+        if was_running && !run.is_running() {
+            self.wake_sharers(&run, now);
+        }
+        if run.state.is_ended() {
+            self.end_run(id, &run, version, now);
+        } else {
+            self.keep_run(id, run, version, now);
+        }
+        self.wake_dependents(&job, now);
+        if id.part().is_some()
+            && let Ok(whole) = id.whole().parse()
+        {
+            self.look_again(&whole, now);
+        }
+    }
+
+    fn end_run(&mut self, id: &StreamId, run: &Run, version: u64, now: Timestamp) {
+        self.heard.remove(id);
+        if let Some(entry) = self.jobs.get_mut(&run.job) {
+            entry.open.remove(id);
+        }
+        for (late, version) in self.missed_at_end(run).into_iter().zip(version + 1..) {
+            self.notes.push((now, Draft::new(id.clone(), version, late)));
+        }
+        self.pasts.ends(run);
+        self.wake_waiting(&run.job, now);
+    }
+
+    fn keep_run(&mut self, id: &StreamId, run: Run, version: u64, now: Timestamp) {
+        let job = run.job.clone();
         self.jobs
             .entry(job.clone())
             .or_insert_with(|| Box::new(JobEntry::empty(&job)))
             .open
             .insert(id.clone());
-        let check = Some(now);
+        for after in &run.terms.after {
+            self.dependents.entry(after.job.clone()).or_default().insert(id.clone());
+        }
+        for shared in Shared::of(&run) {
+            let sharers = self.sharers.entry(shared).or_default();
+            sharers.claiming.insert(own_place(&run));
+            if run.is_running() {
+                sharers.holding.insert(id.clone());
+            }
+        }
         self.agenda.insert((now, id.clone()));
-        self.runs.insert(id.clone(), RunEntry { run, version, check, offered: 0 });
+        self.runs.insert(id.clone(), RunEntry { run, version, check: Some(now), offered: 0 });
     }
 
     fn forget_run(&mut self, id: &StreamId) {
-        if let Some(RunEntry { check: Some(at), .. }) = self.runs.remove(id) {
+        let Some(RunEntry { run, check, .. }) = self.runs.remove(id) else { return };
+        if let Some(at) = check {
             self.agenda.remove(&(at, id.clone()));
         }
+        for after in &run.terms.after {
+            if let Some(waiting) = self.dependents.get_mut(&after.job) {
+                waiting.remove(id);
+            }
+        }
+        for shared in Shared::of(&run) {
+            if let Some(sharers) = self.sharers.get_mut(&shared) {
+                sharers.claiming.remove(&own_place(&run));
+                sharers.holding.remove(id);
+                if sharers.claiming.is_empty() {
+                    self.sharers.remove(&shared);
+                }
+            }
+        }
+    }
+
+    /// Runs that wait for a run of `job` are looked at again.
+    fn wake_dependents(&mut self, job: &str, now: Timestamp) {
+        let waiting: Vec<StreamId> =
+            self.dependents.get(job).map(|ids| ids.iter().cloned().collect()).unwrap_or_default();
+        waiting.iter().for_each(|id| self.look_again(id, now));
+    }
+
+    /// `run` has let go what it shared: the first of those that wait for it are looked at again.
+    fn wake_sharers(&mut self, run: &Run, now: Timestamp) {
+        for shared in Shared::of(run) {
+            let waits = |id: &&StreamId| {
+                self.runs.get(*id).is_some_and(|entry| {
+                    matches!(entry.run.state, State::Due | State::Retrying { .. })
+                })
+            };
+            let sharers = self.sharers.get(&shared);
+            let ids = sharers.into_iter().flat_map(|sharers| sharers.claiming.iter());
+            let woken = ids.map(|(_, _, id)| id).filter(waits).take(WOKEN).cloned();
+            let woken: Vec<StreamId> = woken.collect();
+            woken.iter().for_each(|id| self.look_again(id, now));
+        }
+    }
+
+    fn wake_all(&mut self, shared: &Shared, now: Timestamp) {
+        let sharers = self.sharers.get(shared);
+        let ids = sharers.into_iter().flat_map(|sharers| sharers.claiming.iter());
+        let ids: Vec<StreamId> = ids.map(|(_, _, id)| id.clone()).collect();
+        ids.iter().for_each(|id| self.look_again(id, now));
     }
 
     /// Runs of `job` that wait for another to end are looked at again.
@@ -297,6 +503,11 @@ impl Scheduler {
         }
     }
 
+    /// A host says that it is there, and how many attempts it could take.
+    pub fn heard_host(&mut self, host: &str, free: u32, now: Timestamp) {
+        self.site.heard_host(host, free, now);
+    }
+
     /// Another scheduler says that it is there.
     pub fn peer(&mut self, id: &str, now: Timestamp) {
         self.peers.heard(id, now);
@@ -306,15 +517,30 @@ impl Scheduler {
     pub fn answered(&mut self, stream: &StreamId, mark: Option<&Mark>, now: Timestamp) {
         let failed = match mark {
             // The feed brings the event, or the one that won.
-            Some(Mark::Valid | Mark::Conflict { .. }) => return,
+            Some(Mark::Valid) => return,
+            Some(Mark::Conflict { .. }) => return self.conflicts(stream, now),
             Some(Mark::Refused { .. }) | None => stream,
         };
         self.pending.remove(failed);
         self.look_again(failed, plus_ms(now, REFUSED_MS));
         if let Some(job) = failed.run_job().map(str::to_owned) {
+            if failed.rest().contains(resume::LABEL) {
+                return self.note_resumed(&job, plus_ms(now, REFUSED_MS));
+            }
             let mut entry = self.take_job(&job);
             entry.decide_again(plus_ms(now, REFUSED_MS));
             self.put_job(entry);
+        }
+    }
+
+    /// Another was faster. Of a part that has ended the feed brings nothing: the log is asked for it.
+    fn conflicts(&mut self, stream: &StreamId, now: Timestamp) {
+        if stream.part().is_none() || self.runs.contains_key(stream) {
+            return;
+        }
+        if let (Some(job), Ok(whole)) = (stream.run_job(), stream.whole().parse()) {
+            self.pasts.forget(job);
+            self.look_again(&whole, now);
         }
     }
 
@@ -322,16 +548,25 @@ impl Scheduler {
     pub fn next_wake(&self) -> Option<Timestamp> {
         let first = self.occurrences.first().map(|(at, _)| *at).filter(|_| !self.draining);
         let second = self.agenda.first().map(|(at, _)| *at);
-        first.into_iter().chain(second).min()
+        let third = self.resumed.values().min().copied().filter(|_| !self.draining);
+        let notes = self.notes.iter();
+        let at_once = notes.map(|(since, draft)| {
+            let turn = self.peers.before_me(&draft.stream) * self.settings.grace_ms;
+            plus_ms(*since, turn)
+        });
+        let at_once = at_once.min();
+        first.into_iter().chain(second).chain(third).chain(at_once).min()
     }
 
     /// What must be done now.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
         self.peers.forget_silent(now);
         self.forget_stale_pending(now);
-        let mut actions = Vec::new();
+        let mut actions: Vec<Action> = Vec::new();
+        self.tick_notes(now, &mut actions);
         if !self.draining {
             self.tick_occurrences(now, &mut actions);
+            self.tick_resumed(now, &mut actions);
         }
         self.tick_runs(now, &mut actions);
         for action in &actions {
@@ -340,6 +575,17 @@ impl Scheduler {
             }
         }
         actions
+    }
+
+    /// Says what is to be said of runs that have ended, unless it is another's turn to.
+    fn tick_notes(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        for (since, draft) in std::mem::take(&mut self.notes) {
+            if self.wait_for_turn(&draft.stream, since, now).is_some() {
+                self.notes.push((since, draft));
+            } else {
+                actions.push(Action::Append(draft));
+            }
+        }
     }
 
     fn forget_stale_pending(&mut self, now: Timestamp) {

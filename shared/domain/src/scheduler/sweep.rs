@@ -3,27 +3,35 @@
 use jiff::Timestamp;
 
 use super::due::Wanted;
+use super::gates::{Obstacle, skip_reason};
+use super::terms::{Sort, When};
 use super::{Action, RunEntry, Scheduler, plus_ms};
 use crate::envelope::{Draft, to_micros};
 use crate::event::{
-    Event, RetryOn, RunCancelled, RunLost, RunRetryScheduled, RunSkipped, SkipReason,
+    Event, RetryOn, RunCancelled, RunCleared, RunDelayed, RunHeld, RunLost, RunRetryScheduled,
+    RunSkipped, SkipReason,
 };
 use crate::ids::StreamId;
+use crate::job::AtEnd;
 use crate::run::{Attempt, Run, State};
+use crate::site::BlackoutEnd;
 use crate::wire::Work;
 
 /// What the look at one run came to.
 #[expect(clippy::large_enum_variant, reason = "it lives as long as one call")]
-enum Look {
+pub(super) enum Look {
     /// Say this.
     Say(Event),
-    /// Offer it to its pool.
-    Offer(u32),
+    /// Offer it to its pool, or to a host.
+    Offer(u32, Option<String>),
     /// Look again then.
     At(Timestamp),
     /// Nothing until an event arrives.
     Rest,
 }
+
+/// How often a run that waits for a host is looked at, milliseconds.
+const NO_HOST_MS: i64 = 5_000;
 
 impl Scheduler {
     /// Looks at every open run whose time to be looked at has come.
@@ -47,7 +55,7 @@ impl Scheduler {
 
     /// Acts on one run and says when to look again.
     fn look(
-        &self,
+        &mut self,
         id: &StreamId,
         entry: &mut RunEntry,
         now: Timestamp,
@@ -56,30 +64,36 @@ impl Scheduler {
         if self.pending.contains_key(id) {
             return Some(plus_ms(now, super::PENDING_MS_MAX));
         }
+        let asking = self.recall_for(&entry.run, now, actions);
         let before = actions.len();
-        let look = self.judge(id, &entry.run, now, actions);
+        let look = match self.missed_limit(&entry.run, now) {
+            Some(late) => Look::Say(late.into()),
+            None => self.judge(id, &entry.run, now, actions),
+        };
         let since = self.acts_since(id, &entry.run).unwrap_or(now);
-        if matches!(look, Look::Say(_) | Look::Offer(_))
+        if matches!(look, Look::Say(_) | Look::Offer(..))
             && let Some(until) = self.wait_for_turn(id, since.min(now), now)
         {
             actions.truncate(before);
             return Some(until);
         }
-        match look {
+        let again = match look {
             Look::Rest => None,
             Look::At(at) => Some(at.max(plus_ms(now, 1))),
             Look::Say(event) => {
                 actions.push(Action::Append(Draft::new(id.clone(), entry.version + 1, event)));
-                Some(plus_ms(now, super::PENDING_MS_MAX))
+                return Some(plus_ms(now, super::PENDING_MS_MAX));
             }
-            Look::Offer(attempt) => {
+            Look::Offer(attempt, host) => {
                 entry.offered += 1;
-                if let Some(work) = self.work(entry, attempt) {
+                if let Some(work) = self.work(entry, attempt, host) {
                     actions.push(Action::Dispatch(Box::new(work)));
                 }
                 Some(plus_ms(now, self.redispatch_after(entry.offered)))
             }
-        }
+        };
+        let limit = self.next_limit(&entry.run, now);
+        again.into_iter().chain(limit).chain(asking).min()
     }
 
     fn redispatch_after(&self, offered: u32) -> i64 {
@@ -88,10 +102,7 @@ impl Scheduler {
     }
 
     fn judge(&self, id: &StreamId, run: &Run, now: Timestamp, actions: &mut Vec<Action>) -> Look {
-        let idle = matches!(
-            run.state,
-            State::Requested | State::Held { .. } | State::Due | State::Retrying { .. }
-        );
+        let idle = run.is_pending() || matches!(run.state, State::Retrying { .. });
         if let (true, Some(cancel)) = (idle, &run.cancel) {
             let reason = cancel.reason.clone();
             return Look::Say(
@@ -100,45 +111,131 @@ impl Scheduler {
         }
         match &run.state {
             State::Requested => self.decide_request(id, run, actions),
-            State::Due if self.must_wait(run) => Look::Rest,
-            State::Due => Look::Offer(1),
+            State::Waiting | State::Blocked => self.look_at_conditions(run, now),
+            State::Due => self.pass_gates(run, 1, now),
+            State::Parts => self.look_at_parts(id, run, actions),
             State::Running { .. } => self.check_lease(id, run, now),
             State::Retrying { attempt, after, not_before: None } => {
                 schedule_retry(run, *attempt, *after)
             }
             State::Retrying { not_before: Some(at), .. } if *at > now => Look::At(*at),
-            State::Retrying { attempt, .. } => Look::Offer(*attempt),
+            State::Retrying { attempt, .. } => self.pass_gates(run, *attempt, now),
             State::Held { .. } | State::Unknown { .. } | State::Ended { .. } => Look::Rest,
         }
     }
 
-    /// A run starts when no other of its job has begun; one that stands behind others, when no earlier
-    /// one is open.
-    fn must_wait(&self, run: &Run) -> bool {
-        let Some(entry) = self.jobs.get(&run.job) else { return false };
-        let place = |run: &Run| (run.instant(), run.created, run.id.clone());
-        let others = entry.open.iter().filter(|id| **id != run.id);
-        others.filter_map(|id| self.runs.get(id)).any(|other| {
-            other.run.has_begun() || (!run.behind.is_empty() && place(&other.run) < place(run))
-        })
+    /// A run that waits for others: met, blocked, or too late.
+    fn look_at_conditions(&self, run: &Run, now: Timestamp) -> Look {
+        let unmet = self.unmet_conditions(run);
+        if let Some(by) = run.terms.latest_by
+            && by <= now
+            && let Some(reason) = skip_reason(&Obstacle::TooLate(by), &unmet)
+        {
+            return Look::Say(skipped(run, reason).into());
+        }
+        if unmet.is_empty()
+            && let Some(by) = self.met_by(run)
+        {
+            return Look::Say(RunCleared { by }.into());
+        }
+        let blocked = unmet.into_iter().find_map(|obstacle| match obstacle {
+            Obstacle::Blocked(blocked) => Some(blocked),
+            _ => None,
+        });
+        match (&run.state, blocked) {
+            (State::Waiting, Some(blocked)) => Look::Say(blocked.into()),
+            (_, _) => run.terms.latest_by.map_or(Look::Rest, Look::At),
+        }
+    }
+
+    /// A run that waits for nothing but its turn.
+    fn pass_gates(&self, run: &Run, attempt: u32, now: Timestamp) -> Look {
+        let gates = self.gates(run, now);
+        let first = run.attempts.is_empty();
+        if let Some(by) = run.terms.latest_by.filter(|by| first && *by <= now)
+            && let Some(reason) = skip_reason(&Obstacle::TooLate(by), &self.obstacles_of(run, now))
+        {
+            return Look::Say(skipped(run, reason).into());
+        }
+        let Some(gate) = gates.into_iter().next() else {
+            return Look::Offer(attempt, self.choose_host(run, now));
+        };
+        let limit = run.terms.latest_by.filter(|_| first);
+        let again = |at: Option<Timestamp>| {
+            at.into_iter().chain(limit).min().map_or(Look::Rest, Look::At)
+        };
+        match &gate {
+            Obstacle::NotBefore(at, _) => again(Some(*at)),
+            Obstacle::WindowOver(window) if window.at_end == AtEnd::Hold => {
+                let reason = format!("it had not started when its window ended at {}", window.until);
+                Look::Say(RunHeld { reason }.into())
+            }
+            Obstacle::Blackout { name, until, at_end } => match at_end {
+                BlackoutEnd::Hold if first => {
+                    let reason = format!("blackout {name} lasts until {until}");
+                    Look::Say(RunHeld { reason }.into())
+                }
+                BlackoutEnd::Skip if first => self.skip_for(run, &gate),
+                BlackoutEnd::StartLate | BlackoutEnd::Hold | BlackoutEnd::Skip => {
+                    let reason = format!("blackout {name} lasts until then");
+                    let blackout = Some(name.clone());
+                    Look::Say(RunDelayed { not_before: *until, reason, blackout }.into())
+                }
+            },
+            Obstacle::WindowOver(_) => self.skip_for(run, &gate),
+            Obstacle::NoHost(_) => again(Some(plus_ms(now, NO_HOST_MS))),
+            // It is looked at again when what stands in its way changes.
+            Obstacle::Behind(_)
+            | Obstacle::Lock { .. }
+            | Obstacle::NoLock(_)
+            | Obstacle::PoolFull { .. }
+            | Obstacle::TooLate(_)
+            | Obstacle::After { .. }
+            | Obstacle::NoSuchRun { .. }
+            | Obstacle::Blocked(_)
+            | Obstacle::Unconfirmed { .. }
+            | Obstacle::Held(_)
+            | Obstacle::Needs { .. }
+            | Obstacle::Asking(_) => again(None),
+        }
+    }
+
+    fn skip_for(&self, run: &Run, gate: &Obstacle) -> Look {
+        match skip_reason(gate, &[]) {
+            Some(reason) => Look::Say(skipped(run, reason).into()),
+            None => Look::Rest,
+        }
     }
 
     fn decide_request(&self, id: &StreamId, run: &Run, actions: &mut Vec<Action>) -> Look {
-        let active = self.jobs.get(&run.job).is_some_and(|entry| entry.active().is_some());
-        if !active {
-            let (job, definition) = (run.job.clone(), run.definition.clone());
-            let reason = SkipReason::Retired;
-            return Look::Say(RunSkipped { job, definition, nominal: None, reason }.into());
-        }
+        let definition = self.jobs.get(&run.job).filter(|entry| entry.active().is_some());
+        let definition = definition.and_then(|entry| entry.definition(&run.definition));
+        let Some(Ok(definition)) = definition.map(|definition| definition.read()) else {
+            return Look::Say(skipped(run, SkipReason::Retired).into());
+        };
+        let when = match &run.again {
+            Some(again) => When { at: again.at, business_day: again.business_day },
+            None => {
+                let zone = jiff::tz::TimeZone::get(&definition.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+                let wall = zone.to_datetime(run.created);
+                When { at: run.created, business_day: definition.calendar.business_day(wall) }
+            }
+        };
+        let sort = if run.of_flow { Sort::Flow } else { Sort::Request };
+        let caught_up = run.id.rest().contains(super::resume::LABEL);
+        let held = run.id.rest().contains(super::resume::HOLD);
         let wanted = Wanted {
             job: &run.job,
             definition: &run.definition,
+            when,
+            sort,
             nominal: None,
             late_ms: 0,
-            catch_up: false,
-            hold: None,
+            catch_up: caught_up,
+            hold: held.then(|| "its time passed during a pause".to_owned()),
+            moved: None,
         };
-        self.overlap(id, wanted, actions).map_or(Look::Rest, Look::Say)
+        self.overlap(id, &wanted, &run.given, actions).map_or(Look::Rest, Look::Say)
     }
 
     fn check_lease(&self, id: &StreamId, run: &Run, now: Timestamp) -> Look {
@@ -156,7 +253,14 @@ impl Scheduler {
     fn lease_ends(&self, id: &StreamId, run: &Run) -> Option<Timestamp> {
         let attempt = run.attempt()?;
         let lease = i64::try_from(attempt.lease_ms).unwrap_or(i64::MAX);
-        Some(plus_ms(self.alive(id, attempt).max(self.listening_since?), lease))
+        let ends = plus_ms(self.alive(id, attempt).max(self.listening_since?), lease);
+        // A host that has leave to work by itself may be silent as long as that lasts.
+        let alone = self.jobs.get(&run.job).and_then(|entry| {
+            let leases = entry.leases().iter();
+            let own = leases.filter(|lease| lease.host.as_deref() == Some(&attempt.host));
+            own.map(|lease| lease.until).max()
+        });
+        Some(alone.map_or(ends, |until| ends.max(plus_ms(until, lease))))
     }
 
     /// When the attempt was last known to be alive.
@@ -169,15 +273,19 @@ impl Scheduler {
     fn acts_since(&self, id: &StreamId, run: &Run) -> Option<Timestamp> {
         match &run.state {
             State::Retrying { not_before: Some(at), .. } => Some(*at),
-            State::Requested | State::Held { .. } | State::Due | State::Retrying { .. } => {
-                Some(run.changed)
-            }
+            State::Requested
+            | State::Held { .. }
+            | State::Waiting
+            | State::Blocked
+            | State::Due
+            | State::Parts
+            | State::Retrying { .. } => Some(run.changed),
             State::Running { .. } => self.lease_ends(id, run),
             State::Unknown { .. } | State::Ended { .. } => None,
         }
     }
 
-    fn work(&self, entry: &RunEntry, attempt: u32) -> Option<Work> {
+    fn work(&self, entry: &RunEntry, attempt: u32, host: Option<String>) -> Option<Work> {
         let RunEntry { run, version, offered, .. } = entry;
         let job = self.jobs.get(&run.job)?;
         let definition = job.definition(&run.definition)?;
@@ -187,10 +295,22 @@ impl Scheduler {
             attempt,
             offer: *offered,
             pool: run.pool.clone(),
-            host: run.host.clone(),
+            host: run.wanted_host().map(str::to_owned).or(host),
             digest: definition.digest,
             definition: serde_json::from_str(&definition.text()).ok()?,
+            parameters: run.terms.parameters.clone(),
+            business_day: run.business_day(),
+            at: run.stands_for(),
         })
+    }
+}
+
+pub(super) fn skipped(run: &Run, reason: SkipReason) -> RunSkipped {
+    RunSkipped {
+        job: run.job.clone(),
+        definition: run.definition.clone(),
+        nominal: run.nominal.clone(),
+        reason,
     }
 }
 

@@ -66,6 +66,12 @@ pub enum ScheduleError {
         /// The interval as written.
         interval: String,
     },
+    /// Elapsed time has no time of day that could be kept on another day.
+    #[error("`every` counts elapsed time and cannot move to another day: use `otherwise: skip` or `run`")]
+    MovesElapsed,
+    /// A calendar that the schedule names cannot be used.
+    #[error("{0}")]
+    Calendar(String),
     /// The anchor or entry is not on a whole second, which a run's identity cannot express.
     #[error("`{time}`: schedules count in whole seconds; leave the fraction out")]
     Fraction {

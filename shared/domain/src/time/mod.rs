@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`duration`] | lengths of time as people write them: `90s`, `1h30m` |
 //! | [`spec`] | a schedule as it stands in a job file |
+//! | [`clock`] | a time of day as people write it: `06:00` |
+//! | [`days`] | on which days a schedule runs: calendars, business days |
 //! | [`policy`] | what a schedule does when its zone's clock jumps |
 //! | `field` | one field of a crontab line: what is allowed, in words |
 //! | `wall` | a cron or Quartz expression as wall-clock times (crates `croner` and `cron`) |
@@ -14,6 +16,8 @@
 //! | [`schedule`] | the checked schedule, and questions to it |
 //! | [`error`] | why a schedule is refused |
 
+pub mod clock;
+pub mod days;
 pub mod duration;
 pub mod error;
 mod field;
@@ -26,10 +30,12 @@ mod walk;
 mod wall;
 mod zone;
 
+pub use clock::ClockTime;
+pub use days::{CalendarRule, DayOut, DayPlan, Otherwise};
 pub use duration::{DurationError, HumanDuration};
 pub use error::ScheduleError;
-pub use occurrence::{Occurrence, Reason, Skipped, just_before, occurrence_label};
+pub use occurrence::{Occurrence, Out, Reason, just_after, just_before, occurrence_label};
 pub use policy::{DstPolicy, Gap, OverlapTime};
-pub use schedule::{Occurrences, SEARCH_HORIZON_YEARS, Schedule};
+pub use schedule::{LEFT_OUT_MAX, Occurrences, SEARCH_HORIZON_YEARS, Schedule};
 pub use spec::{AtList, AtTime, Every, ScheduleSpec};
 pub use zone::{check_zone, tzdb_version_from};

@@ -1,13 +1,17 @@
 //! One instant of a schedule, and why it is that one.
 
-use jiff::civil::DateTime;
+use std::sync::Arc;
+
+use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One time a job is due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+use super::days::DayOut;
+
+/// One time a schedule names: a job is due, or it would be and a rule of the schedule leaves it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
     /// The instant.
     pub at: Timestamp,
@@ -18,12 +22,35 @@ pub struct Occurrence {
     pub walls: Vec<DateTime>,
     /// Why the instant is this one.
     pub reason: Reason,
+    /// The business day it belongs to.
+    pub business_day: Date,
+    /// Business days that a calendar moved here.
+    pub moved_from: Vec<Date>,
+    /// Wall-clock times that came to this instant and are left out. Where all of them are, it does not run.
+    pub left_out: Vec<DateTime>,
+    /// Why it does not run; `None` where it does.
+    pub out: Option<Out>,
+}
+
+/// Why a schedule leaves out an occurrence of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Out {
+    /// Its wall-clock time does not exist that day (`gap: skip`); the instant is the end of the gap.
+    Gap,
+    /// A calendar says that it does not run on its day.
+    Day(Arc<DayOut>),
 }
 
 /// The instant after which `at` is the first: a schedule counts from behind one instant up to and with another.
 #[must_use]
 pub fn just_before(at: Timestamp) -> Timestamp {
     at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(at)
+}
+
+/// The first instant after `at`: what holds from `at` on, exclusive, holds then.
+#[must_use]
+pub fn just_after(at: Timestamp) -> Timestamp {
+    at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(at)
 }
 
 /// Why a wall-clock time of a schedule came to the instant it did.
@@ -86,6 +113,32 @@ impl Occurrence {
     /// A sentence for people on why the instant is this one, naming each wall-clock time that came to it.
     #[must_use]
     pub fn describe(&self) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        if !self.walls.is_empty() {
+            parts.push(self.describe_walls());
+        }
+        parts.extend(self.moved_from.iter().map(|day| {
+            format!("moved from {day}, on which it does not run")
+        }));
+        parts.extend(self.describe_out());
+        parts.join("; ")
+    }
+
+    /// A sentence for people on why it does not run; `None` where it does.
+    #[must_use]
+    pub fn describe_out(&self) -> Option<String> {
+        let zone = zone_name(&self.local);
+        match self.out.as_ref()? {
+            Out::Day(day) => Some(day.describe()),
+            Out::Gap => {
+                let walls = self.left_out.iter();
+                let said = walls.map(|wall| missing(*wall, zone, "left out (gap: skip)"));
+                Some(said.collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
+
+    fn describe_walls(&self) -> String {
         let zone = zone_name(&self.local);
         let local = self.local.datetime();
         let sentence = |wall: &DateTime| {
@@ -121,25 +174,6 @@ pub fn occurrence_label(occurrence: &Occurrence) -> String {
     let local = occurrence.local.datetime();
     let (date, time) = (local.date(), clock(local));
     format!("{date}T{time}{}", offset_label(occurrence.local.offset()))
-}
-
-/// A wall-clock time left out by `gap: skip`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// The wall-clock time that does not exist.
-    pub wall: DateTime,
-    /// The first instant after the gap; this decides which range of instants the entry belongs to.
-    pub gap_end: Timestamp,
-    /// The zone's name.
-    pub zone: String,
-}
-
-impl Skipped {
-    /// A sentence for people.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        missing(self.wall, &self.zone, "left out (gap: skip)")
-    }
 }
 
 fn missing(wall: DateTime, zone: &str, consequence: &str) -> String {

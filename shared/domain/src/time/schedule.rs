@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::ScheduleError;
-use super::occurrence::{Occurrence, Reason, Skipped};
-use super::policy::{DstPolicy, Gap};
+use super::days::{DayPlan, Otherwise, PlannedWall};
+use super::occurrence::{Occurrence, Out, Reason, just_before};
+use super::policy::DstPolicy;
 use super::reading::{Reading, Rule, read};
 use super::spec::{AtList, AtTime, Every, ScheduleSpec};
-use super::walk::{Found, WallWalk, collect, skipped};
+use super::walk::{Found, WallWalk, collect_readings};
 use super::wall::{WallRule, crontab_words, quartz_words};
 use super::zone;
 
@@ -22,6 +23,9 @@ use super::zone;
 /// not a leap year; so within this horizon every crontab line that fires at all is found. A Quartz line whose
 /// years lie farther ahead is not.
 pub const SEARCH_HORIZON_YEARS: i64 = 41;
+
+/// How many occurrences that are left out a search for one that runs passes over.
+pub const LEFT_OUT_MAX: usize = 100_000;
 
 const SEARCH_HORIZON: SignedDuration = SignedDuration::from_hours(SEARCH_HORIZON_YEARS * 366 * 24);
 
@@ -35,13 +39,14 @@ struct Inner {
     zone: TimeZone,
     zone_name: String,
     times: Times,
+    days: Option<DayPlan>,
 }
 
 #[derive(Debug)]
 enum Times {
     Walls { walls: WallRule, rule: Rule },
     Every { start: i64, interval: i64 },
-    At { found: BTreeMap<Timestamp, Found>, skipped: Vec<Skipped> },
+    At { found: BTreeMap<Timestamp, Found> },
 }
 
 impl Schedule {
@@ -55,35 +60,56 @@ impl Schedule {
         zone: &str,
         policy: DstPolicy,
     ) -> Result<Self, ScheduleError> {
+        Self::with_days(spec, zone, policy, None)
+    }
+
+    /// The same on the days that calendars leave it.
+    ///
+    /// # Errors
+    /// As [`Schedule::parse`]; also where elapsed time is to move to another day.
+    pub fn with_days(
+        spec: &ScheduleSpec,
+        zone: &str,
+        policy: DstPolicy,
+        days: Option<DayPlan>,
+    ) -> Result<Self, ScheduleError> {
         let zone = zone::find(zone)?;
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         let times = match spec {
             ScheduleSpec::Cron(text) => walls(WallRule::crontab(text)?, text, policy)?,
             ScheduleSpec::Quartz(text) => walls(WallRule::quartz(text)?, text, policy)?,
-            ScheduleSpec::Every(every) => elapsed(*every)?,
-            ScheduleSpec::At(list) => listed(list, &zone, &zone_name, policy)?,
+            ScheduleSpec::Every(every) => elapsed(*every, days.as_ref())?,
+            ScheduleSpec::At(list) => listed(list, &zone, policy, days.as_ref())?,
         };
-        Ok(Self(Arc::new(Inner { spec: spec.clone(), zone, zone_name, times })))
+        Ok(Self(Arc::new(Inner { spec: spec.clone(), zone, zone_name, times, days })))
     }
 
-    /// The occurrences after `after` up to and including `until`, strictly increasing. Cutting a range in two
-    /// changes nothing.
+    /// The occurrences after `after` up to and including `until`, strictly increasing; those that the schedule
+    /// leaves out itself are among them. Cutting a range in two changes nothing.
     pub fn between(&self, after: Timestamp, until: Timestamp) -> Occurrences<'_> {
-        let steps = match &self.0.times {
-            Times::Walls { walls, rule } => {
-                Steps::Walls(Box::new(WallWalk::new(walls, &self.0.zone, *rule, after, until)))
-            }
+        let inner = &*self.0;
+        let days = inner.days.as_ref();
+        let steps = match &inner.times {
+            Times::Walls { walls, rule } => Steps::Walls(Box::new(WallWalk::new(
+                walls,
+                days,
+                &inner.zone,
+                *rule,
+                after,
+                until,
+            ))),
             Times::Every { start, interval } => Steps::Every {
                 next: first_multiple(*start, *interval, after),
                 interval: *interval,
                 until,
             },
-            Times::At { found, .. } => Steps::At { found, after, until },
+            Times::At { found } => Steps::At { found, after, until },
         };
-        Occurrences { zone: &self.0.zone, steps }
+        Occurrences { zone: &inner.zone, days, steps }
     }
 
-    /// The first occurrence after `after`; `None` if there is none within [`SEARCH_HORIZON_YEARS`].
+    /// The first occurrence after `after`, whether it runs or is left out; `None` if there is none within
+    /// [`SEARCH_HORIZON_YEARS`].
     #[must_use]
     pub fn next(&self, after: Timestamp) -> Option<Occurrence> {
         let until = match self.0.times {
@@ -93,25 +119,31 @@ impl Schedule {
         self.between(after, until).next()
     }
 
-    /// The wall-clock times left out by `gap: skip`, whose gap ends after `after` and no later than `until`.
-    ///
-    /// Schedules with a wildcard or step in minute or hour have none: they name instants, and no instant is
-    /// missing from a gap.
+    /// The first occurrence after `after` that runs. Where calendars leave out everything, the search ends after
+    /// [`LEFT_OUT_MAX`] occurrences.
     #[must_use]
-    pub fn skipped(&self, after: Timestamp, until: Timestamp) -> Vec<Skipped> {
-        let within = |at: Timestamp| after < at && at <= until;
-        match &self.0.times {
-            Times::Walls { walls, rule: rule @ Rule::Fixed(DstPolicy { gap: Gap::Skip, .. }) } => {
-                let zone = &self.0.zone_name;
-                skipped(walls, &self.0.zone, *rule, after, until)
-                    .map(|(wall, gap_end)| Skipped { wall, gap_end, zone: zone.clone() })
-                    .collect()
-            }
-            Times::Walls { .. } | Times::Every { .. } => Vec::new(),
-            Times::At { skipped, .. } => {
-                skipped.iter().filter(|entry| within(entry.gap_end)).cloned().collect()
-            }
-        }
+    pub fn next_run(&self, after: Timestamp) -> Option<Occurrence> {
+        let until = after.checked_add(SEARCH_HORIZON).unwrap_or(Timestamp::MAX);
+        self.between(after, until).take(LEFT_OUT_MAX).find(|occurrence| occurrence.out.is_none())
+    }
+
+    /// Whether `at` is one of its occurrences; that occurrence.
+    #[must_use]
+    pub fn occurrence_at(&self, at: Timestamp) -> Option<Occurrence> {
+        self.between(just_before(at), at).next()
+    }
+
+    /// The business day of an instant by its rule.
+    #[must_use]
+    pub fn business_day(&self, at: Timestamp) -> Date {
+        let wall = self.0.zone.to_datetime(at);
+        self.0.days.as_ref().map_or(wall.date(), |days| days.rule().business_day(wall))
+    }
+
+    /// Its zone.
+    #[must_use]
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.0.zone
     }
 
     /// The zone's name as the tz database spells it.
@@ -151,7 +183,11 @@ fn walls(walls: WallRule, text: &str, policy: DstPolicy) -> Result<Times, Schedu
     Ok(Times::Walls { walls, rule })
 }
 
-fn elapsed(every: Every) -> Result<Times, ScheduleError> {
+fn elapsed(every: Every, days: Option<&DayPlan>) -> Result<Times, ScheduleError> {
+    let moves = |otherwise| matches!(otherwise, Otherwise::Previous | Otherwise::Next);
+    if days.is_some_and(|days| moves(days.rule().otherwise)) {
+        return Err(ScheduleError::MovesElapsed);
+    }
     let start = every.from.unwrap_or(Timestamp::UNIX_EPOCH);
     if start.subsec_nanosecond() != 0 {
         return Err(ScheduleError::Fraction { time: start.to_string() });
@@ -168,20 +204,15 @@ fn elapsed(every: Every) -> Result<Times, ScheduleError> {
 fn listed(
     list: &AtList,
     zone: &TimeZone,
-    zone_name: &str,
     policy: DstPolicy,
+    days: Option<&DayPlan>,
 ) -> Result<Times, ScheduleError> {
     let mut found = BTreeMap::new();
-    let mut skipped = Vec::new();
     for entry in &list.0 {
-        let (wall, reading) = read_entry(entry, zone, policy)?;
-        for (at, reason) in reading.instants.into_iter().flatten() {
-            collect(&mut found, at, wall, reason);
-        }
-        let left_out = |gap_end| Skipped { wall, gap_end, zone: zone_name.to_owned() };
-        skipped.extend(reading.skipped.map(left_out));
+        let (planned, reading) = place_entry(*entry, zone, policy, days)?;
+        collect_readings(&mut found, reading, &planned, (Timestamp::MIN, Timestamp::MAX));
     }
-    if found.is_empty() {
+    if found.values().all(|one| one.out == Some(Out::Gap)) {
         let reason = if list.0.is_empty() {
             "its list is empty"
         } else {
@@ -189,9 +220,27 @@ fn listed(
         };
         return Err(ScheduleError::NeverFires { schedule: format!("at: {list}"), reason });
     }
-    skipped.sort_by_key(|entry| (entry.gap_end, entry.wall));
-    skipped.dedup();
-    Ok(Times::At { found, skipped })
+    Ok(Times::At { found })
+}
+
+/// One entry of a list on the day that calendars leave it.
+fn place_entry(
+    entry: AtTime,
+    zone: &TimeZone,
+    policy: DstPolicy,
+    days: Option<&DayPlan>,
+) -> Result<(PlannedWall, Reading), ScheduleError> {
+    let (wall, reading) = read_entry(&entry, zone, policy)?;
+    let Some(days) = days else { return Ok((PlannedWall::plain(wall), reading)) };
+    let from = days.rule().business_day(wall);
+    let (day, out) = days.place(from);
+    if day == from {
+        return Ok((PlannedWall { wall, day, moved_from: Vec::new(), out }, reading));
+    }
+    let moved = from.until(day).and_then(|by| wall.checked_add(by));
+    let wall = moved.map_err(|_| ScheduleError::OutOfRange { time: entry.to_string() })?;
+    let reading = read(zone, wall, Rule::Fixed(policy));
+    Ok((PlannedWall { wall, day, moved_from: vec![from], out }, reading))
 }
 
 fn read_entry(
@@ -226,6 +275,7 @@ fn first_multiple(start: i64, interval: i64, after: Timestamp) -> Option<i64> {
 #[derive(Debug)]
 pub struct Occurrences<'a> {
     zone: &'a TimeZone,
+    days: Option<&'a DayPlan>,
     steps: Steps<'a>,
 }
 
@@ -240,23 +290,32 @@ impl Iterator for Occurrences<'_> {
     type Item = Occurrence;
 
     fn next(&mut self) -> Option<Occurrence> {
-        let (at, found) = self.steps.step(self.zone)?;
-        let Found { walls, reason } = found;
-        Some(Occurrence { at, local: at.to_zoned(self.zone.clone()), walls, reason })
+        let (at, found) = self.step()?;
+        let Found { walls, reason, day, moved_from, left_out, out } = found;
+        // What runs outweighs what was left out at the same instant.
+        let out = out.filter(|_| walls.is_empty());
+        let local = at.to_zoned(self.zone.clone());
+        Some(Occurrence { at, local, walls, reason, business_day: day, moved_from, left_out, out })
     }
 }
 
-impl Steps<'_> {
-    fn step(&mut self, zone: &TimeZone) -> Option<(Timestamp, Found)> {
-        match self {
-            Self::Walls(walk) => walk.next(),
-            Self::Every { next, interval, until } => {
+impl Occurrences<'_> {
+    fn step(&mut self) -> Option<(Timestamp, Found)> {
+        match &mut self.steps {
+            Steps::Walls(walk) => walk.next(),
+            Steps::Every { next, interval, until } => {
                 let second = (*next)?;
                 let at = Timestamp::from_second(second).ok().filter(|at| *at <= *until)?;
                 *next = second.checked_add(*interval);
-                Some((at, Found { walls: vec![zone.to_datetime(at)], reason: Reason::Elapsed }))
+                let wall = self.zone.to_datetime(at);
+                let mut planned = PlannedWall::plain(wall);
+                if let Some(days) = self.days {
+                    planned.day = days.rule().business_day(wall);
+                    planned.out = days.place(planned.day).1;
+                }
+                Some((at, Found::new(planned, Reason::Elapsed, false)))
             }
-            Self::At { found, after, until } => {
+            Steps::At { found, after, until } => {
                 if *after >= *until {
                     return None;
                 }

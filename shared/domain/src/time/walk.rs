@@ -1,13 +1,15 @@
 //! The readings of a whole expression, merged into order.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use super::occurrence::Reason;
-use super::reading::{Rule, no_earlier_than, read};
+use super::days::{DayPlan, PlannedWall, PlannedWalls};
+use super::occurrence::{Out, Reason};
+use super::reading::{Reading, Rule, no_earlier_than, read};
 use super::wall::WallRule;
 
 /// No zone has ever moved its clock by more than a day (Samoa and the Philippines crossed the date line), and
@@ -17,33 +19,76 @@ const REACH: SignedDuration = SignedDuration::from_hours(26);
 /// An instant found, and the wall-clock times that came to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
+    /// Those that run here.
     pub(super) walls: Vec<DateTime>,
     pub(super) reason: Reason,
+    /// The business day of the latest of them.
+    pub(super) day: Date,
+    /// Business days that were moved here.
+    pub(super) moved_from: Vec<Date>,
+    /// Those that do not run, and why the first of them does not.
+    pub(super) left_out: Vec<DateTime>,
+    pub(super) out: Option<Out>,
 }
 
 impl Found {
-    /// Adds one more wall-clock time. A reason that needs explaining outweighs one that does not.
-    fn merge(&mut self, wall: DateTime, reason: Reason) {
-        if !self.walls.contains(&wall) {
-            self.walls.push(wall);
-            self.walls.sort_unstable();
-        }
-        if self.reason == Reason::Exact {
-            self.reason = reason;
+    pub(super) fn new(planned: PlannedWall, reason: Reason, gap: bool) -> Self {
+        let PlannedWall { wall, day, moved_from, out } = planned;
+        let out = out.map(Out::Day).or(gap.then_some(Out::Gap));
+        let (walls, left_out) =
+            if out.is_some() { (Vec::new(), vec![wall]) } else { (vec![wall], Vec::new()) };
+        Self { walls, reason, day, moved_from, left_out, out }
+    }
+
+    /// Adds what came to the same instant. A reason that needs explaining outweighs one that does not, and
+    /// what runs outweighs what does not.
+    fn merge(&mut self, other: Self) {
+        self.reason = match (self.walls.is_empty(), other.walls.is_empty()) {
+            (true, false) => other.reason,
+            (false, false) if self.reason == Reason::Exact => other.reason,
+            (_, _) => self.reason,
+        };
+        self.day = self.day.max(other.day);
+        add(&mut self.walls, other.walls);
+        add(&mut self.left_out, other.left_out);
+        add(&mut self.moved_from, other.moved_from);
+        self.out = self.out.take().or(other.out);
+    }
+}
+
+fn add<T: Ord>(list: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if !list.contains(&one) {
+            list.push(one);
+            list.sort_unstable();
         }
     }
 }
 
-/// Puts an instant into the collection, as a wall-clock time of one already there if so be.
-pub(super) fn collect(
+/// Puts what was found at an instant into the collection.
+pub(super) fn collect(into: &mut BTreeMap<Timestamp, Found>, at: Timestamp, found: Found) {
+    match into.entry(at) {
+        Entry::Occupied(mut there) => there.get_mut().merge(found),
+        Entry::Vacant(place) => {
+            place.insert(found);
+        }
+    }
+}
+
+/// Puts all that a wall-clock time comes to into the collection, as far as it lies in `(after, until]`.
+pub(super) fn collect_readings(
     into: &mut BTreeMap<Timestamp, Found>,
-    at: Timestamp,
-    wall: DateTime,
-    reason: Reason,
+    reading: Reading,
+    planned: &PlannedWall,
+    (after, until): (Timestamp, Timestamp),
 ) {
-    into.entry(at)
-        .and_modify(|found| found.merge(wall, reason))
-        .or_insert_with(|| Found { walls: vec![wall], reason });
+    let gap = reading.skipped.map(|at| (at, Reason::Exact, true));
+    let instants = reading.instants.into_iter().flatten().map(|(at, reason)| (at, reason, false));
+    for (at, reason, gap) in instants.chain(gap) {
+        if after < at && at <= until {
+            collect(into, at, Found::new(planned.clone(), reason, gap));
+        }
+    }
 }
 
 /// The range of wall-clock times that may come to an instant in `(after, until]`, whatever the clock does.
@@ -71,6 +116,29 @@ fn jumps_near(zone: &TimeZone, at: Timestamp) -> SignedDuration {
     sum
 }
 
+/// The wall-clock times of an expression, on the days it has or on those its calendars leave it.
+#[derive(Debug)]
+enum Source<'a> {
+    Plain { walls: &'a WallRule, next: Option<DateTime>, last: Date },
+    Planned(Box<PlannedWalls<'a>>),
+}
+
+impl Iterator for Source<'_> {
+    type Item = PlannedWall;
+
+    fn next(&mut self) -> Option<PlannedWall> {
+        match self {
+            Self::Plain { walls, next, last } => {
+                let wall = next.take()?;
+                let after = wall.checked_add(1.second()).ok();
+                *next = after.and_then(|from| walls.next(from, *last));
+                Some(PlannedWall::plain(wall))
+            }
+            Self::Planned(walls) => walls.next(),
+        }
+    }
+}
+
 /// The occurrences of an expression in order of instants.
 ///
 /// Wall-clock times come in order, but what they come to need not: 02:30 moved out of a gap is 03:30, after
@@ -78,93 +146,52 @@ fn jumps_near(zone: &TimeZone, at: Timestamp) -> SignedDuration {
 /// no wall-clock time still to come can be earlier.
 #[derive(Debug)]
 pub(super) struct WallWalk<'a> {
-    walls: &'a WallRule,
+    source: Source<'a>,
     zone: &'a TimeZone,
     rule: Rule,
     after: Timestamp,
     until: Timestamp,
-    next: Option<DateTime>,
-    last: Date,
+    next: Option<PlannedWall>,
     waiting: BTreeMap<Timestamp, Found>,
 }
 
 impl<'a> WallWalk<'a> {
     pub(super) fn new(
         walls: &'a WallRule,
+        days: Option<&'a DayPlan>,
         zone: &'a TimeZone,
         rule: Rule,
         after: Timestamp,
         until: Timestamp,
     ) -> Self {
         let (from, last) = wall_range(zone, after, until);
-        let next = if after < until { walls.next(from, last) } else { None };
-        Self { walls, zone, rule, after, until, next, last, waiting: BTreeMap::new() }
+        let mut source = match days {
+            None => Source::Plain { walls, next: walls.next(from, last), last },
+            Some(plan) => Source::Planned(Box::new(PlannedWalls::new(walls, plan, from, last))),
+        };
+        let next = if after < until { source.next() } else { None };
+        Self { source, zone, rule, after, until, next, waiting: BTreeMap::new() }
     }
-
-    fn take_in(&mut self, wall: DateTime) {
-        for (at, reason) in read(self.zone, wall, self.rule).instants.into_iter().flatten() {
-            if self.after < at && at <= self.until {
-                collect(&mut self.waiting, at, wall, reason);
-            }
-        }
-        self.next = following(self.walls, wall, self.last);
-    }
-}
-
-/// The next wall-clock time of the expression after `wall`.
-fn following(walls: &WallRule, wall: DateTime, last: Date) -> Option<DateTime> {
-    wall.checked_add(1.second()).ok().and_then(|from| walls.next(from, last))
 }
 
 impl Iterator for WallWalk<'_> {
     type Item = (Timestamp, Found);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some(wall) = self.next {
-            let bound = no_earlier_than(self.zone, wall);
+        while let Some(planned) = &self.next {
+            let bound = no_earlier_than(self.zone, planned.wall);
             if self.waiting.first_key_value().is_some_and(|(at, _)| *at < bound) {
                 break;
             }
             if bound > self.until {
                 self.next = None;
             } else {
-                self.take_in(wall);
+                let reading = read(self.zone, planned.wall, self.rule);
+                let range = (self.after, self.until);
+                collect_readings(&mut self.waiting, reading, planned, range);
+                self.next = self.source.next();
             }
         }
         self.waiting.pop_first()
     }
-}
-
-/// The wall-clock times left out by `gap: skip` whose gap ends in `(after, until]`, with the end of the gap.
-pub(super) fn skipped<'a>(
-    walls: &'a WallRule,
-    zone: &'a TimeZone,
-    rule: Rule,
-    after: Timestamp,
-    until: Timestamp,
-) -> impl Iterator<Item = (DateTime, Timestamp)> + 'a {
-    // Only days on which the clock is put forward matter, so the search goes from gap to gap.
-    gaps(zone, after, until).flat_map(move |(start, end)| {
-        let first = walls.next(start, end.date());
-        std::iter::successors(first, move |wall| following(walls, *wall, end.date()))
-            .take_while(move |wall| *wall < end)
-            .filter_map(move |wall| read(zone, wall, rule).skipped.map(|at| (wall, at)))
-    })
-}
-
-/// The wall-clock ranges `[start, end)` left out by transitions in `(after, until]`.
-fn gaps(
-    zone: &TimeZone,
-    after: Timestamp,
-    until: Timestamp,
-) -> impl Iterator<Item = (DateTime, DateTime)> + '_ {
-    let mut before = zone.to_offset(after);
-    zone.following(after).take_while(move |transition| transition.timestamp() <= until).filter_map(
-        move |transition| {
-            let (at, offset) = (transition.timestamp(), transition.offset());
-            let range = (before.to_datetime(at), offset.to_datetime(at));
-            before = offset;
-            (range.0 < range.1).then_some(range)
-        },
-    )
 }

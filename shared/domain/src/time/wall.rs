@@ -130,7 +130,7 @@ impl WallRule {
         self.next_time(Time::midnight()).map(|time| day.to_datetime(time))
     }
 
-    fn next_time(&self, from: Time) -> Option<Time> {
+    pub(super) fn next_time(&self, from: Time) -> Option<Time> {
         let first_at_least =
             |values: &[i8], least: i8| values.iter().copied().find(|value| *value >= least);
         for hour in self.hours.iter().copied().filter(|hour| *hour >= from.hour()) {
@@ -147,7 +147,7 @@ impl WallRule {
         None
     }
 
-    fn next_date(&self, from: Date, last: Date) -> Option<Date> {
+    pub(super) fn next_date(&self, from: Date, last: Date) -> Option<Date> {
         let mut day = from;
         while day <= last {
             day = if !self.days.year(day) {

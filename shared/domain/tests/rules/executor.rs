@@ -1,5 +1,7 @@
 //! What a host may say about its attempts.
 
+use std::collections::BTreeMap;
+
 use domain::canonical::{Digest, canonical};
 use domain::event::{CommandEnd, Event, RunEvent};
 use domain::executor::{Cause, Ending, claim, conclude, give_up};
@@ -18,7 +20,11 @@ fn ending(end: CommandEnd, cause: Cause) -> Ending {
     report.attempt = 1;
     report.host = "h1".to_owned();
     report.end = end;
-    Ending { report, cause, exit_codes: ExitCodes { ok: vec![0, 2], warning: vec![4] } }
+    Ending { report, cause, exit_codes: exit_codes() }
+}
+
+fn exit_codes() -> ExitCodes {
+    serde_json::from_value(serde_json::json!({ "ok": [0, 2], "warning": [4] })).unwrap()
 }
 
 fn exited(code: i32) -> CommandEnd {
@@ -42,6 +48,9 @@ fn held() -> (World, StreamId) {
         digest: reference.digest,
         definition: serde_json::to_value(&definition).unwrap(),
         offer: 1,
+        parameters: BTreeMap::new(),
+        business_day: None,
+        at: at("02:30"),
     };
     let claim = claim(&work, &definition, "h1", 60_000, "payroll");
     assert_eq!(world.say("executor/h1", claim, at("02:30:01")), Mark::Valid);
@@ -140,6 +149,9 @@ fn a_claim_names_what_will_run_and_is_the_version_after_the_offer() {
         digest: Digest::NONE,
         definition: json!(null),
         offer: 1,
+        parameters: BTreeMap::new(),
+        business_day: None,
+        at: at("02:30"),
     };
     let claim = claim(&work, &script, "h1", 1, "root");
     let Event::RunEvent(RunEvent::RunStarted(started)) = claim.event else { panic!() };

@@ -1,6 +1,6 @@
 //! What will run when.
 
-use domain::forecast::{Forecast, forecast};
+use domain::forecast::{Forecast, SiteView, forecast};
 use domain::ids::StreamId;
 use domain::job::{Job, JobDefinition};
 use domain::ledger::Streams as _;
@@ -24,7 +24,7 @@ fn jobs(definitions: &[Value]) -> (World, Vec<Job>) {
 }
 
 fn plan(jobs: &[Job], range: (Timestamp, Timestamp), limit: usize) -> Forecast {
-    forecast(jobs, |_| true, range, limit)
+    forecast(jobs, |_| true, range, limit, &SiteView::default())
 }
 
 fn every(name: &str, interval: &str) -> Value {
@@ -88,7 +88,7 @@ fn only_what_is_wanted_is_planned_and_what_has_no_schedule_is_not() {
     let pool = json!({"name": "b", "schedule": {"every": "1h"}, "pool": "big"});
     let (_, jobs) = jobs(&[every("a", "1h"), pool, json!({"name": "asked"})]);
     let big = |definition: &JobDefinition| definition.pool == "big";
-    let found = forecast(&jobs, big, (at("01:00"), at("02:00")), 9);
+    let found = forecast(&jobs, big, (at("01:00"), at("02:00")), 9, &SiteView::default());
     assert_eq!((found.runs, found.planned[0].job.as_str()), (1, "b"));
     assert_eq!(plan(&jobs, (at("01:00"), at("02:00")), 9).runs, 2);
 }

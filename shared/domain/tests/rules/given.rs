@@ -73,6 +73,9 @@ pub(crate) fn occurrence(instant: Timestamp) -> (StreamId, Nominal) {
         walls: vec![],
         reason: "exact".to_owned(),
         tzdb: "2026b".to_owned(),
+        business_day: None,
+        moved_from: vec![],
+        calendars: vec![],
         after: None,
     };
     (StreamId::run("pay", &format!("{label}+00:00")), nominal)
@@ -192,7 +195,7 @@ impl World {
     pub(crate) fn activate(&mut self, definition: &JobDefinition, now: Timestamp) -> DefinitionRef {
         let job = StreamId::job(&definition.name);
         let state = self.streams.get(&job).and_then(|state| state.body.job());
-        let number = state.map_or(0, |job| job.numbers) + 1;
+        let number = state.map_or(0, |job| job.versions.numbers) + 1;
         let digest = definition.digest().unwrap();
         let (reason, definition) =
             ("because".to_owned(), serde_json::to_value(definition).unwrap());

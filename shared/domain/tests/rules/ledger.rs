@@ -367,7 +367,8 @@ fn an_occurrence_is_stated_under_the_definition_in_whose_span_it_falls() {
 fn a_request_is_stated_under_the_active_definition() {
     let request = |definition| {
         let (job, reason) = ("pay".to_owned(), "now".to_owned());
-        RunRequested { job, definition, reason }
+        let parameters = std::collections::BTreeMap::new();
+        RunRequested { job, definition, reason, parameters, again: None, of_flow: false }
     };
     let (mut world, one, two) = two_definitions();
     let run = |n: u32| StreamId::run("pay", &format!("request-{n}"));
@@ -524,9 +525,18 @@ fn an_occurrence_is_skipped_for_a_pause_where_there_is_one_and_missed_when_it_is
 
 #[test]
 fn to_judge_a_run_its_job_must_be_at_hand() {
-    let names = |id: &str| reads(&stream(id)).map(|s| s.to_string()).collect::<Vec<_>>();
-    assert_eq!(names("run/pay@request-1"), ["run/pay@request-1", "job/pay"]);
-    assert_eq!(names("job/pay"), ["job/pay"]);
+    let mut world = World::new(at("00:00"));
+    let mut names = |id: &str, kind: &str| {
+        let draft = Draft::new(stream(id), 1, golden(kind));
+        let (envelope, _) = world.seal("console/c1", draft, at("00:00"));
+        let ids = reads(&envelope, &envelope.event().unwrap());
+        ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names("run/pay@request-1", "run.cancel-requested"),
+        ["job/pay", "run/pay@request-1"]
+    );
+    assert_eq!(names("job/pay", "job.paused"), ["job/pay"]);
     let mut world = World::new(at("00:00"));
     let (run, due) = due(reference(1, &definition(json!({}))), at("04:00"));
     let mark = world.say_next("scheduler/s1", run, due, at("05:00"));

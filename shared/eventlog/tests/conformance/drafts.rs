@@ -1,5 +1,7 @@
 //! Events as the services say them.
 
+use std::collections::BTreeMap;
+
 use domain::canonical::{Digest, canonical};
 use domain::envelope::Draft;
 use domain::event::*;
@@ -55,7 +57,17 @@ pub(crate) fn run(job: &str, instant: Timestamp) -> StreamId {
 
 fn nominal(instant: Timestamp, after: Option<Timestamp>) -> Nominal {
     let (local, reason, tzdb) = (instant.to_string(), "exact".to_owned(), "2026a".to_owned());
-    Nominal { at: instant, local, walls: Vec::new(), reason, tzdb, after }
+    Nominal {
+        at: instant,
+        local,
+        walls: Vec::new(),
+        reason,
+        tzdb,
+        business_day: None,
+        moved_from: Vec::new(),
+        calendars: Vec::new(),
+        after,
+    }
 }
 
 pub(crate) fn due_body(job: &str, number: u32) -> RunDue {
@@ -71,6 +83,10 @@ pub(crate) fn due_body(job: &str, number: u32) -> RunDue {
         hold: None,
         behind: Vec::new(),
         retry: RetryRule::default(),
+        terms: Terms::default(),
+        moved: None,
+        part_of: None,
+        parts: Vec::new(),
     }
 }
 
@@ -134,7 +150,7 @@ pub(crate) fn started(run: &StreamId, version: u64, attempt: u32) -> Draft {
 fn report(attempt: u32) -> AttemptReport {
     let (began, ended) = (at("2026-11-20T02:00:00Z"), at("2026-11-20T02:00:01Z"));
     let (host, end) = ("h0".to_owned(), CommandEnd::Exited { code: 0 });
-    AttemptReport { attempt, host, end, began, ended, output: None, killed: 0 }
+    AttemptReport { attempt, host, end, began, ended, output: None, killed: 0, text: None }
 }
 
 pub(crate) fn succeeded(run: &StreamId, version: u64, attempt: u32, warning: bool) -> Draft {
@@ -185,13 +201,15 @@ pub(crate) fn released(run: &StreamId, version: u64) -> Draft {
 
 pub(crate) fn requested(job: &str, number: u32, label: &str) -> Draft {
     let (definition, reason) = (reference(job, number), "by hand".to_owned());
-    let event = RunRequested { job: job.to_owned(), definition, reason };
+    let (job, parameters) = (job.to_owned(), BTreeMap::new());
+    let event = RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
     Draft::new(StreamId::run(job, label), 1, event)
 }
 
 pub(crate) fn host_started(version: u64) -> Draft {
     let (boot, pools) = ("b".to_owned(), vec!["any".to_owned()]);
-    let event = HostStarted { version: "0".to_owned(), boot, slots: 4, pools, found: 0 };
+    let (version, labels) = ("0".to_owned(), BTreeMap::new());
+    let event = HostStarted { version, boot, slots: 4, pools, found: 0, labels };
     Draft::new(StreamId::host("h0"), version, event)
 }
 

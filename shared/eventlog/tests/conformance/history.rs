@@ -70,9 +70,9 @@ fn number(state: Option<&StreamState>) -> u32 {
 fn of_job(name: &str, state: Option<&StreamState>, rng: &mut Rng) -> Draft {
     let (job, next) = (job_of(state), state.map_or(0, |state| state.version) + 1);
     match rng.between(0, 3) {
-        _ if job.proposal.is_some() => approved(name, next, job.numbers),
-        _ if job.active().is_none() => proposed(name, next, job.numbers + 1),
-        0 => proposed(name, next, job.numbers + 1),
+        _ if job.versions.proposal.is_some() => approved(name, next, job.versions.numbers),
+        _ if job.active().is_none() => proposed(name, next, job.versions.numbers + 1),
+        0 => proposed(name, next, job.versions.numbers + 1),
         _ if job.paused().is_some() => resumed(name, next),
         1 => resumed(name, next),
         _ => paused(name, next),
@@ -93,7 +93,8 @@ fn occurrence(site: &Site, job: &str, state: Option<&StreamState>, rng: &mut Rng
 
 fn random_due(job: &str, number: u32, rng: &mut Rng) -> RunDue {
     let hold = rng.chance(2_000).then(|| "look at it first".to_owned());
-    let rule = RetryRule { delays_ms: vec![0, 0], on: vec![RetryOn::Failed, RetryOn::Lost] };
+    let on = vec![RetryOn::Failed, RetryOn::Lost];
+    let rule = RetryRule { delays_ms: vec![0, 0], on, ..RetryRule::default() };
     let retry = if rng.chance(4_000) { rule } else { RetryRule::default() };
     let pool = rng.pick(&["any", "big"]).to_owned();
     RunDue { hold, retry, pool, ..due_body(job, number) }
@@ -110,6 +111,7 @@ fn of_run(site: &Site, run: &Run, next: u64, rng: &mut Rng) -> (Who, Draft) {
             (Who::Scheduler, Draft::new(id.clone(), next, body))
         }
         State::Held { .. } => (Who::Console, released(id, next)),
+        State::Waiting | State::Blocked | State::Parts => (Who::Console, released(id, next)),
         State::Due if run.cancel.is_some() => (Who::Scheduler, cancelled(id, next, None)),
         State::Due => (Who::Host, started(id, next, 1)),
         State::Running { attempt } => end_of(id, next, attempt, rng),

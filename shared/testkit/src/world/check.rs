@@ -168,7 +168,8 @@ fn founding_key(event: &Event) -> Result<PublicKey> {
         | Event::JobEvent(_)
         | Event::RunEvent(_)
         | Event::HostEvent(_)
-        | Event::UserEvent(_) => {
+        | Event::UserEvent(_)
+        | Event::ThingEvent(_) => {
             // Only the first flush is signed by a producer that its own events enrol.
             anyhow::bail!("signed by nobody the log knows")
         }

@@ -34,7 +34,7 @@ impl World {
         let (job, version) = self.job_state(&stream);
         let bytes = canonical(definition)?;
         let proposed = JobProposed {
-            number: job.numbers + 1,
+            number: job.versions.numbers + 1,
             digest: definition.digest()?,
             definition: serde_json::from_slice(&bytes)?,
             reason: "it is needed".to_owned(),
@@ -49,7 +49,7 @@ impl World {
     pub fn approve(&mut self, name: &str) -> Result<()> {
         let stream = StreamId::job(name);
         let (job, version) = self.job_state(&stream);
-        let Some(proposal) = job.proposal else { return Ok(()) };
+        let Some(proposal) = job.versions.proposal else { return Ok(()) };
         let approved = JobApproved { number: proposal.number, digest: proposal.digest };
         self.console_says(Draft::new(stream, version + 1, approved).by(Some("user/bob")))
     }
@@ -79,7 +79,9 @@ impl World {
         let Some(active) = job.active() else { return Ok(()) };
         let label = format!("request-{:016x}", self.rng.bits());
         let (definition, reason) = (active.reference(), "somebody waits".to_owned());
-        let event = RunRequested { job: name.to_owned(), definition, reason }.into();
+        let (job, parameters) = (name.to_owned(), std::collections::BTreeMap::new());
+        let event = RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
+        let event = event.into();
         self.console_says(draft(StreamId::run(name, &label), 0, event))
     }
 
@@ -142,7 +144,7 @@ impl World {
 
     /// What is to be done: approve, propose what is wanted, close what is open. False where nothing is.
     pub(super) fn chores(&mut self, hurry: bool) -> Result<bool> {
-        if let Some(name) = self.first_job(|job| job.proposal.is_some()) {
+        if let Some(name) = self.first_job(|job| job.versions.proposal.is_some()) {
             self.approve(&name)?;
             return Ok(true);
         }

@@ -42,6 +42,7 @@ impl World {
             Act::Load
             | Act::Pump
             | Act::Fetch
+            | Act::Recall(_)
             | Act::Wake(_)
             | Act::Judge
             | Act::Commit
@@ -291,6 +292,15 @@ fn ended(draft: &Draft) -> Option<AttemptKey> {
         RunEvent::RunRequested(_)
         | RunEvent::RunDue(_)
         | RunEvent::RunReleased(_)
+        | RunEvent::RunHeld(_)
+        | RunEvent::RunDelayed(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunCleared(_)
+        | RunEvent::RunBlocked(_)
+        | RunEvent::RunOverridden(_)
+        | RunEvent::RunNeedsUnmet(_)
+        | RunEvent::RunLate(_)
+        | RunEvent::RunGathered(_)
         | RunEvent::RunSkipped(_)
         | RunEvent::RunMissed(_)
         | RunEvent::RunStarted(_)

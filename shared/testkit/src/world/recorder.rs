@@ -107,6 +107,7 @@ impl World {
             | Act::Pump
             | Act::Poll
             | Act::Fetch
+            | Act::Recall(_)
             | Act::Wake(_)
             | Act::Beat
             | Act::Pull

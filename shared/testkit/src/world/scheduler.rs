@@ -3,6 +3,8 @@
 use anyhow::Result;
 use domain::envelope::Draft;
 use domain::ledger::{Body, Mark};
+use domain::run::Run;
+use domain::scheduler::past::PAST_RUNS;
 use domain::scheduler::{Action, Scheduler, Settings};
 use domain::wire::Heartbeat;
 use jiff::Timestamp;
@@ -46,6 +48,7 @@ impl World {
             Act::Fetch => self.scheduler_fetches(i),
             Act::Wake(at) if self.schedulers[i].wake == Some(*at) => self.scheduler_wakes(i)?,
             Act::Beat => self.scheduler_beats(i),
+            Act::Recall(job) => self.scheduler_learns_the_past(i, job),
             Act::Wake(_)
             | Act::Pump
             | Act::Judge
@@ -67,6 +70,11 @@ impl World {
         }
         let now = self.clock(node);
         let mut mind = Scheduler::new(Settings::new(&format!("s{i}"), TZDB));
+        for (id, state) in &self.auditor.streams.0 {
+            if matches!(state.body, Body::Thing(_) | Body::Host(_)) {
+                mind.load(id, state, now);
+            }
+        }
         for (id, state) in &self.auditor.streams.0 {
             if matches!(state.body, Body::Job(_)) {
                 mind.load(id, state, now);
@@ -137,12 +145,16 @@ impl World {
         let now = self.clock(node);
         self.schedulers[i].wake = None;
         let Some(mind) = self.schedulers[i].mind.as_mut() else { return Ok(()) };
-        let (mut drafts, mut offers) = (Vec::new(), Vec::new());
+        let (mut drafts, mut offers, mut recalls) = (Vec::new(), Vec::new(), Vec::new());
         for action in mind.tick(now) {
             match action {
                 Action::Append(draft) => drafts.push(draft),
                 Action::Dispatch(work) => offers.push(work),
+                Action::Recall(job) => recalls.push(job),
             }
+        }
+        for job in recalls {
+            self.scheduler_recalls(i, job);
         }
         if !self.journal(node, drafts)? {
             return Ok(());
@@ -152,6 +164,29 @@ impl World {
         }
         self.scheduler_rewakes(i);
         Ok(())
+    }
+
+    /// Asks for a job's past; the answer comes later, or never.
+    fn scheduler_recalls(&mut self, i: usize, job: String) {
+        let node = Node::Scheduler(i);
+        let lost = self.chaos.lost;
+        if self.machine(node).cut || self.rng.chance(lost) {
+            return;
+        }
+        self.plan_soon(node, MS, 200 * MS, Act::Recall(job));
+    }
+
+    fn scheduler_learns_the_past(&mut self, i: usize, job: &str) {
+        let now = self.clock(Node::Scheduler(i));
+        let of_job = self.auditor.streams.0.values().filter_map(|state| state.body.run());
+        let mut runs: Vec<Run> =
+            of_job.filter(|run| run.job == job && run.state.is_ended()).cloned().collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.instant()));
+        runs.truncate(PAST_RUNS as usize);
+        if let Some(mind) = self.schedulers[i].mind.as_mut() {
+            mind.recalled(job, runs, now);
+            self.scheduler_rewakes(i);
+        }
     }
 
     fn offer(&mut self, node: Node, work: Box<domain::wire::Work>) {
@@ -176,7 +211,8 @@ impl World {
         let now = self.clock(to);
         let Some(mind) = self.schedulers[i].mind.as_mut() else { return };
         match beat {
-            Heartbeat::Executor { running, .. } => {
+            Heartbeat::Executor { host, free, running, .. } => {
+                mind.heard_host(host, *free, now);
                 for (run, attempt) in running {
                     mind.heard(run, *attempt, now);
                 }

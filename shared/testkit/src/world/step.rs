@@ -68,6 +68,8 @@ pub(super) enum Act {
     Poll,
     /// Ask the log for what is new, once.
     Fetch,
+    /// The answer to a question about a job's past.
+    Recall(String),
     /// The scheduler wakes; it asked for this instant.
     Wake(Micros),
     /// Say "I am there".

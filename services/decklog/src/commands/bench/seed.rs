@@ -147,6 +147,9 @@ fn due(life: Life, digest: Digest) -> anyhow::Result<Draft> {
         walls: vec![at.to_string()],
         reason: "elapsed".to_owned(),
         tzdb: "2026a".to_owned(),
+        business_day: None,
+        moved_from: Vec::new(),
+        calendars: Vec::new(),
         after: life.follows.then_some(before),
     };
     let event = RunDue {
@@ -161,6 +164,10 @@ fn due(life: Life, digest: Digest) -> anyhow::Result<Draft> {
         hold: None,
         behind: Vec::new(),
         retry: domain::event::RetryRule::default(),
+        terms: domain::event::Terms::default(),
+        moved: None,
+        part_of: None,
+        parts: Vec::new(),
     };
     Ok(Draft::new(life.run()?, 1, event))
 }
@@ -188,6 +195,7 @@ fn succeeded(life: Life, digest: Digest) -> anyhow::Result<Draft> {
         ended: at,
         output: Some(OutputRef { sha256: digest, bytes: 0, kept: 0, truncated: false }),
         killed: 0,
+        text: None,
     };
     let event = RunSucceeded { attempt: 1, host: "bench".to_owned(), warning: false, report };
     Ok(Draft::new(life.run()?, 3, event))

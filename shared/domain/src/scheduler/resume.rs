@@ -1,0 +1,88 @@
+//! What is caught up after a pause: the newest of the occurrences that were skipped for it, by the job's rule, each as
+//! a run that repeats one.
+
+use jiff::Timestamp;
+
+use super::due::kept;
+use super::{Action, JobEntry, Scheduler};
+use crate::envelope::Draft;
+use crate::event::{Again, RunRequested};
+use crate::ids::StreamId;
+use crate::job::CatchUp;
+use crate::time::{Occurrence, occurrence_label};
+
+/// Begins the label of such a run.
+pub(super) const LABEL: &str = "request-after-pause-";
+/// The same for one that waits for a person.
+pub(super) const HOLD: &str = "request-after-pause-hold-";
+
+impl Scheduler {
+    /// A pause of the job has ended: from `at` on, what its rule says is caught up.
+    pub(super) fn note_resumed(&mut self, job: &str, at: Timestamp) {
+        self.resumed.insert(job.to_owned(), at);
+    }
+
+    /// Asks for what is caught up after pauses that have ended.
+    pub(super) fn tick_resumed(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        for (job, at) in std::mem::take(&mut self.resumed) {
+            let since = self.jobs.get(&job).and_then(|entry| entry.pauses.last()?.until);
+            let turn = self.wait_for_turn(&StreamId::job(&job), since.unwrap_or(now), now);
+            if let Some(later) = Some(at).filter(|at| *at > now).max(turn) {
+                self.resumed.insert(job, later);
+                continue;
+            }
+            if let Some(entry) = self.jobs.get(&job) {
+                actions.extend(caught_up(entry).into_iter().map(Action::Append));
+            }
+        }
+    }
+}
+
+fn caught_up(entry: &JobEntry) -> Vec<Draft> {
+    let Some(pause) = entry.pauses.last() else { return Vec::new() };
+    let (Some(until), Some(active)) = (pause.until, entry.active()) else { return Vec::new() };
+    let Ok(definition) = active.read() else { return Vec::new() };
+    let keep = kept(definition.after_pause);
+    if keep == 0 {
+        return Vec::new();
+    }
+    let mut newest: std::collections::VecDeque<Occurrence> = std::collections::VecDeque::new();
+    for span in &entry.definitions {
+        let (from, until) = (
+            pause.from.max(span.from),
+            span.until.map_or(until, |end| end.min(until)),
+        );
+        let schedule = span.schedule.iter().filter(|_| from < until);
+        for occurrence in schedule.flat_map(|schedule| schedule.between(from, until)) {
+            if occurrence.out.is_none() {
+                newest.push_back(occurrence);
+                if newest.len() > keep {
+                    newest.pop_front();
+                }
+            }
+        }
+    }
+    let hold = definition.after_pause == CatchUp::Hold;
+    newest.iter().map(|occurrence| request(entry, active.reference(), occurrence, hold)).collect()
+}
+
+fn request(
+    entry: &JobEntry,
+    definition: crate::event::DefinitionRef,
+    occurrence: &Occurrence,
+    hold: bool,
+) -> Draft {
+    let label = occurrence_label(occurrence);
+    let run = StreamId::run(&entry.name, &label);
+    let begin = if hold { HOLD } else { LABEL };
+    let id = StreamId::run(&entry.name, &format!("{begin}{label}"));
+    let event = RunRequested {
+        job: entry.name.clone(),
+        definition,
+        reason: "caught up after the pause".to_owned(),
+        parameters: std::collections::BTreeMap::new(),
+        again: Some(Again { run, at: occurrence.at, business_day: occurrence.business_day }),
+        of_flow: false,
+    };
+    Draft::new(id, 1, event)
+}

@@ -1,0 +1,159 @@
+//! Any of the things a site defines, as a document.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::blackout::BlackoutDefinition;
+use super::lock::LockDefinition;
+use super::pool::PoolDefinition;
+use crate::calendar::CalendarDefinition;
+use crate::canonical::{Digest, canonical};
+use crate::ids::{StreamId, is_name};
+use crate::job::Problem;
+
+/// What kind of thing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ThingKind {
+    /// A calendar.
+    Calendar,
+    /// A blackout.
+    Blackout,
+    /// A lock.
+    Lock,
+    /// A pool.
+    Pool,
+}
+
+impl ThingKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Calendar, Self::Blackout, Self::Lock, Self::Pool];
+
+    /// The word: `kind:` of its documents, and what its streams begin with.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Calendar => "calendar",
+            Self::Blackout => "blackout",
+            Self::Lock => "lock",
+            Self::Pool => "pool",
+        }
+    }
+
+    /// The kind with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// A thing, read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Thing {
+    /// A calendar.
+    Calendar(CalendarDefinition),
+    /// A blackout.
+    Blackout(BlackoutDefinition),
+    /// A lock.
+    Lock(LockDefinition),
+    /// A pool.
+    Pool(PoolDefinition),
+}
+
+impl Thing {
+    /// Reads a thing of this kind from its JSON.
+    ///
+    /// # Errors
+    /// The JSON is not that of such a thing.
+    pub fn read(kind: ThingKind, value: &Value) -> Result<Self, serde_json::Error> {
+        use serde::Deserialize as _;
+        Ok(match kind {
+            ThingKind::Calendar => Self::Calendar(CalendarDefinition::deserialize(value)?),
+            ThingKind::Blackout => Self::Blackout(BlackoutDefinition::deserialize(value)?),
+            ThingKind::Lock => Self::Lock(LockDefinition::deserialize(value)?),
+            ThingKind::Pool => Self::Pool(PoolDefinition::deserialize(value)?),
+        })
+    }
+
+    /// What kind of thing it is.
+    pub fn kind(&self) -> ThingKind {
+        match self {
+            Self::Calendar(_) => ThingKind::Calendar,
+            Self::Blackout(_) => ThingKind::Blackout,
+            Self::Lock(_) => ThingKind::Lock,
+            Self::Pool(_) => ThingKind::Pool,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Calendar(calendar) => &calendar.name,
+            Self::Blackout(blackout) => &blackout.name,
+            Self::Lock(lock) => &lock.name,
+            Self::Pool(pool) => &pool.name,
+        }
+    }
+
+    /// Its stream.
+    pub fn stream(&self) -> StreamId {
+        StreamId::thing(self.kind(), self.name())
+    }
+
+    /// Everything that is wrong with it by itself; empty when it can be proposed.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut found = match self {
+            Self::Calendar(calendar) => calendar.problems(),
+            Self::Blackout(blackout) => blackout.problems(),
+            Self::Lock(lock) => lock.problems(),
+            Self::Pool(pool) => pool.problems(),
+        };
+        let mut add = |field: &str, message: String| {
+            found.push(Problem { field: field.to_owned(), message });
+        };
+        if !is_name(self.name()) && self.kind() != ThingKind::Calendar {
+            let rule = "is not a name (a-z, 0-9, '.', '_', '-'; at most 63)";
+            add("name", format!("{:?} {rule}", self.name()));
+        }
+        let size = self.canonical().map_or(0, |bytes| bytes.len());
+        if size > crate::job::DEFINITION_BYTES_MAX {
+            let most = crate::job::DEFINITION_BYTES_MAX;
+            add("name", format!(
+                "the definition is {size} bytes as JSON, the limit is {most}: cut it into several and combine them with any-of"
+            ));
+        }
+        found
+    }
+
+    /// The calendars it refers to directly.
+    pub fn calendars(&self) -> BTreeSet<String> {
+        match self {
+            Self::Calendar(calendar) => calendar.names(),
+            Self::Blackout(blackout) => blackout.names(),
+            Self::Lock(_) | Self::Pool(_) => BTreeSet::new(),
+        }
+    }
+
+    /// As JSON.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn value(&self) -> Result<Value, serde_json::Error> {
+        match self {
+            Self::Calendar(calendar) => serde_json::to_value(calendar),
+            Self::Blackout(blackout) => serde_json::to_value(blackout),
+            Self::Lock(lock) => serde_json::to_value(lock),
+            Self::Pool(pool) => serde_json::to_value(pool),
+        }
+    }
+
+    fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
+        canonical(&self.value()?)
+    }
+
+    /// SHA-256 of the canonical JSON: what an approval names.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn digest(&self) -> Result<Digest, serde_json::Error> {
+        self.canonical().map(|bytes| Digest::of(&bytes))
+    }
+}
