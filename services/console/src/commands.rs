@@ -120,9 +120,7 @@ impl Console {
             Definition::Job(job) => {
                 (job.digest().map_err(bad)?, serde_json::to_value(job).map_err(bad)?)
             }
-            Definition::Thing(thing) => {
-                (thing.digest().map_err(bad)?, thing.value().map_err(bad)?)
-            }
+            Definition::Thing(thing) => (thing.digest().map_err(bad)?, thing.value().map_err(bad)?),
         };
         let propose = |state: Option<&StreamState>| {
             let nothing = Versions::default();
@@ -167,7 +165,10 @@ impl Console {
             let versions = state.and_then(versions_of);
             let versions = versions.ok_or_else(|| CommandError::NotFound(named(id)))?;
             let proposal = versions.proposal.as_ref().ok_or_else(|| {
-                CommandError::Invalid(format!("{} has no proposal that waits for approval", named(id)))
+                CommandError::Invalid(format!(
+                    "{} has no proposal that waits for approval",
+                    named(id)
+                ))
             })?;
             let (number, digest) = (proposal.number, proposal.digest);
             Ok(vec![match id.stream_type().thing() {

@@ -55,11 +55,7 @@ impl Client {
             .context("the console's answer cannot be read: it is of another version")
     }
 
-    pub(crate) fn apply(
-        &self,
-        definition: &Definition,
-        reason: &str,
-    ) -> anyhow::Result<Applied> {
+    pub(crate) fn apply(&self, definition: &Definition, reason: &str) -> anyhow::Result<Applied> {
         let (path, definition) = match definition {
             Definition::Job(job) => ("/api/v1/jobs", serde_json::to_value(job)?),
             Definition::Thing(thing) => ("/api/v1/things", thing.value()?),

@@ -109,8 +109,18 @@ pub async fn run(
     info!(jobs, open_runs = runs, position, "scheduling");
     ready();
     let id = config.name;
-    let service =
-        Service { mind, bus, outbox, around, id, answers, recalls, offers, spoken: None, reached: now };
+    let service = Service {
+        mind,
+        bus,
+        outbox,
+        around,
+        id,
+        answers,
+        recalls,
+        offers,
+        spoken: None,
+        reached: now,
+    };
     let done = service.work(follower, heartbeats, answered, recalled).await;
     offering.abort();
     done

@@ -339,9 +339,9 @@ impl View<'_> {
         }
         self.find_unexpected(&explained, accounted);
         let doubles = self.history.doubles.iter();
-        accounted.findings.extend(
-            doubles.map(|(run, at)| Finding::Unexpected { run: run.clone(), at: *at }),
-        );
+        accounted
+            .findings
+            .extend(doubles.map(|(run, at)| Finding::Unexpected { run: run.clone(), at: *at }));
     }
 
     fn unreadable(&self, reason: String, accounted: &mut Accounted) {
@@ -418,8 +418,7 @@ impl View<'_> {
         part.is_some_and(|part| {
             // Whichever calendars held: then, or when it was run.
             let instants = span.map(|span| just_after(span.from)).into_iter().chain([at]);
-            let mut schedules =
-                instants.map(|then| part.at(then, self.calendars, self.almanacs).0);
+            let mut schedules = instants.map(|then| part.at(then, self.calendars, self.almanacs).0);
             schedules.any(|schedule| schedule.is_ok_and(|s| s.occurrence_at(at).is_some()))
         })
     }

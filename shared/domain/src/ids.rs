@@ -200,8 +200,9 @@ impl FromStr for StreamId {
     fn from_str(text: &str) -> Result<Self, BadName> {
         let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
         let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
-        let kind = StreamType::from_word(word)
-            .ok_or(bad("its type is one of job, run, host, user, log, calendar, blackout, lock, pool"))?;
+        let kind = StreamType::from_word(word).ok_or(bad(
+            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool",
+        ))?;
         let printable = rest.bytes().all(|b| b.is_ascii_graphic());
         if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
             return Err(bad("its name is 1 to 150 printable ASCII characters without spaces"));

@@ -101,8 +101,8 @@ fn calendar_problems(new: &[Definition], known: &Known) -> Vec<String> {
             Definition::Thing(thing) => (thing.calendars(), Vec::new()),
         };
         let missing = names.iter().any(|name| !calendars.contains_key(name));
-        let checked = gather(names)
-            .and_then(|almanac| days.iter().try_for_each(|days| almanac.check(days)));
+        let checked =
+            gather(names).and_then(|almanac| days.iter().try_for_each(|days| almanac.check(days)));
         if let (Err(error), false) = (checked, missing) {
             found.insert(format!("{} {:?}: {error}", definition.word(), definition.name()));
         }

@@ -147,7 +147,8 @@ impl EventLog {
 
     /// The newest runs of a job that have ended.
     async fn past(&self, job: &str, limit: u32) -> Result<Vec<StreamView>, LogError> {
-        let mut query = Sql::new("SELECT stream FROM state WHERE type = 'run' AND open = 0 AND job = ");
+        let mut query =
+            Sql::new("SELECT stream FROM state WHERE type = 'run' AND open = 0 AND job = ");
         query.text(job).push(" ORDER BY instant DESC, stream DESC LIMIT ");
         query.number(i64::from(limit.clamp(1, PAST_MAX)));
         let rows = query.rows(&self.any, "listing a job's past").await?;

@@ -28,7 +28,8 @@ pub const ROWS_MAX: u32 = 2_000;
 const NAMES: usize = 500;
 
 /// Streams that are no runs, with all that is known of them.
-pub(crate) const STATES: &str = "SELECT s.stream, s.version, s.body, t.settled, t.busy, t.leased, t.holders
+pub(crate) const STATES: &str =
+    "SELECT s.stream, s.version, s.body, t.settled, t.busy, t.leased, t.holders
                                  FROM state s LEFT JOIN turn t ON t.job = s.stream";
 
 /// A leaf as stored.

@@ -82,9 +82,11 @@ impl EventLog {
             .map(|(id, state)| StateRow::new(id, state))
             .collect::<Result<_, _>>()?;
         let nothing = domain::ledger::Turn::default();
-        let told = fold.streams.0.iter().filter(|(_, state)| {
-            state.body.job().is_some() || state.turn != nothing
-        });
+        let told = fold
+            .streams
+            .0
+            .iter()
+            .filter(|(_, state)| state.body.job().is_some() || state.turn != nothing);
         let turns = told.map(|(id, s)| TurnRow::new(id, &s.turn)).collect::<Result<_, _>>()?;
         let producers =
             fold.ledger.producers.iter().map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect();

@@ -148,8 +148,7 @@ impl TurnRow {
                 micros.map(|(from, at)| (from.as_microsecond(), at.as_microsecond())).collect();
             serde_json::to_string(&micros)
         });
-        let holders =
-            (!turn.holders.is_empty()).then(|| serde_json::to_string(&turn.holders));
+        let holders = (!turn.holders.is_empty()).then(|| serde_json::to_string(&turn.holders));
         Ok(Self {
             job: id.to_string(),
             settled: turn.settled.map(|at| at.as_microsecond()),

@@ -113,8 +113,10 @@ async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
             .push_bind(turn.leased.as_deref())
             .push_bind(turn.holders.as_deref());
     });
-    query.push(" ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy,
-                leased = excluded.leased, holders = excluded.holders");
+    query.push(
+        " ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy,
+                leased = excluded.leased, holders = excluded.holders",
+    );
     run(tx, query, "noting where jobs stand").await
 }
 

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use domain::calendar::CalendarSpan;
 use domain::forecast::SiteView;
-use domain::job::{
-    Change, Definition, Difference, JobDefinition, difference, thing_difference,
-};
+use domain::job::{Change, Definition, Difference, JobDefinition, difference, thing_difference};
 use domain::plan::problems;
 use domain::site::Thing;
 use domain::time::Schedule;

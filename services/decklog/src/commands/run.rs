@@ -23,7 +23,10 @@ pub(crate) fn run(run: &Run, format: Format) -> anyhow::Result<()> {
         eprintln!("{id}: requested");
         let ended = logs::follow(client, &id, None)?;
         let word = ended.state.word();
-        eprintln!("{id}: {word}{}", ended.message.as_ref().map(|m| format!(" ({m})")).unwrap_or_default());
+        eprintln!(
+            "{id}: {word}{}",
+            ended.message.as_ref().map(|m| format!(" ({m})")).unwrap_or_default()
+        );
         match ended.outcome() {
             Some(Outcome::Succeeded | Outcome::Warning) => Ok(()),
             Some(_) | None => Err(exit::unclean("")),

@@ -1,7 +1,7 @@
 //! `decklog schedule …`.
 
-use domain::time::{DstPolicy, Occurrence, Schedule as Parsed, ScheduleSpec, just_before};
 use domain::ids::StreamId;
+use domain::time::{DstPolicy, Occurrence, Schedule as Parsed, ScheduleSpec, just_before};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -34,8 +34,9 @@ fn run_next(next: &Next, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&next.place)?;
     let state = source.stream(&StreamId::job(&next.job))?;
     let span = state.as_ref().and_then(|state| state.body.job()?.active());
-    let definition =
-        span.ok_or_else(|| exit::not_found(format!("there is no active job {}", next.job)))?.read()?;
+    let definition = span
+        .ok_or_else(|| exit::not_found(format!("there is no active job {}", next.job)))?
+        .read()?;
     let site = site::view(&site::things(&source)?);
     match definition.schedule_at(far(host::now()), &site.calendars) {
         None => Err(exit::unclean(format!("job {} runs only on request", next.job))),

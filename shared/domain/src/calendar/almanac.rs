@@ -299,13 +299,8 @@ impl Almanac {
     }
 }
 
-const WORKING_WEEK: [Weekday; 5] = [
-    Weekday::Monday,
-    Weekday::Tuesday,
-    Weekday::Wednesday,
-    Weekday::Thursday,
-    Weekday::Friday,
-];
+const WORKING_WEEK: [Weekday; 5] =
+    [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
 
 fn pick(days: &[Date], nth: i16) -> Option<Date> {
     let index = usize::from(nth.unsigned_abs()).checked_sub(1)?;

@@ -139,13 +139,12 @@ impl Fiscal {
     /// The stretches of kind `of` that have a day in calendar year `year`.
     pub(super) fn stretches(&self, of: Period, year: i16) -> Vec<Stretch> {
         let years = [year - 1, year, year + 1];
-        let found = years.into_iter().filter_map(|year| self.periods(year)).flat_map(|periods| {
-            match of {
+        let found =
+            years.into_iter().filter_map(|year| self.periods(year)).flat_map(|periods| match of {
                 Period::FiscalYear => periods.chunks(12).filter_map(whole).collect(),
                 Period::FiscalQuarter => periods.chunks(3).filter_map(whole).collect(),
                 Period::FiscalPeriod | Period::Month | Period::Quarter | Period::Year => periods,
-            }
-        });
+            });
         let (first, last) = (date(year, 1, 1), date(year, 12, 31));
         found.filter(|s| s.first <= last && s.last >= first).collect()
     }
@@ -191,8 +190,7 @@ mod tests {
     #[test]
     fn a_retail_year_ends_on_the_saturday_nearest_to_the_end_of_january() {
         // Published calendars of the 4-5-4 retail year: the 53rd week of 2012 and of 2017 (by the year they begin).
-        let fiscal =
-            weeks(WeekPattern::FourFiveFour, Weekday::Saturday, 1, WhichEnd::Nearest);
+        let fiscal = weeks(WeekPattern::FourFiveFour, Weekday::Saturday, 1, WhichEnd::Nearest);
         let ends = [
             (2012, "2012-01-28"),
             (2013, "2013-02-02"),

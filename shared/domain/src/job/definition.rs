@@ -357,7 +357,9 @@ impl JobDefinition {
         }
         let simple = self.after.is_empty() && self.locks.is_empty() && self.confirm.is_none();
         if !simple || self.window.is_some() || self.latest_by.is_some() {
-            add("a job that waits for others, locks, a window or a person cannot run without the centre");
+            add(
+                "a job that waits for others, locks, a window or a person cannot run without the centre",
+            );
         }
     }
 

@@ -121,7 +121,7 @@ pub fn parse_yaml(source_name: &str, text: &str) -> Result<Vec<Definition>, Vec<
     let parts = split(text);
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     if parts.len() > DOCUMENTS_MAX {
-        let message = format!("a file holds at most {DOCUMENTS_MAX} documents; make several of it");
+        let message = format!("a file holds at most {DOCUMENTS_MAX} jobs and other documents; make several of it");
         return Err(vec![place(source_name, 0, 0, message)]);
     }
     for part in parts {
@@ -139,9 +139,10 @@ pub fn parse_yaml(source_name: &str, text: &str) -> Result<Vec<Definition>, Vec<
 
 /// Cuts a file at the lines that begin a document. Inside a document no line can begin so.
 fn split(text: &str) -> Vec<Part<'_>> {
-    let is_mark = |line: &str| line.strip_prefix("---").is_some_and(|rest| {
-        rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n'])
-    });
+    let is_mark = |line: &str| {
+        line.strip_prefix("---")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+    };
     let (mut parts, mut begin, mut at, mut before) = (Vec::new(), 0, 0, 0);
     for (number, line) in (0..).zip(text.split_inclusive('\n')) {
         if is_mark(line) && at > begin {
@@ -256,8 +257,7 @@ fn place(source_name: &str, line: u64, column: u64, message: String) -> Definiti
 
 fn text_error(source_name: &str, before: u64, error: &YamlError) -> DefinitionError {
     let error = error.without_snippet();
-    let (line, column) =
-        error.location().map_or((0, 0), |at| (before + at.line(), at.column()));
+    let (line, column) = error.location().map_or((0, 0), |at| (before + at.line(), at.column()));
     place(source_name, line, column, explain(error))
 }
 
@@ -270,7 +270,9 @@ fn explain(error: &YamlError) -> String {
     }
     let said = error.to_string();
     if said.starts_with("budget breached") {
-        return format!("{said}: a document has at most {NODES_MAX} keys and values; make several of it");
+        return format!(
+            "{said}: a document has at most {NODES_MAX} keys and values; make several of it"
+        );
     }
     said
 }
@@ -322,10 +324,10 @@ command:
     fn a_file_holds_several_jobs_and_defaults_are_filled_in() {
         let jobs = parse_yaml("a.yaml", TWO).unwrap();
         assert_eq!(jobs.len(), 2);
-        assert_eq!(jobs[0].definition.catch_up, CatchUp::All { limit: 3 });
-        assert_eq!(jobs[0].definition.overlap, Overlap::QueueOne);
-        assert_eq!(jobs[1].definition.schedule, None);
-        assert_eq!(jobs[1].definition.command.interpreter, ["/bin/sh", "-eu"]);
+        assert_eq!(jobs[0].job().unwrap().catch_up, CatchUp::All { limit: 3 });
+        assert_eq!(jobs[0].job().unwrap().overlap, Overlap::QueueOne);
+        assert_eq!(jobs[1].job().unwrap().schedule, None);
+        assert_eq!(jobs[1].job().unwrap().command.interpreter, ["/bin/sh", "-eu"]);
     }
 
     fn refusal(text: &str) -> String {
@@ -377,14 +379,14 @@ retry: { delays: [1s], on: [lost] }
     #[test]
     fn a_definition_reads_back_from_the_yaml_it_is_written_as() {
         for document in parse_yaml("a.yaml", TWO).unwrap() {
-            let text = to_yaml(&document.definition).unwrap();
+            let text = to_yaml(document.job().unwrap()).unwrap();
             assert_eq!(parse_yaml("b.yaml", &text).unwrap(), [document], "{text}");
         }
     }
 
     #[test]
     fn the_schema_names_every_field_and_refuses_others() {
-        let schema = json_schema();
+        let schema = json_schema("job").unwrap();
         let fields = schema["properties"].as_object().unwrap();
         for field in ["name", "schedule", "late-after", "catch-up", "overlap", "exit-codes"] {
             assert!(fields.contains_key(field), "{field}");

@@ -234,9 +234,10 @@ fn draw(
         (false, 0) => format!("   (after {})", also.join(", ")),
         (false, _) => format!("   (and after {})", also.join(", ")),
     };
-    let confirm = job.confirm.as_ref().map_or_else(String::new, |confirm| {
-        format!("   [asks the {}]", confirm.role.word())
-    });
+    let confirm = job
+        .confirm
+        .as_ref()
+        .map_or_else(String::new, |confirm| format!("   [asks the {}]", confirm.role.word()));
     text.push_str(&format!("{lead}{}{also}{confirm}\n", job.name));
     let children = below.get(job.name.as_str()).map_or(&[][..], Vec::as_slice);
     for (index, child) in children.iter().enumerate() {

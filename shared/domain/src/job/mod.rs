@@ -25,8 +25,8 @@ mod state;
 mod stretches;
 mod yaml;
 
-pub use definition::{Autonomy, JobDefinition, Kind, Problem};
 pub(crate) use definition::DEFINITION_BYTES_MAX;
+pub use definition::{Autonomy, JobDefinition, Kind, Problem};
 pub use difference::{Change, Difference, difference, thing_difference};
 pub use document::{Definition, DefinitionError, Document, parse_yaml};
 pub use ordering::{

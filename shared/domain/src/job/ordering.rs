@@ -269,11 +269,17 @@ impl FromStr for LengthLimit {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
-            format!("`{text}` is not a limit: write a duration (2h), a percentage of the median (150%) or a percentile (p95)")
+            format!(
+                "`{text}` is not a limit: write a duration (2h), a percentage of the median (150%) or a percentile (p95)"
+            )
         };
         if let Some(number) = text.strip_suffix('%') {
             let percent: u32 = number.trim().parse().map_err(|_| bad())?;
-            return if (1..=10_000).contains(&percent) { Ok(Self::Percent(percent)) } else { Err(bad()) };
+            return if (1..=10_000).contains(&percent) {
+                Ok(Self::Percent(percent))
+            } else {
+                Err(bad())
+            };
         }
         if let Some(number) = text.strip_prefix('p') {
             let percentile: u8 = number.parse().map_err(|_| bad())?;
@@ -326,7 +332,11 @@ macro_rules! as_text {
 }
 
 as_text!(By, "How long after the run's instant, or a time of day", ["4h", "06:00"]);
-as_text!(LengthLimit, "A duration, a percentage of the median, or a percentile", ["2h", "150%", "p95"]);
+as_text!(
+    LengthLimit,
+    "A duration, a percentage of the median, or a percentile",
+    ["2h", "150%", "p95"]
+);
 
 macro_rules! short_or_long {
     ($type:ident, $map:ident, $visitor:ident, $expecting:literal, $short:expr, $long:expr, $back:expr) => {

@@ -220,9 +220,9 @@ fn split(text: &str) -> Vec<Part<'_>> {
         parts.push(Part::Text(before));
         let is_token = is_parameter(token)
             || BUILT_IN.contains(&token)
-            || token.strip_prefix(BUSINESS_DATE).is_some_and(|rest| {
-                rest.is_empty() || rest.starts_with([':', '+', '-'])
-            });
+            || token
+                .strip_prefix(BUSINESS_DATE)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '+', '-']));
         if is_token {
             parts.push(Part::Token(token));
             rest = behind;
@@ -246,12 +246,17 @@ impl<'a> DateToken<'a> {
     fn parse(rest: &'a str) -> Result<Self, String> {
         let (by, format) = rest.split_once(':').unwrap_or((rest, "%Y-%m-%d"));
         let bad = || {
-            format!("`{{{{{BUSINESS_DATE}{rest}}}}}` cannot be read: write {{{{business-date}}}}, or moved by d, w, mo or y and with a format: {{{{business-date-1mo:%Y-%m}}}}")
+            format!(
+                "`{{{{{BUSINESS_DATE}{rest}}}}}` cannot be read: write {{{{business-date}}}}, or moved by d, w, mo or y and with a format: {{{{business-date-1mo:%Y-%m}}}}"
+            )
         };
         if by.is_empty() {
             return Ok(Self { by: jiff::Span::new(), format });
         }
-        let digits = by.len() - by.trim_start_matches(['+', '-']).trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let digits = by.len()
+            - by.trim_start_matches(['+', '-'])
+                .trim_start_matches(|c: char| c.is_ascii_digit())
+                .len();
         let (number, unit) = by.split_at(digits);
         let number: i32 = number.trim_start_matches('+').parse().map_err(|_| bad())?;
         if number.unsigned_abs() > 10_000 {
@@ -269,8 +274,9 @@ impl<'a> DateToken<'a> {
 
     fn format(&self, date: Date) -> Result<String, String> {
         let moved = date.checked_add(self.by).map_err(|error| error.to_string())?;
-        jiff::fmt::strtime::format(self.format, moved)
-            .map_err(|error| format!("the format `{}` cannot be used for a date: {error}", self.format))
+        jiff::fmt::strtime::format(self.format, moved).map_err(|error| {
+            format!("the format `{}` cannot be used for a date: {error}", self.format)
+        })
     }
 }
 
@@ -285,8 +291,11 @@ pub fn resolve(
 ) -> Result<BTreeMap<String, String>, String> {
     if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
         let names: Vec<&str> = declared.keys().map(String::as_str).collect();
-        let there_are =
-            if names.is_empty() { "it has none".to_owned() } else { format!("there are {}", names.join(", ")) };
+        let there_are = if names.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("there are {}", names.join(", "))
+        };
         return Err(format!("job {} has no parameter {name:?}; {there_are}", tokens.job));
     }
     let mut values = BTreeMap::new();
@@ -294,7 +303,9 @@ pub fn resolve(
         let value = match (given.get(name), &parameter.default) {
             (Some(value), _) => value.clone(),
             (None, Some(default)) => tokens.expand(default)?,
-            (None, None) => return Err(format!("parameter {name:?} has no default and must be given")),
+            (None, None) => {
+                return Err(format!("parameter {name:?} has no default and must be given"));
+            }
         };
         parameter.check(&value).map_err(|problem| format!("parameter {name:?}: {problem}"))?;
         values.insert(name.clone(), value);

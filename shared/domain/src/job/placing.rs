@@ -63,7 +63,9 @@ impl JsonSchema for Values {
 
 /// Whether a host with these labels is one of those selected.
 pub fn selects(selector: &Selector, labels: &BTreeMap<String, String>) -> bool {
-    selector.iter().all(|(label, values)| labels.get(label).is_some_and(|has| values.0.contains(has)))
+    selector
+        .iter()
+        .all(|(label, values)| labels.get(label).is_some_and(|has| values.0.contains(has)))
 }
 
 /// On how many hosts of the pool a run takes place.

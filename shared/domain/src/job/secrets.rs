@@ -25,7 +25,9 @@ impl FromStr for SecretRef {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = |problem: &str| {
-            Err(format!("{problem}: write file:/path, env:NAME, credential:NAME or exec:PROVIDER ARGUMENT"))
+            Err(format!(
+                "{problem}: write file:/path, env:NAME, credential:NAME or exec:PROVIDER ARGUMENT"
+            ))
         };
         // The text itself is never repeated: somebody may have written the secret here.
         let Some((scheme, rest)) = text.split_once(':') else {
@@ -35,7 +37,8 @@ impl FromStr for SecretRef {
             return bad("the reference names nothing");
         }
         let name = |text: &str| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         };
         match scheme {
             "file" if rest.starts_with('/') => Ok(Self::File(rest.to_owned())),
@@ -48,7 +51,10 @@ impl FromStr for SecretRef {
                 if !name(provider) {
                     return bad("a provider's name has letters, digits, '.', '_' and '-'");
                 }
-                Ok(Self::Exec { provider: provider.to_owned(), argument: argument.trim().to_owned() })
+                Ok(Self::Exec {
+                    provider: provider.to_owned(),
+                    argument: argument.trim().to_owned(),
+                })
             }
             _ => bad("this kind of reference is not known"),
         }

@@ -94,7 +94,8 @@ impl SchedulePart {
         let begins = std::iter::once(from).chain(cuts.iter().copied());
         let ends = cuts.iter().copied().map(Some).chain([until]);
         let stretch = |(from, until)| {
-            let (schedule, references) = self.at(crate::time::just_after(from), calendars, almanacs);
+            let (schedule, references) =
+                self.at(crate::time::just_after(from), calendars, almanacs);
             Stretch { from, until, schedule, calendars: references.into() }
         };
         begins.zip(ends).map(stretch).collect()

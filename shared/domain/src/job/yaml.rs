@@ -58,4 +58,3 @@ pub fn json_schema(kind: &str) -> Option<serde_json::Value> {
     };
     Some(schema.to_value())
 }
-

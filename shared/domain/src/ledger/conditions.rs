@@ -76,9 +76,10 @@ pub(super) fn check(
             if on.outcome() != Some(blocked.outcome) {
                 return Err(format!("{} has not ended so", blocked.on));
             }
-            let waits = run.terms.after.iter().any(|after| {
-                meets(after, run, on) && !after.outcomes.contains(&blocked.outcome)
-            });
+            let waits =
+                run.terms.after.iter().any(|after| {
+                    meets(after, run, on) && !after.outcomes.contains(&blocked.outcome)
+                });
             if waits { Ok(()) } else { Err(format!("it does not wait for {}", blocked.on)) }
         }
         (RunEvent::RunConfirmed(_), Some(run)) => check_role(streams, run, envelope),
@@ -173,8 +174,9 @@ pub(super) fn check_calendars(
     };
     match nominal.calendars.iter().find(|reference| !holds(reference)) {
         None => Ok(()),
-        Some(CalendarRef { name, number, .. }) => {
-            Err(format!("version {number} of calendar {name} is not the one that holds at {}", nominal.at))
-        }
+        Some(CalendarRef { name, number, .. }) => Err(format!(
+            "version {number} of calendar {name} is not the one that holds at {}",
+            nominal.at
+        )),
     }
 }

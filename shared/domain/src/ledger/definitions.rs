@@ -70,7 +70,8 @@ pub(super) fn admit_job(
         JobEvent::JobOccurrenceMoved(e) => admit_order(job, turn, e.at, OrderAct::Move(e.to)),
         JobEvent::JobOccurrenceReleased(e) => {
             let order = job.orders.get(&e.at);
-            let order = order.ok_or_else(|| format!("nothing was said about the occurrence at {}", e.at))?;
+            let order = order
+                .ok_or_else(|| format!("nothing was said about the occurrence at {}", e.at))?;
             let gone = order.ahead_of(e.at).is_some_and(|to| to <= received);
             need(!gone, "it was moved to an instant that has passed: see its run")
         }
@@ -91,12 +92,7 @@ pub(super) fn admit_job(
 }
 
 /// An order is about one occurrence that nobody has decided: what is decided has a run, and is told there.
-fn admit_order(
-    job: &Job,
-    turn: Option<&Turn>,
-    at: Timestamp,
-    act: OrderAct,
-) -> Result<(), String> {
+fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> Result<(), String> {
     need(job.active().is_some(), "the job is not active")?;
     let settled = turn.and_then(|turn| turn.settled);
     if settled.is_some_and(|settled| at <= settled) {
@@ -206,7 +202,8 @@ pub(super) fn admit_thing(
         ThingAct::Approved(e) => {
             check_approval(&thing.versions, (e.number, e.digest), envelope, policy)?;
             let proposal = thing.versions.proposal.as_ref().ok_or("nothing is proposed")?;
-            let value = serde_json::from_str(proposal.definition.get()).map_err(|e| e.to_string())?;
+            let value =
+                serde_json::from_str(proposal.definition.get()).map_err(|e| e.to_string())?;
             let read = Thing::read(event.of, &value).map_err(|e| e.to_string())?;
             check_named(streams, named_by_thing(&read))?;
             check_no_circle(streams, &envelope.subject, named_by_thing(&read))

@@ -274,7 +274,8 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
     match event {
         Event::RunEvent(event) => ids.extend(conditions::reads(envelope, event)),
         Event::JobEvent(JobEvent::JobProposed(e)) => {
-            let definition: Option<JobDefinition> = serde_json::from_value(e.definition.clone()).ok();
+            let definition: Option<JobDefinition> =
+                serde_json::from_value(e.definition.clone()).ok();
             ids.extend(definition.iter().flat_map(named_by_job));
         }
         Event::ThingEvent(ThingEvent { of, act: ThingAct::Proposed(e) }) => {
@@ -304,7 +305,8 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         Body::Thing(thing) => {
             let proposal = thing.versions.proposal.iter().map(|p| &p.definition);
             let newest = thing.newest().into_iter().map(|span| &span.definition);
-            let values = proposal.chain(newest).filter_map(|text| serde_json::from_str(text.get()).ok());
+            let values =
+                proposal.chain(newest).filter_map(|text| serde_json::from_str(text.get()).ok());
             // Whichever of the kinds it can be read as: its stream is not at hand here.
             let read = |value: serde_json::Value| {
                 let kinds = ThingKind::ALL.into_iter();

@@ -272,7 +272,12 @@ fn evolve(
     }
 }
 
-pub(crate) fn evolve_host(mut host: Host, name: &str, event: &HostEvent, received: Timestamp) -> Host {
+pub(crate) fn evolve_host(
+    mut host: Host,
+    name: &str,
+    event: &HostEvent,
+    received: Timestamp,
+) -> Host {
     name.clone_into(&mut host.name);
     match event {
         HostEvent::HostStarted(started) => {

@@ -40,10 +40,8 @@ pub(super) fn check_order(
 
 /// Requests, parts, and what was moved ahead of its time are the schedulers'.
 fn check_not_by_host(event: &RunEvent, producer: &ProducerId) -> Result<(), String> {
-    let first = matches!(
-        event,
-        RunEvent::RunDue(_) | RunEvent::RunSkipped(_) | RunEvent::RunMissed(_)
-    );
+    let first =
+        matches!(event, RunEvent::RunDue(_) | RunEvent::RunSkipped(_) | RunEvent::RunMissed(_));
     if first && producer.class() == Class::Executor {
         return Err("a host decides only occurrences it has leave to decide".to_owned());
     }

@@ -206,7 +206,9 @@ fn admit_by_order(job: &Job, event: &RunEvent, at: Timestamp) -> Result<(), Ille
         (Some(OrderAct::Hold), RunEvent::RunDue(due)) if due.hold.is_none() => {
             Err(Illegal::Order(at, "held"))
         }
-        (Some(OrderAct::Move(to)), _) if to < at => Err(Illegal::Order(at, "run ahead of its time")),
+        (Some(OrderAct::Move(to)), _) if to < at => {
+            Err(Illegal::Order(at, "run ahead of its time"))
+        }
         (Some(OrderAct::Move(to)), RunEvent::RunDue(_)) if moved_to != Some(to) => {
             Err(Illegal::Order(at, "moved"))
         }

@@ -100,7 +100,8 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
 
 /// Decides what is to run ahead of its time and whose new time has come.
 pub fn decide_ahead(entry: &mut JobEntry, now: Timestamp) -> Vec<Decided> {
-    let come: Vec<Timestamp> = entry.ahead().filter(|(_, to)| *to <= now).map(|(at, _)| at).collect();
+    let come: Vec<Timestamp> =
+        entry.ahead().filter(|(_, to)| *to <= now).map(|(at, _)| at).collect();
     let mut decided = Vec::new();
     for at in come {
         entry.ran_ahead.insert(at);
@@ -110,7 +111,9 @@ pub fn decide_ahead(entry: &mut JobEntry, now: Timestamp) -> Vec<Decided> {
         // Where the schedule was changed meanwhile, there may be no such occurrence any more.
         let Some(span) = entry.active().cloned() else { continue };
         let found = span.schedule.as_ref().and_then(|schedule| schedule.occurrence_at(at));
-        let Some(occurrence) = found.filter(|occurrence| occurrence.out.is_none()) else { continue };
+        let Some(occurrence) = found.filter(|occurrence| occurrence.out.is_none()) else {
+            continue;
+        };
         let run = StreamId::run(&entry.name, &occurrence_label(&occurrence));
         let decision = Decision::Run { catch_up: false, hold: None, moved: Some(moved) };
         let late_ms = late_ms(to, now);
@@ -237,9 +240,7 @@ fn decide_late(
     match definition.catch_up {
         CatchUp::None => Decision::Miss(MissReason::NoCatchUp),
         CatchUp::All { .. } | CatchUp::Last if caught_up => Decision::run(true),
-        CatchUp::Hold if caught_up => {
-            Decision::Run { catch_up: true, hold: hold(), moved: None }
-        }
+        CatchUp::Hold if caught_up => Decision::Run { catch_up: true, hold: hold(), moved: None },
         CatchUp::All { limit } => Decision::Miss(MissReason::CatchUpLimit { limit }),
         CatchUp::Last | CatchUp::Hold => {
             let by = span
@@ -374,7 +375,8 @@ impl Scheduler {
             Ok(parts) => parts,
             Err(reason) => return skip(reason),
         };
-        let due = |behind| Some(wanted.due(&definition, terms.clone(), behind, parts.clone()).into());
+        let due =
+            |behind| Some(wanted.due(&definition, terms.clone(), behind, parts.clone()).into());
         let planned = planned(wanted.job, actions);
         let coming = self.coming(wanted.job, run);
         let open: Vec<&StreamId> = entry
@@ -428,9 +430,9 @@ impl Scheduler {
     }
 
     fn waits(&self, id: &StreamId) -> bool {
-        self.runs.get(id).is_some_and(|entry| {
-            entry.run.is_pending() && !entry.run.behind.is_empty()
-        })
+        self.runs
+            .get(id)
+            .is_some_and(|entry| entry.run.is_pending() && !entry.run.behind.is_empty())
     }
 
     fn cancel_all(&self, open: &[&StreamId], by: &StreamId, actions: &mut Vec<Action>) {
@@ -485,9 +487,10 @@ impl Wanted<'_> {
         parts: Vec<String>,
     ) -> RunDue {
         let day: Option<Date> = terms.business_day;
-        let told = self.nominal.as_ref().map(|nominal| {
-            nominal.business_day.or_else(|| local_date(&nominal.local))
-        });
+        let told = self
+            .nominal
+            .as_ref()
+            .map(|nominal| nominal.business_day.or_else(|| local_date(&nominal.local)));
         RunDue {
             job: self.job.to_owned(),
             definition: self.definition.clone(),

@@ -123,12 +123,20 @@ impl fmt::Display for Obstacle {
                 if !holders.is_empty() {
                     write!(f, " is held by {}", names(holders))?;
                 }
-                if before.is_empty() { Ok(()) } else { write!(f, "; before it comes {}", names(before)) }
+                if before.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "; before it comes {}", names(before))
+                }
             }
             Self::NoLock(name) => write!(f, "there is no lock {name}: apply one"),
             Self::PoolFull { pool, limit, running, before } => {
                 write!(f, "pool {pool} runs at most {limit} at once: {}", names(running))?;
-                if before.is_empty() { Ok(()) } else { write!(f, "; before it comes {}", names(before)) }
+                if before.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "; before it comes {}", names(before))
+                }
             }
             Self::After { after, run, state, due } => {
                 let wanted = outcomes(&after.outcomes);
@@ -137,7 +145,11 @@ impl fmt::Display for Obstacle {
                         write!(f, "it waits until {} has {wanted}; that is {state}", run.rest())
                     }
                     (Some(run), None) => {
-                        write!(f, "it waits until {} has {wanted}; that is not due yet", run.rest())?;
+                        write!(
+                            f,
+                            "it waits until {} has {wanted}; that is not due yet",
+                            run.rest()
+                        )?;
                         due.map_or(Ok(()), |due| write!(f, " (due at {due})"))
                     }
                     (None, _) => {
@@ -146,7 +158,11 @@ impl fmt::Display for Obstacle {
                 }
             }
             Self::NoSuchRun { after, day: Some(day) } => {
-                write!(f, "it waits for {}, whose schedule has no run on business day {day}", after.job)
+                write!(
+                    f,
+                    "it waits for {}, whose schedule has no run on business day {day}",
+                    after.job
+                )
             }
             Self::NoSuchRun { after, day: None } => {
                 write!(f, "it waits for {}, whose schedule has no such run", after.job)
@@ -367,15 +383,13 @@ impl Scheduler {
         };
         let open = self.jobs.get(&after.job).map(|entry| &entry.open);
         let open = open.into_iter().flatten().filter_map(|id| self.runs.get(id)).map(|e| &e.run);
-        let mut fitting: Vec<&Run> = ended
-            .iter()
-            .chain(open)
-            .filter(|other| conditions_meet(after, run, other))
-            .collect();
+        let mut fitting: Vec<&Run> =
+            ended.iter().chain(open).filter(|other| conditions_meet(after, run, other)).collect();
         self.keep_the_right_ones(after, run, &mut fitting);
-        let done = fitting.iter().rev().find(|other| {
-            other.outcome().is_some_and(|outcome| after.outcomes.contains(&outcome))
-        });
+        let done = fitting
+            .iter()
+            .rev()
+            .find(|other| other.outcome().is_some_and(|outcome| after.outcomes.contains(&outcome)));
         if let Some(done) = done {
             return Standing::Met(done.id.clone());
         }
@@ -421,10 +435,8 @@ impl Scheduler {
         };
         let (from, until) = (around(-2)?, around(4)?);
         let of_day = definitions.iter().flat_map(|definition| {
-            let (from, until) = (
-                from.max(definition.from),
-                definition.until.map_or(until, |end| end.min(until)),
-            );
+            let (from, until) =
+                (from.max(definition.from), definition.until.map_or(until, |end| end.min(until)));
             let schedule = definition.schedule.iter().filter(move |_| from < until);
             schedule.flat_map(move |schedule| schedule.between(from, until))
         });
@@ -441,8 +453,7 @@ impl Scheduler {
             WhichRun::SameBusinessDay => self.last_of_day(&after.job, run),
             WhichRun::SameOccurrence | WhichRun::Latest => None,
         };
-        let scheduled =
-            self.jobs.get(&after.job).is_some_and(|entry| entry.schedule().is_some());
+        let scheduled = self.jobs.get(&after.job).is_some_and(|entry| entry.schedule().is_some());
         match due {
             Some(due) => {
                 let run = self.run_at(&after.job, due);
@@ -457,9 +468,7 @@ impl Scheduler {
             {
                 Obstacle::NoSuchRun { after: after.clone(), day: None }
             }
-            None => {
-                Obstacle::After { after: after.clone(), run: None, state: None, due: None }
-            }
+            None => Obstacle::After { after: after.clone(), run: None, state: None, due: None },
         }
     }
 
@@ -538,7 +547,8 @@ pub(super) fn skip_reason(obstacle: &Obstacle, waiting: &[Obstacle]) -> Option<S
             Some(SkipReason::Blackout { name: name.clone(), until: *until })
         }
         Obstacle::TooLate(until) => {
-            let waiting = waiting.first().map_or_else(|| "nobody took it".to_owned(), ToString::to_string);
+            let waiting =
+                waiting.first().map_or_else(|| "nobody took it".to_owned(), ToString::to_string);
             let waiting = waiting.chars().take(400).collect();
             Some(SkipReason::LatestBy { until: *until, waiting })
         }

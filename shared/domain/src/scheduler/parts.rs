@@ -60,7 +60,8 @@ impl Scheduler {
             .iter()
             .map(|(label, values)| format!("{label}={}", values.0.join("|")))
             .collect();
-        let with = if labels.is_empty() { String::new() } else { format!(" with {}", labels.join(", ")) };
+        let with =
+            if labels.is_empty() { String::new() } else { format!(" with {}", labels.join(", ")) };
         let known = self.site.hosts_of(pool, &run.terms.select).count();
         let why = if known == 0 {
             format!("pool {pool} has no host{with} that is up and not drained")
@@ -84,7 +85,12 @@ impl Scheduler {
     }
 
     /// A run in parts: those that are missing become due; when all have ended it is over.
-    pub(super) fn look_at_parts(&self, id: &StreamId, run: &Run, actions: &mut Vec<Action>) -> Look {
+    pub(super) fn look_at_parts(
+        &self,
+        id: &StreamId,
+        run: &Run,
+        actions: &mut Vec<Action>,
+    ) -> Look {
         let Some(past) = self.pasts.ended(&run.job) else { return Look::Rest };
         let mut outcomes: Vec<(&String, Outcome)> = Vec::new();
         let mut open = false;

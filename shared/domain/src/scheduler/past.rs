@@ -107,9 +107,8 @@ pub const MEASURED_MIN: u32 = 5;
 
 /// How long runs that did their work took, in milliseconds, shortest first.
 pub fn lengths<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<u64> {
-    let done = runs.filter(|run| {
-        matches!(run.outcome(), Some(Outcome::Succeeded | Outcome::Warning))
-    });
+    let done =
+        runs.filter(|run| matches!(run.outcome(), Some(Outcome::Succeeded | Outcome::Warning)));
     let mut lengths: Vec<u64> = done.filter_map(length).collect();
     lengths.sort_unstable();
     lengths

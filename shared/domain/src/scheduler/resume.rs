@@ -48,10 +48,8 @@ fn caught_up(entry: &JobEntry) -> Vec<Draft> {
     }
     let mut newest: std::collections::VecDeque<Occurrence> = std::collections::VecDeque::new();
     for span in &entry.definitions {
-        let (from, until) = (
-            pause.from.max(span.from),
-            span.until.map_or(until, |end| end.min(until)),
-        );
+        let (from, until) =
+            (pause.from.max(span.from), span.until.map_or(until, |end| end.min(until)));
         let schedule = span.schedule.iter().filter(|_| from < until);
         for occurrence in schedule.flat_map(|schedule| schedule.between(from, until)) {
             if occurrence.out.is_none() {

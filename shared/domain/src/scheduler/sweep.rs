@@ -161,13 +161,13 @@ impl Scheduler {
             return Look::Offer(attempt, self.choose_host(run, now));
         };
         let limit = run.terms.latest_by.filter(|_| first);
-        let again = |at: Option<Timestamp>| {
-            at.into_iter().chain(limit).min().map_or(Look::Rest, Look::At)
-        };
+        let again =
+            |at: Option<Timestamp>| at.into_iter().chain(limit).min().map_or(Look::Rest, Look::At);
         match &gate {
             Obstacle::NotBefore(at, _) => again(Some(*at)),
             Obstacle::WindowOver(window) if window.at_end == AtEnd::Hold => {
-                let reason = format!("it had not started when its window ended at {}", window.until);
+                let reason =
+                    format!("it had not started when its window ended at {}", window.until);
                 Look::Say(RunHeld { reason }.into())
             }
             Obstacle::Blackout { name, until, at_end } => match at_end {
@@ -216,7 +216,8 @@ impl Scheduler {
         let when = match &run.again {
             Some(again) => When { at: again.at, business_day: again.business_day },
             None => {
-                let zone = jiff::tz::TimeZone::get(&definition.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+                let zone =
+                    jiff::tz::TimeZone::get(&definition.zone).unwrap_or(jiff::tz::TimeZone::UTC);
                 let wall = zone.to_datetime(run.created);
                 When { at: run.created, business_day: definition.calendar.business_day(wall) }
             }

@@ -45,7 +45,8 @@ impl LockDefinition {
     /// Everything that is wrong with it.
     pub fn problems(&self) -> Vec<Problem> {
         let bad = !(1..=UNITS_MAX).contains(&self.units);
-        let problem = || Problem { field: "units".to_owned(), message: format!("1 to {UNITS_MAX}") };
+        let problem =
+            || Problem { field: "units".to_owned(), message: format!("1 to {UNITS_MAX}") };
         bad.then(problem).into_iter().collect()
     }
 }

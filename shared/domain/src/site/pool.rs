@@ -38,8 +38,7 @@ impl PoolDefinition {
     /// Everything that is wrong with it.
     pub fn problems(&self) -> Vec<Problem> {
         let bad = self.limit == Some(0);
-        let problem =
-            || Problem { field: "limit".to_owned(), message: "at least 1".to_owned() };
+        let problem = || Problem { field: "limit".to_owned(), message: "at least 1".to_owned() };
         bad.then(problem).into_iter().collect()
     }
 }

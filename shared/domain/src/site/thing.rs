@@ -116,9 +116,12 @@ impl Thing {
         let size = self.canonical().map_or(0, |bytes| bytes.len());
         if size > crate::job::DEFINITION_BYTES_MAX {
             let most = crate::job::DEFINITION_BYTES_MAX;
-            add("name", format!(
-                "the definition is {size} bytes as JSON, the limit is {most}: cut it into several and combine them with any-of"
-            ));
+            add(
+                "name",
+                format!(
+                    "the definition is {size} bytes as JSON, the limit is {most}: cut it into several and combine them with any-of"
+                ),
+            );
         }
         found
     }

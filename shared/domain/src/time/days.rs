@@ -367,14 +367,9 @@ impl<'a> PlannedWalls<'a> {
     fn following(&self, group: &Group, from: Option<Time>) -> Option<Time> {
         let from = from?;
         let upper = |from: Time| self.walls.next_time(from).filter(|_| group.upper);
-        let lower = |from: Time| {
-            self.walls.next_time(from).filter(|time| group.lower && *time < self.cut)
-        };
-        if from >= self.cut {
-            upper(from).or_else(|| lower(Time::midnight()))
-        } else {
-            lower(from)
-        }
+        let lower =
+            |from: Time| self.walls.next_time(from).filter(|time| group.lower && *time < self.cut);
+        if from >= self.cut { upper(from).or_else(|| lower(Time::midnight())) } else { lower(from) }
     }
 }
 

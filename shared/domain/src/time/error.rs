@@ -67,7 +67,9 @@ pub enum ScheduleError {
         interval: String,
     },
     /// Elapsed time has no time of day that could be kept on another day.
-    #[error("`every` counts elapsed time and cannot move to another day: use `otherwise: skip` or `run`")]
+    #[error(
+        "`every` counts elapsed time and cannot move to another day: use `otherwise: skip` or `run`"
+    )]
     MovesElapsed,
     /// A calendar that the schedule names cannot be used.
     #[error("{0}")]

@@ -117,9 +117,9 @@ impl Occurrence {
         if !self.walls.is_empty() {
             parts.push(self.describe_walls());
         }
-        parts.extend(self.moved_from.iter().map(|day| {
-            format!("moved from {day}, on which it does not run")
-        }));
+        parts.extend(
+            self.moved_from.iter().map(|day| format!("moved from {day}, on which it does not run")),
+        );
         parts.extend(self.describe_out());
         parts.join("; ")
     }

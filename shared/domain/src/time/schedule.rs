@@ -7,8 +7,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::error::ScheduleError;
 use super::days::{DayPlan, Otherwise, PlannedWall};
+use super::error::ScheduleError;
 use super::occurrence::{Occurrence, Out, Reason, just_before};
 use super::policy::DstPolicy;
 use super::reading::{Reading, Rule, read};
@@ -90,14 +90,9 @@ impl Schedule {
         let inner = &*self.0;
         let days = inner.days.as_ref();
         let steps = match &inner.times {
-            Times::Walls { walls, rule } => Steps::Walls(Box::new(WallWalk::new(
-                walls,
-                days,
-                &inner.zone,
-                *rule,
-                after,
-                until,
-            ))),
+            Times::Walls { walls, rule } => {
+                Steps::Walls(Box::new(WallWalk::new(walls, days, &inner.zone, *rule, after, until)))
+            }
             Times::Every { start, interval } => Steps::Every {
                 next: first_multiple(*start, *interval, after),
                 interval: *interval,

@@ -141,6 +141,7 @@ fn a_definition_has_one_digest_however_it_was_written() {
     let short = "name: pay\ncommand: { argv: [/bin/pay] }\ntimeout: 90s\n";
     let long =
         "command:\n  argv:\n    - /bin/pay\nkind: command\ntimeout: 1m30s\nzone: UTC\nname: pay\n";
-    let digest = |text: &str| parse_yaml("pay.yaml", text).unwrap()[0].job().unwrap().digest().unwrap();
+    let digest =
+        |text: &str| parse_yaml("pay.yaml", text).unwrap()[0].job().unwrap().digest().unwrap();
     assert_eq!(digest(short), digest(long));
 }

@@ -1,13 +1,13 @@
 //! The life of a run: which event may follow which, and what becomes of it.
 
 use domain::canonical::Digest;
-use domain::event::{DefinitionRef, Resolution};
+use domain::event::{DefinitionRef, Resolution, Role};
 use domain::event::{
     RetryOn, RetryRule, RunCancelled, RunDue, RunEvent, RunFailed, RunLost, RunReported,
     RunRequested, RunRetryScheduled, RunStarted, RunSucceeded, RunTimedOut,
 };
 use domain::ids::{ProducerId, StreamId};
-use domain::job::{DefinitionText, Job, Span};
+use domain::job::{After, Confirm, DefinitionText, Job, Span, Versions, WhichRun};
 use domain::run::{Context, Outcome, Run, State, admit};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -33,7 +33,8 @@ fn job() -> Job {
         from,
         until: None,
     };
-    Job { spans: vec![span], ..Job::new("pay") }
+    let versions = Versions { spans: vec![span], ..Versions::default() };
+    Job { versions, ..Job::new("pay") }
 }
 
 const HOST: &str = "executor/h1";
@@ -49,7 +50,8 @@ fn event(kind: &str, attempt: u32) -> (RunEvent, &'static str) {
             by = "console/c1";
         }
         RunEvent::RunDue(e) => {
-            let retry = RetryRule { delays_ms: vec![60_000], on: vec![RetryOn::Failed] };
+            let (delays_ms, on) = (vec![60_000], vec![RetryOn::Failed]);
+            let retry = RetryRule { delays_ms, on, ..RetryRule::default() };
             *e = RunDue { retry, ..due(reference(), instant()).1 };
             by = "scheduler/s1";
         }
@@ -91,9 +93,18 @@ fn event(kind: &str, attempt: u32) -> (RunEvent, &'static str) {
             *e = RunRetryScheduled { attempt, not_before, after: RetryOn::Failed };
             by = "scheduler/s1";
         }
-        RunEvent::RunReleased(_) | RunEvent::RunCancelRequested(_) | RunEvent::RunResolved(_) => {
-            by = "console/c1";
-        }
+        RunEvent::RunNeedsUnmet(e) => e.host = host(),
+        RunEvent::RunCleared(_)
+        | RunEvent::RunBlocked(_)
+        | RunEvent::RunLate(_)
+        | RunEvent::RunGathered(_) => by = "scheduler/s1",
+        RunEvent::RunReleased(_)
+        | RunEvent::RunHeld(_)
+        | RunEvent::RunDelayed(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunOverridden(_)
+        | RunEvent::RunCancelRequested(_)
+        | RunEvent::RunResolved(_) => by = "console/c1",
     }
     (event, by)
 }
@@ -153,6 +164,9 @@ fn read(text: &str) -> (RunEvent, &'static str) {
         (_, "") => {}
         (RunEvent::RunDue(e), "asked") => e.nominal = None,
         (RunEvent::RunDue(e), "held") => e.hold = Some("look first".to_owned()),
+        (RunEvent::RunDue(e), "after") => e.terms.after = vec![after()],
+        (RunEvent::RunDue(e), "confirm") => e.terms.confirm = Some(confirm()),
+        (RunEvent::RunDue(e), "parts") => e.parts = vec!["h1".to_owned(), "h2".to_owned()],
         (RunEvent::RunDue(e), "once") => e.retry = RetryRule::default(),
         (RunEvent::RunSkipped(e), "asked") => e.nominal = None,
         (RunEvent::RunSucceeded(e), "plain") => e.warning = false,
@@ -166,11 +180,26 @@ fn read(text: &str) -> (RunEvent, &'static str) {
     (event, by)
 }
 
+fn after() -> After {
+    let outcomes = vec![Outcome::Succeeded];
+    After { job: "extract".to_owned(), run: WhichRun::SameOccurrence, outcomes }
+}
+
+fn confirm() -> Confirm {
+    Confirm { role: Role::Approver, question: String::new() }
+}
+
 /// States by how they are reached.
-const STATES: [(&str, &str); 13] = [
+const STATES: [(&str, &str); 19] = [
     ("nothing", ""),
     ("requested", "run.requested"),
     ("held", "run.due+held"),
+    ("waiting", "run.due+after"),
+    ("blocked", "run.due+after run.blocked"),
+    ("waiting and held", "run.due+after run.held"),
+    ("unconfirmed", "run.due+confirm"),
+    ("confirmed", "run.due+confirm run.confirmed"),
+    ("in parts", "run.due+parts"),
     ("due", "run.due"),
     ("due, to be stopped", "run.due run.cancel-requested"),
     ("running", "run.due run.started"),
@@ -190,14 +219,66 @@ fn allowed(state: &str) -> &'static [&'static str] {
             "run.requested",
             "run.due",
             "run.due+held",
+            "run.due+after",
+            "run.due+confirm",
+            "run.due+parts",
             "run.due+once",
             "run.skipped",
             "run.missed",
         ],
         "requested" => &["run.due+asked", "run.skipped+asked", "run.cancel-requested"],
-        "held" => &["run.released", "run.skipped", "run.cancel-requested"],
-        "due" => &["run.started", "run.skipped", "run.cancel-requested"],
-        "due, to be stopped" => &["run.started", "run.skipped", "run.cancelled+idle"],
+        "held" | "waiting and held" => {
+            &["run.released", "run.delayed", "run.late", "run.skipped", "run.cancel-requested"]
+        }
+        "waiting" => &[
+            "run.cleared",
+            "run.blocked",
+            "run.overridden",
+            "run.held",
+            "run.delayed",
+            "run.late",
+            "run.skipped",
+            "run.cancel-requested",
+        ],
+        "blocked" => &[
+            "run.cleared",
+            "run.overridden",
+            "run.held",
+            "run.delayed",
+            "run.late",
+            "run.skipped",
+            "run.cancel-requested",
+        ],
+        // Not cleared before somebody has said go; and then there is nothing to clear.
+        "unconfirmed" => &[
+            "run.confirmed",
+            "run.blocked",
+            "run.overridden",
+            "run.held",
+            "run.delayed",
+            "run.late",
+            "run.skipped",
+            "run.cancel-requested",
+        ],
+        "in parts" => &["run.gathered", "run.late", "run.cancel-requested"],
+        "due" | "confirmed" => &[
+            "run.started",
+            "run.held",
+            "run.delayed",
+            "run.needs-unmet",
+            "run.late",
+            "run.skipped",
+            "run.cancel-requested",
+        ],
+        "due, to be stopped" => &[
+            "run.started",
+            "run.held",
+            "run.delayed",
+            "run.needs-unmet",
+            "run.late",
+            "run.skipped",
+            "run.cancelled+idle",
+        ],
         "running" => &[
             "run.succeeded",
             "run.succeeded+plain",
@@ -206,6 +287,7 @@ fn allowed(state: &str) -> &'static [&'static str] {
             "run.cancelled",
             "run.cancel-requested",
             "run.lost",
+            "run.late",
         ],
         "running, to be stopped" => &[
             "run.succeeded",
@@ -214,9 +296,18 @@ fn allowed(state: &str) -> &'static [&'static str] {
             "run.timed-out",
             "run.cancelled",
             "run.lost",
+            "run.late",
         ],
-        "failed, with attempts left" => &["run.retry-scheduled#2", "run.cancel-requested"],
-        "retrying" => &["run.started#2", "run.cancel-requested"],
+        "failed, with attempts left" => &[
+            "run.retry-scheduled#2",
+            "run.cancel-requested",
+            "run.delayed",
+            "run.needs-unmet",
+            "run.late",
+        ],
+        "retrying" => {
+            &["run.started#2", "run.cancel-requested", "run.delayed", "run.needs-unmet", "run.late"]
+        }
         "running again" => &[
             "run.succeeded#2",
             "run.succeeded+plain#2",
@@ -225,6 +316,7 @@ fn allowed(state: &str) -> &'static [&'static str] {
             "run.cancelled#2",
             "run.cancel-requested",
             "run.lost#2",
+            "run.late",
         ],
         // The executor that held it may still say how it ended; so may a person.
         "unknown" => &[
@@ -237,20 +329,34 @@ fn allowed(state: &str) -> &'static [&'static str] {
             "run.resolved",
             "run.resolved+failed",
             "run.reported",
+            "run.late",
         ],
-        "resolved" => &["run.reported"],
-        "ended" => &[],
+        "resolved" => &["run.reported", "run.late"],
+        // What it took too long, or too short, is seen when it is over.
+        "ended" => &["run.late"],
         state => panic!("{state}"),
     }
 }
 
-const EVENTS: [&str; 21] = [
+const EVENTS: [&str; 33] = [
     "run.requested",
     "run.due",
     "run.due+asked",
     "run.due+held",
+    "run.due+after",
+    "run.due+confirm",
+    "run.due+parts",
     "run.due+once",
     "run.released",
+    "run.held",
+    "run.delayed",
+    "run.confirmed",
+    "run.cleared",
+    "run.blocked",
+    "run.overridden",
+    "run.needs-unmet",
+    "run.late",
+    "run.gathered",
     "run.skipped",
     "run.skipped+asked",
     "run.missed",
@@ -335,7 +441,8 @@ fn a_run_ends_as_its_last_attempt_did() {
 /// A run that is tried again after `on`, `retries` times, and ends its first attempt with `kind`.
 fn after_first(on: &[RetryOn], retries: usize, kind: &str) -> Story {
     let RunEvent::RunDue(due) = event("run.due", 1).0 else { panic!("not due") };
-    let retry = RetryRule { delays_ms: vec![1_000; retries], on: on.to_vec() };
+    let (delays_ms, on) = (vec![1_000; retries], on.to_vec());
+    let retry = RetryRule { delays_ms, on, ..RetryRule::default() };
     let (started, ended) = (event("run.started", 1), event(kind, 1));
     Story::new()
         .and(RunEvent::RunDue(RunDue { retry, ..due }), "scheduler/s1")
@@ -496,7 +603,7 @@ proptest! {
             prop_assert_eq!(&before.nominal, &run.nominal);
             prop_assert!(before.attempts.len() <= run.attempts.len());
             if before.state.is_ended() {
-                prop_assert_eq!(event.kind(), "run.reported");
+                prop_assert!(["run.reported", "run.late"].contains(&event.kind()));
                 prop_assert_eq!(&before.state, &run.state);
             }
             if before.cancel.is_some() {

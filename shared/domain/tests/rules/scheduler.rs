@@ -1,5 +1,7 @@
 //! What the scheduler decides, as an operator would tell it.
 
+use std::collections::BTreeMap;
+
 use domain::envelope::Envelope;
 use domain::event::{
     CommandEnd, Event, JobPaused, JobResumed, MissReason, RunEvent, RunFailed, RunRequested,
@@ -57,6 +59,14 @@ impl Night {
         self.fed = self.world.feed.len();
     }
 
+    /// The log answers a question about a job's past.
+    fn recall(&mut self, mind: usize, job: &str, now: Timestamp) {
+        let runs = self.world.streams.0.values().filter_map(|state| state.body.run());
+        let ended = runs.filter(|run| run.job == job && run.state.is_ended()).cloned();
+        let ended = ended.collect();
+        self.minds[mind].recalled(job, ended, now);
+    }
+
     /// One tick of one scheduler, whose appends reach the log; the feed is not back yet.
     fn tick_one(&mut self, mind: usize, now: Timestamp) -> usize {
         let actions = self.minds[mind].tick(now);
@@ -73,6 +83,7 @@ impl Night {
                     self.minds[mind].answered(&stream, Some(&mark), now);
                 }
                 Action::Dispatch(work) => self.work.push(*work),
+                Action::Recall(job) => self.recall(mind, &job, now),
             }
         }
         count
@@ -153,7 +164,9 @@ impl Night {
     fn request(&mut self, name: &str, clock: &str) -> &mut Self {
         let job = self.world.streams.get(&StreamId::job("pay")).and_then(|s| s.body.job()).unwrap();
         let definition = job.active().unwrap().reference();
-        let requested = RunRequested { job: "pay".to_owned(), definition, reason: "x".to_owned() };
+        let (job, reason, parameters) = ("pay".to_owned(), "x".to_owned(), BTreeMap::new());
+        let requested =
+            RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
         let mark = self.world.say_by("user/ana", StreamId::run("pay", name), requested, at(clock));
         assert_eq!(mark, Mark::Valid);
         self
@@ -197,6 +210,15 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
             SkipReason::Overlap { with } => format!("skipped, {} goes on", short(with)),
             SkipReason::QueueFull { limit } => format!("skipped, {limit} wait"),
             SkipReason::Retired => "skipped, retired".to_owned(),
+            SkipReason::Calendar { .. }
+            | SkipReason::Gap
+            | SkipReason::Ordered { .. }
+            | SkipReason::Person { .. }
+            | SkipReason::Window { .. }
+            | SkipReason::Blackout { .. }
+            | SkipReason::LatestBy { .. }
+            | SkipReason::Parameters { .. }
+            | SkipReason::NoHost { .. } => format!("skipped, {}", domain::run::skipped(&e.reason)),
         },
         RunEvent::RunMissed(e) => match &e.reason {
             MissReason::NoCatchUp => "missed".to_owned(),
@@ -207,8 +229,17 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
         RunEvent::RunCancelled(_) => "stopped".to_owned(),
         RunEvent::RunLost(_) => "lost".to_owned(),
         RunEvent::RunRetryScheduled(e) => format!("is tried again at {}", e.not_before),
+        RunEvent::RunHeld(e) => format!("held, {}", e.reason),
+        RunEvent::RunDelayed(e) => format!("is not before {}, {}", e.not_before, e.reason),
+        RunEvent::RunCleared(_) => "cleared".to_owned(),
+        RunEvent::RunBlocked(e) => format!("blocked by {}, {}", e.on, e.outcome.word()),
+        RunEvent::RunLate(e) => format!("is late, {:?}", e.limit),
+        RunEvent::RunGathered(e) => format!("gathered, {}", e.outcome.word()),
         RunEvent::RunRequested(_)
         | RunEvent::RunReleased(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunOverridden(_)
+        | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
         | RunEvent::RunFailed(_)
@@ -333,7 +364,8 @@ fn number(event: &Event) -> Option<u32> {
         | Event::JobEvent(_)
         | Event::HostEvent(_)
         | Event::UserEvent(_)
-        | Event::LogEvent(_) => None,
+        | Event::LogEvent(_)
+        | Event::ThingEvent(_) => None,
     }
 }
 
@@ -640,7 +672,8 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::JobEvent(_)
             | Event::HostEvent(_)
             | Event::UserEvent(_)
-            | Event::LogEvent(_) => None,
+            | Event::LogEvent(_)
+            | Event::ThingEvent(_) => None,
         });
         let due = due.unwrap();
         assert_eq!(

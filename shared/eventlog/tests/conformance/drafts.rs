@@ -201,15 +201,27 @@ pub(crate) fn released(run: &StreamId, version: u64) -> Draft {
 
 pub(crate) fn requested(job: &str, number: u32, label: &str) -> Draft {
     let (definition, reason) = (reference(job, number), "by hand".to_owned());
-    let (job, parameters) = (job.to_owned(), BTreeMap::new());
-    let event = RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
+    let event = RunRequested {
+        job: job.to_owned(),
+        definition,
+        reason,
+        parameters: BTreeMap::new(),
+        again: None,
+        of_flow: false,
+    };
     Draft::new(StreamId::run(job, label), 1, event)
 }
 
 pub(crate) fn host_started(version: u64) -> Draft {
     let (boot, pools) = ("b".to_owned(), vec!["any".to_owned()]);
-    let (version, labels) = ("0".to_owned(), BTreeMap::new());
-    let event = HostStarted { version, boot, slots: 4, pools, found: 0, labels };
+    let event = HostStarted {
+        version: "0".to_owned(),
+        boot,
+        slots: 4,
+        pools,
+        found: 0,
+        labels: BTreeMap::new(),
+    };
     Draft::new(StreamId::host("h0"), version, event)
 }
 

@@ -80,7 +80,8 @@ impl World {
         let label = format!("request-{:016x}", self.rng.bits());
         let (definition, reason) = (active.reference(), "somebody waits".to_owned());
         let (job, parameters) = (name.to_owned(), std::collections::BTreeMap::new());
-        let event = RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
+        let event =
+            RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
         let event = event.into();
         self.console_says(draft(StreamId::run(name, &label), 0, event))
     }
