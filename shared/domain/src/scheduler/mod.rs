@@ -548,14 +548,13 @@ impl Scheduler {
     pub fn next_wake(&self) -> Option<Timestamp> {
         let first = self.occurrences.first().map(|(at, _)| *at).filter(|_| !self.draining);
         let second = self.agenda.first().map(|(at, _)| *at);
-        let third = self.resumed.values().min().copied().filter(|_| !self.draining);
-        let notes = self.notes.iter();
-        let at_once = notes.map(|(since, draft)| {
-            let turn = self.peers.before_me(&draft.stream) * self.settings.grace_ms;
-            plus_ms(*since, turn)
-        });
-        let at_once = at_once.min();
-        first.into_iter().chain(second).chain(third).chain(at_once).min()
+        let turn = |since: Timestamp, stream: &StreamId| {
+            plus_ms(since, self.peers.before_me(stream) * self.settings.grace_ms)
+        };
+        let resumed = self.resumed.iter().filter(|_| !self.draining);
+        let resumed = resumed.map(|(job, at)| turn(*at, &StreamId::job(job)));
+        let notes = self.notes.iter().map(|(since, draft)| turn(*since, &draft.stream));
+        first.into_iter().chain(second).chain(resumed).chain(notes).min()
     }
 
     /// What must be done now.

@@ -25,10 +25,9 @@ impl Scheduler {
     /// Asks for what is caught up after pauses that have ended.
     pub(super) fn tick_resumed(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         for (job, at) in std::mem::take(&mut self.resumed) {
-            let since = self.jobs.get(&job).and_then(|entry| entry.pauses.last()?.until);
-            let turn = self.wait_for_turn(&StreamId::job(&job), since.unwrap_or(now), now);
-            if let Some(later) = Some(at).filter(|at| *at > now).max(turn) {
-                self.resumed.insert(job, later);
+            let turn = self.wait_for_turn(&StreamId::job(&job), at, now);
+            if at > now || turn.is_some() {
+                self.resumed.insert(job, at);
                 continue;
             }
             if let Some(entry) = self.jobs.get(&job) {

@@ -77,6 +77,7 @@ rules! {
         a_rebuild_refuses_a_log_whose_marks_do_not_hold;
     schema:
         migrating_twice_is_harmless,
+        a_read_model_of_an_older_form_is_computed_again,
         two_migrators_at_once_make_one_schema,
         an_empty_schema_is_refused_with_the_command_to_run,
         an_older_schema_is_refused_with_the_command_to_run,

@@ -28,7 +28,18 @@ pub(crate) async fn two_migrators_at_once_make_one_schema(store: &Store) {
     three.unwrap();
     let site = Site::over(store.open().await).await;
     site.log.check_schema().await.unwrap();
-    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 2);
+    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 3);
+}
+
+pub(crate) async fn a_read_model_of_an_older_form_is_computed_again(store: &Store) {
+    let site = Site::begin(store).await;
+    let before = site.log.read_model_text().await.unwrap();
+    // As an earlier program left it: of another form, and not readable by this one.
+    store.sql("UPDATE ledger SET model = 1").await.unwrap();
+    store.sql("UPDATE state SET body = '{}' WHERE body IS NOT NULL").await.unwrap();
+    store.open().await.migrate().await.unwrap();
+    assert_eq!(site.log.read_model_text().await.unwrap(), before);
+    assert_eq!(store.number("SELECT model FROM ledger").await, 2);
 }
 
 pub(crate) async fn an_empty_schema_is_refused_with_the_command_to_run(store: &Store) {
@@ -43,10 +54,10 @@ pub(crate) async fn an_empty_schema_is_refused_with_the_command_to_run(store: &S
 
 pub(crate) async fn an_older_schema_is_refused_with_the_command_to_run(store: &Store) {
     let log = store.migrated().await;
-    store.sql("DELETE FROM _sqlx_migrations WHERE version = 2").await.unwrap();
+    store.sql("DELETE FROM _sqlx_migrations WHERE version = 3").await.unwrap();
     let said = refusal(&log).await;
     assert!(
-        said.contains("at change 1") && said.contains("run `decklog migrate --database"),
+        said.contains("at change 2") && said.contains("run `decklog migrate --database"),
         "{said}"
     );
 }
