@@ -253,8 +253,8 @@ pub struct RunDue {
     /// When it is tried again.
     pub retry: RetryRule,
     /// What it waits for and is given.
-    #[serde(default, skip_serializing_if = "Terms::is_empty")]
-    pub terms: Terms,
+    #[serde(default, skip_serializing_if = "no_terms")]
+    pub terms: Box<Terms>,
     /// It runs at another instant than its own, because somebody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,
@@ -264,6 +264,10 @@ pub struct RunDue {
     /// For a run that takes place on each of several hosts: the hosts. It is over when its parts are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
+}
+
+fn no_terms(terms: &Terms) -> bool {
+    terms.is_empty()
 }
 
 /// `run.held` 1.

@@ -121,7 +121,9 @@ pub fn parse_yaml(source_name: &str, text: &str) -> Result<Vec<Definition>, Vec<
     let parts = split(text);
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     if parts.len() > DOCUMENTS_MAX {
-        let message = format!("a file holds at most {DOCUMENTS_MAX} jobs and other documents; make several of it");
+        let message = format!(
+            "a file holds at most {DOCUMENTS_MAX} jobs and other documents; make several of it"
+        );
         return Err(vec![place(source_name, 0, 0, message)]);
     }
     for part in parts {

@@ -137,7 +137,11 @@ impl FlowDocument {
                 }
                 Value::Object(map)
             }
-            other => other.clone(),
+            Value::String(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_) => entry.clone(),
         };
         Ok(Value::Array(list.iter().map(one).collect()))
     }

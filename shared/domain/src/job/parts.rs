@@ -116,7 +116,6 @@ pub enum RetryHost {
 
 impl RetryHost {
     /// Whether it is the usual.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
     pub fn is_any(&self) -> bool {
         *self == Self::Any
     }

@@ -81,7 +81,6 @@ pub enum Hosts {
 
 impl Hosts {
     /// Whether it is the usual.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
     pub fn is_one(&self) -> bool {
         *self == Self::One
     }
@@ -102,7 +101,6 @@ pub enum Prefer {
 
 impl Prefer {
     /// Whether it is the usual.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
     pub fn is_any(&self) -> bool {
         *self == Self::Any
     }

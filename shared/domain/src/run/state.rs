@@ -218,7 +218,7 @@ pub struct Run {
     /// When the recorder received its newest event.
     pub changed: Timestamp,
     /// What it waits for and is given.
-    pub terms: Terms,
+    pub terms: Box<Terms>,
     /// Values that whoever asked for it gave its parameters.
     pub given: BTreeMap<String, String>,
     /// The run it repeats.
@@ -382,7 +382,7 @@ impl Run {
             late_after_ms: 0,
             created: received,
             changed: received,
-            terms: Terms::default(),
+            terms: Box::default(),
             given: BTreeMap::new(),
             again: None,
             of_flow: false,

@@ -504,7 +504,10 @@ impl Wanted<'_> {
             behind,
             retry: definition.retry_rule(),
             // The occurrence says it already.
-            terms: Terms { business_day: day.filter(|day| told != Some(Some(*day))), ..terms },
+            terms: Box::new(Terms {
+                business_day: day.filter(|day| told != Some(Some(*day))),
+                ..terms
+            }),
             moved: self.moved.clone(),
             part_of: None,
             parts,

@@ -99,6 +99,12 @@ pub enum Obstacle {
     Asking(String),
 }
 
+impl Obstacle {
+    pub(super) fn into_blocked(self) -> Option<RunBlocked> {
+        if let Self::Blocked(blocked) = self { Some(blocked) } else { None }
+    }
+}
+
 fn names(ids: &[StreamId]) -> String {
     ids.iter().map(|id| id.rest()).collect::<Vec<_>>().join(", ")
 }

@@ -158,7 +158,7 @@ fn part_due(part: &StreamId, host: &str, run: &Run) -> RunDue {
         hold: None,
         behind: Vec::new(),
         retry: run.retry.clone(),
-        terms,
+        terms: Box::new(terms),
         moved: None,
         part_of: Some(whole),
         parts: Vec::new(),

@@ -138,10 +138,7 @@ impl Scheduler {
         {
             return Look::Say(RunCleared { by }.into());
         }
-        let blocked = unmet.into_iter().find_map(|obstacle| match obstacle {
-            Obstacle::Blocked(blocked) => Some(blocked),
-            _ => None,
-        });
+        let blocked = unmet.into_iter().find_map(Obstacle::into_blocked);
         match (&run.state, blocked) {
             (State::Waiting, Some(blocked)) => Look::Say(blocked.into()),
             (_, _) => run.terms.latest_by.map_or(Look::Rest, Look::At),

@@ -83,7 +83,7 @@ pub(crate) fn due_body(job: &str, number: u32) -> RunDue {
         hold: None,
         behind: Vec::new(),
         retry: RetryRule::default(),
-        terms: Terms::default(),
+        terms: Box::default(),
         moved: None,
         part_of: None,
         parts: Vec::new(),

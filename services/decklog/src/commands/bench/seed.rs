@@ -164,7 +164,7 @@ fn due(life: Life, digest: Digest) -> anyhow::Result<Draft> {
         hold: None,
         behind: Vec::new(),
         retry: domain::event::RetryRule::default(),
-        terms: domain::event::Terms::default(),
+        terms: Box::default(),
         moved: None,
         part_of: None,
         parts: Vec::new(),
