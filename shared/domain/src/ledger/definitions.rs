@@ -72,8 +72,8 @@ pub(super) fn admit_job(
             let order = job.orders.get(&e.at);
             let order = order
                 .ok_or_else(|| format!("nothing was said about the occurrence at {}", e.at))?;
-            let gone = order.ahead_of(e.at).is_some_and(|to| to <= received);
-            need(!gone, "it was moved to an instant that has passed: see its run")
+            let ran = order.ahead_of(e.at).is_some() && has_run_ahead(turn, e.at);
+            need(!ran, "it has run ahead of its time: see its run")
         }
         JobEvent::JobLeaseGranted(e) => admit_lease(job, turn, e, received),
         JobEvent::JobLeaseReturned(e) => {
@@ -98,6 +98,9 @@ fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> 
     if settled.is_some_and(|settled| at <= settled) {
         return Err(format!("the occurrence at {at} is decided already: see its run"));
     }
+    if has_run_ahead(turn, at) {
+        return Err(format!("the occurrence at {at} has run ahead of its time: see its run"));
+    }
     if let Some(lease) = job.lease_at(at)
         && let Some(host) = &lease.host
     {
@@ -116,6 +119,10 @@ fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> 
     }
 }
 
+fn has_run_ahead(turn: Option<&Turn>, at: Timestamp) -> bool {
+    turn.is_some_and(|turn| turn.ahead.contains(&at))
+}
+
 /// Leave is granted for occurrences nobody has decided, under the definition that holds.
 fn admit_lease(
     job: &Job,
@@ -132,6 +139,7 @@ fn admit_lease(
     let before = job.leases.iter().map(|lease| lease.until).max();
     let free = settled.is_none_or(|settled| settled <= lease.from)
         && before.is_none_or(|until| until <= lease.from)
+        && turn.and_then(|turn| turn.ahead.last()).is_none_or(|ahead| *ahead <= lease.from)
         && job.orders.range(crate::time::just_after(lease.from)..).next().is_none();
     need(free, "some of its occurrences are decided, leased, or spoken for already")?;
     let most = i64::try_from(autonomy.lease.millis()).unwrap_or(i64::MAX);

@@ -81,7 +81,7 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
         for occurrence in schedule.between(from, until).take(max - decided.len()) {
             let at = occurrence.at;
             if entry.is_ahead(at) {
-                entry.decided(span.apart, at);
+                // Nothing follows it: the recorder knows it apart.
                 continue;
             }
             let one = decide_one(entry, &span, &definition, occurrence, &backlog, now);
@@ -104,7 +104,11 @@ pub fn decide_ahead(entry: &mut JobEntry, now: Timestamp) -> Vec<Decided> {
         entry.ahead().filter(|(_, to)| *to <= now).map(|(at, _)| at).collect();
     let mut decided = Vec::new();
     for at in come {
-        entry.ran_ahead.insert(at);
+        entry.decided_ahead.insert(at);
+        if at <= now {
+            // Too late for that: it is decided in its place.
+            continue;
+        }
         let Some(order) = entry.orders.get(&at) else { continue };
         let Some(to) = order.ahead_of(at) else { continue };
         let moved = Moved { to, ahead: true, reason: order.reason.clone() };
@@ -216,7 +220,7 @@ fn decide_by_people(entry: &JobEntry, at: Timestamp) -> Option<Decision> {
     if entry.pause_at(at).is_some() {
         return Some(Decision::Skip(SkipReason::Paused));
     }
-    let order = entry.orders.get(&at)?;
+    let order = entry.orders.get(&at).filter(|order| order.ahead_of(at).is_none())?;
     let because = order.reason.clone();
     Some(match order.act {
         OrderAct::Skip => Decision::Skip(SkipReason::Ordered { because }),
@@ -371,12 +375,7 @@ impl Scheduler {
             Ok(terms) => terms,
             Err(because) => return skip(SkipReason::Parameters { because }),
         };
-        let parts = match self.parts_of(&definition) {
-            Ok(parts) => parts,
-            Err(reason) => return skip(reason),
-        };
-        let due =
-            |behind| Some(wanted.due(&definition, terms.clone(), behind, parts.clone()).into());
+        let due = |behind| Some(wanted.due(&definition, terms.clone(), behind).into());
         let planned = planned(wanted.job, actions);
         let coming = self.coming(wanted.job, run);
         let open: Vec<&StreamId> = entry
@@ -479,13 +478,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn due(
-        &self,
-        definition: &JobDefinition,
-        terms: Terms,
-        behind: Vec<StreamId>,
-        parts: Vec<String>,
-    ) -> RunDue {
+    fn due(&self, definition: &JobDefinition, terms: Terms, behind: Vec<StreamId>) -> RunDue {
         let day: Option<Date> = terms.business_day;
         let told = self
             .nominal
@@ -510,7 +503,6 @@ impl Wanted<'_> {
             }),
             moved: self.moved.clone(),
             part_of: None,
-            parts,
         }
     }
 

@@ -239,8 +239,10 @@ impl Scheduler {
         found.extend(self.time_gate(run, now));
         found.extend(self.blackout_gate(run, now));
         found.extend(self.before_me(run).map(Obstacle::Behind));
-        found.extend(self.lock_gates(run, now));
-        found.extend(self.pool_gate(run, now));
+        if !run.is_whole() {
+            found.extend(self.lock_gates(run, now));
+            found.extend(self.pool_gate(run, now));
+        }
         found.extend(self.host_gate(run, now));
         found
     }
@@ -281,9 +283,7 @@ impl Scheduler {
         let others = entry.open.iter().filter(|id| id.whole() != run.id.whole());
         let comes_first = |other: &&RunEntry| {
             let other = &other.run;
-            other.has_begun()
-                || other.state == State::Parts
-                || (!run.behind.is_empty() && place(other) < place(run))
+            other.has_begun() || (!run.behind.is_empty() && place(other) < place(run))
         };
         let first = others.filter_map(|id| self.runs.get(id)).find(comes_first)?;
         Some(first.run.id.clone())
@@ -503,10 +503,11 @@ pub(super) enum Shared {
 }
 
 impl Shared {
-    /// All that a run shares with others.
+    /// All that a run shares with others; of one in parts, its parts do.
     pub(super) fn of(run: &Run) -> impl Iterator<Item = Self> {
         let locks = run.terms.locks.iter().map(|claim| Self::Lock(claim.lock.clone()));
-        locks.chain([Self::Pool(run.pool.clone())])
+        let all = locks.chain([Self::Pool(run.pool.clone())]);
+        all.filter(|_| !run.is_whole())
     }
 }
 

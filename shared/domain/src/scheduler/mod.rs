@@ -307,9 +307,7 @@ impl Scheduler {
         let id = &envelope.subject;
         if let Some((job, instant)) = crate::run::settled_instant(event) {
             self.settle(job, instant);
-        } else if let (Some((job, instant)), true) =
-            (crate::run::accounted_instant(event), crate::run::is_ahead(event))
-        {
+        } else if let Some((job, instant)) = crate::run::ahead_instant(event) {
             let mut entry = self.take_job(job);
             entry.ran_ahead.insert(instant);
             self.put_job(entry);
