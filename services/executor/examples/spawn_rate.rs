@@ -91,6 +91,8 @@ fn ready(root: &Path, run: usize) -> AttemptDir {
         run: format!("noop@{run}"),
         attempt: 1,
         job: "noop".into(),
+        business_date: None,
+        refused: None,
         program: Program::Argv(vec!["/bin/true".into()]),
         cwd: Some("/".into()),
         env: BTreeMap::new(),

@@ -281,6 +281,8 @@ mod tests {
             run: "r".into(),
             attempt: 1,
             job: "j".into(),
+            business_date: None,
+            refused: None,
             program,
             cwd: None,
             env: BTreeMap::new(),

@@ -163,6 +163,7 @@ impl Start<'_> {
         // The marks come last: by them we find what is ours.
         command.envs(&self.spec.env).env("DECKLOG_JOB", &self.spec.job);
         command.env("DECKLOG_RUN", &self.spec.run);
+        command.envs(self.spec.business_date.iter().map(|date| ("DECKLOG_BUSINESS_DATE", date)));
         command.env("DECKLOG_ATTEMPT", self.spec.attempt.to_string());
         command.process_group(0);
     }

@@ -18,6 +18,12 @@ pub struct Spec {
     pub attempt: u32,
     /// The job's name; the command sees it as `DECKLOG_JOB`.
     pub job: String,
+    /// The business day of the run; the command sees it as `DECKLOG_BUSINESS_DATE`.
+    #[serde(default)]
+    pub business_date: Option<String>,
+    /// Why nothing is to be started: then this is all that happens, and it is said.
+    #[serde(default)]
+    pub refused: Option<String>,
     /// What to start.
     pub program: Program,
     /// Where to start it; the user's home directory if not given, or `/` if there is none.

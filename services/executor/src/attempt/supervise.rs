@@ -112,12 +112,13 @@ impl Supervisor {
             return Ok(true);
         }
         let started = now_us();
-        let (status, clean) = match request(dir) {
-            Some(reason) => {
+        let (status, clean) = match (request(dir), &spec.refused) {
+            (Some(reason), _) => {
                 let message = "cancelled before it was started".into();
                 (not_started(started, message, Cause::Cancelled { reason }), true)
             }
-            None => self.run(dir, &spec, started)?,
+            (None, Some(why)) => (not_started(started, why.clone(), Cause::Own), true),
+            (None, None) => self.run(dir, &spec, started)?,
         };
         final_word(dir, status)?;
         Ok(clean)

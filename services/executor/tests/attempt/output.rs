@@ -108,6 +108,7 @@ fn a_command_reads_what_it_is_given_or_nothing() {
 fn the_environment_is_clean_and_says_which_attempt_it_is() {
     let world = World::new();
     let mut spec = argv(&["/usr/bin/env"]);
+    spec.business_date = Some("2026-11-20".into());
     spec.env = BTreeMap::from([
         ("PGHOST".into(), "db".into()),
         ("LANG".into(), "de_DE.UTF-8".into()),
@@ -119,6 +120,7 @@ fn the_environment_is_clean_and_says_which_attempt_it_is() {
     let names: Vec<&str> = vars.keys().copied().collect();
     let expected = [
         "DECKLOG_ATTEMPT",
+        "DECKLOG_BUSINESS_DATE",
         "DECKLOG_JOB",
         "DECKLOG_RUN",
         "HOME",
@@ -130,6 +132,7 @@ fn the_environment_is_clean_and_says_which_attempt_it_is() {
         "USER",
     ];
     assert_eq!(names, expected);
+    assert_eq!(vars["DECKLOG_BUSINESS_DATE"], "2026-11-20");
     assert_eq!((vars["DECKLOG_RUN"], vars["LANG"]), (spec.run.as_str(), "de_DE.UTF-8"));
 }
 

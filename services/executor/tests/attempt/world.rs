@@ -76,6 +76,8 @@ pub(crate) fn argv(words: &[&str]) -> Spec {
         run: format!("test/{}@{number}", std::process::id()),
         attempt: 1,
         job: "test".into(),
+        business_date: None,
+        refused: None,
         program: Program::Argv(words.iter().map(ToString::to_string).collect()),
         cwd: Some("/".into()),
         env: BTreeMap::new(),
