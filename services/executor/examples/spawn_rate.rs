@@ -96,6 +96,8 @@ fn ready(root: &Path, run: usize) -> AttemptDir {
         program: Program::Argv(vec!["/bin/true".into()]),
         cwd: Some("/".into()),
         env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        providers: BTreeMap::new(),
         run_as: None,
         timeout_ms: Some(60_000),
         stop: Stop { signal: "TERM".into(), grace_ms: 5_000 },

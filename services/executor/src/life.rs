@@ -32,6 +32,7 @@ pub(crate) async fn take(
 ) -> anyhow::Result<()> {
     let definition = order::definition(work)?;
     let mut spec = order::spec(work, &definition, host.cgroup.clone());
+    spec.providers = host.allow.providers(&spec);
     refuse_what_is_not_allowed(host, &mut spec);
     let Some(dir) = prepared(host, work, &spec).await? else { return Ok(()) };
     if !host.hold(&work.run, Held { attempt: work.attempt, dir: dir.clone(), cancel: None }) {

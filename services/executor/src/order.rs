@@ -1,5 +1,6 @@
 //! From an offer to what a supervisor is told.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
@@ -50,6 +51,8 @@ fn plain(work: &Work, definition: &JobDefinition) -> Spec {
         program,
         cwd: command.cwd.as_ref().map(PathBuf::from),
         env: command.env.clone(),
+        secrets: definition.secrets.clone(),
+        providers: BTreeMap::new(),
         run_as: definition.run_as.clone(),
         timeout_ms: definition.timeout.map(|timeout| timeout.millis()),
         stop: Stop {

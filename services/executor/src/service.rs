@@ -107,13 +107,14 @@ fn open(
         },
     );
     sweep(&config.attempts())?;
+    let allow = allow_list(config)?;
     let host = Host::new(Parts {
         producer: id,
         user: own_user(),
         lease_ms: config.lease.millis(),
         attempts: config.attempts(),
-        allow: allow_list(config)?,
-        supervisors: SupervisorProgram::current()?,
+        supervisors: SupervisorProgram::current(allow.variables(std::env::vars_os()))?,
+        allow,
         bus,
         outbox,
         slots: config.slots,

@@ -30,6 +30,13 @@ pub struct Spec {
     pub cwd: Option<PathBuf>,
     /// Added to the clean environment; wins over it.
     pub env: BTreeMap<String, String>,
+    /// Variables that hold secrets, and where each secret is: looked up by the supervisor just before the start.
+    /// They win over `env`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// By name, the commands of the providers that `exec:` secrets are asked of.
+    #[serde(default)]
+    pub providers: BTreeMap<String, Vec<String>>,
     /// The user; the executor's own if not given.
     pub run_as: Option<String>,
     /// Longest run time, after which the stop ladder begins.
@@ -137,6 +144,10 @@ impl Spec {
 
     fn bad_variable(&self) -> Option<String> {
         let bad = |name: &&String| name.is_empty() || name.contains(['=', '\0']);
-        self.env.keys().find(bad).map(|name| format!("{name:?} cannot be a variable's name"))
+        self.env
+            .keys()
+            .chain(self.secrets.keys())
+            .find(bad)
+            .map(|name| format!("{name:?} cannot be a variable's name"))
     }
 }

@@ -64,7 +64,7 @@ pub enum Cause {
     OutputLimit,
 }
 
-/// What a command wrote to stdout and stderr, interleaved.
+/// What a command wrote to stdout and stderr, interleaved; wherever it wrote a secret, three stars count instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {

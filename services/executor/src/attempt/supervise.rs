@@ -32,8 +32,12 @@ use super::cgroup::Group;
 use super::claim::{Claim, Identity};
 use super::dir::Prepared;
 use super::gate;
+use super::intake::Intake;
 use super::keep::{self, Keep};
 use super::launch::launch;
+use super::mask::Mask;
+use super::provider;
+use super::secrets::{self, Secret};
 use super::spare;
 use super::spec::{AtLimit, Spec};
 use super::status::{Cause, Outcome, Status, Usage};
@@ -126,9 +130,16 @@ impl Supervisor {
 
     /// Starts the command and stays until it and all it started have ended.
     fn run(&mut self, dir: &Path, spec: &Spec, started: i64) -> io::Result<(Status, bool)> {
+        let secrets = match self.secrets(dir, spec) {
+            Ok(secrets) => secrets,
+            Err(message) => {
+                let cause = request(dir).map_or(Cause::Own, |reason| Cause::Cancelled { reason });
+                return Ok((not_started(started, message, cause), true));
+            }
+        };
         let (group, mut no_group) = self.own_group(dir, spec);
         let begun = Instant::now();
-        let launched = launch(spec, dir);
+        let launched = launch(spec, dir, &secrets);
         // Left before anything else: what ends the group must not end us.
         let group = match group.map(|group| self.leave(group)).transpose() {
             Ok(group) => group,
@@ -150,13 +161,30 @@ impl Supervisor {
         if let Some(error) = no_group {
             ladder.note(begun, format!("no cgroup: {error}; descendants are found without"));
         }
-        let keep = Keep::new(dir.join(keep::NAME), spec.output.bytes);
-        let watch = Watch { this: self, dir, spec, pid, pipe: Some(pipe), keep, ladder, end: None };
+        let intake = Intake {
+            mask: Mask::new(&secrets),
+            keep: Keep::new(dir.join(keep::NAME), spec.output.bytes),
+        };
+        drop(secrets);
+        let pipe = Some(pipe);
+        let watch = Watch { this: self, dir, spec, pid, pipe, intake, ladder, end: None };
         let over = watch.until_over(started);
         if let Some(group) = &group {
             group.remove();
         }
         over
+    }
+
+    /// Looked up here and now, so that none stands anywhere before.
+    fn secrets(&mut self, dir: &Path, spec: &Spec) -> Result<Vec<Secret>, String> {
+        secrets::look_up(spec, |words| {
+            let mut wake = &self.wake;
+            let woken = || {
+                let _as_much_as_there_is = wake.read(&mut [0; 64]);
+                request(dir).is_some()
+            };
+            provider::ask(words, spec, &self.wake, woken)
+        })
     }
 
     /// The attempt's cgroup, which we are in then so that the command is born into it; or why there is none
@@ -220,7 +248,7 @@ struct Watch<'a> {
     pid: u32,
     /// Gone once nobody can write to it any more.
     pipe: Option<PipeReader>,
-    keep: Keep,
+    intake: Intake,
     ladder: Ladder<'a>,
     end: Option<(Outcome, Option<Usage>)>,
 }
@@ -237,7 +265,7 @@ impl Watch<'_> {
             let now = Instant::now();
             self.heed_request(now);
             self.heed_limit(now);
-            self.keep.flush_if_due(now);
+            self.intake.keep.flush_if_due(now);
             if self.end.is_none() || children {
                 self.ladder.step(now);
             }
@@ -250,7 +278,7 @@ impl Watch<'_> {
 
     /// Waits for whatever comes first, and takes in output. `true` if a signal came.
     fn wait(&mut self) -> io::Result<bool> {
-        let due = [self.ladder.due(), self.keep.due()].into_iter().flatten().min();
+        let due = [self.ladder.due(), self.intake.keep.due()].into_iter().flatten().min();
         let mut fds = vec![PollFd::new(self.this.wake.as_fd(), PollFlags::POLLIN)];
         fds.extend(self.pipe.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
         match poll(&mut fds, due.map_or(PollTimeout::NONE, until)) {
@@ -278,7 +306,7 @@ impl Watch<'_> {
         if count == 0 {
             self.pipe = None;
         }
-        self.keep.take(self.this.buffer.get(..count).unwrap_or_default(), Instant::now());
+        self.intake.take(self.this.buffer.get(..count).unwrap_or_default(), Instant::now());
         Ok(count)
     }
 
@@ -352,13 +380,13 @@ impl Watch<'_> {
     }
 
     fn heed_limit(&mut self, now: Instant) {
-        if self.keep.over() && self.spec.output.at_limit == AtLimit::Fail {
+        if self.intake.keep.over() && self.spec.output.at_limit == AtLimit::Fail {
             self.ladder.ask(Cause::OutputLimit, now);
         }
     }
 
     fn report(mut self, started: i64, outcome: Outcome, usage: Option<Usage>) -> Status {
-        let (output, failed) = self.keep.finish();
+        let (output, failed) = self.intake.finish(Instant::now());
         if let Some(error) = failed {
             self.ladder.note(Instant::now(), format!("output could not be kept: {error}"));
         }

@@ -81,6 +81,8 @@ pub(crate) fn argv(words: &[&str]) -> Spec {
         program: Program::Argv(words.iter().map(ToString::to_string).collect()),
         cwd: Some("/".into()),
         env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        providers: BTreeMap::new(),
         run_as: None,
         timeout_ms: None,
         stop: Stop { signal: "TERM".into(), grace_ms: 100 },

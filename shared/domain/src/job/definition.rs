@@ -116,6 +116,7 @@ pub struct JobDefinition {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,
     /// Environment variables that hold secrets, and where each secret is: `file:`, `env:`, `credential:` or `exec:`.
+    /// Where the command writes one of at least four bytes, `***` is kept; in another encoding it is not recognised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,
     /// What is run.
