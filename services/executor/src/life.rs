@@ -265,7 +265,7 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
             truncated: output.truncated,
         }),
         killed: u32::try_from(status.killed.len()).unwrap_or(u32::MAX),
-        text: None,
+        text: status.text.clone(),
     };
     Ending { report, cause, exit_codes }
 }

@@ -3,10 +3,10 @@
 
 use domain::canonical::{Digest, canonical};
 use domain::event::{
-    DefinitionRef, Event, RetryOn, RetryRule, RunCancelRequested, RunDue, RunEvent, RunFailed,
-    RunRetryScheduled, RunStarted, TextFound,
+    AttemptReport, DefinitionRef, Event, RetryOn, RetryRule, RunCancelRequested, RunDue, RunEvent,
+    RunFailed, RunRetryScheduled, RunStarted, TextFound,
 };
-use domain::executor::{Look, Seen, claim, filled, may_start, unmet};
+use domain::executor::{Cause, Ending, Look, Seen, claim, end, filled, may_start, unmet};
 use domain::ids::StreamId;
 use domain::job::{JobDefinition, Need, OutputTexts};
 use domain::run::{Context, Run};
@@ -221,12 +221,8 @@ fn a_host_may_start_what_is_due_for_this_attempt_on_it_and_nothing_else() {
         argv: Digest::NONE,
         script: None,
     };
-    let report: domain::event::AttemptReport = serde_json::from_value(json!({
-        "attempt": 1, "host": "h1", "end": {"how": "exited", "code": 1},
-        "began": "2026-11-20T10:00:00Z", "ended": "2026-11-20T10:00:00Z",
-    }))
-    .unwrap();
-    let failed = RunFailed { attempt: 1, host: "h1".to_owned(), message: String::new(), report };
+    let failed =
+        RunFailed { attempt: 1, host: "h1".to_owned(), message: String::new(), report: report(1) };
     let again =
         RunRetryScheduled { attempt: 2, not_before: at("10:00:00"), after: RetryOn::Failed };
     let stop = RunCancelRequested { reason: "enough".to_owned() };
@@ -273,6 +269,37 @@ fn the_texts_in_the_output_decide_before_the_exit_code_does() {
         }
         assert_eq!(found.found(), expected, "{success:?} {failure:?} in {lines:?}");
     }
+}
+
+#[test]
+fn a_text_in_the_output_makes_a_failure_of_any_exit_code() {
+    let failure = TextFound::Failure("ORA-".to_owned());
+    for (text, code, message) in [
+        (Some(failure.clone()), 0, "its output holds \"ORA-\" (exit code 0)"),
+        (Some(failure), 3, "its output holds \"ORA-\" (exit code 3)"),
+        (
+            Some(TextFound::NoSuccess),
+            0,
+            "its output holds none of the texts that mean success (exit code 0)",
+        ),
+        (None, 1, "exit code 1"),
+    ] {
+        let mut report = report(code);
+        report.text = text;
+        let exit_codes = serde_json::from_value(json!({"warning": [3]})).unwrap();
+        let ending = Ending { report, cause: Cause::Own, exit_codes };
+        let draft = end(&StreamId::run("pay", "request-1"), 2, &ending);
+        let Event::RunEvent(RunEvent::RunFailed(failed)) = draft.event else { panic!("{code}") };
+        assert_eq!(failed.message, message);
+    }
+}
+
+fn report(code: i32) -> AttemptReport {
+    serde_json::from_value(json!({
+        "attempt": 1, "host": "h1", "end": {"how": "exited", "code": code},
+        "began": "2026-11-20T10:00:00Z", "ended": "2026-11-20T10:00:00Z",
+    }))
+    .unwrap()
 }
 
 #[test]

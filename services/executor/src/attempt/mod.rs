@@ -42,7 +42,7 @@
 //! | `recover` | executor's side: what became of an attempt, and cleaning up after a dead supervisor |
 //! | `supervise`, `stop`, `launch`, `gate` | supervisor's side: the command's life |
 //! | `secrets`, `provider` | supervisor's side: what only the command gets |
-//! | `intake`, `mask`, `keep` | supervisor's side: what the command writes |
+//! | `rate`, `intake`, `mask`, `lines`, `keep` | supervisor's side: what the command writes |
 //! | [`allow`] | what this host lets the centre run |
 
 pub mod allow;
@@ -55,9 +55,11 @@ mod gate;
 mod intake;
 mod keep;
 mod launch;
+mod lines;
 mod mask;
 mod proc;
 mod provider;
+mod rate;
 mod recover;
 mod secrets;
 mod spare;

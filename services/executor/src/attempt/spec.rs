@@ -78,7 +78,7 @@ pub struct Stop {
     pub grace_ms: u64,
 }
 
-/// How much output is kept, and what happens beyond.
+/// How much output is kept and how fast it is taken, what happens beyond, and what is looked for in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputLimit {
@@ -86,6 +86,15 @@ pub struct OutputLimit {
     pub bytes: u64,
     /// What happens at the limit.
     pub at_limit: AtLimit,
+    /// Most bytes a second that are taken from the command.
+    #[serde(default)]
+    pub bytes_per_second: Option<u64>,
+    /// Texts of which one must be in a line.
+    #[serde(default)]
+    pub success_text: Vec<String>,
+    /// Texts of which none may be in a line.
+    #[serde(default)]
+    pub failure_text: Vec<String>,
 }
 
 /// What happens when a command writes more than is kept.

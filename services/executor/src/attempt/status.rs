@@ -1,5 +1,6 @@
 //! What became of it: `status.json`, the supervisor's final word.
 
+use domain::event::TextFound;
 use serde::{Deserialize, Serialize};
 
 /// How an attempt ended.
@@ -18,6 +19,9 @@ pub struct Status {
     pub pid: u32,
     /// What it wrote.
     pub output: Output,
+    /// What in the output decides the outcome, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextFound>,
     /// What it used, as far as the kernel says.
     pub usage: Option<Usage>,
     /// Descendants that were left and had to be killed.

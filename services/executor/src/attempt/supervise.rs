@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use domain::job::OutputTexts;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::Signal;
@@ -32,11 +33,13 @@ use super::cgroup::Group;
 use super::claim::{Claim, Identity};
 use super::dir::Prepared;
 use super::gate;
-use super::intake::Intake;
+use super::intake::{Intake, Taken};
 use super::keep::{self, Keep};
 use super::launch::launch;
+use super::lines::Lines;
 use super::mask::Mask;
 use super::provider;
+use super::rate::Rate;
 use super::secrets::{self, Secret};
 use super::spare;
 use super::spec::{AtLimit, Spec};
@@ -130,8 +133,10 @@ impl Supervisor {
 
     /// Starts the command and stays until it and all it started have ended.
     fn run(&mut self, dir: &Path, spec: &Spec, started: i64) -> io::Result<(Status, bool)> {
-        let secrets = match self.secrets(dir, spec) {
-            Ok(secrets) => secrets,
+        let limit = &spec.output;
+        let texts = OutputTexts::read(&limit.success_text, &limit.failure_text);
+        let (texts, secrets) = match texts.and_then(|texts| Ok((texts, self.secrets(dir, spec)?))) {
+            Ok(ready) => ready,
             Err(message) => {
                 let cause = request(dir).map_or(Cause::Own, |reason| Cause::Cancelled { reason });
                 return Ok((not_started(started, message, cause), true));
@@ -163,11 +168,13 @@ impl Supervisor {
         }
         let intake = Intake {
             mask: Mask::new(&secrets),
+            lines: Lines::new(texts),
             keep: Keep::new(dir.join(keep::NAME), spec.output.bytes),
         };
         drop(secrets);
-        let pipe = Some(pipe);
-        let watch = Watch { this: self, dir, spec, pid, pipe, intake, ladder, end: None };
+        let rate = spec.output.bytes_per_second.map(|rate| Rate::new(rate, begun));
+        let (pipe, end) = (Some(pipe), None);
+        let watch = Watch { this: self, dir, spec, pid, pipe, rate, intake, ladder, end };
         let over = watch.until_over(started);
         if let Some(group) = &group {
             group.remove();
@@ -248,6 +255,8 @@ struct Watch<'a> {
     pid: u32,
     /// Gone once nobody can write to it any more.
     pipe: Option<PipeReader>,
+    /// How fast it is taken, if that is limited.
+    rate: Option<Rate>,
     intake: Intake,
     ladder: Ladder<'a>,
     end: Option<(Outcome, Option<Usage>)>,
@@ -276,11 +285,15 @@ impl Watch<'_> {
         Ok((self.report(started, outcome, usage), clean))
     }
 
-    /// Waits for whatever comes first, and takes in output. `true` if a signal came.
+    /// Waits for whatever comes first, and takes in output as fast as that may be taken: meanwhile a command that
+    /// writes faster waits. `true` if a signal came.
     fn wait(&mut self) -> io::Result<bool> {
-        let due = [self.ladder.due(), self.intake.keep.due()].into_iter().flatten().min();
+        let room = self.room(Instant::now());
+        let full = self.rate.as_ref().filter(|_| room == 0 && self.pipe.is_some()).map(Rate::due);
+        let due = [self.ladder.due(), self.intake.keep.due(), full].into_iter().flatten().min();
         let mut fds = vec![PollFd::new(self.this.wake.as_fd(), PollFlags::POLLIN)];
-        fds.extend(self.pipe.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+        let pipe = self.pipe.as_ref().filter(|_| room > 0);
+        fds.extend(pipe.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
         match poll(&mut fds, due.map_or(PollTimeout::NONE, until)) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
@@ -288,7 +301,7 @@ impl Watch<'_> {
         let ready = |index: usize| fds.get(index).and_then(PollFd::any).unwrap_or(false);
         let (signal, output) = (ready(0), ready(1));
         if output {
-            self.read()?;
+            self.read(room)?;
         }
         if signal {
             self.this.awake();
@@ -296,21 +309,32 @@ impl Watch<'_> {
         Ok(signal)
     }
 
-    /// Reads once, which does not block when there is something.
-    fn read(&mut self) -> io::Result<usize> {
+    /// How many bytes may be taken now.
+    fn room(&self, now: Instant) -> usize {
+        let room = self.rate.as_ref().map_or(u64::MAX, |rate| rate.room(now));
+        usize::try_from(room).unwrap_or(usize::MAX).min(CHUNK)
+    }
+
+    /// Reads once and at most so much, which does not block when there is something.
+    fn read(&mut self, most: usize) -> io::Result<usize> {
         let Some(pipe) = &mut self.pipe else { return Ok(0) };
-        let count = match pipe.read(&mut self.this.buffer) {
+        let buffer = self.this.buffer.get_mut(..most).unwrap_or_default();
+        let count = match pipe.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             other => other?,
         };
         if count == 0 {
             self.pipe = None;
         }
-        self.intake.take(self.this.buffer.get(..count).unwrap_or_default(), Instant::now());
+        let now = Instant::now();
+        if let Some(rate) = &mut self.rate {
+            rate.take(count as u64, now);
+        }
+        self.intake.take(self.this.buffer.get(..count).unwrap_or_default(), now);
         Ok(count)
     }
 
-    /// Reads what is still in the pipe. Everything of ours has ended, so it is all there already.
+    /// Reads what is still in the pipe, as fast as it comes. Everything of ours has ended, so it is all there already.
     fn last_words(&mut self) -> io::Result<()> {
         let mut read = 0;
         while let Some(pipe) = &self.pipe
@@ -320,7 +344,7 @@ impl Watch<'_> {
             if poll(&mut fds, PollTimeout::ZERO)? == 0 {
                 break;
             }
-            read += self.read()?;
+            read += self.read(CHUNK)?;
         }
         Ok(())
     }
@@ -386,21 +410,23 @@ impl Watch<'_> {
     }
 
     fn report(mut self, started: i64, outcome: Outcome, usage: Option<Usage>) -> Status {
-        let (output, failed) = self.intake.finish(Instant::now());
+        let Taken { output, failed, text } = self.intake.finish(Instant::now());
         if let Some(error) = failed {
             self.ladder.note(Instant::now(), format!("output could not be kept: {error}"));
         }
         let pid = if matches!(outcome, Outcome::NotStarted { .. }) { 0 } else { self.pid };
         let (cause, killed, ladder) = self.ladder.finish();
-        Status { outcome, cause, started, ended: now_us(), pid, output, usage, killed, ladder }
+        let text = text.filter(|_| pid > 0);
+        let ended = now_us();
+        Status { outcome, cause, started, ended, pid, output, text, usage, killed, ladder }
     }
 }
 
 fn not_started(started: i64, message: String, cause: Cause) -> Status {
     let (output, _) = Keep::new(PathBuf::new(), 0).finish();
     let outcome = Outcome::NotStarted { message };
-    let (usage, killed, ladder) = (None, Vec::new(), Vec::new());
-    Status { outcome, cause, started, ended: now_us(), pid: 0, output, usage, killed, ladder }
+    let (text, usage, killed, ladder) = (None, None, Vec::new(), Vec::new());
+    Status { outcome, cause, started, ended: now_us(), pid: 0, output, text, usage, killed, ladder }
 }
 
 /// Why the command is to be stopped, if it is.
