@@ -8,6 +8,7 @@ mod beat;
 mod config;
 mod host;
 mod life;
+mod needs;
 mod order;
 mod output;
 mod recover;

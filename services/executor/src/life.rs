@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use crate::attempt::{AttemptDir, Cause as HostCause, Outcome, Spec, State, Status, prepare};
 use crate::host::{Held, Host};
-use crate::order;
+use crate::{beat, order};
 
 /// How long one wait for a supervisor lasts; then it is waited for again.
 const WATCH: Duration = Duration::from_secs(3_600);
@@ -28,17 +28,17 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub(crate) async fn take(
     host: &Arc<Host>,
     work: &Work,
+    definition: &JobDefinition,
     slot: OwnedSemaphorePermit,
 ) -> anyhow::Result<()> {
-    let definition = order::definition(work)?;
-    let mut spec = order::spec(work, &definition, host.cgroup.clone());
+    let mut spec = order::spec(work, definition, host.cgroup.clone());
     spec.providers = host.allow.providers(&spec);
     refuse_what_is_not_allowed(host, &mut spec);
     let Some(dir) = prepared(host, work, &spec).await? else { return Ok(()) };
     if !host.hold(&work.run, Held { attempt: work.attempt, dir: dir.clone(), cancel: None }) {
         return Ok(());
     }
-    let taken = Taken { work, definition: &definition, spec: &spec, dir: &dir, slot };
+    let taken = Taken { work, definition, spec: &spec, dir: &dir, slot };
     let done = taken.live(host).await;
     host.release(&work.run);
     done
@@ -86,7 +86,12 @@ impl Taken<'_> {
             Mark::Valid => {}
             Mark::Conflict { .. } => return discard(dir.clone()).await,
             Mark::Refused { reason } => {
-                warn!(run = %work.run, %reason, "the recorder does not let this host start the run");
+                // The host may have been drained an instant ago: the recorder knows first.
+                if beat::learn_drained(host).await.is_ok() && host.is_drained() {
+                    info!(run = %work.run, %reason, "left to another host");
+                } else {
+                    warn!(run = %work.run, %reason, "the recorder does not let this host start the run");
+                }
                 return discard(dir.clone()).await;
             }
         }

@@ -495,4 +495,22 @@ mod tests {
         let twice = "[[provider]]\nname = \"a\"\ncommand = [\"/x\"]\n".repeat(2);
         assert!(AllowList::parse(&twice).unwrap_err().0[0].contains("another one named"));
     }
+
+    #[test]
+    fn the_sample_is_a_list_also_with_what_is_commented_out() {
+        let sample = include_str!("../../../../ops/config/allow.toml");
+        let value =
+            |line: &&str| line.contains(" = [") || line.contains(" = \"") || line.contains("[[");
+        let commented = |line: &str| line.strip_prefix("# ").filter(value).map(str::to_owned);
+        let all: Vec<String> =
+            sample.lines().map(|line| commented(line).unwrap_or(line.to_owned())).collect();
+        for text in [sample, &all.join("\n")] {
+            let list = AllowList::parse(text).unwrap();
+            assert!(list.check(&spec(argv("/usr/local/bin/dump"), Some("backup")), "me").is_ok());
+        }
+        let full = AllowList::parse(&all.join("\n")).unwrap();
+        let mut spec = with_secret("/usr/local/bin/dump", "PASSWORD", "exec:vault backup/db");
+        spec.run_as = Some("backup".into());
+        assert_eq!(full.check(&spec, "me"), Ok(()));
+    }
 }

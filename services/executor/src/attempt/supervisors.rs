@@ -63,14 +63,6 @@ impl SupervisorProgram {
         Self::keeping(program, IDLE)
     }
 
-    /// Supervisors from the executable that is running now, which know these variables.
-    ///
-    /// # Errors
-    /// If the system does not say which executable that is.
-    pub fn current(variables: Vec<(OsString, OsString)>) -> io::Result<Self> {
-        Ok(Self::knowing(std::env::current_exe()?, variables))
-    }
-
     /// Like [`SupervisorProgram::new`], with at most `idle` supervisors kept between attempts; with 0
     /// every attempt gets a new one.
     #[must_use]
