@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::attempt::{AllowList, SupervisorProgram, sweep};
 use crate::config::ExecutorConfig;
 use crate::host::{Host, Parts};
-use crate::{beat, output, recover, take};
+use crate::{beat, questions, recover, take};
 
 /// Whoever runs an executor tells it the time, when to stop, and what looks after commands.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ pub async fn run(
     tasks.spawn(announce(Arc::clone(&host), count, cut));
     tasks.spawn(beat::beat(Arc::clone(&host)));
     tasks.spawn(beat::listen(Arc::clone(&host)));
-    tasks.spawn(output::serve(Arc::clone(&host)));
+    tasks.spawn(questions::serve(Arc::clone(&host)));
     tasks.spawn(recover::tidy(Arc::clone(&host), config.keep_output.as_duration()));
     let own = std::iter::once(host_queue(&host.name));
     for queue in config.pools.iter().cloned().chain(own) {

@@ -2,9 +2,11 @@
 
 mod filling;
 mod needs;
+mod placing;
 
 pub use filling::{Filled, filled};
 pub use needs::{Look, Seen, may_start, unmet};
+pub use placing::{candidates, misplaced};
 
 use crate::canonical::{Digest, canonical};
 use crate::envelope::Draft;

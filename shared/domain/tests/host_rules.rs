@@ -6,9 +6,12 @@ use domain::event::{
     AttemptReport, DefinitionRef, Event, RetryOn, RetryRule, RunCancelRequested, RunDue, RunEvent,
     RunFailed, RunRetryScheduled, RunStarted, TextFound,
 };
-use domain::executor::{Cause, Ending, Look, Seen, claim, end, filled, may_start, unmet};
+use domain::executor::{
+    Cause, Ending, Look, Seen, candidates, claim, end, filled, may_start, unmet,
+};
 use domain::ids::StreamId;
 use domain::job::{JobDefinition, Need, OutputTexts};
+use domain::ledger::Host;
 use domain::run::{Context, Run};
 use domain::wire::Work;
 use jiff::Timestamp;
@@ -317,4 +320,35 @@ fn a_bad_expression_is_a_problem_of_its_job_with_the_reason() {
         }
     }
     assert_eq!(job(json!({"output": {"failure-text": ["/var/log", "(", "/ok/"]}})).problems(), []);
+}
+
+#[test]
+fn those_hosts_are_asked_whether_they_can_run_a_job_that_might_have_to() {
+    let host = |name: &str, up: bool, pool: &str, site: &str| {
+        let started = json!({
+            "version": "1", "boot": "b", "slots": 1, "pools": ["default", pool], "found": 0,
+            "labels": {"site": site},
+        });
+        let host = json!({"name": name, "started": started, "since": null, "up": up});
+        serde_json::from_value::<Host>(host).unwrap()
+    };
+    let hosts = [
+        host("a", true, "finance", "x"),
+        host("b", true, "finance", "y"),
+        host("down", false, "finance", "x"),
+        host("other", true, "hr", "x"),
+        Host { name: "never".to_owned(), up: true, ..Host::default() },
+    ];
+    let table: [(Value, &[&str]); 6] = [
+        (json!({"pool": "finance"}), &["a", "b"]),
+        (json!({"pool": "finance", "select": {"site": "y"}}), &["b"]),
+        // None fits: then each says why.
+        (json!({"pool": "finance", "select": {"site": "z"}}), &["a", "b"]),
+        (json!({"pool": "nobody"}), &[]),
+        (json!({}), &["a", "b", "other"]),
+        (json!({"host": "down", "pool": "finance"}), &["down"]),
+    ];
+    for (fields, expected) in table {
+        assert_eq!(candidates(&job(fields.clone()), hosts.iter()), expected, "{fields}");
+    }
 }

@@ -62,7 +62,7 @@ impl Account {
         }
     }
 
-    fn named(name: &str) -> Result<Self, String> {
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
         match User::from_name(name) {
             Ok(Some(user)) => Ok(Self::of(user)),
             Ok(None) => Err(format!(
@@ -72,6 +72,11 @@ impl Account {
                 "cannot look up user {name}: {errno}; check the host's user database (nsswitch)"
             )),
         }
+    }
+
+    /// Whether it is not the user of this process.
+    pub(crate) fn is_another(&self) -> bool {
+        self.become_ids.is_some()
     }
 
     /// The variables that say who one is.

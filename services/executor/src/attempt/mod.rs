@@ -43,7 +43,7 @@
 //! | `supervise`, `stop`, `launch`, `gate` | supervisor's side: the command's life |
 //! | `secrets`, `provider` | supervisor's side: what only the command gets |
 //! | `rate`, `intake`, `mask`, `lines`, `keep` | supervisor's side: what the command writes |
-//! | [`allow`] | what this host lets the centre run |
+//! | [`allow`], `obstacles` | what this host lets the centre run; what else would be in the way |
 
 pub mod allow;
 pub mod cgroup;
@@ -57,6 +57,7 @@ mod keep;
 mod launch;
 mod lines;
 mod mask;
+pub(crate) mod obstacles;
 mod proc;
 mod provider;
 mod rate;

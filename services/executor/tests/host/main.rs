@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
 
 mod centre;
+mod check;
 mod drain;
 mod needs;
 mod starts;

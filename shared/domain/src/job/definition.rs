@@ -431,8 +431,8 @@ impl JobDefinition {
         if self.output.bytes_per_second.is_some_and(|rate| rate < 1_024) {
             found.add("output.bytes-per-second", "at least 1024".to_owned());
         }
-        let mut texts = self.output.texts();
-        if texts.any(|text| text.is_empty() || text.len() > 500) || self.output.texts().count() > 20 {
+        let bad = |text: &String| text.is_empty() || text.len() > 500;
+        if self.output.texts().any(bad) || self.output.texts().count() > 20 {
             let text = "success-text and failure-text are 1 to 500 bytes each, at most 20 together";
             found.add("output", text.to_owned());
         }
