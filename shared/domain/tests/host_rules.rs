@@ -253,7 +253,8 @@ fn a_host_may_start_what_is_due_for_this_attempt_on_it_and_nothing_else() {
 #[test]
 fn the_texts_in_the_output_decide_before_the_exit_code_does() {
     let failure = |text: &str| Some(TextFound::Failure(text.to_owned()));
-    let table: [(&[&str], &[&str], &[&str], Option<TextFound>); 9] = [
+    type Texts = &'static [&'static str];
+    let table: [(Texts, Texts, Texts, Option<TextFound>); 9] = [
         (&[], &[], &["anything"], None),
         (&["done"], &[], &["all done."], None),
         (&["done"], &[], &["do", "ne"], Some(TextFound::NoSuccess)),
