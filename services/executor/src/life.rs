@@ -314,7 +314,12 @@ fn instant(micros: i64) -> Timestamp {
 /// gets its files. Making new ones can cost a file system more than a short command costs.
 fn has_nothing_to_tell(status: &Status) -> bool {
     let quiet = status.output.bytes == 0 && status.killed.is_empty() && status.ladder.is_empty();
-    quiet && status.outcome == Outcome::Exited { code: 0 } && status.cause == HostCause::Own
+    let plain = match status.outcome {
+        Outcome::Exited { code } => code == 0,
+        Outcome::NotStarted { .. } => true,
+        Outcome::Signaled { .. } => false,
+    };
+    quiet && plain && status.cause == HostCause::Own
 }
 
 async fn forget(dir: AttemptDir) -> anyhow::Result<()> {

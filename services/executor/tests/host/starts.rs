@@ -6,7 +6,7 @@ use domain::canonical::{Digest, canonical};
 use domain::event::{Event, RunEvent, Terms};
 use domain::ids::StreamId;
 use domain::run::{Outcome, State};
-use executor::attempt::AttemptDir;
+use executor::attempt::{AttemptDir, list};
 use serde_json::json;
 
 use crate::world::{World, eventually, job};
@@ -75,6 +75,9 @@ async fn what_may_not_or_cannot_start_fails_and_the_log_says_why() {
         let message = run.message.unwrap();
         assert!(message.starts_with(why), "{message}");
     }
+    // The log says it all.
+    let left = || async { list(&world.attempts()).unwrap().is_empty().then_some(()) };
+    eventually("nothing to be left of them", left).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
