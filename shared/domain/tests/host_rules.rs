@@ -210,10 +210,9 @@ fn a_host_may_start_what_is_due_for_this_attempt_on_it_and_nothing_else() {
         hold: None,
         behind: vec![],
         retry: RetryRule { delays_ms: vec![1], on: vec![RetryOn::Failed], ..RetryRule::default() },
-        terms: domain::event::Terms::default(),
+        terms: Box::default(),
         moved: None,
         part_of: None,
-        parts: vec![],
     };
     let started = RunStarted {
         attempt: 1,

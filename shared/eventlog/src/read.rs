@@ -375,7 +375,11 @@ pub(crate) fn stream_state(row: &AnyRow) -> Result<(StreamId, StreamState), LogE
 }
 
 /// A column that holds a list as JSON, or nothing.
-fn list<T: DeserializeOwned>(row: &AnyRow, name: &'static str, stream: &str) -> Result<Vec<T>, LogError> {
+fn list<T: DeserializeOwned>(
+    row: &AnyRow,
+    name: &'static str,
+    stream: &str,
+) -> Result<Vec<T>, LogError> {
     let text: Option<String> = get(row, name)?;
     let read = text.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(&text));
     read.map_err(|error| LogError::inconsistent("turn", stream, error))

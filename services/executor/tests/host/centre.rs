@@ -238,10 +238,9 @@ impl Centre {
             hold: None,
             behind: Vec::new(),
             retry: definition.retry_rule(),
-            terms,
+            terms: Box::new(terms),
             moved: None,
             part_of: None,
-            parts: Vec::new(),
         };
         self.say("scheduler/s1", &run, due).await;
         run

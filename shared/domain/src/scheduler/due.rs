@@ -78,12 +78,11 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
         let (Ok(definition), Some(schedule)) = (span.read(), &span.schedule) else { continue };
         let backlog = backlog(entry, &span, &definition, (from, until), now);
         let mut before = entry.cursor(&span);
-        for occurrence in schedule.between(from, until).take(max - decided.len()) {
+        // What ran ahead of its time is known apart, and nothing follows it.
+        let ran_ahead = entry.ran_ahead.clone();
+        let occurrences = schedule.between(from, until).filter(|o| !ran_ahead.contains(&o.at));
+        for occurrence in occurrences.take(max - decided.len()) {
             let at = occurrence.at;
-            if entry.is_ahead(at) {
-                // Nothing follows it: the recorder knows it apart.
-                continue;
-            }
             let one = decide_one(entry, &span, &definition, occurrence, &backlog, now);
             decided.push(Decided { after: before, ..one });
             before = Some(at);

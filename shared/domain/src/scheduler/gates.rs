@@ -435,20 +435,12 @@ impl Scheduler {
     fn last_of_day(&self, job: &str, run: &Run) -> Option<Timestamp> {
         let day = run.business_day()?;
         let definitions = &self.jobs.get(job)?.definitions;
-        let around = |days: i64| {
-            let at = day.checked_add(jiff::Span::new().days(days)).ok()?;
-            at.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-        };
-        let (from, until) = (around(-2)?, around(4)?);
-        let of_day = definitions.iter().flat_map(|definition| {
-            let (from, until) =
-                (from.max(definition.from), definition.until.map_or(until, |end| end.min(until)));
-            let schedule = definition.schedule.iter().filter(move |_| from < until);
-            schedule.flat_map(move |schedule| schedule.between(from, until))
+        let of_day = definitions.iter().filter_map(|definition| {
+            let until = definition.until.unwrap_or(Timestamp::MAX);
+            definition.schedule.as_ref()?.last_of_day(day, definition.from, until)
         });
-        let fits = of_day.filter(|occurrence| occurrence.business_day == day);
         // What the schedule leaves out counts only where it leaves out the whole day.
-        fits.max_by_key(|occurrence| (occurrence.out.is_none(), occurrence.at)).map(|o| o.at)
+        of_day.max_by_key(|occurrence| (occurrence.out.is_none(), occurrence.at)).map(|o| o.at)
     }
 
     fn yet_to_come(&self, after: &After, run: &Run) -> Obstacle {
