@@ -143,6 +143,7 @@ pub trait Streams {
             Some(state) => (Some(state.body), state.turn),
             None => (None, Turn::default()),
         };
+        let first = old.is_none();
         let ran = old.as_ref().and_then(Body::run).is_some_and(Run::is_running);
         if let Some(body) = evolve(old, envelope, event, received) {
             let version = envelope.version;
@@ -152,14 +153,15 @@ pub trait Streams {
                 self.occupy(id, &run);
             }
         }
-        if let Event::RunEvent(run) = event
-            && let Some((job, instant)) = crate::run::settled_instant(run)
-        {
+        // Only a first event accounts for an occurrence; a later one may name it again.
+        let Event::RunEvent(run) = event else { return };
+        if !first {
+            return;
+        }
+        if let Some((job, instant)) = crate::run::settled_instant(run) {
             // Whole microseconds, as it is stored: or it would be another instant after a restart.
             self.settle(&StreamId::job(job), crate::envelope::to_micros(instant));
-        } else if let Event::RunEvent(run) = event
-            && let Some((job, instant)) = crate::run::ahead_instant(run)
-        {
+        } else if let Some((job, instant)) = crate::run::ahead_instant(run) {
             self.note_ahead(&StreamId::job(job), crate::envelope::to_micros(instant));
         }
     }
