@@ -10,6 +10,7 @@ mod embedded;
 mod exit;
 mod files;
 mod host;
+mod import;
 mod output;
 mod roles;
 mod site;
