@@ -100,22 +100,30 @@ enum YamlPart {
     Nothing,
     Text(String),
     List(Vec<Yaml>),
-    Map(Vec<(String, Yaml)>),
+    Map(Vec<(Spanned<String>, Yaml)>),
 }
 
 impl Yaml {
     fn tree(self) -> Tree {
-        let line = usize::try_from(self.0.referenced.line()).unwrap_or(0);
+        let line = line(&self.0);
         let part = match self.0.value {
             YamlPart::Nothing => Part::Nothing,
             YamlPart::Text(text) => Part::Text(text),
             YamlPart::List(list) => Part::List(list.into_iter().map(Self::tree).collect()),
-            YamlPart::Map(map) => {
-                Part::Map(map.into_iter().map(|(key, value)| (key, value.tree())).collect())
-            }
+            YamlPart::Map(map) => Part::Map(map.into_iter().map(Self::entry).collect()),
         };
         Tree { line, part }
     }
+
+    /// What has a name begins where its name stands.
+    fn entry((key, value): (Spanned<String>, Self)) -> (String, Tree) {
+        let line = line(&key);
+        (key.value, Tree { line, ..value.tree() })
+    }
+}
+
+fn line<T>(spanned: &Spanned<T>) -> usize {
+    usize::try_from(spanned.referenced.line()).unwrap_or(0)
 }
 
 impl<'de> Deserialize<'de> for YamlPart {

@@ -14,7 +14,7 @@ mod calendar;
 mod exec;
 mod files;
 mod service;
-mod span;
+pub(super) mod span;
 mod timer;
 mod unit;
 

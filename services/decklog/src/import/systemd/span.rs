@@ -16,7 +16,7 @@ const YEARS: [&str; 3] = ["years", "year", "y"];
 const YEAR: f64 = 31_557_600_000.0;
 
 /// A length; `None` for `infinity`.
-pub(super) fn parse(text: &str) -> Result<Option<HumanDuration>, String> {
+pub(in crate::import) fn parse(text: &str) -> Result<Option<HumanDuration>, String> {
     let bad = || format!("`{text}` is not a length of time as systemd writes it");
     if text.trim() == "infinity" {
         return Ok(None);
