@@ -8,7 +8,7 @@
 //! | [`document`] | what an import makes: jobs, flows, calendars, locks |
 //! | [`draft`] | jobs in the making |
 //! | [`references`] | names that a document refers to and no document has |
-//! | [`names`], [`shell`], [`tree`], [`xml`], [`quartz_line`] | what several formats need |
+//! | [`names`], [`shell`], [`times`], [`tree`], [`xml`], [`quartz_line`] | what several formats need |
 //! | [`read`], [`write`] | the files |
 
 pub(crate) mod controlm;
@@ -25,6 +25,7 @@ mod references;
 pub(crate) mod rundeck;
 mod shell;
 pub(crate) mod systemd;
+mod times;
 mod tree;
 pub(crate) mod write;
 mod xml;

@@ -1,6 +1,6 @@
 //! Dates, times and calendars of a job or box.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use domain::calendar::Days;
 use domain::time::{CalendarRule, ScheduleSpec, check_zone};
@@ -9,6 +9,7 @@ use super::statement::{Attribute, Statement};
 use crate::import::Imported;
 use crate::import::draft::When;
 use crate::import::names::clean;
+use crate::import::times::{lines, list_of};
 
 /// A line and why it cannot be carried.
 pub(super) type Refusal = (usize, String);
@@ -135,36 +136,4 @@ fn clock(text: &str, attribute: &Attribute) -> Result<(u8, u8), Refusal> {
         (hour < 24 && minute < 60).then_some((hour, minute))
     });
     parts.ok_or_else(|| (attribute.line, format!("`{text}` is no time of day")))
-}
-
-/// Minute and hour fields that name these times and no others: as few lines as have one minute list each.
-fn lines(times: &BTreeSet<(u8, u8)>) -> Vec<String> {
-    let mut minutes_of: BTreeMap<u8, BTreeSet<u8>> = BTreeMap::new();
-    for (hour, minute) in times {
-        minutes_of.entry(*hour).or_default().insert(*minute);
-    }
-    let mut hours_of: BTreeMap<BTreeSet<u8>, BTreeSet<u8>> = BTreeMap::new();
-    for (hour, minutes) in minutes_of {
-        hours_of.entry(minutes).or_default().insert(hour);
-    }
-    let line = |(minutes, hours)| format!("{} {}", list_of(&minutes), list_of(&hours));
-    hours_of.into_iter().map(line).collect()
-}
-
-fn list_of(numbers: &BTreeSet<u8>) -> String {
-    numbers.iter().map(u8::to_string).collect::<Vec<_>>().join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_become_as_few_lines_as_say_them() {
-        let of = |list: &[(u8, u8)]| lines(&list.iter().copied().collect());
-        assert_eq!(of(&[(22, 5)]), ["5 22"]);
-        assert_eq!(of(&[(22, 0), (6, 0)]), ["0 6,22"]);
-        assert_eq!(of(&[(6, 0), (6, 30), (7, 0), (7, 30)]), ["0,30 6,7"]);
-        assert_eq!(of(&[(6, 0), (18, 30)]), ["0 6", "30 18"]);
-    }
 }
