@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod embedded;
 mod exit;
+mod export;
 mod files;
 mod host;
 mod import;

@@ -47,7 +47,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Calendar(calendar) => calendar::run(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Import(import) => import::run(&import, format),
-        Command::Export(_) => Ok(()),
+        Command::Export(export) => export::run(&export, format),
         Command::Migrate(migrate) => migrate::run(&migrate),
         Command::Bench(bench) => bench::run(&bench, format),
         Command::Config(config) => config::run(&config),

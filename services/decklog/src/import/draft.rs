@@ -35,7 +35,7 @@ impl When {
 }
 
 /// A job with this name and command, and the usual in all else.
-pub(super) fn job(name: &str, command: Value) -> Result<JobDefinition, String> {
+pub(crate) fn job(name: &str, command: Value) -> Result<JobDefinition, String> {
     let value = json!({"name": name, "command": command});
     serde_json::from_value(value).map_err(|error| error.to_string())
 }
@@ -105,6 +105,6 @@ pub(super) fn lock(name: &str, description: &str, units: u32) -> Result<Thing, S
 }
 
 /// At most so many bytes of a text, cut between characters.
-pub(super) fn cut(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }

@@ -33,6 +33,24 @@ pub(super) fn schedule(expression: &str) -> Result<When, String> {
     Ok(when)
 }
 
+/// The fields of an expression without years as a crontab writes them, seconds first where there are any.
+pub(crate) fn as_crontab(expression: &str) -> Result<String, String> {
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    match fields.as_slice() {
+        [second, minute, hour, day, month, weekday, ..] => {
+            let when = crontab([second, minute, hour, day, month, weekday])?;
+            match when.spec {
+                ScheduleSpec::Cron(line) => Ok(line),
+                other
+                @ (ScheduleSpec::Quartz(_) | ScheduleSpec::Every(_) | ScheduleSpec::At(_)) => {
+                    Err(format!("`{other}` is no crontab line"))
+                }
+            }
+        }
+        _ => Err(format!("`{expression}` is no Quartz expression")),
+    }
+}
+
 fn is_special(day: &str) -> bool {
     day.to_ascii_uppercase().contains(['L', 'W'])
 }
