@@ -30,6 +30,7 @@ mod tree;
 pub(crate) mod write;
 mod xml;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::job::JobDefinition;
@@ -95,6 +96,8 @@ pub(crate) struct Imported {
     pub(crate) left_out: Vec<Remark>,
     /// What a person should know about lines that were taken over.
     pub(crate) notes: Vec<Remark>,
+    /// What of the notes was said: the same of one line is said once, also where several jobs are made of it.
+    said: BTreeSet<(Arc<str>, usize, String)>,
 }
 
 impl Imported {
@@ -104,10 +107,9 @@ impl Imported {
     }
 
     fn note(&mut self, at: &At, text: impl Into<String>) {
-        let remark = Remark { at: at.clone(), source: String::new(), text: text.into() };
-        // The same of one line is said once, also where several jobs are made of it.
-        if !self.notes.contains(&remark) {
-            self.notes.push(remark);
+        let text = text.into();
+        if self.said.insert((Arc::clone(&at.file), at.line, text.clone())) {
+            self.notes.push(Remark { at: at.clone(), source: String::new(), text });
         }
     }
 

@@ -47,10 +47,7 @@ pub(super) fn of(job: &JobDefinition, user_column: bool) -> Vec<String> {
 }
 
 fn short(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let cut = draft::cut(&text, VALUE_BYTES_MAX);
     if cut.len() < text.len() { format!("{cut}…") } else { text }
 }

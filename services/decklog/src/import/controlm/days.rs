@@ -83,7 +83,7 @@ fn months(element: Element<'_>) -> String {
         ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
     let said = |month: &&str| element.text(month).is_some();
     let on: Vec<&str> = MONTHS.into_iter().filter(|month| element.flag(month)).collect();
-    if on.len() == MONTHS.len() || !MONTHS.iter().any(|month| said(&month)) {
+    if on.len() == MONTHS.len() || !MONTHS.iter().any(said) {
         return "*".to_owned();
     }
     on.join(",")

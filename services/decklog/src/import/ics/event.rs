@@ -12,9 +12,9 @@ use calcard::icalendar::{
     ICalendarValue,
 };
 use calcard::{Entry, Parser};
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, ToSpan as _};
 
 use crate::import::{Imported, Text};
 
@@ -88,9 +88,8 @@ const TIMES_MAX: usize = 50_000;
 
 impl Event {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let calendar = match Parser::new(text).entry() {
-            Entry::ICalendar(calendar) => calendar,
-            _ => return Err("it cannot be read".to_owned()),
+        let Entry::ICalendar(calendar) = Parser::new(text).entry() else {
+            return Err("it cannot be read".to_owned());
         };
         let event = calendar.components.first().ok_or("it says nothing")?;
         if !event.has_property(&ICalendarProperty::Dtstart) {
@@ -235,10 +234,9 @@ fn first_time(event: &ICalendarComponent, property: &ICalendarProperty) -> Optio
 
 fn all_times(event: &ICalendarComponent, property: &ICalendarProperty) -> Vec<DateTime> {
     let values = event.entries.iter().filter(|entry| entry.name == *property);
-    let times = values.flat_map(|entry| &entry.values).filter_map(|value| match value {
-        ICalendarValue::PartialDateTime(partial) => civil_of(partial),
-        _ => None,
-    });
+    let times = values
+        .flat_map(|entry| &entry.values)
+        .filter_map(|value| civil_of(value.as_partial_date_time()?));
     times.collect()
 }
 

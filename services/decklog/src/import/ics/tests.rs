@@ -17,12 +17,10 @@ fn days_of(events: &str) -> Vec<String> {
     let text = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{events}END:VCALENDAR\r\n");
     let imported = imported_for(&text, 2026, 2027);
     assert!(imported.left_out.iter().all(|left| left.text.contains("no event")), "{imported:#?}");
-    let dates = imported.found.first().map(|found| match &found.what {
-        Document::Thing(Thing::Calendar(calendar)) => match calendar.days.clone() {
-            Some(Days::Set(DaySet::Dates(dates))) => dates,
-            other => panic!("{other:?}"),
-        },
-        other => panic!("{other:?}"),
+    let dates = imported.found.first().map(|found| {
+        let Document::Thing(Thing::Calendar(calendar)) = &found.what else { panic!("{found:?}") };
+        let Some(Days::Set(DaySet::Dates(dates))) = &calendar.days else { panic!("{found:?}") };
+        dates.clone()
     });
     dates.unwrap_or_default().iter().map(|(day, name)| format!("{day} {name}")).collect()
 }
