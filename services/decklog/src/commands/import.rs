@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Crontab, Format, Ics, Import, Quartz, Taken};
-use crate::import::document::Document;
+use crate::import::document::{Document, next};
 use crate::import::{Imported, controlm, crontab, ics, jil, quartz, read, rundeck, systemd, write};
 use crate::output::{self, Table};
 use crate::{exit, host};
@@ -90,7 +90,7 @@ fn of_ics(ics: &Ics) -> anyhow::Result<Imported> {
 /// Says what is left out, prints what is there, and then writes it where that was asked for.
 fn show(imported: &Imported, out: Option<&PathBuf>, format: Format) -> anyhow::Result<()> {
     say(imported);
-    let calendars = calendars(imported);
+    let (now, calendars) = (host::now(), calendars(imported));
     let lines: Vec<Line> = imported
         .found
         .iter()
@@ -100,7 +100,7 @@ fn show(imported: &Imported, out: Option<&PathBuf>, format: Format) -> anyhow::R
                 line: found.at.line,
                 kind: found.what.kind(),
                 job: found.what.name().to_owned(),
-                next: found.what.next(host::now(), &calendars),
+                next: next(&found.definitions, now, &calendars),
                 definition: found.what.value()?,
                 telling: found.what.telling(),
             })

@@ -65,20 +65,6 @@ impl Document {
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
-    /// Why no file may say it; `None` where one may.
-    pub(super) fn problems(&self) -> Option<String> {
-        self.definitions().err()
-    }
-
-    /// The next instant something of it runs.
-    pub(crate) fn next(&self, now: Timestamp, calendars: &Calendars) -> Option<String> {
-        let definitions = self.definitions().ok()?;
-        let jobs = definitions.iter().filter_map(Definition::job);
-        let schedules = jobs.filter_map(|job| job.schedule_at(now, calendars)?.ok());
-        let next = schedules.filter_map(|schedule| schedule.next_run(now)).min_by_key(|o| o.at)?;
-        Some(next.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
-    }
-
     /// What it does or holds, in a few words.
     pub(crate) fn telling(&self) -> String {
         match self {
@@ -93,6 +79,18 @@ impl Document {
             Self::Thing(Thing::Blackout(_) | Thing::Pool(_)) => String::new(),
         }
     }
+}
+
+/// The next instant any of these runs.
+pub(crate) fn next(
+    definitions: &[Definition],
+    now: Timestamp,
+    calendars: &Calendars,
+) -> Option<String> {
+    let jobs = definitions.iter().filter_map(Definition::job);
+    let schedules = jobs.filter_map(|job| job.schedule_at(now, calendars)?.ok());
+    let next = schedules.filter_map(|schedule| schedule.next_run(now)).min_by_key(|o| o.at)?;
+    Some(next.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
 }
 
 fn counted(number: usize, what: &str) -> String {

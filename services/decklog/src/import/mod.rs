@@ -33,7 +33,8 @@ mod xml;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::job::JobDefinition;
+use domain::ids::StreamId;
+use domain::job::{Definition, JobDefinition};
 use domain::site::Thing;
 
 use document::Document;
@@ -74,6 +75,8 @@ pub(crate) struct Found {
     pub(crate) at: At,
     /// What was made of it.
     pub(crate) what: Document,
+    /// The definitions it stands for, once everything is settled.
+    pub(crate) definitions: Vec<Definition>,
 }
 
 /// Something to know about a line.
@@ -122,16 +125,27 @@ impl Imported {
     }
 
     fn add(&mut self, at: &At, what: Document) {
-        self.found.push(Found { at: at.clone(), what });
+        self.found.push(Found { at: at.clone(), what, definitions: Vec::new() });
     }
 
     /// Leaves out what no file of definitions may say, notes names that nothing has, and puts remarks into the order
     /// of their lines.
     pub(crate) fn settle(&mut self) {
+        let mut names: BTreeSet<StreamId> = BTreeSet::new();
         for found in std::mem::take(&mut self.found) {
-            match found.what.problems() {
-                None => self.found.push(found),
-                Some(problems) => {
+            let definitions = found.what.definitions().and_then(|definitions| {
+                let mut double = definitions.iter().filter(|d| names.contains(&d.stream()));
+                match double.next() {
+                    Some(d) => Err(format!("another {} is called {} already", d.word(), d.name())),
+                    None => Ok(definitions),
+                }
+            });
+            match definitions {
+                Ok(definitions) => {
+                    names.extend(definitions.iter().map(Definition::stream));
+                    self.found.push(Found { definitions, ..found });
+                }
+                Err(problems) => {
                     let source = format!("{} {}", found.what.kind(), found.what.name());
                     self.leave_out(&found.at, source, problems);
                 }
@@ -150,6 +164,9 @@ impl Imported {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -13,10 +13,7 @@ pub(super) fn note_missing(imported: &mut Imported) {
     let all: Vec<(At, Definition)> = imported
         .found
         .iter()
-        .flat_map(|found| {
-            let definitions = found.what.definitions().unwrap_or_default();
-            definitions.into_iter().map(|definition| (found.at.clone(), definition))
-        })
+        .flat_map(|found| found.definitions.iter().map(|one| (found.at.clone(), one.clone())))
         .collect();
     let known: BTreeSet<StreamId> = all.iter().map(|(_, d)| d.stream()).collect();
     for (at, definition) in &all {
