@@ -3,6 +3,7 @@
 mod acting;
 mod config;
 mod evidence;
+mod imports;
 mod jobs;
 mod persons;
 mod schedules;
