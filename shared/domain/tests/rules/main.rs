@@ -12,3 +12,4 @@ mod ledger;
 mod run;
 mod scheduler;
 mod site;
+mod versions;
