@@ -13,3 +13,4 @@ mod run;
 mod scheduler;
 mod site;
 mod versions;
+mod windows;

@@ -445,7 +445,10 @@ impl Site {
             let to = work.host.as_ref().map_or_else(String::new, |host| format!(" to {host}"));
             format!("{}#{}{to}", short(&work.run), work.attempt)
         };
-        let new = self.work[self.offered..].iter().map(one).collect();
+        let mut new: Vec<String> = self.work[self.offered..].iter().map(one).collect();
+        // What nobody takes is offered again.
+        let mut seen = BTreeSet::new();
+        new.retain(|offer| seen.insert(offer.clone()));
         self.offered = self.work.len();
         new
     }
