@@ -1,6 +1,8 @@
 //! The rules of the product, as tables.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod calendar_oracle;
+mod calendars;
 mod executor;
 mod expect;
 mod forecast;
@@ -9,3 +11,6 @@ mod job;
 mod ledger;
 mod run;
 mod scheduler;
+mod site;
+mod versions;
+mod windows;
