@@ -73,7 +73,8 @@ pub(super) fn admit_job(
             let order = order
                 .ok_or_else(|| format!("nothing was said about the occurrence at {}", e.at))?;
             let gone = order.ahead_of(e.at).is_some_and(|to| to <= received);
-            need(!gone, "it was moved to an instant that has passed: see its run")
+            need(!gone, "it was moved to an instant that has passed: see its run")?;
+            check_undecided(turn, e.at)
         }
         JobEvent::JobLeaseGranted(e) => admit_lease(job, turn, e, received),
         JobEvent::JobLeaseReturned(e) => {
@@ -94,10 +95,7 @@ pub(super) fn admit_job(
 /// An order is about one occurrence that nobody has decided: what is decided has a run, and is told there.
 fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> Result<(), String> {
     need(job.active().is_some(), "the job is not active")?;
-    let settled = turn.and_then(|turn| turn.settled);
-    if settled.is_some_and(|settled| at <= settled) {
-        return Err(format!("the occurrence at {at} is decided already: see its run"));
-    }
+    check_undecided(turn, at)?;
     if let Some(lease) = job.lease_at(at)
         && let Some(host) = &lease.host
     {
@@ -114,6 +112,14 @@ fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> 
         OrderAct::Move(to) => need(to != at, "it is moved to where it is"),
         OrderAct::Hold | OrderAct::Skip => Ok(()),
     }
+}
+
+fn check_undecided(turn: Option<&Turn>, at: Timestamp) -> Result<(), String> {
+    let settled = turn.and_then(|turn| turn.settled);
+    need(
+        settled.is_none_or(|settled| settled < at),
+        &format!("the occurrence at {at} is decided already: see its run"),
+    )
 }
 
 /// Leave is granted for occurrences nobody has decided, under the definition that holds.

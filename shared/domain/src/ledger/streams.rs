@@ -140,6 +140,7 @@ pub trait Streams {
             None => (None, Turn::default()),
         };
         let ran = old.as_ref().and_then(Body::run).is_some_and(Run::is_running);
+        let begins = old.is_none();
         if let Some(body) = evolve(old, envelope, event, received) {
             let version = envelope.version;
             let run = body.run().map(|run| Begun::of(run, ran));
@@ -148,7 +149,9 @@ pub trait Streams {
                 self.occupy(id, &run);
             }
         }
+        // What ran ahead of its time settles nothing, also where it is skipped in the end.
         if let Event::RunEvent(run) = event
+            && begins
             && let Some((job, instant)) = crate::run::settled_instant(run)
         {
             // Whole microseconds, as it is stored: or it would be another instant after a restart.
@@ -328,7 +331,11 @@ pub(super) fn admit_user(body: Option<&Body>, event: &UserEvent) -> Result<(), S
 
 /// A run's name says which job it belongs to, and which occurrence or request it is: so one occurrence cannot
 /// run under two names, and a request cannot take an occurrence's place.
-pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(), String> {
+pub(super) fn check_run_name(
+    subject: &StreamId,
+    event: &RunEvent,
+    begins: bool,
+) -> Result<(), String> {
     debug_assert_eq!(subject.stream_type(), StreamType::Run);
     let (named, nominal) = match event {
         RunEvent::RunRequested(e) => (&e.job, None),
@@ -359,6 +366,10 @@ pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(),
     let part_of = if let RunEvent::RunDue(due) = event { due.part_of.as_ref() } else { None };
     if subject.run_job() != Some(named) {
         return Err(format!("{subject} is not a run of job {named}"));
+    }
+    // What has begun has its name; a part is skipped like any other run.
+    if !begins && matches!(event, RunEvent::RunSkipped(_)) {
+        return Ok(());
     }
     let label = subject.whole().split_once('@').map_or("", |(_, label)| label);
     match (part_of, subject.part()) {

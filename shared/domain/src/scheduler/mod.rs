@@ -305,7 +305,8 @@ impl Scheduler {
 
     fn apply_run(&mut self, envelope: &Envelope, event: &RunEvent, received: Timestamp) {
         let id = &envelope.subject;
-        if let Some((job, instant)) = crate::run::settled_instant(event) {
+        let begins = envelope.version == 1;
+        if let (Some((job, instant)), true) = (crate::run::settled_instant(event), begins) {
             self.settle(job, instant);
         } else if let (Some((job, instant)), true) =
             (crate::run::accounted_instant(event), crate::run::is_ahead(event))
