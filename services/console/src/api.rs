@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Caller;
+use crate::check::Checked;
 use crate::commands::{Applied, JobAct, RunAct};
 use crate::problem::Problem;
 use crate::state::Console;
@@ -57,6 +58,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(approve_thing))
         .routes(routes!(retire_thing))
         .routes(routes!(list_hosts))
+        .routes(routes!(check_job))
         .routes(routes!(list_events))
         .routes(routes!(night))
         .routes(routes!(head))
@@ -98,6 +100,15 @@ struct Apply {
     definition: Value,
     /// Why.
     reason: String,
+}
+
+/// A definition to check.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Check {
+    /// The definition as JSON, with the fields of the job schema.
+    #[schema(value_type = Object)]
+    definition: Value,
 }
 
 /// A request for a run.
@@ -597,6 +608,20 @@ async fn list_hosts(
     Valid(page): Valid<Page>,
 ) -> Result<Json<Value>> {
     streams(&console, Selection::Hosts, page).await
+}
+
+/// Asks the hosts that might have to run a job what would keep them from it. Nothing is changed.
+#[utoipa::path(post, path = "/api/v1/check", request_body = Check, responses((status = 200, body = Checked), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn check_job(
+    caller: Caller,
+    State(console): State<Console>,
+    Body(body): Body<Check>,
+) -> Result<Json<Checked>> {
+    // What is installed on a host is for those who bring jobs there, or let them.
+    caller.needs(Role::Operator).or_else(|_| caller.needs(Role::Approver))?;
+    let definition: JobDefinition =
+        serde_json::from_value(body.definition).map_err(Problem::bad_request)?;
+    Ok(Json(console.check(&definition).await?))
 }
 
 /// Lists events after a position, each as it was signed.

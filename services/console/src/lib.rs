@@ -3,6 +3,7 @@
 
 mod api;
 mod auth;
+mod check;
 mod commands;
 mod config;
 mod metrics;
@@ -11,6 +12,7 @@ mod service;
 mod state;
 
 pub use api::openapi;
+pub use check::{Checked, HostChecked};
 pub use commands::{Applied, CommandError};
 pub use config::ConsoleConfig;
 pub use problem::Problem;

@@ -121,6 +121,7 @@ impl Metrics {
             | RunEvent::RunNeedsUnmet(_)
             | RunEvent::RunLate(_)
             | RunEvent::RunGathered(_)
+            | RunEvent::RunDivided(_)
             | RunEvent::RunCancelRequested(_)
             | RunEvent::RunRetryScheduled(_)
             | RunEvent::RunResolved(_)

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use console::{Applied, Problem};
-use domain::job::Definition;
+use console::{Applied, Checked, Problem};
+use domain::job::{Definition, JobDefinition};
 use domain::wire::{Answer, Query};
 use serde_json::{Value, json};
 use ureq::Agent;
@@ -61,6 +61,14 @@ impl Client {
             Definition::Thing(thing) => ("/api/v1/things", thing.value()?),
         };
         self.act(path, &json!({"definition": definition, "reason": reason}))
+    }
+
+    /// What hosts say would keep them from running a job.
+    pub(crate) fn check(&self, job: &JobDefinition) -> anyhow::Result<Checked> {
+        let body = serde_json::to_vec(&json!({ "definition": job }))?;
+        let bytes = self.post("/api/v1/check", &body)?;
+        serde_json::from_slice(&bytes)
+            .context("the console's answer cannot be read: it is of another version")
     }
 
     pub(crate) fn output(

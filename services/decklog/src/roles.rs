@@ -120,7 +120,8 @@ pub(crate) fn executor(role: &Role) -> anyhow::Result<()> {
     let own = config.executor()?;
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
     runtime()?.block_on(async {
-        let around = executor::Surroundings { clock: clock(), stop: stop_on_signals()? };
+        let stop = stop_on_signals()?;
+        let around = executor::Surroundings { clock: clock(), stop, program: None };
         let bus = connect(&config, "executor").await?;
         executor::run(own, executor::Producer { token }, bus, around, ready("executor")).await
     })

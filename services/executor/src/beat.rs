@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Topic;
-use bus::recorder::Follower;
+use bus::recorder::{AskError, Follower};
 use bytes::Bytes;
-use domain::event::{Event, RunCancelRequested, RunEvent};
+use domain::event::{Event, HostEvent, RunCancelRequested, RunEvent};
+use domain::ids::StreamId;
 use domain::wire::{Heartbeat, LogEntry, Query};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::host::Host;
 use crate::life::blocking;
@@ -37,11 +38,12 @@ pub(crate) async fn beat(host: Arc<Host>) {
     }
 }
 
-/// Follows the log for wishes to stop a run that is held here.
+/// Follows the log for what concerns this host: wishes to stop a run that is held here, news of runs that wait for
+/// files, and whether it shall start anything new.
 pub(crate) async fn listen(host: Arc<Host>) {
     let position = loop {
-        match bus::recorder::ask(&host.bus, &Query::Head).await {
-            Ok(answer) => break answer.position,
+        match start(&host).await {
+            Ok(position) => break position,
             Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
         }
     };
@@ -53,28 +55,80 @@ pub(crate) async fn listen(host: Arc<Host>) {
     loop {
         // A failure is no news here: the heartbeat and the outbox complain.
         for entry in following.next().await.unwrap_or_default() {
-            if let Some((run, reason)) = wish(&entry)
-                && let Some(dir) = host.wants_stop(&run, &reason)
-            {
-                let told = blocking(move || dir.cancel(&reason).map_err(Into::into)).await;
-                if let Err(error) = told {
-                    warn!(%run, %error, "the attempt could not be told to stop");
-                }
+            match news(&host, &entry) {
+                Some(News::Stop(run, reason)) => tell_stop(&host, &run, reason).await,
+                Some(News::Drained(drained)) => drain(&host, drained),
+                Some(News::Watched(run)) => host.ring(&run),
+                None => {}
             }
         }
     }
 }
 
-fn wish(entry: &LogEntry) -> Option<(domain::ids::StreamId, String)> {
+/// The position to follow from, with everything before it taken in.
+async fn start(host: &Host) -> Result<u64, AskError> {
+    let position = bus::recorder::ask(&host.bus, &Query::Head).await?.position;
+    learn_drained(host).await?;
+    Ok(position)
+}
+
+/// Asks the log whether this host shall start anything new.
+pub(crate) async fn learn_drained(host: &Host) -> Result<(), AskError> {
+    let state = bus::recorder::stream(&host.bus, &StreamId::host(&host.name)).await?;
+    let known = state.as_ref().and_then(|state| state.body.host());
+    host.set_drained(known.is_some_and(|known| known.drained.is_some()));
+    Ok(())
+}
+
+fn drain(host: &Host, drained: bool) {
+    info!(
+        drained,
+        "from now on this host {}",
+        if drained { "starts nothing new" } else { "takes work" }
+    );
+    host.set_drained(drained);
+}
+
+async fn tell_stop(host: &Host, run: &StreamId, reason: String) {
+    let Some(dir) = host.wants_stop(run, &reason) else { return };
+    let told = blocking(move || dir.cancel(&reason).map_err(Into::into)).await;
+    if let Err(error) = told {
+        warn!(%run, %error, "the attempt could not be told to stop");
+    }
+}
+
+/// Something in the log that concerns this host.
+enum News {
+    /// Somebody wants this run to stop, and why.
+    Stop(StreamId, String),
+    /// Whether the host shall start nothing new.
+    Drained(bool),
+    /// Something was said about a run that waits for files here.
+    Watched(StreamId),
+}
+
+fn news(host: &Host, entry: &LogEntry) -> Option<News> {
     // Looked at as text first: of a busy log this host needs very little.
-    if entry.void.is_some() || !entry.event.get().contains("\"run.cancel-requested\"") {
+    let text = entry.event.get();
+    let named = ["\"run.cancel-requested\"", "\"host.drained\"", "\"host.resumed\""];
+    let concerns = host.watches_any() || named.iter().any(|kind| text.contains(kind));
+    if entry.void.is_some() || !concerns {
         return None;
     }
     let envelope = entry.envelope().ok()?;
+    let about = envelope.subject.clone();
+    if host.watches(&about) {
+        return Some(News::Watched(about));
+    }
     match envelope.event().ok()? {
         Event::RunEvent(RunEvent::RunCancelRequested(RunCancelRequested { reason })) => {
-            Some((envelope.subject, reason))
+            Some(News::Stop(about, reason))
         }
+        Event::HostEvent(event) if about == StreamId::host(&host.name) => match event {
+            HostEvent::HostDrained(_) => Some(News::Drained(true)),
+            HostEvent::HostResumed(_) => Some(News::Drained(false)),
+            HostEvent::HostStarted(_) | HostEvent::HostStopped(_) => None,
+        },
         Event::RunEvent(_)
         | Event::JobEvent(_)
         | Event::HostEvent(_)

@@ -8,7 +8,7 @@ use bus::Bus;
 use domain::ids::{ProducerId, StreamId};
 use jiff::Timestamp;
 use journal::Outbox;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::attempt::{AllowList, AttemptDir, SupervisorProgram};
 
@@ -20,6 +20,11 @@ pub(crate) struct Held {
     /// Somebody wants it to stop, and why.
     pub(crate) cancel: Option<String>,
 }
+
+/// Most runs that are watched because they wait for files.
+const WATCHED_MAX: usize = 1_000;
+/// Most looks at files at once.
+const LOOKS: usize = 8;
 
 /// The host.
 pub(crate) struct Host {
@@ -35,9 +40,17 @@ pub(crate) struct Host {
     pub(crate) outbox: Outbox,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) slots_all: u32,
+    pub(crate) looks: Semaphore,
+    /// The pools it takes work from.
+    pub(crate) pools: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// Whether somebody said that it shall start nothing new; not known at first.
+    drained: watch::Sender<Option<bool>>,
     held: Mutex<BTreeMap<StreamId, Held>>,
+    /// Runs that wait for files.
+    watched: Mutex<BTreeMap<StreamId, Arc<Notify>>>,
 }
 
 impl std::fmt::Debug for Host {
@@ -57,6 +70,8 @@ pub(crate) struct Parts {
     pub(crate) bus: Bus,
     pub(crate) outbox: Outbox,
     pub(crate) slots: u32,
+    pub(crate) pools: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -76,9 +91,14 @@ impl Host {
             outbox: parts.outbox,
             slots: Arc::new(Semaphore::new(parts.slots as usize)),
             slots_all: parts.slots,
+            looks: Semaphore::new(LOOKS),
+            pools: parts.pools,
+            labels: parts.labels,
             clock: parts.clock,
             stop: parts.stop,
+            drained: watch::Sender::new(None),
             held: Mutex::new(BTreeMap::new()),
+            watched: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -120,5 +140,55 @@ impl Host {
     /// Why the run shall stop, if somebody said so.
     pub(crate) fn stop_reason(&self, run: &StreamId) -> Option<String> {
         self.lock().get(run).and_then(|held| held.cancel.clone())
+    }
+
+    fn lock_watched(&self) -> MutexGuard<'_, BTreeMap<StreamId, Arc<Notify>>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a run waits for files, and gives what is rung when the feed names it; `None` where it was noted
+    /// before, or too many are.
+    pub(crate) fn watch(&self, run: &StreamId) -> Option<Arc<Notify>> {
+        let mut all = self.lock_watched();
+        if all.len() >= WATCHED_MAX || all.contains_key(run) {
+            return None;
+        }
+        Some(Arc::clone(all.entry(run.clone()).or_default()))
+    }
+
+    pub(crate) fn unwatch(&self, run: &StreamId) {
+        self.lock_watched().remove(run);
+    }
+
+    /// Whether a run waits for files here.
+    pub(crate) fn watches(&self, run: &StreamId) -> bool {
+        self.lock_watched().contains_key(run)
+    }
+
+    /// Whether any run does.
+    pub(crate) fn watches_any(&self) -> bool {
+        !self.lock_watched().is_empty()
+    }
+
+    /// Something was said about a run.
+    pub(crate) fn ring(&self, run: &StreamId) {
+        if let Some(told) = self.lock_watched().get(run) {
+            told.notify_one();
+        }
+    }
+
+    /// Whether it shall start nothing new, as far as is known.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.borrow().unwrap_or(false)
+    }
+
+    pub(crate) fn set_drained(&self, drained: bool) {
+        self.drained.send_if_modified(|known| known.replace(drained) != Some(drained));
+    }
+
+    /// Resolves when it is known that it may start something new.
+    pub(crate) async fn may_work(&self) {
+        // Never an error: we hold the sender ourselves.
+        let _ = self.drained.subscribe().wait_for(|drained| *drained == Some(false)).await;
     }
 }

@@ -5,11 +5,14 @@
 
 pub mod attempt;
 mod beat;
+mod check;
 mod config;
 mod host;
 mod life;
+mod needs;
 mod order;
 mod output;
+mod questions;
 mod recover;
 mod service;
 mod take;

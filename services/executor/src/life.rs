@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use crate::attempt::{AttemptDir, Cause as HostCause, Outcome, Spec, State, Status, prepare};
 use crate::host::{Held, Host};
-use crate::order;
+use crate::{beat, order};
 
 /// How long one wait for a supervisor lasts; then it is waited for again.
 const WATCH: Duration = Duration::from_secs(3_600);
@@ -28,19 +28,28 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub(crate) async fn take(
     host: &Arc<Host>,
     work: &Work,
+    definition: &JobDefinition,
     slot: OwnedSemaphorePermit,
 ) -> anyhow::Result<()> {
-    let definition = order::definition(work)?;
-    let spec = order::spec(work, &definition, host.cgroup.clone());
-    let refused = host.allow.check(&spec, &host.user).err();
+    let mut spec = order::spec(work, definition, host.cgroup.clone());
+    spec.providers = host.allow.providers(&spec);
+    refuse_what_is_not_allowed(host, &mut spec);
     let Some(dir) = prepared(host, work, &spec).await? else { return Ok(()) };
     if !host.hold(&work.run, Held { attempt: work.attempt, dir: dir.clone(), cancel: None }) {
         return Ok(());
     }
-    let taken = Taken { work, definition: &definition, spec: &spec, dir: &dir, slot };
-    let done = taken.live(host, refused.map(|r| r.to_string())).await;
+    let taken = Taken { work, definition, spec: &spec, dir: &dir, slot };
+    let done = taken.live(host).await;
     host.release(&work.run);
     done
+}
+
+/// The host's own word: what it does not let run is refused by whoever would start it, however often the executor
+/// is killed before that.
+fn refuse_what_is_not_allowed(host: &Host, spec: &mut Spec) {
+    if spec.refused.is_none() {
+        spec.refused = host.allow.check(spec, &host.user).err().map(|refused| refused.to_string());
+    }
 }
 
 /// The attempt's directory; `None` where this host has dealt with it before.
@@ -68,7 +77,7 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    async fn live(self, host: &Arc<Host>, refused: Option<String>) -> anyhow::Result<()> {
+    async fn live(self, host: &Arc<Host>) -> anyhow::Result<()> {
         let Self { work, definition, spec, dir, slot } = self;
         let run_as = spec.run_as.clone().unwrap_or_else(|| host.user.clone());
         let draft = claim(work, definition, &host.name, host.lease_ms, &run_as);
@@ -77,14 +86,14 @@ impl Taken<'_> {
             Mark::Valid => {}
             Mark::Conflict { .. } => return discard(dir.clone()).await,
             Mark::Refused { reason } => {
-                warn!(run = %work.run, %reason, "the recorder does not let this host start the run");
+                // The host may have been drained an instant ago: the recorder knows first.
+                if beat::learn_drained(host).await.is_ok() && host.is_drained() {
+                    info!(run = %work.run, %reason, "left to another host");
+                } else {
+                    warn!(run = %work.run, %reason, "the recorder does not let this host start the run");
+                }
                 return discard(dir.clone()).await;
             }
-        }
-        if let Some(reason) = refused {
-            let ending = not_started(host, work.attempt, &reason);
-            say_end(host, &work.run, version, &ending).await?;
-            return discard(dir.clone()).await;
         }
         start(host, &work.run, dir).await?;
         watch(host, &work.run, work.attempt, dir, Some(version), Some(slot)).await
@@ -142,11 +151,7 @@ pub(crate) async fn watch(
         }
         State::Vanished => vanished(host, run, number, dir, slot).await,
         // The supervisor could not begin: nothing ran.
-        State::Prepared => {
-            let ending = not_started(host, number, "its supervisor could not begin");
-            say_late(host, run, &ending).await?;
-            discard(dir.clone()).await
-        }
+        State::Prepared => refuse(host, run, number, dir, "its supervisor could not begin").await,
         State::Disowned => discard(dir.clone()).await,
         State::Running { .. } => {
             bail!("the attempt of {run} goes on, although waiting for it ended")
@@ -265,9 +270,21 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
             truncated: output.truncated,
         }),
         killed: u32::try_from(status.killed.len()).unwrap_or(u32::MAX),
-        text: None,
+        text: status.text.clone(),
     };
     Ending { report, cause, exit_codes }
+}
+
+/// Says that an attempt of which nothing ran does not run, and why.
+pub(crate) async fn refuse(
+    host: &Arc<Host>,
+    run: &StreamId,
+    number: u32,
+    dir: &AttemptDir,
+    reason: &str,
+) -> anyhow::Result<()> {
+    say_late(host, run, &not_started(host, number, reason)).await?;
+    discard(dir.clone()).await
 }
 
 fn not_started(host: &Host, attempt: u32, reason: &str) -> Ending {
@@ -297,7 +314,12 @@ fn instant(micros: i64) -> Timestamp {
 /// gets its files. Making new ones can cost a file system more than a short command costs.
 fn has_nothing_to_tell(status: &Status) -> bool {
     let quiet = status.output.bytes == 0 && status.killed.is_empty() && status.ladder.is_empty();
-    quiet && status.outcome == Outcome::Exited { code: 0 } && status.cause == HostCause::Own
+    let plain = match status.outcome {
+        Outcome::Exited { code } => code == 0,
+        Outcome::NotStarted { .. } => true,
+        Outcome::Signaled { .. } => false,
+    };
+    quiet && plain && status.cause == HostCause::Own
 }
 
 async fn forget(dir: AttemptDir) -> anyhow::Result<()> {

@@ -85,8 +85,8 @@ fn serve(nats: NatsConfig, config: ExecutorConfig) -> anyhow::Result<()> {
     let token = join_token(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let around =
-            Surroundings { clock: Arc::new(jiff::Timestamp::now), stop: stop_on_signals()? };
+        let (clock, stop) = (Arc::new(jiff::Timestamp::now), stop_on_signals()?);
+        let around = Surroundings { clock, stop, program: None };
         let bus = Bus::connect(&nats).await?;
         let ready = || tracing::info!(role = "executor", "ready");
         executor::run(config, Producer { token }, bus, around, ready).await

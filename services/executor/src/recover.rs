@@ -65,6 +65,11 @@ async fn go_on(
         if !is_mine(host, run, number).await {
             return life::discard(dir.clone()).await;
         }
+        // The host's owner may have changed their mind meanwhile.
+        let allowed = dir.spec().map(|spec| host.allow.check(&spec, &host.user));
+        if let Ok(Err(refused)) = allowed {
+            return life::refuse(host, run, number, dir, &refused.to_string()).await;
+        }
         info!(%run, attempt = number, "claimed in an earlier life and never started: starting it now");
         life::start(host, run, dir).await?;
     } else {

@@ -1,5 +1,6 @@
 //! Puts an executor together, and takes it apart.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,15 +20,17 @@ use tracing::{info, warn};
 use crate::attempt::{AllowList, SupervisorProgram, sweep};
 use crate::config::ExecutorConfig;
 use crate::host::{Host, Parts};
-use crate::{beat, output, recover, take};
+use crate::{beat, questions, recover, take};
 
-/// Whoever runs an executor tells it the time, and when to stop.
+/// Whoever runs an executor tells it the time, when to stop, and what looks after commands.
 #[derive(Clone)]
 pub struct Surroundings {
     /// The clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Turns true when it shall stop.
     pub stop: watch::Receiver<bool>,
+    /// The executable that its supervisors are; where absent, the one that is running.
+    pub program: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -68,10 +71,10 @@ pub async fn run(
     for (run, number, dir) in found {
         tasks.spawn(recover::resume(Arc::clone(&host), run, number, dir));
     }
-    tasks.spawn(announce(Arc::clone(&host), config.pools.clone(), count, cut));
+    tasks.spawn(announce(Arc::clone(&host), count, cut));
     tasks.spawn(beat::beat(Arc::clone(&host)));
     tasks.spawn(beat::listen(Arc::clone(&host)));
-    tasks.spawn(output::serve(Arc::clone(&host)));
+    tasks.spawn(questions::serve(Arc::clone(&host)));
     tasks.spawn(recover::tidy(Arc::clone(&host), config.keep_output.as_duration()));
     let own = std::iter::once(host_queue(&host.name));
     for queue in config.pools.iter().cloned().chain(own) {
@@ -107,16 +110,20 @@ fn open(
         },
     );
     sweep(&config.attempts())?;
+    let allow = allow_list(config)?;
+    let program = around.program.clone().map_or_else(std::env::current_exe, Ok)?;
     let host = Host::new(Parts {
         producer: id,
         user: own_user(),
         lease_ms: config.lease.millis(),
         attempts: config.attempts(),
-        allow: allow_list(config)?,
-        supervisors: SupervisorProgram::current()?,
+        supervisors: SupervisorProgram::knowing(program, allow.variables(std::env::vars_os())),
+        allow,
         bus,
         outbox,
         slots: config.slots,
+        pools: config.pools.clone(),
+        labels: config.all_labels(),
         clock: Arc::clone(&around.clock),
         stop: around.stop.clone(),
     });
@@ -150,14 +157,14 @@ async fn wait_for_stop(host: &Arc<Host>) -> anyhow::Result<()> {
 }
 
 /// Says in the log that this host is there, as soon as the recorder can be reached.
-async fn announce(host: Arc<Host>, pools: Vec<String>, found: u32, cut: Option<Cut>) {
+async fn announce(host: Arc<Host>, found: u32, cut: Option<Cut>) {
     let started = HostStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot: boot(),
         slots: host.slots_all,
-        pools,
+        pools: host.pools.clone(),
         found,
-        labels: std::collections::BTreeMap::new(),
+        labels: host.labels.clone(),
     };
     let name = host.name.clone();
     say_next(&host, &StreamId::host(&name), |stream, version| {

@@ -1,4 +1,4 @@
-//! Takes offers, as many at once as there are free slots.
+//! Takes offers, as many at once as there are free slots; none while the host is drained.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 
 use crate::host::Host;
-use crate::life;
+use crate::needs;
 
 /// Most offers taken at once.
 const AT_ONCE: usize = 64;
 /// How long one look into a queue lasts.
 const LOOK: Duration = Duration::from_secs(2);
-/// After what time an offer comes again that found no slot after all.
+/// After what time an offer comes again that was fetched and cannot be taken after all.
 const SOON: Duration = Duration::from_millis(50);
 /// How long to rest after a queue failed.
 const REST: Duration = Duration::from_millis(500);
@@ -25,7 +25,10 @@ pub(crate) async fn from_queue(host: Arc<Host>, queue: String) {
     let mut stop = host.stop.clone();
     let mut worker = None;
     loop {
-        let step = one_round(&host, &queue, &mut worker);
+        let step = async {
+            host.may_work().await;
+            one_round(&host, &queue, &mut worker).await
+        };
         let failed = tokio::select! {
             failed = step => failed,
             _ = stop.wait_for(|stop| *stop) => return,
@@ -49,6 +52,8 @@ async fn one_round(
     };
     for offer in worker.insert(open).take(free.min(AT_ONCE), LOOK).await? {
         match Arc::clone(&host.slots).try_acquire_owned() {
+            // It was drained meanwhile: what was fetched is for others.
+            Ok(_) if host.is_drained() => offer.back(SOON).await?,
             Ok(permit) => {
                 let host = Arc::clone(host);
                 tokio::spawn(async move { live(&host, offer, permit).await });
@@ -83,7 +88,11 @@ async fn live(host: &Arc<Host>, offer: Offer, permit: OwnedSemaphorePermit) {
     if let Err(error) = offer.done().await {
         warn!(run = %work.run, %error, "the offer may come again");
     }
-    if let Err(error) = life::take(host, &work, permit).await {
-        warn!(run = %work.run, %error, "an attempt could not be carried to its end here");
+    let run = work.run.clone();
+    if host.watches(&run) {
+        return;
+    }
+    if let Err(error) = needs::take(host, work, permit).await {
+        warn!(%run, %error, "an attempt could not be carried to its end here");
     }
 }

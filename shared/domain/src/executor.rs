@@ -1,5 +1,13 @@
 //! What an executor may say about its attempts. Pure; the processes are the service's.
 
+mod filling;
+mod needs;
+mod placing;
+
+pub use filling::{Filled, filled};
+pub use needs::{Look, Seen, may_start, unmet};
+pub use placing::{candidates, misplaced};
+
 use crate::canonical::{Digest, canonical};
 use crate::envelope::Draft;
 use crate::event::{
@@ -12,7 +20,8 @@ use crate::run::{Run, State};
 use crate::wire::Work;
 
 /// The draft that takes an offer. It is the lock: of two executors that append it, one wins, and the
-/// other learns that it lost before it has done anything.
+/// other learns that it lost before it has done anything. Its argument list is the one that is started, with
+/// every token replaced; where one cannot be, nothing is started, and it is the list as it was written.
 pub fn claim(
     work: &Work,
     definition: &JobDefinition,
@@ -20,7 +29,8 @@ pub fn claim(
     lease_ms: u64,
     run_as: &str,
 ) -> Draft {
-    let command = &definition.command;
+    let filled = filled(work, definition);
+    let command = filled.as_ref().map_or(&definition.command, |filled| &filled.definition.command);
     let argv = command.argv.as_ref().unwrap_or(&command.interpreter);
     let event = RunStarted {
         attempt: work.attempt,

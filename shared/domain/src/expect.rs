@@ -49,6 +49,7 @@ struct Recorded {
     run: StreamId,
     digest: Digest,
     how: How,
+    received: Timestamp,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -56,8 +57,6 @@ struct JobHistory {
     proposal: Option<(Result<Arc<JobDefinition>, String>, DefinitionRef)>,
     spans: Vec<Span>,
     leases: Vec<Lease>,
-    /// Instants that somebody moved ahead of their time.
-    ahead: BTreeSet<Timestamp>,
     /// Instants the log accounts for.
     recorded: BTreeMap<Timestamp, Recorded>,
     /// Further runs that say they are of an instant which another accounts for.
@@ -155,13 +154,13 @@ impl Population {
             Event::JobEvent(event) => {
                 self.jobs.entry(stream.rest().to_owned()).or_default().observe(event, received);
             }
-            Event::RunEvent(event) => self.observe_run(stream, event),
+            Event::RunEvent(event) => self.observe_run(stream, event, received),
             Event::ThingEvent(event) => self.observe_thing(stream.rest(), event, received),
             Event::HostEvent(_) | Event::UserEvent(_) | Event::LogEvent(_) => {}
         }
     }
 
-    fn observe_run(&mut self, stream: &StreamId, event: &RunEvent) {
+    fn observe_run(&mut self, stream: &StreamId, event: &RunEvent, received: Timestamp) {
         let Some((job, at)) = crate::run::accounted_instant(event) else { return };
         // A part that is skipped says so of itself; its whole accounts for the occurrence.
         if stream.part().is_some() {
@@ -169,7 +168,7 @@ impl Population {
         }
         let Some((digest, how)) = accounts(event) else { return };
         let history = self.jobs.entry(job.to_owned()).or_default();
-        let new = Recorded { run: stream.clone(), digest, how };
+        let new = Recorded { run: stream.clone(), digest, how, received };
         let first = history.recorded.entry(at).or_insert(new);
         if first.run != *stream {
             history.doubles.insert(stream.clone(), at);
@@ -233,6 +232,7 @@ fn accounts(event: &RunEvent) -> Option<(Digest, How)> {
         | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunLate(_)
         | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_)
         | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
         | RunEvent::RunFailed(_)
@@ -269,15 +269,10 @@ impl JobHistory {
                 }
             }
             JobEvent::JobRetired(_) => self.close(received),
-            JobEvent::JobOccurrenceMoved(e) if e.to < e.at => {
-                self.ahead.insert(e.at);
-            }
-            JobEvent::JobOccurrenceReleased(e) => {
-                self.ahead.remove(&e.at);
-            }
             JobEvent::JobLeaseGranted(e) => self.leases.push(Lease::granted(e, received)),
             JobEvent::JobLeaseReturned(e) => give_back(&mut self.leases, e.until),
             JobEvent::JobOccurrenceMoved(_)
+            | JobEvent::JobOccurrenceReleased(_)
             | JobEvent::JobOccurrenceHeld(_)
             | JobEvent::JobOccurrenceSkipped(_)
             | JobEvent::JobPaused(_)
@@ -372,13 +367,15 @@ impl View<'_> {
             accounted.recorded += 1;
             explained.insert(at);
             let left_out = occurrence.out.is_some();
-            // What ran ahead of its time was decided before this definition held, perhaps.
-            let ahead = recorded.how == How::Ahead;
-            if recorded.digest != piece.span.reference.digest && !ahead {
+            if recorded.how == How::Ahead {
+                // It was decided before this definition held, perhaps: by its own it is looked at below.
+                continue;
+            }
+            if recorded.digest != piece.span.reference.digest {
                 accounted.findings.push(Finding::OtherDefinition { run: recorded.run.clone() });
             } else if recorded.run != run {
                 accounted.findings.push(Finding::Unexpected { run: recorded.run.clone(), at });
-            } else if (recorded.how == How::LeftOut) != left_out && !ahead {
+            } else if (recorded.how == How::LeftOut) != left_out {
                 let run = recorded.run.clone();
                 accounted.findings.push(Finding::NotAsScheduled { run, left_out });
             }
@@ -405,25 +402,26 @@ impl View<'_> {
     }
 
     fn find_unexpected(&self, explained: &BTreeSet<Timestamp>, accounted: &mut Accounted) {
-        let unexplained = self.history.recorded.iter().filter(|(at, _)| !explained.contains(at));
-        for (at, recorded) in unexplained {
-            if recorded.how == How::Ahead && self.implied_ahead(*at, recorded) {
-                continue;
+        for (at, recorded) in &self.history.recorded {
+            let implied = match recorded.how {
+                How::Ahead => self.implied_ahead(*at, recorded),
+                How::Decided | How::LeftOut => explained.contains(at),
+            };
+            if !implied {
+                let run = recorded.run.clone();
+                accounted.findings.push(Finding::Unexpected { run, at: *at });
             }
-            let run = recorded.run.clone();
-            accounted.findings.push(Finding::Unexpected { run, at: *at });
         }
     }
 
-    /// Whether the definition that an occurrence ran ahead under implies it.
+    /// Whether the definition that an occurrence ran ahead under implies it, with the calendars of that moment.
     fn implied_ahead(&self, at: Timestamp, recorded: &Recorded) -> bool {
         let span = self.history.spans.iter().find(|span| span.reference.digest == recorded.digest);
-        let part = span.and_then(|span| span.part().ok().flatten());
-        part.is_some_and(|part| {
-            // Whichever calendars held: then, or when it was run.
-            let instants = span.map(|span| just_after(span.from)).into_iter().chain([at]);
-            let mut schedules = instants.map(|then| part.at(then, self.calendars, self.almanacs).0);
-            schedules.any(|schedule| schedule.is_ok_and(|s| s.occurrence_at(at).is_some()))
+        let Some(part) = span.and_then(|span| span.part().ok().flatten()) else { return false };
+        let (schedule, _) = part.at(just_after(recorded.received), self.calendars, self.almanacs);
+        let found = schedule.ok().and_then(|schedule| schedule.occurrence_at(at));
+        found.is_some_and(|occurrence| {
+            StreamId::run(self.name, &occurrence_label(&occurrence)) == recorded.run
         })
     }
 }

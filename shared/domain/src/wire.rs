@@ -470,4 +470,9 @@ pub enum HostQuery {
         /// Most bytes.
         limit: u32,
     },
+    /// What would keep the host from running a job. The answer is a JSON list of sentences, empty for nothing.
+    Check {
+        /// The job's definition.
+        definition: serde_json::Value,
+    },
 }

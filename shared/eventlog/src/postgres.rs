@@ -21,10 +21,10 @@ ON CONFLICT (stream) DO UPDATE SET
     started = excluded.started, ended = excluded.ended, message = excluded.message";
 
 const TURNS: &str = "
-INSERT INTO turn (job, settled, busy, leased, holders)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+INSERT INTO turn (job, settled, busy, leased, ahead, holders)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
 ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy,
-    leased = excluded.leased, holders = excluded.holders";
+    leased = excluded.leased, ahead = excluded.ahead, holders = excluded.holders";
 
 const PRODUCERS: &str = "
 INSERT INTO producer (id, key, pseq, last)
@@ -118,6 +118,7 @@ async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
         .bind(rows.iter().map(|r| r.settled).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.busy.as_deref()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.leased.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.ahead.as_deref()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.holders.as_deref()).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await

@@ -11,6 +11,7 @@ use domain::leaf::Leaf;
 use domain::ledger::{Body, Ledger, Mark, Memory, Policy, Producer, StreamState, Streams, Turn};
 use domain::wire::LogEntry;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _};
@@ -29,7 +30,7 @@ const NAMES: usize = 500;
 
 /// Streams that are no runs, with all that is known of them.
 pub(crate) const STATES: &str =
-    "SELECT s.stream, s.version, s.body, t.settled, t.busy, t.leased, t.holders
+    "SELECT s.stream, s.version, s.body, t.settled, t.busy, t.leased, t.ahead, t.holders
                                  FROM state s LEFT JOIN turn t ON t.job = s.stream";
 
 /// A leaf as stored.
@@ -363,15 +364,25 @@ pub(crate) fn stream_state(row: &AnyRow) -> Result<(StreamId, StreamState), LogE
     let busy: Option<String> = get(row, "busy")?;
     let busy = busy.iter().flat_map(|runs| runs.split(' ')).map(str::parse);
     let busy = busy.collect::<Result<_, _>>().map_err(|error| bad(&error))?;
-    let leased: Option<String> = get(row, "leased")?;
-    let leased = leased.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(&text));
-    let leased: Vec<(i64, i64)> = leased.map_err(|error| bad(&error))?;
+    let leased: Vec<(i64, i64)> = list(row, "leased", &stream)?;
     let instants = |(from, at)| Ok((timestamp("turn", from)?, timestamp("turn", at)?));
     let leased = leased.into_iter().map(instants).collect::<Result<_, LogError>>()?;
-    let holders: Option<String> = get(row, "holders")?;
-    let holders = holders.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(&text));
-    let turn = Turn { settled, leased, busy, holders: holders.map_err(|error| bad(&error))? };
+    let ahead: Vec<i64> = list(row, "ahead", &stream)?;
+    let ahead = ahead.into_iter().map(|at| timestamp("turn", at)).collect::<Result<_, _>>()?;
+    let holders = list(row, "holders", &stream)?;
+    let turn = Turn { settled, leased, ahead, busy, holders };
     Ok((id, StreamState { version: to_u64(get(row, "version")?), body, turn }))
+}
+
+/// A column that holds a list as JSON, or nothing.
+fn list<T: DeserializeOwned>(
+    row: &AnyRow,
+    name: &'static str,
+    stream: &str,
+) -> Result<Vec<T>, LogError> {
+    let text: Option<String> = get(row, name)?;
+    let read = text.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(&text));
+    read.map_err(|error| LogError::inconsistent("turn", stream, error))
 }
 
 fn stored_leaf(row: &AnyRow) -> Result<StoredLeaf, LogError> {

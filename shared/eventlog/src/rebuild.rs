@@ -106,7 +106,8 @@ impl EventLog {
     pub async fn read_model_text(&self) -> Result<Vec<String>, LogError> {
         let states = "SELECT 'state', stream, type, version, body, job, state, pool, instant, scheduled, open, late,
                       attempts, host, started, ended, message FROM state ORDER BY stream";
-        let turns = "SELECT 'turn', job, settled, busy, leased, holders FROM turn ORDER BY job";
+        let turns =
+            "SELECT 'turn', job, settled, busy, leased, ahead, holders FROM turn ORDER BY job";
         let mut lines = Vec::new();
         for sql in [states, turns] {
             let rows = sqlx::query(sql).fetch_all(&self.any).await;

@@ -61,6 +61,8 @@ pub(crate) struct TurnRow {
     pub(crate) busy: Option<String>,
     /// JSON: instants by instants, in microseconds.
     pub(crate) leased: Option<String>,
+    /// JSON: instants, in microseconds.
+    pub(crate) ahead: Option<String>,
     /// JSON.
     pub(crate) holders: Option<String>,
 }
@@ -148,12 +150,17 @@ impl TurnRow {
                 micros.map(|(from, at)| (from.as_microsecond(), at.as_microsecond())).collect();
             serde_json::to_string(&micros)
         });
+        let ahead = (!turn.ahead.is_empty()).then(|| {
+            let micros: Vec<i64> = turn.ahead.iter().map(|at| at.as_microsecond()).collect();
+            serde_json::to_string(&micros)
+        });
         let holders = (!turn.holders.is_empty()).then(|| serde_json::to_string(&turn.holders));
         Ok(Self {
             job: id.to_string(),
             settled: turn.settled.map(|at| at.as_microsecond()),
             busy: (!busy.is_empty()).then(|| busy.join(" ")),
             leased: leased.transpose().map_err(bad)?,
+            ahead: ahead.transpose().map_err(bad)?,
             holders: holders.transpose().map_err(bad)?,
         })
     }

@@ -105,17 +105,18 @@ async fn put_states(tx: &mut Tx, rows: &[StateRow]) -> Result<(), LogError> {
 
 async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
     let mut query: QueryBuilder<Sqlite> =
-        QueryBuilder::new("INSERT INTO turn (job, settled, busy, leased, holders) ");
+        QueryBuilder::new("INSERT INTO turn (job, settled, busy, leased, ahead, holders) ");
     query.push_values(rows, |mut row, turn| {
         row.push_bind(turn.job.as_str())
             .push_bind(turn.settled)
             .push_bind(turn.busy.as_deref())
             .push_bind(turn.leased.as_deref())
+            .push_bind(turn.ahead.as_deref())
             .push_bind(turn.holders.as_deref());
     });
     query.push(
         " ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy,
-                leased = excluded.leased, holders = excluded.holders",
+                leased = excluded.leased, ahead = excluded.ahead, holders = excluded.holders",
     );
     run(tx, query, "noting where jobs stand").await
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 
 use super::{Desk, ON_REQUEST};
-use crate::programs::{Up, decklog, run};
+use crate::programs::{Up, call, decklog, run};
 
 struct Http {
     agent: Agent,
@@ -67,6 +67,33 @@ fn looking_and_acting_work_from_far_with_a_token_and_not_without_one() {
     let nowhere = ["job", "list", "--server", "http://127.0.0.1:1", "--token-file"];
     run(decklog(nowhere).arg(&token)).ended(6);
     up.stop();
+}
+
+#[test]
+fn a_plan_says_which_host_cannot_run_what_changes_as_long_as_hosts_can_be_asked() {
+    let desk = Desk::new();
+    let jobs = desk.file(
+        "jobs.yaml",
+        "name: missing\ncommand: { argv: [/no/such/program] }\n---\nname: fine\ncommand: { argv: [/bin/true] }\n",
+    );
+    let jobs = jobs.to_str().unwrap();
+    let up = desk.up(&[]);
+    let mut plan = Value::Null;
+    let answered = testkit::wait::until("a host that can be asked", super::RUN, || {
+        plan = up.call(&["plan", jobs, "-o", "json"]).ended(10).json();
+        plan[1]["warnings"].is_null()
+    });
+    answered.unwrap_or_else(|error| panic!("{error}: {plan:#}"));
+    let warning = plan[0]["warnings"][0].as_str().unwrap();
+    let reason = "cannot run it: the program /no/such/program cannot be executed";
+    assert!(warning.starts_with("host ") && warning.contains(reason), "{warning}");
+    let shown = up.call(&["plan", jobs]).ended(10).out;
+    assert!(shown.contains(&format!("! {warning}")), "{shown}");
+    let token = up.data.join("console.token");
+    let mut from_far = decklog(["plan", jobs, "--server", &up.server, "--token-file"]);
+    assert!(run(from_far.arg(&token)).ended(10).out.contains(warning));
+    up.stop();
+    assert!(!call(&desk.data(), &["plan", jobs]).ended(10).out.contains('!'));
 }
 
 #[test]

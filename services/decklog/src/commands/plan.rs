@@ -1,7 +1,9 @@
 //! `decklog plan`: what applying would change.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use console::{Checked, HostChecked};
 use domain::calendar::CalendarSpan;
 use domain::forecast::SiteView;
 use domain::job::{Change, Definition, Difference, JobDefinition, difference, thing_difference};
@@ -12,8 +14,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::{Format, Place, Plan};
+use crate::client::Client;
 use crate::site::Site;
-use crate::source::{DEFAULT_DATA, Source};
+use crate::source::{self, DEFAULT_DATA, Source};
 use crate::{exit, files, host, output};
 
 #[derive(Debug, Serialize)]
@@ -22,7 +25,15 @@ struct Line {
     difference: Difference,
     schedule: String,
     next: Vec<String>,
+    /// What hosts say would keep them from running it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
+
+/// How long hosts are asked about jobs, all together.
+const ASKING: Duration = Duration::from_secs(20);
+/// Most warnings about one job.
+const WARNINGS_MAX: usize = 10;
 
 pub(crate) fn run(plan: &Plan, format: Format) -> anyhow::Result<()> {
     let new = files::read(&plan.paths)?;
@@ -43,6 +54,9 @@ pub(crate) fn run(plan: &Plan, format: Format) -> anyhow::Result<()> {
     let before = lines.len();
     lines.retain(|line| line.difference.change != Change::Same);
     same += before - lines.len();
+    if let Some(console) = console(&plan.place)? {
+        ask_hosts(&console, &new, &mut lines);
+    }
     match format {
         Format::Table => print(&lines, same)?,
         Format::Json | Format::Jsonl => output::list(format, &lines, |_| output::Table::default())?,
@@ -55,6 +69,56 @@ fn source(place: &Place) -> anyhow::Result<Option<Source>> {
     let named = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
     let none = place.server.is_none() && !eventlog::EventLog::file_in(&named).exists();
     if none { Ok(None) } else { Source::open(place).map(Some) }
+}
+
+/// The console that is named, or that of a running `up`.
+fn console(place: &Place) -> anyhow::Result<Option<Client>> {
+    if let Some(server) = &place.server {
+        return Ok(Some(Client::new(server, &source::token(place)?)));
+    }
+    Ok(super::console_of(&place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())))
+}
+
+/// Asks hosts about the jobs that change. A plan is a plan also where they do not say anything.
+fn ask_hosts(console: &Client, new: &[Definition], lines: &mut [Line]) {
+    let begun = Instant::now();
+    for line in lines {
+        let mut jobs = new.iter().filter_map(Definition::job);
+        let about = &line.difference;
+        let Some(job) = jobs.find(|job| about.what == "job" && job.name == about.name) else {
+            continue;
+        };
+        if begun.elapsed() > ASKING {
+            eprintln!(
+                "hosts were not asked about job/{} and those after it: it takes too long",
+                job.name
+            );
+            return;
+        }
+        match console.check(job) {
+            Ok(checked) => line.warnings = warnings(&checked, &job.pool),
+            Err(error) => {
+                eprintln!("hosts were not asked whether they can run what changes: {error:#}");
+                return;
+            }
+        }
+    }
+}
+
+fn warnings(checked: &Checked, pool: &str) -> Vec<String> {
+    if checked.hosts.is_empty() {
+        return vec![format!("no host of pool {pool} is up")];
+    }
+    let each = checked.hosts.iter().flat_map(|HostChecked { host, problems, unknown }| {
+        let cannot = |problem| format!("host {host} cannot run it: {problem}");
+        let unknown = unknown.iter().map(|why| format!("host {host} {why}"));
+        problems.iter().map(cannot).chain(unknown).collect::<Vec<_>>()
+    });
+    let mut warnings: Vec<String> = each.collect();
+    let more = warnings.len().saturating_sub(WARNINGS_MAX);
+    warnings.truncate(WARNINGS_MAX);
+    warnings.extend((more > 0).then(|| format!("and {more} more reasons like these")));
+    warnings
 }
 
 /// Refuses definitions that do not fit together, or not with what is active.
@@ -97,13 +161,14 @@ fn line(definition: &Definition, site: &Site, view: &SiteView, count: usize) -> 
         Definition::Job(job) => {
             let active = site.jobs.get(&job.name).and_then(|known| known.active()?.read().ok());
             let (schedule, next) = preview(job, view, count);
-            Line { difference: difference(active.as_ref(), job), schedule, next }
+            let difference = difference(active.as_ref(), job);
+            Line { difference, schedule, next, warnings: Vec::new() }
         }
         Definition::Thing(thing) => {
             let known = site.things.get(&thing.stream()).filter(|known| known.active().is_some());
             let active = known.and_then(|known| known.read(thing.kind()));
             let difference = thing_difference(active.as_ref(), thing);
-            Line { difference, schedule: String::new(), next: Vec::new() }
+            Line { difference, schedule: String::new(), next: Vec::new(), warnings: Vec::new() }
         }
     }
 }
@@ -154,6 +219,9 @@ fn print(lines: &[Line], same: usize) -> anyhow::Result<()> {
         }
         for at in &line.next {
             output::line(&format!("    next {at}"))?;
+        }
+        for warning in &line.warnings {
+            output::line(&format!("    ! {warning}"))?;
         }
     }
     output::line(&format!("plan: {add} to add, {change} to change, {same} unchanged"))

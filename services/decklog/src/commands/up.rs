@@ -249,6 +249,7 @@ fn describe_run(
         RunEvent::RunOverridden(e) => line("overridden", e.reason.clone()),
         RunEvent::RunNeedsUnmet(e) => line("waits", format!("{}: {}", e.host, e.unmet.join("; "))),
         RunEvent::RunLate(e) => line("LATE", format!("{:?}", e.limit)),
+        RunEvent::RunDivided(e) => line("started", format!("on {}", e.hosts.join(", "))),
         RunEvent::RunGathered(e) => line("ended", format!("on all hosts: {}", e.outcome.word())),
         RunEvent::RunMissed(e) => line("MISSED", format!("{:?}", e.reason)),
         RunEvent::RunReleased(e) => line("released", e.reason.clone()),

@@ -1,8 +1,9 @@
 //! Starting the command: its user, its environment, its program, and what to say if it cannot start.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, PipeReader, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,7 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Gid, Uid, User, access, chown, geteuid};
 
 use super::gate::Passage;
+use super::secrets::Secret;
 use super::spare::create;
 use super::spec::{Program, Spec};
 
@@ -50,7 +52,7 @@ impl Account {
 
     /// As the executor found it, handed on in the environment: a look-up for each command could cost
     /// more than the command.
-    fn handed_on() -> Self {
+    pub(crate) fn handed_on() -> Self {
         let var = |name: &str| std::env::var(name).ok();
         match (var("LOGNAME"), var("HOME"), var("SHELL")) {
             (Some(name), Some(home), Some(shell)) => {
@@ -60,7 +62,7 @@ impl Account {
         }
     }
 
-    fn named(name: &str) -> Result<Self, String> {
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
         match User::from_name(name) {
             Ok(Some(user)) => Ok(Self::of(user)),
             Ok(None) => Err(format!(
@@ -70,6 +72,11 @@ impl Account {
                 "cannot look up user {name}: {errno}; check the host's user database (nsswitch)"
             )),
         }
+    }
+
+    /// Whether it is not the user of this process.
+    pub(crate) fn is_another(&self) -> bool {
+        self.become_ids.is_some()
     }
 
     /// The variables that say who one is.
@@ -105,15 +112,19 @@ pub(crate) fn search_path(spec: &Spec) -> &str {
     spec.env.get("PATH").map_or(PATH, String::as_str)
 }
 
-/// Starts the command of the attempt in `dir`. Gives the process and the pipe it writes to, or why it
-/// could not start and what to do.
-pub(crate) fn launch(spec: &Spec, dir: &Path) -> Result<(Child, PipeReader), String> {
+/// Starts the command of the attempt in `dir`, with its secrets in its environment. Gives the process and the pipe it
+/// writes to, or why it could not start and what to do.
+pub(crate) fn launch(
+    spec: &Spec,
+    dir: &Path,
+    secrets: &[Secret],
+) -> Result<(Child, PipeReader), String> {
     let account = match &spec.run_as {
         Some(name) => Account::named(name)?,
         None => Account::handed_on(),
     };
     let words = words(spec, dir, &account)?;
-    let start = Start { spec, dir, cwd: cwd(spec, &account), account, words };
+    let start = Start { spec, dir, secrets, cwd: cwd(spec, &account), account, words };
     let mut command = match start.account.become_ids {
         Some(ids) => start.through_gate(ids)?,
         None => start.directly(),
@@ -126,6 +137,7 @@ pub(crate) fn launch(spec: &Spec, dir: &Path) -> Result<(Child, PipeReader), Str
 struct Start<'a> {
     spec: &'a Spec,
     dir: &'a Path,
+    secrets: &'a [Secret],
     account: Account,
     cwd: PathBuf,
     /// Program and arguments, the program as a path.
@@ -160,9 +172,14 @@ impl Start<'_> {
 
     fn furnish(&self, command: &mut Command) {
         command.env_clear().env("PATH", PATH).envs(self.account.environment());
+        command.envs(&self.spec.env);
+        for Secret { variable, value } in self.secrets {
+            command.env(variable, OsStr::from_bytes(value));
+        }
         // The marks come last: by them we find what is ours.
-        command.envs(&self.spec.env).env("DECKLOG_JOB", &self.spec.job);
+        command.env("DECKLOG_JOB", &self.spec.job);
         command.env("DECKLOG_RUN", &self.spec.run);
+        command.envs(self.spec.business_date.iter().map(|date| ("DECKLOG_BUSINESS_DATE", date)));
         command.env("DECKLOG_ATTEMPT", self.spec.attempt.to_string());
         command.process_group(0);
     }

@@ -40,8 +40,10 @@
 //! | `claim` | who decides whether the command may run |
 //! | `supervisors`, `control` | executor's side: start, wait, cancel |
 //! | `recover` | executor's side: what became of an attempt, and cleaning up after a dead supervisor |
-//! | `supervise`, `stop`, `launch`, `gate`, `keep` | supervisor's side |
-//! | [`allow`] | what this host lets the centre run |
+//! | `supervise`, `stop`, `launch`, `gate` | supervisor's side: the command's life |
+//! | `secrets`, `provider` | supervisor's side: what only the command gets |
+//! | `rate`, `intake`, `mask`, `lines`, `keep` | supervisor's side: what the command writes |
+//! | [`allow`], `obstacles` | what this host lets the centre run; what else would be in the way |
 
 pub mod allow;
 pub mod cgroup;
@@ -50,10 +52,17 @@ mod control;
 mod dir;
 mod error;
 mod gate;
+mod intake;
 mod keep;
 mod launch;
+mod lines;
+mod mask;
+pub(crate) mod obstacles;
 mod proc;
+mod provider;
+mod rate;
 mod recover;
+mod secrets;
 mod spare;
 pub mod spec;
 pub mod status;
@@ -62,7 +71,7 @@ mod supervise;
 mod supervisors;
 mod tail;
 
-pub use allow::{AllowList, Refused};
+pub use allow::{AllowList, Problems, Refused};
 pub use control::Started;
 pub use dir::{AttemptDir, list, prepare, sweep};
 pub use error::AttemptError;

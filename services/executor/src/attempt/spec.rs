@@ -18,12 +18,25 @@ pub struct Spec {
     pub attempt: u32,
     /// The job's name; the command sees it as `DECKLOG_JOB`.
     pub job: String,
+    /// The business day of the run; the command sees it as `DECKLOG_BUSINESS_DATE`.
+    #[serde(default)]
+    pub business_date: Option<String>,
+    /// Why nothing is to be started: then this is all that happens, and it is said.
+    #[serde(default)]
+    pub refused: Option<String>,
     /// What to start.
     pub program: Program,
     /// Where to start it; the user's home directory if not given, or `/` if there is none.
     pub cwd: Option<PathBuf>,
     /// Added to the clean environment; wins over it.
     pub env: BTreeMap<String, String>,
+    /// Variables that hold secrets, and where each secret is: looked up by the supervisor just before the start.
+    /// They win over `env`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// By name, the commands of the providers that `exec:` secrets are asked of.
+    #[serde(default)]
+    pub providers: BTreeMap<String, Vec<String>>,
     /// The user; the executor's own if not given.
     pub run_as: Option<String>,
     /// Longest run time, after which the stop ladder begins.
@@ -65,7 +78,7 @@ pub struct Stop {
     pub grace_ms: u64,
 }
 
-/// How much output is kept, and what happens beyond.
+/// How much output is kept and how fast it is taken, what happens beyond, and what is looked for in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputLimit {
@@ -73,6 +86,15 @@ pub struct OutputLimit {
     pub bytes: u64,
     /// What happens at the limit.
     pub at_limit: AtLimit,
+    /// Most bytes a second that are taken from the command.
+    #[serde(default)]
+    pub bytes_per_second: Option<u64>,
+    /// Texts of which one must be in a line.
+    #[serde(default)]
+    pub success_text: Vec<String>,
+    /// Texts of which none may be in a line.
+    #[serde(default)]
+    pub failure_text: Vec<String>,
 }
 
 /// What happens when a command writes more than is kept.
@@ -131,6 +153,10 @@ impl Spec {
 
     fn bad_variable(&self) -> Option<String> {
         let bad = |name: &&String| name.is_empty() || name.contains(['=', '\0']);
-        self.env.keys().find(bad).map(|name| format!("{name:?} cannot be a variable's name"))
+        self.env
+            .keys()
+            .chain(self.secrets.keys())
+            .find(bad)
+            .map(|name| format!("{name:?} cannot be a variable's name"))
     }
 }

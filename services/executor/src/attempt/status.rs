@@ -1,5 +1,6 @@
 //! What became of it: `status.json`, the supervisor's final word.
 
+use domain::event::TextFound;
 use serde::{Deserialize, Serialize};
 
 /// How an attempt ended.
@@ -18,6 +19,9 @@ pub struct Status {
     pub pid: u32,
     /// What it wrote.
     pub output: Output,
+    /// What in the output decides the outcome, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextFound>,
     /// What it used, as far as the kernel says.
     pub usage: Option<Usage>,
     /// Descendants that were left and had to be killed.
@@ -64,7 +68,7 @@ pub enum Cause {
     OutputLimit,
 }
 
-/// What a command wrote to stdout and stderr, interleaved.
+/// What a command wrote to stdout and stderr, interleaved; wherever it wrote a secret, three stars count instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use domain::job::OutputTexts;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::Signal;
@@ -32,8 +33,14 @@ use super::cgroup::Group;
 use super::claim::{Claim, Identity};
 use super::dir::Prepared;
 use super::gate;
+use super::intake::{Intake, Taken};
 use super::keep::{self, Keep};
 use super::launch::launch;
+use super::lines::Lines;
+use super::mask::Mask;
+use super::provider;
+use super::rate::Rate;
+use super::secrets::{self, Secret};
 use super::spare;
 use super::spec::{AtLimit, Spec};
 use super::status::{Cause, Outcome, Status, Usage};
@@ -112,12 +119,13 @@ impl Supervisor {
             return Ok(true);
         }
         let started = now_us();
-        let (status, clean) = match request(dir) {
-            Some(reason) => {
+        let (status, clean) = match (request(dir), &spec.refused) {
+            (Some(reason), _) => {
                 let message = "cancelled before it was started".into();
                 (not_started(started, message, Cause::Cancelled { reason }), true)
             }
-            None => self.run(dir, &spec, started)?,
+            (None, Some(why)) => (not_started(started, why.clone(), Cause::Own), true),
+            (None, None) => self.run(dir, &spec, started)?,
         };
         final_word(dir, status)?;
         Ok(clean)
@@ -125,9 +133,18 @@ impl Supervisor {
 
     /// Starts the command and stays until it and all it started have ended.
     fn run(&mut self, dir: &Path, spec: &Spec, started: i64) -> io::Result<(Status, bool)> {
+        let limit = &spec.output;
+        let texts = OutputTexts::read(&limit.success_text, &limit.failure_text);
+        let (texts, secrets) = match texts.and_then(|texts| Ok((texts, self.secrets(dir, spec)?))) {
+            Ok(ready) => ready,
+            Err(message) => {
+                let cause = request(dir).map_or(Cause::Own, |reason| Cause::Cancelled { reason });
+                return Ok((not_started(started, message, cause), true));
+            }
+        };
         let (group, mut no_group) = self.own_group(dir, spec);
         let begun = Instant::now();
-        let launched = launch(spec, dir);
+        let launched = launch(spec, dir, &secrets);
         // Left before anything else: what ends the group must not end us.
         let group = match group.map(|group| self.leave(group)).transpose() {
             Ok(group) => group,
@@ -149,13 +166,32 @@ impl Supervisor {
         if let Some(error) = no_group {
             ladder.note(begun, format!("no cgroup: {error}; descendants are found without"));
         }
-        let keep = Keep::new(dir.join(keep::NAME), spec.output.bytes);
-        let watch = Watch { this: self, dir, spec, pid, pipe: Some(pipe), keep, ladder, end: None };
+        let intake = Intake {
+            mask: Mask::new(&secrets),
+            lines: Lines::new(texts),
+            keep: Keep::new(dir.join(keep::NAME), spec.output.bytes),
+        };
+        drop(secrets);
+        let rate = spec.output.bytes_per_second.map(|rate| Rate::new(rate, begun));
+        let (pipe, end) = (Some(pipe), None);
+        let watch = Watch { this: self, dir, spec, pid, pipe, rate, intake, ladder, end };
         let over = watch.until_over(started);
         if let Some(group) = &group {
             group.remove();
         }
         over
+    }
+
+    /// Looked up here and now, so that none stands anywhere before.
+    fn secrets(&mut self, dir: &Path, spec: &Spec) -> Result<Vec<Secret>, String> {
+        secrets::look_up(spec, |words| {
+            let mut wake = &self.wake;
+            let woken = || {
+                let _as_much_as_there_is = wake.read(&mut [0; 64]);
+                request(dir).is_some()
+            };
+            provider::ask(words, spec, &self.wake, woken)
+        })
     }
 
     /// The attempt's cgroup, which we are in then so that the command is born into it; or why there is none
@@ -219,7 +255,9 @@ struct Watch<'a> {
     pid: u32,
     /// Gone once nobody can write to it any more.
     pipe: Option<PipeReader>,
-    keep: Keep,
+    /// How fast it is taken, if that is limited.
+    rate: Option<Rate>,
+    intake: Intake,
     ladder: Ladder<'a>,
     end: Option<(Outcome, Option<Usage>)>,
 }
@@ -236,7 +274,7 @@ impl Watch<'_> {
             let now = Instant::now();
             self.heed_request(now);
             self.heed_limit(now);
-            self.keep.flush_if_due(now);
+            self.intake.keep.flush_if_due(now);
             if self.end.is_none() || children {
                 self.ladder.step(now);
             }
@@ -247,11 +285,15 @@ impl Watch<'_> {
         Ok((self.report(started, outcome, usage), clean))
     }
 
-    /// Waits for whatever comes first, and takes in output. `true` if a signal came.
+    /// Waits for whatever comes first, and takes in output as fast as that may be taken: meanwhile a command that
+    /// writes faster waits. `true` if a signal came.
     fn wait(&mut self) -> io::Result<bool> {
-        let due = [self.ladder.due(), self.keep.due()].into_iter().flatten().min();
+        let room = self.room(Instant::now());
+        let full = self.rate.as_ref().filter(|_| room == 0 && self.pipe.is_some()).map(Rate::due);
+        let due = [self.ladder.due(), self.intake.keep.due(), full].into_iter().flatten().min();
         let mut fds = vec![PollFd::new(self.this.wake.as_fd(), PollFlags::POLLIN)];
-        fds.extend(self.pipe.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+        let pipe = self.pipe.as_ref().filter(|_| room > 0);
+        fds.extend(pipe.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
         match poll(&mut fds, due.map_or(PollTimeout::NONE, until)) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
@@ -259,7 +301,7 @@ impl Watch<'_> {
         let ready = |index: usize| fds.get(index).and_then(PollFd::any).unwrap_or(false);
         let (signal, output) = (ready(0), ready(1));
         if output {
-            self.read()?;
+            self.read(room)?;
         }
         if signal {
             self.this.awake();
@@ -267,21 +309,32 @@ impl Watch<'_> {
         Ok(signal)
     }
 
-    /// Reads once, which does not block when there is something.
-    fn read(&mut self) -> io::Result<usize> {
+    /// How many bytes may be taken now.
+    fn room(&self, now: Instant) -> usize {
+        let room = self.rate.as_ref().map_or(u64::MAX, |rate| rate.room(now));
+        usize::try_from(room).unwrap_or(usize::MAX).min(CHUNK)
+    }
+
+    /// Reads once and at most so much, which does not block when there is something.
+    fn read(&mut self, most: usize) -> io::Result<usize> {
         let Some(pipe) = &mut self.pipe else { return Ok(0) };
-        let count = match pipe.read(&mut self.this.buffer) {
+        let buffer = self.this.buffer.get_mut(..most).unwrap_or_default();
+        let count = match pipe.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             other => other?,
         };
         if count == 0 {
             self.pipe = None;
         }
-        self.keep.take(self.this.buffer.get(..count).unwrap_or_default(), Instant::now());
+        let now = Instant::now();
+        if let Some(rate) = &mut self.rate {
+            rate.take(count as u64, now);
+        }
+        self.intake.take(self.this.buffer.get(..count).unwrap_or_default(), now);
         Ok(count)
     }
 
-    /// Reads what is still in the pipe. Everything of ours has ended, so it is all there already.
+    /// Reads what is still in the pipe, as fast as it comes. Everything of ours has ended, so it is all there already.
     fn last_words(&mut self) -> io::Result<()> {
         let mut read = 0;
         while let Some(pipe) = &self.pipe
@@ -291,7 +344,7 @@ impl Watch<'_> {
             if poll(&mut fds, PollTimeout::ZERO)? == 0 {
                 break;
             }
-            read += self.read()?;
+            read += self.read(CHUNK)?;
         }
         Ok(())
     }
@@ -351,27 +404,29 @@ impl Watch<'_> {
     }
 
     fn heed_limit(&mut self, now: Instant) {
-        if self.keep.over() && self.spec.output.at_limit == AtLimit::Fail {
+        if self.intake.keep.over() && self.spec.output.at_limit == AtLimit::Fail {
             self.ladder.ask(Cause::OutputLimit, now);
         }
     }
 
     fn report(mut self, started: i64, outcome: Outcome, usage: Option<Usage>) -> Status {
-        let (output, failed) = self.keep.finish();
+        let Taken { output, failed, text } = self.intake.finish(Instant::now());
         if let Some(error) = failed {
             self.ladder.note(Instant::now(), format!("output could not be kept: {error}"));
         }
         let pid = if matches!(outcome, Outcome::NotStarted { .. }) { 0 } else { self.pid };
         let (cause, killed, ladder) = self.ladder.finish();
-        Status { outcome, cause, started, ended: now_us(), pid, output, usage, killed, ladder }
+        let text = text.filter(|_| pid > 0);
+        let ended = now_us();
+        Status { outcome, cause, started, ended, pid, output, text, usage, killed, ladder }
     }
 }
 
 fn not_started(started: i64, message: String, cause: Cause) -> Status {
     let (output, _) = Keep::new(PathBuf::new(), 0).finish();
     let outcome = Outcome::NotStarted { message };
-    let (usage, killed, ladder) = (None, Vec::new(), Vec::new());
-    Status { outcome, cause, started, ended: now_us(), pid: 0, output, usage, killed, ladder }
+    let (text, usage, killed, ladder) = (None, None, Vec::new(), Vec::new());
+    Status { outcome, cause, started, ended: now_us(), pid: 0, output, text, usage, killed, ladder }
 }
 
 /// Why the command is to be stopped, if it is.

@@ -1,6 +1,7 @@
 //! Supervisors as the executor sees them: hired for one attempt at a time, and kept for the next.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -13,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::error::AttemptError;
 use super::launch::Account;
+use super::secrets::CREDENTIALS;
 
 /// So many supervisors without work are kept at most; each has about 2 MiB.
 const IDLE: usize = 64;
@@ -25,7 +27,7 @@ pub struct SupervisorProgram(Arc<Pool>);
 #[derive(Debug)]
 struct Pool {
     program: PathBuf,
-    environment: Vec<(&'static str, String)>,
+    environment: Vec<(OsString, OsString)>,
     idle: Mutex<Vec<Worker>>,
     keep: usize,
 }
@@ -61,19 +63,27 @@ impl SupervisorProgram {
         Self::keeping(program, IDLE)
     }
 
-    /// Supervisors from the executable that is running now.
-    ///
-    /// # Errors
-    /// If the system does not say which that is.
-    pub fn current() -> io::Result<Self> {
-        std::env::current_exe().map(Self::new)
-    }
-
     /// Like [`SupervisorProgram::new`], with at most `idle` supervisors kept between attempts; with 0
     /// every attempt gets a new one.
     #[must_use]
     pub fn keeping(program: PathBuf, idle: usize) -> Self {
-        let environment = Account::own().environment();
+        Self::with(program, idle, Vec::new())
+    }
+
+    /// Like [`SupervisorProgram::new`]; the supervisors have these variables for jobs that ask for them as secrets.
+    /// Otherwise they have a clean environment.
+    #[must_use]
+    pub fn knowing(program: PathBuf, variables: Vec<(OsString, OsString)>) -> Self {
+        Self::with(program, IDLE, variables)
+    }
+
+    fn with(program: PathBuf, idle: usize, variables: Vec<(OsString, OsString)>) -> Self {
+        let mut environment = variables;
+        // By its marks a process is taken for one of an attempt; who we are comes last, so that it is true.
+        environment.retain(|(name, _)| !name.as_bytes().starts_with(b"DECKLOG_"));
+        environment.extend(std::env::var_os(CREDENTIALS).map(|dir| (CREDENTIALS.into(), dir)));
+        let own = Account::own().environment().into_iter();
+        environment.extend(own.map(|(name, value)| (name.into(), value.into())));
         Self(Arc::new(Pool { program, environment, idle: Mutex::default(), keep: idle }))
     }
 

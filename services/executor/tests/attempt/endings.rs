@@ -176,6 +176,17 @@ fn what_is_cancelled_before_its_start_never_runs() {
 }
 
 #[test]
+fn what_is_refused_never_runs_and_the_reason_is_said() {
+    let world = World::new();
+    let note = world.note("refused");
+    let mut spec = sh(&format!("touch {}", note.display()));
+    spec.refused = Some("this host does not allow it".into());
+    let (_, status) = world.run(&spec);
+    assert_eq!(not_started(&status.outcome), "this host does not allow it");
+    assert!(!note.exists());
+}
+
+#[test]
 fn a_late_nudge_does_not_stop_the_next_command_of_the_same_supervisor() {
     let world = World::new();
     let (first, _) = world.run(&sh(":"));

@@ -3,6 +3,7 @@
 
 mod endings;
 mod output;
+mod secrets;
 mod survival;
 mod users;
 mod world;

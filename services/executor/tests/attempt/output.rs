@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use executor::attempt::{AtLimit, Cause, Outcome, Program};
+use domain::event::TextFound;
+use executor::attempt::{AtLimit, Cause, Outcome, Program, State};
 use sha2::{Digest, Sha256};
 
 use crate::world::{World, argv, ended, eventually, sh};
@@ -108,6 +109,7 @@ fn a_command_reads_what_it_is_given_or_nothing() {
 fn the_environment_is_clean_and_says_which_attempt_it_is() {
     let world = World::new();
     let mut spec = argv(&["/usr/bin/env"]);
+    spec.business_date = Some("2026-11-20".into());
     spec.env = BTreeMap::from([
         ("PGHOST".into(), "db".into()),
         ("LANG".into(), "de_DE.UTF-8".into()),
@@ -119,6 +121,7 @@ fn the_environment_is_clean_and_says_which_attempt_it_is() {
     let names: Vec<&str> = vars.keys().copied().collect();
     let expected = [
         "DECKLOG_ATTEMPT",
+        "DECKLOG_BUSINESS_DATE",
         "DECKLOG_JOB",
         "DECKLOG_RUN",
         "HOME",
@@ -130,6 +133,7 @@ fn the_environment_is_clean_and_says_which_attempt_it_is() {
         "USER",
     ];
     assert_eq!(names, expected);
+    assert_eq!(vars["DECKLOG_BUSINESS_DATE"], "2026-11-20");
     assert_eq!((vars["DECKLOG_RUN"], vars["LANG"]), (spec.run.as_str(), "de_DE.UTF-8"));
 }
 
@@ -159,4 +163,54 @@ fn a_script_is_a_file_that_its_interpreter_reads() {
     assert_eq!(status.outcome, Outcome::Exited { code: 1 });
     let path = dir.path().join("script");
     assert_eq!(dir.output(0).unwrap(), format!("{}\n", path.display()).into_bytes());
+}
+
+#[test]
+fn a_text_that_means_failure_is_found_also_in_output_that_is_not_kept() {
+    let world = World::new();
+    let mut spec = sh("head -c 5000 /dev/zero; echo; echo; printf 'ORA-00600 at the very end'");
+    spec.output.bytes = 10;
+    spec.output.failure_text = vec!["/^ORA-[0-9]+/".into()];
+    spec.output.success_text = vec!["never written".into()];
+    let (_, status) = world.run(&spec);
+    assert_eq!((status.outcome, status.output.kept), (Outcome::Exited { code: 0 }, 10));
+    assert_eq!(status.text, Some(TextFound::Failure("/^ORA-[0-9]+/".into())));
+}
+
+#[test]
+fn a_text_that_means_success_must_be_written_where_one_is_wanted() {
+    let world = World::new();
+    for (script, text) in [
+        ("echo 12 rows done", None),
+        ("echo 12 rows", Some(TextFound::NoSuccess)),
+        (":", Some(TextFound::NoSuccess)),
+    ] {
+        let mut spec = sh(script);
+        spec.output.success_text = vec!["done".into(), "/^all/".into()];
+        let (dir, status) = world.run(&spec);
+        assert_eq!(status.text, text, "{script}");
+        assert_eq!(dir.state().unwrap(), State::Ended(status));
+    }
+}
+
+#[test]
+fn a_command_that_writes_faster_than_it_may_waits_and_can_be_stopped_meanwhile() {
+    let world = World::new();
+    let mut spec = sh("exec cat /dev/zero");
+    spec.output.bytes_per_second = Some(1_024);
+    spec.timeout_ms = Some(300);
+    let (_, status) = world.run(&spec);
+    assert_eq!((status.outcome, status.cause), (Outcome::Signaled { signal: 15 }, Cause::Timeout));
+    // A pipe full at the end, and so much a second before: not what it writes if it is let.
+    assert!(status.output.bytes < 1 << 20, "{}", status.output.bytes);
+}
+
+#[test]
+fn last_words_are_taken_at_once_however_slowly_the_command_was_listened_to() {
+    let world = World::new();
+    let mut spec = sh("head -c 60000 /dev/zero; printf x");
+    spec.output.bytes_per_second = Some(1_024);
+    let (dir, status) = world.run(&spec);
+    assert_eq!(status.output.bytes, 60_001);
+    assert_eq!(dir.output(60_000).unwrap(), b"x");
 }

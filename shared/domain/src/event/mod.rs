@@ -148,6 +148,8 @@ family! {
         RunLate = "run.late" / 1,
         /// All its parts on several hosts have ended.
         RunGathered = "run.gathered" / 1,
+        /// It starts, in parts: one on each of several hosts.
+        RunDivided = "run.divided" / 1,
         /// A held run may go on.
         RunReleased = "run.released" / 1,
         /// The run does not happen, by a rule.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::CalendarRef;
 use crate::canonical::Digest;
 use crate::ids::StreamId;
-use crate::job::{After, AtEnd, Claim, Codes, Confirm, Prefer, RetryHost, Selector};
+use crate::job::{After, AtEnd, Claim, Codes, Confirm, Hosts, Prefer, RetryHost, Selector};
 use crate::run::Outcome;
 
 /// The instant a schedule implied, and how it was found. Absent from a run a person asked for.
@@ -192,6 +192,9 @@ pub struct Terms {
     /// Labels its host has.
     #[serde(default, skip_serializing_if = "Selector::is_empty")]
     pub select: Selector,
+    /// On how many hosts it takes place.
+    #[serde(default, skip_serializing_if = "Hosts::is_one")]
+    pub hosts: Hosts,
     /// Which of several hosts is preferred.
     #[serde(default, skip_serializing_if = "Prefer::is_any")]
     pub prefer: Prefer,
@@ -261,9 +264,6 @@ pub struct RunDue {
     /// For one of several runs that stand for one occurrence, one on each host: the run they are parts of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<StreamId>,
-    /// For a run that takes place on each of several hosts: the hosts. It is over when its parts are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<String>,
 }
 
 fn no_terms(terms: &Terms) -> bool {
@@ -366,6 +366,14 @@ pub struct RunLate {
     pub from_runs: Option<u32>,
 }
 
+/// `run.divided` 1: a run that takes place on several hosts starts; it has one part on each of these.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunDivided {
+    /// The hosts.
+    pub hosts: Vec<String>,
+}
+
 /// `run.gathered` 1: all parts of a run that takes place on several hosts have ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -444,11 +452,6 @@ pub enum SkipReason {
     Parameters {
         /// Which, and why.
         because: String,
-    },
-    /// No host of its pool was there to take a part.
-    NoHost {
-        /// The pool.
-        pool: String,
     },
 }
 

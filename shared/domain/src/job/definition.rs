@@ -11,6 +11,7 @@ use super::parameters::{Parameter, is_parameter, token_problems};
 use super::parts::{CatchUp, Command, ExitCodes, OutputRule, Overlap, Retry, Stop};
 use super::placing::{Hosts, Prefer, Selector};
 use super::secrets::SecretRef;
+use super::texts::LineText;
 use crate::canonical::{Digest, canonical};
 use crate::event::{DefinitionRef, RetryOn, RetryRule};
 use crate::ids::is_name;
@@ -115,6 +116,7 @@ pub struct JobDefinition {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,
     /// Environment variables that hold secrets, and where each secret is: `file:`, `env:`, `credential:` or `exec:`.
+    /// Where the command writes one of at least four bytes, `***` is kept; in another encoding it is not recognised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,
     /// What is run.
@@ -339,11 +341,19 @@ impl JobDefinition {
     }
 
     /// The texts in which tokens are replaced.
-    fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let command = &self.command;
         let argv = command.argv.iter().flatten().chain(command.env.values());
         let others = command.cwd.iter().chain(&command.stdin);
         argv.chain(others).chain(self.needs.iter().map(|need| &need.file)).map(String::as_str)
+    }
+
+    /// The same texts, to be replaced.
+    pub(crate) fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let command = &mut self.command;
+        let argv = command.argv.iter_mut().flatten().chain(command.env.values_mut());
+        let others = command.cwd.iter_mut().chain(&mut command.stdin);
+        argv.chain(others).chain(self.needs.iter_mut().map(|need| &mut need.file))
     }
 
     fn check_autonomy(&self, found: &mut Problems) {
@@ -423,10 +433,13 @@ impl JobDefinition {
         if self.output.bytes_per_second.is_some_and(|rate| rate < 1_024) {
             found.add("output.bytes-per-second", "at least 1024".to_owned());
         }
-        let texts = self.output.success_text.iter().chain(&self.output.failure_text);
-        if texts.clone().any(|text| text.is_empty() || text.len() > 500) || texts.count() > 20 {
+        let bad = |text: &String| text.is_empty() || text.len() > 500;
+        if self.output.texts().any(bad) || self.output.texts().count() > 20 {
             let text = "success-text and failure-text are 1 to 500 bytes each, at most 20 together";
             found.add("output", text.to_owned());
+        }
+        for message in self.output.texts().filter_map(|text| LineText::read(text).err()) {
+            found.add("output", message);
         }
         if self.output.limit_bytes > OUTPUT_BYTES_MAX {
             found.add("output.limit-bytes", format!("at most {OUTPUT_BYTES_MAX}"));

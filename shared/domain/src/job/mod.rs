@@ -6,6 +6,7 @@
 //! | `parts` | the command, retry, exit codes, output |
 //! | `ordering` | when a run may start beside its instant: windows, other jobs, files, a word, locks |
 //! | `placing` | where it may go |
+//! | `texts` | what in the output decides an outcome |
 //! | [`parameters`], [`secrets`] | values that differ from run to run, and those no event holds |
 //! | `stretches` | the times in which its schedule is one and the same |
 //! | `state` | a job as its events tell it |
@@ -23,6 +24,7 @@ mod placing;
 pub mod secrets;
 mod state;
 mod stretches;
+mod texts;
 mod yaml;
 
 pub(crate) use definition::DEFINITION_BYTES_MAX;
@@ -42,4 +44,5 @@ pub use state::{
 };
 pub(crate) use state::{give_back, holds_from, pieces};
 pub use stretches::{Almanacs, SchedulePart, Stretch};
+pub use texts::{LineText, OutputTexts};
 pub use yaml::{SCHEMAS, json_schema, to_yaml};

@@ -17,7 +17,8 @@ pub struct Command {
     /// Program and arguments. No shell reads them.
     #[serde(default)]
     pub argv: Option<Vec<String>>,
-    /// The text of a script, instead of `argv`.
+    /// The text of a script, instead of `argv`. Tokens in it are left as they are: values reach a script by its
+    /// environment.
     #[serde(default)]
     pub script: Option<String>,
     /// What runs the script.
@@ -247,6 +248,13 @@ pub struct OutputRule {
     /// Texts with any of which the run has failed, whatever its exit code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failure_text: Vec<String>,
+}
+
+impl OutputRule {
+    /// The texts that mean success, and those that mean failure.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        self.success_text.iter().chain(&self.failure_text)
+    }
 }
 
 /// What happens when a command writes more than is kept.

@@ -292,7 +292,11 @@ impl Job {
             JobEvent::JobResumed(_) => {
                 close(self.pauses.last_mut().map(|p| &mut p.until), received);
             }
-            JobEvent::JobRetired(_) => self.versions.retire(received),
+            JobEvent::JobRetired(_) => {
+                self.versions.retire(received);
+                // It has no occurrences after this.
+                self.orders.retain(|at, _| *at <= received);
+            }
             JobEvent::JobOccurrenceHeld(e) => {
                 self.order(e.at, OrderAct::Hold, &e.reason, by, received);
             }

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use super::{Body, Streams};
 use crate::calendar::CalendarRef;
 use crate::envelope::Envelope;
-use crate::event::{RunCleared, RunEvent, Terms};
+use crate::event::{RunCleared, RunDue, RunEvent, RunGathered, Terms};
 use crate::ids::StreamId;
 use crate::job::{After, Job, WhichRun};
-use crate::run::Run;
+use crate::run::{Outcome, Run, State};
 use crate::site::ThingKind;
 use crate::time::just_after;
 
@@ -26,7 +26,7 @@ pub(super) fn reads(envelope: &Envelope, event: &RunEvent) -> BTreeSet<StreamId>
         ids.extend(calendars.map(|c| StreamId::thing(ThingKind::Calendar, &c.name)));
     }
     match event {
-        RunEvent::RunDue(e) => ids.extend(locks(&e.terms)),
+        RunEvent::RunDue(e) => ids.extend(locks(&e.terms).chain(e.part_of.clone())),
         RunEvent::RunCleared(e) => ids.extend(e.by.iter().cloned()),
         RunEvent::RunBlocked(e) => {
             ids.insert(e.on.clone());
@@ -42,6 +42,7 @@ pub(super) fn reads(envelope: &Envelope, event: &RunEvent) -> BTreeSet<StreamId>
         | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunLate(_)
         | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_)
         | RunEvent::RunSkipped(_)
         | RunEvent::RunMissed(_)
         | RunEvent::RunSucceeded(_)
@@ -69,6 +70,8 @@ pub(super) fn check(
     event: &RunEvent,
 ) -> Result<(), String> {
     match (event, run) {
+        (RunEvent::RunDue(due), None) => check_part(streams, &envelope.subject, due),
+        (RunEvent::RunGathered(gathered), Some(run)) => check_gathered(streams, run, gathered),
         (RunEvent::RunCleared(cleared), Some(run)) => check_cleared(streams, run, cleared),
         (RunEvent::RunBlocked(blocked), Some(run)) => {
             let on = find(streams, &blocked.on)?;
@@ -110,6 +113,30 @@ pub(super) fn check(
 fn find<'a>(streams: &'a impl Streams, id: &StreamId) -> Result<&'a Run, String> {
     let body = streams.get(id).map(|state| &state.body);
     body.and_then(Body::run).ok_or_else(|| format!("there is no {id}"))
+}
+
+/// A part is one of those into which its whole was divided, and of the same occurrence.
+fn check_part(streams: &impl Streams, id: &StreamId, due: &RunDue) -> Result<(), String> {
+    let Some(whole) = &due.part_of else { return Ok(()) };
+    let whole = find(streams, whole)?;
+    let host = id.part().unwrap_or_default();
+    let one_of_them = whole.state == State::Parts
+        && whole.parts.iter().any(|part| part == host)
+        && due.host.as_deref() == Some(host)
+        && due.definition == whole.definition
+        && due.nominal == whole.nominal;
+    if one_of_them { Ok(()) } else { Err(format!("{} has no such part", whole.id)) }
+}
+
+/// A run in parts ends when all of them have, as the worst of them.
+fn check_gathered(streams: &impl Streams, run: &Run, said: &RunGathered) -> Result<(), String> {
+    let mut worst = None;
+    for host in &run.parts {
+        let part = find(streams, &run.id.part_on(host))?;
+        let outcome = part.outcome().ok_or_else(|| format!("{} has not ended", part.id))?;
+        worst = Outcome::worst(worst.into_iter().chain([outcome]));
+    }
+    if worst == Some(said.outcome) { Ok(()) } else { Err("its parts ended otherwise".to_owned()) }
 }
 
 fn check_cleared(streams: &impl Streams, run: &Run, cleared: &RunCleared) -> Result<(), String> {

@@ -72,8 +72,8 @@ pub(super) fn admit_job(
             let order = job.orders.get(&e.at);
             let order = order
                 .ok_or_else(|| format!("nothing was said about the occurrence at {}", e.at))?;
-            let gone = order.ahead_of(e.at).is_some_and(|to| to <= received);
-            need(!gone, "it was moved to an instant that has passed: see its run")?;
+            let ran = order.ahead_of(e.at).is_some() && has_run_ahead(turn, e.at);
+            need(!ran, "it has run ahead of its time: see its run")?;
             check_undecided(turn, e.at)
         }
         JobEvent::JobLeaseGranted(e) => admit_lease(job, turn, e, received),
@@ -96,6 +96,9 @@ pub(super) fn admit_job(
 fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> Result<(), String> {
     need(job.active().is_some(), "the job is not active")?;
     check_undecided(turn, at)?;
+    if has_run_ahead(turn, at) {
+        return Err(format!("the occurrence at {at} has run ahead of its time: see its run"));
+    }
     if let Some(lease) = job.lease_at(at)
         && let Some(host) = &lease.host
     {
@@ -122,6 +125,10 @@ fn check_undecided(turn: Option<&Turn>, at: Timestamp) -> Result<(), String> {
     )
 }
 
+fn has_run_ahead(turn: Option<&Turn>, at: Timestamp) -> bool {
+    turn.is_some_and(|turn| turn.ahead.contains(&at))
+}
+
 /// Leave is granted for occurrences nobody has decided, under the definition that holds.
 fn admit_lease(
     job: &Job,
@@ -138,6 +145,7 @@ fn admit_lease(
     let before = job.leases.iter().map(|lease| lease.until).max();
     let free = settled.is_none_or(|settled| settled <= lease.from)
         && before.is_none_or(|until| until <= lease.from)
+        && turn.and_then(|turn| turn.ahead.last()).is_none_or(|ahead| *ahead <= lease.from)
         && job.orders.range(crate::time::just_after(lease.from)..).next().is_none();
     need(free, "some of its occurrences are decided, leased, or spoken for already")?;
     let most = i64::try_from(autonomy.lease.millis()).unwrap_or(i64::MAX);

@@ -55,14 +55,14 @@ fn may_state_of_run(event: &RunEvent) -> &'static [Class] {
             | SkipReason::Window { .. }
             | SkipReason::Blackout { .. }
             | SkipReason::LatestBy { .. }
-            | SkipReason::Parameters { .. }
-            | SkipReason::NoHost { .. } => &[Scheduler, Executor],
+            | SkipReason::Parameters { .. } => &[Scheduler, Executor],
         },
         RunEvent::RunRetryScheduled(_)
         | RunEvent::RunCleared(_)
         | RunEvent::RunBlocked(_)
         | RunEvent::RunLate(_)
-        | RunEvent::RunGathered(_) => &[Scheduler],
+        | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_) => &[Scheduler],
         RunEvent::RunCancelRequested(_) => &[Console, Scheduler],
         RunEvent::RunCancelled(_) | RunEvent::RunLost(_) => &[Executor, Scheduler],
         RunEvent::RunNeedsUnmet(_)

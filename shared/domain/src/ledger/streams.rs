@@ -1,6 +1,6 @@
 //! The state of every stream, and the rules of users and of runs' names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,10 @@ pub struct Turn {
     /// The same within each time that is decided apart ([`crate::job::Lease`]), by its beginning.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leased: BTreeMap<Timestamp, Timestamp>,
+    /// Occurrences that ran ahead of their time, because somebody said so, and that the job is not accounted for up
+    /// to yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ahead: BTreeSet<Timestamp>,
     /// The run that has begun and not ended, or those parts of it: no other run of the job may begin before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub busy: Vec<StreamId>,
@@ -156,7 +160,19 @@ pub trait Streams {
         {
             // Whole microseconds, as it is stored: or it would be another instant after a restart.
             self.settle(&StreamId::job(job), crate::envelope::to_micros(instant));
+        } else if let Event::RunEvent(run) = event
+            && let Some((job, instant)) = crate::run::ahead_instant(run)
+        {
+            self.note_ahead(&StreamId::job(job), crate::envelope::to_micros(instant));
         }
+    }
+
+    /// Notes that the job's occurrence at `instant` has run ahead of its time.
+    fn note_ahead(&mut self, job: &StreamId, instant: Timestamp) {
+        let Some(state) = self.get(job) else { return };
+        let mut turn = state.turn.clone();
+        turn.ahead.insert(instant);
+        self.put_turn(job, turn);
     }
 
     /// Notes that the job's occurrences up to `instant` are accounted for.
@@ -167,6 +183,7 @@ pub trait Streams {
         match lease {
             None if turn.settled.is_none_or(|settled| settled < instant) => {
                 turn.settled = Some(instant);
+                turn.ahead = turn.ahead.split_off(&crate::time::just_after(instant));
             }
             Some(from) if turn.leased.get(&from).is_none_or(|settled| *settled < instant) => {
                 turn.leased.insert(from, instant);
@@ -344,6 +361,7 @@ pub(super) fn check_run_name(
         RunEvent::RunMissed(e) => (&e.job, Some(&e.nominal)),
         RunEvent::RunReleased(_)
         | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_)
         | RunEvent::RunLate(_)
         | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunOverridden(_)

@@ -20,9 +20,15 @@ pub(super) fn check_order(
     event: &RunEvent,
     producer: &ProducerId,
 ) -> Result<(), String> {
+    if let Some((_, at)) = crate::run::ahead_instant(event) {
+        check_not_decided(turn, at)?;
+    }
     let Some(nominal) = crate::run::nominal(event) else {
         return check_not_by_host(event, producer);
     };
+    if turn.ahead.contains(&nominal.at) {
+        return Err(format!("the occurrence at {} has run ahead of its time", nominal.at));
+    }
     let lease = job.lease_at(nominal.at);
     check_decider(lease, nominal.at, producer)?;
     let settled = match lease {
@@ -36,6 +42,14 @@ pub(super) fn check_order(
     let word = |at: Option<Timestamp>| at.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
     let (follows, settled) = (word(nominal.after), word(settled));
     Err(format!("it follows {follows}, but the job is accounted for up to {settled}"))
+}
+
+/// What runs ahead of its time does so once, and before anybody has decided it in its place.
+fn check_not_decided(turn: &Turn, at: Timestamp) -> Result<(), String> {
+    if turn.ahead.contains(&at) || turn.settled.is_some_and(|settled| at <= settled) {
+        return Err(format!("the occurrence at {at} is decided already"));
+    }
+    Ok(())
 }
 
 /// Requests, parts, and what was moved ahead of its time are the schedulers'.
@@ -69,7 +83,10 @@ pub(super) fn check_not_busy(
     subject: &StreamId,
     event: &RunEvent,
 ) -> Result<(), String> {
-    let RunEvent::RunStarted(_) = event else { return Ok(()) };
+    let begins = matches!(event, RunEvent::RunStarted(_) | RunEvent::RunDivided(_));
+    if !begins {
+        return Ok(());
+    }
     let other = turn.busy.iter().find(|other| other.whole() != subject.whole());
     match other {
         Some(other) => Err(format!("{other} of the same job has not ended")),

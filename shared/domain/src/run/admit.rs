@@ -1,6 +1,8 @@
 //! Which event may follow which.
 
-use super::state::{Run, State};
+use std::collections::BTreeSet;
+
+use super::state::{PARTS_MAX, Run, State};
 use crate::event::{DefinitionRef, Moved, RunEvent, SkipReason};
 use crate::ids::{Class, ProducerId};
 use crate::job::{Job, OrderAct, Span};
@@ -49,6 +51,9 @@ pub enum Illegal {
     /// A retry before its time.
     #[error("it may not start before {0}")]
     NotBefore(Timestamp),
+    /// It was to run ahead of its time, and that has come: it is decided in its place.
+    #[error("the occurrence of {0} is due by now and does not run ahead of its time any more")]
+    NotAhead(Timestamp),
     /// It says that its time has passed, and by the recorder's clock it has not.
     #[error("the occurrence of {0} is not late yet")]
     NotLate(Timestamp),
@@ -99,6 +104,7 @@ fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Resu
         | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunLate(_)
         | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_)
         | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
         | RunEvent::RunFailed(_)
@@ -111,12 +117,14 @@ fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Resu
         | RunEvent::RunReported(_) => return Err(wrong(event, "not begun")),
     };
     let job = job.ok_or_else(|| Illegal::Job("there is no such job".to_owned()))?;
+    // What it is a part of was judged, and that it is one of its parts is looked up.
+    if matches!(event, RunEvent::RunDue(due) if due.part_of.is_some()) {
+        return Ok(());
+    }
     match nominal {
         None => admit_request(job, definition),
         Some(None) => Err(wrong(event, "not begun")),
         Some(Some(nominal)) => match (event, moved(event)) {
-            // What it is a part of was judged.
-            (RunEvent::RunDue(due), _) if due.part_of.is_some() => Ok(()),
             (_, Some(moved)) if moved.ahead => {
                 admit_ahead(job, definition, nominal.at, moved, received)
             }
@@ -143,6 +151,9 @@ fn admit_ahead(
     }
     if moved.to > received {
         return Err(Illegal::Early(at));
+    }
+    if at <= received {
+        return Err(Illegal::NotAhead(at));
     }
     admit_request(job, definition)
 }
@@ -198,16 +209,15 @@ fn admit_by_order(job: &Job, event: &RunEvent, at: Timestamp) -> Result<(), Ille
     let says_ordered =
         matches!(event, RunEvent::RunSkipped(e) if matches!(e.reason, SkipReason::Ordered { .. }));
     let moved_to = moved(event).map(|moved| moved.to);
-    match (job.orders.get(&at).map(|order| order.act), event) {
+    // Nobody ran it ahead of its time while that was possible: it runs as if nothing had been said.
+    let order = job.orders.get(&at).filter(|order| order.ahead_of(at).is_none());
+    match (order.map(|order| order.act), event) {
         (None, _) if says_ordered || moved_to.is_some() => Err(Illegal::NoOrder(at)),
         (None, _) => Ok(()),
         (Some(OrderAct::Skip), _) if says_ordered => Ok(()),
         (Some(OrderAct::Skip), _) => Err(Illegal::Order(at, "skipped")),
         (Some(OrderAct::Hold), RunEvent::RunDue(due)) if due.hold.is_none() => {
             Err(Illegal::Order(at, "held"))
-        }
-        (Some(OrderAct::Move(to)), _) if to < at => {
-            Err(Illegal::Order(at, "run ahead of its time"))
         }
         (Some(OrderAct::Move(to)), RunEvent::RunDue(_)) if moved_to != Some(to) => {
             Err(Illegal::Order(at, "moved"))
@@ -290,6 +300,11 @@ fn admit_next(
             let known = run.late.iter().any(|late| late.limit == e.limit);
             in_state(run.state != State::Requested && !known)
         }
+        RunEvent::RunDivided(e) => {
+            in_state(run.state == State::Due && run.is_whole())?;
+            admit_parts(&e.hosts)?;
+            admit_not_before(run.not_before(), received)
+        }
         RunEvent::RunGathered(_) => in_state(run.state == State::Parts),
         RunEvent::RunStarted(e) => {
             admit_start(run, event, e.attempt, received)?;
@@ -367,7 +382,10 @@ fn admit_start(
     attempt: u32,
     received: Timestamp,
 ) -> Result<(), Illegal> {
-    let delayed = match run.state {
+    if run.is_whole() {
+        return Err(Illegal::Unasked("it takes place on several hosts: its parts are started"));
+    }
+    let not_before = match run.state {
         State::Due => {
             same_attempt(attempt, 1)?;
             run.not_before()
@@ -386,12 +404,26 @@ fn admit_start(
         | State::Unknown { .. }
         | State::Ended { .. } => return Err(wrong(event, run.state.word())),
     };
-    // A scheduler's clock decided that its time has come; the recorder's may be behind.
-    match delayed {
+    admit_not_before(not_before, received)
+}
+
+/// A scheduler's clock decided that its time has come; the recorder's may be behind.
+fn admit_not_before(not_before: Option<Timestamp>, received: Timestamp) -> Result<(), Illegal> {
+    match not_before {
         Some(at) if at.as_millisecond() - received.as_millisecond() > SKEW_MS_MAX => {
             Err(Illegal::NotBefore(at))
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// One part on each of some hosts.
+fn admit_parts(hosts: &[String]) -> Result<(), Illegal> {
+    let different: BTreeSet<&String> = hosts.iter().collect();
+    if (1..=PARTS_MAX).contains(&hosts.len()) && different.len() == hosts.len() {
+        Ok(())
+    } else {
+        Err(Illegal::Unasked("its parts are one on each of 1 to 200 hosts"))
     }
 }
 

@@ -49,7 +49,6 @@ pub fn skipped(reason: &SkipReason) -> String {
             format!("at its latest time, {until}, it still waited: {waiting}")
         }
         SkipReason::Parameters { because } => because.clone(),
-        SkipReason::NoHost { pool } => format!("pool {pool} had no host that could take a part"),
     }
 }
 

@@ -20,5 +20,5 @@ mod state;
 
 pub use admit::{Illegal, admit};
 pub use message::{message, skipped};
-pub use state::{Attempt, CancelRequest, Context, Outcome, Run, State};
-pub(crate) use state::{accounted_instant, is_ahead, nominal, settled_instant};
+pub use state::{Attempt, CancelRequest, Context, Outcome, PARTS_MAX, Run, State};
+pub(crate) use state::{accounted_instant, ahead_instant, is_ahead, nominal, settled_instant};

@@ -13,7 +13,7 @@ use crate::event::{
     RunNeedsUnmet, RunRequested, RunSkipped, RunStarted, SkipReason, Terms,
 };
 use crate::ids::{ProducerId, StreamId};
-use crate::job::{Codes, RetryHost};
+use crate::job::{Codes, Hosts, RetryHost};
 
 /// How a run ended.
 #[derive(
@@ -179,6 +179,9 @@ impl Attempt {
     }
 }
 
+/// Most hosts on which one run takes place.
+pub const PARTS_MAX: usize = 200;
+
 /// A wish to stop a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CancelRequest {
@@ -338,9 +341,14 @@ impl Run {
         }
     }
 
-    /// Whether it has begun and not ended: a process of it runs, may run, or will run again.
+    /// Whether it has begun and not ended: a process of it runs, may run, or will run again, or its parts have begun.
     pub fn has_begun(&self) -> bool {
-        !self.attempts.is_empty() && !self.state.is_ended()
+        self.state == State::Parts || (!self.attempts.is_empty() && !self.state.is_ended())
+    }
+
+    /// Whether it takes place on several hosts, in parts: it starts no process itself.
+    pub fn is_whole(&self) -> bool {
+        self.terms.hosts == Hosts::All && self.part_of.is_none()
     }
 
     /// The newest attempt.
@@ -436,6 +444,10 @@ impl Run {
             }
             RunEvent::RunNeedsUnmet(e) => self.unmet = Some(e.clone()),
             RunEvent::RunLate(e) => self.late.push(e.clone()),
+            RunEvent::RunDivided(e) => {
+                self.parts.clone_from(&e.hosts);
+                self.state = State::Parts;
+            }
             RunEvent::RunGathered(e) => {
                 if !e.others.is_empty() {
                     self.message = Some(format!("not on {}", e.others.join(", ")));
@@ -505,7 +517,6 @@ impl Run {
         self.terms = due.terms.clone();
         self.moved.clone_from(&due.moved);
         self.part_of.clone_from(&due.part_of);
-        self.parts.clone_from(&due.parts);
         self.state = match &due.hold {
             Some(reason) => State::Held { reason: reason.clone() },
             None => self.ready(),
@@ -521,11 +532,10 @@ impl Run {
     fn ready(&self) -> State {
         let asked = self.is_unconfirmed();
         let waits = !self.cleared && (asked || !self.terms.after.is_empty());
-        match (waits, self.blocked.is_some(), self.parts.is_empty()) {
-            (true, true, _) => State::Blocked,
-            (true, false, _) => State::Waiting,
-            (false, _, true) => State::Due,
-            (false, _, false) => State::Parts,
+        match (waits, self.blocked.is_some()) {
+            (true, true) => State::Blocked,
+            (true, false) => State::Waiting,
+            (false, _) => State::Due,
         }
     }
 
@@ -647,6 +657,7 @@ fn origin(event: &RunEvent) -> Option<(&str, &DefinitionRef, Option<&Nominal>)> 
         | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunLate(_)
         | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_)
         | RunEvent::RunStarted(_)
         | RunEvent::RunSucceeded(_)
         | RunEvent::RunFailed(_)
@@ -676,6 +687,11 @@ pub(crate) fn settled_instant(event: &RunEvent) -> Option<(&str, Timestamp)> {
 /// Whether the event makes an occurrence due ahead of its time, because somebody said so.
 pub(crate) fn is_ahead(event: &RunEvent) -> bool {
     matches!(event, RunEvent::RunDue(due) if due.moved.as_ref().is_some_and(|moved| moved.ahead))
+}
+
+/// The occurrence that the event makes due ahead of its time.
+pub(crate) fn ahead_instant(event: &RunEvent) -> Option<(&str, Timestamp)> {
+    accounted_instant(event).filter(|_| is_ahead(event))
 }
 
 /// The occurrence that a first event is about, in its place among the others of its job.

@@ -78,12 +78,11 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
         let (Ok(definition), Some(schedule)) = (span.read(), &span.schedule) else { continue };
         let backlog = backlog(entry, &span, &definition, (from, until), now);
         let mut before = entry.cursor(&span);
-        for occurrence in schedule.between(from, until).take(max - decided.len()) {
+        // What ran ahead of its time is known apart, and nothing follows it.
+        let ran_ahead = entry.ran_ahead.clone();
+        let occurrences = schedule.between(from, until).filter(|o| !ran_ahead.contains(&o.at));
+        for occurrence in occurrences.take(max - decided.len()) {
             let at = occurrence.at;
-            if entry.is_ahead(at) {
-                entry.decided(span.apart, at);
-                continue;
-            }
             let one = decide_one(entry, &span, &definition, occurrence, &backlog, now);
             decided.push(Decided { after: before, ..one });
             before = Some(at);
@@ -104,7 +103,11 @@ pub fn decide_ahead(entry: &mut JobEntry, now: Timestamp) -> Vec<Decided> {
         entry.ahead().filter(|(_, to)| *to <= now).map(|(at, _)| at).collect();
     let mut decided = Vec::new();
     for at in come {
-        entry.ran_ahead.insert(at);
+        entry.decided_ahead.insert(at);
+        if at <= now {
+            // Too late for that: it is decided in its place.
+            continue;
+        }
         let Some(order) = entry.orders.get(&at) else { continue };
         let Some(to) = order.ahead_of(at) else { continue };
         let moved = Moved { to, ahead: true, reason: order.reason.clone() };
@@ -216,7 +219,7 @@ fn decide_by_people(entry: &JobEntry, at: Timestamp) -> Option<Decision> {
     if entry.pause_at(at).is_some() {
         return Some(Decision::Skip(SkipReason::Paused));
     }
-    let order = entry.orders.get(&at)?;
+    let order = entry.orders.get(&at).filter(|order| order.ahead_of(at).is_none())?;
     let because = order.reason.clone();
     Some(match order.act {
         OrderAct::Skip => Decision::Skip(SkipReason::Ordered { because }),
@@ -371,12 +374,7 @@ impl Scheduler {
             Ok(terms) => terms,
             Err(because) => return skip(SkipReason::Parameters { because }),
         };
-        let parts = match self.parts_of(&definition) {
-            Ok(parts) => parts,
-            Err(reason) => return skip(reason),
-        };
-        let due =
-            |behind| Some(wanted.due(&definition, terms.clone(), behind, parts.clone()).into());
+        let due = |behind| Some(wanted.due(&definition, terms.clone(), behind).into());
         let planned = planned(wanted.job, actions);
         let coming = self.coming(wanted.job, run);
         let open: Vec<&StreamId> = entry
@@ -479,13 +477,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn due(
-        &self,
-        definition: &JobDefinition,
-        terms: Terms,
-        behind: Vec<StreamId>,
-        parts: Vec<String>,
-    ) -> RunDue {
+    fn due(&self, definition: &JobDefinition, terms: Terms, behind: Vec<StreamId>) -> RunDue {
         let day: Option<Date> = terms.business_day;
         let told = self
             .nominal
@@ -510,7 +502,6 @@ impl Wanted<'_> {
             }),
             moved: self.moved.clone(),
             part_of: None,
-            parts,
         }
     }
 

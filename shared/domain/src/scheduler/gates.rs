@@ -239,8 +239,10 @@ impl Scheduler {
         found.extend(self.time_gate(run, now));
         found.extend(self.blackout_gate(run, now));
         found.extend(self.before_me(run).map(Obstacle::Behind));
-        found.extend(self.lock_gates(run, now));
-        found.extend(self.pool_gate(run, now));
+        if !run.is_whole() {
+            found.extend(self.lock_gates(run, now));
+            found.extend(self.pool_gate(run, now));
+        }
         found.extend(self.host_gate(run, now));
         found
     }
@@ -281,9 +283,7 @@ impl Scheduler {
         let others = entry.open.iter().filter(|id| id.whole() != run.id.whole());
         let comes_first = |other: &&RunEntry| {
             let other = &other.run;
-            other.has_begun()
-                || other.state == State::Parts
-                || (!run.behind.is_empty() && place(other) < place(run))
+            other.has_begun() || (!run.behind.is_empty() && place(other) < place(run))
         };
         let first = others.filter_map(|id| self.runs.get(id)).find(comes_first)?;
         Some(first.run.id.clone())
@@ -435,20 +435,12 @@ impl Scheduler {
     fn last_of_day(&self, job: &str, run: &Run) -> Option<Timestamp> {
         let day = run.business_day()?;
         let definitions = &self.jobs.get(job)?.definitions;
-        let around = |days: i64| {
-            let at = day.checked_add(jiff::Span::new().days(days)).ok()?;
-            at.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-        };
-        let (from, until) = (around(-2)?, around(4)?);
-        let of_day = definitions.iter().flat_map(|definition| {
-            let (from, until) =
-                (from.max(definition.from), definition.until.map_or(until, |end| end.min(until)));
-            let schedule = definition.schedule.iter().filter(move |_| from < until);
-            schedule.flat_map(move |schedule| schedule.between(from, until))
+        let of_day = definitions.iter().filter_map(|definition| {
+            let until = definition.until.unwrap_or(Timestamp::MAX);
+            definition.schedule.as_ref()?.last_of_day(day, definition.from, until)
         });
-        let fits = of_day.filter(|occurrence| occurrence.business_day == day);
         // What the schedule leaves out counts only where it leaves out the whole day.
-        fits.max_by_key(|occurrence| (occurrence.out.is_none(), occurrence.at)).map(|o| o.at)
+        of_day.max_by_key(|occurrence| (occurrence.out.is_none(), occurrence.at)).map(|o| o.at)
     }
 
     fn yet_to_come(&self, after: &After, run: &Run) -> Obstacle {
@@ -503,10 +495,11 @@ pub(super) enum Shared {
 }
 
 impl Shared {
-    /// All that a run shares with others.
+    /// All that a run shares with others; of one in parts, its parts do.
     pub(super) fn of(run: &Run) -> impl Iterator<Item = Self> {
         let locks = run.terms.locks.iter().map(|claim| Self::Lock(claim.lock.clone()));
-        locks.chain([Self::Pool(run.pool.clone())])
+        let all = locks.chain([Self::Pool(run.pool.clone())]);
+        all.filter(|_| !run.is_whole())
     }
 }
 

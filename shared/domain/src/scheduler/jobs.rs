@@ -167,6 +167,8 @@ pub struct JobEntry {
     pub orders: BTreeMap<Timestamp, Order>,
     /// Occurrences that ran ahead of their time, as far as is known here.
     pub(super) ran_ahead: BTreeSet<Timestamp>,
+    /// Those that were to, and about which it is decided here whether they do.
+    pub(super) decided_ahead: BTreeSet<Timestamp>,
     /// Its open runs.
     pub open: BTreeSet<StreamId>,
     /// Its next occurrence that nobody has decided here.
@@ -209,6 +211,7 @@ impl JobEntry {
             pauses: Vec::new(),
             orders: BTreeMap::new(),
             ran_ahead: BTreeSet::new(),
+            decided_ahead: BTreeSet::new(),
             open: BTreeSet::new(),
             next: None,
             waits_since: None,
@@ -250,6 +253,7 @@ impl JobEntry {
     fn forget_decided(&mut self) {
         self.cursor.decided = None;
         self.apart.values_mut().for_each(|cursor| cursor.decided = None);
+        self.decided_ahead.clear();
         self.backlog = None;
     }
 
@@ -339,6 +343,9 @@ impl JobEntry {
         let apart = lease.map(|lease| lease.from);
         let cursor = self.cursor_mut(apart);
         cursor.settled = cursor.settled.max(Some(instant));
+        if apart.is_none() {
+            self.ran_ahead = self.ran_ahead.split_off(&just_after(instant));
+        }
         self.probes = false;
     }
 
@@ -347,6 +354,7 @@ impl JobEntry {
         if let Some(settled) = turn.settled {
             self.cursor.settled = self.cursor.settled.max(Some(settled));
         }
+        self.ran_ahead.extend(&turn.ahead);
         for (from, settled) in &turn.leased {
             let cursor = self.cursor_mut(Some(*from));
             cursor.settled = cursor.settled.max(Some(*settled));
@@ -380,15 +388,18 @@ impl JobEntry {
         self.pauses.iter().find(|pause| pause.covers(at))
     }
 
-    /// Whether the occurrence at `at` runs, or ran, ahead of its time: it is not one of its chain.
+    /// Whether the occurrence at `at` ran ahead of its time: it is not one of its chain.
     pub(super) fn is_ahead(&self, at: Timestamp) -> bool {
-        self.orders.get(&at).is_some_and(|order| order.ahead_of(at).is_some())
+        self.ran_ahead.contains(&at)
     }
 
-    /// Occurrences that are to run ahead of their time, and when, as far as nobody has run them.
+    /// Occurrences that are to run ahead of their time, and when, as far as nobody has decided about them.
     pub(super) fn ahead(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         let ahead = self.orders.iter().filter_map(|(at, order)| Some((*at, order.ahead_of(*at)?)));
-        ahead.filter(|(at, _)| !self.ran_ahead.contains(at))
+        ahead.filter(|(at, _)| {
+            let gone = self.cursor.settled.is_some_and(|settled| *at <= settled);
+            !gone && !self.ran_ahead.contains(at) && !self.decided_ahead.contains(at)
+        })
     }
 
     /// Finds the next occurrence after the cursor, or when to try again.

@@ -308,9 +308,7 @@ impl Scheduler {
         let begins = envelope.version == 1;
         if let (Some((job, instant)), true) = (crate::run::settled_instant(event), begins) {
             self.settle(job, instant);
-        } else if let (Some((job, instant)), true) =
-            (crate::run::accounted_instant(event), crate::run::is_ahead(event))
-        {
+        } else if let Some((job, instant)) = crate::run::ahead_instant(event) {
             let mut entry = self.take_job(job);
             entry.ran_ahead.insert(instant);
             self.put_job(entry);

@@ -6,10 +6,10 @@ use super::gates::Obstacle;
 use super::sweep::Look;
 use super::{Action, Scheduler};
 use crate::envelope::Draft;
-use crate::event::{RunCancelRequested, RunDue, RunGathered, SkipReason, Terms};
+use crate::event::{RunCancelRequested, RunDivided, RunDue, RunGathered, Terms};
 use crate::ids::StreamId;
-use crate::job::{Hosts, JobDefinition, Prefer};
-use crate::run::{Outcome, Run};
+use crate::job::Prefer;
+use crate::run::{Outcome, PARTS_MAX, Run};
 
 impl Scheduler {
     /// Whether the run goes to a host that is chosen here, and not to whichever takes it first.
@@ -50,7 +50,12 @@ impl Scheduler {
             let reason = host.drained.filter(|_| version > 0)?;
             return Some(Obstacle::NoHost(format!("host {name} is drained: {reason}")));
         }
-        if !Self::is_placed(run) || self.choose_host(run, now).is_some() {
+        let somewhere = if run.is_whole() {
+            self.site.hosts_of(&run.pool, &run.terms.select).next().is_some()
+        } else {
+            !Self::is_placed(run) || self.choose_host(run, now).is_some()
+        };
+        if somewhere {
             return None;
         }
         let pool = &run.pool;
@@ -71,17 +76,10 @@ impl Scheduler {
         Some(Obstacle::NoHost(why))
     }
 
-    /// The hosts on which a run of this definition takes place, one part each; none for one that takes place once.
-    pub(super) fn parts_of(&self, definition: &JobDefinition) -> Result<Vec<String>, SkipReason> {
-        if definition.hosts == Hosts::One {
-            return Ok(Vec::new());
-        }
-        let hosts = self.site.hosts_of(&definition.pool, &definition.select);
-        let names: Vec<String> = hosts.map(|(name, _)| name.to_owned()).take(PARTS_MAX).collect();
-        if names.is_empty() {
-            return Err(SkipReason::NoHost { pool: definition.pool.clone() });
-        }
-        Ok(names)
+    /// A run that takes place on several hosts starts: one part on each that is up.
+    pub(super) fn divide(&self, run: &Run) -> RunDivided {
+        let hosts = self.site.hosts_of(&run.pool, &run.terms.select);
+        RunDivided { hosts: hosts.map(|(name, _)| name.to_owned()).take(PARTS_MAX).collect() }
     }
 
     /// A run in parts: those that are missing become due; when all have ended it is over.
@@ -134,9 +132,6 @@ impl Scheduler {
     }
 }
 
-/// Most hosts on which one run takes place.
-const PARTS_MAX: usize = 200;
-
 fn part_due(part: &StreamId, host: &str, run: &Run) -> RunDue {
     let whole = run.id.clone();
     debug_assert_eq!(part.whole(), whole.as_str());
@@ -161,6 +156,5 @@ fn part_due(part: &StreamId, host: &str, run: &Run) -> RunDue {
         terms: Box::new(terms),
         moved: None,
         part_of: Some(whole),
-        parts: Vec::new(),
     }
 }

@@ -155,7 +155,11 @@ impl Scheduler {
             return Look::Say(skipped(run, reason).into());
         }
         let Some(gate) = gates.into_iter().next() else {
-            return Look::Offer(attempt, self.choose_host(run, now));
+            return if run.is_whole() {
+                Look::Say(self.divide(run).into())
+            } else {
+                Look::Offer(attempt, self.choose_host(run, now))
+            };
         };
         let limit = run.terms.latest_by.filter(|_| first);
         let again =

@@ -57,6 +57,7 @@ pub(super) fn terms(
         latest_by: by(definition.latest_by.filter(|_| sort != Sort::Request)),
         locks: definition.locks.clone(),
         select: definition.select.clone(),
+        hosts: definition.hosts,
         prefer: definition.prefer,
         parameters: values(definition, when, run, given, &zone)?,
         deadlines: if scheduled { deadlines } else { Deadlines::default() },

@@ -296,6 +296,8 @@ pub(super) struct PlannedWalls<'a> {
     /// The day under way, and its next time of day.
     current: Option<(Date, Group, Option<Time>)>,
     from: DateTime,
+    /// The business day of `from`.
+    first: Date,
     last: Date,
 }
 
@@ -314,6 +316,7 @@ impl<'a> PlannedWalls<'a> {
             settled: Date::MIN,
             current: None,
             from,
+            first,
             last,
         }
     }
@@ -387,7 +390,11 @@ impl Iterator for PlannedWalls<'_> {
                 Some(current) => current,
                 None => {
                     let (day, group) = self.next_group()?;
-                    (day, group, Some(self.cut))
+                    if day < self.first {
+                        continue;
+                    }
+                    let begin = if day == self.first { self.from.time() } else { self.cut };
+                    (day, group, Some(begin))
                 }
             };
             let Some(time) = self.following(&group, from) else { continue };

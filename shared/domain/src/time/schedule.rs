@@ -7,6 +7,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::clock::ClockTime;
 use super::days::{DayPlan, Otherwise, PlannedWall};
 use super::error::ScheduleError;
 use super::occurrence::{Occurrence, Out, Reason, just_before};
@@ -48,6 +49,11 @@ enum Times {
     Every { start: i64, interval: i64 },
     At { found: BTreeMap<Timestamp, Found> },
 }
+
+/// How far from a business day its occurrences may be: as far as clocks jump.
+const AROUND_DAY: SignedDuration = SignedDuration::from_hours(3);
+/// How much of a day is searched at once.
+const SEARCH_STEP: SignedDuration = SignedDuration::from_hours(2);
 
 impl Schedule {
     /// Checks a schedule against its zone (an IANA name) and the rule for clock changes.
@@ -126,6 +132,31 @@ impl Schedule {
     #[must_use]
     pub fn occurrence_at(&self, at: Timestamp) -> Option<Occurrence> {
         self.between(just_before(at), at).next()
+    }
+
+    /// The last occurrence of a business day after `after` and up to `until`: of those that run, or, where the
+    /// schedule leaves out all of that day, of those.
+    #[must_use]
+    pub fn last_of_day(&self, day: Date, after: Timestamp, until: Timestamp) -> Option<Occurrence> {
+        let cut = self.0.days.as_ref().and_then(|days| days.rule().cut_over);
+        let cut = cut.unwrap_or(ClockTime::MIDNIGHT).time();
+        let begins = |day: Date| self.0.zone.to_timestamp(day.to_datetime(cut)).ok();
+        // A time that the clock skips may be moved beyond the day.
+        let first = after.max(begins(day)?.checked_sub(AROUND_DAY).ok()?);
+        let mut until = until.min(begins(day.tomorrow().ok()?)?.checked_add(AROUND_DAY).ok()?);
+        let mut out = None;
+        // Backwards, for there may be one each second.
+        while first < until {
+            let from = until.checked_sub(SEARCH_STEP).map_or(first, |from| from.max(first));
+            let found = self.between(from, until).filter(|found| found.business_day == day);
+            let last = found.max_by_key(|found| (found.out.is_none(), found.at));
+            match last {
+                Some(last) if last.out.is_none() => return Some(last),
+                last => out = out.or(last),
+            }
+            until = from;
+        }
+        out
     }
 
     /// The business day of an instant by its rule.

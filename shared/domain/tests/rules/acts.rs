@@ -163,10 +163,8 @@ fn a_run_is_skipped_by_a_person_only_in_its_own_name() {
     let RunEvent::RunSkipped(other) = golden_run("run.skipped") else { panic!("not skipped") };
     let reason = by_person(&due).reason;
     let (_, nominal) = occurrence(at("03:00"));
-    let wrong = [
-        RunSkipped { reason, ..other },
-        RunSkipped { nominal: Some(nominal), ..by_person(&due) },
-    ];
+    let wrong =
+        [RunSkipped { reason, ..other }, RunSkipped { nominal: Some(nominal), ..by_person(&due) }];
     for wrong in wrong {
         let mark = world.say_next("console/c1", run.clone(), wrong, at("02:01"));
         assert!(matches!(mark, Mark::Refused { .. }), "{mark:?}");

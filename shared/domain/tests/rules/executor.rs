@@ -85,6 +85,7 @@ fn said(event: &Event) -> String {
         | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunLate(_)
         | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_)
         | RunEvent::RunSkipped(_)
         | RunEvent::RunMissed(_)
         | RunEvent::RunStarted(_)

@@ -42,6 +42,7 @@ const ROLES: &[(&str, &str)] = &[
     ("run.needs-unmet", "executor"),
     ("run.late", "scheduler"),
     ("run.gathered", "scheduler"),
+    ("run.divided", "scheduler"),
     ("run.released", "console"),
     ("run.skipped", "executor scheduler"),
     ("run.missed", "executor scheduler"),

@@ -7,7 +7,7 @@ use domain::event::{
     RunRequested, RunRetryScheduled, RunStarted, RunSucceeded, RunTimedOut,
 };
 use domain::ids::{ProducerId, StreamId};
-use domain::job::{After, Confirm, DefinitionText, Job, Span, Versions, WhichRun};
+use domain::job::{After, Confirm, DefinitionText, Hosts, Job, Span, Versions, WhichRun};
 use domain::run::{Context, Outcome, Run, State, admit};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -97,6 +97,7 @@ fn event(kind: &str, attempt: u32) -> (RunEvent, &'static str) {
         RunEvent::RunCleared(_)
         | RunEvent::RunBlocked(_)
         | RunEvent::RunLate(_)
+        | RunEvent::RunDivided(_)
         | RunEvent::RunGathered(_) => by = "scheduler/s1",
         RunEvent::RunReleased(_)
         | RunEvent::RunHeld(_)
@@ -166,7 +167,7 @@ fn read(text: &str) -> (RunEvent, &'static str) {
         (RunEvent::RunDue(e), "held") => e.hold = Some("look first".to_owned()),
         (RunEvent::RunDue(e), "after") => e.terms.after = vec![after()],
         (RunEvent::RunDue(e), "confirm") => e.terms.confirm = Some(confirm()),
-        (RunEvent::RunDue(e), "parts") => e.parts = vec!["h1".to_owned(), "h2".to_owned()],
+        (RunEvent::RunDue(e), "all-hosts") => e.terms.hosts = Hosts::All,
         (RunEvent::RunDue(e), "once") => e.retry = RetryRule::default(),
         (RunEvent::RunSkipped(e), "asked") => e.nominal = None,
         (RunEvent::RunSucceeded(e), "plain") => e.warning = false,
@@ -190,7 +191,7 @@ fn confirm() -> Confirm {
 }
 
 /// States by how they are reached.
-const STATES: [(&str, &str); 19] = [
+const STATES: [(&str, &str); 20] = [
     ("nothing", ""),
     ("requested", "run.requested"),
     ("held", "run.due+held"),
@@ -199,7 +200,8 @@ const STATES: [(&str, &str); 19] = [
     ("waiting and held", "run.due+after run.held"),
     ("unconfirmed", "run.due+confirm"),
     ("confirmed", "run.due+confirm run.confirmed"),
-    ("in parts", "run.due+parts"),
+    ("due on all hosts", "run.due+all-hosts"),
+    ("in parts", "run.due+all-hosts run.divided"),
     ("due", "run.due"),
     ("due, to be stopped", "run.due run.cancel-requested"),
     ("running", "run.due run.started"),
@@ -221,7 +223,7 @@ fn allowed(state: &str) -> &'static [&'static str] {
             "run.due+held",
             "run.due+after",
             "run.due+confirm",
-            "run.due+parts",
+            "run.due+all-hosts",
             "run.due+once",
             "run.skipped",
             "run.missed",
@@ -261,6 +263,15 @@ fn allowed(state: &str) -> &'static [&'static str] {
             "run.cancel-requested",
         ],
         "in parts" => &["run.gathered", "run.late", "run.cancel-requested"],
+        "due on all hosts" => &[
+            "run.divided",
+            "run.held",
+            "run.delayed",
+            "run.needs-unmet",
+            "run.late",
+            "run.skipped",
+            "run.cancel-requested",
+        ],
         "due" | "confirmed" => &[
             "run.started",
             "run.held",
@@ -338,14 +349,14 @@ fn allowed(state: &str) -> &'static [&'static str] {
     }
 }
 
-const EVENTS: [&str; 33] = [
+const EVENTS: [&str; 34] = [
     "run.requested",
     "run.due",
     "run.due+asked",
     "run.due+held",
     "run.due+after",
     "run.due+confirm",
-    "run.due+parts",
+    "run.due+all-hosts",
     "run.due+once",
     "run.released",
     "run.held",
@@ -357,6 +368,7 @@ const EVENTS: [&str; 33] = [
     "run.needs-unmet",
     "run.late",
     "run.gathered",
+    "run.divided",
     "run.skipped",
     "run.skipped+asked",
     "run.missed",

@@ -217,8 +217,9 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
             | SkipReason::Window { .. }
             | SkipReason::Blackout { .. }
             | SkipReason::LatestBy { .. }
-            | SkipReason::Parameters { .. }
-            | SkipReason::NoHost { .. } => format!("skipped, {}", domain::run::skipped(&e.reason)),
+            | SkipReason::Parameters { .. } => {
+                format!("skipped, {}", domain::run::skipped(&e.reason))
+            }
         },
         RunEvent::RunMissed(e) => match &e.reason {
             MissReason::NoCatchUp => "missed".to_owned(),
@@ -234,6 +235,7 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
         RunEvent::RunCleared(_) => "cleared".to_owned(),
         RunEvent::RunBlocked(e) => format!("blocked by {}, {}", e.on, e.outcome.word()),
         RunEvent::RunLate(e) => format!("is late, {:?}", e.limit),
+        RunEvent::RunDivided(e) => format!("divided, {}", e.hosts.join("+")),
         RunEvent::RunGathered(e) => format!("gathered, {}", e.outcome.word()),
         RunEvent::RunRequested(_)
         | RunEvent::RunReleased(_)

@@ -86,7 +86,6 @@ pub(crate) fn due_body(job: &str, number: u32) -> RunDue {
         terms: Box::default(),
         moved: None,
         part_of: None,
-        parts: Vec::new(),
     }
 }
 

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, ensure};
 use domain::canonical::Digest;
 use domain::envelope::{Envelope, Place};
-use domain::event::{Event, LogEvent, RetryOn, RunEvent};
+use domain::event::{Event, LogEvent, RetryOn, RunEvent, ThingAct, ThingEvent};
 use domain::expect::Population;
 use domain::ids::{ProducerId, StreamId};
+use domain::job::Share;
 use domain::keys::PublicKey;
 use domain::leaf::Leaf;
 use domain::ledger::{Ledger, Mark, Memory};
 use domain::run::{Run, State};
+use domain::site::Thing;
 use jiff::Timestamp;
 use tlog::{Frontier, leaf_hash};
 
@@ -36,6 +38,9 @@ pub(super) struct Auditor {
     versions: BTreeMap<StreamId, u64>,
     received: Option<Timestamp>,
     claims: BTreeMap<AttemptKey, String>,
+    overridden: BTreeSet<StreamId>,
+    /// The most units that each lock ever had.
+    lock_units: BTreeMap<String, u32>,
     /// Attempts whose process was ever started, and on which host.
     pub(super) started: BTreeMap<AttemptKey, usize>,
     /// Attempts whose end a supervisor wrote down.
@@ -54,7 +59,8 @@ pub(super) fn after_step(world: &mut World) -> Result<()> {
         ensure!(root == world.log.root, "the committed root is not that of the leaves");
         every_flush_ends_in_a_signature(&world.auditor)?;
     }
-    no_two_processes_of_one_job(world)
+    no_two_processes_of_one_job(world)?;
+    no_lock_is_overdrawn(world)
 }
 
 impl Auditor {
@@ -75,6 +81,7 @@ impl Auditor {
             self.one_valid_event_has_a_version(&envelope)?;
             self.population.observe(&envelope.subject, &event, leaf.received);
             self.note_claim(&envelope, &event);
+            self.note_site(&envelope, &event);
         }
         Ok(())
     }
@@ -138,6 +145,18 @@ impl Auditor {
         }
     }
 
+    fn note_site(&mut self, envelope: &Envelope, event: &Event) {
+        if let Event::RunEvent(RunEvent::RunOverridden(_)) = event {
+            self.overridden.insert(envelope.subject.clone());
+        }
+        if let Event::ThingEvent(ThingEvent { of, act: ThingAct::Proposed(proposed) }) = event
+            && let Ok(Thing::Lock(lock)) = Thing::read(*of, &proposed.definition)
+        {
+            let most = self.lock_units.entry(lock.name).or_default();
+            *most = lock.units.max(*most);
+        }
+    }
+
     /// When the newest event was received.
     pub(super) fn horizon(&self) -> Timestamp {
         self.received.unwrap_or(Timestamp::UNIX_EPOCH)
@@ -197,6 +216,7 @@ pub(super) fn may_start(world: &World, host: usize, key: &AttemptKey) -> Result<
     if state.state != (State::Running { attempt: *number }) {
         return Err(format!("{run}#{number} is started while the run is {:?}", state.state));
     }
+    what_it_waits_for_has_come(auditor, state)?;
     if !the_one_before_is_over(state, *number) {
         return Err(format!(
             "{run}#{number} is started, and nobody knows how the one before ended"
@@ -224,17 +244,62 @@ fn restartable(run: &Run) -> bool {
     run.retry.on.contains(&RetryOn::Lost)
 }
 
-/// Every overlap rule means that no two runs of a job have processes at once. What was declared lost
-/// no longer counts: nobody can know.
+/// Whether somebody went through what stands in the run's terms, if only by saying that it does not matter.
+fn what_it_waits_for_has_come(auditor: &Auditor, run: &Run) -> Result<(), String> {
+    if auditor.overridden.contains(&run.id) {
+        return Ok(());
+    }
+    if run.terms.confirm.is_some() && run.confirmed.is_none() {
+        return Err(format!("{} is started, and nobody said go", run.id));
+    }
+    for after in &run.terms.after {
+        let runs = auditor.streams.0.values().filter_map(|state| state.body.run());
+        let mut of_job = runs.filter(|other| other.job == after.job && other.part_of.is_none());
+        let good = |other: &Run| other.outcome().is_some_and(|o| after.outcomes.contains(&o));
+        if !of_job.any(good) {
+            return Err(format!("{} is started, and {} never ended so", run.id, after.job));
+        }
+    }
+    Ok(())
+}
+
+/// The processes that run and of which nobody has said that they are lost: what was declared lost no longer
+/// counts, for nobody can know.
+fn known_processes(world: &World) -> impl Iterator<Item = &AttemptKey> {
+    let alive = world.hosts.iter().flat_map(super::host::Host::alive);
+    alive.filter(|key| !world.auditor.is_lost(key))
+}
+
+/// Every overlap rule means that no two runs of a job have processes at once; the parts of one run do.
 fn no_two_processes_of_one_job(world: &World) -> Result<()> {
     let mut busy: BTreeMap<&str, &AttemptKey> = BTreeMap::new();
-    for key in world.hosts.iter().flat_map(super::host::Host::alive) {
-        if world.auditor.is_lost(key) {
-            continue;
-        }
-        if let Some(other) = busy.insert(key.0.run_job().unwrap_or_default(), key) {
+    for key in known_processes(world) {
+        if let Some(other) = busy.insert(key.0.run_job().unwrap_or_default(), key)
+            && (other.0.whole() != key.0.whole() || other.0 == key.0)
+        {
             anyhow::bail!("{}#{} runs while {}#{} does", key.0, key.1, other.0, other.1);
         }
+    }
+    Ok(())
+}
+
+fn units(share: &Share) -> Option<u32> {
+    if let Share::Units(units) = share { Some(*units) } else { None }
+}
+
+/// Nobody holds more of a lock than there ever was of it, unless he holds it alone.
+fn no_lock_is_overdrawn(world: &World) -> Result<()> {
+    let mut held: BTreeMap<&str, Vec<Share>> = BTreeMap::new();
+    for run in known_processes(world).filter_map(|key| world.auditor.run(&key.0)) {
+        for claim in &run.terms.locks {
+            held.entry(&claim.lock).or_default().push(claim.share);
+        }
+    }
+    for (lock, shares) in held {
+        let all = world.auditor.lock_units.get(lock).copied().unwrap_or(1);
+        let units: Option<u32> = shares.iter().map(units).sum();
+        let fits = shares.len() < 2 || units.is_some_and(|units| units <= all);
+        ensure!(fits, "{shares:?} of lock {lock} are held at once; it has {all}");
     }
     Ok(())
 }

@@ -1,30 +1,42 @@
-//! The console and the people at it: what they do is what the rules let people do, at bad moments.
+//! The console: what people can say, as events. What they do say is [`super::people`]'s.
+
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use domain::canonical::canonical;
 use domain::envelope::Draft;
 use domain::event::{
-    JobApproved, JobPaused, JobProposed, JobResumed, JobRetired, Resolution, RunCancelRequested,
-    RunReleased, RunRequested, RunResolved,
+    Again, Event, HostDrained, HostResumed, JobApproved, JobOccurrenceHeld, JobOccurrenceMoved,
+    JobOccurrenceReleased, JobOccurrenceSkipped, JobPaused, JobProposed, JobResumed, JobRetired,
+    Resolution, Role, RunCancelRequested, RunConfirmed, RunDelayed, RunHeld, RunOverridden,
+    RunReleased, RunRequested, RunResolved, RunSkipped, SkipReason, ThingAct, ThingApproved,
+    ThingEvent, ThingProposed, ThingRetired, UserCreated,
 };
 use domain::ids::StreamId;
-use domain::job::{Job, JobDefinition};
-use domain::run::{Run, State};
+use domain::job::{Job, JobDefinition, OrderAct, Proposal};
+use domain::ledger::Body;
+use domain::site::{Thing, ThingKind};
+use jiff::Timestamp;
 
-use super::step::{SECOND, Step};
-use super::{Node, World, jobs};
-
-/// How long people leave an unknown outcome alone while things break, milliseconds.
-const PATIENCE_MS: i64 = 45_000;
+use super::{Node, World};
 
 /// What people have in mind.
 #[derive(Debug, Default)]
 pub(super) struct Console {
-    /// Jobs that are to be proposed.
-    pub(super) wanted: Vec<JobDefinition>,
+    /// Names of jobs that are to be proposed.
+    pub(super) wanted: Vec<&'static str>,
 }
 
 impl World {
+    /// Accounts with roles, so that what needs one can be done.
+    pub(super) fn hire(&mut self) -> Result<()> {
+        for (name, role) in [("ana", Role::Operator), ("bob", Role::Approver)] {
+            let created = UserCreated { roles: vec![role] };
+            self.console_says(Draft::new(StreamId::user(name), 1, created))?;
+        }
+        Ok(())
+    }
+
     /// Ana proposes a definition.
     ///
     /// # Errors
@@ -75,15 +87,44 @@ impl World {
     /// # Errors
     /// It cannot be written.
     pub fn request(&mut self, name: &str) -> Result<()> {
+        let label = format!("request-{:016x}", self.rng.bits());
+        self.ask_for(name, &label, None, false)
+    }
+
+    /// Asks for a run of each of these jobs, which wait for each other as in one flow.
+    pub(super) fn request_all(&mut self, names: &[String]) -> Result<()> {
+        let label = format!("request-{:016x}", self.rng.bits());
+        names.iter().try_for_each(|name| self.ask_for(name, &label, None, true))
+    }
+
+    /// Asks for a run that stands for one that has ended.
+    pub(super) fn rerun(&mut self, run: &StreamId) -> Result<()> {
+        let label = format!("request-{:016x}", self.rng.bits());
+        let Some(run) = self.auditor.run(run) else { return Ok(()) };
+        let Some(business_day) = run.business_day() else { return Ok(()) };
+        let again = Again { run: run.id.clone(), at: run.stands_for(), business_day };
+        let job = run.job.clone();
+        self.ask_for(&job, &label, Some(again), false)
+    }
+
+    fn ask_for(
+        &mut self,
+        name: &str,
+        label: &str,
+        again: Option<Again>,
+        of_flow: bool,
+    ) -> Result<()> {
         let (job, _) = self.job_state(&StreamId::job(name));
         let Some(active) = job.active() else { return Ok(()) };
-        let label = format!("request-{:016x}", self.rng.bits());
-        let (definition, reason) = (active.reference(), "somebody waits".to_owned());
-        let (job, parameters) = (name.to_owned(), std::collections::BTreeMap::new());
-        let event =
-            RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
-        let event = event.into();
-        self.console_says(draft(StreamId::run(name, &label), 0, event))
+        let event = RunRequested {
+            job: name.to_owned(),
+            definition: active.reference(),
+            reason: "somebody waits".to_owned(),
+            parameters: BTreeMap::new(),
+            again,
+            of_flow,
+        };
+        self.console_says(draft(StreamId::run(name, label), 0, event.into()))
     }
 
     /// Wants a run to stop.
@@ -114,7 +155,112 @@ impl World {
         )
     }
 
-    fn tell_run(&mut self, run: &StreamId, event: domain::event::Event) -> Result<()> {
+    /// Says what is to become of one occurrence; `None` for nothing special any more.
+    pub(super) fn order(&mut self, job: &str, at: Timestamp, act: Option<OrderAct>) -> Result<()> {
+        let stream = StreamId::job(job);
+        let (_, version) = self.job_state(&stream);
+        let reason = "it is better so".to_owned();
+        let event = match act {
+            None => JobOccurrenceReleased { at, reason }.into(),
+            Some(OrderAct::Hold) => JobOccurrenceHeld { at, reason }.into(),
+            Some(OrderAct::Skip) => JobOccurrenceSkipped { at, reason }.into(),
+            Some(OrderAct::Move(to)) => JobOccurrenceMoved { at, to, reason }.into(),
+        };
+        self.console_says(draft(stream, version, event))
+    }
+
+    pub(super) fn hold_run(&mut self, run: &StreamId) -> Result<()> {
+        self.tell_run(run, RunHeld { reason: "wait".to_owned() }.into())
+    }
+
+    pub(super) fn delay_run(&mut self, run: &StreamId, not_before: Timestamp) -> Result<()> {
+        let (reason, blackout) = ("later".to_owned(), None);
+        self.tell_run(run, RunDelayed { not_before, reason, blackout }.into())
+    }
+
+    pub(super) fn override_run(&mut self, run: &StreamId) -> Result<()> {
+        self.tell_run(run, RunOverridden { reason: "it cannot wait".to_owned() }.into())
+    }
+
+    pub(super) fn skip_run(&mut self, run: &StreamId) -> Result<()> {
+        let Some(run) = self.auditor.run(run) else { return Ok(()) };
+        let skipped = RunSkipped {
+            job: run.job.clone(),
+            definition: run.definition.clone(),
+            nominal: run.nominal.clone(),
+            reason: SkipReason::Person { because: "not today".to_owned() },
+        };
+        let id = run.id.clone();
+        self.tell_run(&id, skipped.into())
+    }
+
+    /// Whoever has the role says go; sometimes somebody else tries to.
+    pub(super) fn confirm_run(&mut self, run: &StreamId) -> Result<()> {
+        let role = self.auditor.run(run).and_then(|run| run.terms.confirm.as_ref()).map(|c| c.role);
+        let right = if role == Some(Role::Approver) { "user/bob" } else { "user/ana" };
+        let who = if self.rng.chance(1_000) { "user/eve" } else { right };
+        let version = self.auditor.streams.0.get(run).map_or(0, |state| state.version);
+        let event = RunConfirmed { reason: "I have looked".to_owned() };
+        self.console_says(Draft::new(run.clone(), version + 1, event).by(Some(who)))
+    }
+
+    pub(super) fn drain(&mut self, host: &str, drained: bool) -> Result<()> {
+        let stream = StreamId::host(host);
+        let version = self.auditor.streams.0.get(&stream).map_or(0, |state| state.version);
+        let reason = "maintenance".to_owned();
+        let event =
+            if drained { HostDrained { reason }.into() } else { HostResumed { reason }.into() };
+        self.console_says(draft(stream, version, event))
+    }
+
+    /// Ana proposes a calendar, a blackout, a lock or a pool.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn propose_thing(&mut self, thing: &Thing) -> Result<()> {
+        let stream = thing.stream();
+        let (numbers, version) = self.thing_state(&stream);
+        let definition = thing.value()?;
+        let digest = thing.digest()?;
+        let reason = "it is needed".to_owned();
+        let act =
+            ThingAct::Proposed(ThingProposed { number: numbers + 1, digest, definition, reason });
+        let event = ThingEvent { of: thing.kind(), act };
+        self.console_says(draft(stream, version, event.into()))
+    }
+
+    /// Bob approves what was proposed last.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn approve_thing(&mut self, kind: ThingKind, name: &str) -> Result<()> {
+        let stream = StreamId::thing(kind, name);
+        let (_, version) = self.thing_state(&stream);
+        let Some(proposal) = self.thing_proposal(&stream) else { return Ok(()) };
+        let approved = ThingApproved { number: proposal.number, digest: proposal.digest };
+        let event = ThingEvent { of: kind, act: ThingAct::Approved(approved) };
+        self.console_says(Draft::new(stream, version + 1, event).by(Some("user/bob")))
+    }
+
+    pub(super) fn retire_thing(&mut self, kind: ThingKind, name: &str) -> Result<()> {
+        let stream = StreamId::thing(kind, name);
+        let (_, version) = self.thing_state(&stream);
+        let act = ThingAct::Retired(ThingRetired { reason: "no more".to_owned() });
+        self.console_says(draft(stream, version, ThingEvent { of: kind, act }.into()))
+    }
+
+    fn thing_state(&self, stream: &StreamId) -> (u32, u64) {
+        let state = self.auditor.streams.0.get(stream);
+        let thing = state.and_then(|state| state.body.thing());
+        (thing.map_or(0, |thing| thing.versions.numbers), state.map_or(0, |state| state.version))
+    }
+
+    fn thing_proposal(&self, stream: &StreamId) -> Option<Proposal> {
+        let body = self.auditor.streams.0.get(stream).map(|state| &state.body);
+        body.and_then(Body::thing)?.versions.proposal.clone()
+    }
+
+    pub(super) fn tell_run(&mut self, run: &StreamId, event: Event) -> Result<()> {
         let version = self.auditor.streams.0.get(run).map_or(0, |state| state.version);
         self.console_says(draft(run.clone(), version, event))
     }
@@ -127,86 +273,6 @@ impl World {
         let state = self.auditor.streams.0.get(stream);
         let job = state.and_then(|state| state.body.job()).cloned().unwrap_or_default();
         (job, state.map_or(0, |state| state.version))
-    }
-
-    /// What people do while things break.
-    pub(super) fn people(&mut self) -> Result<()> {
-        if !self.chaos.on {
-            return Ok(());
-        }
-        let after = self.rng.between(SECOND / 2, 8 * SECOND);
-        self.plan(after, Step::People);
-        let node = self.machine(Node::Console);
-        if !node.up || node.cut {
-            return Ok(());
-        }
-        if self.chores(false)? { Ok(()) } else { self.whim() }
-    }
-
-    /// What is to be done: approve, propose what is wanted, close what is open. False where nothing is.
-    pub(super) fn chores(&mut self, hurry: bool) -> Result<bool> {
-        if let Some(name) = self.first_job(|job| job.versions.proposal.is_some()) {
-            self.approve(&name)?;
-            return Ok(true);
-        }
-        if let Some(definition) = self.console.wanted.pop() {
-            self.propose(&definition)?;
-            return Ok(true);
-        }
-        let now = super::stamp(self.now);
-        let patience = if hurry { 10_000 } else { PATIENCE_MS };
-        let old = |run: &Run| now.duration_since(run.changed).as_millis() > i128::from(patience);
-        let stuck = |run: &Run| matches!(run.state, State::Unknown { .. }) && old(run);
-        if let Some(run) = self.some_run(stuck) {
-            let outcome = self.rng.pick(&[Resolution::Succeeded, Resolution::Failed]);
-            self.resolve(&run, outcome)?;
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    fn whim(&mut self) -> Result<()> {
-        let names: Vec<String> = self.jobs().map(|job| job.name.clone()).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        let name = names[self.rng.index(names.len())].clone();
-        match self.rng.between(0, 11) {
-            0 => self.tell_job(&name, Tell::Pause),
-            1 | 2 => self.tell_job(&name, Tell::Resume),
-            3 if self.rng.chance(3_000) => self.tell_job(&name, Tell::Retire),
-            4 | 5 => {
-                let definition = jobs::random_job(&mut self.rng, &name)?;
-                self.propose(&definition)
-            }
-            6..=8 => self.request(&name),
-            9 => match self.some_run(|run| !run.state.is_ended()) {
-                Some(run) => self.cancel(&run),
-                None => Ok(()),
-            },
-            _ => match self.some_run(|run| matches!(run.state, State::Held { .. })) {
-                Some(run) => self.release(&run),
-                None => Ok(()),
-            },
-        }
-    }
-
-    /// Every job in the log.
-    pub(super) fn jobs(&self) -> impl Iterator<Item = &Job> {
-        self.auditor.streams.0.values().filter_map(|state| state.body.job())
-    }
-
-    pub(super) fn first_job(&self, wanted: impl Fn(&Job) -> bool) -> Option<String> {
-        self.jobs().find(|job| wanted(job)).map(|job| job.name.clone())
-    }
-
-    /// A random run among those that are `wanted`.
-    pub(super) fn some_run(&mut self, wanted: impl Fn(&Run) -> bool) -> Option<StreamId> {
-        let runs = self.auditor.streams.0.values().filter_map(|state| state.body.run());
-        let runs: Vec<StreamId> =
-            runs.filter(|run| wanted(run)).map(|run| run.id.clone()).collect();
-        let index = self.rng.index(runs.len());
-        runs.get(index).cloned()
     }
 }
 

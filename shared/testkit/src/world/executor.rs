@@ -1,8 +1,10 @@
 //! The executor: takes work, claims it, has it started, and says how it ended.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use domain::envelope::Draft;
-use domain::event::{Event, RunEvent};
+use domain::event::{Event, HostStarted, RunEvent};
 use domain::executor::{Ending, claim, conclude, give_up};
 use domain::ids::StreamId;
 use domain::job::JobDefinition;
@@ -29,7 +31,7 @@ pub(super) struct ExecutorProgram {
 impl World {
     pub(super) fn executor_acts(&mut self, i: usize, act: &Act) -> Result<()> {
         match act {
-            Act::Boot => self.executor_boots(i),
+            Act::Boot => self.executor_boots(i)?,
             Act::Pull => self.executor_pulls(i)?,
             Act::Start(key) => self.executor_starts(i, key),
             Act::Reap => self.executor_reaps(i)?,
@@ -52,7 +54,7 @@ impl World {
     }
 
     /// Looks at what an earlier life left on disk.
-    fn executor_boots(&mut self, i: usize) {
+    fn executor_boots(&mut self, i: usize) -> Result<()> {
         let node = Node::Executor(i);
         self.executors[i] = ExecutorProgram::default();
         let prepared: Vec<AttemptKey> = self.hosts[i]
@@ -76,6 +78,24 @@ impl World {
         for act in [Act::Pull, Act::Reap, Act::Poll, Act::Beat] {
             self.plan_soon(node, MS, SECOND, act);
         }
+        self.host_starts(i)
+    }
+
+    /// Says that the host is there. Every second of them has fast disks.
+    fn host_starts(&mut self, i: usize) -> Result<()> {
+        let node = Node::Executor(i);
+        let stream = StreamId::host(&host_name(i));
+        let version = self.auditor.streams.0.get(&stream).map_or(0, |state| state.version);
+        let disk = if i % 2 == 0 { "fast" } else { "slow" };
+        let event = HostStarted {
+            version: "0".to_owned(),
+            boot: self.machine(node).life.to_string(),
+            slots: u32::try_from(SLOTS).unwrap_or(u32::MAX),
+            pools: vec!["default".to_owned()],
+            found: 0,
+            labels: BTreeMap::from([("disk".to_owned(), disk.to_owned())]),
+        };
+        self.journal(node, vec![Draft::new(stream, version + 1, event)]).map(|_| ())
     }
 
     /// Whether the journal holds the claim of an attempt, and whether it is known to be committed.
@@ -140,6 +160,10 @@ impl World {
 
     /// An event of this executor was answered.
     pub(super) fn executor_answered(&mut self, i: usize, draft: &Draft, mark: &Mark) -> Result<()> {
+        if matches!(draft.event, Event::HostEvent(_)) && *mark != Mark::Valid {
+            // Somebody said something about this host meanwhile.
+            return self.host_starts(i);
+        }
         if let Some(attempt) = started(draft) {
             let key = (draft.stream.clone(), attempt);
             self.claim_answered(i, &key, mark);
@@ -301,6 +325,7 @@ fn ended(draft: &Draft) -> Option<AttemptKey> {
         | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunLate(_)
         | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_)
         | RunEvent::RunSkipped(_)
         | RunEvent::RunMissed(_)
         | RunEvent::RunStarted(_)

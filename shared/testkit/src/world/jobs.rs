@@ -19,26 +19,47 @@ pub fn job(name: &str, says: &Value) -> Result<JobDefinition> {
     Ok(serde_json::from_value(whole)?)
 }
 
-/// Some minutes before the clocks change somewhere.
+/// Some minutes before the clocks change somewhere, or before midnight in UTC.
 pub(super) fn start(rng: &mut Rng) -> Result<Timestamp> {
     let changes = [
         "2026-03-08T07:00:00Z",
         "2026-11-01T06:00:00Z",
         "2026-10-25T01:00:00Z",
         "2026-04-04T15:00:00Z",
+        "2026-05-01T00:00:00Z",
     ];
     let change: Timestamp = rng.pick(&changes).parse()?;
     Ok(change.checked_sub(jiff::SignedDuration::from_secs(rng.between(60, 420)))?)
 }
 
-/// A handful of jobs.
-pub(super) fn random(rng: &mut Rng) -> Result<Vec<JobDefinition>> {
-    let count = rng.between(2, 4);
-    (0..count).map(|n| random_job(rng, &format!("job-{n}"))).collect()
+/// Most jobs of a random site, and how they are called.
+pub(super) const NAMES: [&str; 4] = ["job-0", "job-1", "job-2", "job-3"];
+
+/// Names of a handful of jobs.
+pub(super) fn names(rng: &mut Rng) -> Vec<&'static str> {
+    let count = usize::try_from(rng.between(2, 4)).unwrap_or(2);
+    NAMES[..count].to_vec()
 }
 
-/// One job, with anything a job can say.
+/// One job, with anything a job can say. It waits only for jobs whose names come before its own, so that there is
+/// never a circle.
 pub(super) fn random_job(rng: &mut Rng, name: &str) -> Result<JobDefinition> {
+    let mut says = basics(rng);
+    let richness = rng.pick(&[0, 1_500, 4_000]);
+    for part in [days, times, others, person, locks, places, limits] {
+        if let (Some(whole), Value::Object(more)) =
+            (says.as_object_mut(), part(rng, name, richness))
+        {
+            whole.extend(more);
+        }
+    }
+    let definition = job(name, &says)?;
+    // What does not go together is for the rules' own tests; here everything gets as far as the log.
+    if definition.problems().is_empty() { Ok(definition) } else { random_job(rng, name) }
+}
+
+/// What every job says.
+fn basics(rng: &mut Rng) -> Value {
     let restartable = rng.chance(5_000);
     let mut on = vec!["failed", "timed-out"];
     if restartable {
@@ -48,9 +69,7 @@ pub(super) fn random_job(rng: &mut Rng, name: &str) -> Result<JobDefinition> {
         (0..rng.between(0, 2)).map(|_| format!("{}s", rng.between(0, 8))).collect();
     let timeout =
         if rng.chance(6_000) { json!(format!("{}s", rng.between(2, 20))) } else { Value::Null };
-    let host =
-        if rng.chance(1_500) { json!(format!("h{}", rng.between(0, 2))) } else { Value::Null };
-    let says = json!({
+    json!({
         "schedule": schedule(rng),
         "zone": rng.pick(&["America/New_York", "Europe/Berlin", "UTC", "Australia/Lord_Howe"]),
         "dst": {
@@ -59,14 +78,132 @@ pub(super) fn random_job(rng: &mut Rng, name: &str) -> Result<JobDefinition> {
         },
         "late-after": format!("{}s", rng.pick(&[5, 20, 60])),
         "catch-up": catch_up(rng),
+        "after-pause": rng.pick(&[json!("none"), json!("none"), json!("last"), json!({ "all": { "limit": 2 } })]),
         "overlap": overlap(rng),
-        "host": host,
         "timeout": timeout,
-        "retry": { "delays": delays, "on": on },
+        "retry": {
+            "delays": delays,
+            "on": on,
+            "jitter-percent": rng.pick(&[0, 0, 50]),
+            "host": rng.pick(&["any", "any", "same", "other"]),
+        },
         "exit-codes": { "ok": [0], "warning": [75] },
         "restartable": restartable,
+    })
+}
+
+/// On which days: the day changes in the middle of the world, for the zone or by the cut-over.
+fn days(rng: &mut Rng, _: &str, often: u32) -> Value {
+    if !rng.chance(often) {
+        return json!({});
+    }
+    let calendar =
+        rng.pick(&[json!("cal-a"), json!("cal-b"), json!({ "weekdays": ["sunday", "thursday"] })]);
+    let cut_over =
+        rng.pick(&[json!(null), json!("02:00"), json!("01:58"), json!("00:02"), json!("12:00")]);
+    let mut says = json!({
+        (rng.pick(&["only-on", "not-on"])): [calendar],
+        "otherwise": rng.pick(&["skip", "run", "previous", "next"]),
     });
-    job(name, &says)
+    if !cut_over.is_null() {
+        says["cut-over"] = cut_over;
+    }
+    json!({ "calendar": says })
+}
+
+/// Within which times.
+fn times(rng: &mut Rng, _: &str, often: u32) -> Value {
+    let mut says = json!({});
+    if rng.chance(often / 2) {
+        let clocks = ["00:01", "01:59", "02:01", "03:00", "23:59"];
+        let (from, until) = (rng.index(clocks.len()), rng.index(clocks.len()));
+        if from != until {
+            says["window"] = json!({
+                "from": clocks[from],
+                "until": clocks[until],
+                "at-end": rng.pick(&["skip", "hold", "start-late"]),
+            });
+        }
+    }
+    if rng.chance(often) {
+        says["latest-by"] = json!(format!("{}s", rng.between(5, 90)));
+    }
+    says
+}
+
+/// Which other jobs it waits for.
+fn others(rng: &mut Rng, name: &str, often: u32) -> Value {
+    let before = NAMES.iter().position(|other| *other == name).unwrap_or(0);
+    if before == 0 || !rng.chance(often * 2) {
+        return json!({});
+    }
+    let first = rng.index(before);
+    let mut after = vec![json!({
+        "job": NAMES[first],
+        "run": rng.pick(&["same-business-day", "same-occurrence", "latest"]),
+        "outcomes": rng.pick(&[json!(["succeeded", "warning"]), json!(["succeeded", "warning", "failed", "skipped"])]),
+    })];
+    if before > 1 && rng.chance(3_000) {
+        after.push(json!({ "job": NAMES[(first + 1) % before], "run": "latest" }));
+    }
+    json!({ "after": after })
+}
+
+/// Whose word it needs.
+fn person(rng: &mut Rng, _: &str, often: u32) -> Value {
+    if rng.chance(often / 2) {
+        json!({ "confirm": { "role": rng.pick(&["operator", "approver"]) } })
+    } else {
+        json!({})
+    }
+}
+
+/// What it holds.
+fn locks(rng: &mut Rng, _: &str, often: u32) -> Value {
+    let claims: Vec<Value> = super::site::LOCKS
+        .iter()
+        .filter_map(|lock| rng.chance(often).then(|| lock_claim(rng, lock)))
+        .collect();
+    if claims.is_empty() { json!({}) } else { json!({ "locks": claims }) }
+}
+
+fn lock_claim(rng: &mut Rng, lock: &str) -> Value {
+    match rng.between(0, 2) {
+        0 => json!(lock),
+        1 => json!({ "lock": lock, "units": rng.between(1, 3) }),
+        _ => json!({ "lock": lock, "exclusive": true }),
+    }
+}
+
+/// Where it runs.
+fn places(rng: &mut Rng, _: &str, often: u32) -> Value {
+    if rng.chance(1_500) {
+        return json!({ "host": format!("h{}", rng.between(0, 2)) });
+    }
+    let mut says = json!({});
+    if rng.chance(often / 2) {
+        says["hosts"] = json!("all");
+    }
+    if rng.chance(often / 2) {
+        says["select"] = json!({ "disk": "fast" });
+    }
+    if rng.chance(often) {
+        says["prefer"] = json!(rng.pick(&["last", "least-loaded"]));
+    }
+    says
+}
+
+/// When it counts as late.
+fn limits(rng: &mut Rng, _: &str, often: u32) -> Value {
+    if !rng.chance(often) {
+        return json!({});
+    }
+    json!({ "sla": {
+        "start-by": format!("{}s", rng.between(3, 30)),
+        "finish-by": format!("{}s", rng.between(5, 60)),
+        "longer-than": rng.pick(&["5s", "p50", "150%"]),
+        "shorter-than": rng.pick(&["1s", "p10"]),
+    } })
 }
 
 fn schedule(rng: &mut Rng) -> Value {

@@ -11,7 +11,8 @@
 //! | `rng`, `step`, `trace` | chance, what happens next, what happened |
 //! | `log`, `journal`, `queue` | what is durable |
 //! | `recorder`, `scheduler`, `executor`, `host`, `console` | the programs |
-//! | `chaos`, `jobs` | what breaks, what is to run |
+//! | `people` | what they do |
+//! | `chaos`, `jobs`, `site` | what breaks, what is to run, what it runs in |
 //! | `check`, `settle` | the invariants after every step, and at the end |
 
 mod chaos;
@@ -23,11 +24,13 @@ mod jobs;
 mod journal;
 mod log;
 mod network;
+mod people;
 mod queue;
 mod recorder;
 mod rng;
 mod scheduler;
 mod settle;
+mod site;
 mod step;
 mod trace;
 
@@ -159,7 +162,8 @@ impl World {
         let mut rng = Rng::new(seed);
         let mut world = Self::new(rng.bits(), jobs::start(&mut rng)?)?;
         world.chaos = Chaos::random(&mut world.rng);
-        world.console.wanted = jobs::random(&mut world.rng)?;
+        world.console.wanted = jobs::names(&mut world.rng);
+        world.hire()?;
         world.plan(SECOND, Step::People);
         world.plan(SECOND, Step::Chaos);
         Ok(world)

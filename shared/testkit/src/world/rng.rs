@@ -38,8 +38,8 @@ impl Rng {
     }
 
     /// One of `choices`, which are not none.
-    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.index(choices.len())]
+    pub fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.index(choices.len())].clone()
     }
 
     /// Entropy for a key.

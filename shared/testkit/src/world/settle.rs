@@ -2,10 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use domain::flush::Flush;
-use domain::run::State;
 
 use super::check::Auditor;
-use super::console::Tell;
 use super::step::SECOND;
 use super::{Chaos, Node, World};
 
@@ -53,32 +51,6 @@ impl World {
             self.set_clock(node, 0);
             self.start(node);
         }
-    }
-
-    /// People close what only people can close, and retire every job in the end. False where nothing
-    /// is left to do.
-    fn tidy(&mut self, retire: bool) -> Result<bool> {
-        if self.chores(true)? {
-            return Ok(true);
-        }
-        if let Some(run) = self.some_run(|run| matches!(run.state, State::Held { .. })) {
-            if self.rng.chance(5_000) {
-                self.release(&run)?;
-            } else {
-                self.cancel_once(&run)?;
-            }
-            return Ok(true);
-        }
-        if retire && let Some(name) = self.first_job(|job| job.active().is_some()) {
-            self.tell_job(&name, Tell::Retire)?;
-            return Ok(true);
-        }
-        Ok(!retire)
-    }
-
-    fn cancel_once(&mut self, run: &domain::ids::StreamId) -> Result<()> {
-        let asked = self.auditor.run(run).is_some_and(|run| run.cancel.is_some());
-        if asked { Ok(()) } else { self.cancel(run) }
     }
 
     /// What is not at rest.

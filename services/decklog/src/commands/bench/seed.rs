@@ -167,7 +167,6 @@ fn due(life: Life, digest: Digest) -> anyhow::Result<Draft> {
         terms: Box::default(),
         moved: None,
         part_of: None,
-        parts: Vec::new(),
     };
     Ok(Draft::new(life.run()?, 1, event))
 }

@@ -1,0 +1,176 @@
+//! Reading the host's own list.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::pattern::is_plain;
+
+/// What a list says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Listed {
+    pub(super) rules: Vec<Rule>,
+    /// References that whatever runs here may use.
+    pub(super) secrets: Vec<String>,
+    /// By name, program and first arguments.
+    pub(super) providers: BTreeMap<String, Vec<String>>,
+}
+
+/// Who may run what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub(super) program: String,
+    pub(super) users: Vec<String>,
+    pub(super) scripts: bool,
+    /// References that what runs by this rule may use.
+    pub(super) secrets: Vec<String>,
+}
+
+/// All that is wrong with a list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the allow-list cannot be used: {}", .0.join("; "))]
+pub struct Problems(pub Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleEntry {
+    program: String,
+    user: Users,
+    #[serde(default)]
+    scripts: bool,
+    #[serde(default)]
+    secrets: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "user must be a name or a list of names")]
+enum Users {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProviderEntry {
+    name: String,
+    command: Vec<String>,
+}
+
+/// Reads a list.
+pub(super) fn read(text: &str) -> Result<Listed, Problems> {
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| Problems(vec![error.to_string()]))?;
+    let (mut listed, mut rules, mut problems) = (Listed::default(), Vec::new(), Vec::new());
+    for (key, value) in table {
+        match key.as_str() {
+            "allow" => {
+                for (number, entry) in entries("allow", "rule", value, &mut problems) {
+                    rules.extend(rule(number, entry, &mut problems).map(|rule| (number, rule)));
+                }
+            }
+            "provider" => {
+                for (number, entry) in entries("provider", "provider", value, &mut problems) {
+                    provider(number, entry, &mut listed.providers, &mut problems);
+                }
+            }
+            "secrets" => match value.try_into() {
+                Ok(secrets) => listed.secrets = secrets,
+                Err(error) => problems.push(format!("secrets: {}", error.to_string().trim_end())),
+            },
+            _ => problems.push(format!(
+                "{key:?} is not known here; there are secrets, [[allow]] and [[provider]]"
+            )),
+        }
+    }
+    check_references("secrets", &listed.secrets, &listed, &mut problems);
+    for (number, rule) in &rules {
+        let place = format!("rule {number}: secrets");
+        check_references(&place, &rule.secrets, &listed, &mut problems);
+    }
+    listed.rules = rules.into_iter().map(|(_, rule)| rule).collect();
+    if problems.is_empty() { Ok(listed) } else { Err(Problems(problems)) }
+}
+
+/// The tables of one name that can be read, with their numbers.
+fn entries<T: DeserializeOwned>(
+    key: &str,
+    what: &str,
+    value: toml::Value,
+    problems: &mut Vec<String>,
+) -> Vec<(usize, T)> {
+    let toml::Value::Array(all) = value else {
+        problems.push(format!("write [[{key}]], with two brackets"));
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    for (number, entry) in (1..).zip(all) {
+        match entry.try_into() {
+            Ok(entry) => read.push((number, entry)),
+            Err(error) => {
+                problems.push(format!("{what} {number}: {}", error.to_string().trim_end()));
+            }
+        }
+    }
+    read
+}
+
+fn rule(number: usize, entry: RuleEntry, problems: &mut Vec<String>) -> Option<Rule> {
+    let before = problems.len();
+    if !is_plain(&entry.program) {
+        problems.push(format!(
+            "rule {number}: program {:?} must be a full path without . and ..",
+            entry.program
+        ));
+    }
+    let users = match entry.user {
+        Users::One(user) => vec![user],
+        Users::Several(users) => users,
+    };
+    if users.is_empty() || users.iter().any(String::is_empty) {
+        problems.push(format!("rule {number}: user must name somebody, or \"*\""));
+    }
+    let RuleEntry { program, scripts, secrets, .. } = entry;
+    (problems.len() == before).then_some(Rule { program, users, scripts, secrets })
+}
+
+fn provider(
+    number: usize,
+    entry: ProviderEntry,
+    providers: &mut BTreeMap<String, Vec<String>>,
+    problems: &mut Vec<String>,
+) {
+    let ProviderEntry { name, command } = entry;
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+        problems.push(format!(
+            "provider {number}: name {name:?} must be of letters, digits, '.', '_' and '-'"
+        ));
+    }
+    if !command.first().is_some_and(|program| is_plain(program)) {
+        problems.push(format!(
+            "provider {number}: command must begin with the full path of a program, without . and .."
+        ));
+    }
+    if providers.insert(name.clone(), command).is_some() {
+        problems.push(format!("provider {number}: there is another one named {name:?}"));
+    }
+}
+
+fn check_references(place: &str, patterns: &[String], listed: &Listed, problems: &mut Vec<String>) {
+    for pattern in patterns {
+        let wrong = match pattern.split_once(':') {
+            Some(("file", path)) if !is_plain(path) => "must name a full path without . and ..",
+            Some(("exec", rest)) if names_no_provider(rest, listed) => {
+                "must begin with the name of a [[provider]] of this list"
+            }
+            Some(("file" | "env" | "credential" | "exec", rest)) if !rest.is_empty() => continue,
+            Some(_) | None => "must begin with file:, env:, credential: or exec:, and go on",
+        };
+        problems.push(format!("{place}: {pattern:?} {wrong}"));
+    }
+}
+
+fn names_no_provider(rest: &str, listed: &Listed) -> bool {
+    let name = rest.split(' ').next().unwrap_or_default();
+    !name.contains(['*', '?']) && !listed.providers.contains_key(name)
+}

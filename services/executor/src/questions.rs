@@ -1,0 +1,61 @@
+//! Answers what is asked of this host: output of its attempts, and whether it could run a job.
+
+use std::sync::Arc;
+
+use bus::{Request, Service};
+use bytes::Bytes;
+use domain::wire::HostQuery;
+use tokio::sync::Semaphore;
+use tracing::warn;
+
+use crate::host::Host;
+use crate::life::blocking;
+use crate::{check, output};
+
+/// Requests that may wait.
+const WAITING_MAX: usize = 64;
+/// Questions answered at once.
+const AT_ONCE: usize = 4;
+
+/// Answers until told to stop.
+pub(crate) async fn serve(host: Arc<Host>) {
+    let mut requests = match host.bus.serve(Service::Host(host.name.clone()), WAITING_MAX).await {
+        Ok(requests) => requests,
+        Err(error) => return warn!(%error, "questions to this host cannot be answered"),
+    };
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    while let (Some(request), Ok(place)) =
+        (requests.next().await, Arc::clone(&places).acquire_owned().await)
+    {
+        let host = Arc::clone(&host);
+        tokio::spawn(async move {
+            answer(host, request).await;
+            drop(place);
+        });
+    }
+}
+
+async fn answer(host: Arc<Host>, request: Request) {
+    let body = match serde_json::from_slice(&request.body) {
+        Ok(query) => blocking(move || find(&host, query)).await,
+        Err(error) => Err(error.into()),
+    };
+    let body = match body {
+        // One byte says whether there is an answer, the rest is it.
+        Ok(Some(bytes)) => [b"+".as_slice(), &bytes].concat(),
+        Ok(None) => b"-".to_vec(),
+        Err(error) => format!("!{error}").into_bytes(),
+    };
+    let _ = request.reply(Bytes::from(body)).await;
+}
+
+fn find(host: &Host, query: HostQuery) -> anyhow::Result<Option<Vec<u8>>> {
+    match query {
+        HostQuery::Output { run, attempt, offset, limit } => {
+            output::part(&host.attempts, run.as_str(), attempt, offset, limit)
+        }
+        HostQuery::Check { definition } => {
+            Ok(Some(serde_json::to_vec(&check::problems(host, &definition))?))
+        }
+    }
+}

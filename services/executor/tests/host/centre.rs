@@ -1,0 +1,281 @@
+//! The recorder and everybody else who has something to say, in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bus::{Bus, Requests, Service, Topic};
+use domain::canonical::Digest;
+use domain::envelope::{Draft, Envelope, Place};
+use domain::event::{DefinitionRef, RunDue, RunRequested, Terms};
+use domain::event::{Event, JobApproved, JobProposed, LogCreated, LogProducerEnrolled};
+use domain::flush::Flush;
+use domain::ids::{ProducerId, StreamId};
+use domain::job::JobDefinition;
+use domain::keys::SecretKey;
+use domain::ledger::{Ledger, Mark, Memory, Refusal, StreamState, Streams as _};
+use domain::wire::{
+    Answer, AppendAnswer, AppendRequest, Committed, Content, Feed, HeadView, LogEntry, Query,
+    StreamView, Work,
+};
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+/// What is in the log.
+#[derive(Default)]
+struct Log {
+    ledger: Ledger,
+    streams: Memory,
+    entries: Vec<LogEntry>,
+    places: BTreeMap<ProducerId, Place>,
+    ids: u128,
+}
+
+/// The centre. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Centre {
+    pub(crate) bus: Bus,
+    log: Arc<Mutex<Log>>,
+}
+
+fn key() -> SecretKey {
+    SecretKey::from_seed(&[7; 32])
+}
+
+impl Log {
+    /// Says something as one of the centre's own.
+    fn say(&mut self, producer: &str, draft: Draft) -> Mark {
+        let producer: ProducerId = producer.parse().unwrap();
+        self.ids += 1;
+        let id = format!("00000000-0000-0000-0000-{:012x}", self.ids).parse().unwrap();
+        let place = self.places.entry(producer.clone()).or_default();
+        let bytes = place.seal(&producer, draft, id, Timestamp::now()).unwrap();
+        let envelope = Envelope::parse(&bytes).unwrap();
+        self.commit(&bytes, &envelope, &envelope.event().unwrap()).mark
+    }
+
+    fn commit(&mut self, bytes: &[u8], envelope: &Envelope, event: &Event) -> Committed {
+        let received = self.ledger.receive_time(Timestamp::now(), event);
+        let hash = Digest::of(bytes);
+        let mark = self.ledger.judge(&mut self.streams, envelope, event, hash, received);
+        let event = RawValue::from_string(String::from_utf8(bytes.to_vec()).unwrap()).unwrap();
+        let (position, void) = (self.ledger.size, mark.void());
+        self.entries.push(LogEntry { position, received, void, event });
+        Committed { position, mark }
+    }
+
+    fn enrol(&mut self, producer: &ProducerId, key: &str) {
+        let (class, ground) = (producer.class(), "embedded".to_owned());
+        let main = StreamId::log("main");
+        let version = self.version(&main) + 1;
+        let (producer, key) = (producer.clone(), key.to_owned());
+        let event = LogProducerEnrolled { producer, class, key, ground };
+        assert_eq!(self.say("audit/main", Draft::new(main, version, event)), Mark::Valid);
+    }
+
+    fn version(&self, stream: &StreamId) -> u64 {
+        self.streams.get(stream).map_or(0, |state| state.version)
+    }
+
+    fn append(&mut self, request: AppendRequest) -> Vec<AppendAnswer> {
+        match request {
+            AppendRequest::Enrol(enrol) => {
+                if !self.ledger.producers.contains_key(&enrol.producer) {
+                    self.enrol(&enrol.producer, &enrol.key);
+                }
+                vec![AppendAnswer::Enrolled]
+            }
+            AppendRequest::Flushes(all) => all.iter().map(|bytes| self.flush(bytes)).collect(),
+        }
+    }
+
+    fn flush(&mut self, bytes: &[u8]) -> AppendAnswer {
+        let flush = Flush::from_bytes(bytes).unwrap();
+        match self.ledger.open(&flush) {
+            Ok(opened) => {
+                let each = opened.iter().zip(&flush.envelopes);
+                let events = each
+                    .map(|(opened, bytes)| self.commit(bytes, &opened.envelope, &opened.event))
+                    .collect();
+                AppendAnswer::Committed { events, received: Timestamp::now() }
+            }
+            Err(Refusal::Unknown(_)) => AppendAnswer::NotEnrolled,
+            Err(refusal) => panic!("{refusal}"),
+        }
+    }
+
+    fn answer(&self, query: &Query) -> Answer {
+        let content = match query {
+            Query::Head => Content::Head(HeadView {
+                origin: "test".to_owned(),
+                size: self.ledger.size,
+                root: Digest::NONE,
+                signed: None,
+            }),
+            Query::Events { after, .. } => Content::Events(self.after(*after)),
+            Query::Stream { id } => Content::Streams(self.stream(id).into_iter().collect()),
+            Query::Streams { after, .. } => {
+                let open = self.streams.0.iter().filter(|(id, state)| {
+                    let run = state.body.run();
+                    id.as_str() > after.as_str() && run.is_some_and(|run| !run.state.is_ended())
+                });
+                Content::Streams(open.map(|(id, state)| view(id, state)).collect())
+            }
+            Query::Leaves { .. }
+            | Query::Runs(_)
+            | Query::Past { .. }
+            | Query::Night { .. }
+            | Query::Heads { .. } => panic!("no executor asks this: {query:?}"),
+        };
+        Answer { position: self.ledger.size, content }
+    }
+
+    fn after(&self, position: u64) -> Vec<LogEntry> {
+        self.entries.iter().filter(|entry| entry.position > position).cloned().collect()
+    }
+
+    fn stream(&self, id: &StreamId) -> Option<StreamView> {
+        self.streams.get(id).map(|state| view(id, state))
+    }
+}
+
+fn view(id: &StreamId, state: &StreamState) -> StreamView {
+    StreamView { id: id.clone(), state: state.clone() }
+}
+
+impl Centre {
+    pub(crate) async fn new() -> Self {
+        let (bus, mut log) = (Bus::in_process(), Log::default());
+        let created = LogCreated {
+            origin: "test".to_owned(),
+            producer: "audit/main".parse().unwrap(),
+            key: key().public().to_hex(),
+            head_key: "test+00000000+AA".to_owned(),
+            version: "0".to_owned(),
+        };
+        log.say("audit/main", Draft::new(StreamId::log("main"), 1, created));
+        for producer in ["console/c1", "scheduler/s1"] {
+            log.enrol(&producer.parse().unwrap(), &key().public().to_hex());
+        }
+        let centre = Self { bus, log: Arc::new(Mutex::new(log)) };
+        let appends = centre.bus.serve(Service::Append, 64).await.unwrap();
+        let queries = centre.bus.serve(Service::Query, 64).await.unwrap();
+        tokio::spawn(centre.clone().serve_appends(appends));
+        tokio::spawn(centre.clone().serve_queries(queries));
+        centre
+    }
+
+    async fn serve_appends(self, mut requests: Requests) {
+        while let Some(request) = requests.next().await {
+            let append = AppendRequest::from_bytes(&request.body).unwrap();
+            let before = self.log.lock().unwrap().ledger.size;
+            let answers = self.log.lock().unwrap().append(append);
+            request.reply(serde_json::to_vec(&answers).unwrap().into()).await.unwrap();
+            self.tell(before).await;
+        }
+    }
+
+    async fn serve_queries(self, mut requests: Requests) {
+        while let Some(request) = requests.next().await {
+            let query = serde_json::from_slice(&request.body).unwrap();
+            let answer = self.log.lock().unwrap().answer(&query);
+            request.reply(serde_json::to_vec(&answer).unwrap().into()).await.unwrap();
+        }
+    }
+
+    /// Tells everybody what was committed after this position.
+    async fn tell(&self, position: u64) {
+        let feed = Feed { events: self.log.lock().unwrap().after(position) };
+        self.bus.publish(&Topic::Feed, serde_json::to_vec(&feed).unwrap().into()).await.unwrap();
+    }
+
+    /// Says something with the version that is the next of the stream.
+    pub(crate) async fn say(&self, producer: &str, stream: &StreamId, event: impl Into<Event>) {
+        let position = {
+            let mut log = self.log.lock().unwrap();
+            let (position, version) = (log.ledger.size, log.version(stream) + 1);
+            let draft = Draft::new(stream.clone(), version, event).by(Some("user/ana"));
+            assert_eq!(log.say(producer, draft), Mark::Valid);
+            position
+        };
+        self.tell(position).await;
+    }
+
+    /// Makes a definition active.
+    pub(crate) async fn activate(&self, definition: &JobDefinition) -> DefinitionRef {
+        let (number, digest) = (1, definition.digest().unwrap());
+        let job = StreamId::job(&definition.name);
+        let (reason, definition) = ("test".to_owned(), serde_json::to_value(definition).unwrap());
+        let proposed = JobProposed { number, digest, definition, reason };
+        self.say("console/c1", &job, proposed).await;
+        let mut log = self.log.lock().unwrap();
+        let approved = Draft::new(job, 2, JobApproved { number, digest }).by(Some("user/bob"));
+        assert_eq!(log.say("console/c1", approved), Mark::Valid);
+        DefinitionRef::new(number, digest)
+    }
+
+    /// Makes a run of a job of this name due.
+    pub(crate) async fn due(&self, definition: &JobDefinition, terms: Terms) -> StreamId {
+        let reference = self.activate(definition).await;
+        let run = StreamId::run(&definition.name, "request-1");
+        let requested = RunRequested {
+            job: definition.name.clone(),
+            definition: reference.clone(),
+            reason: "test".to_owned(),
+            parameters: BTreeMap::new(),
+            again: None,
+            of_flow: false,
+        };
+        self.say("console/c1", &run, requested).await;
+        let due = RunDue {
+            job: definition.name.clone(),
+            definition: reference,
+            nominal: None,
+            pool: definition.pool.clone(),
+            host: definition.host.clone(),
+            late_ms: 0,
+            late_after_ms: 60_000,
+            catch_up: false,
+            hold: None,
+            behind: Vec::new(),
+            retry: definition.retry_rule(),
+            terms: Box::new(terms),
+            moved: None,
+            part_of: None,
+        };
+        self.say("scheduler/s1", &run, due).await;
+        run
+    }
+
+    /// Offers the first attempt of a run; each offer of a run has a number of its own.
+    pub(crate) async fn offer(&self, run: &StreamId, definition: &JobDefinition, offer: u32) {
+        let state = self.stream(run).unwrap();
+        let terms = &state.body.run().unwrap().terms;
+        let work = Work {
+            run: run.clone(),
+            version: state.version,
+            attempt: 1,
+            pool: definition.pool.clone(),
+            host: None,
+            digest: definition.digest().unwrap(),
+            definition: serde_json::to_value(definition).unwrap(),
+            offer,
+            parameters: terms.parameters.clone(),
+            business_day: terms.business_day,
+            at: Timestamp::now(),
+        };
+        let body = serde_json::to_vec(&work).unwrap();
+        self.bus.offer(&work.queue(), &work.id(), body.into()).await.unwrap();
+    }
+
+    pub(crate) fn stream(&self, id: &StreamId) -> Option<StreamState> {
+        self.log.lock().unwrap().stream(id).map(|view| view.state)
+    }
+
+    /// Every event of a stream, those that are void too.
+    pub(crate) fn events(&self, id: &StreamId) -> Vec<(Event, Option<String>)> {
+        let entries = self.log.lock().unwrap().after(0);
+        let all = entries.iter().map(|entry| (entry.envelope().unwrap(), entry.void.clone()));
+        let own = all.filter(|(envelope, _)| envelope.subject == *id);
+        own.map(|(envelope, void)| (envelope.event().unwrap(), void)).collect()
+    }
+}
