@@ -1,19 +1,20 @@
 //! What people say of runs and occurrences, where the ledger's answer depends on more than the run's state.
 
+use domain::envelope::Draft;
 use domain::event::{
     Again, DefinitionRef, Event, JobOccurrenceHeld, JobOccurrenceMoved, JobOccurrenceReleased,
-    Moved, Role, RunDue, RunEvent, RunOverridden, RunRequested, RunSkipped, SkipReason,
+    Moved, Role, RunDivided, RunDue, RunEvent, RunOverridden, RunRequested, RunSkipped, SkipReason,
     UserCreated,
 };
 use domain::expect::Population;
 use domain::ids::StreamId;
-use domain::job::Confirm;
+use domain::job::{Confirm, Hosts};
 use domain::ledger::{Mark, Streams as _};
 use domain::scheduler::{Action, Scheduler, Settings};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::given::{World, at, definition, due, golden_run, occurrence};
+use crate::given::{World, at, definition, due, golden_run, later, occurrence};
 
 /// A world in which job `pay` runs every hour from one on.
 fn hourly() -> (World, DefinitionRef) {
@@ -45,6 +46,53 @@ fn say(world: &mut World, by: &str, stream: StreamId, event: impl Into<Event>, n
     assert_eq!(world.say_next(by, stream, event, now), Mark::Valid);
 }
 
+/// What a scheduler that has followed the log says at `now`.
+fn drafts(world: &World, now: Timestamp) -> Vec<Draft> {
+    let mut scheduler = Scheduler::new(Settings::new("s1", "2026b"));
+    for (envelope, event, received) in &world.feed {
+        scheduler.apply(envelope, event, *received);
+    }
+    let appended = scheduler.tick(now).into_iter().filter_map(|action| match action {
+        Action::Append(draft) => Some(draft),
+        Action::Dispatch(_) | Action::Recall(_) => None,
+    });
+    appended.collect()
+}
+
+#[test]
+fn a_run_that_was_moved_has_its_limits_from_there_and_no_window() {
+    let says = json!({
+        "schedule": {"cron": "0 3 * * *"},
+        "window": {"from": "02:00", "until": "05:00"},
+        "latest-by": "1h",
+        "sla": {"start-by": "10m"},
+    });
+    // Where it was moved, when that is decided, and from when its limits count.
+    let table = [
+        (None, "03:00", "03:00"),
+        (Some("01:30"), "01:30", "01:30"),
+        (Some("09:00"), "03:00", "09:00"),
+    ];
+    for (to, decided, from) in table {
+        let mut world = World::new(at("00:00"));
+        world.activate(&definition(says.clone()), at("00:00"));
+        if let Some(to) = to {
+            let (reason, to) = ("the bank closes early".to_owned(), at(to));
+            let moved = JobOccurrenceMoved { at: at("03:00"), to, reason };
+            say(&mut world, "console/c1", StreamId::job("pay"), moved, at("01:10"));
+        }
+        let drafts = drafts(&world, at(decided));
+        let [Draft { event: Event::RunEvent(RunEvent::RunDue(due)), .. }] = drafts.as_slice()
+        else {
+            panic!("{drafts:?}")
+        };
+        let terms = &due.terms;
+        assert_eq!(terms.window.is_none(), to.is_some(), "{to:?}");
+        assert_eq!(terms.latest_by, Some(later(at(from), 3_600_000)), "{to:?}");
+        assert_eq!(terms.deadlines.start_by, Some(later(at(from), 600_000)), "{to:?}");
+    }
+}
+
 #[test]
 fn a_run_that_was_moved_ahead_settles_no_occurrence_when_a_person_skips_it() {
     let (mut world, reference) = hourly();
@@ -58,15 +106,7 @@ fn a_run_that_was_moved_ahead_settles_no_occurrence_when_a_person_skips_it() {
     say(&mut world, "scheduler/s1", run.clone(), ahead.clone(), at("01:30"));
     say(&mut world, "console/c1", run, by_person(&ahead), at("01:31"));
     assert_eq!(settled(&world), None, "it would account for all before it");
-    let mut scheduler = Scheduler::new(Settings::new("s1", "2026b"));
-    for (envelope, event, received) in &world.feed {
-        scheduler.apply(envelope, event, *received);
-    }
-    let actions = scheduler.tick(at("02:00"));
-    let decided = actions.iter().filter_map(|action| match action {
-        Action::Append(draft) => Some(draft.stream.clone()),
-        Action::Dispatch(_) | Action::Recall(_) => None,
-    });
+    let decided = drafts(&world, at("02:00")).into_iter().map(|draft| draft.stream);
     assert_eq!(decided.collect::<Vec<_>>(), [occurrence(at("02:00")).0]);
     let (run, next) = due(reference, at("02:00"));
     say(&mut world, "scheduler/s1", run, next, at("02:00"));
@@ -77,8 +117,11 @@ fn a_run_that_was_moved_ahead_settles_no_occurrence_when_a_person_skips_it() {
 fn a_part_is_skipped_like_any_run_and_accounts_for_nothing() {
     let (mut world, reference) = hourly();
     let (whole, due) = due(reference, at("02:00"));
-    let parts = vec!["h1".to_owned(), "h2".to_owned()];
-    say(&mut world, "scheduler/s1", whole.clone(), RunDue { parts, ..due.clone() }, at("02:00"));
+    let mut all = due.clone();
+    all.terms.hosts = Hosts::All;
+    say(&mut world, "scheduler/s1", whole.clone(), all, at("02:00"));
+    let hosts = vec!["h1".to_owned(), "h2".to_owned()];
+    say(&mut world, "scheduler/s1", whole.clone(), RunDivided { hosts }, at("02:00"));
     let part = whole.part_on("h1");
     let skipped = by_person(&due);
     let mark = world.say_next("console/c1", part.clone(), skipped.clone(), at("02:01"));
