@@ -263,7 +263,7 @@ impl SiteView {
         if let Some(pause) = job.pause_at(at) {
             return skip(format!("the job is paused: {}", pause.reason));
         }
-        let mut at = at;
+        let (mut at, mut moved) = (at, false);
         let mut notes: Vec<String> = Vec::new();
         notes.extend(occurrence.moved_from.iter().map(|day| format!("moved from {day}")));
         if let Some(order) = job.orders.get(&occurrence.at) {
@@ -271,13 +271,14 @@ impl SiteView {
                 OrderAct::Skip => return skip(format!("somebody said so: {}", order.reason)),
                 OrderAct::Hold => notes.push(format!("held: {}", order.reason)),
                 OrderAct::Move(to) => {
-                    at = to;
+                    (at, moved) = (to, true);
                     notes.push(format!("moved to {to}: {}", order.reason));
                 }
             }
         }
         let zone = occurrence.local.time_zone();
-        let window = definition.window.and_then(|window| window.for_instant(at, zone));
+        let window = definition.window.filter(|_| !moved);
+        let window = window.and_then(|window| window.for_instant(at, zone));
         if let Some((opens, _)) = window.filter(|(opens, _)| *opens > at) {
             at = opens;
             notes.push("waits for its window".to_owned());
