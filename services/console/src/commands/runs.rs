@@ -26,7 +26,7 @@ pub(crate) enum RunAct {
 }
 
 impl RunAct {
-    fn done(self) -> String {
+    fn done(self, now: Timestamp) -> String {
         match self {
             Self::Cancel => "asked to stop".to_owned(),
             Self::Hold => "held until somebody releases it".to_owned(),
@@ -34,6 +34,7 @@ impl RunAct {
             Self::Skip => "skipped".to_owned(),
             Self::Confirm => "confirmed".to_owned(),
             Self::Override => "goes on without what it waited for".to_owned(),
+            Self::Delay(to) if to <= now => "not delayed any more".to_owned(),
             Self::Delay(to) => format!("starts not before {to}"),
             Self::Resolve(_) => "resolved".to_owned(),
         }
@@ -73,7 +74,7 @@ impl Console {
             Ok(vec![act.event(run, reason.to_owned())])
         };
         let position = self.change(id, actor, next).await?;
-        Ok(applied(position, id.clone(), act.done()))
+        Ok(applied(position, id.clone(), act.done((self.clock)())))
     }
 }
 
