@@ -231,6 +231,12 @@ pub(super) fn act_on_each(
     let mut all = Vec::new();
     for Item { what, path } in items {
         let (done, message) = match client.act(&path, body) {
+            // What came of it may be a run of its own.
+            Ok(applied)
+                if applied.stream.run_job().is_some() && applied.stream.as_str() != what =>
+            {
+                (true, format!("{}: {}", applied.stream, applied.message))
+            }
             Ok(applied) => (true, applied.message),
             Err(error) if exit::is_of_one(&error) => (false, error.to_string()),
             Err(error) => {

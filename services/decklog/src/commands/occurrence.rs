@@ -117,7 +117,9 @@ fn select(
         eprintln!("not planned: {problem}");
     }
     let order_of = |one: &Planned| site.jobs.get(&one.job)?.orders.get(&one.occurrence);
+    let now = host::now();
     let fits = |one: &Planned| match (verb, order_of(one)) {
+        (_, Some(order)) if has_run(order, one.occurrence, now) => false,
         ("release", order) => order.is_some(),
         (verb, Some(order)) => one.skipped.is_none() && order.act.word() != verb,
         (_, None) => one.skipped.is_none(),
@@ -125,6 +127,11 @@ fn select(
     let chosen: Vec<Planned> = found.planned.into_iter().filter(fits).collect();
     check_count(chosen.len().min(SELECTED_MAX + 1), "occurrence")?;
     Ok(chosen)
+}
+
+/// Whether it was moved ahead to an instant that has passed.
+fn has_run(order: &Order, at: Timestamp, now: Timestamp) -> bool {
+    order.ahead_of(at).is_some_and(|to| to <= now)
 }
 
 /// An occurrence, and what was said of it.
@@ -161,14 +168,20 @@ fn list(wanted: &OccurrenceList, format: Format) -> anyhow::Result<()> {
 /// The next `n` occurrences, and every other of which something was said; in their order.
 fn lines(job: &Job, site: &SiteView, n: usize, now: Timestamp) -> Result<Vec<Line>, String> {
     let next = of_job(job, (now, schedule::horizon(now)), n, site)?;
-    let mut lines: Vec<Line> = next.into_iter().map(|(_, one)| line(job, &one)).collect();
+    let own = |one: &Planned| match job.orders.get(&one.occurrence) {
+        Some(order) if has_run(order, one.occurrence, now) => {
+            passed(job, one.occurrence, "its time has come: see its run")
+        }
+        Some(_) | None => line(job, one),
+    };
+    let mut lines: Vec<Line> = next.iter().map(|(_, one)| own(one)).collect();
     for at in job.orders.keys() {
         if lines.iter().any(|line| line.occurrence == *at) {
             continue;
         }
-        let own = of_job(job, (just_before(*at), *at), 1, site)?;
-        lines.push(match own.first() {
-            Some((_, one)) if *at > now => line(job, one),
+        let found = of_job(job, (just_before(*at), *at), 1, site)?;
+        lines.push(match found.first() {
+            Some((_, one)) if *at > now => own(one),
             Some(_) => passed(job, *at, "its time has come: see its run"),
             None => passed(job, *at, "the schedule has no such occurrence any more"),
         });

@@ -83,6 +83,7 @@ fn in_short(thing: &Definition) -> String {
     match thing {
         Definition::Calendar(calendar) => calendar.description.clone(),
         Definition::Blackout(blackout) => format!("{}; {}", applies(blackout), at_end(blackout)),
+        Definition::Lock(lock) if lock.units == 1 => "1 unit".to_owned(),
         Definition::Lock(lock) => format!("{} units", lock.units),
         Definition::Pool(pool) => pool
             .limit
@@ -129,8 +130,14 @@ fn show(
     let (name, word) = (&which.name, kind.word());
     let source = Source::open(&which.place)?;
     let id = StreamId::thing(kind, name);
-    let state = source.stream(&id)?;
-    let state = state.ok_or_else(|| exit::not_found(format!("there is no {word} {name}")))?;
+    let Some(state) = source.stream(&id)? else {
+        return match kind {
+            ThingKind::Pool => undefined_pool(&source, name, format),
+            ThingKind::Calendar | ThingKind::Blackout | ThingKind::Lock => {
+                Err(exit::not_found(format!("there is no {word} {name}")))
+            }
+        };
+    };
     let (more, lines) = match kind {
         ThingKind::Calendar => days(&source, &state, year.unwrap_or_else(this_year))?,
         ThingKind::Blackout => covers(&source, &state)?,
@@ -273,6 +280,19 @@ fn is_ready(run: &Run) -> bool {
         | State::Unknown { .. }
         | State::Ended { .. } => false,
     }
+}
+
+/// A pool needs no definition: hosts say which pools they take work from.
+fn undefined_pool(source: &Source, name: &str, format: Format) -> anyhow::Result<()> {
+    let (more, lines) = members(source, name)?;
+    if !more.iter().any(|one| one.get("host").is_some()) {
+        return Err(exit::not_found(format!(
+            "there is no pool {name}, and no host takes its work"
+        )));
+    }
+    output::one(format, &json!({"pool": name, "more": more}), |_| {
+        format!("pool      {name}\nstate     not defined: it has no limit\n{}\n", lines.join("\n"))
+    })
 }
 
 /// The hosts of a pool, what runs on them, and how much waits.
