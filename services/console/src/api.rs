@@ -1,5 +1,10 @@
 //! `/api/v1`, probes and metrics. One handler for each thing people and scripts can ask or do.
 
+mod hosts;
+mod occurrences;
+mod requests;
+mod runs;
+
 use axum::extract::{Path, Query as Params, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -7,7 +12,7 @@ use axum::{Json, Router};
 use bus::Service;
 use bus::recorder::ask;
 use bytes::Bytes;
-use domain::event::{Resolution, Role};
+use domain::event::Role;
 use domain::ids::StreamId;
 use domain::job::{Definition, JobDefinition};
 use domain::run::Attempt;
@@ -19,9 +24,11 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use requests::FlowRequested;
+
 use crate::auth::Caller;
 use crate::check::Checked;
-use crate::commands::{Applied, JobAct, RunAct};
+use crate::commands::{Applied, JobAct};
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -46,18 +53,34 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(pause_job))
         .routes(routes!(resume_job))
         .routes(routes!(retire_job))
-        .routes(routes!(request_run))
+        .routes(routes!(requests::request_run))
+        .routes(routes!(requests::request_flow))
+        .routes(routes!(occurrences::list_occurrences))
+        .routes(routes!(occurrences::hold_occurrence))
+        .routes(routes!(occurrences::release_occurrence))
+        .routes(routes!(occurrences::skip_occurrence))
+        .routes(routes!(occurrences::move_occurrence))
+        .routes(routes!(occurrences::run_occurrence_now))
         .routes(routes!(list_runs))
         .routes(routes!(show_run))
         .routes(routes!(run_output))
-        .routes(routes!(cancel_run))
-        .routes(routes!(release_run))
-        .routes(routes!(resolve_run))
+        .routes(routes!(requests::rerun))
+        .routes(routes!(runs::cancel_run))
+        .routes(routes!(runs::hold_run))
+        .routes(routes!(runs::release_run))
+        .routes(routes!(runs::skip_run))
+        .routes(routes!(runs::confirm_run))
+        .routes(routes!(runs::override_run))
+        .routes(routes!(runs::delay_run))
+        .routes(routes!(runs::resolve_run))
         .routes(routes!(list_things, apply_thing))
         .routes(routes!(show_thing))
         .routes(routes!(approve_thing))
         .routes(routes!(retire_thing))
-        .routes(routes!(list_hosts))
+        .routes(routes!(hosts::list_hosts))
+        .routes(routes!(hosts::show_host))
+        .routes(routes!(hosts::drain_host))
+        .routes(routes!(hosts::resume_host))
         .routes(routes!(check_job))
         .routes(routes!(list_events))
         .routes(routes!(night))
@@ -111,28 +134,6 @@ struct Check {
     definition: Value,
 }
 
-/// A request for a run.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    /// Why.
-    reason: String,
-    /// The same text asks for the same run: 1 to 63 of `[a-z0-9._-]`. Drawn when absent.
-    #[serde(default)]
-    request: Option<String>,
-}
-
-/// How a lost run ended.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Resolve {
-    /// `succeeded` or `failed`.
-    #[schema(value_type = String)]
-    outcome: Resolution,
-    /// What shows it.
-    reason: String,
-}
-
 /// A page of a list in the order of names.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +173,9 @@ struct Runs {
     /// In this state.
     #[serde(default)]
     state: Option<String>,
+    /// That this pool may take, or took.
+    #[serde(default)]
+    pool: Option<String>,
     /// Whose instant is not before this, RFC 3339.
     #[serde(default)]
     since: Option<String>,
@@ -212,12 +216,12 @@ fn hundred() -> u32 {
     100
 }
 
-fn instant(text: Option<&String>) -> Result<Option<jiff::Timestamp>> {
-    let read = |text: &String| {
-        text.parse()
-            .map_err(|_| Problem::bad_request(format!("{text:?} is not an RFC 3339 instant")))
-    };
-    text.map(read).transpose()
+fn instant(text: &str) -> Result<jiff::Timestamp> {
+    text.parse().map_err(|_| Problem::bad_request(format!("{text:?} is not an RFC 3339 instant")))
+}
+
+fn optional(text: Option<&String>) -> Result<Option<jiff::Timestamp>> {
+    text.map(|text| instant(text)).transpose()
 }
 
 /// Query strings and bodies that cannot be read are problems too.
@@ -429,30 +433,6 @@ async fn retire_job(
     set_job(&caller, &console, &name, JobAct::Retire, &why).await
 }
 
-/// Asks for a run of a job, now.
-#[utoipa::path(post, path = "/api/v1/jobs/{name}/runs", params(("name" = String, Path)), request_body = Wanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn request_run(
-    caller: Caller,
-    State(console): State<Console>,
-    Path(name): Path<String>,
-    Body(body): Body<Wanted>,
-) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
-    let request = match body.request {
-        Some(request) => request,
-        None => drawn()?,
-    };
-    domain::ids::check_name("request", &request).map_err(Problem::bad_request)?;
-    Ok(Json(console.request_run(job_name(&name)?, &request, &caller.actor(), &body.reason).await?))
-}
-
-fn drawn() -> Result<String> {
-    let mut entropy = [0_u8; 8];
-    getrandom::fill(&mut entropy)
-        .map_err(|error| Problem::unavailable(format!("no entropy: {error}")))?;
-    Ok(domain::canonical::hex(&entropy))
-}
-
 /// Lists runs, newest first.
 #[utoipa::path(get, path = "/api/v1/runs", params(Runs), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn list_runs(
@@ -463,8 +443,9 @@ async fn list_runs(
     let filter = RunFilter {
         job: runs.job,
         state: runs.state,
-        since: instant(runs.since.as_ref())?,
-        until: instant(runs.until.as_ref())?,
+        pool: runs.pool,
+        since: optional(runs.since.as_ref())?,
+        until: optional(runs.until.as_ref())?,
         limit: runs.limit.min(2_000),
     };
     let Answer { position, content } = ask(&console.bus, &Query::Runs(filter)).await?;
@@ -556,60 +537,6 @@ async fn output_from(console: &Console, host: &str, query: &HostQuery) -> Result
     }
 }
 
-async fn set_run(
-    caller: &Caller,
-    console: &Console,
-    run: &str,
-    act: RunAct,
-    reason: &str,
-) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
-    Ok(Json(console.set_run(&run_id(run)?, act, &caller.actor(), reason).await?))
-}
-
-/// Asks a run to stop, or not to start.
-#[utoipa::path(post, path = "/api/v1/runs/{run}/cancel", params(("run" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn cancel_run(
-    caller: Caller,
-    State(console): State<Console>,
-    Path(run): Path<String>,
-    Body(why): Body<Why>,
-) -> Result<Json<Applied>> {
-    set_run(&caller, &console, &run, RunAct::Cancel, &why.reason).await
-}
-
-/// Lets a held run go on.
-#[utoipa::path(post, path = "/api/v1/runs/{run}/release", params(("run" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn release_run(
-    caller: Caller,
-    State(console): State<Console>,
-    Path(run): Path<String>,
-    Body(why): Body<Why>,
-) -> Result<Json<Applied>> {
-    set_run(&caller, &console, &run, RunAct::Release, &why.reason).await
-}
-
-/// Says, with evidence, how a run ended whose outcome is unknown.
-#[utoipa::path(post, path = "/api/v1/runs/{run}/resolve", params(("run" = String, Path)), request_body = Resolve, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn resolve_run(
-    caller: Caller,
-    State(console): State<Console>,
-    Path(run): Path<String>,
-    Body(body): Body<Resolve>,
-) -> Result<Json<Applied>> {
-    set_run(&caller, &console, &run, RunAct::Resolve(body.outcome), &body.reason).await
-}
-
-/// Lists hosts.
-#[utoipa::path(get, path = "/api/v1/hosts", params(Page), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
-async fn list_hosts(
-    _: Caller,
-    State(console): State<Console>,
-    Valid(page): Valid<Page>,
-) -> Result<Json<Value>> {
-    streams(&console, Selection::Hosts, page).await
-}
-
 /// Asks the hosts that might have to run a job what would keep them from it. Nothing is changed.
 #[utoipa::path(post, path = "/api/v1/check", request_body = Check, responses((status = 200, body = Checked), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn check_job(
@@ -655,10 +582,10 @@ async fn night(
     Valid(window): Valid<Window>,
 ) -> Result<Json<Value>> {
     let now = (console.clock)();
-    let until = instant(window.until.as_ref())?.unwrap_or(now);
+    let until = optional(window.until.as_ref())?.unwrap_or(now);
     let day = jiff::SignedDuration::from_hours(24);
     let since =
-        instant(window.since.as_ref())?.unwrap_or_else(|| until.checked_sub(day).unwrap_or(until));
+        optional(window.since.as_ref())?.unwrap_or_else(|| until.checked_sub(day).unwrap_or(until));
     let Answer { position, content } = ask(&console.bus, &Query::Night { since, until }).await?;
     let Content::Night(night) = content else { return Err(Problem::unavailable("no night")) };
     Ok(Json(json!({"position": position, "night": night})))

@@ -1,18 +1,27 @@
 //! What people want, said in the log. Each reads where a stream stands, says the next event, and tries
 //! again when somebody else was faster; whether it is allowed the recorder decides by the rules of `domain`.
 
+mod hosts;
+mod occurrences;
+mod requests;
+mod runs;
+
 use bus::recorder::stream;
 use domain::envelope::Draft;
 use domain::event::{
-    DefinitionRef, Event, JobApproved, JobPaused, JobProposed, JobResumed, JobRetired,
-    RunCancelRequested, RunReleased, RunRequested, RunResolved, ThingAct, ThingApproved,
+    Event, JobApproved, JobPaused, JobProposed, JobResumed, JobRetired, ThingAct, ThingApproved,
     ThingEvent, ThingProposed, ThingRetired,
 };
-use domain::ids::{StreamId, StreamType};
+use domain::ids::StreamId;
 use domain::job::{Definition, Job, Versions};
 use domain::ledger::{Mark, StreamState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub(crate) use hosts::HostAct;
+pub(crate) use occurrences::OccurrenceAct;
+pub(crate) use requests::Wish;
+pub(crate) use runs::RunAct;
 
 use crate::state::Console;
 
@@ -223,61 +232,6 @@ impl Console {
         let position = self.change(&id, actor, next).await?;
         Ok(applied(position, id, act.done()))
     }
-
-    /// Asks for a run of a job. `request` makes it one and the same however often it is asked.
-    pub(crate) async fn request_run(
-        &self,
-        name: &str,
-        request: &str,
-        actor: &str,
-        reason: &str,
-    ) -> Result<Applied, CommandError> {
-        check_reason(reason)?;
-        let state = self.state(&StreamId::job(name)).await?;
-        let job = known_job(name, state.as_ref())?;
-        let active = job
-            .active()
-            .ok_or_else(|| CommandError::Invalid(format!("job {name} has no active definition")))?;
-        let definition: DefinitionRef = active.reference();
-        let id = StreamId::run(name, &format!("request-{request}"));
-        let next = |state: Option<&StreamState>| {
-            if state.is_some() {
-                return Ok(Vec::new());
-            }
-            let (job, definition, reason) =
-                (name.to_owned(), definition.clone(), reason.to_owned());
-            let parameters = std::collections::BTreeMap::new();
-            let event =
-                RunRequested { job, definition, reason, parameters, again: None, of_flow: false };
-            Ok(vec![event.into()])
-        };
-        let position = self.change(&id, actor, next).await?;
-        Ok(applied(position, id, "requested"))
-    }
-
-    /// Cancels, releases or resolves a run.
-    pub(crate) async fn set_run(
-        &self,
-        id: &StreamId,
-        act: RunAct,
-        actor: &str,
-        reason: &str,
-    ) -> Result<Applied, CommandError> {
-        check_reason(reason)?;
-        let next = |state: Option<&StreamState>| {
-            if id.stream_type() != StreamType::Run || state.is_none() {
-                return Err(CommandError::NotFound(id.to_string()));
-            }
-            let reason = reason.to_owned();
-            Ok(vec![match act {
-                RunAct::Cancel => RunCancelRequested { reason }.into(),
-                RunAct::Release => RunReleased { reason }.into(),
-                RunAct::Resolve(outcome) => RunResolved { outcome, evidence: reason }.into(),
-            }])
-        };
-        let position = self.change(id, actor, next).await?;
-        Ok(applied(position, id.clone(), act.done()))
-    }
 }
 
 /// What can be done with a job.
@@ -298,24 +252,6 @@ impl JobAct {
     }
 }
 
-/// What can be done with a run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum RunAct {
-    Cancel,
-    Release,
-    Resolve(domain::event::Resolution),
-}
-
-impl RunAct {
-    fn done(self) -> &'static str {
-        match self {
-            Self::Cancel => "asked to stop",
-            Self::Release => "released",
-            Self::Resolve(_) => "resolved",
-        }
-    }
-}
-
 /// The definitions of a job or of another thing.
 fn versions_of(state: &StreamState) -> Option<&Versions> {
     let job = state.body.job().map(|job| &job.versions);
@@ -331,9 +267,9 @@ fn known_job<'a>(name: &str, state: Option<&'a StreamState>) -> Result<&'a Job, 
     job.ok_or_else(|| CommandError::NotFound(format!("job {name}")))
 }
 
-fn applied(position: Option<u64>, stream: StreamId, message: &str) -> Applied {
+fn applied(position: Option<u64>, stream: StreamId, message: impl Into<String>) -> Applied {
     match position {
-        Some(position) => Applied { position, stream, message: message.to_owned() },
+        Some(position) => Applied { position, stream, message: message.into() },
         None => unchanged(stream),
     }
 }

@@ -6,14 +6,16 @@ mod auth;
 mod check;
 mod commands;
 mod config;
+mod heard;
 mod metrics;
 mod problem;
 mod service;
 mod state;
 
-pub use api::openapi;
+pub use api::{FlowRequested, openapi};
 pub use check::{Checked, HostChecked};
 pub use commands::{Applied, CommandError};
 pub use config::ConsoleConfig;
+pub use heard::Heard;
 pub use problem::Problem;
 pub use service::{Producer, Surroundings, run};

@@ -1,10 +1,10 @@
 //! What Prometheus is told (OpenMetrics). Timestamps are gauges in seconds; no run is ever a label.
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bus::recorder::Follower;
-use bus::{Bus, Delivery, Topic};
+use bus::{Delivery, Topic};
 use domain::envelope::Envelope;
 use domain::event::{Event, RunEvent};
 use domain::ids::StreamId;
@@ -15,6 +15,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::state::Console;
 
 type Label = [(&'static str, String); 1];
 type Seconds = Gauge<f64, AtomicU64>;
@@ -134,11 +136,9 @@ impl Metrics {
         }
     }
 
-    fn hear(&self, body: &[u8], now: jiff::Timestamp) {
-        if let Ok(Heartbeat::Executor { host, .. }) = serde_json::from_slice(body) {
-            let at = now.as_millisecond() as f64 / 1_000.0;
-            self.last_seen.get_or_create(&[("host", host)]).set(at);
-        }
+    fn hear(&self, host: &str, now: jiff::Timestamp) {
+        let at = now.as_millisecond() as f64 / 1_000.0;
+        self.last_seen.get_or_create(&[("host", host.to_owned())]).set(at);
     }
 }
 
@@ -149,28 +149,32 @@ fn lag(run: &StreamId, started: jiff::Timestamp) -> Option<f64> {
     Some((started.as_millisecond() - due.as_millisecond()).max(0) as f64 / 1_000.0)
 }
 
-/// Counts what the feed and the heartbeats say, until it is dropped.
-pub(crate) async fn watch(
-    bus: Bus,
-    metrics: Arc<Metrics>,
-    clock: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
-    position: u64,
-) -> anyhow::Result<()> {
-    let mut following = Follower::after(&bus, position).await?.start();
-    let mut heartbeats = bus.subscribe(&Topic::Heartbeats).await?;
+/// Counts what the feed and the heartbeats say, and remembers what each host said last, until it is dropped.
+pub(crate) async fn watch(console: Console, position: u64) -> anyhow::Result<()> {
+    let mut following = Follower::after(&console.bus, position).await?.start();
+    let mut heartbeats = console.bus.subscribe(&Topic::Heartbeats).await?;
     loop {
         tokio::select! {
             entries = following.next() => {
                 for entry in entries.unwrap_or_default() {
-                    metrics.take(&entry);
+                    console.metrics.take(&entry);
                 }
             }
             heard = heartbeats.next() => match heard {
-                Some(Delivery::Message(body)) => metrics.hear(&body, (clock)()),
+                Some(Delivery::Message(body)) => hear(&console, &body),
                 Some(Delivery::Lagged(_)) => {}
                 None => return Ok(()),
             },
         }
+    }
+}
+
+fn hear(console: &Console, body: &[u8]) {
+    let Ok(heartbeat) = serde_json::from_slice::<Heartbeat>(body) else { return };
+    let now = (console.clock)();
+    if let Heartbeat::Executor { host, .. } = &heartbeat {
+        console.metrics.hear(host, now);
+        console.heard.take(heartbeat, now);
     }
 }
 

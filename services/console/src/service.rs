@@ -74,8 +74,7 @@ pub async fn run(
         )
     })?;
     let address = listener.local_addr()?;
-    let clock = Arc::clone(&console.clock);
-    let counting = tokio::spawn(metrics::watch(bus, Arc::clone(&console.metrics), clock, position));
+    let counting = tokio::spawn(metrics::watch(console.clone(), position));
     info!(%address, "serving");
     ready(address);
     let outbox = console.outbox.clone();
@@ -120,9 +119,9 @@ fn open(
             waiting_max: 1_024,
         },
     );
-    let (tokens, metrics) = (Arc::default(), Arc::new(Metrics::new()));
+    let (tokens, metrics, heard) = (Arc::default(), Arc::new(Metrics::new()), Arc::default());
     let clock = Arc::clone(&around.clock);
-    Ok((Console { bus, outbox, clock, tokens, metrics }, opened.cut.map(|cut| (id, cut))))
+    Ok((Console { bus, outbox, clock, tokens, metrics, heard }, opened.cut.map(|cut| (id, cut))))
 }
 
 /// What must be in the log before the first answer; returns the position it stands at.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use journal::Outbox;
 
 use crate::auth::Tokens;
+use crate::heard::Hosts;
 use crate::metrics::Metrics;
 
 /// The console.
@@ -17,6 +18,7 @@ pub(crate) struct Console {
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) heard: Arc<Hosts>,
 }
 
 impl std::fmt::Debug for Console {

@@ -1,10 +1,22 @@
 //! What can be typed.
 
+mod acts;
+mod hosts;
+mod occurrences;
+mod things;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::time::HumanDuration;
+
+pub(crate) use acts::{Act, Confirm, Delay, Rerun, Which};
+pub(crate) use hosts::{Host, HostAct};
+pub(crate) use occurrences::{Occurrence, OccurrenceAct, OccurrenceList, OneOccurrence};
+pub(crate) use things::{
+    Calendar, CalendarAct, Flow, FlowShow, Forecast, Thing, ThingAct, ThingName,
+};
 
 /// Runs the night. Proves it in the morning.
 #[derive(Debug, Parser)]
@@ -61,16 +73,46 @@ pub(crate) enum Command {
     /// Schedules.
     #[command(subcommand)]
     Schedule(Schedule),
-    /// Asks for a run of a job, now.
+    /// Flows: jobs that wait for each other.
+    #[command(subcommand)]
+    Flow(Flow),
+    /// Times in which nothing starts.
+    #[command(subcommand)]
+    Blackout(Thing),
+    /// Named locks: who holds them, who waits.
+    #[command(subcommand)]
+    Lock(Thing),
+    /// Pools of hosts.
+    #[command(subcommand)]
+    Pool(Thing),
+    /// Hosts: which there are, and whether they take work.
+    #[command(subcommand)]
+    Host(Host),
+    /// Single occurrences, also ahead of their time.
+    #[command(subcommand)]
+    Occurrence(Occurrence),
+    /// Asks for a run of a job, or of a whole flow, now.
     Run(Run),
     /// Lists runs, newest first.
     Runs(Runs),
     /// Shows one run: where it stands, why, its attempts and events.
     RunShow(RunShow),
-    /// Asks a run to stop, or not to start.
+    /// Asks runs to stop, or not to start.
     Cancel(Act),
-    /// Lets a held run go on.
+    /// Holds runs that have not started, until somebody releases them.
+    Hold(Act),
+    /// Lets held runs go on.
     Release(Act),
+    /// Skips runs that have not started: they do not happen.
+    Skip(Act),
+    /// Says go, where a job asks somebody for it.
+    Confirm(Confirm),
+    /// Lets runs go on without what they wait for.
+    Override(Act),
+    /// Lets runs start later.
+    Delay(Delay),
+    /// Asks for runs that have ended once more, from their start.
+    Rerun(Rerun),
     /// Says, with evidence, how a run ended whose outcome is unknown.
     Resolve(Resolve),
     /// Prints the output of a run.
@@ -79,7 +121,7 @@ pub(crate) enum Command {
     Events(Events),
     /// What happened last night.
     Night(Night),
-    /// What will run when, what will not and why, and how many in each hour.
+    /// What will run when, what will not and why, and how many in each hour; and the calendars of the site.
     Calendar(Calendar),
     /// Reads the whole log again and checks everything that can be checked without its owner's word.
     Verify(Verify),
@@ -204,7 +246,7 @@ pub(crate) struct JobAct {
 pub(crate) enum Schedule {
     /// The next occurrences of a job.
     Next(Next),
-    /// The occurrences of an expression, each with how its instant was found.
+    /// The occurrences of an expression, a job or the jobs of a file, each with how its instant was found.
     Explain(Explain),
 }
 
@@ -222,31 +264,51 @@ pub(crate) struct Next {
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// A crontab expression such as '30 2 * * *', or with --quartz a Quartz one.
-    pub(crate) expression: String,
-    /// The IANA zone.
+    #[arg(required_unless_present_any = ["job", "file"], conflicts_with_all = ["job", "file"])]
+    pub(crate) expression: Option<String>,
+    /// The active definition of this job, with its calendars, blackouts and what was said of single occurrences; with
+    /// -f, this job of the files.
+    #[arg(long)]
+    pub(crate) job: Option<String>,
+    /// The jobs of these files, as they would be when they are applied.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) file: Vec<PathBuf>,
+    /// The IANA zone of the expression.
     #[arg(long, default_value = "UTC")]
     pub(crate) zone: String,
-    /// How many.
-    #[arg(short, default_value_t = 10)]
-    pub(crate) n: usize,
-    /// From this instant on, inclusive; read in the zone when it has no offset. Now when absent.
+    /// How many; with --to, at most.
+    #[arg(short)]
+    pub(crate) n: Option<usize>,
+    /// From this instant on, inclusive; read in the schedule's zone when it has no offset. Now when absent.
     #[arg(long)]
     pub(crate) from: Option<String>,
+    /// Until this instant, exclusive, or for this long (`7d`).
+    #[arg(long)]
+    pub(crate) to: Option<String>,
     /// The expression is of the Quartz dialect.
     #[arg(long)]
     pub(crate) quartz: bool,
-    /// What happens to a fixed time in a gap: shift, end or skip.
+    /// What happens to a fixed time of the expression in a gap: shift, end or skip.
     #[arg(long, default_value = "shift")]
     pub(crate) gap: String,
-    /// What happens to a fixed time that occurs twice: first, second or both.
+    /// What happens to a fixed time of the expression that occurs twice: first, second or both.
     #[arg(long, default_value = "first")]
     pub(crate) overlap_time: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The job.
-    pub(crate) job: String,
+    #[arg(required_unless_present = "flow", conflicts_with = "flow")]
+    pub(crate) job: Option<String>,
+    /// All jobs of this flow, each waiting for the others as the flow says.
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) flow: Option<String>,
+    /// A value of a parameter; may be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
     /// Why.
     #[arg(long)]
     pub(crate) reason: String,
@@ -265,6 +327,9 @@ pub(crate) struct Runs {
     /// In this state.
     #[arg(long)]
     pub(crate) state: Option<String>,
+    /// That this pool may take, or took.
+    #[arg(long)]
+    pub(crate) pool: Option<String>,
     /// Since this instant, or for this long (`12h`).
     #[arg(long)]
     pub(crate) since: Option<String>,
@@ -279,17 +344,6 @@ pub(crate) struct Runs {
 pub(crate) struct RunShow {
     /// The run, such as payroll@2026-11-20T02:30-05:00.
     pub(crate) run: String,
-    #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Act {
-    /// The run.
-    pub(crate) run: String,
-    /// Why.
-    #[arg(long)]
-    pub(crate) reason: String,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -345,30 +399,6 @@ pub(crate) struct Night {
     /// Exits 1 when there is something to look at.
     #[arg(long)]
     pub(crate) check: bool,
-    #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Calendar {
-    /// From this instant on, inclusive; read in this machine's zone when it has no offset. Now when absent.
-    #[arg(long)]
-    pub(crate) from: Option<String>,
-    /// Until this instant, exclusive, or for this long (`7d`).
-    #[arg(long, default_value = "24h")]
-    pub(crate) to: String,
-    /// Only jobs of this pool.
-    #[arg(long)]
-    pub(crate) pool: Option<String>,
-    /// Only this job.
-    #[arg(long)]
-    pub(crate) job: Option<String>,
-    /// Most occurrences named; all are counted.
-    #[arg(short = 'n', long, default_value_t = 500)]
-    pub(crate) limit: usize,
-    /// Prints the number of runs of each hour that has any, instead of the occurrences.
-    #[arg(long)]
-    pub(crate) load: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use console::{Applied, Checked, Problem};
 use domain::job::{Definition, JobDefinition};
 use domain::wire::{Answer, Query};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Response;
@@ -50,6 +51,14 @@ impl Client {
     }
 
     pub(crate) fn act(&self, path: &str, body: &Value) -> anyhow::Result<Applied> {
+        self.post_json(path, body)
+    }
+
+    pub(crate) fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<T> {
         let bytes = self.post(path, &serde_json::to_vec(body)?)?;
         serde_json::from_slice(&bytes)
             .context("the console's answer cannot be read: it is of another version")
@@ -87,6 +96,14 @@ impl Client {
         let ended =
             response.headers().get("decklog-ended").is_some_and(|v| v.as_bytes() == b"true");
         Ok(OutputPart { bytes: read(response)?, ended })
+    }
+
+    pub(crate) fn get_json<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let call = self.agent.get(format!("{}{path}", self.server));
+        let call = call.header("authorization", &self.bearer()).call();
+        let bytes = read(call.map_err(|error| self.unreachable(&error))?)?;
+        serde_json::from_slice(&bytes)
+            .context("the console's answer cannot be read: it is of another version")
     }
 
     fn post(&self, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {

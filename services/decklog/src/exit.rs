@@ -70,6 +70,12 @@ pub(crate) fn changes() -> anyhow::Error {
     failure(10, "")
 }
 
+/// Whether it is about the one thing that was asked for, so that the next may go better.
+pub(crate) fn is_of_one(error: &anyhow::Error) -> bool {
+    let code = error.downcast_ref::<Failure>().map(|failure| failure.code);
+    matches!(code, Some(2 | 3 | 5))
+}
+
 /// Says what went wrong on stderr, with the whole chain of causes, and gives the code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let code = error.downcast_ref::<Failure>().map_or(1, |failure| failure.code);

@@ -22,7 +22,8 @@ impl Table {
         self.rows.push(cells.to_vec());
     }
 
-    fn text(&self) -> String {
+    /// As text.
+    pub(crate) fn text(&self) -> String {
         let all = || std::iter::once(&self.head).chain(&self.rows);
         let width = |column: usize| {
             all().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max()

@@ -162,6 +162,10 @@ impl Population {
 
     fn observe_run(&mut self, stream: &StreamId, event: &RunEvent, received: Timestamp) {
         let Some((job, at)) = crate::run::accounted_instant(event) else { return };
+        // A part that is skipped says so of itself; its whole accounts for the occurrence.
+        if stream.part().is_some() {
+            return;
+        }
         let Some((digest, how)) = accounts(event) else { return };
         let history = self.jobs.entry(job.to_owned()).or_default();
         let new = Recorded { run: stream.clone(), digest, how, received };

@@ -20,6 +20,8 @@ pub struct Planned {
     pub job: String,
     /// The pool that may take it.
     pub pool: String,
+    /// Its own instant, by which it is named; another than `at` where it was moved or starts later.
+    pub occurrence: Timestamp,
     /// The instant on the clock of the job's zone, RFC 9557.
     pub local: String,
     /// How the schedule came to this instant: `exact`, or what the clock did.
@@ -82,6 +84,11 @@ impl SiteView {
             view.blackouts.extend(almanac.ok().map(|(almanac, _)| (blackout, almanac)));
         }
         view
+    }
+
+    /// Whether anything is blacked out at any time.
+    pub fn has_blackouts(&self) -> bool {
+        !self.blackouts.is_empty()
     }
 
     /// The stretches of a definition from `from` on.
@@ -166,61 +173,15 @@ impl Plan<'_> {
     }
 
     fn take_one(&mut self, job: &Job, definition: &JobDefinition, occurrence: &Occurrence) {
-        let Fate { at, skipped, note } = self.fate(job, definition, occurrence);
-        if skipped.is_some() {
+        let fate = self.site.fate(job, definition, occurrence);
+        let at = fate.at;
+        if fate.skipped.is_some() {
             self.skipped += 1;
         } else {
             self.runs += 1;
             *self.hours.entry(hour_of(at)).or_default() += 1;
         }
-        self.name(at, job, || Planned {
-            at,
-            job: job.name.clone(),
-            pool: definition.pool.clone(),
-            local: occurrence.local.to_string(),
-            reason: if occurrence.out.is_some() { "left-out" } else { occurrence.reason.as_str() },
-            business_day: occurrence.business_day.to_string(),
-            skipped,
-            note,
-        });
-    }
-
-    fn fate(&self, job: &Job, definition: &JobDefinition, occurrence: &Occurrence) -> Fate {
-        let at = occurrence.at;
-        let skip = |why: String| Fate { at, skipped: Some(why), note: None };
-        if let Some(why) = occurrence.describe_out() {
-            return skip(why);
-        }
-        if let Some(pause) = job.pause_at(at) {
-            return skip(format!("the job is paused: {}", pause.reason));
-        }
-        let mut at = at;
-        let mut notes: Vec<String> = Vec::new();
-        notes.extend(occurrence.moved_from.iter().map(|day| format!("moved from {day}")));
-        if let Some(order) = job.orders.get(&occurrence.at) {
-            match order.act {
-                OrderAct::Skip => return skip(format!("somebody said so: {}", order.reason)),
-                OrderAct::Hold => notes.push(format!("held: {}", order.reason)),
-                OrderAct::Move(to) => {
-                    at = to;
-                    notes.push(format!("moved to {to}: {}", order.reason));
-                }
-            }
-        }
-        let zone = occurrence.local.time_zone();
-        let window = definition.window.and_then(|window| window.for_instant(at, zone));
-        if let Some((opens, _)) = window.filter(|(opens, _)| *opens > at) {
-            at = opens;
-            notes.push("waits for its window".to_owned());
-        }
-        match self.site.blackout(definition, at) {
-            Some((BlackoutEnd::Skip, why)) => return Fate { at, skipped: Some(why), note: None },
-            Some((BlackoutEnd::Hold, why)) => notes.push(format!("held by {why}")),
-            Some((BlackoutEnd::StartLate, why)) => notes.push(format!("delayed by {why}")),
-            None => {}
-        }
-        let note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
-        Fate { at, skipped: None, note }
+        self.name(at, job, || planned(job, definition, occurrence, fate));
     }
 
     /// Names it if it is among the first so far; most of a long range are only counted, and not made.
@@ -234,6 +195,102 @@ impl Plan<'_> {
         if self.first.len() > self.limit {
             self.first.pop();
         }
+    }
+}
+
+/// The occurrences of one job after `from` and up to and with `until`, the first `count` of them; none where it has no
+/// schedule.
+///
+/// # Errors
+/// The job cannot be planned, in a sentence.
+pub fn of_job(
+    job: &Job,
+    (from, until): (Timestamp, Timestamp),
+    count: usize,
+    site: &SiteView,
+) -> Result<Vec<(Occurrence, Planned)>, String> {
+    let Some(span) = job.active() else { return Ok(Vec::new()) };
+    let definition = span.read().map_err(|error| error.to_string())?;
+    of_definition(job, &definition, (from, until), count, site)
+}
+
+/// The same of a definition of a job, as if it were the active one.
+///
+/// # Errors
+/// As [`of_job`].
+pub fn of_definition(
+    job: &Job,
+    definition: &JobDefinition,
+    (from, until): (Timestamp, Timestamp),
+    count: usize,
+    site: &SiteView,
+) -> Result<Vec<(Occurrence, Planned)>, String> {
+    let Some(part) = definition.schedule_part() else { return Ok(Vec::new()) };
+    let mut found: Vec<(Occurrence, Planned)> = Vec::new();
+    for stretch in site.stretches(&part, from) {
+        let until = stretch.until.map_or(until, |end| end.min(until));
+        let schedule = stretch.schedule.map_err(|error| error.to_string())?;
+        for occurrence in schedule.between(stretch.from, until).take(count - found.len()) {
+            let fate = site.fate(job, definition, &occurrence);
+            let planned = planned(job, definition, &occurrence, fate);
+            found.push((occurrence, planned));
+        }
+    }
+    Ok(found)
+}
+
+fn planned(job: &Job, definition: &JobDefinition, occurrence: &Occurrence, fate: Fate) -> Planned {
+    Planned {
+        at: fate.at,
+        job: job.name.clone(),
+        pool: definition.pool.clone(),
+        occurrence: occurrence.at,
+        local: occurrence.local.to_string(),
+        reason: if occurrence.out.is_some() { "left-out" } else { occurrence.reason.as_str() },
+        business_day: occurrence.business_day.to_string(),
+        skipped: fate.skipped,
+        note: fate.note,
+    }
+}
+
+impl SiteView {
+    fn fate(&self, job: &Job, definition: &JobDefinition, occurrence: &Occurrence) -> Fate {
+        let at = occurrence.at;
+        let skip = |why: String| Fate { at, skipped: Some(why), note: None };
+        if let Some(why) = occurrence.describe_out() {
+            return skip(why);
+        }
+        if let Some(pause) = job.pause_at(at) {
+            return skip(format!("the job is paused: {}", pause.reason));
+        }
+        let (mut at, mut moved) = (at, false);
+        let mut notes: Vec<String> = Vec::new();
+        notes.extend(occurrence.moved_from.iter().map(|day| format!("moved from {day}")));
+        if let Some(order) = job.orders.get(&occurrence.at) {
+            match order.act {
+                OrderAct::Skip => return skip(format!("somebody said so: {}", order.reason)),
+                OrderAct::Hold => notes.push(format!("held: {}", order.reason)),
+                OrderAct::Move(to) => {
+                    (at, moved) = (to, true);
+                    notes.push(format!("moved to {to}: {}", order.reason));
+                }
+            }
+        }
+        let zone = occurrence.local.time_zone();
+        let window = definition.window.filter(|_| !moved);
+        let window = window.and_then(|window| window.for_instant(at, zone));
+        if let Some((opens, _)) = window.filter(|(opens, _)| *opens > at) {
+            at = opens;
+            notes.push("waits for its window".to_owned());
+        }
+        match self.blackout(definition, at) {
+            Some((BlackoutEnd::Skip, why)) => return Fate { at, skipped: Some(why), note: None },
+            Some((BlackoutEnd::Hold, why)) => notes.push(format!("held by {why}")),
+            Some((BlackoutEnd::StartLate, why)) => notes.push(format!("delayed by {why}")),
+            None => {}
+        }
+        let note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
+        Fate { at, skipped: None, note }
     }
 }
 

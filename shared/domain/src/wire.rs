@@ -346,6 +346,9 @@ pub struct RunFilter {
     /// In this state, by its word.
     #[serde(default)]
     pub state: Option<String>,
+    /// That this pool may take, or took.
+    #[serde(default)]
+    pub pool: Option<String>,
     /// Whose instant is not before this.
     #[serde(default)]
     pub since: Option<Timestamp>,

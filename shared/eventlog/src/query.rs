@@ -134,6 +134,9 @@ impl EventLog {
         if let Some(state) = &filter.state {
             query.push(" AND state = ").text(state);
         }
+        if let Some(pool) = &filter.pool {
+            query.push(" AND pool = ").text(pool);
+        }
         if let Some(since) = filter.since {
             query.push(" AND instant >= ").number(since.as_microsecond());
         }

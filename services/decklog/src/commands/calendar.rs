@@ -1,19 +1,20 @@
-//! `decklog calendar`: what will run when.
+//! `decklog calendar` without a subcommand: what will run when.
 
-use domain::forecast::{Forecast, Planned, forecast};
+use domain::forecast::{Forecast as Found, Planned, forecast};
 use domain::job::JobDefinition;
-use domain::time::HumanDuration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cli::{Calendar, Format};
+use crate::cli::{Forecast, Format};
 use crate::output::{self, Table};
 use crate::site::Site;
 use crate::source::Source;
 use crate::{exit, host, when};
 
-pub(crate) fn run(calendar: &Calendar, format: Format) -> anyhow::Result<()> {
-    let (from, to) = range(calendar).map_err(exit::usage)?;
+pub(crate) fn run(calendar: &Forecast, format: Format) -> anyhow::Result<()> {
+    let range =
+        when::range(calendar.from.as_deref(), &calendar.to, &TimeZone::system(), host::now());
+    let (from, to) = range.map_err(exit::usage)?;
     let site = Site::read(&Source::open(&calendar.place)?)?;
     let wanted = |definition: &JobDefinition| {
         let fits = |wish: &Option<String>, has: &str| wish.as_ref().is_none_or(|w| w == has);
@@ -36,38 +37,28 @@ pub(crate) fn run(calendar: &Calendar, format: Format) -> anyhow::Result<()> {
     }
 }
 
-/// The range asked for; its end is an instant, or how long after its beginning.
-fn range(calendar: &Calendar) -> anyhow::Result<(Timestamp, Timestamp)> {
-    let zone = TimeZone::system();
-    let from = match &calendar.from {
-        Some(text) => when::instant(text, &zone)?,
-        None => host::now(),
-    };
-    let to = match calendar.to.parse::<HumanDuration>() {
-        Ok(long) => from.checked_add(jiff::SignedDuration::try_from(long.as_duration())?)?,
-        Err(_) => when::instant(&calendar.to, &zone)?,
-    };
-    anyhow::ensure!(from < to, "the range ends at {to}, which is not after its beginning, {from}");
-    Ok((from, to))
-}
-
-fn table(planned: &[Planned]) -> Table {
+pub(super) fn table(planned: &[Planned]) -> Table {
     let mut table = Table::new(["LOCAL", "UTC", "JOB", "POOL", "WHAT"]);
     for one in planned {
-        let what = match (&one.skipped, one.reason) {
-            (Some(reason), _) => format!("skipped: {reason}"),
-            (None, "exact" | "elapsed") => "runs".to_owned(),
-            (None, reason) => format!("runs ({reason})"),
-        };
-        let note = one.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-        let what = format!("{what}{note}");
+        let what = what(one);
         let cells = [&one.local, &one.at.to_string(), &one.job, &one.pool, &what];
         table.row(cells.map(String::clone));
     }
     table
 }
 
-fn summary(found: &Forecast) -> String {
+/// What becomes of an occurrence, in words.
+pub(super) fn what(one: &Planned) -> String {
+    let what = match (&one.skipped, one.reason) {
+        (Some(reason), _) => format!("skipped: {reason}"),
+        (None, "exact" | "elapsed") => "runs".to_owned(),
+        (None, reason) => format!("runs ({reason})"),
+    };
+    let note = one.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+    format!("{what}{note}")
+}
+
+fn summary(found: &Found) -> String {
     let named = found.planned.len() as u64;
     let more = (found.runs + found.skipped).saturating_sub(named);
     let more = if more > 0 { format!("; {more} more are not named (-n)") } else { String::new() };
@@ -86,7 +77,7 @@ struct Hour {
     runs: u64,
 }
 
-fn hours(found: &Forecast) -> Vec<Hour> {
+fn hours(found: &Found) -> Vec<Hour> {
     found.hours.iter().map(|(from, runs)| Hour { from: *from, runs: *runs }).collect()
 }
 

@@ -1,12 +1,15 @@
 //! `decklog job …`.
 
-use domain::forecast::SiteView;
+use domain::forecast::{SiteView, of_job};
 use domain::ids::StreamId;
-use domain::job::Job as JobState;
+use domain::job::{Job as JobState, Versions};
+use domain::time::Schedule;
 use domain::wire::{Selection, StreamView};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::plan::far;
+use super::schedule::horizon;
 use super::with_console;
 use crate::cli::{Format, Job, JobAct, Place};
 use crate::output::{self, Table};
@@ -55,20 +58,49 @@ fn state_of(job: &JobState) -> &'static str {
     }
 }
 
-fn schedule_of(job: &JobState, site: &SiteView) -> (String, String) {
+/// A job's schedule in words, and when it runs next as far as is known.
+pub(super) fn schedule_of(job: &JobState, site: &SiteView) -> (String, String) {
     let none = || ("-".to_owned(), "-".to_owned());
     let Some(Ok(definition)) = job.active().map(|span| span.read()) else { return none() };
     match definition.schedule_at(far(host::now()), &site.calendars) {
         None => ("on request".to_owned(), "-".to_owned()),
         Some(Err(error)) => (error.to_string(), "-".to_owned()),
         Some(Ok(schedule)) => {
-            let next = schedule
-                .next_run(host::now())
-                .map(|o| o.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
+            let next = next_run(job, &schedule, site, host::now());
             (schedule.describe(), next.unwrap_or_else(|| "-".to_owned()))
         }
     }
 }
+
+/// When it runs next: none while it is paused; what people said of single occurrences is heeded.
+fn next_run(
+    job: &JobState,
+    schedule: &Schedule,
+    site: &SiteView,
+    now: Timestamp,
+) -> Option<String> {
+    if job.paused().is_some() {
+        return None;
+    }
+    // Beyond those of which something was said the first is the next.
+    let next = schedule.next_run(now)?;
+    let plain = job.orders.is_empty() && !site.has_blackouts();
+    let (local, note) = if plain {
+        (next.local, None)
+    } else {
+        let range = (now, horizon(now));
+        let near = of_job(job, range, NEXT_AMONG, site).ok()?;
+        // What was moved ahead may have run already.
+        let runs = near.into_iter().filter(|(_, one)| one.skipped.is_none() && one.at > now);
+        let (own, one) = runs.min_by_key(|(_, one)| one.at)?;
+        (one.at.to_zoned(own.local.time_zone().clone()), one.note)
+    };
+    let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+    Some(format!("{}{note}", local.strftime("%Y-%m-%d %H:%M:%S %Z")))
+}
+
+/// How many occurrences are looked at for the next that runs, where something was said of some.
+const NEXT_AMONG: usize = 600;
 
 fn show(name: &str, place: &Place, format: Format) -> anyhow::Result<()> {
     let id = StreamId::job(name);
@@ -97,14 +129,32 @@ fn text(job: &JobState, site: &SiteView) -> String {
             pause.reason
         ));
     }
-    if let Some(proposal) = &job.versions.proposal {
+    let definition = job.active().and_then(|span| span.read().ok());
+    for (field, says) in definition.iter().flat_map(domain::job::words) {
+        text.push_str(&format!("{field:<9} {says}\n"));
+    }
+    for (at, order) in job.orders.range(host::now()..) {
+        let (act, by) = (order.act.word(), order.by.as_deref().unwrap_or("-"));
+        text.push_str(&format!("said      {at}: {act} by {by}: {}\n", order.reason));
+    }
+    text.push_str(&versions(&job.versions));
+    if let Some(Ok(yaml)) = definition.map(|definition| domain::job::to_yaml(&definition)) {
+        text.push_str(&format!("---\n{yaml}"));
+    }
+    text
+}
+
+/// What waits for approval, and what is or was active.
+pub(super) fn versions(versions: &Versions) -> String {
+    let mut text = String::new();
+    if let Some(proposal) = &versions.proposal {
         let by = proposal.by.as_deref().unwrap_or("-");
         text.push_str(&format!(
             "proposed  definition {} by {by} waits for approval\n",
             proposal.number
         ));
     }
-    for span in job.versions.spans.iter().rev() {
+    for span in versions.spans.iter().rev() {
         let until = span.until.map_or_else(|| "now".to_owned(), output::local);
         text.push_str(&format!(
             "version   {} {} active {} to {until}\n",
@@ -112,11 +162,6 @@ fn text(job: &JobState, site: &SiteView) -> String {
             span.digest.short(),
             output::local(span.from)
         ));
-    }
-    if let Some(Ok(definition)) = job.active().map(|span| span.read())
-        && let Ok(yaml) = domain::job::to_yaml(&definition)
-    {
-        text.push_str(&format!("---\n{yaml}"));
     }
     text
 }

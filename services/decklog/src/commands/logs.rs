@@ -7,10 +7,11 @@ use domain::ids::StreamId;
 use domain::run::{Run, State};
 use domain::wire::{Content, Query};
 
+use super::console_at;
 use super::runs::run_id;
 use crate::cli::Logs;
 use crate::client::Client;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::{exit, output};
 
 /// How often to look for more.
@@ -18,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(logs: &Logs) -> anyhow::Result<()> {
     let id = run_id(&logs.run)?;
-    if let Some(client) = client(logs)? {
+    if let Some(client) = console_at(&logs.place)? {
         if logs.follow {
             return follow(&client, &id, logs.attempt).map(|_| ());
         }
@@ -44,15 +45,6 @@ pub(crate) fn run(logs: &Logs) -> anyhow::Result<()> {
             attempts.display()
         ))),
     }
-}
-
-/// The console, where one is named or one runs on the data directory.
-fn client(logs: &Logs) -> anyhow::Result<Option<Client>> {
-    if let Some(server) = &logs.place.server {
-        return Ok(Some(Client::new(server, &source::token(&logs.place)?)));
-    }
-    let dir = logs.place.data.clone().unwrap_or_else(|| source::DEFAULT_DATA.into());
-    Ok(super::console_of(&dir))
 }
 
 /// Prints what there is from `offset` on; returns the new offset and whether no more will come.

@@ -1,24 +1,30 @@
 //! Subcommands, one a file.
 
+mod acts;
 mod apply;
 mod bench;
 mod calendar;
 mod config;
 mod events;
 mod export;
+mod flow;
+mod host;
 mod import;
 mod job;
 mod logs;
 mod migrate;
 mod night;
+mod occurrence;
 mod plan;
 mod run;
 mod runs;
 mod schedule;
+mod things;
 mod up;
 mod verify;
 
 use clap::CommandFactory as _;
+use domain::site::ThingKind;
 
 use crate::cli::{Cli, Command, Place};
 use crate::client::Client;
@@ -35,16 +41,28 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Apply(apply) => apply::run(&apply, format),
         Command::Job(job) => job::run(&job, format),
         Command::Schedule(schedule) => schedule::run(&schedule, format),
+        Command::Flow(flow) => flow::run(&flow, format),
+        Command::Blackout(thing) => things::run(ThingKind::Blackout, &thing, format),
+        Command::Lock(thing) => things::run(ThingKind::Lock, &thing, format),
+        Command::Pool(thing) => things::run(ThingKind::Pool, &thing, format),
+        Command::Host(host) => host::run(&host, format),
+        Command::Occurrence(occurrence) => occurrence::run(&occurrence, format),
         Command::Run(run) => run::run(&run, format),
         Command::Runs(runs) => runs::list(&runs, format),
         Command::RunShow(show) => runs::show(&show, format),
-        Command::Cancel(act) => runs::cancel(&act, format),
-        Command::Release(act) => runs::release(&act, format),
-        Command::Resolve(resolve) => runs::resolve(&resolve, format),
+        Command::Cancel(act) => acts::cancel(&act, format),
+        Command::Hold(act) => acts::hold(&act, format),
+        Command::Release(act) => acts::release(&act, format),
+        Command::Skip(act) => acts::skip(&act, format),
+        Command::Confirm(confirm) => acts::confirm(&confirm, format),
+        Command::Override(act) => acts::go_on(&act, format),
+        Command::Delay(delay) => acts::delay(&delay, format),
+        Command::Rerun(rerun) => acts::rerun(&rerun, format),
+        Command::Resolve(resolve) => acts::resolve(&resolve, format),
         Command::Logs(logs) => logs::run(&logs),
         Command::Events(events) => events::run(&events, format),
         Command::Night(night) => night::run(&night, format),
-        Command::Calendar(calendar) => calendar::run(&calendar, format),
+        Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Import(import) => import::run(&import, format),
         Command::Export(export) => export::run(&export, format),
@@ -110,4 +128,12 @@ fn console_of(dir: &std::path::Path) -> Option<Client> {
     let token = std::fs::read_to_string(dir.join("console.token")).ok()?;
     let client = Client::new(&format!("http://{address}"), &token);
     client.is_there().then_some(client)
+}
+
+/// The console that was named, or the one of an `up` that runs on the data directory.
+fn console_at(place: &Place) -> anyhow::Result<Option<Client>> {
+    if let Some(server) = &place.server {
+        return Ok(Some(Client::new(server, &source::token(place)?)));
+    }
+    Ok(console_of(&place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())))
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::cli::{Format, Place, Plan};
 use crate::client::Client;
 use crate::site::Site;
-use crate::source::{self, DEFAULT_DATA, Source};
+use crate::source::{DEFAULT_DATA, Source};
 use crate::{exit, files, host, output};
 
 #[derive(Debug, Serialize)]
@@ -54,7 +54,7 @@ pub(crate) fn run(plan: &Plan, format: Format) -> anyhow::Result<()> {
     let before = lines.len();
     lines.retain(|line| line.difference.change != Change::Same);
     same += before - lines.len();
-    if let Some(console) = console(&plan.place)? {
+    if let Some(console) = super::console_at(&plan.place)? {
         ask_hosts(&console, &new, &mut lines);
     }
     match format {
@@ -65,18 +65,10 @@ pub(crate) fn run(plan: &Plan, format: Format) -> anyhow::Result<()> {
 }
 
 /// Without a log yet everything is to be added, as long as nobody named one.
-fn source(place: &Place) -> anyhow::Result<Option<Source>> {
+pub(super) fn source(place: &Place) -> anyhow::Result<Option<Source>> {
     let named = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
     let none = place.server.is_none() && !eventlog::EventLog::file_in(&named).exists();
     if none { Ok(None) } else { Source::open(place).map(Some) }
-}
-
-/// The console that is named, or that of a running `up`.
-fn console(place: &Place) -> anyhow::Result<Option<Client>> {
-    if let Some(server) = &place.server {
-        return Ok(Some(Client::new(server, &source::token(place)?)));
-    }
-    Ok(super::console_of(&place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())))
 }
 
 /// Asks hosts about the jobs that change. A plan is a plan also where they do not say anything.
@@ -122,7 +114,7 @@ fn warnings(checked: &Checked, pool: &str) -> Vec<String> {
 }
 
 /// Refuses definitions that do not fit together, or not with what is active.
-pub(crate) fn check(new: &[Definition], site: &Site) -> anyhow::Result<()> {
+pub(super) fn check(new: &[Definition], site: &Site) -> anyhow::Result<()> {
     let graph = new.iter().filter_map(Definition::job).any(|job| !job.after.is_empty());
     let found = problems(new, &site.known(graph));
     if found.is_empty() { Ok(()) } else { Err(exit::usage(found.join("\n"))) }
@@ -142,7 +134,7 @@ fn is_active(definition: &Definition, site: &Site) -> anyhow::Result<bool> {
 }
 
 /// Calendars as they will be when the definitions are active.
-fn view_with(site: &Site, new: &[Definition]) -> SiteView {
+pub(super) fn view_with(site: &Site, new: &[Definition]) -> SiteView {
     let mut view = site.view();
     for definition in new {
         if let Definition::Thing(Thing::Calendar(calendar)) = definition

@@ -1,14 +1,11 @@
-//! `decklog runs`, `run-show`, `cancel`, `release`, `resolve`.
+//! `decklog runs` and `run-show`.
 
 use domain::ids::{StreamId, StreamType};
 use domain::run::Run;
 use domain::wire::{Content, LogEntry, Query, RunFilter, RunRow};
 use serde::Serialize;
-use serde_json::json;
 
-use super::with_console;
-use crate::cli::{Act, Format, Place, Resolve, RunShow, Runs};
-use crate::client::escape;
+use crate::cli::{Format, RunShow, Runs};
 use crate::output::{self, Table};
 use crate::source::Source;
 use crate::{exit, host, when};
@@ -34,6 +31,7 @@ pub(crate) fn list(runs: &Runs, format: Format) -> anyhow::Result<()> {
     let filter = RunFilter {
         job: runs.job.clone(),
         state: runs.state.clone(),
+        pool: runs.pool.clone(),
         since,
         until: None,
         limit: runs.limit,
@@ -132,30 +130,4 @@ fn text(shown: &Shown) -> String {
         ));
     }
     text
-}
-
-fn act(
-    run: &str,
-    verb: &str,
-    body: &serde_json::Value,
-    place: &Place,
-    format: Format,
-) -> anyhow::Result<()> {
-    let id = run_id(run)?;
-    let path = format!("/api/v1/runs/{}/{verb}", escape(id.rest()));
-    let applied = with_console(place, |client| client.act(&path, body))?;
-    output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
-}
-
-pub(crate) fn cancel(what: &Act, format: Format) -> anyhow::Result<()> {
-    act(&what.run, "cancel", &json!({"reason": what.reason}), &what.place, format)
-}
-
-pub(crate) fn release(what: &Act, format: Format) -> anyhow::Result<()> {
-    act(&what.run, "release", &json!({"reason": what.reason}), &what.place, format)
-}
-
-pub(crate) fn resolve(what: &Resolve, format: Format) -> anyhow::Result<()> {
-    let body = json!({"outcome": what.outcome, "reason": what.reason});
-    act(&what.run, "resolve", &body, &what.place, format)
 }

@@ -192,70 +192,102 @@ fn walk<'a>(from: &'a str, edges: &'a Edges, done: &mut BTreeSet<&'a str>) -> Op
     None
 }
 
-/// A flow as a text diagram: each job once, below the first of those it waits for.
-pub fn diagram(jobs: &[JobDefinition]) -> String {
+/// The names of these jobs, those that others wait for before those that wait; otherwise by name.
+pub fn in_order<'a>(jobs: impl IntoIterator<Item = &'a JobDefinition>) -> Vec<String> {
+    let mut left = edges(jobs);
+    let mut order = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let waits = |after: &BTreeSet<String>| after.iter().any(|name| left.contains_key(name));
+        let ready = left.iter().filter(|(_, after)| !waits(after)).map(|(name, _)| name.clone());
+        let mut ready: Vec<String> = ready.collect();
+        if ready.is_empty() {
+            // A circle, of which none comes first.
+            ready = left.keys().cloned().collect();
+        }
+        for name in ready {
+            left.remove(&name);
+            order.push(name);
+        }
+    }
+    order
+}
+
+/// A flow as a text diagram: each job once, below the first of those it waits for; behind it what `note` says.
+pub fn diagram(jobs: &[JobDefinition], note: impl Fn(&JobDefinition) -> String) -> String {
     let names: BTreeSet<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
-    let within = |job: &JobDefinition| -> Vec<String> {
-        let own = job.after.iter().filter(|after| names.contains(after.job.as_str()));
-        own.map(|after| after.job.clone()).collect()
-    };
     let mut below: BTreeMap<&str, Vec<&JobDefinition>> = BTreeMap::new();
     let mut roots = Vec::new();
     for job in jobs {
-        match within(job).first().and_then(|first| names.get(first.as_str())) {
-            Some(first) => below.entry(first).or_default().push(job),
+        let own = job.after.iter().find(|after| names.contains(after.job.as_str()));
+        match own {
+            Some(first) => below.entry(first.job.as_str()).or_default().push(job),
             None => roots.push(job),
         }
     }
-    let mut text = String::new();
+    let mut drawing = Drawing { below, note: &note, lines: Vec::new() };
     for root in roots {
-        draw(root, "", "", &below, &mut text);
+        drawing.draw(root, None, ("", ""));
     }
-    text
+    drawing.text()
 }
 
-fn draw(
-    job: &JobDefinition,
-    lead: &str,
-    rest: &str,
-    below: &BTreeMap<&str, Vec<&JobDefinition>>,
-    text: &mut String,
-) {
-    let drawn_under = if lead.is_empty() { 0 } else { 1 };
-    let also: Vec<String> = job
-        .after
-        .iter()
-        .skip(drawn_under)
-        .map(|after| {
-            let ok = after.outcomes.iter().map(|o| o.word()).collect::<Vec<_>>().join("|");
-            let usual = ok == "succeeded|warning";
-            let how = if usual { String::new() } else { format!(" {ok}") };
-            format!("{}{how}", after.job)
-        })
-        .collect();
-    let also = match (also.is_empty(), drawn_under) {
-        (true, _) => String::new(),
-        (false, 0) => format!("   (after {})", also.join(", ")),
-        (false, _) => format!("   (and after {})", also.join(", ")),
-    };
-    let confirm = job
-        .confirm
-        .as_ref()
-        .map_or_else(String::new, |confirm| format!("   [asks the {}]", confirm.role.word()));
-    text.push_str(&format!("{lead}{}{also}{confirm}\n", job.name));
-    let children = below.get(job.name.as_str()).map_or(&[][..], Vec::as_slice);
-    for (index, child) in children.iter().enumerate() {
-        let last = index + 1 == children.len();
-        let (branch, bar) = if last { ("└─▶ ", "    ") } else { ("├─▶ ", "│   ") };
-        draw(child, &format!("{rest}{branch}"), &format!("{rest}{bar}"), below, text);
+/// A text diagram under way.
+struct Drawing<'a> {
+    below: BTreeMap<&'a str, Vec<&'a JobDefinition>>,
+    note: &'a dyn Fn(&JobDefinition) -> String,
+    /// What stands under each other, and what behind it.
+    lines: Vec<(String, String)>,
+}
+
+impl<'a> Drawing<'a> {
+    fn draw(&mut self, job: &'a JobDefinition, under: Option<&str>, (lead, rest): (&str, &str)) {
+        let behind = [(self.note)(job), also(job, under), asks(job)];
+        let behind: Vec<String> = behind.into_iter().filter(|text| !text.is_empty()).collect();
+        self.lines.push((format!("{lead}{}", job.name), behind.join("  ")));
+        let children = self.below.remove(job.name.as_str()).unwrap_or_default();
+        for (index, child) in children.iter().enumerate() {
+            let last = index + 1 == children.len();
+            let (branch, bar) =
+                if last { ("└─▶ ", "    ") } else { ("├─▶ ", "│   ") };
+            let (lead, rest) = (format!("{rest}{branch}"), format!("{rest}{bar}"));
+            self.draw(child, Some(&job.name), (&lead, &rest));
+        }
+    }
+
+    fn text(&self) -> String {
+        let width = self.lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
+        let line = |(line, behind): &(String, String)| {
+            format!("{line:<width$}  {behind}").trim_end().to_owned() + "\n"
+        };
+        self.lines.iter().map(line).collect()
     }
 }
 
-/// A flow as a Mermaid diagram.
-pub fn mermaid(jobs: &[JobDefinition]) -> String {
+/// What a job waits for beside the one it is drawn below, and with which outcomes where they are not the usual ones.
+fn also(job: &JobDefinition, under: Option<&str>) -> String {
+    let all = job.after.iter().filter_map(|after| {
+        let outcomes: Vec<&str> = after.outcomes.iter().map(|o| o.word()).collect();
+        let usual = outcomes == ["succeeded", "warning"];
+        let drawn = under == Some(after.job.as_str());
+        let how = if usual { String::new() } else { format!(" {}", outcomes.join("|")) };
+        (!drawn || !usual).then(|| format!("{}{how}", after.job))
+    });
+    let all: Vec<String> = all.collect();
+    if all.is_empty() { String::new() } else { format!("(after {})", all.join(", ")) }
+}
+
+fn asks(job: &JobDefinition) -> String {
+    let asks = |confirm: &super::Confirm| format!("[asks the {}]", confirm.role.word());
+    job.confirm.as_ref().map(asks).unwrap_or_default()
+}
+
+/// A flow as a Mermaid diagram; below each name what `note` says.
+pub fn mermaid(jobs: &[JobDefinition], note: impl Fn(&JobDefinition) -> String) -> String {
     let mut text = "flowchart LR\n".to_owned();
     for job in jobs {
-        text.push_str(&format!("    {}[\"{}\"]\n", id(&job.name), job.name));
+        let (name, note) = (&job.name, note(job));
+        let note = if note.is_empty() { note } else { format!("<br/>{note}") };
+        text.push_str(&format!("    {}[\"{name}{note}\"]\n", id(name)));
         for after in &job.after {
             text.push_str(&format!("    {} --> {}\n", id(&after.job), id(&job.name)));
         }
@@ -265,4 +297,59 @@ pub fn mermaid(jobs: &[JobDefinition]) -> String {
 
 fn id(name: &str) -> String {
     name.replace(['.', '-'], "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(name: &str, says: Value) -> JobDefinition {
+        let mut all = json!({"name": name, "command": {"argv": ["/bin/true"]}});
+        all.as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
+        serde_json::from_value(all).unwrap()
+    }
+
+    fn flow() -> Vec<JobDefinition> {
+        vec![
+            job("eod.balance", json!({"after": ["feed", "eod.load"]})),
+            job("eod.extract", json!({"after": ["feed"]})),
+            job("eod.load", json!({"after": ["eod.extract"]})),
+            job(
+                "eod.report",
+                json!({
+                    "after": [{"job": "eod.extract", "outcomes": ["failed"]}, "eod.balance"],
+                    "confirm": {"role": "approver"},
+                }),
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_diagram_draws_each_job_once_below_the_first_it_waits_for_and_names_the_others() {
+        let note = |job: &JobDefinition| {
+            if job.name == "eod.load" { "running".to_owned() } else { String::new() }
+        };
+        let wanted = "\
+eod.extract          (after feed)
+├─▶ eod.load         running
+│   └─▶ eod.balance  (after feed)
+└─▶ eod.report       (after eod.extract failed, eod.balance)  [asks the approver]
+";
+        assert_eq!(diagram(&flow(), note), wanted);
+    }
+
+    #[test]
+    fn those_that_are_waited_for_come_first() {
+        let order = in_order(&flow());
+        assert_eq!(order, ["eod.extract", "eod.load", "eod.balance", "eod.report"]);
+        let circle = [job("a", json!({"after": ["b"]})), job("b", json!({"after": ["a"]}))];
+        assert_eq!(in_order(&circle), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_mermaid_diagram_has_an_arrow_for_each_wait() {
+        let text = mermaid(&flow(), |_| "due".to_owned());
+        assert!(text.contains("    eod_load[\"eod.load<br/>due\"]\n"), "{text}");
+        assert_eq!(text.matches(" --> ").count(), 6, "{text}");
+    }
 }

@@ -12,6 +12,7 @@
 //! | `state` | a job as its events tell it |
 //! | `document`, [`flow`] | files: jobs, flows, and what else a site defines |
 //! | `difference` | what a plan shows |
+//! | `words` | what a definition says, for people |
 
 mod definition;
 mod difference;
@@ -25,6 +26,7 @@ pub mod secrets;
 mod state;
 mod stretches;
 mod texts;
+mod words;
 mod yaml;
 
 pub(crate) use definition::DEFINITION_BYTES_MAX;
@@ -45,4 +47,5 @@ pub use state::{
 pub(crate) use state::{give_back, holds_from, pieces};
 pub use stretches::{Almanacs, SchedulePart, Stretch};
 pub use texts::{LineText, OutputTexts};
-pub use yaml::{SCHEMAS, json_schema, to_yaml};
+pub use words::words;
+pub use yaml::{SCHEMAS, json_schema, thing_to_yaml, to_yaml};

@@ -195,6 +195,17 @@ pub enum OrderAct {
     Move(Timestamp),
 }
 
+impl OrderAct {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Skip => "skip",
+            Self::Move(_) => "move",
+        }
+    }
+}
+
 impl Order {
     /// The instant it is moved to, if that is before its own.
     pub fn ahead_of(&self, at: Timestamp) -> Option<Timestamp> {

@@ -3,7 +3,7 @@
 use super::definition::JobDefinition;
 use super::flow::FlowDocument;
 use crate::calendar::CalendarDefinition;
-use crate::site::{BlackoutDefinition, LockDefinition, PoolDefinition};
+use crate::site::{BlackoutDefinition, LockDefinition, PoolDefinition, Thing};
 
 /// A definition as YAML that [`parse_yaml`] reads back, without what equals its default.
 ///
@@ -15,6 +15,15 @@ pub fn to_yaml(definition: &JobDefinition) -> Result<String, String> {
     let defaults: JobDefinition = serde_json::from_value(defaults).map_err(|e| e.to_string())?;
     let defaults = serde_json::to_value(defaults).map_err(|e| e.to_string())?;
     drop_defaults(&mut value, &defaults, true);
+    serde_saphyr::to_string(&Ordered(&value)).map_err(|e| e.to_string())
+}
+
+/// A calendar, blackout, lock or pool as YAML.
+///
+/// # Errors
+/// It cannot be written.
+pub fn thing_to_yaml(thing: &Thing) -> Result<String, String> {
+    let value = thing.value().map_err(|e| e.to_string())?;
     serde_saphyr::to_string(&Ordered(&value)).map_err(|e| e.to_string())
 }
 

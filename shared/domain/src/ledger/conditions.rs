@@ -34,12 +34,11 @@ pub(super) fn reads(envelope: &Envelope, event: &RunEvent) -> BTreeSet<StreamId>
         RunEvent::RunStarted(e) => {
             ids.insert(StreamId::host(&e.host));
         }
-        RunEvent::RunConfirmed(_) => ids.extend(actor(envelope)),
+        RunEvent::RunConfirmed(_) | RunEvent::RunOverridden(_) => ids.extend(actor(envelope)),
         RunEvent::RunRequested(e) => ids.extend(e.again.iter().map(|again| again.run.clone())),
         RunEvent::RunReleased(_)
         | RunEvent::RunHeld(_)
         | RunEvent::RunDelayed(_)
-        | RunEvent::RunOverridden(_)
         | RunEvent::RunNeedsUnmet(_)
         | RunEvent::RunLate(_)
         | RunEvent::RunGathered(_)
@@ -86,6 +85,10 @@ pub(super) fn check(
             if waits { Ok(()) } else { Err(format!("it does not wait for {}", blocked.on)) }
         }
         (RunEvent::RunConfirmed(_), Some(run)) => check_role(streams, run, envelope),
+        // Who lets it start without a word that is asked for gives that word.
+        (RunEvent::RunOverridden(_), Some(run)) if run.is_unconfirmed() => {
+            check_role(streams, run, envelope)
+        }
         (RunEvent::RunStarted(started), _) => check_host(streams, &started.host),
         (RunEvent::RunRequested(requested), _) => match &requested.again {
             None => Ok(()),
@@ -94,7 +97,13 @@ pub(super) fn check(
                 let same = before.job == requested.job
                     && before.stands_for() == again.at
                     && before.business_day().is_none_or(|day| day == again.business_day);
-                if same { Ok(()) } else { Err(format!("{} is not the run it repeats", again.run)) }
+                if !same {
+                    return Err(format!("{} is not the run it repeats", again.run));
+                }
+                if before.state.is_ended() {
+                    return Ok(());
+                }
+                Err(format!("{} has not ended: it is {}", again.run, before.state.word()))
             }
         },
         (_, _) => Ok(()),

@@ -73,7 +73,8 @@ pub(super) fn admit_job(
             let order = order
                 .ok_or_else(|| format!("nothing was said about the occurrence at {}", e.at))?;
             let ran = order.ahead_of(e.at).is_some() && has_run_ahead(turn, e.at);
-            need(!ran, "it has run ahead of its time: see its run")
+            need(!ran, "it has run ahead of its time: see its run")?;
+            check_undecided(turn, e.at)
         }
         JobEvent::JobLeaseGranted(e) => admit_lease(job, turn, e, received),
         JobEvent::JobLeaseReturned(e) => {
@@ -94,10 +95,7 @@ pub(super) fn admit_job(
 /// An order is about one occurrence that nobody has decided: what is decided has a run, and is told there.
 fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> Result<(), String> {
     need(job.active().is_some(), "the job is not active")?;
-    let settled = turn.and_then(|turn| turn.settled);
-    if settled.is_some_and(|settled| at <= settled) {
-        return Err(format!("the occurrence at {at} is decided already: see its run"));
-    }
+    check_undecided(turn, at)?;
     if has_run_ahead(turn, at) {
         return Err(format!("the occurrence at {at} has run ahead of its time: see its run"));
     }
@@ -117,6 +115,14 @@ fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> 
         OrderAct::Move(to) => need(to != at, "it is moved to where it is"),
         OrderAct::Hold | OrderAct::Skip => Ok(()),
     }
+}
+
+fn check_undecided(turn: Option<&Turn>, at: Timestamp) -> Result<(), String> {
+    let settled = turn.and_then(|turn| turn.settled);
+    need(
+        settled.is_none_or(|settled| settled < at),
+        &format!("the occurrence at {at} is decided already: see its run"),
+    )
 }
 
 fn has_run_ahead(turn: Option<&Turn>, at: Timestamp) -> bool {

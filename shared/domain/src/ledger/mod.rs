@@ -251,7 +251,7 @@ fn admit_run(
     let (nothing, no_job) = (Turn::default(), Job::default());
     let turn = state.map_or(&nothing, |state| &state.turn);
     let job = state.and_then(|state| state.body.job());
-    streams::check_run_name(subject, event)?;
+    streams::check_run_name(subject, event, run.is_none())?;
     turns::check_not_busy(turn, subject, event)?;
     turns::check_locks(streams, run, event)?;
     conditions::check(streams, run, envelope, event)?;

@@ -347,7 +347,11 @@ pub(super) fn admit_user(body: Option<&Body>, event: &UserEvent) -> Result<(), S
 
 /// A run's name says which job it belongs to, and which occurrence or request it is: so one occurrence cannot
 /// run under two names, and a request cannot take an occurrence's place.
-pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(), String> {
+pub(super) fn check_run_name(
+    subject: &StreamId,
+    event: &RunEvent,
+    begins: bool,
+) -> Result<(), String> {
     debug_assert_eq!(subject.stream_type(), StreamType::Run);
     let (named, nominal) = match event {
         RunEvent::RunRequested(e) => (&e.job, None),
@@ -379,6 +383,10 @@ pub(super) fn check_run_name(subject: &StreamId, event: &RunEvent) -> Result<(),
     let part_of = if let RunEvent::RunDue(due) = event { due.part_of.as_ref() } else { None };
     if subject.run_job() != Some(named) {
         return Err(format!("{subject} is not a run of job {named}"));
+    }
+    // What has begun has its name; a part is skipped like any other run.
+    if !begins && matches!(event, RunEvent::RunSkipped(_)) {
+        return Ok(());
     }
     let label = subject.whole().split_once('@').map_or("", |(_, label)| label);
     match (part_of, subject.part()) {

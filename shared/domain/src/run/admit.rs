@@ -284,7 +284,7 @@ fn admit_next(
             Err(Illegal::Unasked("nobody is asked to confirm it"))
         }
         RunEvent::RunConfirmed(_) => in_state(run.is_pending() && run.confirmed.is_none()),
-        RunEvent::RunCleared(_) if run.terms.confirm.is_some() && run.confirmed.is_none() => {
+        RunEvent::RunCleared(_) if run.is_unconfirmed() => {
             Err(Illegal::Unasked("it is not confirmed yet"))
         }
         RunEvent::RunCleared(_) | RunEvent::RunOverridden(_) => {

@@ -523,9 +523,14 @@ impl Run {
         };
     }
 
+    /// Whether somebody must still say go.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.terms.confirm.is_some() && self.confirmed.is_none()
+    }
+
     /// Where it stands once nobody holds it.
     fn ready(&self) -> State {
-        let asked = self.terms.confirm.is_some() && self.confirmed.is_none();
+        let asked = self.is_unconfirmed();
         let waits = !self.cleared && (asked || !self.terms.after.is_empty());
         match (waits, self.blocked.is_some()) {
             (true, true) => State::Blocked,

@@ -342,7 +342,11 @@ impl Scheduler {
                 let wanted = Wanted {
                     job: &job,
                     definition: &definition,
-                    when: When { at: one.occurrence.at, business_day },
+                    when: When {
+                        at: one.occurrence.at,
+                        business_day,
+                        moved: moved.as_ref().map(|moved| moved.to),
+                    },
                     sort: Sort::Occurrence,
                     nominal: Some(nominal),
                     late_ms,

@@ -218,12 +218,16 @@ impl Scheduler {
             return Look::Say(skipped(run, SkipReason::Retired).into());
         };
         let when = match &run.again {
-            Some(again) => When { at: again.at, business_day: again.business_day },
+            Some(again) => When { at: again.at, business_day: again.business_day, moved: None },
             None => {
                 let zone =
                     jiff::tz::TimeZone::get(&definition.zone).unwrap_or(jiff::tz::TimeZone::UTC);
                 let wall = zone.to_datetime(run.created);
-                When { at: run.created, business_day: definition.calendar.business_day(wall) }
+                When {
+                    at: run.created,
+                    business_day: definition.calendar.business_day(wall),
+                    moved: None,
+                }
             }
         };
         let sort = if run.of_flow { Sort::Flow } else { Sort::Request };

@@ -25,6 +25,9 @@ pub(super) enum Sort {
 pub(super) struct When {
     pub(super) at: Timestamp,
     pub(super) business_day: Date,
+    /// The instant to which somebody moved it: its time limits count from there, and its window, which is about its
+    /// usual time, does not bind it.
+    pub(super) moved: Option<Timestamp>,
 }
 
 /// The terms of a run of `definition`, called `run`.
@@ -40,8 +43,10 @@ pub(super) fn terms(
 ) -> Result<Terms, String> {
     let zone = TimeZone::get(&definition.zone).unwrap_or(TimeZone::UTC);
     let scheduled = sort == Sort::Occurrence;
-    let by = |by: Option<crate::job::By>| by.map(|by| by.instant(when.at, &zone));
-    let window = definition.window.filter(|_| scheduled).and_then(|window| {
+    let by =
+        |by: Option<crate::job::By>| by.map(|by| by.instant(when.moved.unwrap_or(when.at), &zone));
+    let bound = scheduled && when.moved.is_none();
+    let window = definition.window.filter(|_| bound).and_then(|window| {
         let (from, until) = window.for_instant(when.at, &zone)?;
         Some(StartWindow { from, until, at_end: window.at_end })
     });

@@ -159,6 +159,25 @@ impl Schedule {
         out
     }
 
+    /// The last occurrence before `at` that runs; `None` if there is none within [`SEARCH_HORIZON_YEARS`], or too
+    /// many that are left out lie between.
+    #[must_use]
+    pub fn last_run_before(&self, at: Timestamp) -> Option<Occurrence> {
+        for days in [1, 32, 366, SEARCH_HORIZON_YEARS * 366] {
+            let from = at.checked_sub(SignedDuration::from_hours(days * 24));
+            let from = from.unwrap_or(Timestamp::MIN);
+            let (mut last, mut seen) = (None, 0);
+            for occurrence in self.between(from, just_before(at)) {
+                seen += 1;
+                last = Some(occurrence).filter(|one| one.out.is_none()).or(last);
+            }
+            if last.is_some() || seen > LEFT_OUT_MAX / 10 {
+                return last;
+            }
+        }
+        None
+    }
+
     /// The business day of an instant by its rule.
     #[must_use]
     pub fn business_day(&self, at: Timestamp) -> Date {

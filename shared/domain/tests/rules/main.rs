@@ -1,6 +1,7 @@
 //! The rules of the product, as tables.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod acts;
 mod calendar_oracle;
 mod calendars;
 mod executor;

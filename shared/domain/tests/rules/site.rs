@@ -674,9 +674,6 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
                 let word = if moved.ahead { "ahead" } else { "later" };
                 text.push_str(&format!(" {word} at {}", clock(moved.to)));
             }
-            if !e.parts.is_empty() {
-                text.push_str(&format!(" on {}", e.parts.join("+")));
-            }
             for run in &e.behind {
                 text.push_str(&format!(" behind {}", short(run)));
             }
@@ -697,7 +694,6 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
             }
             SkipReason::LatestBy { until, .. } => format!("skipped: latest by {}", clock(*until)),
             SkipReason::Parameters { because } => format!("skipped: {because}"),
-            SkipReason::NoHost { pool } => format!("skipped: no host in {pool}"),
         },
         RunEvent::RunMissed(e) => match &e.reason {
             MissReason::NoCatchUp => "missed".to_owned(),
@@ -716,6 +712,7 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
         }
         RunEvent::RunBlocked(e) => format!("blocked: {} {}", short(&e.on), e.outcome.word()),
         RunEvent::RunLate(e) => format!("late: {:?}", e.limit),
+        RunEvent::RunDivided(e) => format!("on {}", e.hosts.join("+")),
         RunEvent::RunGathered(e) => {
             let others = if e.others.is_empty() {
                 String::new()

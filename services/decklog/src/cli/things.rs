@@ -1,0 +1,109 @@
+//! What a site defines beside jobs, and flows.
+
+use clap::{Args, Subcommand};
+
+use super::Place;
+
+/// Without a subcommand, the forecast.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Calendar {
+    #[command(subcommand)]
+    pub(crate) act: Option<CalendarAct>,
+    #[command(flatten)]
+    pub(crate) forecast: Forecast,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Forecast {
+    /// From this instant on, inclusive; read in this machine's zone when it has no offset. Now when absent.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Until this instant, exclusive, or for this long (`7d`).
+    #[arg(long, default_value = "24h")]
+    pub(crate) to: String,
+    /// Only jobs of this pool.
+    #[arg(long)]
+    pub(crate) pool: Option<String>,
+    /// Only this job.
+    #[arg(long)]
+    pub(crate) job: Option<String>,
+    /// Most occurrences named; all are counted.
+    #[arg(short = 'n', long, default_value_t = 500)]
+    pub(crate) limit: usize,
+    /// Prints the number of runs of each hour that has any, instead of the occurrences.
+    #[arg(long)]
+    pub(crate) load: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CalendarAct {
+    /// Lists calendars.
+    List(Place),
+    /// Shows one calendar and the days of a year that it holds.
+    Show {
+        #[command(flatten)]
+        which: ThingName,
+        /// The year; this one when absent.
+        #[arg(long)]
+        year: Option<i16>,
+    },
+    /// Makes the proposed definition active.
+    Approve(ThingName),
+    /// No new job may name it; for those that do it goes on holding.
+    Retire(ThingAct),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Thing {
+    /// Lists them.
+    List(Place),
+    /// Shows one.
+    Show(ThingName),
+    /// Makes the proposed definition active.
+    Approve(ThingName),
+    /// Retires it: no new job may name it.
+    Retire(ThingAct),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ThingName {
+    /// Its name.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ThingAct {
+    /// Its name.
+    pub(crate) name: String,
+    /// Why.
+    #[arg(long)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Flow {
+    /// Lists flows.
+    List(Place),
+    /// Draws one flow, with where its newest runs stand.
+    Show(FlowShow),
+    /// Ends the schedules of all its jobs for good.
+    Retire(ThingAct),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FlowShow {
+    /// The flow.
+    pub(crate) name: String,
+    /// Prints a Mermaid diagram.
+    #[arg(long)]
+    pub(crate) mermaid: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
