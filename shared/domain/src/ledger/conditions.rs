@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::turns::is_first_of_host;
 use super::{Body, Streams};
 use crate::calendar::CalendarRef;
 use crate::envelope::Envelope;
@@ -89,6 +90,8 @@ pub(super) fn check(
         (RunEvent::RunOverridden(_), Some(run)) if run.is_unconfirmed() => {
             check_role(streams, run, envelope)
         }
+        // A host that is cut off does not know that it is to start nothing new.
+        (RunEvent::RunStarted(_), Some(run)) if is_first_of_host(run) => Ok(()),
         (RunEvent::RunStarted(started), _) => check_host(streams, &started.host),
         (RunEvent::RunRequested(requested), _) => match &requested.again {
             None => Ok(()),
@@ -200,7 +203,8 @@ pub(super) fn check_calendars(
     event: &RunEvent,
 ) -> Result<(), String> {
     let Some(nominal) = crate::run::nominal(event) else { return Ok(()) };
-    let at = job.lease_at(nominal.at).map_or(nominal.at, |lease| just_after(lease.granted));
+    let leased = job.lease_at(nominal.at).filter(|lease| lease.is_of_host());
+    let at = leased.map_or(nominal.at, |lease| just_after(lease.granted));
     let holds = |reference: &&CalendarRef| {
         let id = StreamId::thing(ThingKind::Calendar, &reference.name);
         let thing = streams.get(&id).and_then(|state| state.body.thing());

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::jobs::{Definition, JobEntry};
 use super::terms::{Sort, When, terms};
-use super::{Action, Scheduler, Settings};
+use super::{Action, Scheduler};
 use crate::envelope::Draft;
 use crate::event::{
     DefinitionRef, Event, MissReason, Moved, Nominal, RunCancelRequested, RunDue, RunEvent,
@@ -74,6 +74,9 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
     let mut decided = Vec::new();
     for index in 0..entry.definitions.len() {
         let Some(span) = entry.definitions.get(index).cloned() else { break };
+        if span.host.is_some() {
+            continue;
+        }
         let Some((from, until)) = window_of(entry, &span, now) else { continue };
         let (Ok(definition), Some(schedule)) = (span.read(), &span.schedule) else { continue };
         let backlog = backlog(entry, &span, &definition, (from, until), now);
@@ -257,7 +260,7 @@ fn decide_late(
 }
 
 /// The facts of an occurrence as its first event records them.
-fn nominal(one: &Decided, settings: &Settings) -> Nominal {
+pub(super) fn nominal(one: &Decided, tzdb: &str) -> Nominal {
     let occurrence = &one.occurrence;
     let walls = if occurrence.walls.is_empty() { &occurrence.left_out } else { &occurrence.walls };
     let date = occurrence.local.date();
@@ -266,7 +269,7 @@ fn nominal(one: &Decided, settings: &Settings) -> Nominal {
         local: occurrence.local.to_string(),
         walls: walls.iter().map(ToString::to_string).collect(),
         reason: occurrence.reason.as_str().to_owned(),
-        tzdb: settings.tzdb.clone(),
+        tzdb: tzdb.to_owned(),
         // What the local date says already need not be said again.
         business_day: Some(occurrence.business_day).filter(|day| *day != date),
         moved_from: occurrence.moved_from.clone(),
@@ -326,7 +329,7 @@ impl Scheduler {
         if self.pending.contains_key(&one.run) || self.runs.contains_key(&one.run) {
             return;
         }
-        let nominal = nominal(one, &self.settings);
+        let nominal = nominal(one, &self.settings.tzdb);
         let definition = one.definition.reference();
         let (job, late_ms) = (job.to_owned(), one.late_ms);
         let event = match &one.decision {
@@ -481,7 +484,12 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn due(&self, definition: &JobDefinition, terms: Terms, behind: Vec<StreamId>) -> RunDue {
+    pub(super) fn due(
+        &self,
+        definition: &JobDefinition,
+        terms: Terms,
+        behind: Vec<StreamId>,
+    ) -> RunDue {
         let day: Option<Date> = terms.business_day;
         let told = self
             .nominal

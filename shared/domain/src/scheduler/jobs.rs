@@ -32,8 +32,10 @@ pub struct Definition {
     pub schedule: Option<Arc<Schedule>>,
     /// The versions of calendars in it.
     pub calendars: Arc<[CalendarRef]>,
-    /// The beginning of the lease it is the rest of: its occurrences are accounted for apart.
+    /// The beginning of the lease it is, or is the rest of: its occurrences are accounted for apart.
     pub(super) apart: Option<Timestamp>,
+    /// The host that decides its occurrences, where it is not the centre.
+    pub(super) host: Option<Arc<str>>,
 }
 
 impl Definition {
@@ -66,10 +68,14 @@ pub(super) struct Schedules {
 }
 
 impl Schedules {
+    pub(super) fn with(calendars: Calendars) -> Self {
+        Self { calendars, ..Self::default() }
+    }
+
     /// The stretches of a piece. Those of calendars that cannot be read here are left out.
     fn stretches(&mut self, piece: &Piece<'_, Span>, part: &SchedulePart) -> Vec<Stretch> {
         let (from, until) = (piece.from, piece.until);
-        match piece.lease {
+        match piece.lease.filter(|lease| lease.is_of_host()) {
             None => part.stretches(from, until, &self.calendars, &self.almanacs),
             Some(lease) => {
                 let at = just_after(lease.granted);
@@ -99,13 +105,10 @@ impl Schedules {
         Arc::clone(self.nothing.get_or_insert_with(|| Arc::from([])))
     }
 
-    /// The definitions of a job whose occurrences are the centre's to decide.
-    fn definitions(&mut self, job: &Job) -> (Vec<Definition>, bool) {
+    /// The definitions of a job.
+    pub(super) fn definitions(&mut self, job: &Job) -> (Vec<Definition>, bool) {
         let (mut found, mut has_calendars) = (Vec::new(), false);
         for piece in job.pieces() {
-            if piece.lease.is_some_and(|lease| lease.host.is_some()) {
-                continue;
-            }
             let read = piece.span.read().ok();
             let part = read.as_ref().and_then(JobDefinition::schedule_part);
             let text = Arc::new(Brief::of(piece.span.definition.get()));
@@ -118,6 +121,7 @@ impl Schedules {
                 schedule: None,
                 calendars: self.nothing(),
                 apart: piece.lease.map(|lease| lease.from),
+                host: piece.lease.and_then(|lease| lease.host.as_deref()).map(Arc::from),
             };
             let Some(part) = part else {
                 found.push(plain);
@@ -159,7 +163,7 @@ pub struct JobEntry {
     cursor: Cursor,
     /// The same for times that are decided apart.
     apart: BTreeMap<Timestamp, Cursor>,
-    /// Definitions that hold or held, where the centre decides.
+    /// Definitions that hold or held.
     pub definitions: Vec<Definition>,
     /// Pauses.
     pub pauses: Vec<Pause>,
@@ -194,7 +198,7 @@ struct Rest {
     proposal: Option<Box<crate::job::Proposal>>,
     retired: Option<Timestamp>,
     leases: Vec<Lease>,
-    /// Spans whose definitions are not among those above: all of their time is leased.
+    /// Spans whose definitions are not among those above: a lease covers all of their time.
     leased: Vec<Span>,
     /// The spans' own times, where they were cut.
     times: Vec<(u32, Timestamp, Option<Timestamp>)>,
@@ -227,7 +231,8 @@ impl JobEntry {
     /// changed. What was decided by one that no longer held is refused, and decided anew.
     pub(super) fn renew(mut self, job: &Job, version: u64, schedules: &mut Schedules) -> Self {
         let (definitions, has_calendars) = schedules.definitions(job);
-        let span = |d: &Definition| (d.number, d.from, d.until, Arc::clone(&d.calendars));
+        let span =
+            |d: &Definition| (d.number, d.from, d.until, Arc::clone(&d.calendars), d.host.clone());
         let same = self.definitions.iter().map(span).eq(definitions.iter().map(span));
         if !same || self.orders != job.orders {
             self.forget_decided();
@@ -313,6 +318,7 @@ impl JobEntry {
                 schedule: None,
                 calendars: Arc::from([]),
                 apart: None,
+                host: None,
             })
         })
     }
@@ -412,7 +418,7 @@ impl JobEntry {
     }
 
     fn next_of(&self, definition: &Definition) -> Option<Timestamp> {
-        let schedule = definition.schedule.as_ref()?;
+        let schedule = definition.schedule.as_ref().filter(|_| definition.host.is_none())?;
         let from = definition.from;
         let mut after = self.cursor(definition).map_or(from, |cursor| cursor.max(from));
         loop {

@@ -8,9 +8,11 @@
 //! alive has the turn and acts at once, the next acts after a grace if nobody did. The stream's version
 //! decides any tie, so a wrong idea of who is alive costs a void event and nothing else.
 
+pub mod alone;
 mod brief;
 mod due;
 mod gates;
+mod grants;
 mod jobs;
 mod late;
 mod parts;
@@ -142,6 +144,8 @@ pub struct Scheduler {
     sharers: BTreeMap<Shared, Sharers>,
     /// The host that ran a job last.
     last_hosts: BTreeMap<String, String>,
+    /// Jobs that may be left to their hosts.
+    grants: grants::Grants,
     /// Jobs whose pause has ended, and from when on to look what of it is caught up.
     resumed: BTreeMap<String, Timestamp>,
     /// What is to be said of runs that have ended, and since when.
@@ -183,6 +187,7 @@ impl Scheduler {
             dependents: BTreeMap::new(),
             sharers: BTreeMap::new(),
             last_hosts: BTreeMap::new(),
+            grants: grants::Grants::default(),
             resumed: BTreeMap::new(),
             notes: Vec::new(),
             draining: false,
@@ -199,7 +204,7 @@ impl Scheduler {
     pub fn load(&mut self, id: &StreamId, state: &StreamState, now: Timestamp) {
         match &state.body {
             Body::Job(job) => {
-                let mut entry = self.renew_job(job, state.version);
+                let mut entry = self.renew_job(job, state.version, now);
                 entry.settle_all(&state.turn);
                 // Who was away when a pause ended does not know what was caught up.
                 let ended = entry.pauses.last().and_then(|pause| pause.until);
@@ -220,8 +225,11 @@ impl Scheduler {
         }
     }
 
-    fn renew_job(&mut self, job: &crate::job::Job, version: u64) -> JobEntry {
+    fn renew_job(&mut self, job: &crate::job::Job, version: u64, now: Timestamp) -> JobEntry {
         let entry = self.take_job(&job.name).renew(job, version, &mut self.schedules);
+        let autonomous =
+            job.active().is_some_and(|span| span.definition.get().contains("\"autonomy\":"));
+        self.grants.put(&job.name, autonomous.then_some(now));
         let measured = job.active().is_some_and(|span| span.definition.get().contains("\"sla\":"));
         for (has, set) in [
             (entry.has_calendars, &mut self.with_calendars),
@@ -262,7 +270,8 @@ impl Scheduler {
         }
         let job = old.to_job().evolve(event, received, envelope.actor.as_deref());
         self.jobs.insert(old.name.clone(), old);
-        let entry = self.renew_job(&job, envelope.version);
+        self.pending.remove(&envelope.subject);
+        let entry = self.renew_job(&job, envelope.version, received);
         self.put_job(Box::new(entry));
         if matches!(event, JobEvent::JobResumed(_)) {
             self.note_resumed(&job.name, received);
@@ -522,6 +531,10 @@ impl Scheduler {
         };
         self.pending.remove(failed);
         self.look_again(failed, plus_ms(now, REFUSED_MS));
+        if failed.stream_type() == StreamType::Job {
+            // Leave to work alone was not granted.
+            return self.grants.put(failed.rest(), Some(plus_ms(now, REFUSED_MS)));
+        }
         if let Some(job) = failed.run_job().map(str::to_owned) {
             if failed.rest().contains(resume::LABEL) {
                 return self.note_resumed(&job, plus_ms(now, REFUSED_MS));
@@ -534,6 +547,10 @@ impl Scheduler {
 
     /// Another was faster. Of a part that has ended the feed brings nothing: the log is asked for it.
     fn conflicts(&mut self, stream: &StreamId, now: Timestamp) {
+        if stream.stream_type() == StreamType::Job {
+            self.pending.remove(stream);
+            return self.grants.put(stream.rest(), Some(plus_ms(now, REFUSED_MS)));
+        }
         if stream.part().is_none() || self.runs.contains_key(stream) {
             return;
         }
@@ -553,6 +570,8 @@ impl Scheduler {
         let resumed = self.resumed.iter().filter(|_| !self.draining);
         let resumed = resumed.map(|(job, at)| turn(*at, &StreamId::job(job)));
         let notes = self.notes.iter().map(|(since, draft)| turn(*since, &draft.stream));
+        let grants = self.next_grant().filter(|_| !self.draining);
+        let notes = notes.chain(grants);
         first.into_iter().chain(second).chain(resumed).chain(notes).min()
     }
 
@@ -565,6 +584,7 @@ impl Scheduler {
         if !self.draining {
             self.tick_occurrences(now, &mut actions);
             self.tick_resumed(now, &mut actions);
+            self.tick_grants(now, &mut actions);
         }
         self.tick_runs(now, &mut actions);
         for action in &actions {

@@ -46,7 +46,7 @@ fn caught_up(entry: &JobEntry) -> Vec<Draft> {
         return Vec::new();
     }
     let mut newest: std::collections::VecDeque<Occurrence> = std::collections::VecDeque::new();
-    for span in &entry.definitions {
+    for span in entry.definitions.iter().filter(|span| span.host.is_none()) {
         let (from, until) =
             (pause.from.max(span.from), span.until.map_or(until, |end| end.min(until)));
         let schedule = span.schedule.iter().filter(|_| from < until);
