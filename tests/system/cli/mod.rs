@@ -1,12 +1,17 @@
 //! The command line tool and the API, against one `decklog up` or the data it leaves.
 
 mod acting;
+mod acts;
 mod config;
 mod evidence;
+mod flows;
+mod hosts;
 mod jobs;
+mod occurrences;
 mod persons;
 mod schedules;
 mod server;
+mod things;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
