@@ -86,7 +86,7 @@ fn every_crate_imports_only_what_the_map_allows() {
 
 #[test]
 fn a_library_with_a_place_of_its_own_is_imported_only_there() {
-    let places: [(&str, &[&str]); 8] = [
+    let places: [(&str, &[&str]); 10] = [
         ("sqlx", &["eventlog"]),
         ("async-nats", &["bus"]),
         ("tokio-cron-scheduler", &["audit"]),
@@ -95,6 +95,8 @@ fn a_library_with_a_place_of_its_own_is_imported_only_there() {
         ("axum", &["console"]),
         ("clap", &["decklog"]),
         ("zstd", &["executor"]),
+        ("roxmltree", &["decklog"]),
+        ("calcard", &["decklog"]),
     ];
     let imports = imports();
     for (library, homes) in places {

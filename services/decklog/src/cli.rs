@@ -128,6 +128,9 @@ pub(crate) enum Command {
     /// Other people's schedules.
     #[command(subcommand)]
     Import(Import),
+    /// The jobs for other schedulers.
+    #[command(subcommand)]
+    Export(Export),
     /// Brings the schema of a database up to date.
     Migrate(Migrate),
     /// Measures this installation's speed beside the limits of the machine.
@@ -411,27 +414,91 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// Reads crontabs and shows, or writes, the jobs they hold.
+    /// Reads crontabs.
     Crontab(Crontab),
+    /// Reads systemd timers with the services they start.
+    Systemd(Taken),
+    /// Reads Rundeck job definitions, in YAML or XML.
+    Rundeck(Taken),
+    /// Reads Quartz jobs: jobs.xml, or lines of the form `NAME = EXPRESSION [zone=ZONE] : COMMAND`.
+    Quartz(Quartz),
+    /// Reads AutoSys JIL.
+    Jil(Taken),
+    /// Reads Control-M folders, as it exports them in XML.
+    Controlm(Taken),
+    /// Makes a calendar of the days an iCalendar file covers.
+    Ics(Ics),
+}
+
+/// What to read, and where what becomes of it goes.
+#[derive(Debug, Args)]
+pub(crate) struct Taken {
+    /// Files or directories; - for standard input.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Directory for the files of definitions, one each; made when it is not there.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// The zone of times that name none; this machine's when absent.
+    #[arg(long)]
+    pub(crate) zone: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Crontab {
-    /// Files or directories (such as /etc/cron.d); - for standard input.
-    #[arg(required = true)]
-    pub(crate) files: Vec<PathBuf>,
-    /// Directory for the job files, one a job; made when it is not there.
-    #[arg(long)]
-    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) taken: Taken,
     /// The files have a user column, as /etc/crontab has. Known by itself for files below /etc.
     #[arg(long, conflicts_with = "user")]
     pub(crate) system: bool,
     /// The files have no user column.
     #[arg(long)]
     pub(crate) user: bool,
-    /// The zone of the times; this machine's when absent.
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quartz {
+    #[command(flatten)]
+    pub(crate) taken: Taken,
+    /// What to run for a job of jobs.xml, such as 'reports.daily=/usr/bin/report --daily'; a shell reads it.
+    #[arg(long = "command", value_name = "GROUP.NAME=COMMAND")]
+    pub(crate) commands: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ics {
+    /// The file; - for standard input.
+    pub(crate) file: PathBuf,
+    /// The calendar's name.
     #[arg(long)]
-    pub(crate) zone: Option<String>,
+    pub(crate) name: String,
+    /// The first year; this one when absent.
+    #[arg(long)]
+    pub(crate) from: Option<i16>,
+    /// The last year; the fourth after the first when absent.
+    #[arg(long)]
+    pub(crate) to: Option<i16>,
+    /// Directory for the files of definitions, one each; made when it is not there.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Export {
+    /// Prints the active jobs as crontab lines, and says of each what a crontab cannot say.
+    Crontab(ExportCrontab),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportCrontab {
+    /// Only this job; may be given several times.
+    #[arg(long = "job", value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+    /// Writes the account before the command, as /etc/crontab has it.
+    #[arg(long)]
+    pub(crate) user_column: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod config;
 mod evidence;
 mod flows;
 mod hosts;
+mod imports;
 mod jobs;
 mod occurrences;
 mod persons;

@@ -1,15 +1,17 @@
-//! `decklog import crontab`.
+//! `decklog import …`: one way for all formats. Reads, says what is left out, shows what would be there, writes it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use domain::calendar::Calendars;
-use domain::import::crontab::{
-    Format as TabFormat, Imported, ImportedJob, Source as TabSource, parse,
-};
-use domain::job::{JobDefinition, to_yaml};
+use domain::calendar::{CalendarSpan, Calendars};
+use domain::import::crontab::Format as TabFormat;
+use domain::site::Thing;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::cli::{Crontab, Format, Import};
+use crate::cli::{Crontab, Format, Ics, Import, Quartz, Taken};
+use crate::import::document::{Document, next};
+use crate::import::{Imported, controlm, crontab, ics, jil, quartz, read, rundeck, systemd, write};
 use crate::output::{self, Table};
 use crate::{exit, host};
 
@@ -17,146 +19,134 @@ use crate::{exit, host};
 struct Line {
     file: String,
     line: usize,
+    kind: &'static str,
+    /// The name; jobs were first.
     job: String,
     next: Option<String>,
-    definition: JobDefinition,
+    definition: Value,
+    #[serde(skip)]
+    telling: String,
 }
 
 pub(crate) fn run(import: &Import, format: Format) -> anyhow::Result<()> {
-    let Import::Crontab(crontab) = import;
-    let zone = crontab.zone.clone().unwrap_or_else(host::zone);
-    let mut lines = Vec::new();
-    for (name, text) in read(&crontab.files)? {
-        let source = TabSource {
-            file: name.clone(),
-            format: tab_format(crontab, &name),
-            default_zone: zone.clone(),
-        };
-        let imported = parse(&text, &source);
-        say_left_out(&name, &imported);
-        for job in imported.jobs {
-            lines.push(line(&name, job, &lines)?);
+    let (mut imported, out) = match import {
+        Import::Crontab(crontab) => (of_crontab(crontab)?, &crontab.taken.out),
+        Import::Systemd(taken) => {
+            (systemd::import(&systemd::read(&taken.files)?, &zone(taken)), &taken.out)
         }
-    }
-    if let Some(out) = &crontab.out {
-        write(out, &lines)?;
-    }
-    output::list(format, &lines, |lines| {
-        let mut table = Table::new(["FILE", "LINE", "JOB", "NEXT", "COMMAND"]);
-        for one in lines {
-            let command =
-                one.definition.command.argv.as_ref().and_then(|argv| argv.last().cloned());
-            let next = one.next.clone().unwrap_or_default();
-            table.row([
-                one.file.clone(),
-                one.line.to_string(),
-                one.job.clone(),
-                next,
-                command.unwrap_or_default(),
-            ]);
+        Import::Rundeck(taken) => {
+            let files = read::files(&taken.files, has_end(&["yaml", "yml", "xml"]))?;
+            (rundeck::import(&files, &zone(taken)), &taken.out)
         }
-        table
-    })
+        Import::Quartz(quartz) => (of_quartz(quartz)?, &quartz.taken.out),
+        Import::Jil(taken) => {
+            let files = read::files(&taken.files, has_end(&["jil"]))?;
+            (jil::import(&files, &zone(taken)), &taken.out)
+        }
+        Import::Controlm(taken) => {
+            let files = read::files(&taken.files, has_end(&["xml"]))?;
+            (controlm::import(&files, &zone(taken)), &taken.out)
+        }
+        Import::Ics(ics) => (of_ics(ics)?, &ics.out),
+    };
+    imported.settle();
+    show(&imported, out.as_ref(), format)
 }
 
-fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if path.as_os_str() == "-" {
-            files.push(("-".to_owned(), std::io::read_to_string(std::io::stdin())?));
-            continue;
-        }
-        let kind = std::fs::metadata(path)
-            .map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
-        if kind.is_dir() {
-            let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?
-                .map(|entry| entry.map(|e| e.path()))
-                .collect::<Result<_, _>>()?;
-            entries.sort();
-            // As cron itself: names with a dot are no crontabs.
-            entries.retain(|e| {
-                e.is_file() && !e.file_name().is_some_and(|n| n.to_string_lossy().contains('.'))
-            });
-            files
-                .extend(entries.into_iter().map(|e| text(&e)).collect::<anyhow::Result<Vec<_>>>()?);
-        } else {
-            files.push(text(path)?);
-        }
-    }
-    Ok(files)
+fn zone(taken: &Taken) -> String {
+    taken.zone.clone().unwrap_or_else(host::zone)
 }
 
-fn text(path: &Path) -> anyhow::Result<(String, String)> {
-    let bytes =
-        std::fs::read(path).map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
-    Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
+fn has_end(ends: &[&'static str]) -> impl Fn(&str) -> bool {
+    let ends = ends.to_vec();
+    move |name: &str| name.rsplit_once('.').is_some_and(|(_, end)| ends.contains(&end))
 }
 
-fn tab_format(crontab: &Crontab, name: &str) -> TabFormat {
-    let below_etc = name.starts_with("/etc/");
-    if crontab.system || (below_etc && !crontab.user) { TabFormat::System } else { TabFormat::User }
+fn of_crontab(crontab: &Crontab) -> anyhow::Result<Imported> {
+    // As cron itself: names with a dot are no crontabs.
+    let files = read::files(&crontab.taken.files, |name| !name.contains('.'))?;
+    let format = |name: &str| {
+        let below_etc = name.starts_with("/etc/");
+        let system = crontab.system || (below_etc && !crontab.user);
+        if system { TabFormat::System } else { TabFormat::User }
+    };
+    Ok(crontab::import(&files, &zone(&crontab.taken), format))
 }
 
-fn say_left_out(name: &str, imported: &Imported) {
+fn of_quartz(quartz: &Quartz) -> anyhow::Result<Imported> {
+    let commands = quartz::Commands::parse(&quartz.commands).map_err(exit::usage)?;
+    let files = read::files(&quartz.taken.files, |_| true)?;
+    Ok(quartz::import(&files, &commands, &zone(&quartz.taken)))
+}
+
+fn of_ics(ics: &Ics) -> anyhow::Result<Imported> {
+    let this_year = host::now().to_zoned(jiff::tz::TimeZone::system()).year();
+    let from = ics.from.unwrap_or(this_year);
+    let to = ics.to.unwrap_or_else(|| from.saturating_add(4));
+    let files = read::files(std::slice::from_ref(&ics.file), |_| false)?;
+    ics::import(&files, &ics.name, from, to).map_err(exit::usage)
+}
+
+/// Says what is left out, prints what is there, and then writes it where that was asked for.
+fn show(imported: &Imported, out: Option<&PathBuf>, format: Format) -> anyhow::Result<()> {
+    say(imported);
+    let (now, calendars) = (host::now(), calendars(imported));
+    let lines: Vec<Line> = imported
+        .found
+        .iter()
+        .map(|found| {
+            Ok(Line {
+                file: found.at.file.to_string(),
+                line: found.at.line,
+                kind: found.what.kind(),
+                job: found.what.name().to_owned(),
+                next: next(&found.definitions, now, &calendars),
+                definition: found.what.value()?,
+                telling: found.what.telling(),
+            })
+        })
+        .collect::<Result<_, String>>()
+        .map_err(anyhow::Error::msg)?;
+    output::list(format, &lines, table)?;
+    out.map_or(Ok(()), |out| write::all(out, imported))
+}
+
+fn say(imported: &Imported) {
     for left in &imported.left_out {
-        eprintln!("{name}:{}: left out: {}  ({})", left.line, left.reason, left.text.trim());
+        let source = left.source.lines().next().unwrap_or_default();
+        eprintln!("{}:{}: left out: {}  ({source})", left.at.file, left.at.line, left.text);
     }
     for note in &imported.notes {
-        eprintln!("{name}:{}: note: {}", note.line, note.text);
+        eprintln!("{}:{}: note: {}", note.at.file, note.at.line, note.text);
     }
 }
 
-fn line(file: &str, job: ImportedJob, known: &[Line]) -> anyhow::Result<Line> {
-    let number = job.line;
-    let mut definition = definition(file, job)?;
-    let base = definition.name.clone();
-    let mut count = 1;
-    while known.iter().any(|line| line.job == definition.name) {
-        count += 1;
-        definition.name = format!("{base}-{count}");
+fn table(lines: &[Line]) -> Table {
+    let mut table = Table::new(["FILE", "LINE", "KIND", "NAME", "NEXT", "WHAT"]);
+    for line in lines {
+        table.row([
+            line.file.clone(),
+            line.line.to_string(),
+            line.kind.to_owned(),
+            line.job.clone(),
+            line.next.clone().unwrap_or_default(),
+            line.telling.clone(),
+        ]);
     }
-    let schedule = definition.schedule_at(host::now(), &Calendars::default()).and_then(Result::ok);
-    let next = schedule.and_then(|schedule| schedule.next_run(host::now()));
-    let next = next.map(|o| o.local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
-    Ok(Line { file: file.to_owned(), line: number, job: definition.name.clone(), next, definition })
+    table
 }
 
-/// As cron runs it: by the shell, missed when the machine is down, and never two at once here.
-fn definition(file: &str, job: ImportedJob) -> anyhow::Result<JobDefinition> {
-    let mailto =
-        job.mailto.map(|to| format!("; cron mailed its output to {to}")).unwrap_or_default();
-    let value = serde_json::json!({
-        "name": job.name,
-        "description": format!("from {file} line {}{mailto}", job.line),
-        "schedule": job.schedule,
-        "zone": job.zone,
-        "run-as": job.user,
-        "catch-up": "none",
-        "overlap": "queue-one",
-        "command": {
-            "argv": [job.shell, "-c", job.command],
-            "env": job.env,
-            "stdin": job.stdin,
-        },
-    });
-    Ok(serde_json::from_value(value)?)
-}
-
-fn write(out: &Path, lines: &[Line]) -> anyhow::Result<()> {
-    std::fs::create_dir_all(out)?;
-    for one in lines {
-        let path = out.join(format!("{}.yaml", one.job));
-        if path.exists() {
-            return Err(exit::refused(format!(
-                "{} exists already: nothing is overwritten",
-                path.display()
-            )));
+/// The calendars among what was imported, for the jobs that name them.
+fn calendars(imported: &Imported) -> Calendars {
+    let mut calendars = Calendars::default();
+    for found in &imported.found {
+        if let Document::Thing(thing @ Thing::Calendar(calendar)) = &found.what
+            && let Ok(digest) = thing.digest()
+        {
+            let definition = Arc::new(calendar.clone());
+            let span = CalendarSpan { number: 0, digest, definition, from: jiff::Timestamp::MIN };
+            calendars.add(&calendar.name, span);
         }
     }
-    for one in lines {
-        let path = out.join(format!("{}.yaml", one.job));
-        std::fs::write(&path, to_yaml(&one.definition).map_err(anyhow::Error::msg)?)?;
-        eprintln!("wrote {}", path.display());
-    }
-    Ok(())
+    calendars
 }

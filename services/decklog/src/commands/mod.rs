@@ -6,6 +6,7 @@ mod bench;
 mod calendar;
 mod config;
 mod events;
+mod export;
 mod flow;
 mod host;
 mod import;
@@ -64,6 +65,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Import(import) => import::run(&import, format),
+        Command::Export(export) => export::run(&export, format),
         Command::Migrate(migrate) => migrate::run(&migrate),
         Command::Bench(bench) => bench::run(&bench, format),
         Command::Config(config) => config::run(&config),

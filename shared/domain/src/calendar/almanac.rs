@@ -263,9 +263,9 @@ impl Almanac {
             DaySet::Except(except) => self.except(except, year),
             DaySet::WorkingDay(nth) => {
                 let by = nth.by.as_deref().cloned().unwrap_or_else(|| Days::named(WEEKDAYS));
-                self.nth_days(nth, year, |day| self.contains(&by, day))
+                self.nth_days(nth, year, Some(&by))
             }
-            DaySet::PeriodDay(nth) => self.nth_days(nth, year, |_| true),
+            DaySet::PeriodDay(nth) => self.nth_days(nth, year, None),
         }
     }
 
@@ -278,7 +278,8 @@ impl Almanac {
         days
     }
 
-    fn nth_days(&self, nth: &NthDay, year: i16, counts: impl Fn(Date) -> bool) -> YearDays {
+    /// The nth days of those that are in `by`, or of all.
+    fn nth_days(&self, nth: &NthDay, year: i16, by: Option<&Days>) -> YearDays {
         let stretches = match &nth.fiscal {
             None => plain_stretches(nth.of, year),
             Some(name) => {
@@ -286,9 +287,17 @@ impl Almanac {
                 fiscal.map(|fiscal| fiscal.stretches(nth.of, year)).unwrap_or_default()
             }
         };
+        let years: BTreeSet<i16> =
+            stretches.iter().flat_map(|s| s.first.year()..=s.last.year()).collect();
+        // Each year once: what `by` says may be long to find out.
+        let by: Option<BTreeMap<i16, Arc<YearDays>>> =
+            by.map(|by| years.into_iter().map(|year| (year, self.year(by, year))).collect());
+        let counts = |day: &Date| {
+            by.as_ref().is_none_or(|by| by.get(&day.year()).is_some_and(|days| days.contains(*day)))
+        };
         let mut found = YearDays::default();
         for stretch in stretches {
-            let days: Vec<Date> = each_day(stretch).filter(|day| counts(*day)).collect();
+            let days: Vec<Date> = each_day(stretch).filter(counts).collect();
             for wanted in &nth.nth {
                 if let Some(day) = pick(&days, *wanted).filter(|day| day.year() == year) {
                     found.insert(day, "");

@@ -283,6 +283,10 @@ impl Weekday {
 
 /// Most names a definition refers to, and most rules in one another.
 const NESTED_MAX: usize = 16;
+/// For how many a rule counts that counts days: each may ask the one in it for three years.
+const COUNTING_DEPTH: usize = 4;
+/// How far from Easter Sunday a day may be.
+const EASTER_DAYS_MAX: u16 = 366;
 
 impl Days {
     /// Adds the names of the calendars it refers to directly.
@@ -341,7 +345,14 @@ impl DaySet {
 
     fn check(&self, depth: usize, found: &mut Vec<String>) {
         match self {
-            Self::Dates(_) | Self::Easter(_) => {}
+            Self::Dates(_) => {}
+            Self::Easter(easter) if easter.days.unsigned_abs() > EASTER_DAYS_MAX => {
+                found.push(format!(
+                    "easter: {} days are too far; at most {EASTER_DAYS_MAX}",
+                    easter.days
+                ));
+            }
+            Self::Easter(_) => {}
             Self::Between(range) if range.until < range.from => {
                 found.push(format!("between: {} comes after {}", range.from, range.until));
             }
@@ -414,6 +425,6 @@ impl NthDay {
             let text = "a fiscal period needs `fiscal`, the name of a calendar with a fiscal year; others have none";
             found.push(text.to_owned());
         }
-        self.by.iter().for_each(|days| days.check(depth + 1, found));
+        self.by.iter().for_each(|days| days.check(depth + COUNTING_DEPTH, found));
     }
 }

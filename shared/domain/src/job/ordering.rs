@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -12,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::Role;
 use crate::run::Outcome;
-use crate::time::{ClockTime, HumanDuration};
+use crate::time::{ClockTime, HumanDuration, clock_reaches};
 
 /// The times of day within which a run may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,16 +46,14 @@ impl Window {
         let days = [-1_i64, 0, 1];
         let candidates = days.into_iter().filter_map(|day| {
             let date = wall.date().checked_add(jiff::Span::new().days(day)).ok()?;
-            let from = instant(zone, date.to_datetime(self.from.time()))?;
+            let from = clock_reaches(zone, date.to_datetime(self.from.time()))?;
             let end = if self.until > self.from { date } else { date.tomorrow().ok()? };
-            Some((from, instant(zone, end.to_datetime(self.until.time()))?))
+            let until = clock_reaches(zone, end.to_datetime(self.until.time()))?;
+            // Empty where the clock jumps over all of it.
+            (from < until).then_some((from, until))
         });
         candidates.into_iter().find(|(_, until)| at < *until)
     }
-}
-
-fn instant(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
-    zone.to_ambiguous_timestamp(wall).compatible().ok()
 }
 
 /// A limit in time: how long after a run's instant, or the next such time of day: `4h`, `06:00`.
@@ -81,7 +78,7 @@ impl By {
                 let days = [Some(today), today.tomorrow().ok()];
                 let walls = days.into_iter().flatten().map(|day| day.to_datetime(clock.time()));
                 walls
-                    .filter_map(|wall| instant(zone, wall))
+                    .filter_map(|wall| clock_reaches(zone, wall))
                     .find(|limit| *limit > at)
                     .unwrap_or(Timestamp::MAX)
             }

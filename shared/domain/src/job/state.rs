@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use super::definition::JobDefinition;
 use crate::canonical::Digest;
 use crate::event::{DefinitionRef, JobEvent, JobLeaseGranted};
+use crate::time::just_before;
 
 /// A definition as JSON text: copied with every step of a job's state, so a copy must cost nothing.
 #[derive(Debug, Clone)]
@@ -369,10 +370,10 @@ impl Job {
     }
 }
 
-/// From when on a definition holds: from its approval, or, for the `first` one of a job, from the instant before that
-/// which it names itself.
+/// From when on a definition holds, exclusive: from its approval, or, for the `first` one of a job, from the instant
+/// before that which it names itself, and with which its occurrences count.
 pub(crate) fn holds_from(first: Option<&JobDefinition>, received: Timestamp) -> Timestamp {
-    first.and_then(|d| d.since).map_or(received, |since| since.min(received))
+    first.and_then(|d| d.since).map_or(received, |since| just_before(since).min(received))
 }
 
 /// The end of the lease that a host has becomes the centre's.

@@ -143,8 +143,8 @@ pub trait Streams {
             Some(state) => (Some(state.body), state.turn),
             None => (None, Turn::default()),
         };
+        let first = old.is_none();
         let ran = old.as_ref().and_then(Body::run).is_some_and(Run::is_running);
-        let begins = old.is_none();
         if let Some(body) = evolve(old, envelope, event, received) {
             let version = envelope.version;
             let run = body.run().map(|run| Begun::of(run, ran));
@@ -153,16 +153,15 @@ pub trait Streams {
                 self.occupy(id, &run);
             }
         }
-        // What ran ahead of its time settles nothing, also where it is skipped in the end.
-        if let Event::RunEvent(run) = event
-            && begins
-            && let Some((job, instant)) = crate::run::settled_instant(run)
-        {
+        // Only a first event accounts for an occurrence; a later one may name it again.
+        let Event::RunEvent(run) = event else { return };
+        if !first {
+            return;
+        }
+        if let Some((job, instant)) = crate::run::settled_instant(run) {
             // Whole microseconds, as it is stored: or it would be another instant after a restart.
             self.settle(&StreamId::job(job), crate::envelope::to_micros(instant));
-        } else if let Event::RunEvent(run) = event
-            && let Some((job, instant)) = crate::run::ahead_instant(run)
-        {
+        } else if let Some((job, instant)) = crate::run::ahead_instant(run) {
             self.note_ahead(&StreamId::job(job), crate::envelope::to_micros(instant));
         }
     }

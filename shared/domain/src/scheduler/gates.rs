@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{RunEntry, Scheduler};
-use crate::event::{RunBlocked, SkipReason, StartWindow};
+use crate::event::{RunBlocked, RunDelayed, SkipReason, StartWindow};
 use crate::ids::StreamId;
 use crate::job::{After, AtEnd, Share, WhichRun};
 use crate::ledger::conditions_meet;
@@ -274,6 +274,19 @@ impl Scheduler {
         let definition = self.jobs.get(&run.job)?.definition(&run.definition)?.read().ok()?;
         let (blackout, until) = self.site.blackout(&definition, now)?;
         Some(Obstacle::Blackout { name: blackout.name.clone(), until, at_end: blackout.at_end })
+    }
+
+    /// What is to be said of a run that waits for the end of a blackout, where that comes earlier than was said.
+    pub(super) fn ends_earlier(&self, run: &Run, now: Timestamp) -> Option<RunDelayed> {
+        let delayed = run.delayed.as_ref().filter(|delayed| delayed.not_before > now)?;
+        let name = delayed.blackout.as_ref()?;
+        let definition = self.jobs.get(&run.job)?.definition(&run.definition)?.read().ok()?;
+        let not_before = match self.site.blackout_until(name, &definition, now) {
+            Some(until) if until >= delayed.not_before => return None,
+            until => until.unwrap_or(now),
+        };
+        let reason = format!("blackout {name} ends earlier");
+        Some(RunDelayed { not_before, reason, blackout: Some(name.clone()) })
     }
 
     /// A run starts when no other of its job has begun; one that stands behind others, when no earlier

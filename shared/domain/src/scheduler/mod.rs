@@ -305,8 +305,8 @@ impl Scheduler {
 
     fn apply_run(&mut self, envelope: &Envelope, event: &RunEvent, received: Timestamp) {
         let id = &envelope.subject;
-        let begins = envelope.version == 1;
-        if let (Some((job, instant)), true) = (crate::run::settled_instant(event), begins) {
+        let first = envelope.version == 1;
+        if let Some((job, instant)) = crate::run::settled_instant(event).filter(|_| first) {
             self.settle(job, instant);
         } else if let Some((job, instant)) = crate::run::ahead_instant(event) {
             let mut entry = self.take_job(job);

@@ -118,6 +118,17 @@ impl Site {
         covering.max_by_key(|(_, until)| *until)
     }
 
+    /// Until when the blackout with this name covers `now` for a job.
+    pub(super) fn blackout_until(
+        &self,
+        name: &str,
+        job: &JobDefinition,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let (blackout, almanac) = self.blackouts.get(name).filter(|(b, _)| b.applies(job))?;
+        blackout.covers(now, almanac.as_deref()?)
+    }
+
     /// Whether there is any blackout: most sites have none, and need read no definition for it.
     pub(super) fn has_blackouts(&self) -> bool {
         !self.blackouts.is_empty()

@@ -147,6 +147,9 @@ impl Scheduler {
 
     /// A run that waits for nothing but its turn.
     fn pass_gates(&self, run: &Run, attempt: u32, now: Timestamp) -> Look {
+        if let Some(earlier) = self.ends_earlier(run, now) {
+            return Look::Say(earlier.into());
+        }
         let gates = self.gates(run, now);
         let first = run.attempts.is_empty();
         if let Some(by) = run.terms.latest_by.filter(|by| first && *by <= now)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::{Almanac, Days, WEEKDAYS};
 use crate::ids::is_name;
 use crate::job::{JobDefinition, Problem};
-use crate::time::{ClockTime, check_zone};
+use crate::time::{ClockTime, check_zone, clock_reaches};
 
 /// The word that makes a document a blackout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -200,7 +200,8 @@ impl BlackoutDefinition {
     fn stretch_at(&self, at: Timestamp, zone: &TimeZone, almanac: &Almanac) -> Option<Timestamp> {
         let ends = self.times.iter().filter_map(|times| match times {
             BlackoutTimes::Once(once) => {
-                let (from, until) = (instant(zone, once.from)?, instant(zone, once.until)?);
+                let (from, until) =
+                    (clock_reaches(zone, once.from)?, clock_reaches(zone, once.until)?);
                 (from <= at && at < until).then_some(until)
             }
             BlackoutTimes::Daily(daily) => daily.covers(at, zone, almanac),
@@ -218,14 +219,10 @@ impl Daily {
         });
         let ends = days.filter_map(|day| {
             let last = if self.until > self.from { day } else { day.tomorrow().ok()? };
-            let from = instant(zone, day.to_datetime(self.from.time()))?;
-            let until = instant(zone, last.to_datetime(self.until.time()))?;
+            let from = clock_reaches(zone, day.to_datetime(self.from.time()))?;
+            let until = clock_reaches(zone, last.to_datetime(self.until.time()))?;
             (from <= at && at < until).then_some(until)
         });
         ends.max()
     }
-}
-
-fn instant(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
-    zone.to_ambiguous_timestamp(wall).compatible().ok()
 }

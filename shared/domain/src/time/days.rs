@@ -324,17 +324,26 @@ impl<'a> PlannedWalls<'a> {
     /// The next business day on which the rule has a time, from `self.source` on.
     fn next_source(&mut self) -> Option<(Date, Group)> {
         let with_eve = self.cut > Time::midnight();
+        let has_upper = self.walls.next_time(self.cut).is_some();
+        let first = self.walls.next_time(Time::midnight());
+        let has_lower = with_eve && first.is_some_and(|time| time < self.cut);
         let limit = self.last_source.checked_add(i64::from(with_eve).days()).ok()?;
-        let date = self.walls.next_date(self.source, limit)?;
-        // A date also gives times before the cut-over to the day before it.
-        let eve = date.yesterday().ok().filter(|eve| with_eve && *eve >= self.source);
-        let day = eve.unwrap_or(date);
-        let tomorrow = day.tomorrow().ok()?;
-        let lower = with_eve && self.walls.next_date(tomorrow, tomorrow).is_some();
-        let upper = eve.is_none();
-        self.source = tomorrow;
-        (day <= self.last_source)
-            .then_some((day, Group { moved_from: Vec::new(), upper, lower, out: None }))
+        loop {
+            let date = self.walls.next_date(self.source, limit)?;
+            // A date also gives times before the cut-over to the day before it.
+            let eve = date.yesterday().ok().filter(|eve| with_eve && *eve >= self.source);
+            let day = eve.unwrap_or(date);
+            let tomorrow = day.tomorrow().ok()?;
+            let lower = has_lower && self.walls.next_date(tomorrow, tomorrow).is_some();
+            let upper = has_upper && eve.is_none();
+            self.source = tomorrow;
+            if day > self.last_source {
+                return None;
+            }
+            if upper || lower {
+                return Some((day, Group { moved_from: Vec::new(), upper, lower, out: None }));
+            }
+        }
     }
 
     /// Places business days until the first of those that wait is settled.

@@ -36,6 +36,7 @@ pub use duration::{DurationError, HumanDuration};
 pub use error::ScheduleError;
 pub use occurrence::{Occurrence, Out, Reason, just_after, just_before, occurrence_label};
 pub use policy::{DstPolicy, Gap, OverlapTime};
+pub(crate) use reading::clock_reaches;
 pub use schedule::{LEFT_OUT_MAX, Occurrences, SEARCH_HORIZON_YEARS, Schedule};
 pub use spec::{AtList, AtTime, Every, ScheduleSpec};
 pub use zone::{check_zone, tzdb_version_from};

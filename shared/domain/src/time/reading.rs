@@ -69,6 +69,16 @@ pub(super) fn read(zone: &TimeZone, wall: DateTime, rule: Rule) -> Reading {
     }
 }
 
+/// The first instant at which the wall clock of `zone` shows `wall`, or, where it jumps over that, the end of the
+/// gap: where a time of day that begins or ends something begins or ends it.
+pub(crate) fn clock_reaches(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
+    match zone.to_ambiguous_timestamp(wall).offset() {
+        AmbiguousOffset::Unambiguous { offset } => instant(offset, wall),
+        AmbiguousOffset::Gap { before, after } => gap_end(zone, wall, before, after),
+        AmbiguousOffset::Fold { before, .. } => instant(before, wall),
+    }
+}
+
 /// The earliest instant at which the wall clock of `zone` shows `wall` or later; it never falls as `wall` rises.
 /// In a gap it may be a little early, which is safe for what it is used for: nothing before it is still to come.
 pub(super) fn no_earlier_than(zone: &TimeZone, wall: DateTime) -> Timestamp {

@@ -43,12 +43,15 @@ impl Found {
     /// Adds what came to the same instant. A reason that needs explaining outweighs one that does not, and
     /// what runs outweighs what does not.
     fn merge(&mut self, other: Self) {
-        self.reason = match (self.walls.is_empty(), other.walls.is_empty()) {
-            (true, false) => other.reason,
-            (false, false) if self.reason == Reason::Exact => other.reason,
-            (_, _) => self.reason,
+        let (reason, day) = match (self.walls.is_empty(), other.walls.is_empty()) {
+            (true, false) => (other.reason, other.day),
+            (false, true) => (self.reason, self.day),
+            (false, false) if self.reason == Reason::Exact => {
+                (other.reason, self.day.max(other.day))
+            }
+            (_, _) => (self.reason, self.day.max(other.day)),
         };
-        self.day = self.day.max(other.day);
+        (self.reason, self.day) = (reason, day);
         add(&mut self.walls, other.walls);
         add(&mut self.left_out, other.left_out);
         add(&mut self.moved_from, other.moved_from);

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod acts;
+mod calendar_oracle;
+mod calendars;
 mod executor;
 mod expect;
 mod forecast;
@@ -10,3 +12,6 @@ mod job;
 mod ledger;
 mod run;
 mod scheduler;
+mod site;
+mod versions;
+mod windows;
