@@ -78,6 +78,8 @@ fn a_flow_is_asked_for_as_a_whole_and_its_runs_wait_for_each_other_and_for_a_wor
     up.call(&["override", report, "--reason", "again"]).ended(5);
 
     assert_eq!(wait_for_state(&up.data, sign, "waiting")["run"]["confirmed"], Value::Null);
+    let asks = up.call(&["run-show", sign]).ended(0).out;
+    assert!(asks.contains("\nasks      the approver: are the numbers right\n"), "{asks}");
     up.call(&["confirm", sign, "--reason", "they are"]).ended(0);
     let signed = wait_for_state(&up.data, sign, "succeeded");
     assert_eq!(signed["run"]["confirmed"], "user/admin");

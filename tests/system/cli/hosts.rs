@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::wait;
 
-use super::{Desk, ON_REQUEST, RUN, wait_for_state};
+use super::{Desk, ON_REQUEST, RUN, api, wait_for_state};
 use crate::programs::{Up, call};
 
 fn listed(up: &Up) -> Value {
@@ -26,6 +26,10 @@ fn a_host_that_is_drained_starts_nothing_new_until_it_is_resumed() {
     assert_eq!((&host["state"], &host["pools"]), (&json!("up"), &json!(["default"])), "{host:#}");
     assert_eq!((&host["slots"], &host["running"]), (&json!(16), &json!([])), "{host:#}");
     let name = host["host"].as_str().unwrap();
+
+    let (status, _, shown) = api(&up, &format!("/api/v1/hosts/{name}"), None);
+    assert_eq!((status, &shown["item"]["heard"]["slots"]), (200, &json!(16)), "{shown:#}");
+    assert_eq!(api(&up, "/api/v1/hosts/nobody", None).0, 404);
 
     let asked = up.call(&["run", "long", "--reason", "to see it", "-o", "json"]).ended(0).json();
     let long = asked["stream"].as_str().unwrap();

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::wait;
 
-use super::{Desk, RUN, wait_for_state};
+use super::{Desk, RUN, api, wait_for_state};
 use crate::programs::{Said, Up, call};
 
 const JOBS: &str = "kind: calendar\n\
@@ -169,4 +169,34 @@ fn all_occurrences_of_a_pool_in_a_range_are_spoken_of_at_once() {
     of_pool("release", &["--yes"], 3);
     up.stop();
     call(&desk.data(), &["verify"]).ended(0);
+}
+
+#[test]
+fn the_api_lists_occurrences_and_refuses_with_a_problem_that_names_the_nearest() {
+    let desk = Desk::new();
+    let jobs = desk.file("jobs.yaml", JOBS);
+    let up = desk.up(&[&jobs]);
+    let path = "/api/v1/jobs/nightly/occurrences";
+    let at = |time: &str, verb: &str| format!("{path}/{time}/{verb}");
+    let why = json!({"reason": "the bank is closed"});
+    let (status, _, applied) = api(&up, &at("2099-03-07T07:30:00Z", "hold"), Some(&why));
+    assert_eq!((status, &applied["stream"]), (200, &json!("job/nightly")), "{applied:#}");
+    let after = "2099-03-07T00:00:00Z";
+    let (status, _, found) = api(&up, &format!("{path}?after={after}&limit=2"), None);
+    assert_eq!((status, found["items"].as_array().unwrap().len()), (200, 2), "{found:#}");
+    assert_eq!(found["items"][0]["note"], "held: the bank is closed");
+    assert_eq!(found["orders"][0]["act"], "hold");
+    for (path, body, wanted, word) in [
+        (at("2099-03-07T07:31:00Z", "hold"), &why, 404, "the nearest are"),
+        (at("2099-12-25T07:30:00Z", "skip"), &why, 409, "Christmas Day"),
+        (at("2099-03-08T07:30:00Z", "release"), &why, 409, "nothing was said"),
+        (at("2099-03-07", "hold"), &why, 400, "is not an RFC 3339 instant"),
+        (at("2099-03-07T07:30:00Z", "move"), &why, 400, "missing field `to`"),
+        (at("2099-03-07T07:30:00Z", "hold"), &json!({"reason": " "}), 400, "a reason"),
+    ] {
+        let (status, kind, problem) = api(&up, &path, Some(body));
+        assert_eq!((status, kind.as_str()), (wanted, "application/problem+json"), "{path}");
+        assert!(problem["detail"].as_str().unwrap().contains(word), "{path}: {problem:#}");
+    }
+    up.stop();
 }

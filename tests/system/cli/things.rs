@@ -1,10 +1,9 @@
 //! Calendars, blackouts, locks and pools; and jobs in words.
 
 use serde_json::json;
-use ureq::Agent;
 
-use super::{Desk, wait_for_state};
-use crate::programs::{Up, call};
+use super::{Desk, api, wait_for_state};
+use crate::programs::call;
 
 const SITE: &str = "kind: calendar\n\
     name: holidays\n\
@@ -93,16 +92,6 @@ fn things_are_listed_shown_and_retired() {
     call(&data, &["verify"]).ended(0);
 }
 
-/// Says it to the API, which asks no other definitions first.
-fn post(up: &Up, path: &str, body: &serde_json::Value) -> u16 {
-    let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
-    let token = std::fs::read_to_string(up.data.join("console.token")).unwrap();
-    let call = agent.post(format!("{}{path}", up.server));
-    let call = call.header("authorization", format!("Bearer {token}"));
-    let call = call.header("content-type", "application/json");
-    call.send(body.to_string()).unwrap().status().as_u16()
-}
-
 #[test]
 fn what_was_proposed_and_could_not_be_approved_is_approved_when_it_can() {
     let desk = Desk::new();
@@ -112,7 +101,9 @@ fn what_was_proposed_and_could_not_be_approved_is_approved_when_it_can() {
         "times": [{"daily": {"on": ["holidays"], "from": "00:00", "until": "06:00"}}],
     });
     let body = json!({"definition": blackout, "reason": "first things last"});
-    assert_eq!(post(&up, "/api/v1/things", &body), 409);
+    // The API asks no other definitions first.
+    let (status, kind, problem) = api(&up, "/api/v1/things", Some(&body));
+    assert_eq!((status, kind.as_str()), (409, "application/problem+json"), "{problem:#}");
     let listed = up.call(&["blackout", "list"]).ended(0).out;
     assert!(listed.contains("freeze    proposed"), "{listed}");
     let early = up.call(&["blackout", "approve", "freeze"]).ended(5);
