@@ -79,11 +79,15 @@ impl SiteView {
                 blackouts.push(blackout);
             }
         }
-        for blackout in blackouts {
-            let almanac = view.calendars.almanac(&blackout.names(), Timestamp::MAX);
-            view.blackouts.extend(almanac.ok().map(|(almanac, _)| (blackout, almanac)));
-        }
+        blackouts.into_iter().for_each(|blackout| view.put_blackout(blackout));
         view
+    }
+
+    /// Takes a blackout in, in the place of one with its name. The calendars it names are there before.
+    pub fn put_blackout(&mut self, blackout: BlackoutDefinition) {
+        self.blackouts.retain(|(known, _)| known.name != blackout.name);
+        let almanac = self.calendars.almanac(&blackout.names(), Timestamp::MAX);
+        self.blackouts.extend(almanac.ok().map(|(almanac, _)| (blackout, almanac)));
     }
 
     /// Whether anything is blacked out at any time.
