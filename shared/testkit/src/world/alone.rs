@@ -4,7 +4,7 @@
 use anyhow::Result;
 use domain::calendar::Calendars;
 use domain::envelope::Draft;
-use domain::event::Event;
+use domain::event::{Event, RunEvent};
 use domain::executor::claim;
 use domain::ids::StreamId;
 use domain::job::Job;
@@ -208,11 +208,13 @@ impl World {
         }
     }
 
-    /// Whether the host's journal holds the claim of a run it has leave to decide.
+    /// Whether the host's journal holds its decision and its claim of a run.
     pub(super) fn claims_alone(&self, host: usize, key: &AttemptKey) -> bool {
-        let leaves = self.hosts[host].leaves.keys();
-        let own = leaves.map(|(job, _)| job).any(|job| key.0.run_job() == Some(job));
-        own && self.claim_in_journal(host, key).is_some()
+        let flushes = self.journals.get(&Node::Executor(host)).map(|journal| &journal.flushes[..]);
+        let mut drafts = flushes.unwrap_or_default().iter().flat_map(|flush| &flush.drafts);
+        let due = |draft: &Draft| matches!(draft.event, Event::RunEvent(RunEvent::RunDue(_)));
+        drafts.any(|draft| draft.stream == key.0 && due(draft))
+            && self.claim_in_journal(host, key).is_some()
     }
 
     /// Whether a process runs of which its host could not tell anybody: another host may run the job elsewhere once
