@@ -389,6 +389,11 @@ pub(crate) fn grant(leases: &mut Vec<Lease>, event: &JobLeaseGranted, received: 
         lease.until = event.until;
         return;
     }
+    // What the centre took back it gives away again.
+    if let Some(rest) = leases.last_mut().filter(|rest| !rest.is_of_host()) {
+        rest.until = rest.until.min(event.from);
+    }
+    leases.retain(|lease| lease.from < lease.until);
     let (host, definition) = (Some(event.host.clone()), event.definition.clone());
     let (from, until) = (event.from, event.until);
     leases.push(Lease { host, definition, granted: received, from, until });

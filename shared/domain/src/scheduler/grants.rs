@@ -89,7 +89,8 @@ impl Scheduler {
         if let Some(half) = half.filter(|half| *half > now) {
             return Err(half);
         }
-        let ends = entry.leases().iter().map(|lease| lease.until).max();
+        let of_hosts = entry.leases().iter().filter(|lease| lease.is_of_host());
+        let ends = of_hosts.map(|lease| lease.until).max();
         if extended.is_none() && ends.is_some_and(|ends| ends > now) {
             // Somebody else has leave until then.
             return Err(ends.unwrap_or(later).max(later));

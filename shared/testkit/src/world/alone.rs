@@ -184,9 +184,17 @@ impl World {
         {
             return Ok(false);
         }
-        let patience = if self.machine(node).cut { MS } else { PATIENCE };
-        self.plan_own(node, patience, Act::StartAlone(key));
+        self.starts_alone_soon(i, &key);
         Ok(true)
+    }
+
+    /// Starts what this host has decided by itself, if nobody answers before.
+    pub(super) fn starts_alone_soon(&mut self, i: usize, key: &AttemptKey) {
+        let node = Node::Executor(i);
+        let patience = if self.machine(node).cut { MS } else { PATIENCE };
+        if self.claims_alone(i, key) {
+            self.plan_own(node, patience, Act::StartAlone(key.clone()));
+        }
     }
 
     /// A run and its version, as far as its own host knows.
@@ -203,8 +211,13 @@ impl World {
     /// Nobody has answered in time: what this host decided by itself, it starts.
     pub(super) fn starts_alone(&mut self, i: usize, key: &AttemptKey) {
         let Some(attempt) = self.hosts[i].attempts.get(key) else { return };
-        if attempt.phase == Phase::Prepared && self.claim_in_journal(i, key) == Some(false) {
-            self.start_process(i, key);
+        let held = self.clock(Node::Executor(i)).duration_since(attempt.drafted).as_millis();
+        if attempt.phase != Phase::Prepared || self.claim_in_journal(i, key) != Some(false) {
+            return;
+        }
+        match held {
+            0..=9_999 => self.start_process(i, key),
+            _ => self.disown(i, key, "its host was away when it was to start"),
         }
     }
 

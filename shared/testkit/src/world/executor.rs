@@ -70,8 +70,8 @@ impl World {
             match self.claim_in_journal(i, &key) {
                 // The crash came before the claim: nobody has heard of it.
                 None => drop(self.hosts[i].attempts.remove(&key)),
-                // The answer is still to come.
-                Some(false) => {}
+                // The answer is still to come; a run of the host's own waits for none.
+                Some(false) => self.starts_alone_soon(i, &key),
                 Some(true) => self.plan_own(node, MS, Act::Start(key)),
             }
         }
