@@ -73,7 +73,8 @@ pub(super) fn admit_job(
             let order = order
                 .ok_or_else(|| format!("nothing was said about the occurrence at {}", e.at))?;
             let gone = order.ahead_of(e.at).is_some_and(|to| to <= received);
-            need(!gone, "it was moved to an instant that has passed: see its run")
+            need(!gone, "it was moved to an instant that has passed: see its run")?;
+            undecided(turn, e.at)
         }
         JobEvent::JobLeaseGranted(e) => admit_lease(job, turn, e, received),
         JobEvent::JobLeaseReturned(e) => {
@@ -91,13 +92,18 @@ pub(super) fn admit_job(
     }
 }
 
-/// An order is about one occurrence that nobody has decided: what is decided has a run, and is told there.
-fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> Result<(), String> {
-    need(job.active().is_some(), "the job is not active")?;
+fn undecided(turn: Option<&Turn>, at: Timestamp) -> Result<(), String> {
     let settled = turn.and_then(|turn| turn.settled);
     if settled.is_some_and(|settled| at <= settled) {
         return Err(format!("the occurrence at {at} is decided already: see its run"));
     }
+    Ok(())
+}
+
+/// An order is about one occurrence that nobody has decided: what is decided has a run, and is told there.
+fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> Result<(), String> {
+    need(job.active().is_some(), "the job is not active")?;
+    undecided(turn, at)?;
     if let Some(lease) = job.lease_at(at)
         && let Some(host) = &lease.host
     {

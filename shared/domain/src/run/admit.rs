@@ -144,6 +144,9 @@ fn admit_ahead(
     if moved.to > received {
         return Err(Illegal::Early(at));
     }
+    if job.paused().is_some() {
+        return Err(Illegal::Pause(received, true));
+    }
     admit_request(job, definition)
 }
 
@@ -206,9 +209,8 @@ fn admit_by_order(job: &Job, event: &RunEvent, at: Timestamp) -> Result<(), Ille
         (Some(OrderAct::Hold), RunEvent::RunDue(due)) if due.hold.is_none() => {
             Err(Illegal::Order(at, "held"))
         }
-        (Some(OrderAct::Move(to)), _) if to < at => {
-            Err(Illegal::Order(at, "run ahead of its time"))
-        }
+        // Its own time has come, and it has not run ahead of it.
+        (Some(OrderAct::Move(to)), _) if to < at && moved_to.is_none() => Ok(()),
         (Some(OrderAct::Move(to)), RunEvent::RunDue(_)) if moved_to != Some(to) => {
             Err(Illegal::Order(at, "moved"))
         }

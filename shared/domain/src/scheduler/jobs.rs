@@ -165,8 +165,12 @@ pub struct JobEntry {
     pub pauses: Vec<Pause>,
     /// What people want of single occurrences.
     pub orders: BTreeMap<Timestamp, Order>,
-    /// Occurrences that ran ahead of their time, as far as is known here.
-    pub(super) ran_ahead: BTreeSet<Timestamp>,
+    /// Occurrences that ran ahead of their time, as far as the log has told.
+    ran_ahead: BTreeSet<Timestamp>,
+    /// Those that were decided here and are on their way.
+    decided_ahead: BTreeSet<Timestamp>,
+    /// Those that were looked at when their new time came, whatever came of it.
+    tried_ahead: BTreeSet<Timestamp>,
     /// Its open runs.
     pub open: BTreeSet<StreamId>,
     /// Its next occurrence that nobody has decided here.
@@ -209,6 +213,8 @@ impl JobEntry {
             pauses: Vec::new(),
             orders: BTreeMap::new(),
             ran_ahead: BTreeSet::new(),
+            decided_ahead: BTreeSet::new(),
+            tried_ahead: BTreeSet::new(),
             open: BTreeSet::new(),
             next: None,
             waits_since: None,
@@ -249,6 +255,8 @@ impl JobEntry {
 
     fn forget_decided(&mut self) {
         self.cursor.decided = None;
+        self.decided_ahead.clear();
+        self.tried_ahead.clear();
         self.apart.values_mut().for_each(|cursor| cursor.decided = None);
         self.backlog = None;
     }
@@ -339,6 +347,8 @@ impl JobEntry {
         let apart = lease.map(|lease| lease.from);
         let cursor = self.cursor_mut(apart);
         cursor.settled = cursor.settled.max(Some(instant));
+        let (settled, orders) = (self.cursor.settled, &self.orders);
+        self.ran_ahead.retain(|at| orders.contains_key(at) || settled.is_none_or(|s| s < *at));
         self.probes = false;
     }
 
@@ -380,15 +390,40 @@ impl JobEntry {
         self.pauses.iter().find(|pause| pause.covers(at))
     }
 
-    /// Whether the occurrence at `at` runs, or ran, ahead of its time: it is not one of its chain.
+    /// Whether the occurrence at `at` ran ahead of its time: it is not one of its chain.
     pub(super) fn is_ahead(&self, at: Timestamp) -> bool {
-        self.orders.get(&at).is_some_and(|order| order.ahead_of(at).is_some())
+        self.ran_ahead.contains(&at) || self.decided_ahead.contains(&at)
     }
 
-    /// Occurrences that are to run ahead of their time, and when, as far as nobody has run them.
+    /// All that ran ahead of their time.
+    pub(super) fn all_ahead(&self) -> BTreeSet<Timestamp> {
+        self.ran_ahead.union(&self.decided_ahead).copied().collect()
+    }
+
+    /// The log has the run of the occurrence at `at`, and not as one of its chain as far as is known.
+    pub(super) fn note_ran_ahead(&mut self, at: Timestamp) {
+        self.ran_ahead.insert(at);
+    }
+
+    /// The occurrence at `at` was decided here to run ahead of its time.
+    pub(super) fn note_decided_ahead(&mut self, at: Timestamp) {
+        self.decided_ahead.insert(at);
+    }
+
+    /// The time to which the occurrence at `at` was moved has come.
+    pub(super) fn note_tried_ahead(&mut self, at: Timestamp) {
+        self.tried_ahead.insert(at);
+    }
+
+    /// Occurrences that are to run ahead of their time, and when, as far as nobody has looked at them.
     pub(super) fn ahead(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         let ahead = self.orders.iter().filter_map(|(at, order)| Some((*at, order.ahead_of(*at)?)));
-        ahead.filter(|(at, _)| !self.ran_ahead.contains(at))
+        ahead.filter(|(at, _)| !self.is_ahead(*at) && !self.tried_ahead.contains(at))
+    }
+
+    /// Whether a pause lasts.
+    pub(super) fn is_paused(&self) -> bool {
+        self.pauses.last().is_some_and(|pause| pause.until.is_none())
     }
 
     /// Finds the next occurrence after the cursor, or when to try again.

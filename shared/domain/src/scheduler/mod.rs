@@ -144,6 +144,8 @@ pub struct Scheduler {
     last_hosts: BTreeMap<String, String>,
     /// Jobs whose pause has ended, and from when on to look what of it is caught up.
     resumed: BTreeMap<String, Timestamp>,
+    /// Runs that were asked for to catch up after the newest pause of their job.
+    asked: BTreeSet<StreamId>,
     /// What is to be said of runs that have ended, and since when.
     notes: Vec<(Timestamp, Draft)>,
     draining: bool,
@@ -184,6 +186,7 @@ impl Scheduler {
             sharers: BTreeMap::new(),
             last_hosts: BTreeMap::new(),
             resumed: BTreeMap::new(),
+            asked: BTreeSet::new(),
             notes: Vec::new(),
             draining: false,
         }
@@ -265,7 +268,7 @@ impl Scheduler {
         let entry = self.renew_job(&job, envelope.version);
         self.put_job(Box::new(entry));
         if matches!(event, JobEvent::JobResumed(_)) {
-            self.note_resumed(&job.name, received);
+            self.begin_resumed(&job.name, received);
         }
         // What it says of a run that waits may have changed.
         self.wake_waiting(&job.name, received);
@@ -311,10 +314,11 @@ impl Scheduler {
             (crate::run::accounted_instant(event), crate::run::is_ahead(event))
         {
             let mut entry = self.take_job(job);
-            entry.ran_ahead.insert(instant);
+            entry.note_ran_ahead(instant);
             self.put_job(entry);
         }
         self.pending.remove(id);
+        self.note_asked(id);
         if matches!(event, RunEvent::RunLate(_)) {
             self.notes.retain(|(_, draft)| draft.stream != *id);
         }
@@ -533,14 +537,29 @@ impl Scheduler {
         }
     }
 
-    /// Another was faster. Of a part that has ended the feed brings nothing: the log is asked for it.
+    /// Another was faster. Of a part that has ended the feed brings nothing: the log is asked for it. Nor does it of an
+    /// occurrence that ran ahead of its time before this scheduler began.
     fn conflicts(&mut self, stream: &StreamId, now: Timestamp) {
-        if stream.part().is_none() || self.runs.contains_key(stream) {
+        if self.runs.contains_key(stream) {
+            return;
+        }
+        if stream.part().is_none() {
+            self.note_asked(stream);
+            self.note_begun(stream);
             return;
         }
         if let (Some(job), Ok(whole)) = (stream.run_job(), stream.whole().parse()) {
             self.pasts.forget(job);
             self.look_again(&whole, now);
+        }
+    }
+
+    fn note_begun(&mut self, stream: &StreamId) {
+        let occurrence = stream.rest().split_once('@').and_then(|(_, at)| at.parse().ok());
+        if let (Some(job), Some(at)) = (stream.run_job(), occurrence) {
+            let mut entry = self.take_job(job);
+            entry.note_ran_ahead(at);
+            self.put_job(entry);
         }
     }
 

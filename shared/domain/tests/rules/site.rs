@@ -526,7 +526,14 @@ impl Site {
     pub(crate) fn until(&mut self, clock: &str) -> &mut Self {
         let end = at(clock);
         assert!(self.now <= end, "it is {} already", self.now);
-        loop {
+        for step in 0.. {
+            // A lease is looked at every minute, an offer repeated a few times.
+            assert!(
+                step < 20_000,
+                "the schedulers never sleep, at {}: {:?}",
+                self.now,
+                self.voids.last()
+            );
             self.rest();
             let wakes = self.minds.iter().filter_map(Scheduler::next_wake);
             let ends = self.endings.iter().map(|(at, _)| *at);
