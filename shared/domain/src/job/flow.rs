@@ -205,23 +205,23 @@ pub fn diagram(jobs: &[JobDefinition]) -> String {
     }
     let mut text = String::new();
     for root in roots {
-        draw(root, "", "", &below, &mut text);
+        draw(root, None, ("", ""), &below, &mut text);
     }
     text
 }
 
+/// One job and all below it: `under` is the one it stands below.
 fn draw(
     job: &JobDefinition,
-    lead: &str,
-    rest: &str,
+    under: Option<&str>,
+    (lead, rest): (&str, &str),
     below: &BTreeMap<&str, Vec<&JobDefinition>>,
     text: &mut String,
 ) {
-    let drawn_under = if lead.is_empty() { 0 } else { 1 };
     let also: Vec<String> = job
         .after
         .iter()
-        .skip(drawn_under)
+        .filter(|after| Some(after.job.as_str()) != under)
         .map(|after| {
             let ok = after.outcomes.iter().map(|o| o.word()).collect::<Vec<_>>().join("|");
             let usual = ok == "succeeded|warning";
@@ -229,10 +229,10 @@ fn draw(
             format!("{}{how}", after.job)
         })
         .collect();
-    let also = match (also.is_empty(), drawn_under) {
+    let also = match (also.is_empty(), under) {
         (true, _) => String::new(),
-        (false, 0) => format!("   (after {})", also.join(", ")),
-        (false, _) => format!("   (and after {})", also.join(", ")),
+        (false, None) => format!("   (after {})", also.join(", ")),
+        (false, Some(_)) => format!("   (and after {})", also.join(", ")),
     };
     let confirm = job
         .confirm
@@ -243,7 +243,8 @@ fn draw(
     for (index, child) in children.iter().enumerate() {
         let last = index + 1 == children.len();
         let (branch, bar) = if last { ("└─▶ ", "    ") } else { ("├─▶ ", "│   ") };
-        draw(child, &format!("{rest}{branch}"), &format!("{rest}{bar}"), below, text);
+        let (lead, rest) = (format!("{rest}{branch}"), format!("{rest}{bar}"));
+        draw(child, Some(&job.name), (&lead, &rest), below, text);
     }
 }
 
@@ -253,12 +254,25 @@ pub fn mermaid(jobs: &[JobDefinition]) -> String {
     for job in jobs {
         text.push_str(&format!("    {}[\"{}\"]\n", id(&job.name), job.name));
         for after in &job.after {
-            text.push_str(&format!("    {} --> {}\n", id(&after.job), id(&job.name)));
+            text.push_str(&format!("    {} --> {}\n", node(&after.job, jobs), id(&job.name)));
         }
     }
     text
 }
 
+/// A job that an arrow comes from: one of another flow is named where it is met.
+fn node(name: &str, jobs: &[JobDefinition]) -> String {
+    let within = jobs.iter().any(|job| job.name == name);
+    if within { id(name) } else { format!("{}[\"{name}\"]", id(name)) }
+}
+
+/// A name as Mermaid takes one: no two jobs have the same, and none is a word of its language.
 fn id(name: &str) -> String {
-    name.replace(['.', '-'], "_")
+    let escaped = name.chars().map(|c| match c {
+        '.' => "_d".to_owned(),
+        '-' => "_m".to_owned(),
+        '_' => "_u".to_owned(),
+        c => c.to_string(),
+    });
+    format!("j_{}", escaped.collect::<String>())
 }
