@@ -93,6 +93,8 @@ pub(crate) struct RunEntry {
     check: Option<Timestamp>,
     /// How often it was offered since its newest event.
     offered: u32,
+    /// Since when there is something to do about it, as far as it was looked at.
+    wants: Option<Timestamp>,
 }
 
 /// An append under way.
@@ -414,7 +416,8 @@ impl Scheduler {
             }
         }
         self.agenda.insert((now, id.clone()));
-        self.runs.insert(id.clone(), RunEntry { run, version, check: Some(now), offered: 0 });
+        let entry = RunEntry { run, version, check: Some(now), offered: 0, wants: None };
+        self.runs.insert(id.clone(), entry);
     }
 
     fn forget_run(&mut self, id: &StreamId) {

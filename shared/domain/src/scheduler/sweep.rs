@@ -70,12 +70,16 @@ impl Scheduler {
             Some(late) => Look::Say(late.into()),
             None => self.judge(id, &entry.run, now, actions),
         };
-        let since = self.acts_since(id, &entry.run).unwrap_or(now);
-        if matches!(look, Look::Say(_) | Look::Offer(..))
-            && let Some(until) = self.wait_for_turn(id, since.min(now), now)
-        {
-            actions.truncate(before);
-            return Some(until);
+        let acts = matches!(look, Look::Say(_) | Look::Offer(..)) || actions.len() > before;
+        // What it waited for may have come about long after its newest event.
+        let wants = acts.then(|| entry.wants.unwrap_or(now));
+        entry.wants = wants;
+        if let Some(wants) = wants {
+            let since = self.acts_since(id, &entry.run).map_or(wants, |since| since.max(wants));
+            if let Some(until) = self.wait_for_turn(id, since.min(now), now) {
+                actions.truncate(before);
+                return Some(until);
+            }
         }
         let again = match look {
             Look::Rest => None,
@@ -89,7 +93,8 @@ impl Scheduler {
                 if let Some(work) = self.work(entry, attempt, host) {
                     actions.push(Action::Dispatch(Box::new(work)));
                 }
-                Some(plus_ms(now, self.redispatch_after(entry.offered)))
+                let again = Some(plus_ms(now, self.redispatch_after(entry.offered)));
+                again.into_iter().chain(first_start_ends(&entry.run, now)).min()
             }
         };
         let limit = self.next_limit(&entry.run, now);
@@ -316,6 +321,13 @@ pub(super) fn skipped(run: &Run, reason: SkipReason) -> RunSkipped {
         nominal: run.nominal.clone(),
         reason,
     }
+}
+
+/// When a run that has not started may not start any more: its latest time, or the end of its window.
+fn first_start_ends(run: &Run, now: Timestamp) -> Option<Timestamp> {
+    let window = run.terms.window.as_ref().map(|window| window.until);
+    let ends = window.into_iter().chain(run.terms.latest_by);
+    ends.filter(|at| run.attempts.is_empty() && *at > now).min()
 }
 
 fn lost(attempt: &Attempt, alive: Timestamp) -> RunLost {

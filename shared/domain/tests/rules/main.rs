@@ -14,4 +14,5 @@ mod run;
 mod scheduler;
 mod site;
 mod versions;
+mod waiting;
 mod windows;

@@ -15,7 +15,7 @@ use domain::event::{
 };
 use domain::expect::{Accounted, Population};
 use domain::ids::{Class, StreamId};
-use domain::job::{JobDefinition, OrderAct};
+use domain::job::{Definition, JobDefinition, OrderAct, parse_yaml};
 use domain::ledger::{Body, Mark, Streams as _};
 use domain::run::{Run, State};
 use domain::scheduler::{Action, Obstacle, Scheduler, Settings};
@@ -125,6 +125,23 @@ impl Site {
         match definition["kind"].as_str().and_then(ThingKind::from_word) {
             Some(kind) => self.apply_thing(kind, &definition),
             None => self.apply_job(definition),
+        }
+        self.feed();
+        self
+    }
+
+    /// Applies all that a file says.
+    pub(crate) fn apply_file(&mut self, text: &str) -> &mut Self {
+        for definition in parse_yaml("file.yaml", text).unwrap() {
+            match definition {
+                Definition::Job(job) => {
+                    self.world.activate(&job, self.now);
+                }
+                Definition::Thing(thing) => {
+                    let mark = self.try_thing(thing.kind(), &thing.value().unwrap());
+                    assert_eq!(mark, Mark::Valid);
+                }
+            }
         }
         self.feed();
         self
@@ -445,8 +462,9 @@ impl Site {
             let to = work.host.as_ref().map_or_else(String::new, |host| format!(" to {host}"));
             format!("{}#{}{to}", short(&work.run), work.attempt)
         };
-        let mut new: Vec<String> = self.work[self.offered..].iter().map(one).collect();
-        // What nobody takes is offered again.
+        // What nobody takes is offered again; that is not new.
+        let first = self.work[self.offered..].iter().filter(|work| work.offer == 1);
+        let mut new: Vec<String> = first.map(one).collect();
         let mut seen = BTreeSet::new();
         new.retain(|offer| seen.insert(offer.clone()));
         self.offered = self.work.len();
