@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use super::{Body, Streams};
 use crate::calendar::CalendarRef;
 use crate::envelope::Envelope;
-use crate::event::{RunCleared, RunEvent, Terms};
+use crate::event::{RunCleared, RunDue, RunEvent, RunGathered, Terms};
 use crate::ids::StreamId;
 use crate::job::{After, Job, WhichRun};
-use crate::run::Run;
+use crate::run::{Outcome, Run, State};
 use crate::site::ThingKind;
 use crate::time::just_after;
 
@@ -26,7 +26,7 @@ pub(super) fn reads(envelope: &Envelope, event: &RunEvent) -> BTreeSet<StreamId>
         ids.extend(calendars.map(|c| StreamId::thing(ThingKind::Calendar, &c.name)));
     }
     match event {
-        RunEvent::RunDue(e) => ids.extend(locks(&e.terms)),
+        RunEvent::RunDue(e) => ids.extend(locks(&e.terms).chain(e.part_of.clone())),
         RunEvent::RunCleared(e) => ids.extend(e.by.iter().cloned()),
         RunEvent::RunBlocked(e) => {
             ids.insert(e.on.clone());
@@ -83,6 +83,8 @@ pub(super) fn check(
             if waits { Ok(()) } else { Err(format!("it does not wait for {}", blocked.on)) }
         }
         (RunEvent::RunConfirmed(_), Some(run)) => check_role(streams, run, envelope),
+        (RunEvent::RunDue(due), None) => check_part(streams, envelope, due),
+        (RunEvent::RunGathered(gathered), Some(run)) => check_gathered(streams, run, gathered),
         (RunEvent::RunStarted(started), _) => check_host(streams, &started.host),
         (RunEvent::RunRequested(requested), _) => match &requested.again {
             None => Ok(()),
@@ -134,6 +136,42 @@ pub(crate) fn meets(after: &After, run: &Run, other: &Run) -> bool {
         WhichRun::Latest => other.stands_for() <= run.stands_for(),
     };
     other.job == after.job && other.part_of.is_none() && right_one
+}
+
+/// A part is one of a run that takes place on its host.
+fn check_part(streams: &impl Streams, envelope: &Envelope, due: &RunDue) -> Result<(), String> {
+    let Some(whole) = &due.part_of else { return Ok(()) };
+    let whole = find(streams, whole)?;
+    let host = due.host.as_deref();
+    let on = host.is_some_and(|host| whole.parts.iter().any(|part| part == host));
+    let same = whole.definition == due.definition && whole.nominal == due.nominal;
+    if on && same && envelope.subject.part() == host && whole.state == State::Parts {
+        return Ok(());
+    }
+    Err(format!("{} has no such part", whole.id))
+}
+
+/// The parts of a run, as far as they must be at hand.
+pub(super) fn parts(run: &Run) -> impl Iterator<Item = StreamId> {
+    let hosts = run.parts.iter().filter(|_| run.state == State::Parts);
+    hosts.map(|host| run.id.part_on(host))
+}
+
+/// A run in parts is over when they are, and has ended as the worst of them. One that was cancelled needs none.
+fn check_gathered(streams: &impl Streams, run: &Run, gathered: &RunGathered) -> Result<(), String> {
+    let mut outcomes = Vec::new();
+    for id in parts(run) {
+        let part = streams.get(&id).and_then(|state| state.body.run());
+        outcomes.push(match part {
+            Some(part) => part.outcome().ok_or_else(|| format!("{id} has not ended"))?,
+            None if run.cancel.is_some() => Outcome::Cancelled,
+            None => return Err(format!("there is no {id}")),
+        });
+    }
+    if Outcome::worst(outcomes).is_none_or(|worst| worst == gathered.outcome) {
+        return Ok(());
+    }
+    Err("it ended as the worst of its parts".to_owned())
 }
 
 /// Whether a run is of the request with this label, or repeats one that is.

@@ -111,16 +111,16 @@ fn admit_first(job: Option<&Job>, event: &RunEvent, received: Timestamp) -> Resu
         | RunEvent::RunReported(_) => return Err(wrong(event, "not begun")),
     };
     let job = job.ok_or_else(|| Illegal::Job("there is no such job".to_owned()))?;
+    // What it is a part of was judged.
+    if matches!(event, RunEvent::RunDue(due) if due.part_of.is_some()) {
+        return Ok(());
+    }
     match nominal {
         None => admit_request(job, definition),
         Some(None) => Err(wrong(event, "not begun")),
-        Some(Some(nominal)) => match (event, moved(event)) {
-            // What it is a part of was judged.
-            (RunEvent::RunDue(due), _) if due.part_of.is_some() => Ok(()),
-            (_, Some(moved)) if moved.ahead => {
-                admit_ahead(job, definition, nominal.at, moved, received)
-            }
-            (_, _) => admit_occurrence(job, event, definition, nominal.at, received),
+        Some(Some(nominal)) => match moved(event) {
+            Some(moved) if moved.ahead => admit_ahead(job, definition, nominal.at, moved, received),
+            Some(_) | None => admit_occurrence(job, event, definition, nominal.at, received),
         },
     }
 }
