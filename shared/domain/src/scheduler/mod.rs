@@ -162,6 +162,11 @@ const WOKEN: usize = 64;
 /// How long it waits after a refusal, milliseconds.
 const REFUSED_MS: i64 = 5_000;
 
+/// Whether a run has what it shares with others, or a place among those that wait for it.
+fn has_a_place(run: &Run) -> bool {
+    matches!(run.state, State::Due | State::Running { .. } | State::Retrying { .. })
+}
+
 pub(crate) fn plus_ms(at: Timestamp, ms: i64) -> Timestamp {
     at.checked_add(SignedDuration::from_millis(ms)).unwrap_or(Timestamp::MAX)
 }
@@ -283,6 +288,9 @@ impl Scheduler {
             let host = evolve_host(host, name, event, received);
             self.site.put_host(name, &host, envelope.version);
         }
+        if matches!(event, HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) {
+            self.look_at_all(received);
+        }
     }
 
     fn apply_thing(&mut self, envelope: &Envelope, event: &ThingEvent, received: Timestamp) {
@@ -295,10 +303,7 @@ impl Scheduler {
         match id.stream_type() {
             StreamType::Lock => self.wake_all(&Shared::Lock(id.rest().to_owned()), received),
             StreamType::Pool => self.wake_all(&Shared::Pool(id.rest().to_owned()), received),
-            StreamType::Blackout => {
-                let ids: Vec<StreamId> = self.runs.keys().cloned().collect();
-                ids.iter().for_each(|id| self.look_again(id, received));
-            }
+            StreamType::Blackout => self.look_at_all(received),
             StreamType::Calendar
             | StreamType::Job
             | StreamType::Run
@@ -362,7 +367,7 @@ impl Scheduler {
     }
 
     fn put_run(&mut self, id: &StreamId, run: Run, version: u64, now: Timestamp) {
-        let was_running = self.runs.get(id).is_some_and(|entry| entry.run.is_running());
+        let had_a_place = self.runs.get(id).is_some_and(|entry| has_a_place(&entry.run));
         self.forget_run(id);
         let job = run.job.clone();
         if run.is_running()
@@ -370,7 +375,7 @@ impl Scheduler {
         {
             self.last_hosts.insert(job.clone(), attempt.host.clone());
         }
-        if was_running && !run.is_running() {
+        if had_a_place && !run.is_running() {
             self.wake_sharers(&run, now);
         }
         if run.state.is_ended() {
@@ -448,9 +453,16 @@ impl Scheduler {
         waiting.iter().for_each(|id| self.look_again(id, now));
     }
 
-    /// `run` has let go what it shared: the first of those that wait for it are looked at again.
+    /// `run` has let go what it shared, or its place among those that wait for it: the first of these are looked at
+    /// again.
     fn wake_sharers(&mut self, run: &Run, now: Timestamp) {
-        for shared in Shared::of(run) {
+        // Nobody waits for a pool without a limit.
+        let limited = |shared: &Shared| match shared {
+            Shared::Lock(_) => true,
+            Shared::Pool(pool) => self.site.limit(pool).is_some(),
+        };
+        let shared: Vec<Shared> = Shared::of(run).filter(limited).collect();
+        for shared in shared {
             let waits = |id: &&StreamId| {
                 self.runs.get(*id).is_some_and(|entry| {
                     matches!(entry.run.state, State::Due | State::Retrying { .. })
@@ -481,6 +493,11 @@ impl Scheduler {
         for id in open {
             self.look_again(&id, now);
         }
+    }
+
+    fn look_at_all(&mut self, now: Timestamp) {
+        let ids: Vec<StreamId> = self.runs.keys().cloned().collect();
+        ids.iter().for_each(|id| self.look_again(id, now));
     }
 
     fn look_again(&mut self, id: &StreamId, at: Timestamp) {

@@ -100,6 +100,11 @@ impl Scheduler {
                 outcomes.push((host, outcome));
                 continue;
             }
+            let is_there = self.runs.contains_key(&part) || self.pending.contains_key(&part);
+            if run.cancel.is_some() && !is_there {
+                outcomes.push((host, Outcome::Cancelled));
+                continue;
+            }
             open = true;
             self.look_at_part(&part, host, run, actions);
         }

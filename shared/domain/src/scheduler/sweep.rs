@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::due::Wanted;
-use super::gates::{Obstacle, skip_reason};
+use super::gates::{Obstacle, STUCK_OFFERS, skip_reason};
 use super::terms::{Sort, When};
 use super::{Action, RunEntry, Scheduler, plus_ms};
 use crate::envelope::{Draft, to_micros};
@@ -90,6 +90,9 @@ impl Scheduler {
             }
             Look::Offer(attempt, host) => {
                 entry.offered += 1;
+                if entry.offered == STUCK_OFFERS + 1 {
+                    self.wake_sharers(&entry.run, now);
+                }
                 if let Some(work) = self.work(entry, attempt, host) {
                     actions.push(Action::Dispatch(Box::new(work)));
                 }

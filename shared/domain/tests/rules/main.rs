@@ -9,6 +9,7 @@ mod forecast;
 mod given;
 mod job;
 mod ledger;
+mod locks;
 mod orders;
 mod run;
 mod scheduler;
