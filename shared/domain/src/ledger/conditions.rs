@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use super::{Body, Streams};
 use crate::calendar::CalendarRef;
 use crate::envelope::Envelope;
-use crate::event::{RunCleared, RunDue, RunEvent, RunGathered, Terms};
+use crate::event::{RunCleared, RunDue, RunEvent, Terms};
 use crate::ids::StreamId;
 use crate::job::{After, Job, WhichRun};
-use crate::run::{Outcome, Run, State};
+use crate::run::{Run, State};
 use crate::site::ThingKind;
 use crate::time::just_after;
 
@@ -84,7 +84,6 @@ pub(super) fn check(
         }
         (RunEvent::RunConfirmed(_), Some(run)) => check_role(streams, run, envelope),
         (RunEvent::RunDue(due), None) => check_part(streams, envelope, due),
-        (RunEvent::RunGathered(gathered), Some(run)) => check_gathered(streams, run, gathered),
         (RunEvent::RunStarted(started), _) => check_host(streams, &started.host),
         (RunEvent::RunRequested(requested), _) => match &requested.again {
             None => Ok(()),
@@ -149,29 +148,6 @@ fn check_part(streams: &impl Streams, envelope: &Envelope, due: &RunDue) -> Resu
         return Ok(());
     }
     Err(format!("{} has no such part", whole.id))
-}
-
-/// The parts of a run, as far as they must be at hand.
-pub(super) fn parts(run: &Run) -> impl Iterator<Item = StreamId> {
-    let hosts = run.parts.iter().filter(|_| run.state == State::Parts);
-    hosts.map(|host| run.id.part_on(host))
-}
-
-/// A run in parts is over when they are, and has ended as the worst of them. One that was cancelled needs none.
-fn check_gathered(streams: &impl Streams, run: &Run, gathered: &RunGathered) -> Result<(), String> {
-    let mut outcomes = Vec::new();
-    for id in parts(run) {
-        let part = streams.get(&id).and_then(|state| state.body.run());
-        outcomes.push(match part {
-            Some(part) => part.outcome().ok_or_else(|| format!("{id} has not ended"))?,
-            None if run.cancel.is_some() => Outcome::Cancelled,
-            None => return Err(format!("there is no {id}")),
-        });
-    }
-    if Outcome::worst(outcomes).is_none_or(|worst| worst == gathered.outcome) {
-        return Ok(());
-    }
-    Err("it ended as the worst of its parts".to_owned())
 }
 
 /// Whether a run is of the request with this label, or repeats one that is.

@@ -291,11 +291,11 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
     ids
 }
 
-/// The further streams that must be at hand because of what a stream says that is: the locks and parts of a run, and
-/// what a definition names. Asked again of what these bring, until nothing is new.
+/// The further streams that must be at hand because of what a stream says that is: the locks of a run, and what a
+/// definition names. Asked again of what these bring, until nothing is new.
 pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
     match &state.body {
-        Body::Run(run) => conditions::locks(&run.terms).chain(conditions::parts(run)).collect(),
+        Body::Run(run) => conditions::locks(&run.terms).collect(),
         Body::Job(job) => {
             let proposal = job.versions.proposal.as_ref();
             let definition: Option<JobDefinition> =

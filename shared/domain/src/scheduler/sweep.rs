@@ -158,6 +158,9 @@ impl Scheduler {
 
     /// A run that waits for nothing but its turn.
     fn pass_gates(&self, run: &Run, attempt: u32, now: Timestamp) -> Look {
+        if self.is_to_be_stopped(run) {
+            return Look::Rest;
+        }
         if let Some(earlier) = self.ends_earlier(run, now) {
             return Look::Say(earlier.into());
         }

@@ -354,23 +354,6 @@ fn nobody_is_offered_again_because_another_of_an_unlimited_pool_has_ended() {
     assert_eq!(site.work.len(), 10, "each once, until it is time to offer it again");
 }
 
-#[test]
-fn what_the_recorder_takes_as_the_end_of_a_run_in_parts_is_what_its_parts_came_to() {
-    let mut site = all_hosts(json!({}));
-    site.until("01:00").start_on("a@01:00~h1", "h1").end("a@01:00~h1", 3);
-    let gather = |site: &mut Site, outcome| {
-        let (others, now) = (vec![], site.now);
-        let gathered = domain::event::RunGathered { outcome, others };
-        refused(&site.world.say_next("scheduler/s1", run_id("a@01:00"), gathered, now))
-    };
-    let open = "run/a@2026-11-20T01:00+00:00~h2 has not ended";
-    assert_eq!(gather(&mut site, Outcome::Failed), open);
-    for host in ["h2", "h3"] {
-        site.start_on(&format!("a@01:00~{host}"), host).end(&format!("a@01:00~{host}"), 0);
-    }
-    assert_eq!(gather(&mut site, Outcome::Succeeded), "it ended as the worst of its parts");
-}
-
 // Hosts.
 
 #[test]
