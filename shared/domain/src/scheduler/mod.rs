@@ -327,7 +327,7 @@ impl Scheduler {
         self.pending.remove(id);
         self.note_asked(id);
         if matches!(event, RunEvent::RunLate(_)) {
-            self.notes.retain(|(_, draft)| draft.stream != *id);
+            self.notes.retain(|(_, d)| d.stream != *id || d.version > envelope.version);
         }
         let known = self.runs.get(id).map(|entry| (entry.run.clone(), entry.version));
         if known.as_ref().is_some_and(|(_, version)| *version >= envelope.version) {

@@ -66,17 +66,19 @@ impl Scheduler {
         }
         let asking = self.recall_for(&entry.run, now, actions);
         let before = actions.len();
-        let look = match self.missed_limit(&entry.run, now) {
-            Some(late) => Look::Say(late.into()),
+        let missed = self.missed_limit(&entry.run, now);
+        let missed_at = missed.as_ref().map(|(at, _)| *at);
+        let look = match missed {
+            Some((_, late)) => Look::Say(late.into()),
             None => self.judge(id, &entry.run, now, actions),
         };
         let acts = matches!(look, Look::Say(_) | Look::Offer(..)) || actions.len() > before;
         // What it waited for may have come about long after its newest event.
-        let wants = acts.then(|| entry.wants.unwrap_or(now));
-        entry.wants = wants;
-        if let Some(wants) = wants {
+        entry.wants = acts.then(|| entry.wants.unwrap_or(now));
+        if let Some(wants) = entry.wants {
             let since = self.acts_since(id, &entry.run).map_or(wants, |since| since.max(wants));
-            if let Some(until) = self.wait_for_turn(id, since.min(now), now) {
+            let since = missed_at.unwrap_or(since).min(now);
+            if let Some(until) = self.wait_for_turn(id, since, now) {
                 actions.truncate(before);
                 return Some(until);
             }

@@ -8,6 +8,7 @@ mod expect;
 mod forecast;
 mod given;
 mod job;
+mod late;
 mod ledger;
 mod locks;
 mod orders;

@@ -44,6 +44,8 @@ pub(crate) struct Site {
     /// What schedulers said in vain.
     pub(crate) voids: Vec<String>,
     pub(crate) now: Timestamp,
+    /// Schedulers that say that they are there, and do nothing.
+    pub(crate) stuck: BTreeSet<usize>,
     /// Free slots of hosts that are heard.
     pub(crate) heard: BTreeMap<String, u32>,
     /// How long attempts take that hosts start by themselves, milliseconds.
@@ -101,6 +103,7 @@ impl Site {
             work: vec![],
             voids: vec![],
             now,
+            stuck: BTreeSet::new(),
             heard: BTreeMap::new(),
             serves: None,
             endings: vec![],
@@ -553,7 +556,7 @@ impl Site {
                 self.voids.last()
             );
             self.rest();
-            let wakes = self.minds.iter().filter_map(Scheduler::next_wake);
+            let wakes = self.minds_at_work().filter_map(Scheduler::next_wake);
             let ends = self.endings.iter().map(|(at, _)| *at);
             match wakes.chain(ends).filter(|at| *at <= end).min() {
                 Some(next) => self.now = next.max(self.now),
@@ -572,17 +575,25 @@ impl Site {
             self.end_what_is_over();
             self.be_heard();
             let mut acted = false;
-            for index in 0..self.minds.len() {
+            for index in (0..self.minds.len())
+                .filter(|index| !self.stuck.contains(index))
+                .collect::<Vec<_>>()
+            {
                 acted |= self.tick(index);
             }
             self.take_work();
             self.feed();
             let wants = |mind: &Scheduler| mind.next_wake().is_some_and(|wake| wake <= self.now);
-            if !acted && !self.minds.iter().any(wants) {
+            if !acted && !self.minds_at_work().any(wants) {
                 return;
             }
         }
         panic!("the schedulers do not come to rest at {}: {:?}", self.now, self.voids.last());
+    }
+
+    fn minds_at_work(&self) -> impl Iterator<Item = &Scheduler> {
+        let all = self.minds.iter().enumerate();
+        all.filter(|(index, _)| !self.stuck.contains(index)).map(|(_, mind)| mind)
     }
 
     fn be_heard(&mut self) {
