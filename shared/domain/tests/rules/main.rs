@@ -12,6 +12,7 @@ mod late;
 mod ledger;
 mod locks;
 mod orders;
+mod parameters;
 mod run;
 mod scheduler;
 mod site;
