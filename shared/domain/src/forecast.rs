@@ -101,7 +101,11 @@ impl SiteView {
     }
 
     /// What blackouts make of a job's start at `at`.
-    fn blackout(&self, definition: &JobDefinition, at: Timestamp) -> Option<(BlackoutEnd, String)> {
+    pub(crate) fn blackout(
+        &self,
+        definition: &JobDefinition,
+        at: Timestamp,
+    ) -> Option<(BlackoutEnd, String)> {
         let applying = self.blackouts.iter().filter(|(blackout, _)| blackout.applies(definition));
         let covering = applying
             .filter_map(|(blackout, almanac)| Some((blackout.covers(at, almanac)?, blackout)));

@@ -334,6 +334,8 @@ pub enum Selection {
     Users,
     /// All calendars, blackouts, locks and pools.
     Things,
+    /// Jobs that a host has, or had, leave to decide.
+    Leased,
 }
 
 /// Which runs.

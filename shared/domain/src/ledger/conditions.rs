@@ -163,7 +163,7 @@ fn check_cleared(streams: &impl Streams, run: &Run, cleared: &RunCleared) -> Res
 pub(crate) fn meets(after: &After, run: &Run, other: &Run) -> bool {
     let right_one = match after.run {
         WhichRun::SameOccurrence => match run.request_label() {
-            Some(label) if run.again.is_none() => other.request_label() == Some(label),
+            Some(label) if run.again.is_none() => is_of_request(other, label),
             Some(_) | None => other.stands_for() == run.stands_for(),
         },
         WhichRun::SameBusinessDay => {
@@ -173,6 +173,12 @@ pub(crate) fn meets(after: &After, run: &Run, other: &Run) -> bool {
         WhichRun::Latest => other.stands_for() <= run.stands_for(),
     };
     other.job == after.job && other.part_of.is_none() && right_one
+}
+
+/// Whether a run is of the request with this label, or repeats one that is.
+fn is_of_request(run: &Run, label: &str) -> bool {
+    let repeated = run.again.as_ref().and_then(|again| again.run.rest().split_once('@'));
+    run.request_label() == Some(label) || repeated.is_some_and(|(_, of)| of == label)
 }
 
 fn check_role(streams: &impl Streams, run: &Run, envelope: &Envelope) -> Result<(), String> {

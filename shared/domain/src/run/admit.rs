@@ -155,6 +155,9 @@ fn admit_ahead(
     if at <= received {
         return Err(Illegal::NotAhead(at));
     }
+    if job.paused().is_some() {
+        return Err(Illegal::Pause(received, true));
+    }
     admit_request(job, definition)
 }
 

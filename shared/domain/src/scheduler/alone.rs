@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::due::{Decided, Decision, Wanted, decide_due, nominal};
+use super::grants::OCCURRENCES_MAX;
 use super::jobs::{JobEntry, Schedules};
 use super::terms::{Sort, When, terms};
 use crate::calendar::{CalendarDefinition, CalendarSpan, Calendars};
 use crate::canonical::Digest;
 use crate::envelope::{Draft, to_micros};
 use crate::event::{Event, JobLeaseReturned, RunEvent, RunMissed, RunSkipped, SkipReason};
+use crate::forecast::SiteView;
 use crate::ids::StreamId;
 use crate::job::{DefinitionText, Job, JobDefinition, Lease, Span, Versions};
 use crate::ledger::Turn;
@@ -126,7 +128,7 @@ impl Leave {
     }
 
     /// Why the host gives it back, as far as the log tells: another definition is to hold, or none, or not now.
-    pub fn ends(&self, job: &Job, calendars: &Calendars, drained: bool) -> Option<String> {
+    pub fn ends(&self, job: &Job, site: &SiteView, drained: bool) -> Option<String> {
         let active = job.active().map(Span::reference);
         let why = if active.is_none() {
             "the job was retired"
@@ -136,8 +138,10 @@ impl Leave {
             "the job was paused"
         } else if drained {
             "the host is drained"
-        } else if !self.has_newest(calendars) {
+        } else if !self.has_newest(&site.calendars) {
             "a calendar has changed"
+        } else if self.has_blackout(site) {
+            "a blackout lies ahead"
         } else {
             return None;
         };
@@ -148,6 +152,16 @@ impl Leave {
         self.calendars.iter().all(|then| {
             calendars.newest(&then.definition.name).is_none_or(|span| span.digest == then.digest)
         })
+    }
+
+    /// Whether a blackout covers an occurrence that is not decided: of those only the centre knows.
+    fn has_blackout(&self, site: &SiteView) -> bool {
+        let Ok(alone) = Alone::new(self.clone()) else { return false };
+        let schedule = alone.entry.schedule();
+        let (from, until) = (self.settled.unwrap_or(self.lease.from), self.until());
+        let occurrences = schedule.into_iter().flat_map(|schedule| schedule.between(from, until));
+        let covered = |at| site.blackout(&alone.definition, at).is_some();
+        occurrences.take(OCCURRENCES_MAX).any(|occurrence| covered(occurrence.at))
     }
 
     /// What the host says where it has given its leave back and the log does not know it yet.

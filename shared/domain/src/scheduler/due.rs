@@ -82,9 +82,9 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
         let backlog = backlog(entry, &span, &definition, (from, until), now);
         let mut before = entry.cursor(&span);
         // What ran ahead of its time is known apart, and nothing follows it.
-        let ran_ahead = entry.ran_ahead.clone();
-        let occurrences = schedule.between(from, until).filter(|o| !ran_ahead.contains(&o.at));
-        for occurrence in occurrences.take(max - decided.len()) {
+        let ahead = entry.all_ahead();
+        let chain = schedule.between(from, until).filter(|o| !ahead.contains(&o.at));
+        for occurrence in chain.take(max - decided.len()) {
             let at = occurrence.at;
             let one = decide_one(entry, &span, &definition, occurrence, &backlog, now);
             decided.push(Decided { after: before, ..one });
@@ -106,9 +106,9 @@ pub fn decide_ahead(entry: &mut JobEntry, now: Timestamp) -> Vec<Decided> {
         entry.ahead().filter(|(_, to)| *to <= now).map(|(at, _)| at).collect();
     let mut decided = Vec::new();
     for at in come {
-        entry.decided_ahead.insert(at);
-        if at <= now {
-            // Too late for that: it is decided in its place.
+        entry.note_tried_ahead(at);
+        // Too late, or nothing runs now: what nobody says of it is said when its own time comes.
+        if at <= now || entry.is_paused() {
             continue;
         }
         let Some(order) = entry.orders.get(&at) else { continue };
@@ -166,7 +166,7 @@ fn backlog(
     let mut last = from;
     let occurrences = span.schedule.iter().flat_map(|schedule| schedule.between(from, until));
     let counts = |o: &Occurrence| {
-        o.out.is_none() && entry.pause_at(o.at).is_none() && !entry.orders.contains_key(&o.at)
+        o.out.is_none() && decide_by_people(entry, o.at).is_none() && !entry.is_ahead(o.at)
     };
     for occurrence in occurrences.filter(counts) {
         last = occurrence.at;
@@ -227,6 +227,8 @@ fn decide_by_people(entry: &JobEntry, at: Timestamp) -> Option<Decision> {
     Some(match order.act {
         OrderAct::Skip => Decision::Skip(SkipReason::Ordered { because }),
         OrderAct::Hold => Decision::Run { catch_up: false, hold: Some(because), moved: None },
+        // Its own time has come before it could run ahead of it.
+        OrderAct::Move(to) if to < at => return None,
         OrderAct::Move(to) => {
             let moved = Some(Moved { to, ahead: false, reason: because });
             Decision::Run { catch_up: false, hold: None, moved }
@@ -304,14 +306,37 @@ impl Scheduler {
                 continue;
             }
             let max = entry.at_once(share.min(self.settings.drafts_max - actions.len()));
-            let mut decided = decide_ahead(&mut entry, now);
-            decided.extend(decide_due(&mut entry, now, max));
+            let ahead = decide_ahead(&mut entry, now);
+            if !ahead.is_empty() {
+                self.put_job(entry);
+                self.settle_ahead(&name, ahead, actions);
+                entry = self.take_job(&name);
+            }
+            let decided = decide_due(&mut entry, now, max);
             entry.tried(now);
             self.put_job(entry);
             for one in decided {
                 self.settle_occurrence(&name, &one, actions);
             }
         }
+    }
+
+    /// What is to run ahead of its time. What cannot be due now is left to its own time: it can be skipped only then.
+    fn settle_ahead(&mut self, job: &str, decided: Vec<Decided>, actions: &mut Vec<Action>) {
+        let mut under_way = Vec::new();
+        for one in decided {
+            let before = actions.len();
+            self.settle_occurrence(job, &one, actions);
+            let due = actions.iter().skip(before).any(|action| is_due(action, &one.run));
+            if due || self.pending.contains_key(&one.run) || self.runs.contains_key(&one.run) {
+                under_way.push(one.occurrence.at);
+            } else {
+                actions.truncate(before);
+            }
+        }
+        let mut entry = self.take_job(job);
+        under_way.into_iter().for_each(|at| entry.note_decided_ahead(at));
+        self.put_job(entry);
     }
 
     /// Until when to leave it to another scheduler; `None` when to act now.
@@ -397,8 +422,9 @@ impl Scheduler {
             + open.iter().filter(|id| self.waits(id)).count();
         let limit = definition.queue_limit();
         match definition.overlap {
-            // What is caught up runs one after the other, whatever the rule for the daily case.
-            _ if wanted.catch_up => {}
+            // What is caught up, or was moved here by a person, runs one after the other, whatever the rule for the
+            // daily case.
+            _ if wanted.catch_up || wanted.is_ahead() => {}
             Overlap::Skip => return skip(SkipReason::Overlap { with: newest }),
             Overlap::QueueOne | Overlap::QueueAll { .. } if waiting >= limit as usize => {
                 return skip(SkipReason::QueueFull { limit });
@@ -465,6 +491,10 @@ fn planned(job: &str, actions: &[Action]) -> Vec<(StreamId, bool)> {
         .collect()
 }
 
+fn is_due(action: &Action, run: &StreamId) -> bool {
+    matches!(action, Action::Append(draft) if draft.stream == *run && due_of(&draft.event).is_some())
+}
+
 pub(super) fn due_of(event: &Event) -> Option<&RunDue> {
     if let Event::RunEvent(RunEvent::RunDue(due)) = event { Some(due) } else { None }
 }
@@ -484,6 +514,10 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    fn is_ahead(&self) -> bool {
+        self.moved.as_ref().is_some_and(|moved| moved.ahead)
+    }
+
     pub(super) fn due(
         &self,
         definition: &JobDefinition,

@@ -14,7 +14,7 @@ use crate::job::JobDefinition;
 /// How often a job is looked at that cannot be left to its host now, milliseconds.
 const LOOK_MS: i64 = 5_000;
 /// Most occurrences that are looked at for blackouts.
-const OCCURRENCES_MAX: usize = 10_000;
+pub(super) const OCCURRENCES_MAX: usize = 10_000;
 
 /// Jobs that may be left to their hosts, and when each is looked at.
 #[derive(Debug, Default)]

@@ -169,10 +169,12 @@ pub struct JobEntry {
     pub pauses: Vec<Pause>,
     /// What people want of single occurrences.
     pub orders: BTreeMap<Timestamp, Order>,
-    /// Occurrences that ran ahead of their time, as far as is known here.
+    /// Occurrences that ran ahead of their time, as far as the log has told.
     pub(super) ran_ahead: BTreeSet<Timestamp>,
-    /// Those that were to, and about which it is decided here whether they do.
-    pub(super) decided_ahead: BTreeSet<Timestamp>,
+    /// Those that were decided here and are on their way.
+    decided_ahead: BTreeSet<Timestamp>,
+    /// Those that were looked at when their new time came, whatever came of it.
+    tried_ahead: BTreeSet<Timestamp>,
     /// Its open runs.
     pub open: BTreeSet<StreamId>,
     /// Its next occurrence that nobody has decided here.
@@ -216,6 +218,7 @@ impl JobEntry {
             orders: BTreeMap::new(),
             ran_ahead: BTreeSet::new(),
             decided_ahead: BTreeSet::new(),
+            tried_ahead: BTreeSet::new(),
             open: BTreeSet::new(),
             next: None,
             waits_since: None,
@@ -257,6 +260,8 @@ impl JobEntry {
 
     fn forget_decided(&mut self) {
         self.cursor.decided = None;
+        self.decided_ahead.clear();
+        self.tried_ahead.clear();
         self.apart.values_mut().for_each(|cursor| cursor.decided = None);
         self.decided_ahead.clear();
         self.backlog = None;
@@ -349,9 +354,8 @@ impl JobEntry {
         let apart = lease.map(|lease| lease.from);
         let cursor = self.cursor_mut(apart);
         cursor.settled = cursor.settled.max(Some(instant));
-        if apart.is_none() {
-            self.ran_ahead = self.ran_ahead.split_off(&just_after(instant));
-        }
+        let (settled, orders) = (self.cursor.settled, &self.orders);
+        self.ran_ahead.retain(|at| orders.contains_key(at) || settled.is_none_or(|s| s < *at));
         self.probes = false;
     }
 
@@ -396,16 +400,41 @@ impl JobEntry {
 
     /// Whether the occurrence at `at` ran ahead of its time: it is not one of its chain.
     pub(super) fn is_ahead(&self, at: Timestamp) -> bool {
-        self.ran_ahead.contains(&at)
+        self.ran_ahead.contains(&at) || self.decided_ahead.contains(&at)
     }
 
-    /// Occurrences that are to run ahead of their time, and when, as far as nobody has decided about them.
+    /// All that ran ahead of their time.
+    pub(super) fn all_ahead(&self) -> BTreeSet<Timestamp> {
+        self.ran_ahead.union(&self.decided_ahead).copied().collect()
+    }
+
+    /// The log has the run of the occurrence at `at`, and not as one of its chain as far as is known.
+    pub(super) fn note_ran_ahead(&mut self, at: Timestamp) {
+        self.ran_ahead.insert(at);
+    }
+
+    /// The occurrence at `at` was decided here to run ahead of its time.
+    pub(super) fn note_decided_ahead(&mut self, at: Timestamp) {
+        self.decided_ahead.insert(at);
+    }
+
+    /// The time to which the occurrence at `at` was moved has come.
+    pub(super) fn note_tried_ahead(&mut self, at: Timestamp) {
+        self.tried_ahead.insert(at);
+    }
+
+    /// Occurrences that are to run ahead of their time, and when, as far as nobody has looked at them.
     pub(super) fn ahead(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         let ahead = self.orders.iter().filter_map(|(at, order)| Some((*at, order.ahead_of(*at)?)));
         ahead.filter(|(at, _)| {
             let gone = self.cursor.settled.is_some_and(|settled| *at <= settled);
-            !gone && !self.ran_ahead.contains(at) && !self.decided_ahead.contains(at)
+            !gone && !self.is_ahead(*at) && !self.tried_ahead.contains(at)
         })
+    }
+
+    /// Whether a pause lasts.
+    pub(super) fn is_paused(&self) -> bool {
+        self.pauses.last().is_some_and(|pause| pause.until.is_none())
     }
 
     /// Finds the next occurrence after the cursor, or when to try again.

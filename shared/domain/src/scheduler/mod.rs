@@ -95,6 +95,8 @@ pub(crate) struct RunEntry {
     check: Option<Timestamp>,
     /// How often it was offered since its newest event.
     offered: u32,
+    /// Since when there is something to do about it, as far as it was looked at.
+    wants: Option<Timestamp>,
 }
 
 /// An append under way.
@@ -148,6 +150,8 @@ pub struct Scheduler {
     grants: grants::Grants,
     /// Jobs whose pause has ended, and from when on to look what of it is caught up.
     resumed: BTreeMap<String, Timestamp>,
+    /// Runs that were asked for to catch up after the newest pause of their job.
+    asked: BTreeSet<StreamId>,
     /// What is to be said of runs that have ended, and since when.
     notes: Vec<(Timestamp, Draft)>,
     draining: bool,
@@ -161,6 +165,11 @@ const RESUMED_MS: i64 = 3_600_000;
 const WOKEN: usize = 64;
 /// How long it waits after a refusal, milliseconds.
 const REFUSED_MS: i64 = 5_000;
+
+/// Whether a run has what it shares with others, or a place among those that wait for it.
+fn has_a_place(run: &Run) -> bool {
+    matches!(run.state, State::Due | State::Running { .. } | State::Retrying { .. })
+}
 
 pub(crate) fn plus_ms(at: Timestamp, ms: i64) -> Timestamp {
     at.checked_add(SignedDuration::from_millis(ms)).unwrap_or(Timestamp::MAX)
@@ -189,6 +198,7 @@ impl Scheduler {
             last_hosts: BTreeMap::new(),
             grants: grants::Grants::default(),
             resumed: BTreeMap::new(),
+            asked: BTreeSet::new(),
             notes: Vec::new(),
             draining: false,
         }
@@ -274,7 +284,7 @@ impl Scheduler {
         let entry = self.renew_job(&job, envelope.version, received);
         self.put_job(Box::new(entry));
         if matches!(event, JobEvent::JobResumed(_)) {
-            self.note_resumed(&job.name, received);
+            self.begin_resumed(&job.name, received);
         }
         // What it says of a run that waits may have changed.
         self.wake_waiting(&job.name, received);
@@ -286,6 +296,9 @@ impl Scheduler {
         if version < envelope.version {
             let host = evolve_host(host, name, event, received);
             self.site.put_host(name, &host, envelope.version);
+        }
+        if matches!(event, HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) {
+            self.look_at_all(received);
         }
     }
 
@@ -299,10 +312,7 @@ impl Scheduler {
         match id.stream_type() {
             StreamType::Lock => self.wake_all(&Shared::Lock(id.rest().to_owned()), received),
             StreamType::Pool => self.wake_all(&Shared::Pool(id.rest().to_owned()), received),
-            StreamType::Blackout => {
-                let ids: Vec<StreamId> = self.runs.keys().cloned().collect();
-                ids.iter().for_each(|id| self.look_again(id, received));
-            }
+            StreamType::Blackout => self.look_at_all(received),
             StreamType::Calendar
             | StreamType::Job
             | StreamType::Run
@@ -319,12 +329,13 @@ impl Scheduler {
             self.settle(job, instant);
         } else if let Some((job, instant)) = crate::run::ahead_instant(event) {
             let mut entry = self.take_job(job);
-            entry.ran_ahead.insert(instant);
+            entry.note_ran_ahead(instant);
             self.put_job(entry);
         }
         self.pending.remove(id);
+        self.note_asked(id);
         if matches!(event, RunEvent::RunLate(_)) {
-            self.notes.retain(|(_, draft)| draft.stream != *id);
+            self.notes.retain(|(_, d)| d.stream != *id || d.version > envelope.version);
         }
         let known = self.runs.get(id).map(|entry| (entry.run.clone(), entry.version));
         if known.as_ref().is_some_and(|(_, version)| *version >= envelope.version) {
@@ -364,7 +375,7 @@ impl Scheduler {
     }
 
     fn put_run(&mut self, id: &StreamId, run: Run, version: u64, now: Timestamp) {
-        let was_running = self.runs.get(id).is_some_and(|entry| entry.run.is_running());
+        let had_a_place = self.runs.get(id).is_some_and(|entry| has_a_place(&entry.run));
         self.forget_run(id);
         let job = run.job.clone();
         if run.is_running()
@@ -372,7 +383,7 @@ impl Scheduler {
         {
             self.last_hosts.insert(job.clone(), attempt.host.clone());
         }
-        if was_running && !run.is_running() {
+        if had_a_place && !run.is_running() {
             self.wake_sharers(&run, now);
         }
         if run.state.is_ended() {
@@ -418,7 +429,8 @@ impl Scheduler {
             }
         }
         self.agenda.insert((now, id.clone()));
-        self.runs.insert(id.clone(), RunEntry { run, version, check: Some(now), offered: 0 });
+        let entry = RunEntry { run, version, check: Some(now), offered: 0, wants: None };
+        self.runs.insert(id.clone(), entry);
     }
 
     fn forget_run(&mut self, id: &StreamId) {
@@ -449,9 +461,16 @@ impl Scheduler {
         waiting.iter().for_each(|id| self.look_again(id, now));
     }
 
-    /// `run` has let go what it shared: the first of those that wait for it are looked at again.
+    /// `run` has let go what it shared, or its place among those that wait for it: the first of these are looked at
+    /// again.
     fn wake_sharers(&mut self, run: &Run, now: Timestamp) {
-        for shared in Shared::of(run) {
+        // Nobody waits for a pool without a limit.
+        let limited = |shared: &Shared| match shared {
+            Shared::Lock(_) => true,
+            Shared::Pool(pool) => self.site.limit(pool).is_some(),
+        };
+        let shared: Vec<Shared> = Shared::of(run).filter(limited).collect();
+        for shared in shared {
             let waits = |id: &&StreamId| {
                 self.runs.get(*id).is_some_and(|entry| {
                     matches!(entry.run.state, State::Due | State::Retrying { .. })
@@ -482,6 +501,11 @@ impl Scheduler {
         for id in open {
             self.look_again(&id, now);
         }
+    }
+
+    fn look_at_all(&mut self, now: Timestamp) {
+        let ids: Vec<StreamId> = self.runs.keys().cloned().collect();
+        ids.iter().for_each(|id| self.look_again(id, now));
     }
 
     fn look_again(&mut self, id: &StreamId, at: Timestamp) {
@@ -545,18 +569,33 @@ impl Scheduler {
         }
     }
 
-    /// Another was faster. Of a part that has ended the feed brings nothing: the log is asked for it.
+    /// Another was faster. Of a part that has ended the feed brings nothing: the log is asked for it. Nor does it of an
+    /// occurrence that ran ahead of its time before this scheduler began.
     fn conflicts(&mut self, stream: &StreamId, now: Timestamp) {
+        if self.runs.contains_key(stream) {
+            return;
+        }
         if stream.stream_type() == StreamType::Job {
             self.pending.remove(stream);
             return self.grants.put(stream.rest(), Some(plus_ms(now, REFUSED_MS)));
         }
-        if stream.part().is_none() || self.runs.contains_key(stream) {
+        if stream.part().is_none() {
+            self.note_asked(stream);
+            self.note_begun(stream);
             return;
         }
         if let (Some(job), Ok(whole)) = (stream.run_job(), stream.whole().parse()) {
             self.pasts.forget(job);
             self.look_again(&whole, now);
+        }
+    }
+
+    fn note_begun(&mut self, stream: &StreamId) {
+        let occurrence = stream.rest().split_once('@').and_then(|(_, at)| at.parse().ok());
+        if let (Some(job), Some(at)) = (stream.run_job(), occurrence) {
+            let mut entry = self.take_job(job);
+            entry.note_ran_ahead(at);
+            self.put_job(entry);
         }
     }
 

@@ -2,16 +2,15 @@
 //! can or not.
 
 use anyhow::Result;
-use domain::calendar::Calendars;
 use domain::envelope::Draft;
 use domain::event::{Event, RunEvent};
 use domain::executor::claim;
+use domain::forecast::SiteView;
 use domain::ids::StreamId;
 use domain::job::Job;
-use domain::ledger::{Body, Turn};
+use domain::ledger::Turn;
 use domain::run::{Context, Run};
 use domain::scheduler::alone::{Alone, Leave, OwnDecision};
-use domain::site::ThingKind;
 use jiff::Timestamp;
 
 use super::executor::LEASE_MS;
@@ -32,7 +31,7 @@ impl World {
             return Ok(());
         }
         let (host, now) = (host_name(i), self.clock(node));
-        let calendars = self.calendars();
+        let site = self.site();
         let drained = self.auditor.streams.0.get(&StreamId::host(&host));
         let drained =
             drained.and_then(|state| state.body.host()).is_some_and(|h| h.drained.is_some());
@@ -40,28 +39,16 @@ impl World {
             self.hosts[i]
                 .leaves
                 .retain(|(name, _), leave| *name != job.name || leave.learn(&host, &job, &turn));
-            for leave in Leave::all(&host, &job, &turn, &calendars, now) {
+            for leave in Leave::all(&host, &job, &turn, &site.calendars, now) {
                 let key = (job.name.clone(), leave.lease.from);
                 self.hosts[i].leaves.entry(key).or_insert(leave);
             }
             self.decide_alone(i, &job.name)?;
-            self.give_back(i, &job, &calendars, drained)?;
+            self.give_back(i, &job, &site, drained)?;
         }
         self.forget_leave(i);
         self.plan_alone(i);
         Ok(())
-    }
-
-    fn calendars(&self) -> Calendars {
-        let mut calendars = Calendars::default();
-        for (id, state) in &self.auditor.streams.0 {
-            if let (Body::Thing(thing), Some(ThingKind::Calendar)) =
-                (&state.body, id.stream_type().thing())
-            {
-                calendars.put(&thing.name, thing.calendar_spans());
-            }
-        }
-        calendars
     }
 
     /// Jobs about which this host has or had a say.
@@ -74,20 +61,14 @@ impl World {
     }
 
     /// Says that leave is given back, once everything before is decided.
-    fn give_back(
-        &mut self,
-        i: usize,
-        job: &Job,
-        calendars: &Calendars,
-        drained: bool,
-    ) -> Result<()> {
+    fn give_back(&mut self, i: usize, job: &Job, site: &SiteView, drained: bool) -> Result<()> {
         let node = Node::Executor(i);
         let now = self.clock(node);
         let stream = StreamId::job(&job.name);
         let mut said = Vec::new();
         for leave in self.hosts[i].leaves_of(&job.name) {
             let due = Alone::new(leave.clone()).is_ok_and(|a| a.next().is_some_and(|at| at <= now));
-            if let Some(reason) = leave.ends(job, calendars, drained).filter(|_| !due) {
+            if let Some(reason) = leave.ends(job, site, drained).filter(|_| !due) {
                 leave.give_back(now, reason);
             }
             said.extend(leave.unsaid());
