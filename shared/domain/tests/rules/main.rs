@@ -12,6 +12,7 @@ mod job;
 mod late;
 mod ledger;
 mod locks;
+mod musts;
 mod orders;
 mod parameters;
 mod run;

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::event::{
-    AttemptReport, Event, JobLeaseGranted, Resolution, RunEvent, RunNeedsUnmet, RunReported,
-    RunResolved,
+    AttemptReport, Event, Resolution, RunEvent, RunNeedsUnmet, RunReported, RunResolved,
 };
 use domain::forecast::{Planned, SiteView, forecast};
 use domain::ids::StreamId;
@@ -230,33 +229,31 @@ fn must_07_named_counted_locks_and_limits_hold_whatever_schedulers_think() {
 
 #[test]
 fn must_08_a_host_runs_what_is_planned_while_the_centre_is_away() {
-    let more = json!({"host": "h1", "autonomy": {"lease": "4h"}});
-    let mut site = pay("0 * * * *", more);
-    site.until("01:30");
+    let mut site = pay("0 * * * *", json!({"host": "h1", "autonomy": {"lease": "4h"}}));
+    // As soon as its host is heard the job is left to it, for four hours; then the centre goes away.
+    site.until("00:30").nobody_until("04:40");
+    site.heard.clear();
     let definition = site.requested("pay@x", None, false).definition;
-    let (host, from, until) = ("h1".to_owned(), at("01:30"), at("04:30"));
-    let lease = JobLeaseGranted { host, definition: definition.clone(), from, until };
-    let granted = site.world.say_next("scheduler/s1", StreamId::job("pay"), lease, at("01:30"));
-    assert_eq!(granted, Mark::Valid);
-    site.until("04:40");
-    // The centre leaves it to the host, and the host reports when it comes back.
-    assert!(!site.exists("pay@03:00"));
     let mut after = None;
-    for hour in ["02:00", "03:00", "04:00"] {
-        let (run, mut due) = crate::given::due(definition.clone(), at(hour));
+    let mut decided_by_host = |site: &mut Site, clock: &str| {
+        let (run, mut due) = crate::given::due(definition.clone(), at(clock));
         (due.host, due.pool) = (Some("h1".to_owned()), "default".to_owned());
-        due.nominal.as_mut().unwrap().after = after.replace(at(hour));
-        assert_eq!(
-            site.world.say_next("executor/h1", run, due, at("04:40")),
-            Mark::Valid,
-            "{hour}"
-        );
+        due.nominal.as_mut().unwrap().after = after.replace(at(clock));
+        let now = site.now;
+        site.world.say_next("executor/h1", run, due, now)
+    };
+    for clock in ["01:00", "02:00", "03:00", "04:00"] {
+        assert_eq!(decided_by_host(&mut site, clock), Mark::Valid, "{clock}");
+        let run = format!("pay@{clock}");
+        site.start(&run).end(&run, 0);
     }
-    let (run, due) = crate::given::due(definition, at("05:00"));
-    let mark = site.world.say_next("executor/h1", run, due, at("05:00"));
+    site.now = at("05:00");
+    let mark = decided_by_host(&mut site, "05:00");
     assert!(refused(&mark).contains("has no leave to decide"), "{mark:?}");
-    site.serve(60_000).until("05:30");
-    assert!(site.exists("pay@05:00"));
+    // What the host may not decide any more the centre does when it is back.
+    site.until("05:30");
+    assert_eq!(site.news().last().unwrap(), "pay@05:00 runs");
+    site.check_no_voids();
     site.check_whole();
 }
 
