@@ -4,6 +4,7 @@
 mod acts;
 mod calendar_oracle;
 mod calendars;
+mod complaints;
 mod executor;
 mod expect;
 mod forecast;
