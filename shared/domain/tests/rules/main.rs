@@ -4,6 +4,7 @@
 mod acts;
 mod calendar_oracle;
 mod calendars;
+mod complaints;
 mod executor;
 mod expect;
 mod forecast;
@@ -12,6 +13,7 @@ mod job;
 mod late;
 mod ledger;
 mod locks;
+mod musts;
 mod orders;
 mod parameters;
 mod run;
