@@ -219,6 +219,9 @@ pub(crate) enum Job {
     Resume(JobAct),
     /// Ends its schedule for good.
     Retire(JobAct),
+    /// Takes back from its host what that may decide by itself; for a host that will not come back. What it has started
+    /// and nobody knows of stays unknown.
+    Reclaim(JobAct),
     /// Makes the proposed definition active.
     Approve(JobName),
 }
