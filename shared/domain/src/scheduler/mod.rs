@@ -231,7 +231,7 @@ impl Scheduler {
                     self.renew_calendars();
                 }
             }
-            Body::User(_) | Body::Log => {}
+            Body::User(_) | Body::Log | Body::Tzdb(_) => {}
         }
     }
 
