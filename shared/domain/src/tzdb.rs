@@ -12,8 +12,8 @@ use crate::time::Schedule;
 
 /// How far ahead a scheduler looks for occurrences that move, in days.
 pub const AHEAD_DAYS: i64 = 400;
-/// Most occurrences that an event names.
-pub const FIRST_MAX: usize = 20;
+/// What an event names.
+pub const FIRST: Shown = Shown { of_job: 1, all: 20 };
 /// Most zones that an event names.
 const ZONES_MAX: usize = 100;
 /// Most occurrences that are looked at in one comparison.
@@ -41,6 +41,15 @@ impl Rules {
     fn get(&self, zone: &str) -> Option<&TimeZone> {
         self.0.get(zone)
     }
+}
+
+/// How many of those that move are named.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// Of each job.
+    pub of_job: usize,
+    /// In all.
+    pub all: usize,
 }
 
 /// What moves.
@@ -72,36 +81,41 @@ impl Moves {
             jobs: self.jobs,
             moved: self.moved,
             incomplete: self.incomplete,
-            first: self.first.iter().take(FIRST_MAX).cloned().collect(),
+            first: self.first.iter().take(FIRST.all).cloned().collect(),
         }
     }
 
-    fn take(&mut self, job: &str, moved: Vec<Moved>, shown: usize) {
+    fn take(&mut self, job: &str, mut moved: Vec<Moved>, shown: Shown) {
         if moved.is_empty() {
             return;
         }
         self.jobs += 1;
         self.moved += moved.len() as u64;
-        let named = moved.into_iter().map(|one| MovedOccurrence {
+        moved.sort_by_key(|one| one.before.min(one.now).or(one.before).or(one.now));
+        let more = moved.len().saturating_sub(shown.of_job) as u64;
+        let named = moved.into_iter().take(shown.of_job).map(|one| MovedOccurrence {
             job: job.to_owned(),
             wall: one.wall.to_string(),
             before: one.before,
             now: one.now,
+            more: 0,
         });
         self.first.extend(named);
+        if let Some(last) = self.first.last_mut() {
+            last.more = more;
+        }
         let instant = |one: &MovedOccurrence| one.before.min(one.now).or(one.before).or(one.now);
         self.first.sort_by(|a, b| (instant(a), &a.job).cmp(&(instant(b), &b.job)));
-        self.first.truncate(shown);
+        self.first.truncate(shown.all);
     }
 }
 
-/// Compares the occurrences of schedules after an instant and up to another, by the rules before and those now. Of
-/// those that move, `shown` are named.
+/// Compares the occurrences of schedules after an instant and up to another, by the rules before and those now.
 pub fn compare<'a>(
     schedules: impl IntoIterator<Item = (&'a str, &'a Schedule)>,
     (before, now): (&Rules, &Rules),
     (from, until): (Timestamp, Timestamp),
-    shown: usize,
+    shown: Shown,
 ) -> Moves {
     let mut moves = Moves::default();
     let mut known: BTreeMap<&str, Vec<Range>> = BTreeMap::new();

@@ -106,7 +106,7 @@ pub struct LogTzdbChanged {
     /// Whether there were too many occurrences to look at all of them: then more may move.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
-    /// The first of those that move; at most 20.
+    /// The first of each job that moves, by instant; of at most 20 jobs.
     pub first: Vec<MovedOccurrence>,
 }
 
@@ -124,4 +124,12 @@ pub struct MovedOccurrence {
     /// The instant now; absent where there is none any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<Timestamp>,
+    /// How many further ones of the job move that are not named.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

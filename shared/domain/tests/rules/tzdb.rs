@@ -7,7 +7,7 @@ use domain::event::{LogTzdbChanged, MovedOccurrence};
 use domain::ids::StreamId;
 use domain::ledger::{Mark, Streams as _};
 use domain::time::Schedule;
-use domain::tzdb::{FIRST_MAX, Moves, Rules, compare};
+use domain::tzdb::{FIRST, Moves, Rules, Shown, compare};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -49,18 +49,20 @@ fn berlin(spec: Value) -> Schedule {
     schedule(json!({"schedule": spec, "zone": "Europe/Berlin"}), &Calendars::default())
 }
 
+const ALL: Shown = Shown { of_job: 100_000, all: 100_000 };
+
 fn year() -> (Timestamp, Timestamp) {
     (at("2026-11-20T00:00:00Z"), at("2027-11-20T00:00:00Z"))
 }
 
 fn moves(schedule: &Schedule, before: &str, now: &str, range: (Timestamp, Timestamp)) -> Moves {
     let rules = (&rules("Europe/Berlin", before), &rules("Europe/Berlin", now));
-    compare([("pay", schedule)], rules, range, 100_000)
+    compare([("pay", schedule)], rules, range, ALL)
 }
 
 fn one(wall: &str, before: Option<&str>, now: Option<&str>) -> MovedOccurrence {
     let (job, wall) = ("pay".to_owned(), wall.to_owned());
-    MovedOccurrence { job, wall, before: before.map(at), now: now.map(at) }
+    MovedOccurrence { job, wall, before: before.map(at), now: now.map(at), more: 0 }
 }
 
 #[test]
@@ -210,7 +212,7 @@ fn of_a_zone_whose_rules_are_not_there_nothing_is_claimed() {
     let daily = berlin(json!({"cron": "0 9 * * *"}));
     let (some, none) = (rules("Europe/Berlin", WINTER), Rules::default());
     for pair in [(&none, &some), (&some, &none), (&rules("Asia/Gaza", WINTER), &some)] {
-        let found = compare([("pay", &daily)], pair, year(), 9);
+        let found = compare([("pay", &daily)], pair, year(), ALL);
         let unknown = BTreeSet::from(["Europe/Berlin".to_owned()]);
         assert_eq!(found, Moves { unknown, ..Moves::default() });
     }
@@ -219,16 +221,17 @@ fn of_a_zone_whose_rules_are_not_there_nothing_is_claimed() {
 }
 
 #[test]
-fn an_event_names_the_first_of_all_jobs_and_counts_the_others() {
+fn an_event_names_the_first_of_each_job_and_counts_the_others() {
     let schedules: Vec<(String, Schedule)> = (0..60)
         .map(|n| (format!("j{n:02}"), berlin(json!({"cron": format!("{n} 9 * * *")}))))
         .collect();
     let rules = (&rules("Europe/Berlin", BERLIN), &rules("Europe/Berlin", LATER));
     let schedules = schedules.iter().rev().map(|(name, schedule)| (name.as_str(), schedule));
-    let event = compare(schedules, rules, year(), FIRST_MAX).event(Some("2026a"), "2026b");
+    let event = compare(schedules, rules, year(), FIRST).event(Some("2026a"), "2026b");
     assert_eq!((event.jobs, event.moved), (60, 420));
     let first: Vec<String> = event.first.iter().map(|one| one.job.clone()).collect();
-    assert_eq!(first, (0..FIRST_MAX).map(|n| format!("j{n:02}")).collect::<Vec<_>>());
+    assert_eq!(first, (0..FIRST.all).map(|n| format!("j{n:02}")).collect::<Vec<_>>());
+    assert!(event.first.iter().all(|one| one.more == 6), "{event:?}");
     assert_eq!(event.zones, ["Europe/Berlin"]);
     assert_eq!((event.from.as_deref(), event.to.as_str()), (Some("2026a"), "2026b"));
 }
