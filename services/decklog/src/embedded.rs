@@ -129,7 +129,12 @@ impl Embedded {
             ..ExecutorConfig::new(&host::name(), self.dir.join("executor"))
         };
         let producer = executor::Producer { token: token(&self.dir, Class::Executor)? };
-        let around = executor::Surroundings { clock: clock(), stop: stopped, program: None };
+        let around = executor::Surroundings {
+            clock: clock(),
+            stop: stopped,
+            tzdb: host::tzdb().version,
+            program: None,
+        };
         let bus = self.bus.clone();
         let task = start("executor", stop, |ready| {
             executor::run(config, producer, bus, around, move || {

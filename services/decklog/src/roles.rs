@@ -121,7 +121,12 @@ pub(crate) fn executor(role: &Role) -> anyhow::Result<()> {
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
     runtime()?.block_on(async {
         let stop = stop_on_signals()?;
-        let around = executor::Surroundings { clock: clock(), stop, program: None };
+        let around = executor::Surroundings {
+            clock: clock(),
+            stop,
+            tzdb: host::tzdb().version,
+            program: None,
+        };
         let bus = connect(&config, "executor").await?;
         executor::run(own, executor::Producer { token }, bus, around, ready("executor")).await
     })
