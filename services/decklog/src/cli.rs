@@ -4,6 +4,7 @@ mod acts;
 mod hosts;
 mod occurrences;
 mod things;
+mod zones;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use occurrences::{Occurrence, OccurrenceAct, OccurrenceList, OneOccur
 pub(crate) use things::{
     Calendar, CalendarAct, Flow, FlowShow, Forecast, Thing, ThingAct, ThingName,
 };
+pub(crate) use zones::{Tzdb, TzdbCompare};
 
 /// Runs the night. Proves it in the morning.
 #[derive(Debug, Parser)]
@@ -73,6 +75,9 @@ pub(crate) enum Command {
     /// Schedules.
     #[command(subcommand)]
     Schedule(Schedule),
+    /// The time zone database.
+    #[command(subcommand)]
+    Tzdb(Tzdb),
     /// Flows: jobs that wait for each other.
     #[command(subcommand)]
     Flow(Flow),

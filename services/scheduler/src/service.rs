@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::config::SchedulerConfig;
 use crate::feed;
+use crate::zones::{Copies, ZoneInfo};
 
 /// Whoever runs a role tells it the time, and when to stop.
 #[derive(Clone)]
@@ -29,8 +30,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Turns true when the role shall stop.
     pub stop: watch::Receiver<bool>,
-    /// Version of the time zone database.
-    pub tzdb: String,
+    /// The time zone database.
+    pub tzdb: ZoneInfo,
     /// Turns true when nothing new shall become due: what is open is carried to its end.
     pub drain: watch::Receiver<bool>,
 }
@@ -50,6 +51,8 @@ pub struct Producer {
 
 /// How often it says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often the zones in use are looked through.
+const KEEP_ZONES: Duration = Duration::from_secs(60);
 /// How long without the recorder until it counts as cut off, and its ear as closed.
 const CUT_OFF: Duration = Duration::from_secs(10);
 /// Longest sleep: clocks jump, so nothing is slept through.
@@ -76,6 +79,9 @@ struct Service {
     offers: mpsc::Sender<Work>,
     spoken: Option<Timestamp>,
     reached: Timestamp,
+    zones: Copies,
+    /// When the zones in use were looked through.
+    zones_kept: Timestamp,
 }
 
 /// Schedules until it is told to stop. `ready` is called when it knows the state of every job.
@@ -93,7 +99,7 @@ pub async fn run(
     let settings = Settings {
         grace_ms: i64::try_from(config.grace.millis())?,
         redispatch_ms: i64::try_from(config.offer_again.millis())?,
-        ..Settings::new(&config.name, &around.tzdb)
+        ..Settings::new(&config.name, &around.tzdb.version)
     };
     let mut mind = Scheduler::new(settings);
     let heartbeats = bus.subscribe(&Topic::Heartbeats).await?;
@@ -108,6 +114,14 @@ pub async fn run(
     let (jobs, runs) = mind.counts();
     info!(jobs, open_runs = runs, position, "scheduling");
     ready();
+    let mut zones = Copies::new(around.tzdb.clone(), &config.data);
+    let telling = tokio::spawn(zones.clone().tell(
+        bus.clone(),
+        outbox.clone(),
+        mind.schedules().map(|(job, schedule)| (job.to_owned(), Arc::clone(schedule))).collect(),
+        now,
+    ));
+    zones.keep(mind.schedules());
     let id = config.name;
     let service = Service {
         mind,
@@ -120,9 +134,12 @@ pub async fn run(
         offers,
         spoken: None,
         reached: now,
+        zones,
+        zones_kept: now,
     };
     let done = service.work(follower, heartbeats, answered, recalled).await;
     offering.abort();
+    telling.abort();
     done
 }
 
@@ -230,6 +247,7 @@ impl Service {
                 break;
             }
         }
+        self.zones.keep(self.mind.schedules());
         // What is journaled and not committed is sent again after the next start.
         let _ = tokio::time::timeout(Duration::from_secs(2), self.outbox.drained()).await;
         Ok(())
@@ -292,6 +310,7 @@ impl Service {
     async fn act(&mut self) {
         let now = (self.around.clock)();
         self.speak(now).await;
+        self.keep_zones(now);
         self.mind.drain(*self.around.drain.borrow());
         for action in self.mind.tick(now) {
             match action {
@@ -303,6 +322,14 @@ impl Service {
                 }
                 Action::Recall(job) => self.recall(job),
             }
+        }
+    }
+
+    /// Copies the zones that jobs have come to use.
+    fn keep_zones(&mut self, now: Timestamp) {
+        if now.duration_since(self.zones_kept).unsigned_abs() >= KEEP_ZONES {
+            self.zones_kept = now;
+            self.zones.keep(self.mind.schedules());
         }
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::recorder::Follower;
-use domain::event::{CommandEnd, Event, JobEvent, RunEvent, ThingAct, ThingEvent};
+use domain::event::{
+    CommandEnd, Event, JobEvent, LogEvent, LogTzdbChanged, RunEvent, ThingAct, ThingEvent,
+};
 use domain::ids::StreamId;
 use domain::job::Definition;
 use domain::plan::in_order;
@@ -57,7 +59,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
 
 fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    let (data, address, tzdb) = (up.data.display(), embedded.address, executor::tzdb());
+    let (data, address, tzdb) = (up.data.display(), embedded.address, host::tzdb().version);
     output::print(&format!(
         "decklog {version}  data {data}  host {}  tzdb {tzdb}\nAPI  http://{address}/api/v1  token {data}/console.token\n",
         host::name()
@@ -182,11 +184,26 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::ThingEvent(ThingEvent { act: ThingAct::Approved(e), of }) => {
             line(&format!("{} active", of.word()), format!("definition {}", e.number))
         }
+        Event::LogEvent(LogEvent::LogTzdbChanged(e)) => describe_tzdb(e, line),
         Event::JobEvent(JobEvent::JobProposed(_))
         | Event::ThingEvent(_)
         | Event::UserEvent(_)
         | Event::LogEvent(_) => None,
     }
+}
+
+/// The first version that is noted is no change.
+fn describe_tzdb(
+    changed: &LogTzdbChanged,
+    line: impl Fn(&str, String) -> Option<String>,
+) -> Option<String> {
+    let (from, to, moved, jobs) =
+        (changed.from.as_ref()?, &changed.to, changed.moved, changed.jobs);
+    let mut more = format!("{from} to {to}: {moved} occurrences of {jobs} jobs move");
+    if !changed.unknown.is_empty() {
+        more.push_str(&format!("; not known for {}", changed.unknown.join(", ")));
+    }
+    line("tzdb changed", more)
 }
 
 fn describe_run(

@@ -19,6 +19,7 @@ mod parameters;
 mod run;
 mod scheduler;
 mod site;
+mod tzdb;
 mod versions;
 mod waiting;
 mod windows;
