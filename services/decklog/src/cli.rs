@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod acts;
+mod ahead;
 mod hosts;
 mod occurrences;
 mod things;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::time::HumanDuration;
 
 pub(crate) use acts::{Act, Confirm, Delay, Rerun, Which};
+pub(crate) use ahead::Why;
 pub(crate) use hosts::{Host, HostAct};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OccurrenceList, OneOccurrence};
 pub(crate) use things::{
@@ -97,6 +99,8 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Shows one run: where it stands, why, its attempts and events.
     RunShow(RunShow),
+    /// Says why a run, an occurrence or a job is as it is: waits, was skipped, is late, is not there.
+    Why(Why),
     /// Asks runs to stop, or not to start.
     Cancel(Act),
     /// Holds runs that have not started, until somebody releases them.

@@ -18,6 +18,8 @@
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
 //! | [`forecast`] | what will run when |
+//! | [`why`] | why a run or an occurrence is as it is |
+//! | [`inquiry`] | questions that take several answers of the recorder |
 //! | [`plan`] | whether definitions fit together |
 //! | [`wire`] | messages between services |
 //! | [`import`] | other people's schedules |
@@ -32,6 +34,7 @@ pub mod flush;
 pub mod forecast;
 pub mod ids;
 pub mod import;
+pub mod inquiry;
 pub mod job;
 pub mod keys;
 pub mod leaf;
@@ -42,4 +45,5 @@ pub mod run;
 pub mod scheduler;
 pub mod site;
 pub mod time;
+pub mod why;
 pub mod wire;

@@ -22,6 +22,7 @@ mod schedule;
 mod things;
 mod up;
 mod verify;
+mod why;
 
 use clap::CommandFactory as _;
 use domain::site::ThingKind;
@@ -50,6 +51,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Run(run) => run::run(&run, format),
         Command::Runs(runs) => runs::list(&runs, format),
         Command::RunShow(show) => runs::show(&show, format),
+        Command::Why(why) => why::run(&why, format),
         Command::Cancel(act) => acts::cancel(&act, format),
         Command::Hold(act) => acts::hold(&act, format),
         Command::Release(act) => acts::release(&act, format),
