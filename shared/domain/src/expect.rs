@@ -15,7 +15,8 @@ use crate::event::{
 };
 use crate::ids::StreamId;
 use crate::job::{
-    Almanacs, JobDefinition, Lease, Piece, SchedulePart, Stretch, give_back, holds_from, pieces,
+    Almanacs, JobDefinition, Lease, Piece, SchedulePart, Stretch, give_back, grant, holds_from,
+    pieces,
 };
 use crate::site::{Thing, ThingKind};
 use crate::time::{Schedule, just_after, occurrence_label};
@@ -269,7 +270,7 @@ impl JobHistory {
                 }
             }
             JobEvent::JobRetired(_) => self.close(received),
-            JobEvent::JobLeaseGranted(e) => self.leases.push(Lease::granted(e, received)),
+            JobEvent::JobLeaseGranted(e) => grant(&mut self.leases, e, received),
             JobEvent::JobLeaseReturned(e) => give_back(&mut self.leases, e.until),
             JobEvent::JobOccurrenceMoved(_)
             | JobEvent::JobOccurrenceReleased(_)
@@ -305,7 +306,7 @@ impl View<'_> {
     fn stretches(&self, piece: &Piece<'_, Span>) -> Result<Vec<Stretch>, String> {
         let Some(part) = piece.span.part()? else { return Ok(Vec::new()) };
         let (from, until) = (piece.from, piece.until);
-        Ok(match piece.lease {
+        Ok(match piece.lease.filter(|lease| lease.is_of_host()) {
             None => part.stretches(from, until, self.calendars, self.almanacs),
             Some(lease) => {
                 let at = just_after(lease.granted);
@@ -336,7 +337,7 @@ impl View<'_> {
                 }
             }
         }
-        self.find_unexpected(&explained, accounted);
+        self.find_unexpected(&explained, horizon, accounted);
         let doubles = self.history.doubles.iter();
         accounted
             .findings
@@ -391,7 +392,7 @@ impl View<'_> {
         accounted: &mut Accounted,
     ) {
         // A host that is cut off reports when it comes back; when its lease is over, it is late.
-        let host = piece.lease.filter(|lease| lease.host.is_some());
+        let host = piece.lease.filter(|lease| lease.is_of_host());
         let since = host.map_or(at, |lease| lease.until);
         let young = horizon.duration_since(since) <= SignedDuration::from_millis(UNDECIDED_MS_MAX);
         if young {
@@ -401,8 +402,19 @@ impl View<'_> {
         }
     }
 
-    fn find_unexpected(&self, explained: &BTreeSet<Timestamp>, accounted: &mut Accounted) {
-        for (at, recorded) in &self.history.recorded {
+    fn find_unexpected(
+        &self,
+        explained: &BTreeSet<Timestamp>,
+        horizon: Timestamp,
+        accounted: &mut Accounted,
+    ) {
+        // A host whose clock is ahead decides what is not expected yet.
+        let expected = self
+            .history
+            .recorded
+            .iter()
+            .filter(|(at, recorded)| recorded.how == How::Ahead || **at <= horizon);
+        for (at, recorded) in expected {
             let implied = match recorded.how {
                 How::Ahead => self.implied_ahead(*at, recorded),
                 How::Decided | How::LeftOut => explained.contains(at),

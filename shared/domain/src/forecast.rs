@@ -79,11 +79,15 @@ impl SiteView {
                 blackouts.push(blackout);
             }
         }
-        for blackout in blackouts {
-            let almanac = view.calendars.almanac(&blackout.names(), Timestamp::MAX);
-            view.blackouts.extend(almanac.ok().map(|(almanac, _)| (blackout, almanac)));
-        }
+        blackouts.into_iter().for_each(|blackout| view.put_blackout(blackout));
         view
+    }
+
+    /// Takes a blackout in, in the place of one with its name. The calendars it names are there before.
+    pub fn put_blackout(&mut self, blackout: BlackoutDefinition) {
+        self.blackouts.retain(|(known, _)| known.name != blackout.name);
+        let almanac = self.calendars.almanac(&blackout.names(), Timestamp::MAX);
+        self.blackouts.extend(almanac.ok().map(|(almanac, _)| (blackout, almanac)));
     }
 
     /// Whether anything is blacked out at any time.
@@ -97,7 +101,11 @@ impl SiteView {
     }
 
     /// What blackouts make of a job's start at `at`.
-    fn blackout(&self, definition: &JobDefinition, at: Timestamp) -> Option<(BlackoutEnd, String)> {
+    pub(crate) fn blackout(
+        &self,
+        definition: &JobDefinition,
+        at: Timestamp,
+    ) -> Option<(BlackoutEnd, String)> {
         let applying = self.blackouts.iter().filter(|(blackout, _)| blackout.applies(definition));
         let covering = applying
             .filter_map(|(blackout, almanac)| Some((blackout.covers(at, almanac)?, blackout)));

@@ -365,6 +365,8 @@ pub enum Selection {
     Things,
     /// All blackouts.
     Blackouts,
+    /// Jobs that a host has, or had, leave to decide.
+    Leased,
 }
 
 /// Which runs.

@@ -104,6 +104,7 @@ impl EventLog {
             Selection::Things => {
                 "s.type IN ('calendar', 'blackout', 'lock', 'pool') AND s.type <> 'run'"
             }
+            Selection::Leased => "s.type = 'job' AND s.type <> 'run' AND s.host IS NOT NULL",
         };
         let mut query = Sql::new(STATES);
         query.push(" WHERE ").push(which).push(" AND s.stream > ").text(after);

@@ -2,6 +2,7 @@
 
 use domain::canonical::Digest;
 use domain::ids::StreamId;
+use domain::job::Job;
 use domain::ledger::{Ledger, Mark, Producer, StreamState, Turn};
 use domain::run::Run;
 use tlog::Hash;
@@ -135,7 +136,7 @@ impl StateRow {
             kind: id.stream_type().word(),
             version: to_i64(state.version),
             body,
-            run: run.map(RunColumns::new).unwrap_or_default(),
+            run: run.map_or_else(|| RunColumns::leased(state), RunColumns::new),
         })
     }
 }
@@ -167,6 +168,12 @@ impl TurnRow {
 }
 
 impl RunColumns {
+    /// Of what is no run, only the host is kept that has, or had, leave to decide a job.
+    fn leased(state: &StreamState) -> Self {
+        let lease = state.body.job().and_then(Job::lease);
+        Self { host: lease.and_then(|lease| lease.host.clone()), ..Self::default() }
+    }
+
     fn new(run: &Run) -> Self {
         let attempt = run.attempt();
         let ended = run.state.is_ended();

@@ -1,19 +1,26 @@
 //! The command line tool and the API, against one `decklog up` or the data it leaves.
 
 mod acting;
+mod acts;
 mod config;
 mod evidence;
+mod flows;
+mod hosts;
 mod imports;
 mod jobs;
+mod occurrences;
 mod persons;
 mod schedules;
 mod server;
+mod things;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use testkit::wait;
+use ureq::Agent;
 
 use crate::programs::{Up, call};
 
@@ -56,6 +63,24 @@ const ON_REQUEST: &str = "name: says-hello\n\
     ---\n\
     name: long\n\
     command: { argv: [/bin/sleep, '300'] }\n";
+
+/// Says something to the API, or asks it where there is no body; the status, the kind and the content of its answer.
+fn api(up: &Up, path: &str, body: Option<&Value>) -> (u16, String, Value) {
+    let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
+    let token = std::fs::read_to_string(up.data.join("console.token")).unwrap();
+    let (address, token) = (format!("{}{path}", up.server), format!("Bearer {token}"));
+    let answer = match body {
+        None => agent.get(address).header("authorization", token).call(),
+        Some(body) => {
+            let call = agent.post(address).header("authorization", token);
+            call.header("content-type", "application/json").send(body.to_string())
+        }
+    };
+    let mut answer = answer.unwrap();
+    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    let text = answer.body_mut().read_to_string().unwrap();
+    (answer.status().as_u16(), kind, serde_json::from_str(&text).unwrap())
+}
 
 /// Waits until a run stands in this state; returns it as `run-show` prints it.
 #[track_caller]

@@ -110,3 +110,80 @@ fn the_calendar_says_what_will_run_when_what_will_not_and_why() {
     call(&["calendar", "--from", "2099-03-07T00:00Z", "--to", "2099-03-06T00:00Z"]).ended(2);
     call(&["calendar", "--to", "soon"]).ended(2);
 }
+
+const NIGHTLY: &str = "kind: calendar\n\
+    name: holidays\n\
+    days: { dates: { '2099-03-09': Founding Day } }\n\
+    ---\n\
+    kind: blackout\n\
+    name: freeze\n\
+    applies-to: { jobs: [nightly] }\n\
+    zone: America/New_York\n\
+    at-end: skip\n\
+    times: [ { once: { from: '2099-03-11T00:00', until: '2099-03-12T00:00' } } ]\n\
+    ---\n\
+    name: nightly\n\
+    schedule: { cron: '30 2 * * *' }\n\
+    zone: America/New_York\n\
+    calendar: { not-on: [holidays], otherwise: next, cut-over: '04:00' }\n\
+    command: { argv: [/bin/true] }\n\
+    ---\n\
+    name: asked\n\
+    command: { argv: [/bin/true] }\n";
+
+#[test]
+fn a_job_is_explained_with_its_calendars_blackouts_and_what_was_said() {
+    let desk = Desk::new();
+    let jobs = desk.file("jobs.yaml", NIGHTLY);
+    let data = desk.data();
+    let range = ["--from", "2099-03-08", "--to", "6d"];
+    let from_file = |more: &[&str]| {
+        let file = ["schedule", "explain", "-f", jobs.to_str().unwrap()];
+        call(&data, &[&file, &range[..], more].concat())
+    };
+    let of_file = from_file(&["-o", "json"]).ended(0).json();
+    assert!(!data.exists(), "explaining made a log");
+    assert_eq!((&of_file[0]["job"], &of_file[1]["job"]), (&json!("nightly"), &json!("asked")));
+    assert_eq!(of_file[1]["schedule"], serde_json::Value::Null);
+    from_file(&["--job", "nobody"]).ended(3);
+
+    call(&data, &["apply", jobs.to_str().unwrap()]).ended(0);
+    let explain = |more: &[&str]| {
+        call(&data, &[&["schedule", "explain", "--job", "nightly"], &range[..], more].concat())
+    };
+    let of_job = explain(&["-o", "json"]).ended(0).json();
+    assert_eq!(of_job[0], of_file[0], "{of_job:#}");
+    let found = of_job[0]["occurrences"].as_array().unwrap();
+    let all: Vec<(&str, &str, &str, bool)> = found
+        .iter()
+        .map(|one| {
+            let text = |key: &str| one[key].as_str().unwrap();
+            let runs = one["runs"].as_bool().unwrap();
+            (text("occurrence"), text("business-day"), text("reason"), runs)
+        })
+        .collect();
+    // Before the cut-over it is of the day before; 9 March moves to the 10th, of which there is one already.
+    assert_eq!(
+        all,
+        [
+            ("2099-03-08T07:30:00Z", "2099-03-07", "gap-shifted", true),
+            ("2099-03-09T06:30:00Z", "2099-03-08", "exact", true),
+            ("2099-03-11T06:30:00Z", "2099-03-10", "exact", false),
+            ("2099-03-12T06:30:00Z", "2099-03-11", "exact", true),
+            ("2099-03-13T06:30:00Z", "2099-03-12", "exact", true),
+        ],
+        "{of_job:#}"
+    );
+    assert!(found[2]["explanation"].as_str().unwrap().contains("moved from 2099-03-09"));
+    assert!(found[2]["what"].as_str().unwrap().starts_with("skipped: blackout freeze until"));
+
+    let hold = ["occurrence", "hold", "nightly", "2099-03-12", "--reason", "the bank is closed"];
+    call(&data, &hold).ended(0);
+    let said = explain(&["-n", "4"]).ended(0).out;
+    assert!(said.contains("calendar  not on days of holidays; otherwise it runs on the working day after; times before 04:00"), "{said}");
+    assert!(said.contains("runs (gap-shifted). 02:30 does not exist on 2099-03-08"), "{said}");
+    assert!(said.contains("2099-03-11  runs: held: the bank is closed"), "{said}");
+    call(&data, &["schedule", "explain", "--job", "nobody"]).ended(3);
+    call(&data, &["schedule", "explain"]).ended(2);
+    call(&data, &["schedule", "explain", "30 2 * * *", "--job", "nightly"]).ended(2);
+}

@@ -82,23 +82,27 @@ fn next_run(
     if job.paused().is_some() {
         return None;
     }
-    // Beyond those of which something was said the first is the next.
     let next = schedule.next_run(now)?;
-    let plain = job.orders.is_empty() && !site.has_blackouts();
-    let (local, note) = if plain {
-        (next.local, None)
-    } else {
-        let range = (now, horizon(now));
-        let near = of_job(job, range, NEXT_AMONG, site).ok()?;
-        // What was moved ahead may have run already.
-        let runs = near.into_iter().filter(|(_, one)| one.skipped.is_none() && one.at > now);
-        let (own, one) = runs.min_by_key(|(_, one)| one.at)?;
-        (one.at.to_zoned(own.local.time_zone().clone()), one.note)
-    };
-    let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
-    Some(format!("{}{note}", local.strftime("%Y-%m-%d %H:%M:%S %Z")))
+    if job.orders.is_empty() && !site.has_blackouts() {
+        return Some(next.local.strftime(LOCAL).to_string());
+    }
+    // What was moved may be any of those of which something was said; otherwise the first will do.
+    let few = [4, NEXT_AMONG];
+    let counts = if job.orders.is_empty() { &few[..] } else { &few[1..] };
+    counts.iter().find_map(|count| next_of(job, *count, site, now))
 }
 
+fn next_of(job: &JobState, count: usize, site: &SiteView, now: Timestamp) -> Option<String> {
+    let near = of_job(job, (now, horizon(now)), count, site).ok()?;
+    // What was moved ahead may have run already.
+    let runs = near.into_iter().filter(|(_, one)| one.skipped.is_none() && one.at > now);
+    let (own, one) = runs.min_by_key(|(_, one)| one.at)?;
+    let local = one.at.to_zoned(own.local.time_zone().clone());
+    let note = one.note.map(|note| format!(" ({note})")).unwrap_or_default();
+    Some(format!("{}{note}", local.strftime(LOCAL)))
+}
+
+const LOCAL: &str = "%Y-%m-%d %H:%M:%S %Z";
 /// How many occurrences are looked at for the next that runs, where something was said of some.
 const NEXT_AMONG: usize = 600;
 

@@ -100,6 +100,9 @@ fn set_several(act: &OccurrenceAct, verb: &str, format: Format) -> anyhow::Resul
     })
 }
 
+/// Most occurrences that are looked at for a selection.
+const LOOKED_AT: usize = 10 * SELECTED_MAX;
+
 /// The occurrences of the range to which it can be done: for a release those of which something was said, otherwise
 /// those that will run and of which not the same was said.
 fn select(
@@ -112,9 +115,14 @@ fn select(
         let fits = |wish: &Option<String>, has: &str| wish.as_ref().is_none_or(|w| w == has);
         fits(&act.pool, &definition.pool) && fits(&act.job, &definition.name)
     };
-    let found = forecast(site.jobs.values(), wanted, range, usize::MAX, &site.view());
+    let found = forecast(site.jobs.values(), wanted, range, LOOKED_AT, &site.view());
     for problem in &found.problems {
         eprintln!("not planned: {problem}");
+    }
+    if found.runs + found.skipped > found.planned.len() as u64 {
+        return Err(exit::usage(format!(
+            "more than {LOOKED_AT} occurrences are in that range: name a shorter one"
+        )));
     }
     let order_of = |one: &Planned| site.jobs.get(&one.job)?.orders.get(&one.occurrence);
     let now = host::now();
@@ -192,7 +200,7 @@ fn lines(job: &Job, site: &SiteView, n: usize, now: Timestamp) -> Result<Vec<Lin
 
 fn line(job: &Job, one: &Planned) -> Line {
     let order = job.orders.get(&one.occurrence);
-    let by = order.map(|order| by(order)).unwrap_or_default();
+    let by = order.map(by).unwrap_or_default();
     Line {
         occurrence: one.occurrence,
         local: one.local.clone(),

@@ -133,7 +133,7 @@ fn is_active(definition: &Definition, site: &Site) -> anyhow::Result<bool> {
     Ok(active.is_some_and(|active| active.digest == digest))
 }
 
-/// Calendars as they will be when the definitions are active.
+/// Calendars and blackouts as they will be when the definitions are active.
 pub(super) fn view_with(site: &Site, new: &[Definition]) -> SiteView {
     let mut view = site.view();
     for definition in new {
@@ -143,6 +143,11 @@ pub(super) fn view_with(site: &Site, new: &[Definition]) -> SiteView {
             let (definition, from) = (Arc::new(calendar.clone()), host::now());
             let span = CalendarSpan { number: 0, digest, definition, from };
             view.calendars.add(&calendar.name, span);
+        }
+    }
+    for definition in new {
+        if let Definition::Thing(Thing::Blackout(blackout)) = definition {
+            view.put_blackout(blackout.clone());
         }
     }
     view

@@ -1,7 +1,8 @@
 //! `decklog runs` and `run-show`.
 
+use domain::event::{Moved, RunBlocked};
 use domain::ids::{StreamId, StreamType};
-use domain::run::Run;
+use domain::run::{Run, State};
 use domain::wire::{Content, LogEntry, Query, RunFilter, RunRow};
 use serde::Serialize;
 
@@ -80,6 +81,42 @@ pub(crate) fn show(show: &RunShow, format: Format) -> anyhow::Result<()> {
     output::one(format, &shown, text)
 }
 
+/// What is special about a run: why it was asked for, what it is given, and what it waits for.
+fn circumstances(run: &Run) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    found.extend(run.request.iter().map(|why| ("asked", why.clone())));
+    found.extend(run.again.iter().map(|again| ("repeats", again.run.to_string())));
+    let moved = |moved: &Moved| ("moved", format!("to {}: {}", moved.to, moved.reason));
+    found.extend(run.moved.iter().map(moved));
+    for (name, value) in &run.terms.parameters {
+        found.push(("given", format!("{name}={value}")));
+    }
+    if !run.state.is_ended() {
+        found.extend(waits_for(run));
+    }
+    found
+}
+
+fn waits_for(run: &Run) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    if let State::Held { reason } = &run.state {
+        found.push(("held", reason.clone()));
+    }
+    if let Some(confirm) = run.terms.confirm.as_ref().filter(|_| run.is_unconfirmed()) {
+        found.push(("asks", format!("the {}: {}", confirm.role.word(), confirm.question)));
+    }
+    if matches!(run.state, State::Waiting | State::Blocked) {
+        found.extend(run.terms.after.iter().map(|after| ("after", after.job.clone())));
+    }
+    let blocked = |blocked: &RunBlocked| {
+        ("blocked", format!("{} ended as {}", blocked.on, blocked.outcome.word()))
+    };
+    found.extend(run.blocked.iter().map(blocked));
+    let delayed = run.delayed.iter().filter(|delayed| delayed.not_before > host::now());
+    found.extend(delayed.map(|d| ("delayed", format!("to {}: {}", d.not_before, d.reason))));
+    found
+}
+
 fn text(shown: &Shown) -> String {
     let run = &shown.run;
     let mut text = format!(
@@ -96,8 +133,8 @@ fn text(shown: &Shown) -> String {
             nominal.local, nominal.at, nominal.reason
         ));
     }
-    if let Some(request) = &run.request {
-        text.push_str(&format!("asked     {request}\n"));
+    for (what, says) in circumstances(run) {
+        text.push_str(&format!("{what:<9} {says}\n"));
     }
     for attempt in &run.attempts {
         let end = match (&attempt.report, &attempt.lost) {

@@ -159,7 +159,11 @@ fn what_a_provider_leaves_running_is_ended_before_the_command_begins() {
          while [ ! -s {n} ]; do sleep 0.01; done; echo {SECRET}",
         n = note.display()
     );
-    let command = format!("kill -0 $(cat {}) 2>/dev/null && exit 7; exit 0", note.display());
+    // Dead is dead, whether somebody has waited for it or not.
+    let command = format!(
+        "grep -qs '^State:.[^ZX]' /proc/$(cat {})/status && exit 7; exit 0",
+        note.display()
+    );
     let (dir, status) = world.run(&provided(&world, sh(&command), &script));
     assert_eq!(status.outcome, Outcome::Exited { code: 0 });
     assert!(status.killed.is_empty(), "{:?}", status.killed);

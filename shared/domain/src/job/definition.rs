@@ -366,9 +366,16 @@ impl JobDefinition {
             add("it needs a schedule, and a host that is named");
         }
         let simple = self.after.is_empty() && self.locks.is_empty() && self.confirm.is_none();
-        if !simple || self.window.is_some() || self.latest_by.is_some() {
+        let at_once = self.window.is_none() && self.latest_by.is_none() && self.needs.is_empty();
+        if !simple || !at_once {
             add(
-                "a job that waits for others, locks, a window or a person cannot run without the centre",
+                "a job that waits for others, files, locks, a window or a person cannot run without the centre",
+            );
+        }
+        if self.overlap != Overlap::Skip || !matches!(self.catch_up, CatchUp::None | CatchUp::Last)
+        {
+            add(
+                "its host skips what overlaps and catches up the last at most: overlap is skip, catch-up none or last",
             );
         }
     }

@@ -289,14 +289,27 @@ pub fn mermaid(jobs: &[JobDefinition], note: impl Fn(&JobDefinition) -> String) 
         let note = if note.is_empty() { note } else { format!("<br/>{note}") };
         text.push_str(&format!("    {}[\"{name}{note}\"]\n", id(name)));
         for after in &job.after {
-            text.push_str(&format!("    {} --> {}\n", id(&after.job), id(&job.name)));
+            text.push_str(&format!("    {} --> {}\n", node(&after.job, jobs), id(&job.name)));
         }
     }
     text
 }
 
+/// A job that an arrow comes from: one of another flow is named where it is met.
+fn node(name: &str, jobs: &[JobDefinition]) -> String {
+    let within = jobs.iter().any(|job| job.name == name);
+    if within { id(name) } else { format!("{}[\"{name}\"]", id(name)) }
+}
+
+/// A name as Mermaid takes one: no two jobs have the same, and none is a word of its language.
 fn id(name: &str) -> String {
-    name.replace(['.', '-'], "_")
+    let escaped = name.chars().map(|c| match c {
+        '.' => "_d".to_owned(),
+        '-' => "_m".to_owned(),
+        '_' => "_u".to_owned(),
+        c => c.to_string(),
+    });
+    format!("j_{}", escaped.collect::<String>())
 }
 
 #[cfg(test)]
@@ -349,7 +362,7 @@ eod.extract          (after feed)
     #[test]
     fn a_mermaid_diagram_has_an_arrow_for_each_wait() {
         let text = mermaid(&flow(), |_| "due".to_owned());
-        assert!(text.contains("    eod_load[\"eod.load<br/>due\"]\n"), "{text}");
+        assert!(text.contains("    j_eod_dload[\"eod.load<br/>due\"]\n"), "{text}");
         assert_eq!(text.matches(" --> ").count(), 6, "{text}");
     }
 }

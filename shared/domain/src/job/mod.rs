@@ -44,7 +44,7 @@ pub use placing::{Hosts, Prefer, Selector, Values, selects};
 pub use state::{
     DefinitionText, Job, Lease, ORDERS_MAX, Order, OrderAct, Pause, Piece, Proposal, Span, Versions,
 };
-pub(crate) use state::{give_back, holds_from, pieces};
+pub(crate) use state::{give_back, grant, holds_from, pieces};
 pub use stretches::{Almanacs, SchedulePart, Stretch};
 pub use texts::{LineText, OutputTexts};
 pub use words::words;

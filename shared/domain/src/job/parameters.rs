@@ -227,9 +227,9 @@ fn split(text: &str) -> Vec<Part<'_>> {
             parts.push(Part::Token(token));
             rest = behind;
         } else {
-            // Braces of somebody else's, which may hold a token of ours.
-            parts.push(Part::Text("{{"));
-            rest = after;
+            // A brace of somebody else's; the next one may begin a token of ours.
+            parts.push(Part::Text("{"));
+            rest = rest.get(before.len() + 1..).unwrap_or_default();
         }
     }
     parts.push(Part::Text(rest));
@@ -253,12 +253,15 @@ impl<'a> DateToken<'a> {
         if by.is_empty() {
             return Ok(Self { by: jiff::Span::new(), format });
         }
-        let digits = by.len()
-            - by.trim_start_matches(['+', '-'])
-                .trim_start_matches(|c: char| c.is_ascii_digit())
-                .len();
-        let (number, unit) = by.split_at(digits);
-        let number: i32 = number.trim_start_matches('+').parse().map_err(|_| bad())?;
+        let (sign, amount) = match (by.strip_prefix('+'), by.strip_prefix('-')) {
+            (Some(amount), _) => (1, amount),
+            (None, Some(amount)) => (-1, amount),
+            (None, None) => return Err(bad()),
+        };
+        let unit = amount.trim_start_matches(|c: char| c.is_ascii_digit());
+        let digits = amount.strip_suffix(unit).unwrap_or_default();
+        let number: i32 = digits.parse().map_err(|_| bad())?;
+        let number = sign * number;
         if number.unsigned_abs() > 10_000 {
             return Err(bad());
         }

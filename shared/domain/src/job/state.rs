@@ -234,14 +234,14 @@ pub struct Job {
 }
 
 /// A time whose occurrences are decided apart from the others: by a host that has leave to, or, where the host gave
-/// its leave back or had it taken, by the centre.
+/// its leave back or had it taken, by the centre, as if there had been no leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lease {
     /// The host; `None` for the centre.
     pub host: Option<String>,
-    /// The definition that holds for it, whatever is approved meanwhile.
+    /// The definition by which the host decides, whatever is approved meanwhile.
     pub definition: DefinitionRef,
-    /// When it was granted: calendars hold for it as they stood then.
+    /// When it was granted: for the host calendars hold as they stood then.
     pub granted: Timestamp,
     /// Exclusive.
     pub from: Timestamp,
@@ -250,10 +250,17 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// A lease as it was granted.
-    pub(crate) fn granted(event: &JobLeaseGranted, received: Timestamp) -> Self {
-        let (host, definition) = (Some(event.host.clone()), event.definition.clone());
-        Self { host, definition, granted: received, from: event.from, until: event.until }
+    /// Whether it is one of a host, and this one names it to make it longer.
+    pub(crate) fn is_extended_by(&self, event: &JobLeaseGranted) -> bool {
+        self.host.as_ref() == Some(&event.host)
+            && self.definition == event.definition
+            && self.from == event.from
+            && self.until < event.until
+    }
+
+    /// Whether a host decides its occurrences.
+    pub fn is_of_host(&self) -> bool {
+        self.host.is_some()
     }
 
     /// Whether the occurrence at `at` is one of its.
@@ -322,7 +329,7 @@ impl Job {
                 self.order(e.at, OrderAct::Move(e.to), &e.reason, by, received);
             }
             JobEvent::JobLeaseGranted(e) => {
-                self.leases.push(Lease::granted(e, received));
+                grant(&mut self.leases, e, received);
                 trim(&mut self.leases);
             }
             JobEvent::JobLeaseReturned(e) => {
@@ -376,6 +383,22 @@ pub(crate) fn holds_from(first: Option<&JobDefinition>, received: Timestamp) -> 
     first.and_then(|d| d.since).map_or(received, |since| just_before(since).min(received))
 }
 
+/// A host may decide a time, or a longer one.
+pub(crate) fn grant(leases: &mut Vec<Lease>, event: &JobLeaseGranted, received: Timestamp) {
+    if let Some(lease) = leases.last_mut().filter(|lease| lease.is_extended_by(event)) {
+        lease.until = event.until;
+        return;
+    }
+    // What the centre took back it gives away again.
+    if let Some(rest) = leases.last_mut().filter(|rest| !rest.is_of_host()) {
+        rest.until = rest.until.min(event.from);
+    }
+    leases.retain(|lease| lease.from < lease.until);
+    let (host, definition) = (Some(event.host.clone()), event.definition.clone());
+    let (from, until) = (event.from, event.until);
+    leases.push(Lease { host, definition, granted: received, from, until });
+}
+
 /// The end of the lease that a host has becomes the centre's.
 pub(crate) fn give_back(leases: &mut Vec<Lease>, until: Timestamp) {
     let Some(lease) = leases.iter_mut().rev().find(|lease| lease.host.is_some()) else { return };
@@ -400,7 +423,7 @@ pub struct Piece<'a, S> {
     pub lease: Option<&'a Lease>,
 }
 
-/// Cuts the spans of definitions where leases begin and end. Within a lease its definition holds.
+/// Cuts the spans of definitions where leases begin and end. Where a host decides, its lease's definition holds.
 pub(crate) fn pieces<'a, S>(
     spans: &'a [S],
     leases: &'a [Lease],
@@ -421,7 +444,17 @@ pub(crate) fn pieces<'a, S>(
             found.push(Piece { span, from, until, lease: None });
         }
     }
-    for lease in leases {
+    for lease in leases.iter().filter(|lease| !lease.is_of_host()) {
+        for span in spans {
+            let (_, from, until) = of(span);
+            let from = from.max(lease.from);
+            let until = until.map_or(lease.until, |until| until.min(lease.until));
+            if from < until {
+                found.push(Piece { span, from, until: Some(until), lease: Some(lease) });
+            }
+        }
+    }
+    for lease in leases.iter().filter(|lease| lease.is_of_host()) {
         let span = spans.iter().rev().find(|span| of(span).0 == lease.definition);
         found.extend(span.map(|span| Piece {
             span,

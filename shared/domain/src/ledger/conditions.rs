@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::turns::is_first_of_host;
 use super::{Body, Streams};
 use crate::calendar::CalendarRef;
 use crate::envelope::Envelope;
@@ -89,6 +90,8 @@ pub(super) fn check(
         (RunEvent::RunOverridden(_), Some(run)) if run.is_unconfirmed() => {
             check_role(streams, run, envelope)
         }
+        // A host that is cut off does not know that it is to start nothing new.
+        (RunEvent::RunStarted(_), Some(run)) if is_first_of_host(run) => Ok(()),
         (RunEvent::RunStarted(started), _) => check_host(streams, &started.host),
         (RunEvent::RunRequested(requested), _) => match &requested.again {
             None => Ok(()),
@@ -160,7 +163,7 @@ fn check_cleared(streams: &impl Streams, run: &Run, cleared: &RunCleared) -> Res
 pub(crate) fn meets(after: &After, run: &Run, other: &Run) -> bool {
     let right_one = match after.run {
         WhichRun::SameOccurrence => match run.request_label() {
-            Some(label) if run.again.is_none() => other.request_label() == Some(label),
+            Some(label) if run.again.is_none() => is_of_request(other, label),
             Some(_) | None => other.stands_for() == run.stands_for(),
         },
         WhichRun::SameBusinessDay => {
@@ -170,6 +173,12 @@ pub(crate) fn meets(after: &After, run: &Run, other: &Run) -> bool {
         WhichRun::Latest => other.stands_for() <= run.stands_for(),
     };
     other.job == after.job && other.part_of.is_none() && right_one
+}
+
+/// Whether a run is of the request with this label, or repeats one that is.
+fn is_of_request(run: &Run, label: &str) -> bool {
+    let repeated = run.again.as_ref().and_then(|again| again.run.rest().split_once('@'));
+    run.request_label() == Some(label) || repeated.is_some_and(|(_, of)| of == label)
 }
 
 fn check_role(streams: &impl Streams, run: &Run, envelope: &Envelope) -> Result<(), String> {
@@ -200,7 +209,8 @@ pub(super) fn check_calendars(
     event: &RunEvent,
 ) -> Result<(), String> {
     let Some(nominal) = crate::run::nominal(event) else { return Ok(()) };
-    let at = job.lease_at(nominal.at).map_or(nominal.at, |lease| just_after(lease.granted));
+    let leased = job.lease_at(nominal.at).filter(|lease| lease.is_of_host());
+    let at = leased.map_or(nominal.at, |lease| just_after(lease.granted));
     let holds = |reference: &&CalendarRef| {
         let id = StreamId::thing(ThingKind::Calendar, &reference.name);
         let thing = streams.get(&id).and_then(|state| state.body.thing());

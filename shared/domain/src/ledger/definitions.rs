@@ -142,9 +142,13 @@ fn admit_lease(
     let autonomy = definition.autonomy.ok_or("the job's definition does not allow it")?;
     need(definition.host.as_deref() == Some(&lease.host), "the job runs on another host")?;
     let settled = turn.and_then(|turn| turn.settled);
-    let before = job.leases.iter().map(|lease| lease.until).max();
+    let before = job.leases.iter().filter(|l| l.is_of_host()).map(|lease| lease.until).max();
+    let extends = job.leases.last().is_some_and(|last| last.is_extended_by(lease));
+    let rest = job.leases.last().filter(|rest| !rest.is_of_host());
+    let rest = rest.and_then(|rest| turn?.leased.get(&rest.from));
     let free = settled.is_none_or(|settled| settled <= lease.from)
-        && before.is_none_or(|until| until <= lease.from)
+        && rest.is_none_or(|settled| *settled <= lease.from)
+        && (extends || before.is_none_or(|until| until <= lease.from))
         && turn.and_then(|turn| turn.ahead.last()).is_none_or(|ahead| *ahead <= lease.from)
         && job.orders.range(crate::time::just_after(lease.from)..).next().is_none();
     need(free, "some of its occurrences are decided, leased, or spoken for already")?;

@@ -252,7 +252,10 @@ fn admit_run(
     let turn = state.map_or(&nothing, |state| &state.turn);
     let job = state.and_then(|state| state.body.job());
     streams::check_run_name(subject, event, run.is_none())?;
-    turns::check_not_busy(turn, subject, event)?;
+    turns::check_not_busy(turn, run, subject, event)?;
+    if !run.is_some_and(turns::is_first_of_host) {
+        turns::check_not_leased(job.unwrap_or(&no_job), event, received)?;
+    }
     turns::check_locks(streams, run, event)?;
     conditions::check(streams, run, envelope, event)?;
     crate::run::admit(run, job, event, &envelope.source, received)

@@ -80,17 +80,41 @@ fn check_decider(
 /// asks for that: the new one is skipped, or waits, or waits until what it cancels has ended.
 pub(super) fn check_not_busy(
     turn: &Turn,
+    run: Option<&Run>,
     subject: &StreamId,
     event: &RunEvent,
 ) -> Result<(), String> {
     let begins = matches!(event, RunEvent::RunStarted(_) | RunEvent::RunDivided(_));
-    if !begins {
+    // What a host has started by itself runs, whatever was decided elsewhere meanwhile.
+    if !begins || run.is_some_and(is_first_of_host) {
         return Ok(());
     }
     let other = turn.busy.iter().find(|other| other.whole() != subject.whole());
     match other {
         Some(other) => Err(format!("{other} of the same job has not ended")),
         None => Ok(()),
+    }
+}
+
+/// Whether the run was decided by its host and has not begun: then its host has begun it in the same breath.
+pub(super) fn is_first_of_host(run: &Run) -> bool {
+    run.by_host && run.attempts.is_empty()
+}
+
+/// While a host has leave to decide a job's occurrences, nobody else starts a run of it: the host may be cut off,
+/// and run one.
+pub(super) fn check_not_leased(
+    job: &Job,
+    event: &RunEvent,
+    received: Timestamp,
+) -> Result<(), String> {
+    let RunEvent::RunStarted(started) = event else { return Ok(()) };
+    let leased = job.lease_at(received).and_then(|lease| Some((lease.host.as_deref()?, lease)));
+    match leased {
+        Some((host, lease)) if host != started.host => {
+            Err(format!("host {host} decides the job's runs until {}", lease.until))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -155,6 +155,9 @@ fn admit_ahead(
     if at <= received {
         return Err(Illegal::NotAhead(at));
     }
+    if job.paused().is_some() {
+        return Err(Illegal::Pause(received, true));
+    }
     admit_request(job, definition)
 }
 
@@ -178,12 +181,13 @@ fn admit_occurrence(
     at: Timestamp,
     received: Timestamp,
 ) -> Result<(), Illegal> {
-    if at > received {
-        return Err(Illegal::Early(at));
-    }
-    if let Some(lease) = job.lease_at(at) {
+    if let Some(lease) = job.lease_at(at).filter(|lease| lease.is_of_host()) {
+        // What a host has started by its own clock has happened, even if that clock was wrong.
         let same = lease.definition == *definition;
         return if same { Ok(()) } else { Err(Illegal::Definition(definition.number)) };
+    }
+    if at > received {
+        return Err(Illegal::Early(at));
     }
     let holds = |span: &&Span| {
         span.from < at && span.until.is_none_or(|u| at <= u) && span.reference() == *definition

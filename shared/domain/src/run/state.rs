@@ -12,7 +12,7 @@ use crate::event::{
     RetryOn, RetryRule, RunBlocked, RunDelayed, RunDue, RunEvent, RunLate, RunMissed,
     RunNeedsUnmet, RunRequested, RunSkipped, RunStarted, SkipReason, Terms,
 };
-use crate::ids::{ProducerId, StreamId};
+use crate::ids::{Class, ProducerId, StreamId};
 use crate::job::{Codes, Hosts, RetryHost};
 
 /// How a run ended.
@@ -246,6 +246,9 @@ pub struct Run {
     pub late: Vec<RunLate>,
     /// The run it is a part of.
     pub part_of: Option<StreamId>,
+    /// Its host decided that it is due, by leave of the centre.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_host: bool,
     /// The hosts on which its parts run.
     pub parts: Vec<String>,
     /// A wish to stop it.
@@ -403,6 +406,7 @@ impl Run {
             unmet: None,
             late: Vec::new(),
             part_of: None,
+            by_host: false,
             parts: Vec::new(),
             cancel: None,
             attempts: Vec::new(),
@@ -422,7 +426,10 @@ impl Run {
                 self.again.clone_from(&e.again);
                 self.of_flow = e.of_flow;
             }
-            RunEvent::RunDue(e) => self.become_due(e),
+            RunEvent::RunDue(e) => {
+                self.by_host = ctx.producer.class() == Class::Executor;
+                self.become_due(e);
+            }
             RunEvent::RunReleased(_) => {
                 self.released = true;
                 self.state = self.ready();

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::jobs::{Definition, JobEntry};
 use super::terms::{Sort, When, terms};
-use super::{Action, Scheduler, Settings};
+use super::{Action, Scheduler};
 use crate::envelope::Draft;
 use crate::event::{
     DefinitionRef, Event, MissReason, Moved, Nominal, RunCancelRequested, RunDue, RunEvent,
@@ -74,14 +74,17 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
     let mut decided = Vec::new();
     for index in 0..entry.definitions.len() {
         let Some(span) = entry.definitions.get(index).cloned() else { break };
+        if span.host.is_some() {
+            continue;
+        }
         let Some((from, until)) = window_of(entry, &span, now) else { continue };
         let (Ok(definition), Some(schedule)) = (span.read(), &span.schedule) else { continue };
         let backlog = backlog(entry, &span, &definition, (from, until), now);
         let mut before = entry.cursor(&span);
         // What ran ahead of its time is known apart, and nothing follows it.
-        let ran_ahead = entry.ran_ahead.clone();
-        let occurrences = schedule.between(from, until).filter(|o| !ran_ahead.contains(&o.at));
-        for occurrence in occurrences.take(max - decided.len()) {
+        let ahead = entry.all_ahead();
+        let chain = schedule.between(from, until).filter(|o| !ahead.contains(&o.at));
+        for occurrence in chain.take(max - decided.len()) {
             let at = occurrence.at;
             let one = decide_one(entry, &span, &definition, occurrence, &backlog, now);
             decided.push(Decided { after: before, ..one });
@@ -103,9 +106,9 @@ pub fn decide_ahead(entry: &mut JobEntry, now: Timestamp) -> Vec<Decided> {
         entry.ahead().filter(|(_, to)| *to <= now).map(|(at, _)| at).collect();
     let mut decided = Vec::new();
     for at in come {
-        entry.decided_ahead.insert(at);
-        if at <= now {
-            // Too late for that: it is decided in its place.
+        entry.note_tried_ahead(at);
+        // Too late, or nothing runs now: what nobody says of it is said when its own time comes.
+        if at <= now || entry.is_paused() {
             continue;
         }
         let Some(order) = entry.orders.get(&at) else { continue };
@@ -163,7 +166,7 @@ fn backlog(
     let mut last = from;
     let occurrences = span.schedule.iter().flat_map(|schedule| schedule.between(from, until));
     let counts = |o: &Occurrence| {
-        o.out.is_none() && entry.pause_at(o.at).is_none() && !entry.orders.contains_key(&o.at)
+        o.out.is_none() && decide_by_people(entry, o.at).is_none() && !entry.is_ahead(o.at)
     };
     for occurrence in occurrences.filter(counts) {
         last = occurrence.at;
@@ -224,6 +227,8 @@ fn decide_by_people(entry: &JobEntry, at: Timestamp) -> Option<Decision> {
     Some(match order.act {
         OrderAct::Skip => Decision::Skip(SkipReason::Ordered { because }),
         OrderAct::Hold => Decision::Run { catch_up: false, hold: Some(because), moved: None },
+        // Its own time has come before it could run ahead of it.
+        OrderAct::Move(to) if to < at => return None,
         OrderAct::Move(to) => {
             let moved = Some(Moved { to, ahead: false, reason: because });
             Decision::Run { catch_up: false, hold: None, moved }
@@ -257,7 +262,7 @@ fn decide_late(
 }
 
 /// The facts of an occurrence as its first event records them.
-fn nominal(one: &Decided, settings: &Settings) -> Nominal {
+pub(super) fn nominal(one: &Decided, tzdb: &str) -> Nominal {
     let occurrence = &one.occurrence;
     let walls = if occurrence.walls.is_empty() { &occurrence.left_out } else { &occurrence.walls };
     let date = occurrence.local.date();
@@ -266,7 +271,7 @@ fn nominal(one: &Decided, settings: &Settings) -> Nominal {
         local: occurrence.local.to_string(),
         walls: walls.iter().map(ToString::to_string).collect(),
         reason: occurrence.reason.as_str().to_owned(),
-        tzdb: settings.tzdb.clone(),
+        tzdb: tzdb.to_owned(),
         // What the local date says already need not be said again.
         business_day: Some(occurrence.business_day).filter(|day| *day != date),
         moved_from: occurrence.moved_from.clone(),
@@ -301,14 +306,37 @@ impl Scheduler {
                 continue;
             }
             let max = entry.at_once(share.min(self.settings.drafts_max - actions.len()));
-            let mut decided = decide_ahead(&mut entry, now);
-            decided.extend(decide_due(&mut entry, now, max));
+            let ahead = decide_ahead(&mut entry, now);
+            if !ahead.is_empty() {
+                self.put_job(entry);
+                self.settle_ahead(&name, ahead, actions);
+                entry = self.take_job(&name);
+            }
+            let decided = decide_due(&mut entry, now, max);
             entry.tried(now);
             self.put_job(entry);
             for one in decided {
                 self.settle_occurrence(&name, &one, actions);
             }
         }
+    }
+
+    /// What is to run ahead of its time. What cannot be due now is left to its own time: it can be skipped only then.
+    fn settle_ahead(&mut self, job: &str, decided: Vec<Decided>, actions: &mut Vec<Action>) {
+        let mut under_way = Vec::new();
+        for one in decided {
+            let before = actions.len();
+            self.settle_occurrence(job, &one, actions);
+            let due = actions.iter().skip(before).any(|action| is_due(action, &one.run));
+            if due || self.pending.contains_key(&one.run) || self.runs.contains_key(&one.run) {
+                under_way.push(one.occurrence.at);
+            } else {
+                actions.truncate(before);
+            }
+        }
+        let mut entry = self.take_job(job);
+        under_way.into_iter().for_each(|at| entry.note_decided_ahead(at));
+        self.put_job(entry);
     }
 
     /// Until when to leave it to another scheduler; `None` when to act now.
@@ -326,7 +354,7 @@ impl Scheduler {
         if self.pending.contains_key(&one.run) || self.runs.contains_key(&one.run) {
             return;
         }
-        let nominal = nominal(one, &self.settings);
+        let nominal = nominal(one, &self.settings.tzdb);
         let definition = one.definition.reference();
         let (job, late_ms) = (job.to_owned(), one.late_ms);
         let event = match &one.decision {
@@ -394,8 +422,9 @@ impl Scheduler {
             + open.iter().filter(|id| self.waits(id)).count();
         let limit = definition.queue_limit();
         match definition.overlap {
-            // What is caught up runs one after the other, whatever the rule for the daily case.
-            _ if wanted.catch_up => {}
+            // What is caught up, or was moved here by a person, runs one after the other, whatever the rule for the
+            // daily case.
+            _ if wanted.catch_up || wanted.is_ahead() => {}
             Overlap::Skip => return skip(SkipReason::Overlap { with: newest }),
             Overlap::QueueOne | Overlap::QueueAll { .. } if waiting >= limit as usize => {
                 return skip(SkipReason::QueueFull { limit });
@@ -462,6 +491,10 @@ fn planned(job: &str, actions: &[Action]) -> Vec<(StreamId, bool)> {
         .collect()
 }
 
+fn is_due(action: &Action, run: &StreamId) -> bool {
+    matches!(action, Action::Append(draft) if draft.stream == *run && due_of(&draft.event).is_some())
+}
+
 pub(super) fn due_of(event: &Event) -> Option<&RunDue> {
     if let Event::RunEvent(RunEvent::RunDue(due)) = event { Some(due) } else { None }
 }
@@ -481,7 +514,16 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn due(&self, definition: &JobDefinition, terms: Terms, behind: Vec<StreamId>) -> RunDue {
+    fn is_ahead(&self) -> bool {
+        self.moved.as_ref().is_some_and(|moved| moved.ahead)
+    }
+
+    pub(super) fn due(
+        &self,
+        definition: &JobDefinition,
+        terms: Terms,
+        behind: Vec<StreamId>,
+    ) -> RunDue {
         let day: Option<Date> = terms.business_day;
         let told = self
             .nominal

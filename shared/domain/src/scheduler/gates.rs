@@ -311,7 +311,7 @@ impl Scheduler {
         Some(first.run.id.clone())
     }
 
-    /// Whether a run is ready but for what it shares with others.
+    /// Whether a run is ready but for what it shares with others: who can go nowhere keeps nobody waiting.
     fn is_ready(&self, run: &Run, now: Timestamp) -> bool {
         let state = match run.state {
             State::Due => true,
@@ -325,7 +325,10 @@ impl Scheduler {
             | State::Unknown { .. }
             | State::Ended { .. } => false,
         };
-        state && self.time_gate(run, now).is_none() && self.before_me(run).is_none()
+        state
+            && self.time_gate(run, now).is_none()
+            && self.before_me(run).is_none()
+            && self.host_gate(run, now).is_none()
     }
 
     /// Whether `share` of something with `units` is free for `run`: beside who has it, and who is to have it before.
@@ -553,7 +556,7 @@ pub(super) fn own_place(run: &Run) -> Place {
 }
 
 /// How often a run may be offered in vain before it keeps others waiting no more.
-const STUCK_OFFERS: u32 = 4;
+pub(super) const STUCK_OFFERS: u32 = 4;
 
 /// The same without a copy.
 fn place(run: &Run) -> (Timestamp, Timestamp, &StreamId) {

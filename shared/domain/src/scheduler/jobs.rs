@@ -32,8 +32,10 @@ pub struct Definition {
     pub schedule: Option<Arc<Schedule>>,
     /// The versions of calendars in it.
     pub calendars: Arc<[CalendarRef]>,
-    /// The beginning of the lease it is the rest of: its occurrences are accounted for apart.
+    /// The beginning of the lease it is, or is the rest of: its occurrences are accounted for apart.
     pub(super) apart: Option<Timestamp>,
+    /// The host that decides its occurrences, where it is not the centre.
+    pub(super) host: Option<Arc<str>>,
 }
 
 impl Definition {
@@ -66,10 +68,14 @@ pub(super) struct Schedules {
 }
 
 impl Schedules {
+    pub(super) fn with(calendars: Calendars) -> Self {
+        Self { calendars, ..Self::default() }
+    }
+
     /// The stretches of a piece. Those of calendars that cannot be read here are left out.
     fn stretches(&mut self, piece: &Piece<'_, Span>, part: &SchedulePart) -> Vec<Stretch> {
         let (from, until) = (piece.from, piece.until);
-        match piece.lease {
+        match piece.lease.filter(|lease| lease.is_of_host()) {
             None => part.stretches(from, until, &self.calendars, &self.almanacs),
             Some(lease) => {
                 let at = just_after(lease.granted);
@@ -99,13 +105,10 @@ impl Schedules {
         Arc::clone(self.nothing.get_or_insert_with(|| Arc::from([])))
     }
 
-    /// The definitions of a job whose occurrences are the centre's to decide.
-    fn definitions(&mut self, job: &Job) -> (Vec<Definition>, bool) {
+    /// The definitions of a job.
+    pub(super) fn definitions(&mut self, job: &Job) -> (Vec<Definition>, bool) {
         let (mut found, mut has_calendars) = (Vec::new(), false);
         for piece in job.pieces() {
-            if piece.lease.is_some_and(|lease| lease.host.is_some()) {
-                continue;
-            }
             let read = piece.span.read().ok();
             let part = read.as_ref().and_then(JobDefinition::schedule_part);
             let text = Arc::new(Brief::of(piece.span.definition.get()));
@@ -118,6 +121,7 @@ impl Schedules {
                 schedule: None,
                 calendars: self.nothing(),
                 apart: piece.lease.map(|lease| lease.from),
+                host: piece.lease.and_then(|lease| lease.host.as_deref()).map(Arc::from),
             };
             let Some(part) = part else {
                 found.push(plain);
@@ -159,16 +163,18 @@ pub struct JobEntry {
     cursor: Cursor,
     /// The same for times that are decided apart.
     apart: BTreeMap<Timestamp, Cursor>,
-    /// Definitions that hold or held, where the centre decides.
+    /// Definitions that hold or held.
     pub definitions: Vec<Definition>,
     /// Pauses.
     pub pauses: Vec<Pause>,
     /// What people want of single occurrences.
     pub orders: BTreeMap<Timestamp, Order>,
-    /// Occurrences that ran ahead of their time, as far as is known here.
+    /// Occurrences that ran ahead of their time, as far as the log has told.
     pub(super) ran_ahead: BTreeSet<Timestamp>,
-    /// Those that were to, and about which it is decided here whether they do.
-    pub(super) decided_ahead: BTreeSet<Timestamp>,
+    /// Those that were decided here and are on their way.
+    decided_ahead: BTreeSet<Timestamp>,
+    /// Those that were looked at when their new time came, whatever came of it.
+    tried_ahead: BTreeSet<Timestamp>,
     /// Its open runs.
     pub open: BTreeSet<StreamId>,
     /// Its next occurrence that nobody has decided here.
@@ -194,7 +200,7 @@ struct Rest {
     proposal: Option<Box<crate::job::Proposal>>,
     retired: Option<Timestamp>,
     leases: Vec<Lease>,
-    /// Spans whose definitions are not among those above: all of their time is leased.
+    /// Spans whose definitions are not among those above: a lease covers all of their time.
     leased: Vec<Span>,
     /// The spans' own times, where they were cut.
     times: Vec<(u32, Timestamp, Option<Timestamp>)>,
@@ -212,6 +218,7 @@ impl JobEntry {
             orders: BTreeMap::new(),
             ran_ahead: BTreeSet::new(),
             decided_ahead: BTreeSet::new(),
+            tried_ahead: BTreeSet::new(),
             open: BTreeSet::new(),
             next: None,
             waits_since: None,
@@ -227,7 +234,8 @@ impl JobEntry {
     /// changed. What was decided by one that no longer held is refused, and decided anew.
     pub(super) fn renew(mut self, job: &Job, version: u64, schedules: &mut Schedules) -> Self {
         let (definitions, has_calendars) = schedules.definitions(job);
-        let span = |d: &Definition| (d.number, d.from, d.until, Arc::clone(&d.calendars));
+        let span =
+            |d: &Definition| (d.number, d.from, d.until, Arc::clone(&d.calendars), d.host.clone());
         let same = self.definitions.iter().map(span).eq(definitions.iter().map(span));
         if !same || self.orders != job.orders {
             self.forget_decided();
@@ -252,6 +260,8 @@ impl JobEntry {
 
     fn forget_decided(&mut self) {
         self.cursor.decided = None;
+        self.decided_ahead.clear();
+        self.tried_ahead.clear();
         self.apart.values_mut().for_each(|cursor| cursor.decided = None);
         self.decided_ahead.clear();
         self.backlog = None;
@@ -313,6 +323,7 @@ impl JobEntry {
                 schedule: None,
                 calendars: Arc::from([]),
                 apart: None,
+                host: None,
             })
         })
     }
@@ -343,9 +354,8 @@ impl JobEntry {
         let apart = lease.map(|lease| lease.from);
         let cursor = self.cursor_mut(apart);
         cursor.settled = cursor.settled.max(Some(instant));
-        if apart.is_none() {
-            self.ran_ahead = self.ran_ahead.split_off(&just_after(instant));
-        }
+        let (settled, orders) = (self.cursor.settled, &self.orders);
+        self.ran_ahead.retain(|at| orders.contains_key(at) || settled.is_none_or(|s| s < *at));
         self.probes = false;
     }
 
@@ -390,16 +400,41 @@ impl JobEntry {
 
     /// Whether the occurrence at `at` ran ahead of its time: it is not one of its chain.
     pub(super) fn is_ahead(&self, at: Timestamp) -> bool {
-        self.ran_ahead.contains(&at)
+        self.ran_ahead.contains(&at) || self.decided_ahead.contains(&at)
     }
 
-    /// Occurrences that are to run ahead of their time, and when, as far as nobody has decided about them.
+    /// All that ran ahead of their time.
+    pub(super) fn all_ahead(&self) -> BTreeSet<Timestamp> {
+        self.ran_ahead.union(&self.decided_ahead).copied().collect()
+    }
+
+    /// The log has the run of the occurrence at `at`, and not as one of its chain as far as is known.
+    pub(super) fn note_ran_ahead(&mut self, at: Timestamp) {
+        self.ran_ahead.insert(at);
+    }
+
+    /// The occurrence at `at` was decided here to run ahead of its time.
+    pub(super) fn note_decided_ahead(&mut self, at: Timestamp) {
+        self.decided_ahead.insert(at);
+    }
+
+    /// The time to which the occurrence at `at` was moved has come.
+    pub(super) fn note_tried_ahead(&mut self, at: Timestamp) {
+        self.tried_ahead.insert(at);
+    }
+
+    /// Occurrences that are to run ahead of their time, and when, as far as nobody has looked at them.
     pub(super) fn ahead(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         let ahead = self.orders.iter().filter_map(|(at, order)| Some((*at, order.ahead_of(*at)?)));
         ahead.filter(|(at, _)| {
             let gone = self.cursor.settled.is_some_and(|settled| *at <= settled);
-            !gone && !self.ran_ahead.contains(at) && !self.decided_ahead.contains(at)
+            !gone && !self.is_ahead(*at) && !self.tried_ahead.contains(at)
         })
+    }
+
+    /// Whether a pause lasts.
+    pub(super) fn is_paused(&self) -> bool {
+        self.pauses.last().is_some_and(|pause| pause.until.is_none())
     }
 
     /// Finds the next occurrence after the cursor, or when to try again.
@@ -412,7 +447,7 @@ impl JobEntry {
     }
 
     fn next_of(&self, definition: &Definition) -> Option<Timestamp> {
-        let schedule = definition.schedule.as_ref()?;
+        let schedule = definition.schedule.as_ref().filter(|_| definition.host.is_none())?;
         let from = definition.from;
         let mut after = self.cursor(definition).map_or(from, |cursor| cursor.max(from));
         loop {

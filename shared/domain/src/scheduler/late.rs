@@ -17,11 +17,9 @@ impl Scheduler {
         Some(definition.read().ok()?.sla)
     }
 
-    /// The first limit that an open run has missed by now and that nobody has noted.
-    pub(super) fn missed_limit(&self, run: &Run, now: Timestamp) -> Option<RunLate> {
-        let mut limits = self.open_limits(run);
-        limits.retain(|(at, _)| *at <= now);
-        limits.into_iter().next().map(|(_, late)| late)
+    /// The first limit that an open run has missed by now and that nobody has noted, and when it did.
+    pub(super) fn missed_limit(&self, run: &Run, now: Timestamp) -> Option<(Timestamp, RunLate)> {
+        self.open_limits(run).into_iter().find(|(at, _)| *at <= now)
     }
 
     /// When an open run misses the next limit.
@@ -33,23 +31,22 @@ impl Scheduler {
     /// Limits that an open run can still miss: when, and what is then to be said.
     fn open_limits(&self, run: &Run) -> Vec<(Timestamp, RunLate)> {
         let known = |limit: Limit| run.late.iter().any(|late| late.limit == limit);
-        let late = |limit, by| RunLate { limit, by: Some(by), than_ms: None, from_runs: None };
         let mut found = Vec::new();
         if matches!(run.state, State::Requested | State::Ended { .. }) {
             return found;
         }
         let deadlines = &run.terms.deadlines;
         if let Some(by) = deadlines.start_by
-            && run.attempts.is_empty()
+            && has_not_started_by(run, by)
             && run.state != State::Parts
             && !known(Limit::StartBy)
         {
-            found.push((by, late(Limit::StartBy, by)));
+            found.push((by, by_instant(Limit::StartBy, by)));
         }
         if let Some(by) = deadlines.finish_by
             && !known(Limit::FinishBy)
         {
-            found.push((by, late(Limit::FinishBy, by)));
+            found.push((by, by_instant(Limit::FinishBy, by)));
         }
         if run.is_running()
             && !known(Limit::LongerThan)
@@ -73,9 +70,18 @@ impl Scheduler {
     /// What a run that has just ended missed without anybody having noted it: also while no scheduler was there.
     pub(super) fn missed_at_end(&self, run: &Run) -> Vec<RunLate> {
         let known = |limit: Limit| run.late.iter().any(|late| late.limit == limit);
-        let done = matches!(run.outcome(), Some(Outcome::Succeeded | Outcome::Warning));
-        let Some(length) = length(run).filter(|_| done) else { return Vec::new() };
         let mut found = Vec::new();
+        let deadlines = &run.terms.deadlines;
+        // What has ended before its limit cannot miss it any more.
+        let mut missed = |limit: Limit, by: Option<Timestamp>, is: bool| {
+            let by = by.filter(|by| is && *by < run.changed && !known(limit));
+            found.extend(by.map(|by| by_instant(limit, by)));
+        };
+        let late_start = deadlines.start_by.is_some_and(|by| has_not_started_by(run, by));
+        missed(Limit::StartBy, deadlines.start_by, late_start && run.parts.is_empty());
+        missed(Limit::FinishBy, deadlines.finish_by, true);
+        let done = matches!(run.outcome(), Some(Outcome::Succeeded | Outcome::Warning));
+        let Some(length) = length(run).filter(|_| done) else { return found };
         if let Some((ms, from)) = self.length_limit(run, |sla| sla.longer_than)
             && length > ms
             && !known(Limit::LongerThan)
@@ -127,6 +133,14 @@ impl Scheduler {
         self.wake_dependents(job, now);
         self.wake_waiting(job, now);
     }
+}
+
+fn has_not_started_by(run: &Run, by: Timestamp) -> bool {
+    run.attempts.first().is_none_or(|attempt| attempt.started > by)
+}
+
+fn by_instant(limit: Limit, by: Timestamp) -> RunLate {
+    RunLate { limit, by: Some(by), than_ms: None, from_runs: None }
 }
 
 fn by_length(limit: Limit, ms: u64, from: u32) -> RunLate {

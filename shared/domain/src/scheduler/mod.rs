@@ -8,9 +8,11 @@
 //! alive has the turn and acts at once, the next acts after a grace if nobody did. The stream's version
 //! decides any tie, so a wrong idea of who is alive costs a void event and nothing else.
 
+pub mod alone;
 mod brief;
 mod due;
 mod gates;
+mod grants;
 mod jobs;
 mod late;
 mod parts;
@@ -93,6 +95,8 @@ pub(crate) struct RunEntry {
     check: Option<Timestamp>,
     /// How often it was offered since its newest event.
     offered: u32,
+    /// Since when there is something to do about it, as far as it was looked at.
+    wants: Option<Timestamp>,
 }
 
 /// An append under way.
@@ -142,8 +146,12 @@ pub struct Scheduler {
     sharers: BTreeMap<Shared, Sharers>,
     /// The host that ran a job last.
     last_hosts: BTreeMap<String, String>,
+    /// Jobs that may be left to their hosts.
+    grants: grants::Grants,
     /// Jobs whose pause has ended, and from when on to look what of it is caught up.
     resumed: BTreeMap<String, Timestamp>,
+    /// Runs that were asked for to catch up after the newest pause of their job.
+    asked: BTreeSet<StreamId>,
     /// What is to be said of runs that have ended, and since when.
     notes: Vec<(Timestamp, Draft)>,
     draining: bool,
@@ -157,6 +165,11 @@ const RESUMED_MS: i64 = 3_600_000;
 const WOKEN: usize = 64;
 /// How long it waits after a refusal, milliseconds.
 const REFUSED_MS: i64 = 5_000;
+
+/// Whether a run has what it shares with others, or a place among those that wait for it.
+fn has_a_place(run: &Run) -> bool {
+    matches!(run.state, State::Due | State::Running { .. } | State::Retrying { .. })
+}
 
 pub(crate) fn plus_ms(at: Timestamp, ms: i64) -> Timestamp {
     at.checked_add(SignedDuration::from_millis(ms)).unwrap_or(Timestamp::MAX)
@@ -183,7 +196,9 @@ impl Scheduler {
             dependents: BTreeMap::new(),
             sharers: BTreeMap::new(),
             last_hosts: BTreeMap::new(),
+            grants: grants::Grants::default(),
             resumed: BTreeMap::new(),
+            asked: BTreeSet::new(),
             notes: Vec::new(),
             draining: false,
         }
@@ -199,7 +214,7 @@ impl Scheduler {
     pub fn load(&mut self, id: &StreamId, state: &StreamState, now: Timestamp) {
         match &state.body {
             Body::Job(job) => {
-                let mut entry = self.renew_job(job, state.version);
+                let mut entry = self.renew_job(job, state.version, now);
                 entry.settle_all(&state.turn);
                 // Who was away when a pause ended does not know what was caught up.
                 let ended = entry.pauses.last().and_then(|pause| pause.until);
@@ -220,8 +235,11 @@ impl Scheduler {
         }
     }
 
-    fn renew_job(&mut self, job: &crate::job::Job, version: u64) -> JobEntry {
+    fn renew_job(&mut self, job: &crate::job::Job, version: u64, now: Timestamp) -> JobEntry {
         let entry = self.take_job(&job.name).renew(job, version, &mut self.schedules);
+        let autonomous =
+            job.active().is_some_and(|span| span.definition.get().contains("\"autonomy\":"));
+        self.grants.put(&job.name, autonomous.then_some(now));
         let measured = job.active().is_some_and(|span| span.definition.get().contains("\"sla\":"));
         for (has, set) in [
             (entry.has_calendars, &mut self.with_calendars),
@@ -262,10 +280,11 @@ impl Scheduler {
         }
         let job = old.to_job().evolve(event, received, envelope.actor.as_deref());
         self.jobs.insert(old.name.clone(), old);
-        let entry = self.renew_job(&job, envelope.version);
+        self.pending.remove(&envelope.subject);
+        let entry = self.renew_job(&job, envelope.version, received);
         self.put_job(Box::new(entry));
         if matches!(event, JobEvent::JobResumed(_)) {
-            self.note_resumed(&job.name, received);
+            self.begin_resumed(&job.name, received);
         }
         // What it says of a run that waits may have changed.
         self.wake_waiting(&job.name, received);
@@ -277,6 +296,9 @@ impl Scheduler {
         if version < envelope.version {
             let host = evolve_host(host, name, event, received);
             self.site.put_host(name, &host, envelope.version);
+        }
+        if matches!(event, HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) {
+            self.look_at_all(received);
         }
     }
 
@@ -290,10 +312,7 @@ impl Scheduler {
         match id.stream_type() {
             StreamType::Lock => self.wake_all(&Shared::Lock(id.rest().to_owned()), received),
             StreamType::Pool => self.wake_all(&Shared::Pool(id.rest().to_owned()), received),
-            StreamType::Blackout => {
-                let ids: Vec<StreamId> = self.runs.keys().cloned().collect();
-                ids.iter().for_each(|id| self.look_again(id, received));
-            }
+            StreamType::Blackout => self.look_at_all(received),
             StreamType::Calendar
             | StreamType::Job
             | StreamType::Run
@@ -310,12 +329,13 @@ impl Scheduler {
             self.settle(job, instant);
         } else if let Some((job, instant)) = crate::run::ahead_instant(event) {
             let mut entry = self.take_job(job);
-            entry.ran_ahead.insert(instant);
+            entry.note_ran_ahead(instant);
             self.put_job(entry);
         }
         self.pending.remove(id);
+        self.note_asked(id);
         if matches!(event, RunEvent::RunLate(_)) {
-            self.notes.retain(|(_, draft)| draft.stream != *id);
+            self.notes.retain(|(_, d)| d.stream != *id || d.version > envelope.version);
         }
         let known = self.runs.get(id).map(|entry| (entry.run.clone(), entry.version));
         if known.as_ref().is_some_and(|(_, version)| *version >= envelope.version) {
@@ -355,7 +375,7 @@ impl Scheduler {
     }
 
     fn put_run(&mut self, id: &StreamId, run: Run, version: u64, now: Timestamp) {
-        let was_running = self.runs.get(id).is_some_and(|entry| entry.run.is_running());
+        let had_a_place = self.runs.get(id).is_some_and(|entry| has_a_place(&entry.run));
         self.forget_run(id);
         let job = run.job.clone();
         if run.is_running()
@@ -363,7 +383,7 @@ impl Scheduler {
         {
             self.last_hosts.insert(job.clone(), attempt.host.clone());
         }
-        if was_running && !run.is_running() {
+        if had_a_place && !run.is_running() {
             self.wake_sharers(&run, now);
         }
         if run.state.is_ended() {
@@ -409,7 +429,8 @@ impl Scheduler {
             }
         }
         self.agenda.insert((now, id.clone()));
-        self.runs.insert(id.clone(), RunEntry { run, version, check: Some(now), offered: 0 });
+        let entry = RunEntry { run, version, check: Some(now), offered: 0, wants: None };
+        self.runs.insert(id.clone(), entry);
     }
 
     fn forget_run(&mut self, id: &StreamId) {
@@ -440,9 +461,16 @@ impl Scheduler {
         waiting.iter().for_each(|id| self.look_again(id, now));
     }
 
-    /// `run` has let go what it shared: the first of those that wait for it are looked at again.
+    /// `run` has let go what it shared, or its place among those that wait for it: the first of these are looked at
+    /// again.
     fn wake_sharers(&mut self, run: &Run, now: Timestamp) {
-        for shared in Shared::of(run) {
+        // Nobody waits for a pool without a limit.
+        let limited = |shared: &Shared| match shared {
+            Shared::Lock(_) => true,
+            Shared::Pool(pool) => self.site.limit(pool).is_some(),
+        };
+        let shared: Vec<Shared> = Shared::of(run).filter(limited).collect();
+        for shared in shared {
             let waits = |id: &&StreamId| {
                 self.runs.get(*id).is_some_and(|entry| {
                     matches!(entry.run.state, State::Due | State::Retrying { .. })
@@ -473,6 +501,11 @@ impl Scheduler {
         for id in open {
             self.look_again(&id, now);
         }
+    }
+
+    fn look_at_all(&mut self, now: Timestamp) {
+        let ids: Vec<StreamId> = self.runs.keys().cloned().collect();
+        ids.iter().for_each(|id| self.look_again(id, now));
     }
 
     fn look_again(&mut self, id: &StreamId, at: Timestamp) {
@@ -522,6 +555,10 @@ impl Scheduler {
         };
         self.pending.remove(failed);
         self.look_again(failed, plus_ms(now, REFUSED_MS));
+        if failed.stream_type() == StreamType::Job {
+            // Leave to work alone was not granted.
+            return self.grants.put(failed.rest(), Some(plus_ms(now, REFUSED_MS)));
+        }
         if let Some(job) = failed.run_job().map(str::to_owned) {
             if failed.rest().contains(resume::LABEL) {
                 return self.note_resumed(&job, plus_ms(now, REFUSED_MS));
@@ -532,14 +569,33 @@ impl Scheduler {
         }
     }
 
-    /// Another was faster. Of a part that has ended the feed brings nothing: the log is asked for it.
+    /// Another was faster. Of a part that has ended the feed brings nothing: the log is asked for it. Nor does it of an
+    /// occurrence that ran ahead of its time before this scheduler began.
     fn conflicts(&mut self, stream: &StreamId, now: Timestamp) {
-        if stream.part().is_none() || self.runs.contains_key(stream) {
+        if self.runs.contains_key(stream) {
+            return;
+        }
+        if stream.stream_type() == StreamType::Job {
+            self.pending.remove(stream);
+            return self.grants.put(stream.rest(), Some(plus_ms(now, REFUSED_MS)));
+        }
+        if stream.part().is_none() {
+            self.note_asked(stream);
+            self.note_begun(stream);
             return;
         }
         if let (Some(job), Ok(whole)) = (stream.run_job(), stream.whole().parse()) {
             self.pasts.forget(job);
             self.look_again(&whole, now);
+        }
+    }
+
+    fn note_begun(&mut self, stream: &StreamId) {
+        let occurrence = stream.rest().split_once('@').and_then(|(_, at)| at.parse().ok());
+        if let (Some(job), Some(at)) = (stream.run_job(), occurrence) {
+            let mut entry = self.take_job(job);
+            entry.note_ran_ahead(at);
+            self.put_job(entry);
         }
     }
 
@@ -553,6 +609,8 @@ impl Scheduler {
         let resumed = self.resumed.iter().filter(|_| !self.draining);
         let resumed = resumed.map(|(job, at)| turn(*at, &StreamId::job(job)));
         let notes = self.notes.iter().map(|(since, draft)| turn(*since, &draft.stream));
+        let grants = self.next_grant().filter(|_| !self.draining);
+        let notes = notes.chain(grants);
         first.into_iter().chain(second).chain(resumed).chain(notes).min()
     }
 
@@ -565,6 +623,7 @@ impl Scheduler {
         if !self.draining {
             self.tick_occurrences(now, &mut actions);
             self.tick_resumed(now, &mut actions);
+            self.tick_grants(now, &mut actions);
         }
         self.tick_runs(now, &mut actions);
         for action in &actions {

@@ -113,6 +113,12 @@ impl Scheduler {
         }
     }
 
+    /// Whether a run is a part of one that is to be stopped: the part will be, and is offered no more.
+    pub(super) fn is_to_be_stopped(&self, run: &Run) -> bool {
+        let whole = run.part_of.as_ref().and_then(|whole| self.runs.get(whole));
+        whole.is_some_and(|whole| whole.run.cancel.is_some())
+    }
+
     fn look_at_part(&self, part: &StreamId, host: &str, run: &Run, actions: &mut Vec<Action>) {
         if self.pending.contains_key(part) {
             return;

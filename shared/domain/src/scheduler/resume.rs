@@ -8,7 +8,7 @@ use super::{Action, JobEntry, Scheduler};
 use crate::envelope::Draft;
 use crate::event::{Again, RunRequested};
 use crate::ids::StreamId;
-use crate::job::CatchUp;
+use crate::job::{CatchUp, OrderAct};
 use crate::time::{Occurrence, occurrence_label};
 
 /// Begins the label of such a run.
@@ -22,6 +22,19 @@ impl Scheduler {
         self.resumed.insert(job.to_owned(), at);
     }
 
+    /// A pause of the job has ended just now.
+    pub(super) fn begin_resumed(&mut self, job: &str, at: Timestamp) {
+        self.asked.retain(|run| run.run_job() != Some(job));
+        self.note_resumed(job, at);
+    }
+
+    /// The log has this run: where it is one that is caught up after a pause, it need not be asked for.
+    pub(super) fn note_asked(&mut self, run: &StreamId) {
+        if run.rest().contains(LABEL) {
+            self.asked.insert(run.clone());
+        }
+    }
+
     /// Asks for what is caught up after pauses that have ended.
     pub(super) fn tick_resumed(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         for (job, at) in std::mem::take(&mut self.resumed) {
@@ -31,7 +44,12 @@ impl Scheduler {
                 continue;
             }
             if let Some(entry) = self.jobs.get(&job) {
-                actions.extend(caught_up(entry).into_iter().map(Action::Append));
+                let drafts = caught_up(entry).into_iter();
+                let new = drafts.filter(|draft| {
+                    let run = &draft.stream;
+                    !self.asked.contains(run) && !self.pending.contains_key(run)
+                });
+                actions.extend(new.map(Action::Append));
             }
         }
     }
@@ -46,12 +64,12 @@ fn caught_up(entry: &JobEntry) -> Vec<Draft> {
         return Vec::new();
     }
     let mut newest: std::collections::VecDeque<Occurrence> = std::collections::VecDeque::new();
-    for span in &entry.definitions {
+    for span in entry.definitions.iter().filter(|span| span.host.is_none()) {
         let (from, until) =
             (pause.from.max(span.from), span.until.map_or(until, |end| end.min(until)));
         let schedule = span.schedule.iter().filter(|_| from < until);
         for occurrence in schedule.flat_map(|schedule| schedule.between(from, until)) {
-            if occurrence.out.is_none() {
+            if occurrence.out.is_none() && !is_spoken_for(entry, &occurrence) {
                 newest.push_back(occurrence);
                 if newest.len() > keep {
                     newest.pop_front();
@@ -61,6 +79,12 @@ fn caught_up(entry: &JobEntry) -> Vec<Draft> {
     }
     let hold = definition.after_pause == CatchUp::Hold;
     newest.iter().map(|occurrence| request(entry, active.reference(), occurrence, hold)).collect()
+}
+
+/// It ran ahead of its time, or somebody wanted it skipped: not for the pause it did not run.
+fn is_spoken_for(entry: &JobEntry, occurrence: &Occurrence) -> bool {
+    let order = entry.orders.get(&occurrence.at);
+    entry.is_ahead(occurrence.at) || order.is_some_and(|order| order.act == OrderAct::Skip)
 }
 
 fn request(

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::due::Wanted;
-use super::gates::{Obstacle, skip_reason};
+use super::gates::{Obstacle, STUCK_OFFERS, skip_reason};
 use super::terms::{Sort, When};
 use super::{Action, RunEntry, Scheduler, plus_ms};
 use crate::envelope::{Draft, to_micros};
@@ -66,16 +66,22 @@ impl Scheduler {
         }
         let asking = self.recall_for(&entry.run, now, actions);
         let before = actions.len();
-        let look = match self.missed_limit(&entry.run, now) {
-            Some(late) => Look::Say(late.into()),
+        let missed = self.missed_limit(&entry.run, now);
+        let missed_at = missed.as_ref().map(|(at, _)| *at);
+        let look = match missed {
+            Some((_, late)) => Look::Say(late.into()),
             None => self.judge(id, &entry.run, now, actions),
         };
-        let since = self.acts_since(id, &entry.run).unwrap_or(now);
-        if matches!(look, Look::Say(_) | Look::Offer(..))
-            && let Some(until) = self.wait_for_turn(id, since.min(now), now)
-        {
-            actions.truncate(before);
-            return Some(until);
+        let acts = matches!(look, Look::Say(_) | Look::Offer(..)) || actions.len() > before;
+        // What it waited for may have come about long after its newest event.
+        entry.wants = acts.then(|| entry.wants.unwrap_or(now));
+        if let Some(wants) = entry.wants {
+            let since = self.acts_since(id, &entry.run).map_or(wants, |since| since.max(wants));
+            let since = missed_at.unwrap_or(since).min(now);
+            if let Some(until) = self.wait_for_turn(id, since, now) {
+                actions.truncate(before);
+                return Some(until);
+            }
         }
         let again = match look {
             Look::Rest => None,
@@ -86,10 +92,14 @@ impl Scheduler {
             }
             Look::Offer(attempt, host) => {
                 entry.offered += 1;
+                if entry.offered == STUCK_OFFERS + 1 {
+                    self.wake_sharers(&entry.run, now);
+                }
                 if let Some(work) = self.work(entry, attempt, host) {
                     actions.push(Action::Dispatch(Box::new(work)));
                 }
-                Some(plus_ms(now, self.redispatch_after(entry.offered)))
+                let again = Some(plus_ms(now, self.redispatch_after(entry.offered)));
+                again.into_iter().chain(first_start_ends(&entry.run, now)).min()
             }
         };
         let limit = self.next_limit(&entry.run, now);
@@ -147,6 +157,9 @@ impl Scheduler {
 
     /// A run that waits for nothing but its turn.
     fn pass_gates(&self, run: &Run, attempt: u32, now: Timestamp) -> Look {
+        if self.is_to_be_stopped(run) {
+            return Look::Rest;
+        }
         if let Some(earlier) = self.ends_earlier(run, now) {
             return Look::Say(earlier.into());
         }
@@ -321,6 +334,13 @@ pub(super) fn skipped(run: &Run, reason: SkipReason) -> RunSkipped {
         nominal: run.nominal.clone(),
         reason,
     }
+}
+
+/// When a run that has not started may not start any more: its latest time, or the end of its window.
+fn first_start_ends(run: &Run, now: Timestamp) -> Option<Timestamp> {
+    let window = run.terms.window.as_ref().map(|window| window.until);
+    let ends = window.into_iter().chain(run.terms.latest_by);
+    ends.filter(|at| run.attempts.is_empty() && *at > now).min()
 }
 
 fn lost(attempt: &Attempt, alive: Timestamp) -> RunLost {

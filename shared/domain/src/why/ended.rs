@@ -54,11 +54,12 @@ impl View<'_> {
             0 | 1 => String::new(),
             n => format!(" at the last of {n} attempts"),
         };
-        let retry = if run.attempts.len() <= run.retry.delays_ms.len() && !run.retry.delays_ms.is_empty() {
-            "; its retry rule does not name this outcome"
-        } else {
-            ""
-        };
+        let retry =
+            if run.attempts.len() <= run.retry.delays_ms.len() && !run.retry.delays_ms.is_empty() {
+                "; its retry rule does not name this outcome"
+            } else {
+                ""
+            };
         format!("{word}{attempts}{}{retry}", because(&message))
     }
 
@@ -176,7 +177,10 @@ impl View<'_> {
         let late = said.and_then(|told| match &told.event {
             Event::RunEvent(RunEvent::RunMissed(RunMissed { late_ms, .. })) => {
                 let late = long(i64::try_from(*late_ms).unwrap_or(i64::MAX));
-                Some(format!("; no scheduler decided about it for {late}, until {}", self.clock.at(told.received)))
+                Some(format!(
+                    "; no scheduler decided about it for {late}, until {}",
+                    self.clock.at(told.received)
+                ))
             }
             Event::RunEvent(_)
             | Event::JobEvent(_)

@@ -44,7 +44,9 @@ impl View<'_> {
                 "Its last occurrence is not in the log.".to_owned()
             }
             (Some(_), None, 0) => format!("Nothing of it is open; {next}."),
-            (Some(_), None, n) => format!("{n} of its runs {} open.", if n == 1 { "is" } else { "are" }),
+            (Some(_), None, n) => {
+                format!("{n} of its runs {} open.", if n == 1 { "is" } else { "are" })
+            }
         };
         Some(why)
     }
@@ -53,7 +55,8 @@ impl View<'_> {
         let open = rows.iter().rev().filter(|row| row.open && row.run.part().is_none());
         for row in open.take(OPEN_TOLD) {
             let standing = self.standing(&row.run, &[]);
-            let reason = Reason::new("run", standing.says, "").with(standing.until, standing.because);
+            let reason =
+                Reason::new("run", standing.says, "").with(standing.until, standing.because);
             why.reasons.push(Reason { runs: vec![row.run.clone()], ..reason });
         }
     }
@@ -87,7 +90,8 @@ impl View<'_> {
         let Some((_, next)) = found.first() else {
             return "its schedule has no occurrence any more".to_owned();
         };
-        let at = format!("{}, {}", self.clock.at(next.occurrence), self.clock.from_now(next.occurrence));
+        let at =
+            format!("{}, {}", self.clock.at(next.occurrence), self.clock.from_now(next.occurrence));
         let becomes = match (&next.skipped, &next.note) {
             (Some(skipped), _) => format!(", and will be skipped: {skipped}"),
             (None, Some(note)) => format!(" ({note})"),
@@ -102,7 +106,11 @@ impl View<'_> {
         if let Some(row) = ended {
             let message = row.message.as_deref().map(because).unwrap_or_default();
             let late = if row.late { ", late" } else { "" };
-            why.notes.push(format!("its newest run that has ended is {}: {}{late}{message}", row.run.rest(), row.state));
+            why.notes.push(format!(
+                "its newest run that has ended is {}: {}{late}{message}",
+                row.run.rest(),
+                row.state
+            ));
         }
     }
 
@@ -111,7 +119,8 @@ impl View<'_> {
             && let Some(host) = &lease.host
         {
             let until = self.clock.at(lease.until);
-            why.notes.push(format!("host {host} has leave to decide its occurrences until {until}"));
+            why.notes
+                .push(format!("host {host} has leave to decide its occurrences until {until}"));
         }
         if let (Some(proposal), Some(_)) = (&job.versions.proposal, job.active()) {
             why.notes.push(format!(

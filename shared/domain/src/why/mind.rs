@@ -212,7 +212,8 @@ impl View<'_> {
         };
         for id in &hosts {
             let name = id.rest();
-            let slots = || self.facts.host(name).and_then(|host| Some(host.started.as_ref()?.slots));
+            let slots =
+                || self.facts.host(name).and_then(|host| Some(host.started.as_ref()?.slots));
             let heard = match &self.scene.heard {
                 Some(heard) => heard.get(name).map(|heard| (heard.free, heard.at)),
                 None => slots().map(|slots| (slots, self.scene.now)),

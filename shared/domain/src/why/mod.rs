@@ -22,8 +22,8 @@ mod mind;
 mod obstacle;
 mod occurrence;
 mod run;
-mod spent;
 pub(crate) mod speech;
+mod spent;
 mod story;
 mod text;
 

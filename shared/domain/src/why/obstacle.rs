@@ -122,7 +122,9 @@ impl View<'_> {
                     format!("somebody with the role {role} must say go{}", because(question));
                 Reason::new("confirm", says, "decklog confirm")
             }
-            Obstacle::Held(reason) => Reason::new("held", self.held(run, reason), "decklog release"),
+            Obstacle::Held(reason) => {
+                Reason::new("held", self.held(run, reason), "decklog release")
+            }
             Obstacle::NoHost(why) => self.no_host(why, run),
             Obstacle::Needs { host, unmet } => self.needs(host, unmet, run),
             Obstacle::Asking(job) => {
@@ -160,13 +162,7 @@ impl View<'_> {
         Reason::new("blackout", says, "the clock").until(until)
     }
 
-    fn lock(
-        &self,
-        name: &str,
-        holders: &[StreamId],
-        run: &Run,
-        path: &[StreamId],
-    ) -> Reason {
+    fn lock(&self, name: &str, holders: &[StreamId], run: &Run, path: &[StreamId]) -> Reason {
         let units = match self
             .facts
             .thing(ThingKind::Lock, name)
@@ -199,8 +195,7 @@ impl View<'_> {
             at.is_none_or(|at| at <= self.scene.now) && place(other) < place(run)
         };
         let own = ids.iter().filter(|id| **id != run.id);
-        let mut found: Vec<&Run> =
-            own.filter_map(|id| self.facts.run(id)).filter(waits).collect();
+        let mut found: Vec<&Run> = own.filter_map(|id| self.facts.run(id)).filter(waits).collect();
         found.sort_by_key(|run| place(run));
         found.into_iter().map(|run| run.id.clone()).collect()
     }
@@ -326,15 +321,20 @@ impl View<'_> {
         is: impl Fn(&RunEvent) -> bool,
     ) -> Option<super::story::Told> {
         let told = super::story::told(&self.facts.events(id));
-        told.into_iter().rev().filter(|told| told.void.is_none()).find(|told| {
-            matches!(&told.event, Event::RunEvent(event) if is(event))
-        })
+        told.into_iter()
+            .rev()
+            .filter(|told| told.void.is_none())
+            .find(|told| matches!(&told.event, Event::RunEvent(event) if is(event)))
     }
 
     /// How a run stands that another one waits for.
     pub(super) fn standing(&self, id: &StreamId, path: &[StreamId]) -> Standing {
         let Some(run) = self.facts.run(id) else {
-            return Standing { says: format!("{} is not there", id.rest()), until: None, because: Vec::new() };
+            return Standing {
+                says: format!("{} is not there", id.rest()),
+                until: None,
+                because: Vec::new(),
+            };
         };
         let name = id.rest();
         let plain = |says: String| Standing { says, until: None, because: Vec::new() };
@@ -399,7 +399,8 @@ impl View<'_> {
     pub(super) fn hosts(&self, run: &Run) -> Vec<String> {
         if let Some(name) = run.wanted_host() {
             let host = self.facts.host(name);
-            let says = host.map_or_else(|| "has never started".to_owned(), |host| self.host(host, run));
+            let says =
+                host.map_or_else(|| "has never started".to_owned(), |host| self.host(host, run));
             return vec![format!("{name} {says}")];
         }
         let members = self.facts.group(&Group::Members(run.pool.clone()));
@@ -425,7 +426,9 @@ impl View<'_> {
                 Some(heard) if between_ms(heard.at, self.scene.now) > SILENT_MS => {
                     format!("was last heard {}", self.clock.from_now(heard.at))
                 }
-                Some(heard) if heard.free == 0 => format!("is full: all {} slots are taken", heard.slots),
+                Some(heard) if heard.free == 0 => {
+                    format!("is full: all {} slots are taken", heard.slots)
+                }
                 Some(heard) => format!("has {} of {} slots free", heard.free, heard.slots),
             };
         }

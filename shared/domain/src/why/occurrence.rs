@@ -35,7 +35,8 @@ impl View<'_> {
         }
         let events = told(&self.facts.events(&StreamId::job(name)));
         let about = format!("{name} at {}", self.clock.at(at));
-        let told_here: Vec<Told> = events.iter().filter(|told| concerns(told, at)).cloned().collect();
+        let told_here: Vec<Told> =
+            events.iter().filter(|told| concerns(told, at)).cloned().collect();
         let mut why = Why {
             occurrence: Some(at),
             state: "none".to_owned(),
@@ -135,11 +136,20 @@ impl View<'_> {
         let who = order.by.as_deref().map_or("somebody", person);
         let reason = because(&order.reason);
         let (state, answer) = match order.act {
-            OrderAct::Skip => ("to-be-skipped", format!("It will be skipped: {who} said so{reason}.")),
-            OrderAct::Hold => ("to-be-held", format!("When its time comes it waits: {who} said so{reason}.")),
-            OrderAct::Move(to) => {
-                ("moved", format!("It is to run at {}: {who} moved it from {}{reason}.", self.clock.at(to), self.clock.at(at)))
+            OrderAct::Skip => {
+                ("to-be-skipped", format!("It will be skipped: {who} said so{reason}."))
             }
+            OrderAct::Hold => {
+                ("to-be-held", format!("When its time comes it waits: {who} said so{reason}."))
+            }
+            OrderAct::Move(to) => (
+                "moved",
+                format!(
+                    "It is to run at {}: {who} moved it from {}{reason}.",
+                    self.clock.at(to),
+                    self.clock.at(at)
+                ),
+            ),
         };
         (why.state, why.answer) = (state.to_owned(), answer);
     }
@@ -232,12 +242,16 @@ impl View<'_> {
             && let Some(host) = &lease.host
         {
             let until = self.clock.at(lease.until);
-            let says = format!("host {host} has leave to decide it by itself until {until}, and has not reported");
+            let says = format!(
+                "host {host} has leave to decide it by itself until {until}, and has not reported"
+            );
             found.push(Reason::new("lease", says, "its report, when it is back"));
         }
         let settled = self.facts.stream(&StreamId::job(&job.name)).and_then(|s| s.turn.settled);
         let says = match settled {
-            Some(settled) => format!("the log accounts for its occurrences up to {}", self.clock.at(settled)),
+            Some(settled) => {
+                format!("the log accounts for its occurrences up to {}", self.clock.at(settled))
+            }
             None => "the log accounts for none of its occurrences yet".to_owned(),
         };
         found.push(Reason::new("undecided", says, "a scheduler, by the job's catch-up rule"));
@@ -253,7 +267,10 @@ impl View<'_> {
     fn no_occurrence(&self, job: &Job, held: &Held<'_>, at: Timestamp, why: &mut Why) {
         let is = if at > self.scene.now { "is" } else { "was" };
         let Some(schedule) = &held.schedule else {
-            why.answer = format!("There {is} no occurrence at {}: the job runs only on request.", self.clock.at(at));
+            why.answer = format!(
+                "There {is} no occurrence at {}: the job runs only on request.",
+                self.clock.at(at)
+            );
             return;
         };
         why.answer = format!(
@@ -314,7 +331,11 @@ impl View<'_> {
             let held = self.read(span, at);
             let had = held.and_then(|held| held.schedule?.occurrence_at(at)).is_some();
             if had {
-                why.notes.push(format!("definition {}, which held {}, has one then", span.number, self.time_of(span)));
+                why.notes.push(format!(
+                    "definition {}, which held {}, has one then",
+                    span.number,
+                    self.time_of(span)
+                ));
             }
         }
     }
@@ -336,13 +357,19 @@ impl View<'_> {
             (None, None) => format!("{nothing}: {}.", self.never(job)),
             (Some(_), _) => format!("{nothing}: {}.", self.retired(at, events)),
             (None, Some(first)) => {
-                format!("{nothing}: definition {} holds {}{}.", first.number, self.time_of(first), approved(first, events))
+                format!(
+                    "{nothing}: definition {} holds {}{}.",
+                    first.number,
+                    self.time_of(first),
+                    approved(first, events)
+                )
             }
         };
         for span in before.into_iter().chain(after) {
             let had = self.read(span, at).and_then(|held| held.schedule?.occurrence_at(at));
             if had.is_some_and(|occurrence| occurrence.out.is_none()) {
-                why.notes.push(format!("the schedule of definition {} names that time", span.number));
+                why.notes
+                    .push(format!("the schedule of definition {} names that time", span.number));
             }
         }
         self.proposed(job, at, false, why);

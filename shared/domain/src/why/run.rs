@@ -111,10 +111,8 @@ impl View<'_> {
             1 => String::new(),
             n => format!(" (attempt {n})"),
         };
-        why.answer = format!(
-            "It runs{number} on {} since {since}, for {for_so_long}{usual}.",
-            attempt.host
-        );
+        why.answer =
+            format!("It runs{number} on {} since {since}, for {for_so_long}{usual}.", attempt.host);
         if let Some(ends) = ends {
             why.next.push(format!("it usually ends about {}", self.clock.at(ends)));
         }
@@ -157,7 +155,8 @@ impl View<'_> {
     fn unknown(&self, run: &Run, why: &mut Why) {
         let lost = run.attempt().and_then(|attempt| attempt.lost.clone()).unwrap_or_default();
         let host = run.attempt().map(|attempt| attempt.host.clone()).unwrap_or_default();
-        why.answer = format!("Nobody knows how it ended: attempt on {host} was lost{}.", because(&lost));
+        why.answer =
+            format!("Nobody knows how it ended: attempt on {host} was lost{}.", because(&lost));
         why.next.push(format!("the report of host {host}, when it is back, ends it"));
         why.next.push("or a person who has looked: decklog resolve".to_owned());
     }
@@ -170,7 +169,8 @@ impl View<'_> {
     }
 
     fn in_parts(&self, run: &Run, why: &mut Why) {
-        why.answer = format!("It runs on {} hosts, in parts; it ends when all have.", run.parts.len());
+        why.answer =
+            format!("It runs on {} hosts, in parts; it ends when all have.", run.parts.len());
         for host in &run.parts {
             let part = run.id.part_on(host);
             let standing = self.standing(&part, std::slice::from_ref(&run.id));
@@ -202,14 +202,16 @@ impl View<'_> {
         let first = run.attempts.first()?;
         let meant = run.moved.as_ref().map_or(run.instant(), |moved| moved.to);
         let ms = first.started.as_millisecond() - meant.as_millisecond();
-        let late = run.nominal.is_some() && u64::try_from(ms).is_ok_and(|ms| ms > run.late_after_ms);
+        let late =
+            run.nominal.is_some() && u64::try_from(ms).is_ok_and(|ms| ms > run.late_after_ms);
         late.then(|| format!("it began {} after its time", long(ms)))
     }
 }
 
 /// The newest valid event of which `is` is true.
 pub(super) fn newest(told: &[Told], is: impl Fn(&RunEvent) -> bool) -> Option<&Told> {
-    told.iter().rev().filter(|told| told.void.is_none()).find(|told| {
-        matches!(&told.event, Event::RunEvent(event) if is(event))
-    })
+    told.iter()
+        .rev()
+        .filter(|told| told.void.is_none())
+        .find(|told| matches!(&told.event, Event::RunEvent(event) if is(event)))
 }

@@ -1,9 +1,12 @@
 //! What will run when.
 
-use domain::forecast::{Forecast, SiteView, forecast};
+use domain::calendar::Calendars;
+use domain::event::JobOccurrenceSkipped;
+use domain::forecast::{Forecast, SiteView, forecast, of_job};
 use domain::ids::StreamId;
 use domain::job::{Job, JobDefinition};
-use domain::ledger::Streams as _;
+use domain::ledger::{Mark, Streams as _};
+use domain::time::just_before;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -91,4 +94,47 @@ fn only_what_is_wanted_is_planned_and_what_has_no_schedule_is_not() {
     let found = forecast(&jobs, big, (at("01:00"), at("02:00")), 9, &SiteView::default());
     assert_eq!((found.runs, found.planned[0].job.as_str()), (1, "b"));
     assert_eq!(plan(&jobs, (at("01:00"), at("02:00")), 9).runs, 2);
+}
+
+#[test]
+fn the_occurrences_of_one_job_are_those_of_the_forecast_as_many_as_are_asked_for() {
+    let (mut world, _) = jobs(&[every("a", "7m")]);
+    let job = |world: &World| {
+        let state = world.streams.get(&StreamId::job("a")).unwrap();
+        state.body.job().unwrap().clone()
+    };
+    let planned = |job: &Job| plan(std::slice::from_ref(job), (at("01:00"), at("03:00")), 99);
+    let third = planned(&job(&world)).planned[2].occurrence;
+    let skip = JobOccurrenceSkipped { at: third, reason: "not now".to_owned() };
+    assert_eq!(world.say_by("user/ana", StreamId::job("a"), skip, at("00:30")), Mark::Valid);
+    let (job, site) = (job(&world), SiteView::default());
+    let all = planned(&job).planned;
+    assert_eq!(all.iter().filter(|one| one.skipped.is_some()).count(), 1);
+    let range = (just_before(at("01:00")), just_before(at("03:00")));
+    for count in [0, 1, 5, all.len(), 99] {
+        let found = of_job(&job, range, count, &site).unwrap();
+        let planned: Vec<_> = found.into_iter().map(|(_, planned)| planned).collect();
+        assert_eq!(planned, all.iter().take(count).cloned().collect::<Vec<_>>(), "{count}");
+    }
+}
+
+#[test]
+fn the_last_run_before_an_instant_is_found_however_long_ago_it_was() {
+    let table = [
+        (json!({"every": "1s"}), Some("2026-11-20T00:59:59Z")),
+        (json!({"cron": "0 1 * * *"}), Some("2026-11-19T01:00:00Z")),
+        (json!({"cron": "30 2 1 * *"}), Some("2026-11-01T02:30:00Z")),
+        (json!({"cron": "0 0 29 2 *"}), Some("2024-02-29T00:00:00Z")),
+        (
+            json!({"at": ["2019-01-01T00:00:00Z", "2027-01-01T00:00:00Z"]}),
+            Some("2019-01-01T00:00:00Z"),
+        ),
+        (json!({"at": ["2027-01-01T00:00:00Z"]}), None),
+    ];
+    for (schedule, wanted) in table {
+        let definition = definition(json!({"schedule": schedule}));
+        let parsed = definition.schedule_at(at("00:00"), &Calendars::default()).unwrap().unwrap();
+        let found = parsed.last_run_before(at("01:00")).map(|found| found.at.to_string());
+        assert_eq!(found.as_deref(), wanted, "{schedule}");
+    }
 }

@@ -54,10 +54,9 @@ impl<'a> Recorder<'a> {
             })),
             Query::Done { jobs, limit } => Content::Runs(self.done(jobs, *limit)),
             Query::Past { job, limit } => Content::Streams(self.past(job, *limit)),
-            Query::Head
-            | Query::Leaves { .. }
-            | Query::Night { .. }
-            | Query::Heads { .. } => panic!("nobody asks {query:?} here"),
+            Query::Head | Query::Leaves { .. } | Query::Night { .. } | Query::Heads { .. } => {
+                panic!("nobody asks {query:?} here")
+            }
         };
         Answer { position: self.world.feed.len() as u64, content }
     }
@@ -83,18 +82,18 @@ impl<'a> Recorder<'a> {
     }
 
     fn events(&self, after: u64, stream: &Option<StreamId>) -> Vec<LogEntry> {
-        let entry = |(index, (envelope, _, received)): (usize, &(domain::envelope::Envelope, _, _))| {
-            let text = String::from_utf8(envelope.to_bytes().unwrap()).unwrap();
-            let event = RawValue::from_string(text).unwrap();
-            LogEntry { position: index as u64 + 1, received: *received, void: None, event }
-        };
+        let entry =
+            |(index, (envelope, _, received)): (usize, &(domain::envelope::Envelope, _, _))| {
+                let text = String::from_utf8(envelope.to_bytes().unwrap()).unwrap();
+                let event = RawValue::from_string(text).unwrap();
+                LogEntry { position: index as u64 + 1, received: *received, void: None, event }
+            };
         let of_stream = |envelope: &domain::envelope::Envelope| {
             stream.as_ref().is_none_or(|stream| *stream == envelope.subject)
         };
         let all = self.world.feed.iter().enumerate();
-        let all = all.filter(|(index, (envelope, _, _))| {
-            *index as u64 + 1 > after && of_stream(envelope)
-        });
+        let all = all
+            .filter(|(index, (envelope, _, _))| *index as u64 + 1 > after && of_stream(envelope));
         all.map(entry).collect()
     }
 
@@ -106,9 +105,8 @@ impl<'a> Recorder<'a> {
     }
 
     fn rows(&self, filter: &RunFilter) -> Vec<RunRow> {
-        let pool = |row: &RunRow| {
-            self.world.streams.0[&row.run].body.run().map(|run| run.pool.clone())
-        };
+        let pool =
+            |row: &RunRow| self.world.streams.0[&row.run].body.run().map(|run| run.pool.clone());
         let fits = |row: &RunRow| {
             filter.job.as_ref().is_none_or(|job| *job == row.job)
                 && filter.state.as_ref().is_none_or(|state| *state == row.state)
@@ -121,7 +119,9 @@ impl<'a> Recorder<'a> {
 
     fn done(&self, jobs: &[String], limit: u32) -> Vec<RunRow> {
         let of = |job: &String| {
-            let did = |row: &RunRow| row.job == *job && ["succeeded", "warning"].contains(&row.state.as_str());
+            let did = |row: &RunRow| {
+                row.job == *job && ["succeeded", "warning"].contains(&row.state.as_str())
+            };
             self.all_rows().into_iter().filter(did).take(limit as usize).collect::<Vec<_>>()
         };
         jobs.iter().flat_map(of).collect()
@@ -129,10 +129,8 @@ impl<'a> Recorder<'a> {
 
     fn past(&self, job: &str, limit: u32) -> Vec<StreamView> {
         let rows = self.all_rows().into_iter().filter(|row| row.job == job && !row.open);
-        let one = |row: RunRow| StreamView {
-            state: self.world.streams.0[&row.run].clone(),
-            id: row.run,
-        };
+        let one =
+            |row: RunRow| StreamView { state: self.world.streams.0[&row.run].clone(), id: row.run };
         rows.take(limit as usize).map(one).collect()
     }
 

@@ -15,7 +15,7 @@ use domain::event::{
 };
 use domain::expect::{Accounted, Population};
 use domain::ids::{Class, StreamId};
-use domain::job::{JobDefinition, OrderAct};
+use domain::job::{Definition, JobDefinition, OrderAct, parse_yaml};
 use domain::ledger::{Body, Mark, Streams as _};
 use domain::run::{Run, State};
 use domain::scheduler::{Action, Obstacle, Scheduler, Settings};
@@ -44,6 +44,8 @@ pub(crate) struct Site {
     /// What schedulers said in vain.
     pub(crate) voids: Vec<String>,
     pub(crate) now: Timestamp,
+    /// Schedulers that say that they are there, and do nothing.
+    pub(crate) stuck: BTreeSet<usize>,
     /// Free slots of hosts that are heard.
     pub(crate) heard: BTreeMap<String, u32>,
     /// How long attempts take that hosts start by themselves, milliseconds.
@@ -101,6 +103,7 @@ impl Site {
             work: vec![],
             voids: vec![],
             now,
+            stuck: BTreeSet::new(),
             heard: BTreeMap::new(),
             serves: None,
             endings: vec![],
@@ -125,6 +128,23 @@ impl Site {
         match definition["kind"].as_str().and_then(ThingKind::from_word) {
             Some(kind) => self.apply_thing(kind, &definition),
             None => self.apply_job(definition),
+        }
+        self.feed();
+        self
+    }
+
+    /// Applies all that a file says.
+    pub(crate) fn apply_file(&mut self, text: &str) -> &mut Self {
+        for definition in parse_yaml("file.yaml", text).unwrap() {
+            match definition {
+                Definition::Job(job) => {
+                    self.world.activate(&job, self.now);
+                }
+                Definition::Thing(thing) => {
+                    let mark = self.try_thing(thing.kind(), &thing.value().unwrap());
+                    assert_eq!(mark, Mark::Valid);
+                }
+            }
         }
         self.feed();
         self
@@ -445,8 +465,9 @@ impl Site {
             let to = work.host.as_ref().map_or_else(String::new, |host| format!(" to {host}"));
             format!("{}#{}{to}", short(&work.run), work.attempt)
         };
-        let mut new: Vec<String> = self.work[self.offered..].iter().map(one).collect();
-        // What nobody takes is offered again.
+        // What nobody takes is offered again; that is not new.
+        let first = self.work[self.offered..].iter().filter(|work| work.offer == 1);
+        let mut new: Vec<String> = first.map(one).collect();
         let mut seen = BTreeSet::new();
         new.retain(|offer| seen.insert(offer.clone()));
         self.offered = self.work.len();
@@ -526,9 +547,16 @@ impl Site {
     pub(crate) fn until(&mut self, clock: &str) -> &mut Self {
         let end = at(clock);
         assert!(self.now <= end, "it is {} already", self.now);
-        loop {
+        for step in 0.. {
+            // A lease is looked at every minute, an offer repeated a few times.
+            assert!(
+                step < 20_000,
+                "the schedulers never sleep, at {}: {:?}",
+                self.now,
+                self.voids.last()
+            );
             self.rest();
-            let wakes = self.minds.iter().filter_map(Scheduler::next_wake);
+            let wakes = self.minds_at_work().filter_map(Scheduler::next_wake);
             let ends = self.endings.iter().map(|(at, _)| *at);
             match wakes.chain(ends).filter(|at| *at <= end).min() {
                 Some(next) => self.now = next.max(self.now),
@@ -547,17 +575,25 @@ impl Site {
             self.end_what_is_over();
             self.be_heard();
             let mut acted = false;
-            for index in 0..self.minds.len() {
+            for index in (0..self.minds.len())
+                .filter(|index| !self.stuck.contains(index))
+                .collect::<Vec<_>>()
+            {
                 acted |= self.tick(index);
             }
             self.take_work();
             self.feed();
             let wants = |mind: &Scheduler| mind.next_wake().is_some_and(|wake| wake <= self.now);
-            if !acted && !self.minds.iter().any(wants) {
+            if !acted && !self.minds_at_work().any(wants) {
                 return;
             }
         }
         panic!("the schedulers do not come to rest at {}: {:?}", self.now, self.voids.last());
+    }
+
+    fn minds_at_work(&self) -> impl Iterator<Item = &Scheduler> {
+        let all = self.minds.iter().enumerate();
+        all.filter(|(index, _)| !self.stuck.contains(index)).map(|(_, mind)| mind)
     }
 
     fn be_heard(&mut self) {

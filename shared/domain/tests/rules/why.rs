@@ -14,13 +14,18 @@ use crate::recorder::Recorder;
 use crate::site::{Site, named, run_id};
 
 fn scene(site: &Site) -> Scene {
-    let heard = site.heard.iter().map(|(host, free)| {
-        (host.clone(), Heard { at: site.now, free: *free, slots: 8 })
-    });
+    let heard = site
+        .heard
+        .iter()
+        .map(|(host, free)| (host.clone(), Heard { at: site.now, free: *free, slots: 8 }));
     Scene { now: site.now, heard: Some(heard.collect()), asleep: false }
 }
 
-fn investigate(site: &Site, question: Question, scene: Scene) -> (Result<Why, String>, BTreeSet<String>) {
+fn investigate(
+    site: &Site,
+    question: Question,
+    scene: Scene,
+) -> (Result<Why, String>, BTreeSet<String>) {
     let recorder = Recorder::new(&site.world);
     let mut investigation = Investigation::new(question, scene);
     recorder.answer_all(&mut investigation);
@@ -33,7 +38,14 @@ fn ask(site: &Site, question: Question) -> Why {
 
 /// `pay@02:00` for a run or an occurrence, `pay` for a job.
 fn why(site: &Site, what: &str) -> Why {
-    ask(site, if what.contains('@') { Question::Run(run_id(what)) } else { Question::Job(what.to_owned()) })
+    ask(
+        site,
+        if what.contains('@') {
+            Question::Run(run_id(what))
+        } else {
+            Question::Job(what.to_owned())
+        },
+    )
 }
 
 fn occurrence(site: &Site, job: &str, clock: &str) -> Why {
@@ -97,7 +109,9 @@ const WAITING: &[Case] = &[
             site.apply(job("b", 20, json!({"locks": ["db"]})));
             for run in ["a@request-1", "a@request-2"] {
                 site.request(run).until(if run.ends_with('1') { "00:10" } else { "00:30" });
-                site.start(run).until(if run.ends_with('1') { "00:30" } else { "00:50" }).end(run, 0);
+                site.start(run)
+                    .until(if run.ends_with('1') { "00:30" } else { "00:50" })
+                    .end(run, 0);
             }
             site.until("01:10").start("a@01:10").until("01:25");
         },
@@ -116,13 +130,23 @@ const WAITING: &[Case] = &[
             site.until("01:00").start("a@01:00").until("01:05");
         },
         "b@01:01",
-        &["It waits: pool default runs at most 1 at once: 1 has it: a@2026-11-20T01:00+00:00; it comes next."],
+        &[
+            "It waits: pool default runs at most 1 at once: 1 has it: a@2026-11-20T01:00+00:00; it comes next.",
+        ],
     ),
     (
         // A chain: what it waits for waits itself, for a person.
         |site| {
-            site.apply(job("a", 0, json!({"confirm": {"role": "approver", "question": "is it open?"}})));
-            site.apply(job("b", 1, json!({"after": ["a"]}))).apply(job("c", 2, json!({"after": ["b"]})));
+            site.apply(job(
+                "a",
+                0,
+                json!({"confirm": {"role": "approver", "question": "is it open?"}}),
+            ));
+            site.apply(job("b", 1, json!({"after": ["a"]}))).apply(job(
+                "c",
+                2,
+                json!({"after": ["b"]}),
+            ));
             site.until("01:05");
         },
         "c@01:02",
@@ -136,7 +160,9 @@ const WAITING: &[Case] = &[
     ),
     (
         |site| {
-            site.apply(job("a", 30, json!({}))).apply(job("b", 1, json!({"after": ["a"]}))).until("01:05");
+            site.apply(job("a", 30, json!({})))
+                .apply(job("b", 1, json!({"after": ["a"]})))
+                .until("01:05");
         },
         "b@01:01",
         &["it waits until a@2026-11-20T01:30+00:00 has succeeded; that is not due yet (due 01:30)"],
@@ -155,7 +181,11 @@ const WAITING: &[Case] = &[
     ),
     (
         |site| {
-            site.apply(json!({"name": "a"})).apply(job("b", 1, json!({"after": [{"job": "a", "run": "latest"}]})));
+            site.apply(json!({"name": "a"})).apply(job(
+                "b",
+                1,
+                json!({"after": [{"job": "a", "run": "latest"}]}),
+            ));
             site.until("01:05");
         },
         "b@01:01",
@@ -176,10 +206,14 @@ const WAITING: &[Case] = &[
     ),
     (
         |site| {
-            site.apply(job("a", 0, json!({"window": {"from": "02:00", "until": "04:00"}}))).until("01:05");
+            site.apply(job("a", 0, json!({"window": {"from": "02:00", "until": "04:00"}})))
+                .until("01:05");
         },
         "a@01:00",
-        &["It waits: it may not start before 02:00: its window opens then.", "ends with the clock, about 02:00"],
+        &[
+            "It waits: it may not start before 02:00: its window opens then.",
+            "ends with the clock, about 02:00",
+        ],
     ),
     (
         |site| {
@@ -196,20 +230,36 @@ const WAITING: &[Case] = &[
             site.person(&run_id("a@01:00"), RunHeld { reason: "the disk is full".to_owned() });
         },
         "a@01:00",
-        &["It is held: it is held since 01:05 by ana: the disk is full.", "ends with decklog release"],
+        &[
+            "It is held: it is held since 01:05 by ana: the disk is full.",
+            "ends with decklog release",
+        ],
     ),
     (
         |site| {
-            site.apply(json!({"name": "a", "schedule": {"cron": "0,10 1 * * *"}, "overlap": "queue-one"}));
+            site.apply(
+                json!({"name": "a", "schedule": {"cron": "0,10 1 * * *"}, "overlap": "queue-one"}),
+            );
             site.until("01:00").start("a@01:00").until("01:15");
         },
         "a@01:10",
-        &["It waits: a@2026-11-20T01:00+00:00 of the same job comes first.", "runs on h1 since 01:00"],
+        &[
+            "It waits: a@2026-11-20T01:00+00:00 of the same job comes first.",
+            "runs on h1 since 01:00",
+        ],
     ),
     (
         |site| {
-            site.host("h2", &["default"], &[("disk", "slow")]).host("h3", &["default"], &[("disk", "fast")]);
-            site.host("h4", &["default"], &[("disk", "fast")]).drain("h4").host("h5", &["other"], &[("disk", "fast")]);
+            site.host("h2", &["default"], &[("disk", "slow")]).host(
+                "h3",
+                &["default"],
+                &[("disk", "fast")],
+            );
+            site.host("h4", &["default"], &[("disk", "fast")]).drain("h4").host(
+                "h5",
+                &["other"],
+                &[("disk", "fast")],
+            );
             site.heard.remove("h3");
             site.apply(job("a", 0, json!({"select": {"disk": "fast"}}))).until("01:05");
         },
@@ -233,7 +283,10 @@ const WAITING: &[Case] = &[
     (
         |site| {
             site.apply(job("a", 0, json!({"needs": [{"file": "/in/a.csv"}]}))).until("01:00");
-            let needs = RunNeedsUnmet { host: "h1".to_owned(), unmet: vec!["/in/a.csv is not there".to_owned()] };
+            let needs = RunNeedsUnmet {
+                host: "h1".to_owned(),
+                unmet: vec!["/in/a.csv is not there".to_owned()],
+            };
             let mark = site.world.say_next("executor/h1", run_id("a@01:00"), needs, site.now);
             assert_eq!(mark, Mark::Valid);
             site.feed();
@@ -286,7 +339,11 @@ const RUNNING: &[Case] = &[
     (
         |site| {
             site.apply(job("a", 10, json!({"timeout": "2h", "sla": {"finish-by": "30m"}})));
-            site.request("a@request-1").until("00:10").start("a@request-1").until("00:30").end("a@request-1", 0);
+            site.request("a@request-1")
+                .until("00:10")
+                .start("a@request-1")
+                .until("00:30")
+                .end("a@request-1", 0);
             site.until("01:10").start("a@01:10").until("01:20");
         },
         "a@01:10",
@@ -301,7 +358,11 @@ const RUNNING: &[Case] = &[
     (
         |site| {
             site.apply(job("a", 10, json!({})));
-            site.request("a@request-1").until("00:10").start("a@request-1").until("00:30").end("a@request-1", 0);
+            site.request("a@request-1")
+                .until("00:10")
+                .start("a@request-1")
+                .until("00:30")
+                .end("a@request-1", 0);
             site.until("01:10").start("a@01:10").until("01:45").cancel("a@01:10");
         },
         "a@01:10",
@@ -313,7 +374,12 @@ const ENDED: &[Case] = &[
     (
         |site| {
             site.apply(job("a", 0, json!({"retry": {"delays": ["1m"]}})));
-            site.until("01:00").start("a@01:00").end("a@01:00", 4).until("01:02").start("a@01:00").end("a@01:00", 5);
+            site.until("01:00")
+                .start("a@01:00")
+                .end("a@01:00", 4)
+                .until("01:02")
+                .start("a@01:00")
+                .end("a@01:00", 5);
         },
         "a@01:00",
         &["It failed at the last of 2 attempts: exit code 5."],
@@ -330,14 +396,22 @@ const ENDED: &[Case] = &[
     ),
     (
         |site| {
-            site.apply(job("a", 0, json!({}))).until("00:30").pause("a").until("01:10").resume("a").until("01:20");
+            site.apply(job("a", 0, json!({})))
+                .until("00:30")
+                .pause("a")
+                .until("01:10")
+                .resume("a")
+                .until("01:20");
         },
         "a@01:00",
         &["It was skipped: the job was paused from 00:30 until 01:10 by ana: x."],
     ),
     (
         |site| {
-            site.apply(job("a", 0, json!({}))).until("00:30").order("a@01:00", OrderAct::Skip).until("01:20");
+            site.apply(job("a", 0, json!({})))
+                .until("00:30")
+                .order("a@01:00", OrderAct::Skip)
+                .until("01:20");
         },
         "a@01:00",
         &["It was skipped because ana said so: because."],
@@ -349,7 +423,9 @@ const ENDED: &[Case] = &[
                 let run = site.run("a@01:00");
                 let because = "not today".to_owned();
                 RunSkipped {
-                    job: "a".to_owned(), definition: run.definition.clone(), nominal: run.nominal.clone(),
+                    job: "a".to_owned(),
+                    definition: run.definition.clone(),
+                    nominal: run.nominal.clone(),
                     reason: SkipReason::Person { because },
                 }
             };
@@ -368,15 +444,20 @@ const ENDED: &[Case] = &[
     ),
     (
         |site| {
-            site.apply(job("a", 0, json!({"latest-by": "30m", "after": ["b"]}))).apply(json!({"name": "b"}));
+            site.apply(job("a", 0, json!({"latest-by": "30m", "after": ["b"]})))
+                .apply(json!({"name": "b"}));
             site.until("01:40");
         },
         "a@01:00",
-        &["It was skipped at its latest time, 01:30; it still waited: it waits for a run of b (same-business-day)."],
+        &[
+            "It was skipped at its latest time, 01:30; it still waited: it waits for a run of b (same-business-day).",
+        ],
     ),
     (
         |site| {
-            site.apply(job("a", 0, json!({"catch-up": "none"}))).nobody_until("02:00").until("02:01");
+            site.apply(job("a", 0, json!({"catch-up": "none"})))
+                .nobody_until("02:00")
+                .until("02:01");
         },
         "a@01:00",
         &[
@@ -385,7 +466,11 @@ const ENDED: &[Case] = &[
     ),
     (
         |site| {
-            site.apply(job("a", 0, json!({}))).until("01:00").start("a@01:00").cancel("a@01:00").stopped("a@01:00");
+            site.apply(job("a", 0, json!({})))
+                .until("01:00")
+                .start("a@01:00")
+                .cancel("a@01:00")
+                .stopped("a@01:00");
         },
         "a@01:00",
         &["It was cancelled by ana: x."],
@@ -448,7 +533,8 @@ fn the_story_names_who_did_what_when_and_why() {
     site.apply(job("a", 0, json!({}))).until("01:05").hold("a@01:00").release("a@01:00");
     site.until("01:06").start("a@01:00").until("01:07").end("a@01:00", 0);
     let story = why(&site, "a@01:00").story;
-    let told: Vec<(&str, &str)> = story.iter().map(|step| (step.by.as_str(), step.says.as_str())).collect();
+    let told: Vec<(&str, &str)> =
+        story.iter().map(|step| (step.by.as_str(), step.says.as_str())).collect();
     let wanted = [
         ("scheduler s1", "due by definition 1"),
         ("ana", "held: x"),
@@ -517,15 +603,24 @@ const OCCURRENCES: &[Case] = &[
             site.apply(job("a", 0, json!({"calendar": {"not-on": ["holidays"]}})));
         },
         "a@01:00",
-        &["It will not run: 2026-11-20 is in holidays (Founders' Day).", "the first that runs is 2026-11-21 01:00"],
+        &[
+            "It will not run: 2026-11-20 is in holidays (Founders' Day).",
+            "the first that runs is 2026-11-21 01:00",
+        ],
     ),
     (
         |site| {
             site.apply(calendar("holidays", json!({"dates": {"2026-11-20": "Founders' Day"}})));
-            site.apply(job("a", 0, json!({"calendar": {"not-on": ["holidays"], "otherwise": "next"}})));
+            site.apply(job(
+                "a",
+                0,
+                json!({"calendar": {"not-on": ["holidays"], "otherwise": "next"}}),
+            ));
         },
         "a@01:00",
-        &["There is no occurrence at 01:00: 2026-11-20 is in holidays (Founders' Day); it runs at 2026-11-23 01:00 instead."],
+        &[
+            "There is no occurrence at 01:00: 2026-11-20 is in holidays (Founders' Day); it runs at 2026-11-23 01:00 instead.",
+        ],
     ),
     (
         |site| {
@@ -562,7 +657,10 @@ const OCCURRENCES: &[Case] = &[
             site.apply(job("a", 0, json!({}))).until("00:30").apply(job("a", 30, json!({})));
         },
         "a@01:00",
-        &["There is no occurrence at 01:00", "definition 1, which held from 00:00 until 00:30, has one then"],
+        &[
+            "There is no occurrence at 01:00",
+            "definition 1, which held from 00:00 until 00:30, has one then",
+        ],
     ),
     (
         |site| {
@@ -577,10 +675,15 @@ const OCCURRENCES: &[Case] = &[
     ),
     (
         |site| {
-            site.apply(json!({"name": "a", "schedule": {"cron": "0,30 1 * * *"}})).until("01:00").start("a@01:00").until("01:20");
+            site.apply(json!({"name": "a", "schedule": {"cron": "0,30 1 * * *"}}))
+                .until("01:00")
+                .start("a@01:00")
+                .until("01:20");
         },
         "a@01:30",
-        &["a@2026-11-20T01:00+00:00 runs on h1 since 01:00; how long it usually takes is not known; if it has not ended then, it is skipped"],
+        &[
+            "a@2026-11-20T01:00+00:00 runs on h1 since 01:00; how long it usually takes is not known; if it has not ended then, it is skipped",
+        ],
     ),
     (
         |site| {
@@ -623,20 +726,36 @@ const JOBS: &[Case] = &[
             site.apply(job("a", 0, json!({}))).until("00:30").pause("a");
         },
         "a",
-        &["The job is paused since 00:30 by ana: x.", "its next occurrence is 01:00, in 30m, and will be skipped: the job is paused: x"],
+        &[
+            "The job is paused since 00:30 by ana: x.",
+            "its next occurrence is 01:00, in 30m, and will be skipped: the job is paused: x",
+        ],
     ),
     (
         |site| {
             site.apply(json!({"kind": "lock", "name": "db"}));
-            site.apply(job("a", 0, json!({"locks": ["db"]}))).apply(job("b", 1, json!({"locks": ["db"]})));
+            site.apply(job("a", 0, json!({"locks": ["db"]}))).apply(job(
+                "b",
+                1,
+                json!({"locks": ["db"]}),
+            ));
             site.until("01:00").start("a@01:00").until("01:05");
         },
         "b",
-        &["1 of its runs is open.", "b@2026-11-20T01:01+00:00 is due", "lock db is not free", "a@2026-11-20T01:00+00:00 runs on h1"],
+        &[
+            "1 of its runs is open.",
+            "b@2026-11-20T01:01+00:00 is due",
+            "lock db is not free",
+            "a@2026-11-20T01:00+00:00 runs on h1",
+        ],
     ),
     (
         |site| {
-            site.apply(job("a", 0, json!({}))).until("01:00").start("a@01:00").end("a@01:00", 7).until("02:00");
+            site.apply(job("a", 0, json!({})))
+                .until("01:00")
+                .start("a@01:00")
+                .end("a@01:00", 7)
+                .until("02:00");
         },
         "a",
         &["its newest run that has ended is a@2026-11-20T01:00+00:00: failed: exit code 7"],
@@ -693,7 +812,10 @@ fn times_are_those_of_the_jobs_zone_and_a_sleeping_installation_is_named() {
     let scene = Scene { now: site.now, heard: None, asleep: true };
     let found = investigate(&site, Question::Job("a".to_owned()), scene).0.unwrap();
     assert_eq!(found.zone, "America/New_York");
-    check(&found, &["its next occurrence is 2026-11-20 01:00, in 6h", "nothing runs on this data directory"]);
+    check(
+        &found,
+        &["its next occurrence is 2026-11-20 01:00, in 6h", "nothing runs on this data directory"],
+    );
 }
 
 /// A site with much beside what is asked about.
@@ -723,13 +845,36 @@ fn no_more_streams_are_read_than_the_answer_names() {
     let table: [(&str, Vec<String>); 3] = [
         (
             "pay@01:01",
-            vec![of("pay@01:01"), "job/pay".into(), "lock/db".into(), of("x0@01:00"), "host/h1".into()],
+            vec![
+                of("pay@01:01"),
+                "job/pay".into(),
+                "lock/db".into(),
+                of("x0@01:00"),
+                "host/h1".into(),
+            ],
         ),
-        ("report@01:02", vec![of("report@01:02"), "job/report".into(), "job/load".into(), "calendar/holidays".into(), of("load@01:00"), "host/h1".into()]),
-        ("load", vec!["job/load".into(), "calendar/holidays".into(), of("load@01:00"), "host/h1".into()]),
+        (
+            "report@01:02",
+            vec![
+                of("report@01:02"),
+                "job/report".into(),
+                "job/load".into(),
+                "calendar/holidays".into(),
+                of("load@01:00"),
+                "host/h1".into(),
+            ],
+        ),
+        (
+            "load",
+            vec!["job/load".into(), "calendar/holidays".into(), of("load@01:00"), "host/h1".into()],
+        ),
     ];
     for (what, wanted) in table {
-        let question = if what.contains('@') { Question::Run(run_id(what)) } else { Question::Job(what.to_owned()) };
+        let question = if what.contains('@') {
+            Question::Run(run_id(what))
+        } else {
+            Question::Job(what.to_owned())
+        };
         let (found, read) = investigate(&site, question, scene(&site));
         let found = found.unwrap();
         let wanted: BTreeSet<String> = wanted.into_iter().collect();

@@ -69,7 +69,7 @@ rules! {
         jobs_are_listed_in_pages_in_the_order_of_their_names,
         hosts_and_users_are_listed_apart,
         open_runs_are_listed_until_they_end,
-        runs_are_filtered_by_job_state_and_time,
+        runs_are_filtered_by_job_state_pool_and_time,
         queues_count_what_is_due_for_each_pool,
         the_numbers_of_a_night_count_every_run_once,
         a_rebuilt_read_model_equals_the_live_one,

@@ -91,7 +91,7 @@ async fn small_night(store: &Store) -> (Site, Vec<Timestamp>) {
     (site, at)
 }
 
-pub(crate) async fn runs_are_filtered_by_job_state_and_time(store: &Store) {
+pub(crate) async fn runs_are_filtered_by_job_state_pool_and_time(store: &Store) {
     let (site, at) = small_night(store).await;
     let filter = |job: Option<&str>, state: Option<&str>, limit| RunFilter {
         job: job.map(str::to_owned),
@@ -108,6 +108,8 @@ pub(crate) async fn runs_are_filtered_by_job_state_and_time(store: &Store) {
     let span =
         RunFilter { since: Some(at[1]), until: Some(at[3]), limit: 9, ..RunFilter::default() };
     assert_eq!(instants(&runs(&site.log, span).await), [at[2], at[1]]);
+    let big = RunFilter { pool: Some("big".to_owned()), limit: 9, ..RunFilter::default() };
+    assert_eq!(instants(&runs(&site.log, big).await), [at[3], at[1]]);
     let row = &all[3];
     assert_eq!((row.state.as_str(), row.attempts, row.open), ("warning", 1, false));
     assert_eq!((row.late, row.scheduled, row.host.as_deref()), (true, true, Some("h0")));

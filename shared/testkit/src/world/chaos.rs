@@ -184,7 +184,7 @@ impl World {
         self.plan(after, Step::Chaos);
         let nodes: Vec<Node> = Self::nodes().collect();
         let node = self.rng.pick(&nodes);
-        match self.rng.between(0, 11) {
+        match self.rng.between(0, 12) {
             0 => {
                 let dark = self.rng.between(100, 60_000);
                 self.crash(node, dark);
@@ -209,6 +209,7 @@ impl World {
                 let (host, dark) = (self.rng.index(EXECUTORS), self.rng.between(500, 40_000));
                 self.power_loss(host, dark);
             }
+            10 if self.rng.chance(2_500) => self.centre_goes_away(),
             _ => {
                 let i = self.rng.index(SCHEDULERS);
                 self.ghost_peer(i);
@@ -220,6 +221,15 @@ impl World {
         for i in 0..SCHEDULERS {
             let dark = self.rng.between(1_000, 90_000);
             self.crash(Node::Scheduler(i), dark);
+        }
+    }
+
+    /// No host reaches the centre, for minutes.
+    fn centre_goes_away(&mut self) {
+        let long = self.rng.between(60, 240) * SECOND;
+        for i in 0..EXECUTORS {
+            self.cut(Node::Executor(i), true);
+            self.plan(long, Step::Heal(Node::Executor(i)));
         }
     }
 

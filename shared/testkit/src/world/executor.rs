@@ -36,7 +36,10 @@ impl World {
             Act::Start(key) => self.executor_starts(i, key),
             Act::Reap => self.executor_reaps(i)?,
             Act::Watch => self.executor_watches(i),
+            Act::Alone => self.acts_alone(i)?,
+            Act::StartAlone(key) => self.starts_alone(i, key),
             Act::Poll => {
+                self.learns_leave(i)?;
                 self.executor_watches(i);
                 self.plan_own(Node::Executor(i), 3 * SECOND, Act::Poll);
             }
@@ -67,8 +70,8 @@ impl World {
             match self.claim_in_journal(i, &key) {
                 // The crash came before the claim: nobody has heard of it.
                 None => drop(self.hosts[i].attempts.remove(&key)),
-                // The answer is still to come.
-                Some(false) => {}
+                // The answer is still to come; a run of the host's own waits for none.
+                Some(false) => self.starts_alone_soon(i, &key),
                 Some(true) => self.plan_own(node, MS, Act::Start(key)),
             }
         }
@@ -78,6 +81,7 @@ impl World {
         for act in [Act::Pull, Act::Reap, Act::Poll, Act::Beat] {
             self.plan_soon(node, MS, SECOND, act);
         }
+        self.remembers_leave(i);
         self.host_starts(i)
     }
 
@@ -99,7 +103,7 @@ impl World {
     }
 
     /// Whether the journal holds the claim of an attempt, and whether it is known to be committed.
-    fn claim_in_journal(&self, i: usize, key: &AttemptKey) -> Option<bool> {
+    pub(super) fn claim_in_journal(&self, i: usize, key: &AttemptKey) -> Option<bool> {
         let flushes = &self.journals.get(&Node::Executor(i))?.flushes;
         let says = |draft: &Draft| draft.stream == key.0 && started(draft) == Some(key.1);
         flushes
@@ -171,6 +175,7 @@ impl World {
         if let Some(key) = ended(draft) {
             self.executors[i].said.remove(&key);
             if *mark == Mark::Valid {
+                self.note_ended(i, &key);
                 self.done(i, &key);
             } else if let Some(attempt) = self.hosts[i].attempts.get_mut(&key) {
                 // Something else came first: ask before the next word.
@@ -184,10 +189,17 @@ impl World {
         let node = Node::Executor(i);
         let Some(attempt) = self.hosts[i].attempts.get(key) else { return };
         self.queues.acknowledge(&attempt.work);
+        let begun = attempt.phase != Phase::Prepared;
         match mark {
             Mark::Valid if self.dies(node, Moment::BeforeStart) => {}
             Mark::Valid => self.plan_own(node, MS, Act::Start(key.clone())),
             Mark::Conflict { .. } | Mark::Refused { .. } => {
+                if begun {
+                    let (run, number) = key;
+                    self.wrong(format!(
+                        "h{i} has started {run}#{number}, and the log does not take it"
+                    ));
+                }
                 self.hosts[i].attempts.remove(key);
             }
         }
@@ -304,7 +316,7 @@ fn started(draft: &Draft) -> Option<u32> {
 }
 
 /// The attempt whose end a draft states.
-fn ended(draft: &Draft) -> Option<AttemptKey> {
+pub(super) fn ended(draft: &Draft) -> Option<AttemptKey> {
     let Event::RunEvent(event) = &draft.event else { return None };
     let attempt = match event {
         RunEvent::RunSucceeded(e) => e.attempt,

@@ -58,6 +58,8 @@ pub(super) struct Host {
     pub(super) attempts: BTreeMap<AttemptKey, Attempt>,
     /// Attempts that were ever taken to the end here. Kept so that an offer that comes back is known.
     pub(super) done: BTreeSet<AttemptKey>,
+    /// Leave to decide jobs' occurrences.
+    pub(super) leaves: super::alone::Leaves,
     /// Counts its boots.
     boot: u32,
 }
@@ -138,6 +140,7 @@ impl World {
         let ended = self.clock(Node::Executor(host));
         self.set_phase(host, key, Phase::Ended(process, end, ended));
         self.auditor.ended.insert(key.clone());
+        self.note_ended(host, key);
     }
 
     /// Somebody wants the process to stop: it does so within its grace.

@@ -53,6 +53,9 @@ pub(super) fn random_job(rng: &mut Rng, name: &str) -> Result<JobDefinition> {
             whole.extend(more);
         }
     }
+    if rng.chance(richness / 2) {
+        alone(rng, name, &mut says);
+    }
     let definition = job(name, &says)?;
     // What does not go together is for the rules' own tests; here everything gets as far as the log.
     if definition.problems().is_empty() { Ok(definition) } else { random_job(rng, name) }
@@ -191,6 +194,20 @@ fn places(rng: &mut Rng, _: &str, often: u32) -> Value {
         says["prefer"] = json!(rng.pick(&["last", "least-loaded"]));
     }
     says
+}
+
+/// A job that its host may run by itself.
+fn alone(rng: &mut Rng, name: &str, says: &mut Value) {
+    for other in ["after", "locks", "confirm", "window", "latest-by", "hosts", "select"] {
+        says.as_object_mut().map(|says| says.remove(other));
+    }
+    says["schedule"] = json!({ "every": format!("{}s", rng.pick(&[10, 17, 30])) });
+    says["overlap"] = json!("skip");
+    says["catch-up"] = json!(rng.pick(&["none", "last"]));
+    // Always on the same host: what runs there while it is cut off, nobody else can know of.
+    let host = name.bytes().last().map_or(0, |last| last % 3);
+    says["host"] = json!(format!("h{host}"));
+    says["autonomy"] = json!({ "lease": rng.pick(&["1m", "2m", "4m"]) });
 }
 
 /// When it counts as late.

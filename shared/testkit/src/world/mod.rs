@@ -15,6 +15,7 @@
 //! | `chaos`, `jobs`, `site` | what breaks, what is to run, what it runs in |
 //! | `check`, `settle` | the invariants after every step, and at the end |
 
+mod alone;
 mod chaos;
 pub mod check;
 mod console;

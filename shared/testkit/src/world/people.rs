@@ -174,7 +174,8 @@ impl World {
         Some(schedule.next_run(seconds_after(now, by))?.at)
     }
 
-    fn site(&self) -> SiteView {
+    /// Calendars and blackouts as the log has them.
+    pub(super) fn site(&self) -> SiteView {
         let things = self.auditor.streams.0.iter().filter_map(|(id, state)| {
             let thing = state.body.thing()?;
             Some((ThingKind::from_word(id.stream_type().word())?, thing))

@@ -113,7 +113,9 @@ impl World {
             | Act::Pull
             | Act::Start(_)
             | Act::Reap
-            | Act::Watch => {}
+            | Act::Watch
+            | Act::Alone
+            | Act::StartAlone(_) => {}
         }
         Ok(())
     }

@@ -57,7 +57,9 @@ impl World {
             | Act::Pull
             | Act::Start(_)
             | Act::Reap
-            | Act::Watch => {}
+            | Act::Watch
+            | Act::Alone
+            | Act::StartAlone(_) => {}
         }
         Ok(())
     }
@@ -238,6 +240,6 @@ impl World {
     }
 }
 
-fn round_up(at: Timestamp) -> Micros {
+pub(super) fn round_up(at: Timestamp) -> Micros {
     at.as_microsecond() + i64::from(at.as_nanosecond() % 1_000 != 0)
 }

@@ -88,6 +88,10 @@ pub(super) enum Act {
     Reap,
     /// Ask whether something is to be cancelled.
     Watch,
+    /// An occurrence has come that is the host's to decide.
+    Alone,
+    /// Start what the host has decided, whether anybody has answered or not.
+    StartAlone(AttemptKey),
 }
 
 /// One step of the world.

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; helpers are not marked as tests")]
 
+mod alone;
 mod scripted;
 mod seeds;

@@ -1,0 +1,148 @@
+//! Leave to work alone: a host that runs a job of its own may decide the job's occurrences for a while, so that a
+//! night goes on when the centre is away. The leave is made longer long before it ends.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Action, JobEntry, Scheduler, plus_ms};
+use crate::envelope::{Draft, to_micros};
+use crate::event::JobLeaseGranted;
+use crate::ids::StreamId;
+use crate::job::JobDefinition;
+
+/// How often a job is looked at that cannot be left to its host now, milliseconds.
+const LOOK_MS: i64 = 5_000;
+/// Most occurrences that are looked at for blackouts.
+pub(super) const OCCURRENCES_MAX: usize = 10_000;
+
+/// Jobs that may be left to their hosts, and when each is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Grants {
+    by_job: BTreeMap<String, Timestamp>,
+}
+
+impl Grants {
+    /// The job is to be looked at, or may not be left to a host.
+    pub(super) fn put(&mut self, job: &str, at: Option<Timestamp>) {
+        match at {
+            Some(at) => self.by_job.insert(job.to_owned(), at),
+            None => self.by_job.remove(job),
+        };
+    }
+
+    fn due(&self, now: Timestamp) -> Vec<(String, Timestamp)> {
+        let due = self.by_job.iter().filter(|(_, at)| **at <= now);
+        due.map(|(job, at)| (job.clone(), *at)).collect()
+    }
+}
+
+impl Scheduler {
+    /// When a job is looked at next.
+    pub(super) fn next_grant(&self) -> Option<Timestamp> {
+        let turn = |(job, at): (&String, &Timestamp)| {
+            let stream = StreamId::job(job);
+            plus_ms(*at, self.peers.before_me(&stream) * self.settings.grace_ms)
+        };
+        self.grants.by_job.iter().map(turn).min()
+    }
+
+    /// Leaves jobs to their hosts, or leaves them longer.
+    pub(super) fn tick_grants(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        for (job, since) in self.grants.due(now) {
+            if actions.len() >= self.settings.drafts_max {
+                return;
+            }
+            let stream = StreamId::job(&job);
+            if self.wait_for_turn(&stream, since, now).is_some() {
+                continue;
+            }
+            let again = match self.look_at_grant(&job, now) {
+                Ok(grant) => {
+                    let version = self.jobs.get(&job).map_or(0, |entry| entry.version);
+                    actions.push(Action::Append(Draft::new(stream, version + 1, grant)));
+                    plus_ms(now, super::PENDING_MS_MAX)
+                }
+                Err(again) => again,
+            };
+            self.grants.put(&job, Some(again));
+        }
+    }
+
+    /// What is granted now, or when to look again.
+    fn look_at_grant(&self, job: &str, now: Timestamp) -> Result<JobLeaseGranted, Timestamp> {
+        let later = plus_ms(now, LOOK_MS);
+        let entry = self.jobs.get(job).ok_or(later)?;
+        let active = entry.active().ok_or(later)?;
+        let definition = active.read().map_err(|_| later)?;
+        let (Some(autonomy), Some(host)) = (&definition.autonomy, &definition.host) else {
+            return Err(later);
+        };
+        let length = SignedDuration::try_from(autonomy.lease.as_duration()).map_err(|_| later)?;
+        let until = to_micros(now.checked_add(length).map_err(|_| later)?);
+        let extended = entry.lease().filter(|lease| {
+            let same = lease.host.as_ref() == Some(host) && lease.definition == active.reference();
+            same && lease.until > now
+        });
+        // What is half full is filled.
+        let half = extended.and_then(|lease| lease.until.checked_sub(length / 2).ok());
+        if let Some(half) = half.filter(|half| *half > now) {
+            return Err(half);
+        }
+        let of_hosts = entry.leases().iter().filter(|lease| lease.is_of_host());
+        let ends = of_hosts.map(|lease| lease.until).max();
+        if extended.is_none() && ends.is_some_and(|ends| ends > now) {
+            // Somebody else has leave until then.
+            return Err(ends.unwrap_or(later).max(later));
+        }
+        let from = extended.map_or_else(|| to_micros(now), |lease| lease.from);
+        let until =
+            self.before_blackouts(active, &definition, extended.map_or(from, |l| l.until), until);
+        let longer = extended.is_none_or(|lease| lease.until < until) && from < until;
+        if !longer || entry.paused() || entry.is_spoken_for(from) || !self.is_there(host, now) {
+            return Err(later);
+        }
+        Ok(JobLeaseGranted { host: host.clone(), definition: active.reference(), from, until })
+    }
+
+    /// Whether the host is up, takes work, and says so.
+    fn is_there(&self, host: &str, now: Timestamp) -> bool {
+        self.site.hosts.get(host).is_some_and(|entry| {
+            entry.host.up && entry.host.drained.is_none() && entry.is_heard(now)
+        })
+    }
+
+    /// The end of a lease that covers no occurrence in a blackout: of those the host knows nothing.
+    fn before_blackouts(
+        &self,
+        active: &super::Definition,
+        definition: &JobDefinition,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Timestamp {
+        let Some(schedule) = active.schedule.as_ref().filter(|_| self.site.has_blackouts()) else {
+            return until;
+        };
+        let occurrences = schedule.between(from, until).take(OCCURRENCES_MAX);
+        let mut covered = occurrences.filter(|o| self.site.blackout(definition, o.at).is_some());
+        covered.next().map_or(until, |occurrence| crate::time::just_before(occurrence.at))
+    }
+}
+
+impl JobEntry {
+    fn paused(&self) -> bool {
+        self.pauses.last().is_some_and(|pause| pause.until.is_none())
+    }
+
+    /// The lease that a host has, or had last.
+    fn lease(&self) -> Option<&crate::job::Lease> {
+        self.leases().last().filter(|lease| lease.is_of_host())
+    }
+
+    /// Whether people have said something about occurrences after `from`, or somebody has decided them.
+    fn is_spoken_for(&self, from: Timestamp) -> bool {
+        let after = crate::time::just_after(from);
+        self.orders.range(after..).next().is_some()
+            || self.ran_ahead.range(after..).next().is_some()
+    }
+}
