@@ -124,6 +124,9 @@ impl Log {
             | Query::Runs(_)
             | Query::Past { .. }
             | Query::Night { .. }
+            | Query::Claims { .. }
+            | Query::Members { .. }
+            | Query::Done { .. }
             | Query::Heads { .. } => panic!("no executor asks this: {query:?}"),
         };
         Answer { position: self.ledger.size, content }

@@ -76,6 +76,7 @@ impl<'a> Recorder<'a> {
                 Selection::Users => kind == StreamType::User,
                 Selection::Things => kind.thing().is_some(),
                 Selection::Blackouts => kind == StreamType::Blackout,
+                Selection::Leased => state.body.job().is_some_and(|job| !job.leases.is_empty()),
             };
             fits && id.as_str() > after
         })
