@@ -110,7 +110,8 @@ impl View<'_> {
     fn to_come(&self, job: &Job, held: &Held<'_>, occurrence: &Occurrence, why: &mut Why) {
         let at = occurrence.at;
         why.state = "to-come".to_owned();
-        why.answer = format!("It is to run at {}, {}.", self.clock.at(at), self.clock.from_now(at));
+        why.answer =
+            format!("It is to run at {}, {}.", self.clock.both(at), self.clock.from_now(at));
         let site = self.site_view(&held.definition);
         let found = of_definition(job, &held.definition, (just_before(at), at), 1, &site);
         let planned = found.ok().and_then(|found| found.into_iter().next()).map(|(_, one)| one);

@@ -34,11 +34,22 @@ impl Clock {
         wall.strftime(&format!("{date}{time}")).to_string()
     }
 
+    /// The same with the instant in UTC, where the clock shows another zone's.
+    pub(crate) fn both(&self, at: Timestamp) -> String {
+        let utc = self.zone == TimeZone::UTC;
+        let utc = if utc { String::new() } else { format!(" ({})", to_seconds(at)) };
+        format!("{}{utc}", self.at(at))
+    }
+
     /// `in 5m` or `5m ago`.
     pub(crate) fn from_now(&self, at: Timestamp) -> String {
         let ms = at.as_millisecond() - self.now.as_millisecond();
         if ms >= 0 { format!("in {}", long(ms)) } else { format!("{} ago", long(-ms)) }
     }
+}
+
+fn to_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// A length of time in words: `1h 5m`, `12s`, `0.4s`.
@@ -106,6 +117,8 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         assert_eq!(clock.at(at("2026-11-20T12:30:00Z")), "07:30");
         assert_eq!(clock.at(at("2026-11-20T04:30:05Z")), "2026-11-19 23:30:05");
+        assert_eq!(clock.both(at("2026-11-20T12:30:00Z")), "07:30 (2026-11-20T12:30:00Z)");
+        assert_eq!(Clock::new(TimeZone::UTC, now).both(now), "12:00");
         assert_eq!(clock.from_now(at("2026-11-20T12:05:00Z")), "in 5m");
         assert_eq!(clock.from_now(at("2026-11-20T10:59:10Z")), "1h ago");
         for (ms, wanted) in [(0, "0.0s"), (450, "0.4s"), (65_000, "1m 5s"), (3_725_000, "1h 2m")] {

@@ -9,6 +9,8 @@ use super::{Step, Why};
 /// How many steps of a story are shown: the first and the newest.
 const STEPS_FIRST: usize = 2;
 const STEPS_LAST: usize = 12;
+/// How many of the streams that were read are named.
+const STREAMS_NAMED: usize = 8;
 
 pub(super) fn text(why: &Why) -> String {
     let zone = TimeZone::get(&why.zone).unwrap_or(TimeZone::UTC);
@@ -24,6 +26,7 @@ pub(super) fn text(why: &Why) -> String {
         text.push_str(&format!("{:<8}{length}{lasts}: {}\n", "time", spent.says));
     }
     add_story(&mut text, &why.story, &clock);
+    add_sources(&mut text, why);
     text
 }
 
@@ -56,7 +59,19 @@ fn add_story(text: &mut String, story: &[Step], clock: &Clock) {
             continue;
         }
         let refused = step.refused.as_ref().map(|why| format!("  ({why})")).unwrap_or_default();
-        let at = clock.at(step.at);
-        text.push_str(&format!("{:<8}{at}  {}: {}{refused}\n", "event", step.by, step.says));
+        let (position, at) = (step.position, clock.at(step.at));
+        let says = format!("{}: {}{refused}", step.by, step.says);
+        text.push_str(&format!("{:<8}{at}  #{position} {says}\n", "event"));
     }
+}
+
+/// What the answer comes from: so that everybody can look.
+fn add_sources(text: &mut String, why: &Why) {
+    let named = why.streams.iter().take(STREAMS_NAMED).map(ToString::to_string);
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match why.streams.len().saturating_sub(STREAMS_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    text.push_str(&format!("{:<8}{named}{more}; the log at position {}\n", "from", why.position));
 }

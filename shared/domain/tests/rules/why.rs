@@ -327,6 +327,20 @@ const WAITING: &[Case] = &[
         &["no host takes work of pool empty"],
     ),
     (
+        // Its host has gone silent, and nobody knows what became of it.
+        |site| {
+            site.apply(job("a", 0, json!({}))).until("01:00").start("a@01:00");
+            site.heard.remove("h1");
+            site.until("01:05");
+        },
+        "a@01:00",
+        &[
+            "Nobody knows how it ended: attempt on h1 was lost: no heartbeat since",
+            "next    the report of host h1, when it is back, ends it",
+            "next    or a person who has looked: decklog resolve",
+        ],
+    ),
+    (
         |site| {
             site.apply(json!({"name": "a"})).request("a@request-1");
         },
@@ -704,6 +718,55 @@ fn an_occurrence_is_explained_whether_it_lies_ahead_has_passed_or_is_none() {
     try_all(OCCURRENCES, why);
 }
 
+/// A job whose host decides its occurrences by itself until 04:00.
+fn left_to_its_host(site: &mut Site) {
+    site.until("00:05")
+        .apply(job("a", 0, json!({"host": "h1", "autonomy": {"lease": "4h"}})))
+        .until("00:30");
+}
+
+const LEFT: &[Case] = &[
+    (left_to_its_host, "a", &["note    host h1 has leave to decide its occurrences until 04:0"]),
+    (left_to_its_host, "a@01:00", &["note    host h1 has leave to decide it by itself"]),
+    (
+        |site| {
+            left_to_its_host(site);
+            site.heard.remove("h1");
+            site.until("02:00");
+        },
+        "a@01:00",
+        &[
+            "Its time came 1h ago, and no scheduler has decided about it yet.",
+            "host h1 has leave to decide it by itself until 04:0",
+            "and has not reported",
+            "ends with its report, when it is back",
+        ],
+    ),
+];
+
+#[test]
+fn what_is_left_to_a_host_says_to_which_and_until_when() {
+    try_all(LEFT, why);
+}
+
+#[test]
+fn the_text_names_the_events_by_their_positions_and_the_streams_it_comes_from() {
+    let mut site = Site::new();
+    site.apply(json!({"kind": "lock", "name": "db"}));
+    site.apply(job("a", 0, json!({"locks": ["db"]}))).until("01:05");
+    let found = why(&site, "a@01:00");
+    let due = found.story.iter().find(|step| step.says.starts_with("due")).unwrap();
+    let text = found.text();
+    let event = format!("event   01:00  #{} scheduler s1: due by definition 1", due.position);
+    assert!(text.contains(&event), "{text}");
+    let from = format!(
+        "from    host/h1, job/a, lock/db, {}; the log at position {}",
+        run_id("a@01:00"),
+        found.position
+    );
+    assert!(text.contains(&from), "{text}");
+}
+
 #[test]
 fn an_occurrence_that_has_a_run_is_answered_by_it() {
     let mut site = Site::new();
@@ -814,7 +877,10 @@ fn times_are_those_of_the_jobs_zone_and_a_sleeping_installation_is_named() {
     assert_eq!(found.zone, "America/New_York");
     check(
         &found,
-        &["its next occurrence is 2026-11-20 01:00, in 6h", "nothing runs on this data directory"],
+        &[
+            "its next occurrence is 2026-11-20 01:00 (2026-11-20T06:00:00Z), in 6h",
+            "nothing runs on this data directory",
+        ],
     );
 }
 
