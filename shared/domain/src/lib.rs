@@ -18,6 +18,7 @@
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
 //! | [`forecast`] | what will run when |
+//! | [`rehearsal`] | the night as it would go |
 //! | [`why`] | why a run or an occurrence is as it is |
 //! | [`inquiry`] | questions that take several answers of the recorder |
 //! | [`plan`] | whether definitions fit together |
@@ -41,6 +42,7 @@ pub mod leaf;
 pub mod ledger;
 pub mod night;
 pub mod plan;
+pub mod rehearsal;
 pub mod run;
 pub mod scheduler;
 pub mod site;

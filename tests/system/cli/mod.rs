@@ -13,6 +13,7 @@ mod persons;
 mod schedules;
 mod server;
 mod things;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -15,6 +15,7 @@ mod locks;
 mod orders;
 mod parameters;
 mod recorder;
+mod rehearsal;
 mod run;
 mod scheduler;
 mod site;
