@@ -1,6 +1,7 @@
 //! `/api/v1`, probes and metrics. One handler for each thing people and scripts can ask or do.
 
 mod ahead;
+mod calendar;
 mod hosts;
 mod occurrences;
 mod requests;
@@ -83,6 +84,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(hosts::drain_host))
         .routes(routes!(hosts::resume_host))
         .routes(routes!(ahead::why))
+        .routes(routes!(calendar::calendar))
         .routes(routes!(check_job))
         .routes(routes!(list_events))
         .routes(routes!(night))

@@ -18,6 +18,7 @@
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
 //! | [`forecast`] | what will run when |
+//! | [`icalendar`] | the same for other programs to subscribe to |
 //! | [`rehearsal`] | the night as it would go |
 //! | [`why`] | why a run or an occurrence is as it is |
 //! | [`inquiry`] | questions that take several answers of the recorder |
@@ -33,6 +34,7 @@ pub mod executor;
 pub mod expect;
 pub mod flush;
 pub mod forecast;
+pub mod icalendar;
 pub mod ids;
 pub mod import;
 pub mod inquiry;

@@ -2,6 +2,7 @@
 
 mod acting;
 mod acts;
+mod ahead;
 mod config;
 mod evidence;
 mod flows;

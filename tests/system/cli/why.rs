@@ -67,7 +67,7 @@ fn why_a_run_waits_is_said_on_one_screen_with_the_chain_behind_it_and_where_it_c
             &format!("{} runs on ", name(&long)),
             " admin: asked for: to ask why",
             "from    host/",
-            "job/load, job/long, job/report, lock/db, ",
+            ", job/load, job/report, lock/db, run/load@",
             "; the log at position ",
         ],
     );

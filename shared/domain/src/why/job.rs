@@ -90,11 +90,8 @@ impl View<'_> {
         let Some((_, next)) = found.first() else {
             return "its schedule has no occurrence any more".to_owned();
         };
-        let at = format!(
-            "{}, {}",
-            self.clock.both(next.occurrence),
-            self.clock.from_now(next.occurrence)
-        );
+        let at =
+            format!("{}, {}", self.clock.both(next.occurrence), self.clock.away(next.occurrence));
         let becomes = match (&next.skipped, &next.note) {
             (Some(skipped), _) => format!(", and will be skipped: {skipped}"),
             (None, Some(note)) => format!(" ({note})"),

@@ -424,7 +424,7 @@ impl View<'_> {
             return match heard.get(&host.name) {
                 None => "was not heard since the console started".to_owned(),
                 Some(heard) if between_ms(heard.at, self.scene.now) > SILENT_MS => {
-                    format!("was last heard {}", self.clock.from_now(heard.at))
+                    format!("was last heard {}", self.clock.away(heard.at))
                 }
                 Some(heard) if heard.free == 0 => {
                     format!("is full: all {} slots are taken", heard.slots)

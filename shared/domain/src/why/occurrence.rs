@@ -110,8 +110,7 @@ impl View<'_> {
     fn to_come(&self, job: &Job, held: &Held<'_>, occurrence: &Occurrence, why: &mut Why) {
         let at = occurrence.at;
         why.state = "to-come".to_owned();
-        why.answer =
-            format!("It is to run at {}, {}.", self.clock.both(at), self.clock.from_now(at));
+        why.answer = format!("It is to run at {}, {}.", self.clock.both(at), self.clock.away(at));
         let site = self.site_view(&held.definition);
         let found = of_definition(job, &held.definition, (just_before(at), at), 1, &site);
         let planned = found.ok().and_then(|found| found.into_iter().next()).map(|(_, one)| one);
@@ -232,7 +231,7 @@ impl View<'_> {
     /// An occurrence whose time has come and of which the log says nothing.
     pub(super) fn undecided(&self, job: &Job, at: Timestamp, why: &mut Why) {
         why.state = "undecided".to_owned();
-        let ago = self.clock.from_now(at);
+        let ago = self.clock.away(at);
         why.answer = format!("Its time came {ago}, and no scheduler has decided about it yet.");
         why.reasons.extend(self.not_decided(job, at));
     }

@@ -144,7 +144,7 @@ impl View<'_> {
             Some(last) => format!(
                 "host {} was heard {} with {} of {} slots free",
                 attempt.host,
-                self.clock.from_now(last.at),
+                self.clock.away(last.at),
                 last.free,
                 last.slots
             ),

@@ -42,7 +42,7 @@ impl Clock {
     }
 
     /// `in 5m` or `5m ago`.
-    pub(crate) fn from_now(&self, at: Timestamp) -> String {
+    pub(crate) fn away(&self, at: Timestamp) -> String {
         let ms = at.as_millisecond() - self.now.as_millisecond();
         if ms >= 0 { format!("in {}", long(ms)) } else { format!("{} ago", long(-ms)) }
     }
@@ -119,8 +119,8 @@ mod tests {
         assert_eq!(clock.at(at("2026-11-20T04:30:05Z")), "2026-11-19 23:30:05");
         assert_eq!(clock.both(at("2026-11-20T12:30:00Z")), "07:30 (2026-11-20T12:30:00Z)");
         assert_eq!(Clock::new(TimeZone::UTC, now).both(now), "12:00");
-        assert_eq!(clock.from_now(at("2026-11-20T12:05:00Z")), "in 5m");
-        assert_eq!(clock.from_now(at("2026-11-20T10:59:10Z")), "1h ago");
+        assert_eq!(clock.away(at("2026-11-20T12:05:00Z")), "in 5m");
+        assert_eq!(clock.away(at("2026-11-20T10:59:10Z")), "1h ago");
         for (ms, wanted) in [(0, "0.0s"), (450, "0.4s"), (65_000, "1m 5s"), (3_725_000, "1h 2m")] {
             assert_eq!(long(ms), wanted);
         }

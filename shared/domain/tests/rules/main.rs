@@ -8,6 +8,7 @@ mod executor;
 mod expect;
 mod forecast;
 mod given;
+mod icalendar;
 mod job;
 mod late;
 mod ledger;

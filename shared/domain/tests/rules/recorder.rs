@@ -3,11 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use domain::canonical::Digest;
 use domain::ids::{StreamId, StreamType};
 use domain::inquiry::Inquiry;
 use domain::ledger::StreamState;
 use domain::run::{Run, message};
-use domain::wire::{Answer, Content, LogEntry, Query, RunFilter, RunRow, Selection, StreamView};
+use domain::wire::{
+    Answer, Content, HeadView, LogEntry, Query, RunFilter, RunRow, Selection, StreamView,
+};
 use serde_json::value::RawValue;
 
 use crate::given::World;
@@ -54,7 +57,13 @@ impl<'a> Recorder<'a> {
             })),
             Query::Done { jobs, limit } => Content::Runs(self.done(jobs, *limit)),
             Query::Past { job, limit } => Content::Streams(self.past(job, *limit)),
-            Query::Head | Query::Leaves { .. } | Query::Night { .. } | Query::Heads { .. } => {
+            Query::Head => Content::Head(HeadView {
+                origin: "log.example/decklog".to_owned(),
+                size: self.world.feed.len() as u64,
+                root: Digest::NONE,
+                signed: None,
+            }),
+            Query::Leaves { .. } | Query::Night { .. } | Query::Heads { .. } => {
                 panic!("nobody asks {query:?} here")
             }
         };

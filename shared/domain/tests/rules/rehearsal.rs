@@ -60,8 +60,11 @@ fn on_stage(rehearsal: &Rehearsal) -> Night {
     rehearsal.runs.iter().map(one).collect()
 }
 
-/// Stories of one night, told until midnight has passed by an hour or so; how long every run takes, in minutes.
-const NIGHTS: &[(&str, i64, fn(&mut Site))] =
+/// A name, how long every run takes in minutes, and what there is.
+type Story = (&'static str, i64, fn(&mut Site));
+
+/// Stories of one night.
+const NIGHTS: &[Story] =
     &[
         ("jobs on their own", 5, |site| {
             site.apply(
