@@ -6,7 +6,7 @@ use ureq::Agent;
 use super::Desk;
 use crate::programs::{Up, call, decklog, run};
 
-/// `check` waits for `load` and for a lock that `books` has, and `report` waits for `check`.
+/// Every two hours `check` waits for `soon`, and `report` for `check`, in a pool that no host serves.
 const JOBS: &str = "kind: lock\n\
     name: db\n\
     ---\n\
