@@ -111,8 +111,12 @@ impl Embedded {
         let (stop, stopped) = watch::channel(false);
         let config = SchedulerConfig::new(self.dir.join("scheduler"));
         let producer = scheduler::Producer { token: token(&self.dir, Class::Scheduler)? };
-        let around =
-            scheduler::Surroundings { clock: clock(), stop: stopped, tzdb: host::tzdb(), drain };
+        let around = scheduler::Surroundings {
+            clock: clock(),
+            stop: stopped,
+            tzdb: executor::tzdb(),
+            drain,
+        };
         let bus = self.bus.clone();
         let task = start("scheduler", stop, |ready| {
             scheduler::run(config, producer, bus, around, move || {
@@ -129,7 +133,12 @@ impl Embedded {
             ..ExecutorConfig::new(&host::name(), self.dir.join("executor"))
         };
         let producer = executor::Producer { token: token(&self.dir, Class::Executor)? };
-        let around = executor::Surroundings { clock: clock(), stop: stopped, program: None };
+        let around = executor::Surroundings {
+            clock: clock(),
+            stop: stopped,
+            tzdb: executor::tzdb(),
+            program: None,
+        };
         let bus = self.bus.clone();
         let task = start("executor", stop, |ready| {
             executor::run(config, producer, bus, around, move || {

@@ -19,12 +19,6 @@ pub(crate) fn name() -> String {
     if plain.is_empty() { "localhost".to_owned() } else { plain }
 }
 
-/// Version of the time zone database of this machine; `unknown` where it does not say.
-pub(crate) fn tzdb() -> String {
-    let text = std::fs::read_to_string("/usr/share/zoneinfo/tzdata.zi").unwrap_or_default();
-    domain::time::tzdb_version_from(&text).unwrap_or_else(|| "unknown".to_owned())
-}
-
 /// The machine's own zone.
 pub(crate) fn zone() -> String {
     jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned()

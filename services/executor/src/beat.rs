@@ -6,7 +6,7 @@ use std::time::Duration;
 use bus::Topic;
 use bus::recorder::{AskError, Follower};
 use bytes::Bytes;
-use domain::event::{Event, HostEvent, RunCancelRequested, RunEvent};
+use domain::event::{Event, HostEvent, JobEvent, RunCancelRequested, RunEvent};
 use domain::ids::StreamId;
 use domain::wire::{Heartbeat, LogEntry, Query};
 use tracing::{info, warn};
@@ -69,6 +69,7 @@ pub(crate) async fn listen(host: Arc<Host>) {
 async fn start(host: &Host) -> Result<u64, AskError> {
     let position = bus::recorder::ask(&host.bus, &Query::Head).await?.position;
     learn_drained(host).await?;
+    host.own.ring();
     Ok(position)
 }
 
@@ -107,16 +108,26 @@ enum News {
     Watched(StreamId),
 }
 
+/// Kinds of events that can concern it, as they stand in the text of one.
+const NAMED: [&str; 6] = [
+    "\"run.cancel-requested\"",
+    "\"host.drained\"",
+    "\"host.resumed\"",
+    "\"type\":\"job.",
+    "\"type\":\"calendar.",
+    "\"type\":\"blackout.",
+];
+
 fn news(host: &Host, entry: &LogEntry) -> Option<News> {
     // Looked at as text first: of a busy log this host needs very little.
     let text = entry.event.get();
-    let named = ["\"run.cancel-requested\"", "\"host.drained\"", "\"host.resumed\""];
-    let concerns = host.watches_any() || named.iter().any(|kind| text.contains(kind));
-    if entry.void.is_some() || !concerns {
+    let named = NAMED.iter().any(|kind| text.contains(kind));
+    if entry.void.is_some() || !(named || host.watches_any()) {
         return None;
     }
     let envelope = entry.envelope().ok()?;
     let about = envelope.subject.clone();
+    host.own.hear(&about);
     if host.watches(&about) {
         return Some(News::Watched(about));
     }
@@ -129,6 +140,12 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
             HostEvent::HostResumed(_) => Some(News::Drained(false)),
             HostEvent::HostStarted(_) | HostEvent::HostStopped(_) => None,
         },
+        Event::JobEvent(JobEvent::JobLeaseGranted(granted)) => {
+            if granted.host == host.name {
+                host.own.ring();
+            }
+            None
+        }
         Event::RunEvent(_)
         | Event::JobEvent(_)
         | Event::HostEvent(_)

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use journal::Outbox;
 use tokio::sync::{Notify, Semaphore, watch};
 
+use crate::alone::OwnWork;
 use crate::attempt::{AllowList, AttemptDir, SupervisorProgram};
 
 /// An attempt under way on this host.
@@ -19,6 +20,14 @@ pub(crate) struct Held {
     pub(crate) dir: AttemptDir,
     /// Somebody wants it to stop, and why.
     pub(crate) cancel: Option<String>,
+    /// Its command has ended, and the log does not know it yet.
+    pub(crate) ended: bool,
+}
+
+impl Held {
+    pub(crate) fn new(attempt: u32, dir: AttemptDir) -> Self {
+        Self { attempt, dir, cancel: None, ended: false }
+    }
 }
 
 /// Most runs that are watched because they wait for files.
@@ -46,6 +55,10 @@ pub(crate) struct Host {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// Version of the time zone database.
+    pub(crate) tzdb: String,
+    /// Jobs it decides itself.
+    pub(crate) own: OwnWork,
     /// Whether somebody said that it shall start nothing new; not known at first.
     drained: watch::Sender<Option<bool>>,
     held: Mutex<BTreeMap<StreamId, Held>>,
@@ -74,6 +87,8 @@ pub(crate) struct Parts {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) tzdb: String,
+    pub(crate) own: OwnWork,
 }
 
 impl Host {
@@ -96,6 +111,8 @@ impl Host {
             labels: parts.labels,
             clock: parts.clock,
             stop: parts.stop,
+            tzdb: parts.tzdb,
+            own: parts.own,
             drained: watch::Sender::new(None),
             held: Mutex::new(BTreeMap::new()),
             watched: Mutex::new(BTreeMap::new()),
@@ -120,8 +137,25 @@ impl Host {
         self.lock().contains_key(run)
     }
 
+    /// An attempt is over, as far as this host is concerned.
     pub(crate) fn release(&self, run: &StreamId) {
         self.lock().remove(run);
+        self.own.over(run);
+    }
+
+    /// The command of an attempt has ended; what is to be said of it may take long.
+    pub(crate) fn ended(&self, run: &StreamId) {
+        if let Some(held) = self.lock().get_mut(run) {
+            held.ended = true;
+        }
+        self.own.over(run);
+    }
+
+    /// Runs of a job of which a command is under way.
+    pub(crate) fn held_of(&self, job: &str) -> Vec<StreamId> {
+        let all = self.lock();
+        let held = all.iter().filter(|(run, held)| run.run_job() == Some(job) && !held.ended);
+        held.map(|(run, _)| run.clone()).collect()
     }
 
     /// Attempts under way.

@@ -3,11 +3,13 @@
 //! It holds no database credential and decides no retry. What it runs goes on under small supervisors
 //! when it dies ([`attempt`]); what it saw stands in its journal until the recorder has it.
 
+mod alone;
 pub mod attempt;
 mod beat;
 mod check;
 mod config;
 mod host;
+mod leaves;
 mod life;
 mod needs;
 mod order;
@@ -16,7 +18,9 @@ mod questions;
 mod recover;
 mod service;
 mod take;
+mod zones;
 
 pub use config::ExecutorConfig;
 pub use output::read_output;
 pub use service::{Producer, Surroundings, run};
+pub use zones::tzdb;

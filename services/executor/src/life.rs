@@ -31,11 +31,9 @@ pub(crate) async fn take(
     definition: &JobDefinition,
     slot: OwnedSemaphorePermit,
 ) -> anyhow::Result<()> {
-    let mut spec = order::spec(work, definition, host.cgroup.clone());
-    spec.providers = host.allow.providers(&spec);
-    refuse_what_is_not_allowed(host, &mut spec);
+    let spec = spec(host, work, definition);
     let Some(dir) = prepared(host, work, &spec).await? else { return Ok(()) };
-    if !host.hold(&work.run, Held { attempt: work.attempt, dir: dir.clone(), cancel: None }) {
+    if !host.hold(&work.run, Held::new(work.attempt, dir.clone())) {
         return Ok(());
     }
     let taken = Taken { work, definition, spec: &spec, dir: &dir, slot };
@@ -44,12 +42,20 @@ pub(crate) async fn take(
     done
 }
 
-/// The host's own word: what it does not let run is refused by whoever would start it, however often the executor
-/// is killed before that.
-fn refuse_what_is_not_allowed(host: &Host, spec: &mut Spec) {
+/// What a supervisor is told. The host's own word is in it: what it does not let run is refused by whoever would start
+/// it, however often the executor is killed before that.
+pub(crate) fn spec(host: &Host, work: &Work, definition: &JobDefinition) -> Spec {
+    let mut spec = order::spec(work, definition, host.cgroup.clone());
+    spec.providers = host.allow.providers(&spec);
     if spec.refused.is_none() {
-        spec.refused = host.allow.check(spec, &host.user).err().map(|refused| refused.to_string());
+        spec.refused = host.allow.check(&spec, &host.user).err().map(|refused| refused.to_string());
     }
+    spec
+}
+
+/// As whom it runs.
+pub(crate) fn run_as(host: &Host, spec: &Spec) -> String {
+    spec.run_as.clone().unwrap_or_else(|| host.user.clone())
 }
 
 /// The attempt's directory; `None` where this host has dealt with it before.
@@ -63,8 +69,13 @@ async fn prepared(
     {
         return Ok(None);
     }
+    Ok(Some(make_ready(host, spec).await?))
+}
+
+/// Makes the attempt's directory.
+pub(crate) async fn make_ready(host: &Host, spec: &Spec) -> anyhow::Result<AttemptDir> {
     let (root, spec) = (host.attempts.clone(), spec.clone());
-    blocking(move || Ok(Some(prepare(&root, &spec)?))).await
+    blocking(move || Ok(prepare(&root, &spec)?)).await
 }
 
 /// An offer this host goes for.
@@ -79,8 +90,7 @@ struct Taken<'a> {
 impl Taken<'_> {
     async fn live(self, host: &Arc<Host>) -> anyhow::Result<()> {
         let Self { work, definition, spec, dir, slot } = self;
-        let run_as = spec.run_as.clone().unwrap_or_else(|| host.user.clone());
-        let draft = claim(work, definition, &host.name, host.lease_ms, &run_as);
+        let draft = claim(work, definition, &host.name, host.lease_ms, &run_as(host, spec));
         let version = draft.version;
         match host.outbox.say(draft).await?.mark {
             Mark::Valid => {}
@@ -134,6 +144,9 @@ pub(crate) async fn watch(
     };
     // Of one whose supervisor vanished, processes may still run: it keeps its slot until they are gone.
     let slot = slot.filter(|_| matches!(state, State::Vanished));
+    if !matches!(state, State::Vanished) {
+        host.ended(run);
+    }
     match state {
         State::Ended(status) => {
             let ending = ending(host, number, &status, spec);
@@ -170,6 +183,7 @@ async fn vanished(
     let leftovers = dir.clone();
     let killed = blocking(move || leftovers.kill_leftovers().map_err(Into::into)).await?;
     drop(slot);
+    host.ended(run);
     let reason =
         format!("its supervisor was killed; {} processes it left were ended", killed.len());
     warn!(%run, %reason, "an attempt is lost");
@@ -283,8 +297,18 @@ pub(crate) async fn refuse(
     dir: &AttemptDir,
     reason: &str,
 ) -> anyhow::Result<()> {
-    say_late(host, run, &not_started(host, number, reason)).await?;
+    say_not_started(host, run, number, reason).await?;
     discard(dir.clone()).await
+}
+
+/// Says that an attempt does not run, of which this host has nothing.
+pub(crate) async fn say_not_started(
+    host: &Arc<Host>,
+    run: &StreamId,
+    number: u32,
+    reason: &str,
+) -> anyhow::Result<()> {
+    say_late(host, run, &not_started(host, number, reason)).await
 }
 
 fn not_started(host: &Host, attempt: u32, reason: &str) -> Ending {

@@ -86,8 +86,8 @@ fn serve(nats: NatsConfig, config: ExecutorConfig) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (clock, stop) = (Arc::new(jiff::Timestamp::now), stop_on_signals()?);
-        let around = Surroundings { clock, stop, program: None };
-        let bus = Bus::connect(&nats).await?;
+        let around = Surroundings { clock, stop, tzdb: executor::tzdb(), program: None };
+        let bus = Bus::connect_sooner_or_later(&nats).await?;
         let ready = || tracing::info!(role = "executor", "ready");
         executor::run(config, Producer { token }, bus, around, ready).await
     })

@@ -11,9 +11,13 @@ use domain::wire::{Selection, StreamView};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
+use crate::alone;
 use crate::attempt::{AttemptDir, State, list};
-use crate::host::{Held, Host};
+use crate::host::Host;
 use crate::life::{self, blocking};
+
+/// Why an attempt that this host claimed for itself does not run.
+const NEVER_BEGAN: &str = "this host was away when it was to begin";
 
 /// Attempts of an earlier life whose end is not in the log yet.
 pub(crate) fn find(host: &Host) -> anyhow::Result<Vec<(StreamId, u32, AttemptDir)>> {
@@ -41,10 +45,6 @@ pub(crate) fn find(host: &Host) -> anyhow::Result<Vec<(StreamId, u32, AttemptDir
 pub(crate) async fn resume(host: Arc<Host>, run: StreamId, number: u32, dir: AttemptDir) {
     // A slot each, as far as they go: an earlier life may have had more of them.
     let permit = Arc::clone(&host.slots).try_acquire_owned().ok();
-    let held = Held { attempt: number, dir: dir.clone(), cancel: None };
-    if !host.hold(&run, held) {
-        return;
-    }
     if let Err(error) = go_on(&host, &run, number, &dir, permit).await {
         warn!(%run, %error, "an attempt of an earlier life could not be carried to its end");
     }
@@ -60,10 +60,8 @@ async fn go_on(
 ) -> anyhow::Result<()> {
     let looked = dir.clone();
     if blocking(move || looked.state().map_err(Into::into)).await? == State::Prepared {
-        // Whether it was claimed stands in the journal: what it holds must be in the log first.
-        host.outbox.recovered().await;
-        if !is_mine(host, run, number).await {
-            return life::discard(dir.clone()).await;
+        if !may_begin(host, run, number, dir).await? {
+            return Ok(());
         }
         // The host's owner may have changed their mind meanwhile.
         let allowed = dir.spec().map(|spec| host.allow.check(&spec, &host.user));
@@ -77,6 +75,39 @@ async fn go_on(
         tell_stop(host, run, dir).await;
     }
     life::watch(host, run, number, dir, None, slot).await
+}
+
+/// Whether an attempt that was prepared is to begin. Whether it was claimed stands in the journal: what it holds must be
+/// in the log first. Where this host decided it itself, it does not wait for that.
+async fn may_begin(
+    host: &Arc<Host>,
+    run: &StreamId,
+    number: u32,
+    dir: &AttemptDir,
+) -> anyhow::Result<bool> {
+    let claimed = host.own.claimed_at(run).filter(|_| number == 1);
+    if let Some(at) = claimed
+        && tokio::time::timeout(alone::PATIENCE, host.outbox.recovered()).await.is_err()
+    {
+        let in_time = alone::in_time(at, (host.clock)(), host.lease_ms);
+        if !in_time {
+            life::refuse(host, run, number, dir, NEVER_BEGAN).await?;
+        }
+        return Ok(in_time);
+    }
+    host.outbox.recovered().await;
+    let mine = is_mine(host, run, number).await;
+    if !mine {
+        life::discard(dir.clone()).await?;
+    }
+    Ok(mine)
+}
+
+/// Of a run that this host decided and claimed for itself it has nothing more: it was killed before it began.
+pub(crate) async fn never_began(host: Arc<Host>, run: StreamId) {
+    if let Err(error) = life::say_not_started(&host, &run, 1, NEVER_BEGAN).await {
+        warn!(%run, %error, "that it never began could not be said");
+    }
 }
 
 async fn is_mine(host: &Arc<Host>, run: &StreamId, number: u32) -> bool {
@@ -119,7 +150,7 @@ fn missing(host: &Host, view: &StreamView) -> Option<Draft> {
     let run = view.state.body.run()?;
     let RunState::Running { attempt } = run.state else { return None };
     let here = AttemptDir::find(&host.attempts, view.id.as_str(), attempt).is_some();
-    if here || host.holds(&view.id) {
+    if here || host.holds(&view.id) || host.own.claimed_at(&view.id).is_some() {
         return None;
     }
     let reason = "the host has lost its record of the attempt";

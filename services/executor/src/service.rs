@@ -17,10 +17,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::alone::OwnWork;
 use crate::attempt::{AllowList, SupervisorProgram, sweep};
 use crate::config::ExecutorConfig;
-use crate::host::{Host, Parts};
-use crate::{beat, questions, recover, take};
+use crate::host::{Held, Host, Parts};
+use crate::leaves::{Leaves, Said};
+use crate::{alone, beat, questions, recover, take};
 
 /// Whoever runs an executor tells it the time, when to stop, and what looks after commands.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Turns true when it shall stop.
     pub stop: watch::Receiver<bool>,
+    /// Version of the time zone database, as events say it.
+    pub tzdb: String,
     /// The executable that its supervisors are; where absent, the one that is running.
     pub program: Option<PathBuf>,
 }
@@ -68,9 +72,17 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     let found = recover::find(&host)?;
     let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+    // All of them before anything is decided: what runs here is not to run beside itself.
+    for (run, number, dir) in &found {
+        host.hold(run, Held::new(*number, dir.clone()));
+    }
     for (run, number, dir) in found {
         tasks.spawn(recover::resume(Arc::clone(&host), run, number, dir));
     }
+    for run in host.own.claimed().into_iter().filter(|run| !host.holds(run)) {
+        tasks.spawn(recover::never_began(Arc::clone(&host), run));
+    }
+    tasks.spawn(alone::work(Arc::clone(&host)));
     tasks.spawn(announce(Arc::clone(&host), count, cut));
     tasks.spawn(beat::beat(Arc::clone(&host)));
     tasks.spawn(beat::listen(Arc::clone(&host)));
@@ -100,6 +112,8 @@ fn open(
     let key = journal::load_or_create_key(&config.data.join("executor.key"))?;
     let dir = config.data.join("executor.journal");
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
+    let said = Said::read(&opened.journal)?;
+    let own = OwnWork::new(Leaves::open(&config.data.join("leaves"), &said)?, said.claims);
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
@@ -126,6 +140,8 @@ fn open(
         labels: config.all_labels(),
         clock: Arc::clone(&around.clock),
         stop: around.stop.clone(),
+        tzdb: around.tzdb.clone(),
+        own,
     });
     Ok((host, opened.cut))
 }

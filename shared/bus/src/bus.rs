@@ -45,7 +45,16 @@ impl Bus {
     /// # Errors
     /// [`BusError::Connect`] or [`BusError::Config`].
     pub async fn connect(config: &NatsConfig) -> Result<Bus, BusError> {
-        Ok(Bus { form: Form::Nats(Nats::connect(config).await?) })
+        Ok(Bus { form: Form::Nats(Nats::connect(config, false).await?) })
+    }
+
+    /// The same, for who has work to do also without the others: where no server is there for long, it goes on without,
+    /// and is connected when one is.
+    ///
+    /// # Errors
+    /// [`BusError::Connect`] where the server refuses, or [`BusError::Config`].
+    pub async fn connect_sooner_or_later(config: &NatsConfig) -> Result<Bus, BusError> {
+        Ok(Bus { form: Form::Nats(Nats::connect(config, true).await?) })
     }
 
     /// Asks one of the servers of `service` and waits up to `timeout` for its answer.

@@ -311,6 +311,15 @@ impl Journal {
         self.unsent.iter()
     }
 
+    /// The events that are not committed yet, in order.
+    ///
+    /// # Errors
+    /// What stands in the file is no event.
+    pub fn unsent_events(&self) -> Result<Vec<Envelope>, JournalError> {
+        let all: Vec<_> = self.unsent.iter().map(envelopes).collect::<Result<_, _>>()?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
     /// Counter and hash of the last event.
     pub fn place(&self) -> Place {
         self.place

@@ -57,7 +57,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
 
 fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    let (data, address, tzdb) = (up.data.display(), embedded.address, host::tzdb());
+    let (data, address, tzdb) = (up.data.display(), embedded.address, executor::tzdb());
     output::print(&format!(
         "decklog {version}  data {data}  host {}  tzdb {tzdb}\nAPI  http://{address}/api/v1  token {data}/console.token\n",
         host::name()

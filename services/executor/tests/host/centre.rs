@@ -1,23 +1,27 @@
 //! The recorder and everybody else who has something to say, in memory.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bus::{Bus, Requests, Service, Topic};
 use domain::canonical::Digest;
 use domain::envelope::{Draft, Envelope, Place};
 use domain::event::{DefinitionRef, RunDue, RunRequested, Terms};
-use domain::event::{Event, JobApproved, JobProposed, LogCreated, LogProducerEnrolled};
+use domain::event::{
+    Event, JobApproved, JobLeaseGranted, JobProposed, LogCreated, LogProducerEnrolled,
+};
 use domain::flush::Flush;
 use domain::ids::{ProducerId, StreamId};
 use domain::job::JobDefinition;
 use domain::keys::SecretKey;
-use domain::ledger::{Ledger, Mark, Memory, Refusal, StreamState, Streams as _};
+use domain::ledger::{Body, Ledger, Mark, Memory, Refusal, StreamState, Streams as _};
+use domain::run::Run;
 use domain::wire::{
     Answer, AppendAnswer, AppendRequest, Committed, Content, Feed, HeadView, LogEntry, Query,
-    StreamView, Work,
+    Selection, StreamView, Work,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 
 /// What is in the log.
@@ -35,6 +39,8 @@ struct Log {
 pub(crate) struct Centre {
     pub(crate) bus: Bus,
     log: Arc<Mutex<Log>>,
+    /// It answers nothing.
+    away: Arc<AtomicBool>,
 }
 
 fn key() -> SecretKey {
@@ -113,12 +119,12 @@ impl Log {
             }),
             Query::Events { after, .. } => Content::Events(self.after(*after)),
             Query::Stream { id } => Content::Streams(self.stream(id).into_iter().collect()),
-            Query::Streams { after, .. } => {
-                let open = self.streams.0.iter().filter(|(id, state)| {
-                    let run = state.body.run();
-                    id.as_str() > after.as_str() && run.is_some_and(|run| !run.state.is_ended())
-                });
-                Content::Streams(open.map(|(id, state)| view(id, state)).collect())
+            Query::Streams { of, after, .. } => {
+                let selected =
+                    self.streams.0.iter().filter(|(id, state)| {
+                        id.as_str() > after.as_str() && is_of(*of, &state.body)
+                    });
+                Content::Streams(selected.map(|(id, state)| view(id, state)).collect())
             }
             Query::Leaves { .. }
             | Query::Runs(_)
@@ -141,6 +147,17 @@ impl Log {
     }
 }
 
+fn is_of(selection: Selection, body: &Body) -> bool {
+    match selection {
+        Selection::OpenRuns => body.run().is_some_and(|run| !run.state.is_ended()),
+        Selection::Leased => body.job().is_some_and(|job| job.lease().is_some()),
+        Selection::Things => body.thing().is_some(),
+        Selection::Jobs | Selection::Hosts | Selection::Users | Selection::Blackouts => {
+            panic!("no executor asks for {selection:?}")
+        }
+    }
+}
+
 fn view(id: &StreamId, state: &StreamState) -> StreamView {
     StreamView { id: id.clone(), state: state.clone() }
 }
@@ -159,7 +176,7 @@ impl Centre {
         for producer in ["console/c1", "scheduler/s1"] {
             log.enrol(&producer.parse().unwrap(), &key().public().to_hex());
         }
-        let centre = Self { bus, log: Arc::new(Mutex::new(log)) };
+        let centre = Self { bus, log: Arc::new(Mutex::new(log)), away: Arc::default() };
         let appends = centre.bus.serve(Service::Append, 64).await.unwrap();
         let queries = centre.bus.serve(Service::Query, 64).await.unwrap();
         tokio::spawn(centre.clone().serve_appends(appends));
@@ -167,8 +184,20 @@ impl Centre {
         centre
     }
 
+    fn is_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    /// From now on it answers nothing, or does again.
+    pub(crate) fn go_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
     async fn serve_appends(self, mut requests: Requests) {
         while let Some(request) = requests.next().await {
+            if self.is_away() {
+                continue;
+            }
             let append = AppendRequest::from_bytes(&request.body).unwrap();
             let before = self.log.lock().unwrap().ledger.size;
             let answers = self.log.lock().unwrap().append(append);
@@ -179,6 +208,9 @@ impl Centre {
 
     async fn serve_queries(self, mut requests: Requests) {
         while let Some(request) = requests.next().await {
+            if self.is_away() {
+                continue;
+            }
             let query = serde_json::from_slice(&request.body).unwrap();
             let answer = self.log.lock().unwrap().answer(&query);
             request.reply(serde_json::to_vec(&answer).unwrap().into()).await.unwrap();
@@ -272,6 +304,24 @@ impl Centre {
 
     pub(crate) fn stream(&self, id: &StreamId) -> Option<StreamState> {
         self.log.lock().unwrap().stream(id).map(|view| view.state)
+    }
+
+    /// Leaves a job to host h1 for an hour.
+    pub(crate) async fn leave(&self, definition: &JobDefinition) -> Timestamp {
+        let definition_ref = self.activate(definition).await;
+        let from = domain::envelope::to_micros(Timestamp::now());
+        let until = from + SignedDuration::from_hours(1);
+        let granted =
+            JobLeaseGranted { host: "h1".to_owned(), definition: definition_ref, from, until };
+        self.say("scheduler/s1", &StreamId::job(&definition.name), granted).await;
+        from
+    }
+
+    /// All runs of a job, in the order of their names.
+    pub(crate) fn runs(&self, job: &str) -> Vec<Run> {
+        let log = self.log.lock().unwrap();
+        let runs = log.streams.0.values().filter_map(|state| state.body.run().cloned());
+        runs.filter(|run| run.job == job).collect()
     }
 
     /// Every event of a stream, those that are void too.

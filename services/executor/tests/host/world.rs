@@ -75,6 +75,7 @@ impl World {
         let around = Surroundings {
             clock: std::sync::Arc::new(jiff::Timestamp::now),
             stop: stopped,
+            tzdb: "test".to_owned(),
             program: Some(AGENT.into()),
         };
         let producer = Producer { token: String::new() };
@@ -95,6 +96,13 @@ impl World {
         stop.send(true).unwrap();
         task.await.unwrap().unwrap();
         runtime.shutdown_background();
+    }
+
+    /// Ends everything of it at once, but for commands.
+    pub(crate) async fn kill(&mut self) {
+        let runtime = self.executor.take().unwrap().runtime;
+        let over = move || runtime.shutdown_timeout(Duration::from_secs(1));
+        tokio::task::spawn_blocking(over).await.unwrap();
     }
 
     pub(crate) fn run(&self, id: &StreamId) -> Run {

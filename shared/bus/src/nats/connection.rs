@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr, jetstream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::link::LinkWatch;
 use super::{Nats, Shared};
@@ -21,12 +22,20 @@ use crate::{BusError, NatsConfig};
 const HEADER_BYTES: usize = 8 * 1024;
 
 impl Nats {
-    pub(crate) async fn connect(config: &NatsConfig) -> Result<Nats, BusError> {
+    /// With `patience` it goes on without a connection where there is none for long, and has it when there is one.
+    pub(crate) async fn connect(config: &NatsConfig, patience: bool) -> Result<Nats, BusError> {
         config.check()?;
         let names = Names::new(&config.prefix)?;
         let changed = Arc::new(Notify::new());
-        let client = first_connection(config, options(config, &changed)?).await?;
-        check_server(config, &client)?;
+        let options = options(config, &changed)?;
+        let client = match first_connection(config, options.clone()).await {
+            Ok(client) => {
+                check_server(config, &client)?;
+                client
+            }
+            Err(Failed { last: false, .. }) if patience => connect_later(config, options).await?,
+            Err(Failed { error, .. }) => return Err(error),
+        };
         let jetstream = jetstream::ContextBuilder::new()
             .timeout(JETSTREAM_TIMEOUT)
             .ack_timeout(JETSTREAM_TIMEOUT)
@@ -39,12 +48,30 @@ impl Nats {
     }
 }
 
+/// There is no connection.
+struct Failed {
+    error: BusError,
+    /// It makes no sense to try again.
+    last: bool,
+}
+
+/// The client tries on by itself.
+async fn connect_later(
+    config: &NatsConfig,
+    options: ConnectOptions,
+) -> Result<async_nats::Client, BusError> {
+    warn!(url = %config.url, "nobody is there; going on without, and trying again");
+    let options = options.retry_on_initial_connect();
+    let connected = options.connect(servers(config)?).await;
+    connected.map_err(|error| cannot_connect(config, error.to_string()))
+}
+
 /// A server that is just starting gets its time; one that does not know us is not asked again.
 async fn first_connection(
     config: &NatsConfig,
     options: ConnectOptions,
-) -> Result<async_nats::Client, BusError> {
-    let servers = servers(config)?;
+) -> Result<async_nats::Client, Failed> {
+    let servers = servers(config).map_err(|error| Failed { error, last: true })?;
     let deadline = Instant::now() + CONNECT_WAIT;
     let mut pause = Duration::from_millis(50);
     loop {
@@ -52,8 +79,10 @@ async fn first_connection(
             Ok(client) => return Ok(client),
             Err(error) => error,
         };
-        if is_final(error.kind()) || Instant::now() + pause >= deadline {
-            return Err(cannot_connect(config, error.to_string()));
+        let last = is_final(error.kind());
+        if last || Instant::now() + pause >= deadline {
+            let error = cannot_connect(config, error.to_string());
+            return Err(Failed { error, last });
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));

@@ -89,7 +89,8 @@ impl Leave {
         })
     }
 
-    /// Whether every instant of it lies before `now`, and everything in it is decided.
+    /// Whether every instant of it lies before `now`, and everything in it is decided. Its host keeps it until
+    /// [`Leave::all`] does not tell it any more: the log may not know yet what was decided.
     pub fn is_over(&self, now: Timestamp) -> bool {
         let undecided = || Alone::new(self.clone()).is_ok_and(|alone| alone.next().is_some());
         self.until() <= now && !undecided()

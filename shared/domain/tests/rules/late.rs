@@ -26,9 +26,9 @@ fn limited_with(sla: Value, more: Value) -> Site {
 
 /// When what was said of limits, and what.
 fn lates(site: &Site) -> Vec<(Timestamp, RunLate)> {
-    let late = |(_, event, received): &(_, Event, Timestamp)| match event {
-        Event::RunEvent(RunEvent::RunLate(late)) => Some((*received, late.clone())),
-        _ => None,
+    let late = |(_, event, received): &(_, Event, Timestamp)| {
+        let Event::RunEvent(RunEvent::RunLate(late)) = event else { return None };
+        Some((*received, late.clone()))
     };
     site.world.feed.iter().filter_map(late).collect()
 }
@@ -325,9 +325,9 @@ fn an_attempt_follows_after_the_wait_that_was_drawn_whichever_scheduler_says_so(
         site.until("02:00").start("pay@02:00").end("pay@02:00", 1).until("02:30");
         site.offers();
         site.start("pay@02:00").end("pay@02:00", 1).until("03:00");
-        let scheduled = site.world.feed.iter().filter_map(|(_, event, _)| match event {
-            Event::RunEvent(RunEvent::RunRetryScheduled(e)) => Some(e.not_before),
-            _ => None,
+        let scheduled = site.world.feed.iter().filter_map(|(_, event, _)| {
+            let Event::RunEvent(RunEvent::RunRetryScheduled(e)) = event else { return None };
+            Some(e.not_before)
         });
         waits.push(scheduled.collect::<Vec<_>>());
         site.check_no_voids();

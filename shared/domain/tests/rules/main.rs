@@ -4,6 +4,7 @@
 mod acts;
 mod calendar_oracle;
 mod calendars;
+mod complaints;
 mod executor;
 mod expect;
 mod forecast;
@@ -13,6 +14,7 @@ mod job;
 mod late;
 mod ledger;
 mod locks;
+mod musts;
 mod orders;
 mod parameters;
 mod recorder;

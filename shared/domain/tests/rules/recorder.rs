@@ -85,7 +85,7 @@ impl<'a> Recorder<'a> {
                 Selection::Users => kind == StreamType::User,
                 Selection::Things => kind.thing().is_some(),
                 Selection::Blackouts => kind == StreamType::Blackout,
-                Selection::Leased => state.body.job().is_some_and(|job| !job.leases.is_empty()),
+                Selection::Leased => state.body.job().is_some_and(|job| job.lease().is_some()),
             };
             fits && id.as_str() > after
         })

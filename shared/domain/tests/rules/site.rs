@@ -24,7 +24,7 @@ use domain::wire::Work;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::given::{World, at, golden, golden_run, later, stream};
+use crate::given::{World, at, golden, golden_run, later};
 
 /// How often schedulers may act at one instant before that is called a loop.
 const STEPS_MAX: usize = 2_000;
@@ -770,9 +770,4 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
         | RunEvent::RunReported(_) => return None,
     };
     Some(format!("{} {what}", short(run)))
-}
-
-/// The stream with this name.
-pub(crate) fn named(name: &str) -> StreamId {
-    stream(name)
 }

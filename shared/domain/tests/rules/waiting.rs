@@ -776,9 +776,9 @@ fn a_diagram_shows_each_job_once_with_all_that_it_waits_for() {
     let jobs = jobs(MONTH);
     let wanted = "\
 month.extract
-├─▶ month.check   [asks the approver]
+├─▶ month.check       [asks the approver]
 └─▶ month.load
-    └─▶ month.report   (and after month.check succeeded|warning|failed)
+    └─▶ month.report  (after month.check succeeded|warning|failed)
 ";
     assert_eq!(flow::diagram(&jobs, |_| String::new()), wanted);
     // What stands outside is named beside, whichever is named first.
@@ -791,9 +791,9 @@ jobs:
   c: { command: { argv: [x] }, after: [a, dump] }
 ";
     let wanted = "\
-f.a   (after dump)
-├─▶ f.b   (and after dump)
-└─▶ f.c   (and after dump)
+f.a      (after dump)
+├─▶ f.b  (after dump)
+└─▶ f.c  (after dump)
 ";
     assert_eq!(flow::diagram(&self::jobs(text), |_| String::new()), wanted);
 }

@@ -9,9 +9,9 @@ use domain::ledger::Mark;
 use domain::why::{Heard, Investigation, Question, Scene, Why};
 use serde_json::{Value, json};
 
-use crate::given::at;
+use crate::given::{at, stream};
 use crate::recorder::Recorder;
-use crate::site::{Site, named, run_id};
+use crate::site::{Site, run_id};
 
 fn scene(site: &Site) -> Scene {
     let heard = site
@@ -858,8 +858,8 @@ fn what_is_not_there_is_said_to_be_not_there() {
     let mut site = Site::new();
     site.apply(json!({"name": "a"}));
     for (question, wanted) in [
-        (Question::Run(named("run/a@request-9")), "there is no run/a@request-9"),
-        (Question::Run(named("run/nobody@request-9")), "there is no job nobody"),
+        (Question::Run(stream("run/a@request-9")), "there is no run/a@request-9"),
+        (Question::Run(stream("run/nobody@request-9")), "there is no job nobody"),
         (Question::Job("nobody".to_owned()), "there is no job nobody"),
         (Question::Occurrence("nobody".to_owned(), at("01:00")), "there is no job nobody"),
     ] {

@@ -1,6 +1,8 @@
 //! A host that runs jobs of its own: it learns what it has leave to decide while it can ask, and decides it whether it
 //! can or not.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use domain::envelope::Draft;
 use domain::event::{Event, RunEvent};
@@ -39,14 +41,16 @@ impl World {
             self.hosts[i]
                 .leaves
                 .retain(|(name, _), leave| *name != job.name || leave.learn(&host, &job, &turn));
-            for leave in Leave::all(&host, &job, &turn, &site.calendars, now) {
+            let known = Leave::all(&host, &job, &turn, &site.calendars, now);
+            let open: BTreeSet<Timestamp> = known.iter().map(|leave| leave.lease.from).collect();
+            for leave in known {
                 let key = (job.name.clone(), leave.lease.from);
                 self.hosts[i].leaves.entry(key).or_insert(leave);
             }
             self.decide_alone(i, &job.name)?;
             self.give_back(i, &job, &site, drained)?;
+            self.forget_leave(i, &job.name, &open);
         }
-        self.forget_leave(i);
         self.plan_alone(i);
         Ok(())
     }
@@ -80,9 +84,14 @@ impl World {
         Ok(())
     }
 
-    fn forget_leave(&mut self, i: usize) {
+    /// Leave that is over is forgotten when the log knows it too. Before that the log would give it again, and what was
+    /// decided and is not committed would be decided once more.
+    fn forget_leave(&mut self, i: usize, job: &str, open: &BTreeSet<Timestamp>) {
         let now = self.clock(Node::Executor(i));
-        self.hosts[i].leaves.retain(|_, leave| !leave.is_over(now) || leave.unsaid().is_some());
+        self.hosts[i].leaves.retain(|(name, from), leave| {
+            let kept = open.contains(from) || leave.unsaid().is_some();
+            name != job || kept || !leave.is_over(now)
+        });
     }
 
     /// After a restart: what the journal holds of occurrences is decided, whether the disk says so or not.

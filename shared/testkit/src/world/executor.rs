@@ -90,7 +90,7 @@ impl World {
         let node = Node::Executor(i);
         let stream = StreamId::host(&host_name(i));
         let version = self.auditor.streams.0.get(&stream).map_or(0, |state| state.version);
-        let disk = if i % 2 == 0 { "fast" } else { "slow" };
+        let disk = if i.is_multiple_of(2) { "fast" } else { "slow" };
         let event = HostStarted {
             version: "0".to_owned(),
             boot: self.machine(node).life.to_string(),

@@ -163,10 +163,12 @@ fn person(rng: &mut Rng, _: &str, often: u32) -> Value {
 
 /// What it holds.
 fn locks(rng: &mut Rng, _: &str, often: u32) -> Value {
-    let claims: Vec<Value> = super::site::LOCKS
-        .iter()
-        .filter_map(|lock| rng.chance(often).then(|| lock_claim(rng, lock)))
-        .collect();
+    let mut claims = Vec::new();
+    for lock in super::site::LOCKS {
+        if rng.chance(often) {
+            claims.push(lock_claim(rng, lock));
+        }
+    }
     if claims.is_empty() { json!({}) } else { json!({ "locks": claims }) }
 }
 

@@ -124,8 +124,8 @@ impl World {
             }
             6 | 7 => self.request(&name),
             8 => self.request_all(&names),
-            9 => self.to_some_run(|run| !run.state.is_ended(), Self::cancel),
-            10 => self.to_some_run(|run| run.state.is_ended(), Self::rerun),
+            9 => self.with_some_run(|run| !run.state.is_ended(), Self::cancel),
+            10 => self.with_some_run(|run| run.state.is_ended(), Self::rerun),
             11 => self.whim_about_the_site(),
             12 => {
                 let (host, drained) = (self.rng.index(EXECUTORS), self.rng.chance(5_000));
@@ -186,19 +186,19 @@ impl World {
     fn whim_about_a_run(&mut self) -> Result<()> {
         let open = |run: &Run| !run.state.is_ended();
         match self.rng.between(0, 6) {
-            0 => self.to_some_run(open, Self::hold_run),
+            0 => self.with_some_run(open, Self::hold_run),
             1 => {
                 let until = seconds_after(super::stamp(self.now), self.rng.between(-5, 40));
-                self.to_some_run(open, |world, run| world.delay_run(run, until))
+                self.with_some_run(open, |world, run| world.delay_run(run, until))
             }
-            2 => self.to_some_run(open, Self::skip_run),
-            3 => self.to_some_run(is_stopped, Self::override_run),
-            4 => self.to_some_run(open, Self::confirm_run),
-            _ => self.to_some_run(is_held, Self::release),
+            2 => self.with_some_run(open, Self::skip_run),
+            3 => self.with_some_run(is_stopped, Self::override_run),
+            4 => self.with_some_run(open, Self::confirm_run),
+            _ => self.with_some_run(is_held, Self::release),
         }
     }
 
-    fn to_some_run(
+    fn with_some_run(
         &mut self,
         wanted: impl Fn(&Run) -> bool,
         act: impl FnOnce(&mut Self, &StreamId) -> Result<()>,

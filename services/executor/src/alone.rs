@@ -1,0 +1,381 @@
+//! Runs jobs that are left to this host: it decides their occurrences itself, whether the centre answers or not, and
+//! what it has decided and started stands in its journal until the centre knows it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bus::recorder::{AskError, each_stream};
+use domain::envelope::Draft;
+use domain::executor::claim;
+use domain::forecast::SiteView;
+use domain::ids::{StreamId, StreamType};
+use domain::job::{Job, JobDefinition};
+use domain::ledger::{Mark, Turn};
+use domain::scheduler::alone::{Alone, Leave, OwnDecision};
+use domain::wire::{Selection, StreamView, Work};
+use jiff::Timestamp;
+use journal::Receipt;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use crate::attempt::{AttemptDir, Spec};
+use crate::host::{Held, Host};
+use crate::leaves::Leaves;
+use crate::{beat, life};
+
+/// How long the recorder is waited for before something is started that this host decided.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+/// The log is asked at least so often, beside when the feed says that something has changed.
+const ASK: Duration = Duration::from_secs(60);
+/// And after so long where nobody answered.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// How long one question may take.
+const QUESTION: Duration = Duration::from_secs(30);
+/// Most occurrences of a job decided at once.
+const DECIDED_MAX: usize = 64;
+/// The longest sleep: a clock that is set shall not be noticed hours later.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// What of a host works alone.
+#[derive(Debug)]
+pub(crate) struct OwnWork {
+    leaves: Mutex<Leaves>,
+    /// Runs an earlier life decided and claimed, of which the recorder does not know yet, and when.
+    claims: BTreeMap<StreamId, Timestamp>,
+    /// Runs whose attempts are over, since it was last looked.
+    over: Mutex<BTreeSet<StreamId>>,
+    /// What is known of the log may be old.
+    stale: AtomicBool,
+    /// There is something to look at.
+    news: Notify,
+}
+
+impl OwnWork {
+    pub(crate) fn new(leaves: Leaves, claims: BTreeMap<StreamId, Timestamp>) -> Self {
+        Self {
+            leaves: Mutex::new(leaves),
+            claims,
+            over: Mutex::default(),
+            stale: AtomicBool::new(true),
+            news: Notify::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Leaves> {
+        self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs an earlier life decided and claimed.
+    pub(crate) fn claimed(&self) -> Vec<StreamId> {
+        self.claims.keys().cloned().collect()
+    }
+
+    /// When an earlier life claimed this run, where it decided it itself.
+    pub(crate) fn claimed_at(&self, run: &StreamId) -> Option<Timestamp> {
+        self.claims.get(run).copied()
+    }
+
+    /// An attempt of a run is over.
+    pub(crate) fn over(&self, run: &StreamId) {
+        if run.run_job().is_some_and(|job| self.lock().has(job)) {
+            self.over.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone());
+            self.news.notify_one();
+        }
+    }
+
+    fn take_over(&self) -> BTreeSet<StreamId> {
+        std::mem::take(&mut self.over.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The feed has brought an event about this: where it matters to jobs that are left to this host, the log is asked.
+    pub(crate) fn hear(&self, subject: &StreamId) {
+        let matters = match subject.stream_type() {
+            StreamType::Job => self.lock().has(subject.rest()),
+            StreamType::Calendar | StreamType::Blackout | StreamType::Host => {
+                !self.lock().all().is_empty()
+            }
+            StreamType::Run
+            | StreamType::User
+            | StreamType::Log
+            | StreamType::Lock
+            | StreamType::Pool => false,
+        };
+        if matters {
+            self.ring();
+        }
+    }
+
+    /// The log is to be asked.
+    pub(crate) fn ring(&self) {
+        self.stale.store(true, Ordering::Relaxed);
+        self.news.notify_one();
+    }
+}
+
+/// What the log says.
+struct Told {
+    site: SiteView,
+    jobs: Vec<StreamView>,
+}
+
+type Asking = Pin<Box<dyn Future<Output = Option<Told>> + Send>>;
+
+/// Decides and starts what is left to this host, until it is told to stop. Nothing waits for the centre: it is asked
+/// beside.
+pub(crate) async fn work(host: Arc<Host>) {
+    let mut stop = host.stop.clone();
+    let mut ask_at = Instant::now();
+    let mut asking: Option<Asking> = None;
+    loop {
+        let stale = host.own.stale.load(Ordering::Relaxed);
+        if asking.is_none() && (stale || ask_at <= Instant::now()) {
+            host.own.stale.store(false, Ordering::Relaxed);
+            asking = Some(Box::pin(ask_in_time(Arc::clone(&host))));
+        }
+        if let Err(error) = decide(&host).await {
+            warn!(%error, "what is left to this host could not be decided; trying again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let answer = async {
+            match asking.as_mut() {
+                Some(asking) => asking.await,
+                None => std::future::pending().await,
+            }
+        };
+        let told = tokio::select! {
+            told = answer => {
+                asking = None;
+                ask_at = Instant::now() + if told.is_some() { ASK } else { ASK_AGAIN };
+                told
+            }
+            () = tokio::time::sleep(until_next(&host)) => None,
+            () = host.own.news.notified() => None,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        if let Some(told) = told {
+            heed(&host, told).await;
+        }
+    }
+}
+
+fn until_next(host: &Host) -> Duration {
+    let now = (host.clock)();
+    let next = host.own.lock().all().into_iter().filter_map(|l| Alone::new(l).ok()?.next()).min();
+    let wait = next.map(|at| at.duration_since(now).max(jiff::SignedDuration::ZERO));
+    let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
+    wait.map_or(SLEEP_MAX, |wait| wait.min(SLEEP_MAX))
+}
+
+async fn ask_in_time(host: Arc<Host>) -> Option<Told> {
+    match tokio::time::timeout(QUESTION, ask(&host)).await {
+        Ok(Ok(told)) => Some(told),
+        Ok(Err(error)) => {
+            debug!(%error, "nobody says what is left to this host; it goes by what it knows");
+            None
+        }
+        Err(_) => {
+            debug!("nobody says in time what is left to this host; it goes by what it knows");
+            None
+        }
+    }
+}
+
+async fn ask(host: &Host) -> Result<Told, AskError> {
+    let (mut things, mut jobs) = (Vec::new(), Vec::new());
+    // Jobs first: what holds for an occurrence is not older than the leave to decide it.
+    each_stream(&host.bus, Selection::Leased, &mut |view| jobs.push(view)).await?;
+    if !jobs.is_empty() {
+        each_stream(&host.bus, Selection::Things, &mut |view| things.push(view)).await?;
+        beat::learn_drained(host).await?;
+    }
+    let known = things
+        .iter()
+        .filter_map(|view| Some((view.id.stream_type().thing()?, view.state.body.thing()?)));
+    Ok(Told { site: SiteView::of(known), jobs })
+}
+
+/// Learns what is left to this host, and gives back what is not to be.
+async fn heed(host: &Arc<Host>, told: Told) {
+    for view in &told.jobs {
+        let Some(job) = view.state.body.job() else { continue };
+        if let Err(error) = learn(host, job, &view.state.turn, &told.site) {
+            warn!(job = %job.name, %error, "leave to work alone could not be kept");
+            continue;
+        }
+        if let Err(error) = decide(host).await {
+            warn!(%error, "what is left to this host could not be decided; trying again");
+            continue;
+        }
+        if let Err(error) = give_back(host, view, job, &told.site).await {
+            warn!(job = %job.name, %error, "leave could not be given back");
+        }
+    }
+    let now = (host.clock)();
+    let mut leaves = host.own.lock();
+    for leave in leaves.all() {
+        if leave.is_over(now) && leave.unsaid().is_none() {
+            leaves.remove(&leave);
+        }
+    }
+}
+
+fn learn(host: &Host, job: &Job, turn: &Turn, site: &SiteView) -> anyhow::Result<()> {
+    let now = (host.clock)();
+    let mut leaves = host.own.lock();
+    for mut leave in leaves.all().into_iter().filter(|leave| leave.job == job.name) {
+        if leave.learn(&host.name, job, turn) {
+            leaves.put(leave)?;
+        } else {
+            info!(job = %job.name, "the centre has taken back the leave to run the job by itself");
+            leaves.remove(&leave);
+        }
+    }
+    for leave in Leave::all(&host.name, job, turn, &site.calendars, now) {
+        if !leaves.knows(&leave) {
+            let until = leave.lease.until;
+            info!(job = %job.name, %until, "this host may run the job by itself");
+            leaves.put(leave)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives leave back, once everything before is decided, and says so.
+async fn give_back(
+    host: &Arc<Host>,
+    view: &StreamView,
+    job: &Job,
+    site: &SiteView,
+) -> anyhow::Result<()> {
+    let now = (host.clock)();
+    let mut said = None;
+    {
+        let mut leaves = host.own.lock();
+        for mut leave in leaves.all().into_iter().filter(|leave| leave.job == job.name) {
+            let due = Alone::new(leave.clone()).is_ok_and(|a| a.next().is_some_and(|at| at <= now));
+            if let Some(reason) = leave.ends(job, site, host.is_drained()).filter(|_| !due) {
+                leave.give_back(now, reason);
+            }
+            said = said.or(leave.unsaid());
+            leaves.put(leave)?;
+        }
+    }
+    let Some(event) = said else { return Ok(()) };
+    info!(job = %job.name, reason = %event.reason, "gives back its leave to run the job by itself");
+    let draft = Draft::new(view.id.clone(), view.state.version + 1, event);
+    let receipt = host.outbox.append(vec![draft]).await?;
+    let host = Arc::clone(host);
+    tokio::spawn(async move {
+        // Where it did not become the next event of the job, it is said again after the next question.
+        let verdicts = receipt.committed().await.unwrap_or_default();
+        if verdicts.iter().any(|v| matches!(v.mark, Mark::Conflict { .. })) {
+            host.own.ring();
+        }
+    });
+    Ok(())
+}
+
+/// Decides everything that has come.
+async fn decide(host: &Arc<Host>) -> anyhow::Result<()> {
+    let (now, over) = ((host.clock)(), host.own.take_over());
+    let leaves = host.own.lock().all();
+    for leave in leaves {
+        let Ok(mut alone) = Alone::new(leave) else { continue };
+        let of_it = |run: &&StreamId| run.run_job() == Some(alone.leave().job.as_str());
+        let over: Vec<&StreamId> = over.iter().filter(of_it).collect();
+        let due = alone.next().is_some_and(|at| at <= now);
+        if !due && over.is_empty() {
+            continue;
+        }
+        over.iter().for_each(|run| alone.note(run, false));
+        host.held_of(&alone.leave().job.clone()).iter().for_each(|run| alone.note(run, true));
+        for decision in alone.decide(now, DECIDED_MAX, &host.tzdb) {
+            carry_out(host, alone.definition(), decision).await?;
+        }
+        host.own.lock().put(alone.leave().clone())?;
+    }
+    Ok(())
+}
+
+/// Writes down what was decided, and has it started. The journal is first: what it holds is decided, and what has a
+/// directory was claimed.
+async fn carry_out(
+    host: &Arc<Host>,
+    definition: &JobDefinition,
+    decision: OwnDecision,
+) -> anyhow::Result<()> {
+    let OwnDecision { draft, work, at } = decision;
+    let Some(work) = work else {
+        host.outbox.append(vec![draft]).await?;
+        return Ok(());
+    };
+    if AttemptDir::find(&host.attempts, work.run.as_str(), work.attempt).is_some() {
+        return Ok(());
+    }
+    let spec = life::spec(host, &work, definition);
+    let claim = claim(&work, definition, &host.name, host.lease_ms, &life::run_as(host, &spec));
+    let version = claim.version;
+    let receipt = host.outbox.append(vec![draft, claim]).await?;
+    info!(run = %work.run, %at, "decided by this host itself");
+    match life::make_ready(host, &spec).await {
+        Ok(dir) => begin(host, &work, dir, version, receipt),
+        Err(error) => never_begins(host, &work, &spec, &error),
+    }
+    Ok(())
+}
+
+/// Starts it as soon as the recorder lets it, or does not answer.
+fn begin(host: &Arc<Host>, work: &Work, dir: AttemptDir, version: u64, receipt: Receipt) {
+    let (host, run) = (Arc::clone(host), work.run.clone());
+    host.hold(&run, Held::new(work.attempt, dir.clone()));
+    tokio::spawn(async move {
+        let verdicts = tokio::time::timeout(PATIENCE, receipt.committed()).await;
+        let void = matches!(&verdicts, Ok(Ok(all)) if all.iter().any(|v| v.mark != Mark::Valid));
+        let done = if void {
+            warn!(%run, ?verdicts, "the recorder does not let this host run what was left to it");
+            host.own.ring();
+            life::discard(dir).await
+        } else {
+            live(&host, &run, &dir, version).await
+        };
+        if let Err(error) = done {
+            warn!(%run, %error, "an attempt could not be carried to its end here");
+        }
+        host.release(&run);
+    });
+}
+
+async fn live(
+    host: &Arc<Host>,
+    run: &StreamId,
+    dir: &AttemptDir,
+    version: u64,
+) -> anyhow::Result<()> {
+    // Its own runs wait for no slot, but what else comes waits for them.
+    let slot = Arc::clone(&host.slots).try_acquire_owned().ok();
+    life::start(host, run, dir).await?;
+    life::watch(host, run, 1, dir, Some(version), slot).await
+}
+
+fn never_begins(host: &Arc<Host>, work: &Work, spec: &Spec, error: &anyhow::Error) {
+    let reason = format!("the attempt's directory could not be made: {error:#}");
+    warn!(run = %work.run, job = %spec.job, %reason, "nothing is started");
+    let (host, run, attempt) = (Arc::clone(host), work.run.clone(), work.attempt);
+    tokio::spawn(async move {
+        let said = life::say_not_started(&host, &run, attempt, &reason).await;
+        if let Err(error) = said.context("saying that nothing was started") {
+            warn!(%run, %error, "it is said after the next start");
+        }
+        host.own.over(&run);
+    });
+}
+
+/// Whether what was claimed at `at` may still begin: after a lease, others would call it lost.
+pub(crate) fn in_time(at: Timestamp, now: Timestamp, lease_ms: u64) -> bool {
+    now.duration_since(at).as_millis() <= i128::from(lease_ms)
+}

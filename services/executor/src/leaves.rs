@@ -1,0 +1,143 @@
+//! Leave to decide jobs' occurrences, on this host's disk: one file each, replaced as a whole. What was decided stands
+//! in the journal first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use domain::event::{Event, RunEvent};
+use domain::ids::StreamId;
+use domain::scheduler::alone::Leave;
+use jiff::Timestamp;
+use journal::{Journal, JournalError};
+use tracing::warn;
+
+/// What the journal of an earlier life says, as far as the recorder does not have it.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    events: Vec<Event>,
+    /// Runs that this host decided and claimed for itself, and when.
+    pub(crate) claims: BTreeMap<StreamId, Timestamp>,
+}
+
+impl Said {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What stands in the journal is no event.
+    pub(crate) fn read(journal: &Journal) -> Result<Self, JournalError> {
+        let (mut said, mut decided) = (Self::default(), BTreeSet::new());
+        for envelope in journal.unsent_events()? {
+            let Ok(event) = envelope.event() else { continue };
+            match &event {
+                Event::RunEvent(RunEvent::RunDue(_)) => {
+                    decided.insert(envelope.subject);
+                }
+                Event::RunEvent(RunEvent::RunStarted(_)) if decided.contains(&envelope.subject) => {
+                    said.claims.insert(envelope.subject, envelope.time);
+                }
+                Event::RunEvent(_)
+                | Event::JobEvent(_)
+                | Event::HostEvent(_)
+                | Event::UserEvent(_)
+                | Event::LogEvent(_)
+                | Event::ThingEvent(_) => {}
+            }
+            said.events.push(event);
+        }
+        Ok(said)
+    }
+}
+
+/// All leave of this host, by job and beginning.
+#[derive(Debug)]
+pub(crate) struct Leaves {
+    dir: PathBuf,
+    all: BTreeMap<(String, Timestamp), Leave>,
+}
+
+impl Leaves {
+    /// Reads what an earlier life left in `dir`. What its journal holds of occurrences is decided, whether the files say
+    /// so or not.
+    ///
+    /// # Errors
+    /// The directory cannot be made or read.
+    pub(crate) fn open(dir: &Path, said: &Said) -> anyhow::Result<Self> {
+        fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        let mut leaves = Self { dir: dir.to_owned(), all: BTreeMap::new() };
+        for entry in fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))? {
+            let path = entry?.path();
+            if path.extension() != Some(OsStr::new("json")) {
+                continue;
+            }
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            let mut leave: Leave = match serde_json::from_str(&text) {
+                Ok(leave) => leave,
+                Err(error) => {
+                    warn!(path = %path.display(), %error, "leave to work alone cannot be read; the centre is asked for it");
+                    continue;
+                }
+            };
+            leave.settle(said.events.iter().filter_map(|event| leave.accounts(event)).max());
+            leaves.all.insert(key(&leave), leave);
+        }
+        Ok(leaves)
+    }
+
+    /// All of it.
+    pub(crate) fn all(&self) -> Vec<Leave> {
+        self.all.values().cloned().collect()
+    }
+
+    /// Whether there is any for this job.
+    pub(crate) fn has(&self, job: &str) -> bool {
+        self.all.keys().any(|(name, _)| name == job)
+    }
+
+    /// Whether there is this one.
+    pub(crate) fn knows(&self, leave: &Leave) -> bool {
+        self.all.contains_key(&key(leave))
+    }
+
+    /// Keeps it, on disk first.
+    pub(crate) fn put(&mut self, leave: Leave) -> anyhow::Result<()> {
+        if self.all.get(&key(&leave)) == Some(&leave) {
+            return Ok(());
+        }
+        let path = self.path(&leave);
+        write(&path, &serde_json::to_vec(&leave)?)
+            .with_context(|| format!("writing {}", path.display()))?;
+        self.all.insert(key(&leave), leave);
+        Ok(())
+    }
+
+    /// Forgets it.
+    pub(crate) fn remove(&mut self, leave: &Leave) {
+        let path = self.path(leave);
+        if let Err(error) = fs::remove_file(&path) {
+            warn!(path = %path.display(), %error, "leave that is over could not be removed");
+        }
+        self.all.remove(&key(leave));
+    }
+
+    fn path(&self, leave: &Leave) -> PathBuf {
+        self.dir.join(format!("{}@{}.json", leave.job, leave.lease.from.as_microsecond()))
+    }
+}
+
+fn key(leave: &Leave) -> (String, Timestamp) {
+    (leave.job.clone(), leave.lease.from)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = File::create(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
