@@ -7,6 +7,7 @@ use crate::inquiry::Inquiry;
 use crate::job::{Job, JobDefinition, Lease};
 use crate::ledger::{Body, StreamState, Turn};
 use crate::run::{Run, State};
+use crate::scheduler::past;
 use crate::why::facts::{LENGTHS, lengths};
 use crate::wire::{Answer, Content, DONE_JOBS_MAX, Query, Selection};
 use jiff::Timestamp;
@@ -95,6 +96,19 @@ impl Inquiry for Known {
 }
 
 impl Known {
+    /// What is known of a log that is at hand: jobs take as long as those runs of it that did their work.
+    pub fn of(streams: impl IntoIterator<Item = (StreamId, StreamState)>) -> Self {
+        let mut known =
+            Self { streams: streams.into_iter().collect(), step: Step::Done, ..Self::default() };
+        let runs = known.streams.values().filter_map(|state| state.body.run());
+        let mut by_job: BTreeMap<String, Vec<&Run>> = BTreeMap::new();
+        runs.for_each(|run| by_job.entry(run.job.clone()).or_default().push(run));
+        let measured = by_job.into_iter();
+        let measured = measured.map(|(job, runs)| (job, past::lengths(runs.into_iter())));
+        known.lengths = measured.collect();
+        known
+    }
+
     fn past_asks(&self) -> Vec<Query> {
         let jobs: Vec<String> = self.jobs().map(|job| job.name.clone()).collect();
         let done = jobs.chunks(DONE_JOBS_MAX);
