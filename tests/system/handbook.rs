@@ -84,7 +84,7 @@ fn kept(old: &str, new: &str) -> String {
 fn done(page: &str, up: &Up, folder: &Path) -> String {
     let (mut out, mut rest) = (String::new(), page);
     while let Some((before, after)) = rest.split_once("```") {
-        let (inside, after) = after.split_once("```").expect("a block that ends");
+        let (inside, after) = after.split_once("```").unwrap();
         let (language, text) = inside.split_once('\n').unwrap_or((inside, ""));
         out.push_str(before);
         out.push_str("```");

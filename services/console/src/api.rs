@@ -1,5 +1,7 @@
 //! `/api/v1`, probes and metrics. One handler for each thing people and scripts can ask or do.
 
+mod ahead;
+mod calendar;
 mod hosts;
 mod occurrences;
 mod requests;
@@ -82,6 +84,8 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(hosts::show_host))
         .routes(routes!(hosts::drain_host))
         .routes(routes!(hosts::resume_host))
+        .routes(routes!(ahead::why))
+        .routes(routes!(calendar::calendar))
         .routes(routes!(check_job))
         .routes(routes!(list_events))
         .routes(routes!(night))

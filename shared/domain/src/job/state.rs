@@ -39,6 +39,18 @@ impl DefinitionText {
     pub fn get(&self) -> &str {
         self.0.get()
     }
+
+    /// The definition as if it did not say this. What cannot be read stays as it is.
+    #[must_use]
+    pub(crate) fn without(&self, field: &str) -> Self {
+        let mut value = serde_json::from_str(self.get());
+        let removed =
+            value.as_mut().ok().and_then(Value::as_object_mut).and_then(|o| o.remove(field));
+        match (removed, &value) {
+            (Some(_), Ok(value)) => Self::new(value),
+            (_, _) => self.clone(),
+        }
+    }
 }
 
 impl PartialEq for DefinitionText {

@@ -65,7 +65,7 @@ fn calendar(rule: &CalendarRule) -> String {
         Otherwise::Next => "otherwise it runs on the working day after",
     };
     parts.push(otherwise.to_owned());
-    parts.extend(rule.working_days.iter().map(|w| format!("working days: {}", w)));
+    parts.extend(rule.working_days.iter().map(|w| format!("working days: {w}")));
     let cut = |cut| format!("times before {cut} belong to the business day before");
     parts.extend(rule.cut_over.map(cut));
     parts.join("; ")
