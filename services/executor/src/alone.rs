@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::attempt::{AttemptDir, Spec};
+use crate::attempt::AttemptDir;
 use crate::host::{Held, Host};
 use crate::leaves::Leaves;
 use crate::{beat, life};
@@ -353,7 +353,7 @@ async fn carry_out(
     info!(run = %work.run, %at, "decided by this host itself");
     match life::make_ready(host, &spec).await {
         Ok(dir) => begin(host, &work, dir, version, receipt),
-        Err(error) => never_begins(host, &work, &spec, &error),
+        Err(error) => never_begins(host, &work, receipt, &error),
     }
     Ok(())
 }
@@ -394,11 +394,15 @@ async fn live(
     life::watch(host, run, 1, dir, Some(version), slot).await
 }
 
-fn never_begins(host: &Arc<Host>, work: &Work, spec: &Spec, error: &anyhow::Error) {
+fn never_begins(host: &Arc<Host>, work: &Work, receipt: Receipt, error: &anyhow::Error) {
     let reason = format!("the attempt's directory could not be made: {error:#}");
-    warn!(run = %work.run, job = %spec.job, %reason, "nothing is started");
+    warn!(run = %work.run, %reason, "nothing is started");
     let (host, run, attempt) = (Arc::clone(host), work.run.clone(), work.attempt);
     tokio::spawn(async move {
+        // Before that nobody knows of the run. An error means that this life ends: the next one says it.
+        if receipt.committed().await.is_err() {
+            return;
+        }
         let said = life::say_not_started(&host, &run, attempt, &reason).await;
         if let Err(error) = said.context("saying that nothing was started") {
             warn!(%run, %error, "it is said after the next start");
