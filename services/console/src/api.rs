@@ -1,5 +1,7 @@
 //! `/api/v1`, probes and metrics. One handler for each thing people and scripts can ask or do.
 
+mod ahead;
+mod calendar;
 mod hosts;
 mod occurrences;
 mod requests;
@@ -51,6 +53,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(show_job))
         .routes(routes!(approve_job))
         .routes(routes!(pause_job))
+        .routes(routes!(reclaim_job))
         .routes(routes!(resume_job))
         .routes(routes!(retire_job))
         .routes(routes!(requests::request_run))
@@ -81,6 +84,8 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(hosts::show_host))
         .routes(routes!(hosts::drain_host))
         .routes(routes!(hosts::resume_host))
+        .routes(routes!(ahead::why))
+        .routes(routes!(calendar::calendar))
         .routes(routes!(check_job))
         .routes(routes!(list_events))
         .routes(routes!(night))
@@ -431,6 +436,18 @@ async fn retire_job(
     Body(why): Body<Why>,
 ) -> Result<Json<Applied>> {
     set_job(&caller, &console, &name, JobAct::Retire, &why).await
+}
+
+/// Takes back from a host what it has leave to decide by itself: the centre decides what the log does not know to be
+/// decided. What the host has started meanwhile and says later is void.
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/reclaim", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn reclaim_job(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
+    set_job(&caller, &console, &name, JobAct::Reclaim, &why).await
 }
 
 /// Lists runs, newest first.

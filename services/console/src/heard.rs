@@ -41,6 +41,16 @@ impl Hosts {
         }
     }
 
+    /// What each host said last.
+    pub(crate) fn all(&self) -> BTreeMap<String, domain::why::Heard> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = |heard: &Heard| {
+            let Heard { at, free, slots, .. } = *heard;
+            domain::why::Heard { at, free, slots }
+        };
+        known.iter().map(|(host, heard)| (host.clone(), one(heard))).collect()
+    }
+
     /// What the host said last; `None` where this console has not heard it since it started.
     pub(crate) fn of(&self, host: &str) -> Option<Heard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned()

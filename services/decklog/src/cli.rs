@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod acts;
+mod ahead;
 mod hosts;
 mod occurrences;
 mod things;
@@ -13,10 +14,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::time::HumanDuration;
 
 pub(crate) use acts::{Act, Confirm, Delay, Rerun, Which};
+pub(crate) use ahead::{Predict, Rehearse, Told, Why};
 pub(crate) use hosts::{Host, HostAct};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OccurrenceList, OneOccurrence};
 pub(crate) use things::{
-    Calendar, CalendarAct, Flow, FlowShow, Forecast, Thing, ThingAct, ThingName,
+    Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing, ThingAct, ThingName,
 };
 pub(crate) use zones::{Tzdb, TzdbCompare};
 
@@ -102,6 +104,19 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Shows one run: where it stands, why, its attempts and events.
     RunShow(RunShow),
+    /// Says why a run, an occurrence or a job is as it is: waits, was skipped, is late, is not there.
+    Why(Why),
+    /// Shows the night as it would go: when each run starts and ends, what it waits for, what will be late.
+    ///
+    /// Played in virtual time by the scheduler's and the recorder's own rules: calendars, what waits for what, locks,
+    /// limits of pools and slots of hosts, windows, blackouts, orders. A run takes as long as the median of its job's
+    /// newest runs that did their work (marked ? where it has none), is taken to succeed, and finds its files.
+    Rehearse(Rehearse),
+    /// Says hours ahead which limits will be missed, and the chain of runs that makes it so.
+    ///
+    /// From what runs now, how long jobs usually take, and what waits for what: start-by, finish-by, latest-by and
+    /// windows.
+    Predict(Predict),
     /// Asks runs to stop, or not to start.
     Cancel(Act),
     /// Holds runs that have not started, until somebody releases them.
@@ -224,6 +239,9 @@ pub(crate) enum Job {
     Resume(JobAct),
     /// Ends its schedule for good.
     Retire(JobAct),
+    /// Takes back from its host what that may decide by itself; for a host that will not come back. What it has started
+    /// and nobody knows of stays unknown.
+    Reclaim(JobAct),
     /// Makes the proposed definition active.
     Approve(JobName),
 }

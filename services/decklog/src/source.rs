@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use domain::ids::StreamId;
+use domain::inquiry::Inquiry;
 use domain::ledger::StreamState;
 use domain::wire::{Answer, Content, LogEntry, Query, Selection, StreamView};
 use eventlog::{Access, EventLog};
@@ -55,6 +56,18 @@ impl Source {
         match self {
             Self::Local(runtime, log, _) => Ok(runtime.block_on(log.answer(query))?),
             Self::Remote(client) => client.query(query),
+        }
+    }
+
+    /// Asks for all that an inquiry lacks.
+    pub(crate) fn inquire(&self, inquiry: &mut impl Inquiry) -> anyhow::Result<()> {
+        loop {
+            let asks = inquiry.asks();
+            if asks.is_empty() {
+                return Ok(());
+            }
+            let answers = asks.iter().map(|query| self.ask(query)).collect::<Result<_, _>>()?;
+            inquiry.take(answers).map_err(anyhow::Error::msg)?;
         }
     }
 

@@ -30,6 +30,8 @@ use crate::{beat, life};
 
 /// How long the recorder is waited for before something is started that this host decided.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+/// The same where it did not answer the last time, and nobody has answered since.
+const NO_PATIENCE: Duration = Duration::from_millis(50);
 /// The log is asked at least so often, beside when the feed says that something has changed.
 const ASK: Duration = Duration::from_secs(60);
 /// And after so long where nobody answered.
@@ -49,6 +51,8 @@ pub(crate) struct OwnWork {
     claims: BTreeMap<StreamId, Timestamp>,
     /// Runs whose attempts are over, since it was last looked.
     over: Mutex<BTreeSet<StreamId>>,
+    /// The recorder was waited for in vain.
+    silent: AtomicBool,
     /// What is known of the log may be old.
     stale: AtomicBool,
     /// There is something to look at.
@@ -61,6 +65,7 @@ impl OwnWork {
             leaves: Mutex::new(leaves),
             claims,
             over: Mutex::default(),
+            silent: AtomicBool::new(false),
             stale: AtomicBool::new(true),
             news: Notify::new(),
         }
@@ -201,6 +206,7 @@ async fn ask(host: &Host) -> Result<Told, AskError> {
 
 /// Learns what is left to this host, and gives back what is not to be.
 async fn heed(host: &Arc<Host>, told: Told) {
+    host.own.silent.store(false, Ordering::Relaxed);
     for view in &told.jobs {
         let Some(job) = view.state.body.job() else { continue };
         if let Err(error) = learn(host, job, &view.state.turn, &told.site) {
@@ -334,7 +340,10 @@ fn begin(host: &Arc<Host>, work: &Work, dir: AttemptDir, version: u64, receipt: 
     let (host, run) = (Arc::clone(host), work.run.clone());
     host.hold(&run, Held::new(work.attempt, dir.clone()));
     tokio::spawn(async move {
-        let verdicts = tokio::time::timeout(PATIENCE, receipt.committed()).await;
+        let silent = host.own.silent.load(Ordering::Relaxed);
+        let patience = if silent { NO_PATIENCE } else { PATIENCE };
+        let verdicts = tokio::time::timeout(patience, receipt.committed()).await;
+        host.own.silent.store(verdicts.is_err(), Ordering::Relaxed);
         let void = matches!(&verdicts, Ok(Ok(all)) if all.iter().any(|v| v.mark != Mark::Valid));
         let done = if void {
             warn!(%run, ?verdicts, "the recorder does not let this host run what was left to it");

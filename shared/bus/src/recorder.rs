@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::ids::StreamId;
+use domain::inquiry::Inquiry;
 use domain::ledger::StreamState;
 use domain::wire::{
     Answer, AppendAnswer, AppendRequest, Content, Feed, LogEntry, Query, Selection, StreamView,
@@ -117,6 +118,24 @@ pub async fn each_stream(
         let Some(last) = streams.last() else { return Ok(first) };
         after = last.id.to_string();
         streams.into_iter().for_each(&mut take);
+    }
+}
+
+/// Asks for all that an inquiry lacks.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn inquire(bus: &Bus, inquiry: &mut (impl Inquiry + Send)) -> Result<(), AskError> {
+    loop {
+        let asks = inquiry.asks();
+        if asks.is_empty() {
+            return Ok(());
+        }
+        let mut answers = Vec::with_capacity(asks.len());
+        for query in &asks {
+            answers.push(ask(bus, query).await?);
+        }
+        inquiry.take(answers).map_err(AskError::Unreadable)?;
     }
 }
 

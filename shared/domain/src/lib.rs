@@ -19,6 +19,10 @@
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
 //! | [`forecast`] | what will run when |
+//! | [`icalendar`] | the same for other programs to subscribe to |
+//! | [`rehearsal`] | the night as it would go |
+//! | [`why`] | why a run or an occurrence is as it is |
+//! | [`inquiry`] | questions that take several answers of the recorder |
 //! | [`plan`] | whether definitions fit together |
 //! | [`wire`] | messages between services |
 //! | [`import`] | other people's schedules |
@@ -31,17 +35,21 @@ pub mod executor;
 pub mod expect;
 pub mod flush;
 pub mod forecast;
+pub mod icalendar;
 pub mod ids;
 pub mod import;
+pub mod inquiry;
 pub mod job;
 pub mod keys;
 pub mod leaf;
 pub mod ledger;
 pub mod night;
 pub mod plan;
+pub mod rehearsal;
 pub mod run;
 pub mod scheduler;
 pub mod site;
 pub mod time;
 pub mod tzdb;
+pub mod why;
 pub mod wire;

@@ -306,6 +306,32 @@ pub enum Query {
         /// Most runs.
         limit: u32,
     },
+    /// States of open runs that are to have a lock and wait for nothing else, or have it; in the order of their
+    /// names.
+    Claims {
+        /// The lock.
+        lock: String,
+        /// Only names after this one.
+        after: String,
+        /// Most runs.
+        limit: u32,
+    },
+    /// States of hosts that take work of a pool, in the order of their names.
+    Members {
+        /// The pool.
+        pool: String,
+        /// Only names after this one.
+        after: String,
+        /// Most hosts.
+        limit: u32,
+    },
+    /// Of each of these jobs the newest runs that did their work.
+    Done {
+        /// The jobs, at most [`DONE_JOBS_MAX`].
+        jobs: Vec<String>,
+        /// Most runs of each.
+        limit: u32,
+    },
     /// What happened in a time.
     Night {
         /// From, inclusive.
@@ -319,6 +345,9 @@ pub enum Query {
         limit: u32,
     },
 }
+
+/// Most jobs in one [`Query::Done`].
+pub const DONE_JOBS_MAX: usize = 50;
 
 /// Which streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -334,6 +363,8 @@ pub enum Selection {
     Users,
     /// All calendars, blackouts, locks and pools.
     Things,
+    /// All blackouts.
+    Blackouts,
     /// Jobs that a host has, or had, leave to decide.
     Leased,
 }

@@ -1,6 +1,6 @@
 //! Questions people and services ask of the read model.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,8 @@ use domain::ids::StreamId;
 use domain::ledger::StreamState;
 use domain::night::{EXCEPTIONS, EXCEPTIONS_MAX, Night, Numbers};
 use domain::wire::{
-    Answer, Content, HeadView, LeafView, Query, RunFilter, RunRow, Selection, StreamView,
+    Answer, Content, DONE_JOBS_MAX, HeadView, LeafView, Query, RunFilter, RunRow, Selection,
+    StreamView,
 };
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -24,6 +25,8 @@ const RUN_COLUMNS: &str =
                            ended, message FROM state WHERE type = 'run'";
 /// Most runs of a job's past in one answer.
 const PAST_MAX: u32 = 500;
+/// Most runs of each job that are counted by what they took.
+const DONE_MAX: u32 = 100;
 /// Most open runs in one answer; fewer where they are large.
 const OPEN_RUNS: i64 = 200;
 /// Most bytes of events or leaves in one answer, so that it fits into one message.
@@ -59,6 +62,13 @@ impl EventLog {
             }
             Query::Runs(filter) => Content::Runs(self.runs(filter).await?),
             Query::Past { job, limit } => Content::Streams(self.past(job, *limit).await?),
+            Query::Claims { lock, after, limit } => {
+                Content::Streams(self.claims(lock, after, *limit).await?)
+            }
+            Query::Members { pool, after, limit } => {
+                Content::Streams(self.members(pool, after, *limit).await?)
+            }
+            Query::Done { jobs, limit } => Content::Runs(self.done(jobs, *limit).await?),
             Query::Night { since, until } => Content::Night(self.night(*since, *until).await?),
             Query::Heads { limit } => {
                 Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?)
@@ -90,6 +100,7 @@ impl EventLog {
             Selection::Jobs => "s.type = 'job' AND s.type <> 'run'",
             Selection::Hosts => "s.type = 'host' AND s.type <> 'run'",
             Selection::Users => "s.type = 'user' AND s.type <> 'run'",
+            Selection::Blackouts => "s.type = 'blackout' AND s.type <> 'run'",
             Selection::Things => {
                 "s.type IN ('calendar', 'blackout', 'lock', 'pool') AND s.type <> 'run'"
             }
@@ -117,14 +128,79 @@ impl EventLog {
         let mut query = Sql::new("SELECT stream FROM state WHERE open = 1 AND stream > ");
         query.text(after).push(" ORDER BY stream LIMIT ").number(limit.min(OPEN_RUNS));
         let rows = query.rows(&self.any, "listing open runs").await?;
-        let ids: Vec<String> =
-            rows.iter().map(|row| get(row, "stream")).collect::<Result<_, _>>()?;
-        let parse =
-            |id: &String| id.parse().map_err(|error| LogError::inconsistent("state", id, error));
-        let ids: BTreeSet<StreamId> = ids.iter().map(parse).collect::<Result<_, _>>()?;
-        let views = views(self.streams(&ids).await?);
-        let size = |view: &StreamView| serde_json::to_vec(view).map_or(0, |bytes| bytes.len());
-        Ok(fitting(views, size))
+        let ids = rows.iter().map(named).collect::<Result<_, _>>()?;
+        Ok(all_that_fit(views(self.streams(&ids).await?)))
+    }
+
+    /// Open runs that are to have a lock. The read model does not know who names which lock: those that wait for
+    /// nothing else are told by their events, and looked through.
+    async fn claims(
+        &self,
+        lock: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<StreamView>, LogError> {
+        let claims = |view: &StreamView| {
+            let run = view.state.body.run();
+            run.is_some_and(|run| run.terms.locks.iter().any(|claim| claim.lock == lock))
+        };
+        let (mut found, mut after) = (Vec::new(), after.to_owned());
+        while found.len() < limit.min(ROWS_MAX) as usize {
+            let page = self.ready_runs(&after).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id.to_string();
+            found.extend(page.into_iter().filter(claims));
+        }
+        found.truncate(limit as usize);
+        Ok(all_that_fit(found))
+    }
+
+    /// Runs after a name that run or wait for nothing but their turn, a page of them.
+    async fn ready_runs(&self, after: &str) -> Result<Vec<StreamView>, LogError> {
+        let mut query = Sql::new(
+            "SELECT stream FROM state WHERE open = 1 AND state IN ('due', 'retrying', 'running') AND stream > ",
+        );
+        query.text(after).push(" ORDER BY stream LIMIT ").number(OPEN_RUNS);
+        let rows = query.rows(&self.any, "listing runs that claim a lock").await?;
+        let ids = rows.iter().map(named).collect::<Result<_, _>>()?;
+        Ok(views(self.streams(&ids).await?))
+    }
+
+    /// Hosts that take work of a pool.
+    async fn members(
+        &self,
+        pool: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<StreamView>, LogError> {
+        let serves = |view: &StreamView| {
+            let started = view.state.body.host().and_then(|host| host.started.as_ref());
+            started.is_some_and(|started| started.pools.iter().any(|name| name == pool))
+        };
+        let (mut found, mut after) = (Vec::new(), after.to_owned());
+        while found.len() < limit.min(ROWS_MAX) as usize {
+            let page = self.select_streams(Selection::Hosts, &after, ROWS_MAX).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id.to_string();
+            found.extend(page.into_iter().filter(serves));
+        }
+        found.truncate(limit as usize);
+        Ok(all_that_fit(found))
+    }
+
+    /// The newest runs of jobs that did their work.
+    async fn done(&self, jobs: &[String], limit: u32) -> Result<Vec<RunRow>, LogError> {
+        let mut found = Vec::new();
+        for job in jobs.iter().take(DONE_JOBS_MAX) {
+            let mut query = Sql::new(RUN_COLUMNS);
+            query.push(" AND job = ").text(job);
+            query.push(" AND state IN ('succeeded', 'warning') ORDER BY instant DESC LIMIT ");
+            query.number(i64::from(limit.clamp(1, DONE_MAX)));
+            let rows = query.rows(&self.any, "listing what jobs did").await?;
+            let rows = rows.iter().map(run_row).collect::<Result<Vec<_>, _>>()?;
+            found.extend(rows);
+        }
+        Ok(found)
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, LogError> {
@@ -156,20 +232,14 @@ impl EventLog {
         query.text(job).push(" ORDER BY instant DESC, stream DESC LIMIT ");
         query.number(i64::from(limit.clamp(1, PAST_MAX)));
         let rows = query.rows(&self.any, "listing a job's past").await?;
-        let parse = |row: &AnyRow| {
-            let id: String = get(row, "stream")?;
-            id.parse().map_err(|error| LogError::inconsistent("state", &id, error))
-        };
-        let ids: Vec<StreamId> = rows.iter().map(parse).collect::<Result<_, _>>()?;
+        let ids: Vec<StreamId> = rows.iter().map(named).collect::<Result<_, _>>()?;
         let mut found = self.streams(&ids.iter().cloned().collect()).await?;
         // The newest first: they are those that fit.
         let newest = ids.into_iter().filter_map(|id| {
             let state = found.remove(&id)?;
             Some(StreamView { id, state })
         });
-        let size = |view: &StreamView| serde_json::to_vec(view).map_or(0, |bytes| bytes.len());
-        let views: Vec<StreamView> = newest.collect();
-        Ok(if views.is_empty() { views } else { fitting(views, size) })
+        Ok(all_that_fit(newest.collect()))
     }
 
     async fn night(&self, since: Timestamp, until: Timestamp) -> Result<Night, LogError> {
@@ -227,6 +297,16 @@ fn fitting<T>(mut items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<T> {
         .count();
     items.truncate(fits.max(1));
     items
+}
+
+fn all_that_fit(views: Vec<StreamView>) -> Vec<StreamView> {
+    fitting(views, |view| serde_json::to_vec(view).map_or(0, |bytes| bytes.len()))
+}
+
+/// The stream that a row names.
+fn named(row: &AnyRow) -> Result<StreamId, LogError> {
+    let id: String = get(row, "stream")?;
+    id.parse().map_err(|error| LogError::inconsistent("state", &id, error))
 }
 
 fn views(found: BTreeMap<StreamId, StreamState>) -> Vec<StreamView> {

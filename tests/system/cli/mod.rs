@@ -2,6 +2,7 @@
 
 mod acting;
 mod acts;
+mod ahead;
 mod config;
 mod evidence;
 mod flows;
@@ -13,6 +14,7 @@ mod persons;
 mod schedules;
 mod server;
 mod things;
+mod why;
 mod zones;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What a site defines beside jobs, and flows.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::Place;
 
@@ -32,10 +32,21 @@ pub(crate) struct Forecast {
     #[arg(short = 'n', long, default_value_t = 500)]
     pub(crate) limit: usize,
     /// Prints the number of runs of each hour that has any, instead of the occurrences.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(crate) load: bool,
+    /// For other programs: `ics` prints a calendar (iCalendar, RFC 5545) with an event an occurrence; what will not run is
+    /// a cancelled event with the reason. The console serves the same as /api/v1/calendar.ics.
+    #[arg(long, value_enum, conflicts_with = "limit")]
+    pub(crate) format: Option<CalendarFormat>,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+/// A form of calendars that other programs read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CalendarFormat {
+    /// iCalendar.
+    Ics,
 }
 
 #[derive(Debug, Subcommand)]

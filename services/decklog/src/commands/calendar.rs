@@ -1,11 +1,12 @@
 //! `decklog calendar` without a subcommand: what will run when.
 
 use domain::forecast::{Forecast as Found, Planned, forecast};
+use domain::icalendar::{Feed, Range};
 use domain::job::JobDefinition;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cli::{Forecast, Format};
+use crate::cli::{CalendarFormat, Forecast, Format};
 use crate::output::{self, Table};
 use crate::site::Site;
 use crate::source::Source;
@@ -15,6 +16,9 @@ pub(crate) fn run(calendar: &Forecast, format: Format) -> anyhow::Result<()> {
     let range =
         when::range(calendar.from.as_deref(), &calendar.to, &TimeZone::system(), host::now());
     let (from, to) = range.map_err(exit::usage)?;
+    if let Some(CalendarFormat::Ics) = calendar.format {
+        return ics(calendar, (from, to));
+    }
     let site = Site::read(&Source::open(&calendar.place)?)?;
     let wanted = |definition: &JobDefinition| {
         let fits = |wish: &Option<String>, has: &str| wish.as_ref().is_none_or(|w| w == has);
@@ -35,6 +39,14 @@ pub(crate) fn run(calendar: &Forecast, format: Format) -> anyhow::Result<()> {
             output::line(&summary(&found))
         }
     }
+}
+
+/// The calendar for other programs.
+fn ics(calendar: &Forecast, (from, to): (Timestamp, Timestamp)) -> anyhow::Result<()> {
+    let (job, pool) = (calendar.job.clone(), calendar.pool.clone());
+    let mut feed = Feed::new(Range { from, to, job, pool });
+    Source::open(&calendar.place)?.inquire(&mut feed)?;
+    output::print(&feed.text(host::now()))
 }
 
 pub(super) fn table(planned: &[Planned]) -> Table {

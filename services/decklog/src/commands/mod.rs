@@ -16,6 +16,7 @@ mod migrate;
 mod night;
 mod occurrence;
 mod plan;
+mod rehearse;
 mod run;
 mod runs;
 mod schedule;
@@ -23,6 +24,7 @@ mod things;
 mod tzdb;
 mod up;
 mod verify;
+mod why;
 
 use clap::CommandFactory as _;
 use domain::site::ThingKind;
@@ -52,6 +54,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Run(run) => run::run(&run, format),
         Command::Runs(runs) => runs::list(&runs, format),
         Command::RunShow(show) => runs::show(&show, format),
+        Command::Why(why) => why::run(&why, format),
+        Command::Rehearse(rehearse) => rehearse::run(&rehearse, format),
+        Command::Predict(predict) => rehearse::predict(&predict, format),
         Command::Cancel(act) => acts::cancel(&act, format),
         Command::Hold(act) => acts::hold(&act, format),
         Command::Release(act) => acts::release(&act, format),

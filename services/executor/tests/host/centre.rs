@@ -130,6 +130,9 @@ impl Log {
             | Query::Runs(_)
             | Query::Past { .. }
             | Query::Night { .. }
+            | Query::Claims { .. }
+            | Query::Members { .. }
+            | Query::Done { .. }
             | Query::Heads { .. } => panic!("no executor asks this: {query:?}"),
         };
         Answer { position: self.ledger.size, content }
@@ -149,7 +152,7 @@ fn is_of(selection: Selection, body: &Body) -> bool {
         Selection::OpenRuns => body.run().is_some_and(|run| !run.state.is_ended()),
         Selection::Leased => body.job().is_some_and(|job| job.lease().is_some()),
         Selection::Things => body.thing().is_some(),
-        Selection::Jobs | Selection::Hosts | Selection::Users => {
+        Selection::Jobs | Selection::Hosts | Selection::Users | Selection::Blackouts => {
             panic!("no executor asks for {selection:?}")
         }
     }

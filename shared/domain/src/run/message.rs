@@ -52,7 +52,8 @@ pub fn skipped(reason: &SkipReason) -> String {
     }
 }
 
-fn missed(reason: &MissReason) -> String {
+/// Why nobody started it in time.
+pub fn missed(reason: &MissReason) -> String {
     match reason {
         MissReason::NoCatchUp => {
             "nobody could start it in time, and the job does not catch up".to_owned()

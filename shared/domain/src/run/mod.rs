@@ -19,6 +19,6 @@ mod message;
 mod state;
 
 pub use admit::{Illegal, admit};
-pub use message::{message, skipped};
+pub use message::{message, missed, skipped};
 pub use state::{Attempt, CancelRequest, Context, Outcome, PARTS_MAX, Run, State};
 pub(crate) use state::{accounted_instant, ahead_instant, is_ahead, nominal, settled_instant};

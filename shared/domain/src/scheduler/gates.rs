@@ -209,6 +209,15 @@ impl Scheduler {
         self.runs.get(id).map_or_else(Vec::new, |entry| self.obstacles_of(&entry.run, now))
     }
 
+    /// The instant of the occurrence that a condition of `run` is about, as far as the other job's schedule tells.
+    pub fn awaited(&self, after: &After, run: &Run) -> Option<Timestamp> {
+        match after.run {
+            WhichRun::SameOccurrence => Some(run.stands_for()),
+            WhichRun::SameBusinessDay => self.last_of_day(&after.job, run),
+            WhichRun::Latest => None,
+        }
+    }
+
     pub(super) fn obstacles_of(&self, run: &Run, now: Timestamp) -> Vec<Obstacle> {
         let mut found = Vec::new();
         match &run.state {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod appending;
+mod asking;
 mod drafts;
 mod failing;
 mod guards;
@@ -52,6 +53,13 @@ rules! {
         an_instant_finer_than_a_microsecond_means_the_same_after_a_restart,
         a_text_with_the_character_zero_does_not_stop_the_log,
         nothing_to_append_changes_nothing;
+    asking:
+        things_are_listed_of_every_kind_and_blackouts_also_apart,
+        jobs_that_a_host_has_or_had_leave_to_decide_are_listed,
+        the_past_of_a_job_is_its_newest_runs_that_have_ended,
+        what_jobs_have_done_is_their_newest_runs_that_did_their_work,
+        claims_to_a_lock_are_the_open_runs_that_have_it_or_wait_only_for_their_turn,
+        members_of_a_pool_are_the_hosts_that_take_its_work;
     racing:
         two_recorders_over_one_log_leave_no_gap_and_write_nothing_twice,
         a_recorder_that_fell_behind_does_not_refuse_falsely,

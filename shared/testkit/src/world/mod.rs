@@ -41,7 +41,7 @@ use anyhow::{Result, bail};
 use domain::envelope::Draft;
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::keys::SecretKey;
-use domain::ledger::Mark;
+use domain::ledger::{Mark, StreamState};
 use domain::run::Run;
 use jiff::Timestamp;
 
@@ -226,6 +226,16 @@ impl World {
     pub fn runs(&self, job: &str) -> Vec<&Run> {
         let of_job = self.auditor.streams.0.values().filter_map(|state| state.body.run());
         of_job.filter(|run| run.job == job).collect()
+    }
+
+    /// The state of every stream, as the recorders answer it.
+    pub fn streams(&self) -> &BTreeMap<StreamId, StreamState> {
+        &self.auditor.streams.0
+    }
+
+    /// The true time.
+    pub fn time(&self) -> Timestamp {
+        stamp(self.now)
     }
 
     /// How many processes were started for runs of `job`.

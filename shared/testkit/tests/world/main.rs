@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic; helpers are not marked as tests")]
 
 mod alone;
+mod rehearsal;
 mod scripted;
 mod seeds;
