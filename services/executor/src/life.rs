@@ -187,6 +187,7 @@ async fn vanished(
     let reason =
         format!("its supervisor was killed; {} processes it left were ended", killed.len());
     warn!(%run, %reason, "an attempt is lost");
+    host.outbox.recovered().await;
     loop {
         let Some((current, version)) = current(host, run).await else { break };
         let Some(draft) = give_up(&current, version, &host.producer, number, &reason) else {

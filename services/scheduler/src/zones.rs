@@ -34,6 +34,12 @@ impl ZoneInfo {
         let version = version_in(&files).unwrap_or_else(|| UNKNOWN.to_owned());
         Self { version, files }
     }
+
+    /// The same directory, read again: what this process remembers of its zones is forgotten.
+    pub(crate) fn again(&self) -> Self {
+        jiff::tz::db().reset();
+        Self::in_dir(self.files.clone())
+    }
 }
 
 /// The word for a version that nobody states.
@@ -42,11 +48,13 @@ const UNKNOWN: &str = "unknown";
 const AGAIN: Duration = Duration::from_secs(5);
 /// Largest file of a zone, in bytes; real ones have a few thousand.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Where the version stands, from the beginning of its file, in bytes.
+const VERSION_BYTES_MAX: u64 = 100;
 
 fn version_in(dir: &Path) -> Option<String> {
-    let read = |name: &str| std::fs::read_to_string(dir.join(name)).ok();
-    let text = read("tzdata.zi").or_else(|| read("+VERSION"))?;
-    tzdb_version_from(&text)
+    let first = |name: &str| read(&dir.join(name), VERSION_BYTES_MAX).ok();
+    let bytes = first("tzdata.zi").or_else(|| first("+VERSION"))?;
+    tzdb_version_from(&String::from_utf8_lossy(&bytes))
 }
 
 /// The copies of one scheduler.
@@ -56,17 +64,28 @@ pub(crate) struct Copies {
     dir: PathBuf,
     /// Zones that were copied, or could not be.
     done: BTreeSet<String>,
+    /// Another version that the host's files were seen to have.
+    seen: Option<String>,
 }
 
 impl Copies {
     pub(crate) fn new(host: ZoneInfo, data: &Path) -> Self {
-        Self { host, dir: data.join("tzdb"), done: BTreeSet::new() }
+        Self { host, dir: data.join("tzdb"), done: BTreeSet::new(), seen: None }
     }
 
     fn of_version(&self, version: &str) -> Option<PathBuf> {
         // A version comes from the log too: it must not lead elsewhere.
         let plain = tzdb_version_from(version).is_some_and(|same| same == version);
         plain.then(|| self.dir.join(version))
+    }
+
+    /// Whether the host's files are of another version by now. It must be seen twice: a package does not replace all
+    /// files at once.
+    pub(crate) fn are_outdated(&mut self) -> bool {
+        let other = version_in(&self.host.files).filter(|version| *version != self.host.version);
+        let twice = other.is_some() && other == self.seen;
+        self.seen = other;
+        twice
     }
 
     /// Copies the zones of these schedules that are not copied yet.
@@ -203,9 +222,9 @@ fn path_of(dir: &Path, zone: &str) -> Option<PathBuf> {
     (!zone.is_empty() && below.components().all(plain)).then(|| dir.join(below))
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?.take(bytes_max).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -213,7 +232,10 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 pub fn rules(dir: &Path, zones: &BTreeSet<&str>) -> Rules {
     let mut rules = Rules::default();
     for zone in zones {
-        let Some(bytes) = path_of(dir, zone).and_then(|path| read(&path).ok()) else { continue };
+        let Some(bytes) = path_of(dir, zone).and_then(|path| read(&path, FILE_BYTES_MAX).ok())
+        else {
+            continue;
+        };
         if let Err(error) = rules.add(zone, &bytes) {
             warn!(zone, dir = %dir.display(), %error, "the rules of a zone cannot be read");
         }
@@ -234,10 +256,32 @@ fn copy(from: &Path, to: &Path, zone: &str) -> anyhow::Result<()> {
     if to.exists() {
         return Ok(());
     }
-    let bytes = read(&from).with_context(|| format!("reading {}", from.display()))?;
+    let bytes =
+        read(&from, FILE_BYTES_MAX).with_context(|| format!("reading {}", from.display()))?;
     let dir = to.parent().with_context(|| format!("{} has no directory", to.display()))?;
     std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
     let half = to.with_extension("half");
     std::fs::write(&half, bytes).with_context(|| format!("writing {}", half.display()))?;
     std::fs::rename(&half, &to).with_context(|| format!("naming {}", to.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_a_zone_nor_a_version_leads_out_of_its_directory() {
+        let dir = Path::new("/copies");
+        for bad in ["", "../x", "Europe/../../x", "/etc/passwd", "Europe/./Berlin/.."] {
+            assert_eq!(path_of(dir, bad), None, "{bad}");
+        }
+        let berlin = path_of(dir, "Europe/Berlin");
+        assert_eq!(berlin.as_deref(), Some(Path::new("/copies/Europe/Berlin")));
+        let host = ZoneInfo { version: "2026a".to_owned(), files: dir.to_owned() };
+        let copies = Copies::new(host, Path::new("/data"));
+        for bad in ["../../x", "2026/..", "..", "", "2026a\n", "# version 2026a"] {
+            assert_eq!(copies.of_version(bad), None, "{bad}");
+        }
+        assert_eq!(copies.of_version("2026a").as_deref(), Some(Path::new("/data/tzdb/2026a")));
+    }
 }

@@ -16,8 +16,8 @@ pub const AHEAD_DAYS: i64 = 400;
 pub const FIRST: Shown = Shown { of_job: 1, all: 20 };
 /// Most zones that an event names.
 const ZONES_MAX: usize = 100;
-/// Most occurrences that are looked at in one comparison.
-pub const LOOKED_AT_MAX: usize = 2_000_000;
+/// Most occurrences that are looked at in one comparison: those of some forty thousand daily jobs.
+const LOOKED_AT_MAX: usize = 20_000_000;
 /// Most changes of a zone's clock that are looked at.
 const CHANGES_MAX: usize = 10_000;
 /// How far an occurrence can move: as far as zones have ever been set to another day.

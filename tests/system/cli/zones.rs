@@ -48,6 +48,10 @@ const JOBS: &str = "name: pay\n\
     command: { argv: [/bin/true] }\n\
     schedule: { cron: '0 9 1 * *' }\n";
 
+const EACH_SECOND: &str = "name: often\n\
+    command: { argv: [/bin/true] }\n\
+    schedule: { every: 1s }\n";
+
 /// What the log was told of time zone databases.
 fn told(data: &Path) -> Vec<Value> {
     let said = call(data, &["events", "-o", "jsonl"]).ended(0);
@@ -88,6 +92,33 @@ fn a_scheduler_that_starts_with_another_time_zone_database_says_once_what_moves(
     assert_eq!(change["first"][0]["more"], moved - 1);
     // It is no news at the next start.
     assert_eq!(once(&desk, &new, 2).len(), 2);
+    call(&desk.data(), &["verify"]).ended(0);
+}
+
+#[test]
+fn a_database_that_is_replaced_while_a_scheduler_runs_is_used_from_then_on() {
+    let desk = Desk::new();
+    let tzdb = database(&desk, "2098a", USUAL);
+    let jobs = desk.file("jobs.yaml", &format!("{JOBS}---\n{EACH_SECOND}"));
+    let up = Up::start_with(&desk.data(), &[&jobs], &[("TZDIR", &tzdb)]);
+    let of_version = |version: &str| {
+        let said = call(&up.data, &["events", "-o", "jsonl"]).ended(0);
+        let events = said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.filter(|entry| entry["event"]["data"]["nominal"]["tzdb"] == version).count()
+    };
+    let until = |what: &str, seen: &dyn Fn() -> bool| {
+        wait::until(what, Duration::from_secs(60), seen).unwrap();
+    };
+    until("an occurrence", &|| of_version("2098a") > 0);
+    let new = database(&desk, "2098b", ABOLISHED);
+    for file in ["Europe/Berlin", "tzdata.zi"] {
+        std::fs::rename(new.join(file), tzdb.join(file)).unwrap();
+    }
+    until("an occurrence by the new rules", &|| of_version("2098b") > 0);
+    until("the log to be told", &|| told(&up.data).len() == 2);
+    up.stop();
+    let change = told(&desk.data()).remove(1);
+    assert_eq!((&change["from"], &change["to"]), (&json!("2098a"), &json!("2098b")));
     call(&desk.data(), &["verify"]).ended(0);
 }
 

@@ -13,6 +13,7 @@ use domain::plan::in_order;
 use domain::run::State;
 use domain::wire::{Content, LogEntry, Query, Selection, StreamView};
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::cli::Up;
 use crate::client::Client;
@@ -38,10 +39,12 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             allow: up.allow.clone(),
         };
         let mut embedded = Embedded::start(wanted).await?;
+        // Before it says where it is: from then on somebody may stop it, and it is to stop in order.
+        let stop = roles::stop_on_signals()?;
         greet(up, &embedded)?;
         let follower = follow(&embedded).await?;
         apply(&embedded, jobs).await?;
-        let ended = work(up, &mut embedded).await;
+        let ended = work(up, &mut embedded, stop).await;
         let open = if ended.is_ok() && up.run_for.is_some() {
             open_runs(&embedded).await?
         } else {
@@ -96,8 +99,11 @@ async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<()> 
 }
 
 /// Until a signal, the end of `--for`, or a role breaks.
-async fn work(up: &Up, embedded: &mut Embedded) -> anyhow::Result<()> {
-    let mut stop = roles::stop_on_signals()?;
+async fn work(
+    up: &Up,
+    embedded: &mut Embedded,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let until = up.run_for.map_or(Duration::MAX, |time| time.as_duration());
     let elapsed = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => false,
