@@ -48,7 +48,7 @@ pub(super) struct Stage<'k> {
     me: Option<ProducerId>,
     hosts: Hosts,
     /// What was offered and nobody has taken, in the order of the offers.
-    offers: Vec<Box<Offer>>,
+    offers: Vec<Offer>,
     /// Attempts under way, by when they end.
     endings: BTreeSet<(Timestamp, StreamId)>,
     causes: BTreeMap<StreamId, Cause>,
@@ -309,7 +309,7 @@ impl<'k> Stage<'k> {
     fn offer(&mut self, work: Work) {
         // What no host can read, none takes.
         let Ok(definition) = serde_json::from_value(work.definition.clone()) else { return };
-        let offer = Box::new(Offer { work, definition });
+        let offer = Offer { work, definition };
         match self.offers.iter_mut().find(|known| known.work.run == offer.work.run) {
             Some(known) => *known = offer,
             None => {
