@@ -561,6 +561,8 @@ pub(crate) enum Measure {
     Lateness,
     /// Processor and memory of many schedules at rest.
     Idle,
+    /// Everything in 400 days of many jobs with calendars; and a plan of one changed line.
+    Plan,
 }
 
 #[derive(Debug, Subcommand)]

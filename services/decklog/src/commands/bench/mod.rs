@@ -4,6 +4,7 @@
 mod append;
 mod limits;
 mod night;
+mod plan;
 mod seed;
 
 use std::path::{Path, PathBuf};
@@ -76,6 +77,11 @@ fn measure(
         eprintln!("idle …");
         let place = fresh(dir, "idle")?;
         figures.extend(runtime.block_on(night::measure_idle(&place, size(100_000, 5_000)))?);
+    }
+    if wanted(Measure::Plan) {
+        eprintln!("plan …");
+        let place = fresh(dir, "plan")?;
+        figures.extend(plan::measure(&runtime, &place, size(10_000, 1_000))?);
     }
     Ok(figures)
 }

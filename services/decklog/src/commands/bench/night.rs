@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::{Bus, recorder};
+use domain::envelope::Draft;
 use domain::ids::{Class, ProducerId};
 use domain::job::JobDefinition;
 use domain::wire::{Content, Query, RunFilter, RunRow};
@@ -41,7 +42,7 @@ pub(crate) async fn measure(
         let schedule = if n < due { json!({"at": [at.to_string()]}) } else { quiet(n) };
         jobs.push(seed::definition(&format!("bench-{n}"), &schedule)?);
     }
-    fill(dir, &jobs).await?;
+    fill(dir, Vec::new(), &jobs).await?;
     let spawns = limits::spawns_per_second(1_000, 4)?;
     let embedded = Embedded::start(wanted(dir, true)).await?;
     anyhow::ensure!(
@@ -92,9 +93,17 @@ fn quiet(n: usize) -> serde_json::Value {
 }
 
 /// Makes the jobs active through the recorder, in full flushes.
-async fn fill(dir: &Path, jobs: &[JobDefinition]) -> anyhow::Result<()> {
+/// Makes definitions active, after what `before` says.
+pub(super) async fn fill(
+    dir: &Path,
+    before: Vec<Draft>,
+    jobs: &[JobDefinition],
+) -> anyhow::Result<()> {
     let embedded = Embedded::start(wanted(dir, false)).await?;
     let outbox = outbox(dir, &embedded.bus)?;
+    if !before.is_empty() {
+        outbox.append(before).await?;
+    }
     for part in jobs.chunks(64) {
         outbox.append(seed::drafts(part)?).await?;
     }
@@ -140,7 +149,7 @@ pub(crate) async fn measure_idle(dir: &Path, schedules: usize) -> anyhow::Result
     let jobs: Vec<JobDefinition> = (0..schedules)
         .map(|n| seed::definition(&format!("idle-{n}"), &quiet(n)))
         .collect::<anyhow::Result<_>>()?;
-    fill(dir, &jobs).await?;
+    fill(dir, Vec::new(), &jobs).await?;
     drop(jobs);
     // In a process of its own: what was needed to apply them must not count.
     let program = std::env::current_exe()?;
@@ -180,11 +189,23 @@ async fn watch(pid: u32) -> anyhow::Result<(f64, f64)> {
 }
 
 fn ticks(pid: u32) -> anyhow::Result<u64> {
+    let fields = stat(&pid.to_string())?;
+    let field = |n: usize| fields.get(n).copied().unwrap_or(0);
+    Ok(field(11) + field(12))
+}
+
+/// Processor time of all child processes that have ended, seconds.
+pub(super) fn children_seconds() -> anyhow::Result<f64> {
+    let fields = stat("self")?;
+    // Fields 16 and 17 of proc(5), counted from the state.
+    let field = |n: usize| fields.get(n).copied().unwrap_or(0);
+    Ok((field(13) + field(14)) as f64 / 100.0)
+}
+
+fn stat(pid: &str) -> anyhow::Result<Vec<u64>> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    let field = |n: usize| fields.get(n).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    Ok(field(11) + field(12))
+    Ok(after.split_whitespace().map(|text| text.parse().unwrap_or(0)).collect())
 }
 
 fn resident_mib(pid: u32) -> anyhow::Result<f64> {
