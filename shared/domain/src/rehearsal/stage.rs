@@ -33,8 +33,8 @@ fn settings() -> Settings {
 
 /// An offer that nobody has taken yet.
 struct Offer {
-    work: Work,
-    definition: JobDefinition,
+    work: Box<Work>,
+    definition: Box<JobDefinition>,
 }
 
 /// The site on stage.
@@ -48,7 +48,7 @@ pub(super) struct Stage<'k> {
     me: Option<ProducerId>,
     hosts: Hosts,
     /// What was offered and nobody has taken, in the order of the offers.
-    offers: Vec<Box<Offer>>,
+    offers: Vec<Offer>,
     /// Attempts under way, by when they end.
     endings: BTreeSet<(Timestamp, StreamId)>,
     causes: BTreeMap<StreamId, Cause>,
@@ -206,7 +206,7 @@ impl<'k> Stage<'k> {
                     let mark = self.say(&me, draft);
                     self.mind.answered(&stream, Some(&mark), self.now);
                 }
-                Action::Dispatch(work) => self.offer(*work),
+                Action::Dispatch(work) => self.offer(work),
                 Action::Recall(job) => {
                     let ended = self.ended_runs(&job);
                     self.mind.recalled(&job, ended, self.now);
@@ -306,10 +306,10 @@ impl<'k> Stage<'k> {
 
     // The hosts.
 
-    fn offer(&mut self, work: Work) {
+    fn offer(&mut self, work: Box<Work>) {
         // What no host can read, none takes.
         let Ok(definition) = serde_json::from_value(work.definition.clone()) else { return };
-        let offer = Box::new(Offer { work, definition });
+        let offer = Offer { work, definition };
         match self.offers.iter_mut().find(|known| known.work.run == offer.work.run) {
             Some(known) => *known = offer,
             None => {
