@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use crate::programs::Random;
 use crate::site::{EXECUTORS, RECORDERS, SCHEDULERS, Site};
 
+/// How long everything is away that is not on a host.
+const CENTRE_AWAY: Duration = Duration::from_secs(120);
+
 /// How long a server is away.
 const OUTAGE: Duration = Duration::from_secs(20);
 
@@ -72,6 +75,26 @@ fn nats_away_for_twenty_seconds_and_without_its_storage_loses_nothing() {
     site.nats.delete_storage().unwrap();
     site.nats.start_again().unwrap();
     site.wait_for_successes(3);
+    site.settle_and_count();
+}
+
+#[test]
+fn the_centre_away_for_two_minutes_a_host_runs_what_is_left_to_it_and_nothing_is_lost_or_done_twice()
+ {
+    let mut site = Site::start();
+    let one = site.done_alone() + 3;
+    site.wait_for("host one to run its job", |site| site.done_alone() >= one);
+    site.lose_the_centre();
+    let before = site.done_alone();
+    site.let_pass(CENTRE_AWAY / 2);
+    let first = site.done_alone();
+    // Its agent dies too, and comes back to nobody.
+    site.kill9(EXECUTORS[0]);
+    site.let_pass(CENTRE_AWAY / 2);
+    let last = site.done_alone();
+    // One each second, less what a busy machine leaves out, and what the agent's own absence does.
+    assert!(first > before + 30 && last > first + 15, "{before}, {first}, {last}");
+    site.regain_the_centre();
     site.settle_and_count();
 }
 

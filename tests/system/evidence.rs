@@ -10,6 +10,8 @@ use serde_json::Value;
 pub(crate) struct Marks {
     file: PathBuf,
     pub(crate) jobs: PathBuf,
+    /// A job that its host may run by itself.
+    pub(crate) alone: PathBuf,
 }
 
 impl Marks {
@@ -35,10 +37,23 @@ impl Marks {
              command: {{ script: '{mark}; sleep 0.3; test \"$DECKLOG_ATTEMPT\" = 2' }}\n"
         );
         std::fs::write(&jobs, text).unwrap();
-        Self { file, jobs }
+        let alone = dir.join("alone.yaml");
+        let text = format!(
+            "name: mark-alone\n\
+             schedule: {{ every: 1s }}\n\
+             host: host-one\n\
+             autonomy: {{ lease: 1h }}\n\
+             command: {{ script: '{mark}' }}\n"
+        );
+        std::fs::write(&alone, text).unwrap();
+        Self { file, jobs, alone }
     }
 
-    pub(crate) const JOBS: [&str; 3] = ["mark-often", "mark-long", "mark-twice"];
+    /// How many attempts of a job did their work.
+    pub(crate) fn of(&self, job: &str) -> usize {
+        let own = format!("run/{job}@");
+        self.read().keys().filter(|(run, _)| run.starts_with(&own)).count()
+    }
 
     fn read(&self) -> BTreeMap<Attempt, u32> {
         let mut marks = BTreeMap::new();

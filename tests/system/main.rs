@@ -7,6 +7,7 @@
 //! | [`embedded`] | `decklog up` under kill -9 |
 //! | [`distributed`] | every role as its own process against Postgres and NATS, under every fault we know |
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
+//! | [`handbook`] | the pages of `ops/handbook`, run and compared |
 //! | [`programs`] | finding, building and running the programs |
 //! | [`site`] | an installation of many processes, kept alive as systemd would |
 #![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
@@ -16,5 +17,6 @@ mod compose;
 mod distributed;
 mod embedded;
 mod evidence;
+mod handbook;
 mod programs;
 mod site;

@@ -125,8 +125,13 @@ pub(crate) struct Up {
 impl Up {
     /// Starts it on any free port and waits until it is ready.
     pub(crate) fn start(data: &Path, jobs: &[&Path]) -> Self {
+        Self::start_with(data, jobs, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_with(data: &Path, jobs: &[&Path], env: &[(&str, &Path)]) -> Self {
         let mut command = decklog(["up", "--listen", "127.0.0.1:0", "--data"]);
-        command.arg(data);
+        command.arg(data).envs(env.iter().copied());
         if !jobs.is_empty() {
             command.arg("--with").args(jobs);
         }

@@ -19,11 +19,15 @@ const SETTLED: Duration = Duration::from_secs(150);
 /// How long a verification of the whole log may take.
 const VERIFIED: Duration = Duration::from_secs(120);
 const DATABASE: &str = "decklog";
+const READY_LINE: &str = "\"message\":\"ready\"";
+const JOBS: [&str; 4] = ["mark-often", "mark-long", "mark-twice", "mark-alone"];
 
 /// A role with its arguments, and its process.
 struct Program {
     arguments: Vec<String>,
     daemon: Daemon,
+    /// It is not to be there.
+    away: bool,
     /// How often it ended by itself and was started again.
     restarts: u32,
 }
@@ -40,6 +44,9 @@ pub(crate) struct Site {
 
 pub(crate) const RECORDERS: [&str; 2] = ["recorder-one", "recorder-two"];
 pub(crate) const SCHEDULERS: [&str; 2] = ["scheduler-one", "scheduler-two"];
+/// The console of a site.
+pub(crate) const CONSOLE: &str = "console";
+const CENTRE: [&str; 5] = [RECORDERS[0], RECORDERS[1], SCHEDULERS[0], SCHEDULERS[1], CONSOLE];
 pub(crate) const EXECUTORS: [&str; 3] = ["host-one", "host-two", "host-three"];
 
 /// Most roles run in `decklog`; the first host runs the agent made for hosts.
@@ -63,7 +70,9 @@ impl Site {
         let (programs, server) = (BTreeMap::new(), String::new());
         let mut site = Self { dir, postgres, nats, programs, server, marks };
         site.start_roles();
-        site.call(&["apply", site.marks.jobs.to_str().unwrap()]).ended(0);
+        for jobs in [&site.marks.jobs, &site.marks.alone] {
+            site.call(&["apply", jobs.to_str().unwrap()]).ended(0);
+        }
         site.wait_for_successes(3);
         site
     }
@@ -96,8 +105,13 @@ impl Site {
             "console.listen=127.0.0.1:0".to_owned(),
             "console.self-approval=true".to_owned(),
         ];
-        self.start_role("console", "console", "name", &own);
-        let output = self.programs.get("console").unwrap().daemon.output();
+        self.start_role(CONSOLE, "console", "name", &own);
+        self.find_console();
+    }
+
+    /// Where the console is, as it says itself.
+    fn find_console(&mut self) {
+        let output = self.programs.get(CONSOLE).unwrap().daemon.output();
         let said = output.lines().find_map(|line| {
             let line: Value = serde_json::from_str(line).ok()?;
             Some(format!("http://{}", line["address"].as_str()?))
@@ -118,8 +132,8 @@ impl Site {
             arguments.extend(["--set".to_owned(), value.clone()]);
         }
         let mut daemon = Daemon::spawn(&mut program(name, &arguments)).unwrap();
-        daemon.wait_for_line("\"message\":\"ready\"", READY).unwrap();
-        self.programs.insert(name, Program { arguments, daemon, restarts: 0 });
+        daemon.wait_for_line(READY_LINE, READY).unwrap();
+        self.programs.insert(name, Program { arguments, daemon, away: false, restarts: 0 });
     }
 
     /// Kills a program and starts it again, as systemd would.
@@ -129,10 +143,39 @@ impl Site {
         program.daemon = Daemon::spawn(&mut self::program(name, &program.arguments)).unwrap();
     }
 
+    /// Everything dies that is not on a host: recorders, schedulers, consoles, the database and the bus.
+    pub(crate) fn lose_the_centre(&mut self) {
+        for name in CENTRE {
+            let program = self.programs.get_mut(name).unwrap();
+            program.away = true;
+            program.daemon.kill9().unwrap();
+        }
+        self.nats.kill().unwrap();
+        self.postgres.kill().unwrap();
+    }
+
+    /// And is there again.
+    pub(crate) fn regain_the_centre(&mut self) {
+        self.postgres.start_again().unwrap();
+        self.nats.start_again().unwrap();
+        for name in CENTRE {
+            let program = self.programs.get_mut(name).unwrap();
+            program.away = false;
+            program.daemon = Daemon::spawn(&mut self::program(name, &program.arguments)).unwrap();
+        }
+        self.programs.get_mut(CONSOLE).unwrap().daemon.wait_for_line(READY_LINE, READY).unwrap();
+        self.find_console();
+    }
+
+    /// How many attempts of the job that host one may run by itself did their work.
+    pub(crate) fn done_alone(&self) -> usize {
+        self.marks.of("mark-alone")
+    }
+
     /// Starts again what has ended by itself.
     fn tend(&mut self) {
         for (name, program) in &mut self.programs {
-            if !program.daemon.is_running() {
+            if !program.away && !program.daemon.is_running() {
                 program.restarts += 1;
                 println!(
                     "{name} ended by itself and is started again:\n{}",
@@ -177,8 +220,9 @@ impl Site {
         });
     }
 
+    /// Waits for a condition, and keeps the site alive meanwhile.
     #[track_caller]
-    fn wait_for(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
+    pub(crate) fn wait_for(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let waited = wait::until(what, SETTLED, || {
             self.tend();
             condition(self)
@@ -190,7 +234,7 @@ impl Site {
     #[track_caller]
     pub(crate) fn settle_and_count(mut self) -> Tally {
         self.wait_for_successes(3);
-        for job in Marks::JOBS {
+        for job in JOBS {
             self.call(&["job", "retire", job, "--reason", "the faults are over"]).ended(0);
         }
         let open = "SELECT count(*) FROM state WHERE open = 1";

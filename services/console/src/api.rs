@@ -53,6 +53,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(show_job))
         .routes(routes!(approve_job))
         .routes(routes!(pause_job))
+        .routes(routes!(reclaim_job))
         .routes(routes!(resume_job))
         .routes(routes!(retire_job))
         .routes(routes!(requests::request_run))
@@ -435,6 +436,18 @@ async fn retire_job(
     Body(why): Body<Why>,
 ) -> Result<Json<Applied>> {
     set_job(&caller, &console, &name, JobAct::Retire, &why).await
+}
+
+/// Takes back from a host what it has leave to decide by itself: the centre decides what the log does not know to be
+/// decided. What the host has started meanwhile and says later is void.
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/reclaim", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn reclaim_job(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
+    set_job(&caller, &console, &name, JobAct::Reclaim, &why).await
 }
 
 /// Lists runs, newest first.

@@ -9,8 +9,8 @@ mod runs;
 use bus::recorder::stream;
 use domain::envelope::Draft;
 use domain::event::{
-    Event, JobApproved, JobPaused, JobProposed, JobResumed, JobRetired, ThingAct, ThingApproved,
-    ThingEvent, ThingProposed, ThingRetired,
+    Event, JobApproved, JobLeaseReturned, JobPaused, JobProposed, JobResumed, JobRetired, ThingAct,
+    ThingApproved, ThingEvent, ThingProposed, ThingRetired,
 };
 use domain::ids::StreamId;
 use domain::job::{Definition, Job, Versions};
@@ -221,12 +221,19 @@ impl Console {
         check_reason(reason)?;
         let id = StreamId::job(name);
         let next = |state: Option<&StreamState>| {
-            known_job(name, state)?;
+            let job = known_job(name, state)?;
+            let turn = state.map(|state| state.turn.clone()).unwrap_or_default();
             let reason = reason.to_owned();
             Ok(vec![match act {
                 JobAct::Pause => JobPaused { reason }.into(),
                 JobAct::Resume => JobResumed { reason }.into(),
                 JobAct::Retire => JobRetired { reason }.into(),
+                JobAct::Reclaim => {
+                    let until = job.reclaimed_from(&turn).ok_or_else(|| {
+                        CommandError::Refused(format!("no host has leave to decide job {name}"))
+                    })?;
+                    JobLeaseReturned { until, reason }.into()
+                }
             }])
         };
         let position = self.change(&id, actor, next).await?;
@@ -240,6 +247,7 @@ pub(crate) enum JobAct {
     Pause,
     Resume,
     Retire,
+    Reclaim,
 }
 
 impl JobAct {
@@ -248,6 +256,7 @@ impl JobAct {
             Self::Pause => "paused: its occurrences are skipped from now on",
             Self::Resume => "resumed",
             Self::Retire => "retired",
+            Self::Reclaim => "taken back from its host: the centre decides what is not decided",
         }
     }
 }

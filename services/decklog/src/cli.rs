@@ -5,6 +5,7 @@ mod ahead;
 mod hosts;
 mod occurrences;
 mod things;
+mod zones;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) use occurrences::{Occurrence, OccurrenceAct, OccurrenceList, OneOccur
 pub(crate) use things::{
     Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing, ThingAct, ThingName,
 };
+pub(crate) use zones::{Tzdb, TzdbCompare};
 
 /// Runs the night. Proves it in the morning.
 #[derive(Debug, Parser)]
@@ -75,6 +77,9 @@ pub(crate) enum Command {
     /// Schedules.
     #[command(subcommand)]
     Schedule(Schedule),
+    /// The time zone database.
+    #[command(subcommand)]
+    Tzdb(Tzdb),
     /// Flows: jobs that wait for each other.
     #[command(subcommand)]
     Flow(Flow),
@@ -234,6 +239,9 @@ pub(crate) enum Job {
     Resume(JobAct),
     /// Ends its schedule for good.
     Retire(JobAct),
+    /// Takes back from its host what that may decide by itself; for a host that will not come back. What it has started
+    /// and nobody knows of stays unknown.
+    Reclaim(JobAct),
     /// Makes the proposed definition active.
     Approve(JobName),
 }

@@ -111,12 +111,8 @@ impl Embedded {
         let (stop, stopped) = watch::channel(false);
         let config = SchedulerConfig::new(self.dir.join("scheduler"));
         let producer = scheduler::Producer { token: token(&self.dir, Class::Scheduler)? };
-        let around = scheduler::Surroundings {
-            clock: clock(),
-            stop: stopped,
-            tzdb: executor::tzdb(),
-            drain,
-        };
+        let around =
+            scheduler::Surroundings { clock: clock(), stop: stopped, tzdb: host::tzdb(), drain };
         let bus = self.bus.clone();
         let task = start("scheduler", stop, |ready| {
             scheduler::run(config, producer, bus, around, move || {
@@ -136,7 +132,7 @@ impl Embedded {
         let around = executor::Surroundings {
             clock: clock(),
             stop: stopped,
-            tzdb: executor::tzdb(),
+            tzdb: host::tzdb().version,
             program: None,
         };
         let bus = self.bus.clone();

@@ -1,5 +1,7 @@
 //! Facts about this machine.
 
+use std::path::PathBuf;
+
 /// The clock.
 pub(crate) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
@@ -17,6 +19,16 @@ pub(crate) fn name() -> String {
         .take(50)
         .collect();
     if plain.is_empty() { "localhost".to_owned() } else { plain }
+}
+
+/// Where time zone databases are, in the order in which they are looked for.
+const ZONE_FILES: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
+
+/// The time zone database of this machine, or the one that `TZDIR` names.
+pub(crate) fn tzdb() -> scheduler::ZoneInfo {
+    let named = std::env::var_os("TZDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let usual = || ZONE_FILES.map(PathBuf::from).into_iter().find(|dir| dir.is_dir());
+    scheduler::ZoneInfo::in_dir(named.or_else(usual).unwrap_or_else(|| ZONE_FILES[0].into()))
 }
 
 /// The machine's own zone.

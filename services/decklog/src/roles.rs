@@ -97,8 +97,7 @@ pub(crate) fn scheduler(role: &Role) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let (_keep, drain) = watch::channel(false);
         let stop = stop_on_signals()?;
-        let around =
-            scheduler::Surroundings { clock: clock(), stop, tzdb: executor::tzdb(), drain };
+        let around = scheduler::Surroundings { clock: clock(), stop, tzdb: host::tzdb(), drain };
         let bus = connect(&config, "scheduler").await?;
         scheduler::run(own, scheduler::Producer { token }, bus, around, ready("scheduler")).await
     })
@@ -122,8 +121,12 @@ pub(crate) fn executor(role: &Role) -> anyhow::Result<()> {
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
     runtime()?.block_on(async {
         let stop = stop_on_signals()?;
-        let around =
-            executor::Surroundings { clock: clock(), stop, tzdb: executor::tzdb(), program: None };
+        let around = executor::Surroundings {
+            clock: clock(),
+            stop,
+            tzdb: host::tzdb().version,
+            program: None,
+        };
         let bus = connect(&config, "executor").await?;
         executor::run(own, executor::Producer { token }, bus, around, ready("executor")).await
     })

@@ -4,6 +4,8 @@
 mod config;
 mod feed;
 mod service;
+mod zones;
 
 pub use config::SchedulerConfig;
 pub use service::{Producer, Surroundings, run};
+pub use zones::{ZoneInfo, rules};

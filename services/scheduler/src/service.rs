@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::config::SchedulerConfig;
 use crate::feed;
+use crate::zones::{Copies, ZoneInfo};
 
 /// Whoever runs a role tells it the time, and when to stop.
 #[derive(Clone)]
@@ -29,8 +30,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Turns true when the role shall stop.
     pub stop: watch::Receiver<bool>,
-    /// Version of the time zone database.
-    pub tzdb: String,
+    /// The time zone database.
+    pub tzdb: ZoneInfo,
     /// Turns true when nothing new shall become due: what is open is carried to its end.
     pub drain: watch::Receiver<bool>,
 }
@@ -50,6 +51,10 @@ pub struct Producer {
 
 /// How often it says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often the host's time zone database is looked at.
+const SEE_ZONES: Duration = Duration::from_secs(5);
+/// How often the zones in use are looked through.
+const KEEP_ZONES: Duration = Duration::from_secs(60);
 /// How long without the recorder until it counts as cut off, and its ear as closed.
 const CUT_OFF: Duration = Duration::from_secs(10);
 /// Longest sleep: clocks jump, so nothing is slept through.
@@ -76,6 +81,19 @@ struct Service {
     offers: mpsc::Sender<Work>,
     spoken: Option<Timestamp>,
     reached: Timestamp,
+    zones: Copies,
+    /// When the zones in use were looked through.
+    zones_kept: Timestamp,
+    /// When the host's database was looked at.
+    zones_seen: Timestamp,
+}
+
+/// Why it works no more.
+enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// The host has another time zone database now.
+    OtherZones,
 }
 
 /// Schedules until it is told to stop. `ready` is called when it knows the state of every job.
@@ -86,19 +104,38 @@ pub async fn run(
     config: SchedulerConfig,
     producer: Producer,
     bus: Bus,
-    around: Surroundings,
+    mut around: Surroundings,
     ready: impl FnOnce() + Send,
 ) -> anyhow::Result<()> {
     let outbox = open_outbox(&config, producer, &bus, &around).await?;
+    let mut ready = Some(ready);
+    loop {
+        let ready = || ready.take().into_iter().for_each(|ready| ready());
+        match schedule(&config, &outbox, &bus, &around, ready).await? {
+            Ended::Stopped => return Ok(()),
+            // Every schedule is read anew: an occurrence names the version that it was found by.
+            Ended::OtherZones => around.tzdb = around.tzdb.again(),
+        }
+    }
+}
+
+/// Schedules by one time zone database.
+async fn schedule(
+    config: &SchedulerConfig,
+    outbox: &Outbox,
+    bus: &Bus,
+    around: &Surroundings,
+    ready: impl FnOnce(),
+) -> anyhow::Result<Ended> {
     let settings = Settings {
         grace_ms: i64::try_from(config.grace.millis())?,
         redispatch_ms: i64::try_from(config.offer_again.millis())?,
-        ..Settings::new(&config.name, &around.tzdb)
+        ..Settings::new(&config.name, &around.tzdb.version)
     };
     let mut mind = Scheduler::new(settings);
     let heartbeats = bus.subscribe(&Topic::Heartbeats).await?;
-    let Some(position) = load(&bus, &mut mind, &around).await? else { return Ok(()) };
-    let follower = Follower::after(&bus, position).await?.start();
+    let Some(position) = load(bus, &mut mind, around).await? else { return Ok(Ended::Stopped) };
+    let follower = Follower::after(bus, position).await?.start();
     let (answers, answered) = mpsc::channel(4_096);
     let (recalls, recalled) = mpsc::channel(64);
     let (offers, offered) = mpsc::channel(4_096);
@@ -106,24 +143,33 @@ pub async fn run(
     let now = (around.clock)();
     mind.listening(Some(now));
     let (jobs, runs) = mind.counts();
-    info!(jobs, open_runs = runs, position, "scheduling");
+    info!(jobs, open_runs = runs, position, tzdb = around.tzdb.version, "scheduling");
     ready();
-    let id = config.name;
+    let mut zones = Copies::new(around.tzdb.clone(), &config.data);
+    let schedules = mind.schedules().map(|(job, found)| (job.to_owned(), Arc::clone(found)));
+    let telling =
+        zones.clone().tell(bus.clone(), outbox.clone(), schedules.collect::<Vec<_>>(), now);
+    let telling = tokio::spawn(telling);
+    zones.keep(mind.schedules());
     let service = Service {
         mind,
-        bus,
-        outbox,
-        around,
-        id,
+        bus: bus.clone(),
+        outbox: outbox.clone(),
+        around: around.clone(),
+        id: config.name.clone(),
         answers,
         recalls,
         offers,
         spoken: None,
         reached: now,
+        zones,
+        zones_kept: now,
+        zones_seen: now,
     };
-    let done = service.work(follower, heartbeats, answered, recalled).await;
+    let ended = service.work(follower, heartbeats, answered, recalled).await;
     offering.abort();
-    done
+    telling.abort();
+    ended
 }
 
 async fn open_outbox(
@@ -208,12 +254,15 @@ impl Service {
         mut heartbeats: Subscription,
         mut answered: mpsc::Receiver<(StreamId, Option<Mark>)>,
         mut recalled: mpsc::Receiver<(String, Vec<Run>)>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Ended> {
         let mut stop = self.around.stop.clone();
         let outbox = self.outbox.clone();
         let failure = outbox.failure();
         tokio::pin!(failure);
-        loop {
+        let ended = loop {
+            if self.has_other_zones((self.around.clock)()) {
+                break Ended::OtherZones;
+            }
             self.act().await;
             let nap = self.nap();
             let wake = tokio::select! {
@@ -227,12 +276,13 @@ impl Service {
                 () = tokio::time::sleep(nap) => Wake::Time,
             };
             if !self.handle(wake)? {
-                break;
+                break Ended::Stopped;
             }
-        }
+        };
+        self.zones.keep(self.mind.schedules());
         // What is journaled and not committed is sent again after the next start.
         let _ = tokio::time::timeout(Duration::from_secs(2), self.outbox.drained()).await;
-        Ok(())
+        Ok(ended)
     }
 
     fn nap(&self) -> Duration {
@@ -292,6 +342,7 @@ impl Service {
     async fn act(&mut self) {
         let now = (self.around.clock)();
         self.speak(now).await;
+        self.keep_zones(now);
         self.mind.drain(*self.around.drain.borrow());
         for action in self.mind.tick(now) {
             match action {
@@ -303,6 +354,23 @@ impl Service {
                 }
                 Action::Recall(job) => self.recall(job),
             }
+        }
+    }
+
+    /// Whether the host's time zone database was replaced.
+    fn has_other_zones(&mut self, now: Timestamp) -> bool {
+        if now.duration_since(self.zones_seen).unsigned_abs() < SEE_ZONES {
+            return false;
+        }
+        self.zones_seen = now;
+        self.zones.are_outdated()
+    }
+
+    /// Copies the zones that jobs have come to use.
+    fn keep_zones(&mut self, now: Timestamp) {
+        if now.duration_since(self.zones_kept).unsigned_abs() >= KEEP_ZONES {
+            self.zones_kept = now;
+            self.zones.keep(self.mind.schedules());
         }
     }
 

@@ -153,6 +153,11 @@ impl StreamId {
         Self(format!("log/{name}"))
     }
 
+    /// The stream about the time zone database in use.
+    pub fn tzdb() -> Self {
+        Self::log("tzdb")
+    }
+
     /// The whole name.
     pub fn as_str(&self) -> &str {
         &self.0

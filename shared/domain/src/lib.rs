@@ -10,6 +10,7 @@
 //! | [`event`] | every fact the log can hold, by kind and schema version |
 //! | [`envelope`], [`flush`], [`leaf`] | the bytes a producer signs, sends, and the tree commits to |
 //! | [`time`] | schedules, zones, occurrences |
+//! | [`tzdb`] | what another version of the time zone database moves |
 //! | [`calendar`] | named sets of days, fiscal years |
 //! | [`site`] | what a site defines beside jobs: calendars, blackouts, locks, pools |
 //! | [`job`] | definitions as people write them, and the state of a job |
@@ -49,5 +50,6 @@ pub mod run;
 pub mod scheduler;
 pub mod site;
 pub mod time;
+pub mod tzdb;
 pub mod why;
 pub mod wire;

@@ -103,7 +103,7 @@ fn flows_are_listed_drawn_and_retired_with_all_their_jobs() {
     assert!(drawn.ends_with(wanted), "{drawn}");
     let mermaid = call(&data, &["flow", "show", "eod", "--mermaid"]).ended(0).out;
     assert!(mermaid.starts_with("flowchart LR\n"), "{mermaid}");
-    assert!(mermaid.contains("    eod_load --> eod_report\n"), "{mermaid}");
+    assert!(mermaid.contains("    j_eod_dload --> j_eod_dreport\n"), "{mermaid}");
     call(&data, &["flow", "show", "nobody"]).ended(3);
 
     let retired = call(&data, &["flow", "retire", "eod", "--reason", "replaced"]).ended(0).out;

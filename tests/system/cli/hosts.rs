@@ -19,7 +19,7 @@ fn a_host_that_is_drained_starts_nothing_new_until_it_is_resumed() {
     let up = desk.up(&[&jobs]);
     let mut host = Value::Null;
     wait::until("the host to be heard", RUN, || {
-        host = listed(&up);
+        host = up.call(&["host", "list", "-o", "json"]).ended(0).json()[0].clone();
         !host["heard"].is_null()
     })
     .unwrap();
@@ -61,5 +61,43 @@ fn a_host_that_is_drained_starts_nothing_new_until_it_is_resumed() {
     // Without a console nobody knows when it was last heard.
     let host = call(&desk.data(), &["host", "list", "-o", "json"]).ended(0).json()[0].clone();
     assert_eq!((&host["state"], &host["heard"]), (&json!("down"), &Value::Null), "{host:#}");
+    call(&desk.data(), &["verify"]).ended(0);
+}
+
+#[test]
+fn what_is_left_to_a_host_is_shown_and_can_be_taken_back() {
+    let desk = Desk::new();
+    let up = desk.up(&[]);
+    let mut host = Value::Null;
+    wait::until("the host to be there", RUN, || {
+        host = up.call(&["host", "list", "-o", "json"]).ended(0).json();
+        host[0]["state"] == "up"
+    })
+    .unwrap();
+    let name = host[0]["host"].as_str().unwrap();
+    let text = format!(
+        "name: own\nschedule: {{ every: 1s }}\nhost: {name}\nautonomy: {{ lease: 1h }}\ncommand: {{ argv: [/bin/true] }}\n"
+    );
+    let jobs = desk.file("own.yaml", &text);
+    up.call(&["apply", jobs.to_str().unwrap()]).ended(0);
+    let left = format!("left to   host {name} until ");
+    wait::until("the host to have leave", RUN, || {
+        up.call(&["job", "show", "own"]).ended(0).out.contains(&left)
+    })
+    .unwrap();
+    let done = |job: &str| {
+        let runs = up.call(&["runs", "--job", job, "--state", "succeeded", "-o", "json"]);
+        runs.ended(0).json().as_array().unwrap().len()
+    };
+    wait::until("the host to run it", RUN, || done("own") >= 2).unwrap();
+    let first = up.call(&["events", "-o", "jsonl"]).ended(0).out;
+    assert!(first.contains("job.lease-granted"), "{first}");
+    up.call(&["job", "reclaim", "own", "--reason", "it shall be the centre"]).ended(0);
+    let events = up.call(&["events", "-o", "jsonl"]).ended(0).out;
+    assert!(events.contains("job.lease-returned"), "{events}");
+    up.call(&["job", "retire", "own", "--reason", "enough"]).ended(0);
+    let none = up.call(&["job", "reclaim", "nothing", "--reason", "why not"]).ended(3);
+    assert!(none.err.contains("there is no job nothing"), "{}", none.err);
+    up.stop();
     call(&desk.data(), &["verify"]).ended(0);
 }

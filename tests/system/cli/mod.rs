@@ -15,6 +15,7 @@ mod schedules;
 mod server;
 mod things;
 mod why;
+mod zones;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use domain::forecast::{SiteView, of_job};
 use domain::ids::StreamId;
 use domain::job::{Job as JobState, Versions};
+use domain::ledger::Turn;
 use domain::time::Schedule;
 use domain::wire::{Selection, StreamView};
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ pub(crate) fn run(job: &Job, format: Format) -> anyhow::Result<()> {
         Job::Pause(act) => change(act, "pause", format),
         Job::Resume(act) => change(act, "resume", format),
         Job::Retire(act) => change(act, "retire", format),
+        Job::Reclaim(act) => change(act, "reclaim", format),
         Job::Approve(job) => {
             let path = format!("/api/v1/jobs/{}/approve", job.name);
             let applied = with_console(&job.place, |client| client.act(&path, &json!({})))?;
@@ -114,11 +116,11 @@ fn show(name: &str, place: &Place, format: Format) -> anyhow::Result<()> {
     let view = StreamView { id, state };
     let site = site::view(&site::things(&source)?);
     output::one(format, &view, |view| {
-        view.state.body.job().map(|job| text(job, &site)).unwrap_or_default()
+        view.state.body.job().map(|job| text(job, &view.state.turn, &site)).unwrap_or_default()
     })
 }
 
-fn text(job: &JobState, site: &SiteView) -> String {
+fn text(job: &JobState, turn: &Turn, site: &SiteView) -> String {
     let (schedule, next) = schedule_of(job, site);
     let mut text = format!(
         "job       {}\nstate     {}\nschedule  {schedule}\nnext      {next}\n",
@@ -131,6 +133,14 @@ fn text(job: &JobState, site: &SiteView) -> String {
             "paused    {} by {by}: {}\n",
             output::local(pause.from),
             pause.reason
+        ));
+    }
+    if let (Some(lease), Some(from)) = (job.lease(), job.reclaimed_from(turn)) {
+        let host = lease.host.as_deref().unwrap_or("-");
+        text.push_str(&format!(
+            "left to   host {host} until {}; decided as far as {}\n",
+            output::local(lease.until),
+            output::local(from)
         ));
     }
     let definition = job.active().and_then(|span| span.read().ok());

@@ -21,6 +21,7 @@ mod run;
 mod runs;
 mod schedule;
 mod things;
+mod tzdb;
 mod up;
 mod verify;
 mod why;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Apply(apply) => apply::run(&apply, format),
         Command::Job(job) => job::run(&job, format),
         Command::Schedule(schedule) => schedule::run(&schedule, format),
+        Command::Tzdb(tzdb) => tzdb::run(&tzdb, format),
         Command::Flow(flow) => flow::run(&flow, format),
         Command::Blackout(thing) => things::run(ThingKind::Blackout, &thing, format),
         Command::Lock(thing) => things::run(ThingKind::Lock, &thing, format),

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::recorder::Follower;
-use domain::event::{CommandEnd, Event, JobEvent, RunEvent, ThingAct, ThingEvent};
+use domain::event::{
+    CommandEnd, Event, JobEvent, LogEvent, LogTzdbChanged, RunEvent, ThingAct, ThingEvent,
+};
 use domain::ids::StreamId;
 use domain::job::Definition;
 use domain::plan::in_order;
 use domain::run::State;
 use domain::wire::{Content, LogEntry, Query, Selection, StreamView};
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::cli::Up;
 use crate::client::Client;
@@ -36,10 +39,12 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             allow: up.allow.clone(),
         };
         let mut embedded = Embedded::start(wanted).await?;
+        // Before it says where it is: from then on somebody may stop it, and it is to stop in order.
+        let stop = roles::stop_on_signals()?;
         greet(up, &embedded)?;
         let follower = follow(&embedded).await?;
         apply(&embedded, jobs).await?;
-        let ended = work(up, &mut embedded).await;
+        let ended = work(up, &mut embedded, stop).await;
         let open = if ended.is_ok() && up.run_for.is_some() {
             open_runs(&embedded).await?
         } else {
@@ -57,7 +62,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
 
 fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    let (data, address, tzdb) = (up.data.display(), embedded.address, executor::tzdb());
+    let (data, address, tzdb) = (up.data.display(), embedded.address, host::tzdb().version);
     output::print(&format!(
         "decklog {version}  data {data}  host {}  tzdb {tzdb}\nAPI  http://{address}/api/v1  token {data}/console.token\n",
         host::name()
@@ -94,8 +99,11 @@ async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<()> 
 }
 
 /// Until a signal, the end of `--for`, or a role breaks.
-async fn work(up: &Up, embedded: &mut Embedded) -> anyhow::Result<()> {
-    let mut stop = roles::stop_on_signals()?;
+async fn work(
+    up: &Up,
+    embedded: &mut Embedded,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let until = up.run_for.map_or(Duration::MAX, |time| time.as_duration());
     let elapsed = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => false,
@@ -182,11 +190,26 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::ThingEvent(ThingEvent { act: ThingAct::Approved(e), of }) => {
             line(&format!("{} active", of.word()), format!("definition {}", e.number))
         }
+        Event::LogEvent(LogEvent::LogTzdbChanged(e)) => describe_tzdb(e, line),
         Event::JobEvent(JobEvent::JobProposed(_))
         | Event::ThingEvent(_)
         | Event::UserEvent(_)
         | Event::LogEvent(_) => None,
     }
+}
+
+/// The first version that is noted is no change.
+fn describe_tzdb(
+    changed: &LogTzdbChanged,
+    line: impl Fn(&str, String) -> Option<String>,
+) -> Option<String> {
+    let (from, to, moved, jobs) =
+        (changed.from.as_ref()?, &changed.to, changed.moved, changed.jobs);
+    let mut more = format!("{from} to {to}: {moved} occurrences of {jobs} jobs move");
+    if !changed.unknown.is_empty() {
+        more.push_str(&format!("; not known for {}", changed.unknown.join(", ")));
+    }
+    line("tzdb changed", more)
 }
 
 fn describe_run(

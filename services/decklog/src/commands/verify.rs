@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::{Digest, unhex};
 use domain::envelope::{Envelope, Place};
-use domain::event::Event;
+use domain::event::{Event, LogEvent};
 use domain::expect::{Accounted, Population};
 use domain::flush::FLUSH_EVENTS_MAX;
 use domain::ids::ProducerId;
@@ -21,7 +21,7 @@ use tlog::{Checkpoint, Frontier, VerifierKey, leaf_hash};
 
 use crate::cli::{Format, Verify};
 use crate::source::Source;
-use crate::{exit, output};
+use crate::{exit, host, output};
 
 /// Leaves asked for at once.
 const PAGE: u32 = 1_000;
@@ -40,6 +40,10 @@ struct Report {
     occurrences_expected: u64,
     occurrences_recorded: u64,
     occurrences_undecided: u64,
+    /// Versions of the time zone database by which occurrences were decided, as the log tells, one after the other.
+    tzdb: Vec<String>,
+    /// The one by which they were computed again.
+    tzdb_here: String,
     runs: u64,
     runs_open: u64,
     runs_unknown: u64,
@@ -233,6 +237,9 @@ impl Verifier {
     }
 
     fn observe(&mut self, envelope: &Envelope, event: &Event, received: Timestamp) {
+        if let Event::LogEvent(LogEvent::LogTzdbChanged(changed)) = event {
+            self.report.tzdb.push(changed.to.clone());
+        }
         self.population.observe(&envelope.subject, event, received);
     }
 
@@ -281,6 +288,7 @@ impl Verifier {
         let horizon = self.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
         let accounted = self.population.account(horizon);
         self.take_account(accounted);
+        self.report.tzdb_here = host::tzdb().version;
         self.report.origin = self.ledger.origin.unwrap_or_default();
         self.report.producers = self.ledger.producers.len() as u64;
         self.report
@@ -315,6 +323,24 @@ impl Verifier {
     }
 }
 
+/// By which rules of zones occurrences were decided, and computed again.
+fn zones(report: &Report) -> String {
+    let Some(last) = report.tzdb.last() else { return String::new() };
+    let mut text = format!("zones        time zone database {last}");
+    let before = report.tzdb.len() - 1;
+    if before > 0 {
+        text.push_str(&format!(", changed {before} times"));
+    }
+    if before > 0 || *last != report.tzdb_here {
+        text.push_str(&format!(
+            "; computed again by {} alone, so what another version puts elsewhere is among the findings",
+            report.tzdb_here
+        ));
+    }
+    text.push('\n');
+    text
+}
+
 fn text(report: &Report) -> String {
     let r = report;
     let mut text = format!(
@@ -337,6 +363,7 @@ fn text(report: &Report) -> String {
         r.runs_open,
         r.runs_unknown
     );
+    text.push_str(&zones(r));
     for finding in &r.findings {
         text.push_str(&format!("FINDING      {finding}\n"));
     }

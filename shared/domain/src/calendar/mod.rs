@@ -7,6 +7,7 @@
 //! | [`fiscal`] | fiscal years, quarters and periods |
 //! | `easter` | the date of Easter |
 //! | [`almanac`] | calendars that refer to each other, read together; the days of a year |
+//! | `words` | a set of days in words |
 //! | [`history`] | which version of each calendar held when |
 
 pub mod almanac;
@@ -15,6 +16,7 @@ pub mod definition;
 mod easter;
 pub mod fiscal;
 pub mod history;
+mod words;
 
 pub use almanac::{Almanac, AlmanacError, YearDays};
 pub use days::{Church, DaySet, Days, Easter, Except, NthDay, Period, Range, Weekday, Yearly};

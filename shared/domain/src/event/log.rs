@@ -83,24 +83,35 @@ pub struct LogRejected {
     pub others: u64,
 }
 
-/// `log.tzdb-changed` 1: a scheduler uses another version of the time zone database than before.
+/// `log.tzdb-changed` 1: occurrences are decided by another version of the time zone database than before. Always in
+/// `log/tzdb`, once for each change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogTzdbChanged {
-    /// The version before.
-    pub from: String,
+    /// The version before; absent where none was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The version now.
     pub to: String,
-    /// Zones of active jobs whose clocks change at other times than before.
+    /// Zones of active jobs whose clocks show another time than before within the next 400 days; at most 100.
     pub zones: Vec<String>,
+    /// Zones of active jobs whose rules before are not known to the scheduler, so that what moves in them is not told;
+    /// at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+    /// Jobs of which occurrences move.
+    pub jobs: u64,
     /// Occurrences of the next 400 days that move.
     pub moved: u64,
-    /// The first of them.
+    /// Whether there were too many occurrences to look at all of them: then more may move.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
+    /// The first of each job that moves, by instant; of at most 20 jobs.
     pub first: Vec<MovedOccurrence>,
 }
 
 /// An occurrence that another version of the time zone database puts elsewhere.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MovedOccurrence {
     /// The job.
@@ -113,4 +124,12 @@ pub struct MovedOccurrence {
     /// The instant now; absent where there is none any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<Timestamp>,
+    /// How many further ones of the job move that are not named.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

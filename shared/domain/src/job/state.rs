@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use super::definition::JobDefinition;
 use crate::canonical::Digest;
 use crate::event::{DefinitionRef, JobEvent, JobLeaseGranted};
+use crate::ledger::Turn;
 use crate::time::just_before;
 
 /// A definition as JSON text: copied with every step of a job's state, so a copy must cost nothing.
@@ -361,6 +362,14 @@ impl Job {
     /// The lease that a host has, or had last.
     pub fn lease(&self) -> Option<&Lease> {
         self.leases.iter().rev().find(|lease| lease.host.is_some())
+    }
+
+    /// From which instant on the centre decides where it takes back what a host still has: from the first occurrence of
+    /// which the log does not know what the host decided. `None` where no host has anything.
+    pub fn reclaimed_from(&self, turn: &Turn) -> Option<Timestamp> {
+        let lease = self.lease()?;
+        let settled = turn.leased.get(&lease.from).copied().unwrap_or(lease.from);
+        (settled < lease.until).then_some(settled)
     }
 
     /// The times in which one definition holds, in order.

@@ -50,13 +50,13 @@ fn when(job: &JobDefinition, found: &mut Found) {
 }
 
 fn calendar(rule: &CalendarRule) -> String {
-    let list = |all: &[Days]| all.iter().map(days).collect::<Vec<_>>().join(" or ");
+    let list = |all: &[Days]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
     let mut parts = Vec::new();
     if !rule.only_on.is_empty() {
-        parts.push(format!("only on days of {}", list(&rule.only_on)));
+        parts.push(format!("only on {}", list(&rule.only_on)));
     }
     if !rule.not_on.is_empty() {
-        parts.push(format!("not on days of {}", list(&rule.not_on)));
+        parts.push(format!("not on {}", list(&rule.not_on)));
     }
     let otherwise = match rule.otherwise {
         Otherwise::Skip => "otherwise it is skipped",
@@ -65,18 +65,10 @@ fn calendar(rule: &CalendarRule) -> String {
         Otherwise::Next => "otherwise it runs on the working day after",
     };
     parts.push(otherwise.to_owned());
-    parts
-        .extend(rule.working_days.iter().map(|w| format!("working days are those of {}", days(w))));
+    parts.extend(rule.working_days.iter().map(|w| format!("working days: {w}")));
     let cut = |cut| format!("times before {cut} belong to the business day before");
     parts.extend(rule.cut_over.map(cut));
     parts.join("; ")
-}
-
-fn days(days: &Days) -> String {
-    match days {
-        Days::Calendar(name) => name.clone(),
-        Days::Set(set) => serde_json::to_string(set).unwrap_or_else(|_| "a rule".to_owned()),
-    }
 }
 
 fn dst(policy: DstPolicy) -> String {
@@ -285,7 +277,7 @@ mod tests {
         let table = [
             (
                 json!({"schedule": daily, "calendar": {"not-on": ["holidays"], "otherwise": "previous", "cut-over": "06:00"}}),
-                "calendar: not on days of holidays; otherwise it runs on the working day before; times before 06:00 belong to the business day before",
+                "calendar: not on holidays; otherwise it runs on the working day before; times before 06:00 belong to the business day before",
             ),
             (
                 json!({"schedule": daily, "dst": {"gap": "skip", "overlap-time": "both"}}),

@@ -184,11 +184,11 @@ impl Ledger {
             }
             Event::HostEvent(event) => streams::admit_host(body, event),
             Event::UserEvent(event) => streams::admit_user(body, event),
-            Event::LogEvent(event) => self.admit_log(event),
+            Event::LogEvent(event) => self.admit_log(body, event),
         }
     }
 
-    fn admit_log(&self, event: &LogEvent) -> Result<(), String> {
+    fn admit_log(&self, body: Option<&Body>, event: &LogEvent) -> Result<(), String> {
         match event {
             LogEvent::LogCreated(_) if self.size > 0 => {
                 Err("a log is created once, by its first event".to_owned())
@@ -210,8 +210,8 @@ impl Ledger {
             | LogEvent::LogHeadSigned(_)
             | LogEvent::LogPolicySet(_)
             | LogEvent::LogJournalCut(_)
-            | LogEvent::LogRejected(_)
-            | LogEvent::LogTzdbChanged(_) => Ok(()),
+            | LogEvent::LogRejected(_) => Ok(()),
+            LogEvent::LogTzdbChanged(e) => streams::admit_tzdb(body, e),
         }
     }
 
@@ -320,6 +320,6 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
             };
             values.filter_map(read).flat_map(|thing| named_by_thing(&thing)).collect()
         }
-        Body::Host(_) | Body::User(_) | Body::Log => BTreeSet::new(),
+        Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => BTreeSet::new(),
     }
 }

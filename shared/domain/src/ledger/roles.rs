@@ -106,9 +106,8 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         Event::LogEvent(LogEvent::LogJournalCut(e)) if e.producer != envelope.source => {
             return Err(format!("{} by {} is about {}", event.kind(), envelope.source, e.producer));
         }
-        Event::LogEvent(LogEvent::LogJournalCut(_) | LogEvent::LogTzdbChanged(_)) => {
-            envelope.source.stream()
-        }
+        Event::LogEvent(LogEvent::LogJournalCut(_)) => envelope.source.stream(),
+        Event::LogEvent(LogEvent::LogTzdbChanged(_)) => StreamId::tzdb(),
         Event::LogEvent(_) => StreamId::log("main"),
         Event::JobEvent(_) | Event::RunEvent(_) | Event::UserEvent(_) | Event::ThingEvent(_) => {
             return Ok(());

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::Digest;
 use crate::envelope::Envelope;
-use crate::event::{Event, HostEvent, HostStarted, Role, RunEvent, UserEvent};
+use crate::event::{
+    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, Role, RunEvent, UserEvent,
+};
 use crate::ids::{StreamId, StreamType};
 use crate::job::{Claim, Job};
 use crate::run::{Context, Run};
@@ -56,6 +58,8 @@ pub enum Body {
     Log,
     /// A calendar, a blackout, a lock or a pool.
     Thing(Defined),
+    /// The version of the time zone database by which occurrences are decided.
+    Tzdb(String),
 }
 
 impl Body {
@@ -77,6 +81,11 @@ impl Body {
     /// The calendar, blackout, lock or pool, where it is one.
     pub fn thing(&self) -> Option<&Defined> {
         if let Self::Thing(thing) = self { Some(thing) } else { None }
+    }
+
+    /// The version of the time zone database, where it is about that.
+    pub fn tzdb(&self) -> Option<&str> {
+        if let Self::Tzdb(version) = self { Some(version) } else { None }
     }
 
     /// The user, where it is one.
@@ -283,6 +292,7 @@ fn evolve(
             let user = if let Some(Body::User(user)) = old { user } else { User::default() };
             Some(Body::User(evolve_user(user, name, event)))
         }
+        Event::LogEvent(LogEvent::LogTzdbChanged(e)) => Some(Body::Tzdb(e.to.clone())),
         Event::LogEvent(_) => Some(Body::Log),
         Event::ThingEvent(event) => {
             let thing = if let Some(Body::Thing(thing)) = old { thing } else { Defined::new(name) };
@@ -335,6 +345,20 @@ pub(super) fn admit_host(body: Option<&Body>, event: &HostEvent) -> Result<(), S
         | HostEvent::HostDrained(_)
         | HostEvent::HostResumed(_) => Ok(()),
     }
+}
+
+/// A change of the time zone database is told once, by whoever is the first to use the new one.
+pub(super) fn admit_tzdb(body: Option<&Body>, event: &LogTzdbChanged) -> Result<(), String> {
+    let known = body.and_then(Body::tzdb);
+    if known == Some(&event.to) {
+        return Err(format!("time zone database {} is the one in use already", event.to));
+    }
+    if known != event.from.as_deref() {
+        let word = |version: Option<&str>| version.unwrap_or("none").to_owned();
+        let (known, from) = (word(known), word(event.from.as_deref()));
+        return Err(format!("the time zone database in use is {known}, not {from}"));
+    }
+    Ok(())
 }
 
 pub(super) fn admit_user(body: Option<&Body>, event: &UserEvent) -> Result<(), String> {

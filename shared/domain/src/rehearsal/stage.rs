@@ -95,7 +95,7 @@ impl<'k> Stage<'k> {
     fn load(&mut self) {
         let place = |state: &StreamState| match &state.body {
             Body::Thing(_) => 0,
-            Body::Host(_) | Body::User(_) | Body::Log => 1,
+            Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
         };
@@ -107,7 +107,7 @@ impl<'k> Stage<'k> {
                 Body::Host(host) => self.hosts.put(id.rest(), host),
                 Body::Run(run) if run.state.is_ended() => continue,
                 Body::Run(run) => self.load_run(run),
-                Body::Job(_) | Body::Thing(_) | Body::User(_) | Body::Log => {}
+                Body::Job(_) | Body::Thing(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => {}
             }
             self.mind.load(id, state, self.now);
         }

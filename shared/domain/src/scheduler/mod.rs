@@ -24,6 +24,7 @@ mod terms;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -36,6 +37,7 @@ use crate::event::{Event, HostEvent, JobEvent, RunEvent, ThingEvent};
 use crate::ids::{StreamId, StreamType};
 use crate::ledger::{Body, Mark, StreamState, evolve_host};
 use crate::run::{Context, Run, State};
+use crate::time::Schedule;
 use crate::wire::Work;
 use gates::{Shared, Sharers, own_place};
 use past::Pasts;
@@ -231,7 +233,7 @@ impl Scheduler {
                     self.renew_calendars();
                 }
             }
-            Body::User(_) | Body::Log => {}
+            Body::User(_) | Body::Log | Body::Tzdb(_) => {}
         }
     }
 
@@ -260,6 +262,13 @@ impl Scheduler {
             let entry = entry.renew(&job, version, &mut self.schedules);
             self.put_job(Box::new(entry));
         }
+    }
+
+    /// The schedules of active jobs, by job.
+    pub fn schedules(&self) -> impl Iterator<Item = (&str, &Arc<Schedule>)> {
+        self.jobs
+            .values()
+            .filter_map(|entry| Some((entry.name.as_str(), entry.active()?.schedule.as_ref()?)))
     }
 
     /// Takes a committed, valid event in. Events it has seen already change nothing.

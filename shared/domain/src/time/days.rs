@@ -140,6 +140,11 @@ impl DayPlan {
         Self { rule, almanac, years: Mutex::default() }
     }
 
+    /// Another of the same rule and calendars.
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.rule.clone(), Arc::clone(&self.almanac))
+    }
+
     /// The rule.
     pub fn rule(&self) -> &CalendarRule {
         &self.rule

@@ -39,6 +39,7 @@ struct Inner {
     spec: ScheduleSpec,
     zone: TimeZone,
     zone_name: String,
+    policy: DstPolicy,
     times: Times,
     days: Option<DayPlan>,
 }
@@ -81,13 +82,33 @@ impl Schedule {
     ) -> Result<Self, ScheduleError> {
         let zone = zone::find(zone)?;
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
+        Self::in_zone(spec, (zone, zone_name), policy, days)
+    }
+
+    /// The same schedule by other rules of its zone.
+    ///
+    /// # Errors
+    /// By those it can never fire: a list of times all of which fall into a gap.
+    pub fn with_rules(&self, rules: &TimeZone) -> Result<Self, ScheduleError> {
+        let inner = &*self.0;
+        let days = inner.days.as_ref().map(DayPlan::again);
+        Self::in_zone(&inner.spec, (rules.clone(), inner.zone_name.clone()), inner.policy, days)
+    }
+
+    fn in_zone(
+        spec: &ScheduleSpec,
+        (zone, zone_name): (TimeZone, String),
+        policy: DstPolicy,
+        days: Option<DayPlan>,
+    ) -> Result<Self, ScheduleError> {
         let times = match spec {
             ScheduleSpec::Cron(text) => walls(WallRule::crontab(text)?, text, policy)?,
             ScheduleSpec::Quartz(text) => walls(WallRule::quartz(text)?, text, policy)?,
             ScheduleSpec::Every(every) => elapsed(*every, days.as_ref())?,
             ScheduleSpec::At(list) => listed(list, &zone, policy, days.as_ref())?,
         };
-        Ok(Self(Arc::new(Inner { spec: spec.clone(), zone, zone_name, times, days })))
+        let spec = spec.clone();
+        Ok(Self(Arc::new(Inner { spec, zone, zone_name, policy, times, days })))
     }
 
     /// The occurrences after `after` up to and including `until`, strictly increasing; those that the schedule

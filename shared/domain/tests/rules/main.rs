@@ -23,6 +23,7 @@ mod rehearsal_oracle;
 mod run;
 mod scheduler;
 mod site;
+mod tzdb;
 mod versions;
 mod waiting;
 mod why;

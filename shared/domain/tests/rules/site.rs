@@ -519,7 +519,7 @@ impl Site {
             let mut fresh = mind(index);
             let order = |body: &Body| match body {
                 Body::Thing(_) => 0,
-                Body::Host(_) | Body::User(_) | Body::Log => 1,
+                Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => 1,
                 Body::Job(_) => 2,
                 Body::Run(_) => 3,
             };
