@@ -275,15 +275,10 @@ impl<'k> Stage<'k> {
     fn note(&mut self, id: &StreamId, event: &Event) {
         let Event::RunEvent(event) = event else { return };
         let Some(run) = self.run(id) else { return };
-        if run.state.is_ended()
-            && let Some(waiting) = self.waiting.remove(id)
-        {
+        let (ended, part) = (run.state.is_ended(), Part::of(run));
+        self.parts.entry(id.clone()).or_insert(part);
+        if ended && let Some(waiting) = self.waiting.remove(id) {
             self.touched.extend(waiting);
-        }
-        if !self.parts.contains_key(id)
-            && let Some(run) = self.run(id)
-        {
-            self.parts.insert(id.clone(), Part::of(run));
         }
         if let RunEvent::RunCancelRequested(e) = event {
             self.stop(id, &e.reason);
