@@ -33,8 +33,8 @@ fn settings() -> Settings {
 
 /// An offer that nobody has taken yet.
 struct Offer {
-    work: Work,
-    definition: JobDefinition,
+    work: Box<Work>,
+    definition: Box<JobDefinition>,
 }
 
 /// The site on stage.
@@ -206,7 +206,7 @@ impl<'k> Stage<'k> {
                     let mark = self.say(&me, draft);
                     self.mind.answered(&stream, Some(&mark), self.now);
                 }
-                Action::Dispatch(work) => self.offer(*work),
+                Action::Dispatch(work) => self.offer(work),
                 Action::Recall(job) => {
                     let ended = self.ended_runs(&job);
                     self.mind.recalled(&job, ended, self.now);
@@ -275,15 +275,10 @@ impl<'k> Stage<'k> {
     fn note(&mut self, id: &StreamId, event: &Event) {
         let Event::RunEvent(event) = event else { return };
         let Some(run) = self.run(id) else { return };
-        if run.state.is_ended()
-            && let Some(waiting) = self.waiting.remove(id)
-        {
+        let (ended, part) = (run.state.is_ended(), Part::of(run));
+        self.parts.entry(id.clone()).or_insert(part);
+        if ended && let Some(waiting) = self.waiting.remove(id) {
             self.touched.extend(waiting);
-        }
-        if !self.parts.contains_key(id)
-            && let Some(run) = self.run(id)
-        {
-            self.parts.insert(id.clone(), Part::of(run));
         }
         if let RunEvent::RunCancelRequested(e) = event {
             self.stop(id, &e.reason);
@@ -306,7 +301,7 @@ impl<'k> Stage<'k> {
 
     // The hosts.
 
-    fn offer(&mut self, work: Work) {
+    fn offer(&mut self, work: Box<Work>) {
         // What no host can read, none takes.
         let Ok(definition) = serde_json::from_value(work.definition.clone()) else { return };
         let offer = Offer { work, definition };

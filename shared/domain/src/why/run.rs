@@ -191,8 +191,17 @@ impl View<'_> {
             (deadlines.finish_by, "it is to have ended by"),
             (run.terms.latest_by.filter(|_| !started), "if it has not started it is skipped at"),
         ];
+        let likely = run.attempt().filter(|_| run.is_running());
+        let likely = likely.and_then(|attempt| self.usual(run, attempt.started).1);
         for (at, says) in all.into_iter().filter_map(|(at, says)| Some((at?, says))) {
-            let over = if at <= self.scene.now { ", which has passed" } else { "" };
+            let over = match likely {
+                _ if at <= self.scene.now => ", which has passed".to_owned(),
+                Some(ends) if ends > at => {
+                    let (ends, late) = (self.clock.at(ends), between(at, ends));
+                    format!(", and is likely to end at {ends}, {late} after that")
+                }
+                Some(_) | None => String::new(),
+            };
             why.notes.push(format!("{says} {}{over}", self.clock.at(at)));
         }
     }

@@ -19,6 +19,7 @@ mod orders;
 mod parameters;
 mod recorder;
 mod rehearsal;
+mod rehearsal_oracle;
 mod run;
 mod scheduler;
 mod site;

@@ -20,7 +20,7 @@ fn known(site: &Site) -> Known {
     known
 }
 
-fn rehearsed(site: &Site, to: &str, unknown_ms: u64) -> Rehearsal {
+pub(crate) fn rehearsed(site: &Site, to: &str, unknown_ms: u64) -> Rehearsal {
     let plan = Plan { now: site.now, from: site.now, to: at(to), unknown_ms };
     rehearse(&known(site), plan)
 }
@@ -45,9 +45,9 @@ fn times(part: &Part) -> String {
 }
 
 /// How each run stands, and when it started and ended.
-type Night = BTreeMap<String, (String, Option<Timestamp>, Option<Timestamp>)>;
+pub(crate) type Night = BTreeMap<String, (String, Option<Timestamp>, Option<Timestamp>)>;
 
-fn really(site: &Site) -> Night {
+pub(crate) fn really(site: &Site) -> Night {
     let runs = site.world.streams.0.values().filter_map(|state| state.body.run());
     let one = |run: &domain::run::Run| {
         let started = run.attempt().map(|attempt| attempt.started);
@@ -57,7 +57,7 @@ fn really(site: &Site) -> Night {
     runs.map(one).collect()
 }
 
-fn on_stage(rehearsal: &Rehearsal) -> Night {
+pub(crate) fn on_stage(rehearsal: &Rehearsal) -> Night {
     let one = |part: &Part| (short(&part.run), (part.state.clone(), part.started, part.ended));
     rehearsal.runs.iter().map(one).collect()
 }

@@ -384,6 +384,22 @@ const RUNNING: &[Case] = &[
     ),
 ];
 
+const LIKELY: &[Case] = &[(
+    |site| {
+        site.apply(job("a", 10, json!({"sla": {"finish-by": "30m"}})));
+        site.request("a@request-1").until("00:10").start("a@request-1");
+        site.until("00:30").end("a@request-1", 0);
+        site.until("01:25").start("a@01:10").until("01:30");
+    },
+    "a@01:10",
+    &["note    it is to have ended by 01:40, and is likely to end at 01:45, 5m after that"],
+)];
+
+#[test]
+fn a_run_that_will_not_end_in_time_is_said_to_before_it_is_late() {
+    try_all(LIKELY, why);
+}
+
 const ENDED: &[Case] = &[
     (
         |site| {
