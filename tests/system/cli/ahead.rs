@@ -63,7 +63,7 @@ fn a_night_is_rehearsed_and_what_will_be_late_is_predicted_with_the_chain_behind
         format!("{}{}", said.out, said.err)
     };
     let text = rehearse(&["--to", "3h"], 0);
-    says(&text, &["START", "TAKES", " run, 0 do not; all is over at ", "marked ?"]);
+    says(&text, &["START", "TAKES", " run, ", " do not; all is over at ", "marked ?"]);
     says(&text, &["5m?", "it waits until soon@", " has succeeded"]);
     assert!(!row(&text, "soon").join(" ").contains('?'), "its length is known: {text}");
 

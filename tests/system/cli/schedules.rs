@@ -180,7 +180,7 @@ fn a_job_is_explained_with_its_calendars_blackouts_and_what_was_said() {
     let hold = ["occurrence", "hold", "nightly", "2099-03-12", "--reason", "the bank is closed"];
     call(&data, &hold).ended(0);
     let said = explain(&["-n", "4"]).ended(0).out;
-    assert!(said.contains("calendar  not on days of holidays; otherwise it runs on the working day after; times before 04:00"), "{said}");
+    assert!(said.contains("calendar  not on holidays; otherwise it runs on the working day after; times before 04:00"), "{said}");
     assert!(said.contains("runs (gap-shifted). 02:30 does not exist on 2099-03-08"), "{said}");
     assert!(said.contains("2099-03-11  runs: held: the bank is closed"), "{said}");
     call(&data, &["schedule", "explain", "--job", "nobody"]).ended(3);

@@ -157,7 +157,7 @@ fn a_job_is_shown_in_words() {
     call(&data, &["apply", site.to_str().unwrap()]).ended(0);
     let shown = call(&data, &["job", "show", "wordy"]).ended(0).out;
     for line in [
-        "calendar  not on days of holidays; otherwise it runs on the working day after",
+        "calendar  not on holidays; otherwise it runs on the working day after",
         "window    02:00 to 05:00; what has not started then is skipped",
         "after     first: its last run of the same business day, succeeded or warning",
         "confirm   somebody with the role approver must say go: is it there",
