@@ -8,8 +8,12 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bus::Bus;
 use bus::recorder::{AskError, ask};
 use domain::canonical::{Digest, hex};
@@ -98,21 +102,59 @@ impl FromRequestParts<Console> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Problem> {
-        let token = parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .ok_or_else(Problem::unauthorized)?;
-        let hash = Digest::of(token.trim().as_bytes());
-        if let Some(caller) = console.tokens.find(&hash) {
-            return Ok(caller);
-        }
-        if console.tokens.may_look((console.clock)()) {
-            console.tokens.look(&console.bus).await?;
-        }
-        console.tokens.find(&hash).ok_or_else(Problem::unauthorized)
+        let token = said(parts).and_then(|value| value.strip_prefix("Bearer "));
+        find(console, token.ok_or_else(Problem::unauthorized)?).await
     }
+}
+
+/// A program that can only look, and knows no tokens but names and passwords, as calendars do: the token is the
+/// password, whatever the name. Nothing that acts takes this, because browsers send it wherever they are led.
+#[derive(Debug)]
+pub(crate) struct Subscriber;
+
+impl FromRequestParts<Console> for Subscriber {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
+        let caller = match said(parts).and_then(password) {
+            Some(token) => find(console, &token).await,
+            None => Caller::from_request_parts(parts, console).await,
+        };
+        caller.map(|_| Self).map_err(challenge)
+    }
+}
+
+/// Such programs ask for a password only where they are told to.
+fn challenge(problem: Problem) -> Response {
+    let mut response = problem.into_response();
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let basic = HeaderValue::from_static("Basic realm=\"decklog\", charset=\"UTF-8\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, basic);
+    }
+    response
+}
+
+fn said(parts: &Parts) -> Option<&str> {
+    parts.headers.get(AUTHORIZATION)?.to_str().ok()
+}
+
+/// The password of `Basic BASE64(NAME:PASSWORD)`.
+fn password(value: &str) -> Option<String> {
+    let pair = STANDARD.decode(value.strip_prefix("Basic ")?.trim()).ok()?;
+    let pair = String::from_utf8(pair).ok()?;
+    pair.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// Whose token it is.
+async fn find(console: &Console, token: &str) -> Result<Caller, Problem> {
+    let hash = Digest::of(token.trim().as_bytes());
+    if let Some(caller) = console.tokens.find(&hash) {
+        return Ok(caller);
+    }
+    if console.tokens.may_look((console.clock)()) {
+        console.tokens.look(&console.bus).await?;
+    }
+    console.tokens.find(&hash).ok_or_else(Problem::unauthorized)
 }
 
 /// Makes the first account and its token where the data directory holds none, and loads the others.
@@ -152,6 +194,24 @@ async fn issue(console: &Console, first: bool, token: Digest) -> anyhow::Result<
         let verdicts = console.outbox.append(drafts).await?.committed().await?;
         if verdicts.last().is_some_and(|verdict| verdict.mark == Mark::Valid) {
             return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::password;
+
+    #[test]
+    fn the_token_is_the_password_whatever_the_name() {
+        for (value, wanted) in [
+            ("Basic YW5hOmRlY2tsb2dfcGF0XzAw", Some("decklog_pat_00")),
+            ("Basic OmE6Yg==", Some("a:b")),
+            ("Basic YW5h", None),
+            ("Basic !", None),
+            ("Bearer decklog_pat_00", None),
+        ] {
+            assert_eq!(password(value).as_deref(), wanted, "{value}");
         }
     }
 }

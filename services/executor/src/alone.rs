@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::attempt::{AttemptDir, Spec};
+use crate::attempt::AttemptDir;
 use crate::host::{Held, Host};
 use crate::leaves::Leaves;
 use crate::{beat, life};
@@ -93,8 +93,14 @@ impl OwnWork {
         }
     }
 
-    fn take_over(&self) -> BTreeSet<StreamId> {
-        std::mem::take(&mut self.over.lock().unwrap_or_else(PoisonError::into_inner))
+    fn all_over(&self) -> BTreeSet<StreamId> {
+        self.over.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// That these are over is noted on disk.
+    fn noted_over(&self, runs: &BTreeSet<StreamId>) {
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.retain(|run| !runs.contains(run));
     }
 
     /// The feed has brought an event about this: where it matters to jobs that are left to this host, the log is asked.
@@ -102,7 +108,7 @@ impl OwnWork {
         let matters = match subject.stream_type() {
             StreamType::Job => self.lock().has(subject.rest()),
             StreamType::Calendar | StreamType::Blackout | StreamType::Host => {
-                !self.lock().all().is_empty()
+                !self.lock().is_empty()
             }
             StreamType::Run
             | StreamType::User
@@ -170,8 +176,8 @@ pub(crate) async fn work(host: Arc<Host>) {
 
 fn until_next(host: &Host) -> Duration {
     let now = (host.clock)();
-    let next = host.own.lock().all().into_iter().filter_map(|l| Alone::new(l).ok()?.next()).min();
-    let wait = next.map(|at| at.duration_since(now).max(jiff::SignedDuration::ZERO));
+    let wait =
+        host.own.lock().next().map(|at| at.duration_since(now).max(jiff::SignedDuration::ZERO));
     let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
     wait.map_or(SLEEP_MAX, |wait| wait.min(SLEEP_MAX))
 }
@@ -264,13 +270,17 @@ async fn give_back(
         let mut leaves = host.own.lock();
         for mut leave in leaves.all().into_iter().filter(|leave| leave.job == job.name) {
             let due = Alone::new(leave.clone()).is_ok_and(|a| a.next().is_some_and(|at| at <= now));
-            if let Some(reason) = leave.ends(job, site, host.is_drained()).filter(|_| !due) {
+            if let Some(reason) = leave.unreadable() {
+                warn!(job = %job.name, %reason, "what is left to this host cannot be decided here");
+                leave.give_back_all(format!("host {} cannot decide it: {reason}", host.name));
+            } else if let Some(reason) = leave.ends(job, site, host.is_drained()).filter(|_| !due) {
                 leave.give_back(now, reason);
             }
             said = said.or(leave.unsaid());
             leaves.put(leave)?;
         }
     }
+    let said = said.or_else(|| Leave::refused(&host.name, job, &view.state.turn, &site.calendars));
     let Some(event) = said else { return Ok(()) };
     info!(job = %job.name, reason = %event.reason, "gives back its leave to run the job by itself");
     let draft = Draft::new(view.id.clone(), view.state.version + 1, event);
@@ -288,24 +298,37 @@ async fn give_back(
 
 /// Decides everything that has come.
 async fn decide(host: &Arc<Host>) -> anyhow::Result<()> {
-    let (now, over) = ((host.clock)(), host.own.take_over());
-    let leaves = host.own.lock().all();
-    for leave in leaves {
-        let Ok(mut alone) = Alone::new(leave) else { continue };
-        let of_it = |run: &&StreamId| run.run_job() == Some(alone.leave().job.as_str());
-        let over: Vec<&StreamId> = over.iter().filter(of_it).collect();
-        let due = alone.next().is_some_and(|at| at <= now);
-        if !due && over.is_empty() {
-            continue;
-        }
-        over.iter().for_each(|run| alone.note(run, false));
-        host.held_of(&alone.leave().job.clone()).iter().for_each(|run| alone.note(run, true));
-        for decision in alone.decide(now, DECIDED_MAX, &host.tzdb) {
-            carry_out(host, alone.definition(), decision).await?;
-        }
-        host.own.lock().put(alone.leave().clone())?;
+    let (now, over) = ((host.clock)(), host.own.all_over());
+    let jobs = over.iter().filter_map(StreamId::run_job).collect();
+    let due = host.own.lock().due(now, &jobs);
+    for leave in due {
+        decide_one(host, leave, now, &over).await?;
     }
+    host.own.noted_over(&over);
     Ok(())
+}
+
+async fn decide_one(
+    host: &Arc<Host>,
+    leave: Leave,
+    now: Timestamp,
+    over: &BTreeSet<StreamId>,
+) -> anyhow::Result<()> {
+    let (job, mut so_far) = (leave.job.clone(), leave.clone());
+    let Ok(mut alone) = Alone::new(leave) else { return Ok(()) };
+    let of_it = over.iter().filter(|run| run.run_job() == Some(&job));
+    of_it.for_each(|run| alone.note(run, false));
+    host.held_of(&job).iter().for_each(|run| alone.note(run, true));
+    for decision in alone.decide(now, DECIDED_MAX, &host.tzdb) {
+        let at = decision.at;
+        if let Err(error) = carry_out(host, alone.definition(), decision).await {
+            // What was carried out so far is not decided again.
+            host.own.lock().put(so_far)?;
+            return Err(error);
+        }
+        so_far.settle(Some(at));
+    }
+    host.own.lock().put(alone.leave().clone())
 }
 
 /// Writes down what was decided, and has it started. The journal is first: what it holds is decided, and what has a
@@ -330,7 +353,7 @@ async fn carry_out(
     info!(run = %work.run, %at, "decided by this host itself");
     match life::make_ready(host, &spec).await {
         Ok(dir) => begin(host, &work, dir, version, receipt),
-        Err(error) => never_begins(host, &work, &spec, &error),
+        Err(error) => never_begins(host, &work, receipt, &error),
     }
     Ok(())
 }
@@ -371,11 +394,15 @@ async fn live(
     life::watch(host, run, 1, dir, Some(version), slot).await
 }
 
-fn never_begins(host: &Arc<Host>, work: &Work, spec: &Spec, error: &anyhow::Error) {
+fn never_begins(host: &Arc<Host>, work: &Work, receipt: Receipt, error: &anyhow::Error) {
     let reason = format!("the attempt's directory could not be made: {error:#}");
-    warn!(run = %work.run, job = %spec.job, %reason, "nothing is started");
+    warn!(run = %work.run, %reason, "nothing is started");
     let (host, run, attempt) = (Arc::clone(host), work.run.clone(), work.attempt);
     tokio::spawn(async move {
+        // Before that nobody knows of the run. An error means that this life ends: the next one says it.
+        if receipt.committed().await.is_err() {
+            return;
+        }
         let said = life::say_not_started(&host, &run, attempt, &reason).await;
         if let Err(error) = said.context("saying that nothing was started") {
             warn!(%run, %error, "it is said after the next start");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use domain::event::{Event, RunEvent};
 use domain::ids::StreamId;
-use domain::scheduler::alone::Leave;
+use domain::scheduler::alone::{Alone, Leave};
 use jiff::Timestamp;
 use journal::{Journal, JournalError};
 use tracing::warn;
@@ -56,7 +56,21 @@ impl Said {
 #[derive(Debug)]
 pub(crate) struct Leaves {
     dir: PathBuf,
-    all: BTreeMap<(String, Timestamp), Leave>,
+    all: BTreeMap<(String, Timestamp), Kept>,
+}
+
+/// A leave, and when something of it is to be decided next.
+#[derive(Debug)]
+struct Kept {
+    leave: Leave,
+    next: Option<Timestamp>,
+}
+
+impl From<Leave> for Kept {
+    fn from(leave: Leave) -> Self {
+        let next = Alone::new(leave.clone()).ok().and_then(|alone| alone.next());
+        Self { leave, next }
+    }
 }
 
 impl Leaves {
@@ -83,14 +97,32 @@ impl Leaves {
                 }
             };
             leave.settle(said.events.iter().filter_map(|event| leave.accounts(event)).max());
-            leaves.all.insert(key(&leave), leave);
+            leaves.all.insert(key(&leave), leave.into());
         }
         Ok(leaves)
     }
 
     /// All of it.
     pub(crate) fn all(&self) -> Vec<Leave> {
-        self.all.values().cloned().collect()
+        self.all.values().map(|kept| kept.leave.clone()).collect()
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Those of which something is to be decided at `now`, or whose job is one of `jobs`.
+    pub(crate) fn due(&self, now: Timestamp, jobs: &BTreeSet<&str>) -> Vec<Leave> {
+        let due = |kept: &&Kept| {
+            kept.next.is_some_and(|at| at <= now) || jobs.contains(kept.leave.job.as_str())
+        };
+        self.all.values().filter(due).map(|kept| kept.leave.clone()).collect()
+    }
+
+    /// When something is to be decided next.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.all.values().filter_map(|kept| kept.next).min()
     }
 
     /// Whether there is any for this job.
@@ -105,13 +137,13 @@ impl Leaves {
 
     /// Keeps it, on disk first.
     pub(crate) fn put(&mut self, leave: Leave) -> anyhow::Result<()> {
-        if self.all.get(&key(&leave)) == Some(&leave) {
+        if self.all.get(&key(&leave)).is_some_and(|kept| kept.leave == leave) {
             return Ok(());
         }
         let path = self.path(&leave);
         write(&path, &serde_json::to_vec(&leave)?)
             .with_context(|| format!("writing {}", path.display()))?;
-        self.all.insert(key(&leave), leave);
+        self.all.insert(key(&leave), leave.into());
         Ok(())
     }
 

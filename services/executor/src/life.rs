@@ -187,6 +187,7 @@ async fn vanished(
     let reason =
         format!("its supervisor was killed; {} processes it left were ended", killed.len());
     warn!(%run, %reason, "an attempt is lost");
+    host.outbox.recovered().await;
     loop {
         let Some((current, version)) = current(host, run).await else { break };
         let Some(draft) = give_up(&current, version, &host.producer, number, &reason) else {
@@ -221,7 +222,9 @@ async fn say_end(
 }
 
 /// Says the end of an attempt to a run that may have moved on: asks where it stands, decides, tries.
+/// A run that this host decided itself may be known by its journal only: that is delivered first.
 async fn say_late(host: &Arc<Host>, run: &StreamId, ending: &Ending) -> anyhow::Result<()> {
+    host.outbox.recovered().await;
     loop {
         let Some((current, version)) = current(host, run).await else { return Ok(()) };
         let Some(draft) = conclude(&current, version, &host.producer, ending) else {

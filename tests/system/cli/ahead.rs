@@ -63,7 +63,7 @@ fn a_night_is_rehearsed_and_what_will_be_late_is_predicted_with_the_chain_behind
         format!("{}{}", said.out, said.err)
     };
     let text = rehearse(&["--to", "3h"], 0);
-    says(&text, &["START", "TAKES", " run, ", " do not; all is over at ", "marked ?"]);
+    says(&text, &["START", "TAKES", " do not; all is over at ", "marked ?"]);
     says(&text, &["5m?", "it waits until soon@", " has succeeded"]);
     assert!(!row(&text, "soon").join(" ").contains('?'), "its length is known: {text}");
 
@@ -158,5 +158,20 @@ fn the_calendar_for_other_programs_is_read_by_one_that_is_not_ours() {
         says(&text, &[word]);
     }
     up.call(&["calendar", "--format", "ics", "--load"]).ended(2);
+
+    // Calendar programs know names and passwords, and only here.
+    let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
+    let token = std::fs::read_to_string(up.data.join("console.token")).unwrap();
+    let place = up.server.strip_prefix("http://").unwrap();
+    let get = |login: &str, path: &str| {
+        let answer = agent.get(format!("http://{login}{place}{path}")).call().unwrap();
+        let asks = answer.headers().get("www-authenticate").cloned();
+        (answer.status().as_u16(), asks.is_some_and(|asks| asks.as_bytes().starts_with(b"Basic")))
+    };
+    let path = "/api/v1/calendar.ics";
+    assert_eq!(get(&format!("anybody:{token}@"), path), (200, false));
+    assert_eq!(get("anybody:decklog_pat_00@", path), (401, true));
+    assert_eq!(get("", path), (401, true));
+    assert_eq!(get(&format!("anybody:{token}@"), "/api/v1/jobs"), (401, false));
     up.stop();
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Result, Valid, optional};
-use crate::auth::Caller;
+use crate::auth::Subscriber;
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -57,9 +57,10 @@ impl Wanted {
 /// The calendar of what will run when, as iCalendar (RFC 5545): an event an occurrence, by the active definitions,
 /// calendars, blackouts and what was said of single occurrences. What will not run is there as a cancelled event with
 /// the reason. An event lasts as long as the median of the job's newest runs; its UID stays the same when it is moved.
+/// Calendar programs give the token as the password of basic authentication, with any name.
 #[utoipa::path(get, path = "/api/v1/calendar.ics", params(Wanted), responses((status = 200, content_type = "text/calendar", body = String), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn calendar(
-    _: Caller,
+    _: Subscriber,
     State(console): State<Console>,
     Valid(wanted): Valid<Wanted>,
 ) -> Result<impl IntoResponse> {

@@ -122,3 +122,19 @@ async fn a_host_that_is_killed_while_it_is_alone_goes_on_afterwards_and_says_wha
     assert!(missed >= 2, "{missed} were missed");
     reconcile(&world, &runs, &book, from);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_host_cannot_decide_it_gives_back_at_once_and_whole() {
+    let world = World::new().await;
+    let definition = JobDefinition {
+        zone: "Mars/Olympus".to_owned(),
+        ..left(&world.path("book"), json!({"schedule": {"cron": "* * * * *"}}))
+    };
+    let from = world.centre.leave(&definition).await;
+    let returned = || async {
+        let job = world.centre.stream(&StreamId::job("own"))?;
+        let rest = job.body.job()?.leases.last()?.clone();
+        (rest.host.is_none()).then_some(rest.from)
+    };
+    assert_eq!(eventually("the host to give its leave back", returned).await, from);
+}

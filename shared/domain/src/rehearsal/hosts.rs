@@ -40,6 +40,21 @@ impl Hosts {
         up.map(|(name, host)| (name.as_str(), host.free()))
     }
 
+    /// Whether any host could take anything.
+    pub(super) fn is_any_free(&self) -> bool {
+        self.0.values().any(|host| host.takes && host.free() > 0)
+    }
+
+    /// Whether a host is up and takes work.
+    pub(super) fn is_up(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|host| host.takes)
+    }
+
+    /// Whether any host that is up takes work of a pool.
+    pub(super) fn serve(&self, pool: &str) -> bool {
+        self.0.values().any(|host| host.takes && host.pools.iter().any(|name| name == pool))
+    }
+
     pub(super) fn begins(&mut self, name: &str) {
         if let Some(host) = self.0.get_mut(name) {
             host.busy += 1;

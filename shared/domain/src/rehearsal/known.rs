@@ -164,6 +164,7 @@ impl Known {
     /// The streams as a rehearsal takes them: what a host would decide by itself the centre decides, by the same rules;
     /// and what runs is watched by nobody, so no silence ends it.
     pub(super) fn staged(&self, now: Timestamp) -> BTreeMap<StreamId, StreamState> {
+        let asleep = self.is_asleep();
         let one = |(id, state): (&StreamId, &StreamState)| {
             let mut state = state.clone();
             match &mut state.body {
@@ -171,11 +172,18 @@ impl Known {
                 Body::Run(run) => {
                     run.attempts.iter_mut().for_each(|attempt| attempt.lease_ms = LEASE_MS);
                 }
-                Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) | Body::Thing(_) => {}
+                Body::Host(host) => host.up |= asleep,
+                Body::User(_) | Body::Log | Body::Tzdb(_) | Body::Thing(_) => {}
             }
             (id.clone(), state)
         };
         self.streams.iter().map(one).collect()
+    }
+
+    /// Whether hosts have been there and none is up: the whole installation sleeps.
+    pub(super) fn is_asleep(&self) -> bool {
+        let mut hosts = self.streams.values().filter_map(|state| state.body.host()).peekable();
+        hosts.peek().is_some() && hosts.all(|host| !host.up)
     }
 
     /// How many runs stand where only a person or evidence brings them on.

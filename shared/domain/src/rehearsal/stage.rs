@@ -26,6 +26,17 @@ const AFTER_MS: i64 = 24 * 3_600_000;
 /// Most refusals that are told.
 const REFUSALS_TOLD: usize = 5;
 
+/// Offers are not lost here: what waits long for a slot need not be offered again every few minutes.
+fn settings() -> Settings {
+    Settings { redispatch_ms_max: AFTER_MS, ..Settings::new("scheduler/rehearsal", "") }
+}
+
+/// An offer that nobody has taken yet.
+struct Offer {
+    work: Work,
+    definition: JobDefinition,
+}
+
 /// The site on stage.
 pub(super) struct Stage<'k> {
     known: &'k Known,
@@ -37,7 +48,7 @@ pub(super) struct Stage<'k> {
     me: Option<ProducerId>,
     hosts: Hosts,
     /// What was offered and nobody has taken, in the order of the offers.
-    offers: Vec<Work>,
+    offers: Vec<Offer>,
     /// Attempts under way, by when they end.
     endings: BTreeSet<(Timestamp, StreamId)>,
     causes: BTreeMap<StreamId, Cause>,
@@ -61,7 +72,7 @@ impl<'k> Stage<'k> {
             now: plan.now,
             ledger: Ledger::default(),
             streams: Memory(known.staged(plan.now)),
-            mind: Scheduler::new(Settings::new("scheduler/rehearsal", "")),
+            mind: Scheduler::new(settings()),
             me: ProducerId::new(Class::Scheduler, "rehearsal").ok(),
             hosts: Hosts::default(),
             offers: Vec::new(),
@@ -227,7 +238,10 @@ impl<'k> Stage<'k> {
                 self.mind.apply(&envelope, &event, received);
                 self.note(&envelope.subject, &event);
             }
-            Mark::Refused { reason } if self.refusals.len() < REFUSALS_TOLD => {
+            // Of two that were offered and want the same, the recorder lets one start.
+            Mark::Refused { reason }
+                if source.class() == Class::Scheduler && self.refusals.len() < REFUSALS_TOLD =>
+            {
                 self.refusals.push(format!("{} of {}: {reason}", event.kind(), envelope.subject));
             }
             Mark::Refused { .. } | Mark::Conflict { .. } => {}
@@ -293,27 +307,28 @@ impl<'k> Stage<'k> {
     // The hosts.
 
     fn offer(&mut self, work: Work) {
-        match self.offers.iter_mut().find(|known| known.run == work.run) {
-            Some(known) => *known = work,
-            None => self.offers.push(work),
+        // What no host can read, none takes.
+        let Ok(definition) = serde_json::from_value(work.definition.clone()) else { return };
+        let offer = Offer { work, definition };
+        match self.offers.iter_mut().find(|known| known.work.run == offer.work.run) {
+            Some(known) => *known = offer,
+            None => {
+                self.touched.insert(offer.work.run.clone());
+                self.offers.push(offer);
+            }
         }
     }
 
+    /// Hosts take what they can, in the order of the offers.
     fn take_offers(&mut self) {
+        // In the middle of a full night there is nothing to look at.
+        if !self.hosts.is_any_free() {
+            return;
+        }
         let mut left = Vec::new();
-        for work in std::mem::take(&mut self.offers) {
-            if !self.is_open_for(&work) {
-                continue;
-            }
-            match self.try_to_take(&work) {
-                Some(true) => {}
-                // It is offered again.
-                Some(false) | None => {
-                    if self.is_open_for(&work) {
-                        self.touched.insert(work.run.clone());
-                        left.push(work);
-                    }
-                }
+        for offer in std::mem::take(&mut self.offers) {
+            if self.is_open_for(&offer.work) && !self.try_to_take(&offer) {
+                left.push(offer);
             }
         }
         self.offers = left;
@@ -328,25 +343,26 @@ impl<'k> Stage<'k> {
         })
     }
 
-    /// A host takes an offer; `None` where none can.
-    fn try_to_take(&mut self, work: &Work) -> Option<bool> {
-        let definition: JobDefinition = serde_json::from_value(work.definition.clone()).ok()?;
-        let host = self.hosts.taker(work, &definition)?;
-        let producer = ProducerId::new(Class::Executor, &host).ok()?;
-        let draft = claim(work, &definition, &host, LEASE_MS, "");
-        if self.say(&producer, draft) != Mark::Valid {
-            return Some(false);
+    /// A host takes an offer; whether one did. One that is refused goes to nobody: it is offered again.
+    fn try_to_take(&mut self, Offer { work, definition }: &Offer) -> bool {
+        let Some(host) = self.hosts.taker(work, definition) else { return false };
+        let Ok(producer) = ProducerId::new(Class::Executor, &host) else { return false };
+        let draft = claim(work, definition, &host, LEASE_MS, "");
+        if self.say(&producer, draft) == Mark::Valid {
+            self.begins(&work.run, host, definition);
         }
-        let job = work.run.run_job().unwrap_or_default();
-        let length = self.known.usual(job, self.plan.unknown_ms);
+        true
+    }
+
+    fn begins(&mut self, run: &StreamId, host: String, definition: &JobDefinition) {
+        let length = self.known.usual(&definition.name, self.plan.unknown_ms);
         self.hosts.begins(&host);
-        let mut part = self.parts.remove(&work.run)?;
+        let Some(mut part) = self.parts.remove(run) else { return };
         part.goes_on(self.now);
         part.after = self.let_go_by(&part, &host);
         part.host = Some(host);
-        self.will_end(&work.run, self.now, length, Some(&definition), &mut part);
-        self.parts.insert(work.run.clone(), part);
-        Some(true)
+        self.will_end(run, self.now, length, Some(definition), &mut part);
+        self.parts.insert(run.clone(), part);
     }
 
     /// The run whose end at this moment let one start: one that it waited for, or one that left a slot.
@@ -448,7 +464,11 @@ impl<'k> Stage<'k> {
 
     fn no_slot(&self, run: &Run) -> String {
         match run.wanted_host() {
+            Some(host) if !self.hosts.is_up(host) => format!("host {host} is not up"),
             Some(host) => format!("no slot of host {host} is free"),
+            None if !self.hosts.serve(&run.pool) => {
+                format!("no host that is up takes work of pool {}", run.pool)
+            }
             None => format!("no slot of a host of pool {} is free", run.pool),
         }
     }
@@ -480,6 +500,11 @@ impl<'k> Stage<'k> {
                 "{} jobs have no run that did its work: each is taken to take {long} (marked ?)",
                 jobs.len()
             ));
+        }
+        if self.known.is_asleep() {
+            notes.push(
+                "no host is up: those that were, and are not drained, are taken to be".to_owned(),
+            );
         }
         let unknown = self.known.unknown();
         if unknown > 0 {

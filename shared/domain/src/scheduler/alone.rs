@@ -71,6 +71,23 @@ impl Leave {
         leave.filter(|leave| !leave.is_over(now)).collect()
     }
 
+    /// What `host` says where it has a lease and can make nothing of it: it is too old for the definition, or calendars
+    /// are missing. Nobody would decide its occurrences.
+    pub fn refused(
+        host: &str,
+        job: &Job,
+        turn: &Turn,
+        calendars: &Calendars,
+    ) -> Option<JobLeaseReturned> {
+        let lease = job.lease().filter(|lease| lease.host.as_deref() == Some(host))?;
+        let until = job.reclaimed_from(turn)?;
+        if Self::of(lease, job, turn, calendars).is_some() {
+            return None;
+        }
+        let reason = format!("host {host} cannot read the definition, or misses a calendar");
+        Some(JobLeaseReturned { until, reason })
+    }
+
     fn of(lease: &Lease, job: &Job, turn: &Turn, calendars: &Calendars) -> Option<Self> {
         let span = job.versions.spans.iter().rev().find(|s| s.reference() == lease.definition)?;
         let names = span.read().ok()?.calendar.names();
@@ -174,6 +191,17 @@ impl Leave {
     /// Gives it back at `now`, when everything up to then is decided. It is said by [`Leave::unsaid`].
     pub fn give_back(&mut self, now: Timestamp, reason: String) {
         let until = to_micros(now).max(self.settled.unwrap_or(self.lease.from));
+        self.returned.get_or_insert((until, reason));
+    }
+
+    /// Why this host cannot decide it, if so: it does not know the zone, or is too old for the definition.
+    pub fn unreadable(&self) -> Option<String> {
+        Alone::new(self.clone()).err()
+    }
+
+    /// Gives back all of it that is not decided. It is said by [`Leave::unsaid`].
+    pub fn give_back_all(&mut self, reason: String) {
+        let until = self.settled.unwrap_or(self.lease.from);
         self.returned.get_or_insert((until, reason));
     }
 

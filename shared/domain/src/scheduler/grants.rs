@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Action, JobEntry, Scheduler, plus_ms};
 use crate::envelope::{Draft, to_micros};
-use crate::event::JobLeaseGranted;
+use crate::event::{DefinitionRef, JobLeaseGranted};
 use crate::ids::StreamId;
 use crate::job::JobDefinition;
 
 /// How often a job is looked at that cannot be left to its host now, milliseconds.
 const LOOK_MS: i64 = 5_000;
+/// How long what a host gave back is not given away again, milliseconds: it may not be able to decide it.
+const REST_MS: i64 = 600_000;
 /// Most occurrences that are looked at for blackouts.
 pub(super) const OCCURRENCES_MAX: usize = 10_000;
 
@@ -89,6 +91,9 @@ impl Scheduler {
         if let Some(half) = half.filter(|half| *half > now) {
             return Err(half);
         }
+        if let Some(rests) = entry.rests_until(&active.reference()).filter(|until| *until > now) {
+            return Err(rests);
+        }
         let of_hosts = entry.leases().iter().filter(|lease| lease.is_of_host());
         let ends = of_hosts.map(|lease| lease.until).max();
         if extended.is_none() && ends.is_some_and(|ends| ends > now) {
@@ -137,6 +142,13 @@ impl JobEntry {
     /// The lease that a host has, or had last.
     fn lease(&self) -> Option<&crate::job::Lease> {
         self.leases().last().filter(|lease| lease.is_of_host())
+    }
+
+    /// Until when a job is not left to a host again that came back under the same definition.
+    fn rests_until(&self, definition: &DefinitionRef) -> Option<Timestamp> {
+        let rest = self.leases().last().filter(|lease| !lease.is_of_host());
+        let rest = rest.filter(|rest| rest.definition == *definition);
+        rest.map(|rest| plus_ms(rest.from, REST_MS))
     }
 
     /// Whether people have said something about occurrences after `from`, or somebody has decided them.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::event::HostStopped;
 use domain::job::OrderAct;
+use domain::ledger::Mark;
 use domain::rehearsal::{Basis, Known, Part, Plan, Rehearsal, rehearse};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -196,6 +198,25 @@ fn hosts_take_no_more_than_they_have_slots() {
     assert!(last.after.is_some(), "{last:#?}");
     assert_eq!((found.ends, &found.last), (last.ended, &Some(last.run.clone())));
     assert!(found.runs.iter().all(|part| part.host.as_deref() == Some("h2")));
+}
+
+#[test]
+fn where_no_host_can_take_a_run_it_says_so_and_a_site_that_sleeps_is_taken_to_wake() {
+    let mut site = Site::new();
+    site.apply(job("a", 0, json!({"pool": "empty"}))).apply(job("b", 0, json!({"host": "gone"})));
+    site.apply(job("c", 0, json!({})));
+    let found = rehearsed(&site, "05:00", 60_000);
+    let says = |run| part(&found, run).waits.last().map(|wait| wait.says.as_str());
+    assert_eq!(says("a@01:00"), Some("no host that is up takes work of pool empty"));
+    assert_eq!(says("b@01:00"), Some("host gone is not up"));
+    let stopped = HostStopped { reason: "x".to_owned(), running: 0 };
+    let host = domain::ids::StreamId::host("h1");
+    let mark = site.world.say_next("executor/h1", host, stopped, site.now);
+    assert_eq!(mark, Mark::Valid);
+    site.feed();
+    let found = rehearsed(&site, "05:00", 60_000);
+    assert_eq!(times(part(&found, "c@01:00")), "01:00-01:01");
+    assert!(found.notes.iter().any(|note| note.starts_with("no host is up")), "{:#?}", found.notes);
 }
 
 #[test]
