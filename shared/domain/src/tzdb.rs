@@ -12,12 +12,11 @@ use crate::time::Schedule;
 
 /// How far ahead a scheduler looks for occurrences that move, in days.
 pub const AHEAD_DAYS: i64 = 400;
-/// What an event names.
-pub const FIRST: Shown = Shown { of_job: 1, all: 20 };
+/// The limits of what an event tells. Twenty million occurrences are those of some forty thousand daily jobs, and take
+/// a quarter of a minute.
+pub const FIRST: Limits = Limits { of_job: 1, all: 20, looked_at: 20_000_000 };
 /// Most zones that an event names.
 const ZONES_MAX: usize = 100;
-/// Most occurrences that are looked at in one comparison: those of some forty thousand daily jobs.
-const LOOKED_AT_MAX: usize = 20_000_000;
 /// Most changes of a zone's clock that are looked at.
 const CHANGES_MAX: usize = 10_000;
 /// How far an occurrence can move: as far as zones have ever been set to another day.
@@ -43,13 +42,15 @@ impl Rules {
     }
 }
 
-/// How many of those that move are named.
+/// Limits of a comparison.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown {
-    /// Of each job.
+pub struct Limits {
+    /// How many of those that move are named of each job.
     pub of_job: usize,
-    /// In all.
+    /// How many in all.
     pub all: usize,
+    /// How many occurrences are looked at, of those before and those now together.
+    pub looked_at: usize,
 }
 
 /// What moves.
@@ -85,15 +86,15 @@ impl Moves {
         }
     }
 
-    fn take(&mut self, job: &str, mut moved: Vec<Moved>, shown: Shown) {
+    fn take(&mut self, job: &str, mut moved: Vec<Moved>, limits: Limits) {
         if moved.is_empty() {
             return;
         }
         self.jobs += 1;
         self.moved += moved.len() as u64;
         moved.sort_by_key(|one| one.before.min(one.now).or(one.before).or(one.now));
-        let more = moved.len().saturating_sub(shown.of_job) as u64;
-        let named = moved.into_iter().take(shown.of_job).map(|one| MovedOccurrence {
+        let more = moved.len().saturating_sub(limits.of_job) as u64;
+        let named = moved.into_iter().take(limits.of_job).map(|one| MovedOccurrence {
             job: job.to_owned(),
             wall: one.wall.to_string(),
             before: one.before,
@@ -106,7 +107,7 @@ impl Moves {
         }
         let instant = |one: &MovedOccurrence| one.before.min(one.now).or(one.before).or(one.now);
         self.first.sort_by(|a, b| (instant(a), &a.job).cmp(&(instant(b), &b.job)));
-        self.first.truncate(shown.all);
+        self.first.truncate(limits.all);
     }
 }
 
@@ -115,11 +116,11 @@ pub fn compare<'a>(
     schedules: impl IntoIterator<Item = (&'a str, &'a Schedule)>,
     (before, now): (&Rules, &Rules),
     (from, until): (Timestamp, Timestamp),
-    shown: Shown,
+    limits: Limits,
 ) -> Moves {
     let mut moves = Moves::default();
     let mut known: BTreeMap<&str, Vec<Range>> = BTreeMap::new();
-    let mut left = LOOKED_AT_MAX;
+    let mut left = limits.looked_at;
     for (job, schedule) in schedules {
         let zone = schedule.zone();
         let (Some(before), Some(now)) = (before.get(zone), now.get(zone)) else {
@@ -141,7 +142,7 @@ pub fn compare<'a>(
                 && instants.iter().flatten().any(|at| *at <= until)
         };
         let found: Vec<Moved> = found.filter(counts).collect();
-        moves.take(job, found, shown);
+        moves.take(job, found, limits);
         moves.incomplete |= left == 0;
     }
     moves

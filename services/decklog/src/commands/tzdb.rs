@@ -6,7 +6,7 @@ use std::path::Path;
 use domain::event::MovedOccurrence;
 use domain::job::Job;
 use domain::time::Schedule;
-use domain::tzdb::{Moves, Shown, compare as compare_rules};
+use domain::tzdb::{FIRST, Limits, Moves, compare as compare_rules};
 use jiff::{SignedDuration, Timestamp};
 use scheduler::{ZoneInfo, rules};
 use serde::Serialize;
@@ -61,7 +61,8 @@ fn compare(wanted: &TzdbCompare, format: Format) -> anyhow::Result<()> {
     let until = now.checked_add(SignedDuration::from_hours(i64::from(wanted.days) * 24));
     let range = (now, until.unwrap_or(Timestamp::MAX));
     let all = schedules.iter().map(|(job, schedule)| (job.as_str(), schedule));
-    let moves = compare_rules(all, both, range, Shown { of_job: wanted.n, all: wanted.n });
+    let moves =
+        compare_rules(all, both, range, Limits { of_job: wanted.n, all: wanted.n, ..FIRST });
     let compared = compared((old, new), moves, &schedules);
     output::one(format, &compared, |compared| text(compared, wanted.days))?;
     let clean = compared.moved == 0 && compared.unknown.is_empty() && !compared.incomplete;

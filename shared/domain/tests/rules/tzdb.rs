@@ -7,7 +7,7 @@ use domain::event::{LogTzdbChanged, MovedOccurrence};
 use domain::ids::StreamId;
 use domain::ledger::{Mark, Streams as _};
 use domain::time::Schedule;
-use domain::tzdb::{FIRST, Moves, Rules, Shown, compare};
+use domain::tzdb::{FIRST, Limits, Moves, Rules, compare};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ fn berlin(spec: Value) -> Schedule {
     schedule(json!({"schedule": spec, "zone": "Europe/Berlin"}), &Calendars::default())
 }
 
-const ALL: Shown = Shown { of_job: 100_000, all: 100_000 };
+const ALL: Limits = Limits { of_job: 100_000, all: 100_000, looked_at: 1_000_000 };
 
 fn year() -> (Timestamp, Timestamp) {
     (at("2026-11-20T00:00:00Z"), at("2027-11-20T00:00:00Z"))
@@ -234,6 +234,25 @@ fn an_event_names_the_first_of_each_job_and_counts_the_others() {
     assert!(event.first.iter().all(|one| one.more == 6), "{event:?}");
     assert_eq!(event.zones, ["Europe/Berlin"]);
     assert_eq!((event.from.as_deref(), event.to.as_str()), (Some("2026a"), "2026b"));
+}
+
+#[test]
+fn where_there_are_too_many_occurrences_some_are_left_out_and_none_is_made_up() {
+    let schedules: Vec<(String, Schedule)> = (0..9)
+        .map(|n| (format!("j{n}"), berlin(json!({"cron": format!("{n} 9 * * *")}))))
+        .collect();
+    let rules = (&rules("Europe/Berlin", BERLIN), &rules("Europe/Berlin", LATER));
+    let within = |looked_at: usize| {
+        let schedules = schedules.iter().map(|(name, schedule)| (name.as_str(), schedule));
+        compare(schedules, rules, year(), Limits { looked_at, ..ALL })
+    };
+    let whole = within(1_000_000);
+    assert_eq!((whole.moved, whole.incomplete), (63, false));
+    for looked_at in [0, 1, 5, 20, 50, 100] {
+        let some = within(looked_at);
+        assert!(some.incomplete && some.moved < whole.moved, "{looked_at}: {}", some.moved);
+        assert!(some.first.iter().all(|one| whole.first.contains(one)), "{looked_at}: {some:?}");
+    }
 }
 
 #[test]
