@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{Figure, night, seed};
+use super::{Figure, night};
 use crate::cli::Place;
 use crate::host;
 use crate::source::Source;
