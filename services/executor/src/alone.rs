@@ -18,12 +18,12 @@ use domain::ledger::{Mark, Turn};
 use domain::scheduler::alone::{Alone, Leave, OwnDecision};
 use domain::wire::{Selection, StreamView, Work};
 use jiff::Timestamp;
-use journal::Receipt;
+use journal::{Receipt, Verdict};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::attempt::AttemptDir;
+use crate::attempt::{AttemptDir, Spec};
 use crate::host::{Held, Host};
 use crate::leaves::Leaves;
 use crate::{beat, life};
@@ -73,11 +73,6 @@ impl OwnWork {
 
     fn lock(&self) -> MutexGuard<'_, Leaves> {
         self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs an earlier life decided and claimed.
-    pub(crate) fn claimed(&self) -> Vec<StreamId> {
-        self.claims.keys().cloned().collect()
     }
 
     /// When an earlier life claimed this run, where it decided it itself.
@@ -226,11 +221,18 @@ async fn heed(host: &Arc<Host>, told: Told) {
         if let Err(error) = give_back(host, view, job, &told.site).await {
             warn!(job = %job.name, %error, "leave could not be given back");
         }
+        forget(host, job, &view.state.turn, &told.site);
     }
+}
+
+/// Forgets leave that is over, as soon as the log knows that too: what it tells as open would be learned again.
+fn forget(host: &Host, job: &Job, turn: &Turn, site: &SiteView) {
     let now = (host.clock)();
+    let open = Leave::all(&host.name, job, turn, &site.calendars, now);
+    let is_open = |leave: &Leave| open.iter().any(|other| other.lease.from == leave.lease.from);
     let mut leaves = host.own.lock();
-    for leave in leaves.all() {
-        if leave.is_over(now) && leave.unsaid().is_none() {
+    for leave in leaves.all().into_iter().filter(|leave| leave.job == job.name) {
+        if leave.is_over(now) && leave.unsaid().is_none() && !is_open(&leave) {
             leaves.remove(&leave);
         }
     }
@@ -320,46 +322,84 @@ async fn decide_one(
     of_it.for_each(|run| alone.note(run, false));
     host.held_of(&job).iter().for_each(|run| alone.note(run, true));
     for decision in alone.decide(now, DECIDED_MAX, &host.tzdb) {
-        let at = decision.at;
-        if let Err(error) = carry_out(host, alone.definition(), decision).await {
-            // What was carried out so far is not decided again.
-            host.own.lock().put(so_far)?;
-            return Err(error);
-        }
+        let (at, run) =
+            (decision.at, decision.work.is_some().then(|| decision.draft.stream.clone()));
+        let claimed = match say(host, alone.definition(), decision).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                // What was said so far is not decided again.
+                host.own.lock().put(so_far)?;
+                return Err(error);
+            }
+        };
         so_far.settle(Some(at));
+        run.iter().for_each(|run| so_far.begun(run));
+        if let Some(claimed) = claimed {
+            // On disk before anything begins: what has begun is not decided again.
+            host.own.lock().put(so_far.clone())?;
+            begin(host, claimed).await;
+        }
     }
     host.own.lock().put(alone.leave().clone())
 }
 
-/// Writes down what was decided, and has it started. The journal is first: what it holds is decided, and what has a
-/// directory was claimed.
-async fn carry_out(
+/// A run that this host has decided and claimed, both in its journal.
+struct Claimed {
+    work: Box<Work>,
+    spec: Spec,
+    /// The version of the claim.
+    version: u64,
+    receipt: Receipt,
+}
+
+/// Writes down what was decided. The journal is first: what it holds is decided, and what has a directory was claimed.
+async fn say(
     host: &Arc<Host>,
     definition: &JobDefinition,
     decision: OwnDecision,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Claimed>> {
     let OwnDecision { draft, work, at } = decision;
     let Some(work) = work else {
         host.outbox.append(vec![draft]).await?;
-        return Ok(());
+        return Ok(None);
     };
-    if AttemptDir::find(&host.attempts, work.run.as_str(), work.attempt).is_some() {
-        return Ok(());
-    }
     let spec = life::spec(host, &work, definition);
     let claim = claim(&work, definition, &host.name, host.lease_ms, &life::run_as(host, &spec));
     let version = claim.version;
     let receipt = host.outbox.append(vec![draft, claim]).await?;
     info!(run = %work.run, %at, "decided by this host itself");
+    Ok(Some(Claimed { work, spec, version, receipt }))
+}
+
+/// Has it started, but for one that was started before: its first claim came to nothing, because the leave for it had
+/// ended or a new one had begun, and its command ran all the same. What is said again then is what happened.
+async fn begin(host: &Arc<Host>, claimed: Claimed) {
+    let Claimed { work, spec, version, receipt } = claimed;
+    if let Some(dir) = AttemptDir::find(&host.attempts, work.run.as_str(), work.attempt) {
+        return say_again(host, &work, dir, version, receipt);
+    }
     match life::make_ready(host, &spec).await {
-        Ok(dir) => begin(host, &work, dir, version, receipt),
+        Ok(dir) => start(host, &work, dir, version, receipt),
         Err(error) => never_begins(host, &work, receipt, &error),
     }
-    Ok(())
+}
+
+fn say_again(host: &Arc<Host>, work: &Work, dir: AttemptDir, version: u64, receipt: Receipt) {
+    let (host, run, number) = (Arc::clone(host), work.run.clone(), work.attempt);
+    tokio::spawn(async move {
+        let valid = |verdicts: Vec<Verdict>| verdicts.iter().all(|v| v.mark == Mark::Valid);
+        if receipt.committed().await.is_ok_and(valid) {
+            let said = life::watch(&host, &run, number, &dir, Some(version), None).await;
+            if let Err(error) = said {
+                warn!(%run, %error, "the end of an attempt could not be said again");
+            }
+        }
+        host.own.over(&run);
+    });
 }
 
 /// Starts it as soon as the recorder lets it, or does not answer.
-fn begin(host: &Arc<Host>, work: &Work, dir: AttemptDir, version: u64, receipt: Receipt) {
+fn start(host: &Arc<Host>, work: &Work, dir: AttemptDir, version: u64, receipt: Receipt) {
     let (host, run) = (Arc::clone(host), work.run.clone());
     host.hold(&run, Held::new(work.attempt, dir.clone()));
     tokio::spawn(async move {
@@ -367,13 +407,16 @@ fn begin(host: &Arc<Host>, work: &Work, dir: AttemptDir, version: u64, receipt: 
         let patience = if silent { NO_PATIENCE } else { PATIENCE };
         let verdicts = tokio::time::timeout(patience, receipt.committed()).await;
         host.own.silent.store(verdicts.is_err(), Ordering::Relaxed);
-        let void = matches!(&verdicts, Ok(Ok(all)) if all.iter().any(|v| v.mark != Mark::Valid));
-        let done = if void {
-            warn!(%run, ?verdicts, "the recorder does not let this host run what was left to it");
-            host.own.ring();
-            life::discard(dir).await
-        } else {
-            live(&host, &run, &dir, version).await
+        let done = match verdicts {
+            Ok(Ok(all)) if all.iter().any(|v| v.mark != Mark::Valid) => {
+                warn!(%run, verdicts = ?all, "the recorder does not let this host run what was left to it");
+                let done = life::discard(dir).await;
+                host.own.ring();
+                done
+            }
+            // Nothing more can be said in this life: nothing more is begun. The next one looks at it.
+            Ok(Err(closed)) => Err(closed.into()),
+            Ok(Ok(_)) | Err(_) => live(&host, &run, &dir, version).await,
         };
         if let Err(error) = done {
             warn!(%run, %error, "an attempt could not be carried to its end here");
@@ -398,6 +441,7 @@ fn never_begins(host: &Arc<Host>, work: &Work, receipt: Receipt, error: &anyhow:
     let reason = format!("the attempt's directory could not be made: {error:#}");
     warn!(run = %work.run, %reason, "nothing is started");
     let (host, run, attempt) = (Arc::clone(host), work.run.clone(), work.attempt);
+    host.own.over(&run);
     tokio::spawn(async move {
         // Before that nobody knows of the run. An error means that this life ends: the next one says it.
         if receipt.committed().await.is_err() {
@@ -407,7 +451,6 @@ fn never_begins(host: &Arc<Host>, work: &Work, receipt: Receipt, error: &anyhow:
         if let Err(error) = said.context("saying that nothing was started") {
             warn!(%run, %error, "it is said after the next start");
         }
-        host.own.over(&run);
     });
 }
 

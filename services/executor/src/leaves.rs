@@ -135,16 +135,16 @@ impl Leaves {
         self.all.contains_key(&key(leave))
     }
 
-    /// Keeps it, on disk first.
+    /// Keeps it.
     pub(crate) fn put(&mut self, leave: Leave) -> anyhow::Result<()> {
         if self.all.get(&key(&leave)).is_some_and(|kept| kept.leave == leave) {
             return Ok(());
         }
-        let path = self.path(&leave);
-        write(&path, &serde_json::to_vec(&leave)?)
-            .with_context(|| format!("writing {}", path.display()))?;
+        let (path, bytes) = (self.path(&leave), serde_json::to_vec(&leave)?);
+        let written = write(&path, &bytes).with_context(|| format!("writing {}", path.display()));
+        // In memory all the same: what was said is not said again.
         self.all.insert(key(&leave), leave.into());
-        Ok(())
+        written
     }
 
     /// Forgets it.

@@ -91,6 +91,8 @@ async fn may_begin(
     {
         let in_time = alone::in_time(at, (host.clock)(), host.lease_ms);
         if !in_time {
+            // It keeps no other from running, however long it takes to say so.
+            host.ended(run);
             life::refuse(host, run, number, dir, NEVER_BEGAN).await?;
         }
         return Ok(in_time);
@@ -101,13 +103,6 @@ async fn may_begin(
         life::discard(dir.clone()).await?;
     }
     Ok(mine)
-}
-
-/// Of a run that this host decided and claimed for itself it has nothing more: it was killed before it began.
-pub(crate) async fn never_began(host: Arc<Host>, run: StreamId) {
-    if let Err(error) = life::say_not_started(&host, &run, 1, NEVER_BEGAN).await {
-        warn!(%run, %error, "that it never began could not be said");
-    }
 }
 
 async fn is_mine(host: &Arc<Host>, run: &StreamId, number: u32) -> bool {
@@ -150,7 +145,7 @@ fn missing(host: &Host, view: &StreamView) -> Option<Draft> {
     let run = view.state.body.run()?;
     let RunState::Running { attempt } = run.state else { return None };
     let here = AttemptDir::find(&host.attempts, view.id.as_str(), attempt).is_some();
-    if here || host.holds(&view.id) || host.own.claimed_at(&view.id).is_some() {
+    if here || host.holds(&view.id) {
         return None;
     }
     let reason = "the host has lost its record of the attempt";

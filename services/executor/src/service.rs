@@ -79,9 +79,6 @@ pub async fn run(
     for (run, number, dir) in found {
         tasks.spawn(recover::resume(Arc::clone(&host), run, number, dir));
     }
-    for run in host.own.claimed().into_iter().filter(|run| !host.holds(run)) {
-        tasks.spawn(recover::never_began(Arc::clone(&host), run));
-    }
     tasks.spawn(alone::work(Arc::clone(&host)));
     tasks.spawn(announce(Arc::clone(&host), count, cut));
     tasks.spawn(beat::beat(Arc::clone(&host)));

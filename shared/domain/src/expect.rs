@@ -15,8 +15,8 @@ use crate::event::{
 };
 use crate::ids::StreamId;
 use crate::job::{
-    Almanacs, JobDefinition, Lease, Piece, SchedulePart, Stretch, give_back, grant, holds_from,
-    pieces,
+    Almanacs, JobDefinition, Lease, Piece, Returned, SchedulePart, Stretch, give_back, grant,
+    holds_from, pieces,
 };
 use crate::site::{Thing, ThingKind};
 use crate::time::{Schedule, just_after, occurrence_label};
@@ -271,7 +271,11 @@ impl JobHistory {
             }
             JobEvent::JobRetired(_) => self.close(received),
             JobEvent::JobLeaseGranted(e) => grant(&mut self.leases, e, received),
-            JobEvent::JobLeaseReturned(e) => give_back(&mut self.leases, e.until),
+            JobEvent::JobLeaseReturned(e) => {
+                // Who it was changes nothing of what is expected.
+                let returned = Returned { at: received, by_person: false };
+                give_back(&mut self.leases, e.until, returned);
+            }
             JobEvent::JobOccurrenceMoved(_)
             | JobEvent::JobOccurrenceReleased(_)
             | JobEvent::JobOccurrenceHeld(_)

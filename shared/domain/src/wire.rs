@@ -299,7 +299,7 @@ pub enum Query {
     },
     /// Runs, newest first.
     Runs(RunFilter),
-    /// States of a job's newest runs that have ended.
+    /// States of a job's newest runs that have ended; after them as many again that were skipped or missed.
     Past {
         /// The job.
         job: String,

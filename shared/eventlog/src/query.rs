@@ -225,14 +225,20 @@ impl EventLog {
         query.rows(&self.any, "listing runs").await?.iter().map(run_row).collect()
     }
 
-    /// The newest runs of a job that have ended.
+    /// The newest runs of a job that have ended, and after them as many again that were skipped or missed: these are not
+    /// to leave no room for those.
     async fn past(&self, job: &str, limit: u32) -> Result<Vec<StreamView>, LogError> {
-        let mut query =
-            Sql::new("SELECT stream FROM state WHERE type = 'run' AND open = 0 AND job = ");
-        query.text(job).push(" ORDER BY instant DESC, stream DESC LIMIT ");
-        query.number(i64::from(limit.clamp(1, PAST_MAX)));
-        let rows = query.rows(&self.any, "listing a job's past").await?;
-        let ids: Vec<StreamId> = rows.iter().map(named).collect::<Result<_, _>>()?;
+        let mut ids: Vec<StreamId> = Vec::new();
+        for which in ["NOT IN", "IN"] {
+            let mut query =
+                Sql::new("SELECT stream FROM state WHERE type = 'run' AND open = 0 AND job = ");
+            query.text(job).push(" AND state ").push(which).push(" ('skipped', 'missed')");
+            query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
+            query.number(i64::from(limit.clamp(1, PAST_MAX)));
+            for row in &query.rows(&self.any, "listing a job's past").await? {
+                ids.push(named(row)?);
+            }
+        }
         let mut found = self.streams(&ids.iter().cloned().collect()).await?;
         // The newest first: they are those that fit.
         let newest = ids.into_iter().filter_map(|id| {

@@ -206,7 +206,7 @@ fn is_late(run: &Run) -> bool {
     }
     // What was moved, or waits for its window, is expected then.
     let expected = run.not_before().map(|at| at.as_millisecond());
-    let began = run.attempts.first().map(|a| a.started.as_millisecond());
+    let began = run.began().map(|at| at.as_millisecond());
     let due = run.nominal.as_ref().map(|n| n.at.as_millisecond()).max(expected);
     began.zip(due).is_some_and(|(began, due)| began - due > to_i64(run.late_after_ms))
 }

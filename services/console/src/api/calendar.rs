@@ -7,6 +7,7 @@ use bus::recorder::inquire;
 use domain::icalendar::{Feed, Range};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use tokio::runtime::Handle;
 use utoipa::IntoParams;
 
 use super::{Result, Valid, optional};
@@ -66,6 +67,11 @@ pub(super) async fn calendar(
 ) -> Result<impl IntoResponse> {
     let now = (console.clock)();
     let mut feed = Feed::new(wanted.range(now)?);
-    inquire(&console.bus, &mut feed).await?;
+    // Counting a year of many jobs takes long: not on a thread that answers others.
+    let answering = Handle::current();
+    let counted = tokio::task::spawn_blocking(move || {
+        answering.block_on(inquire(&console.bus, &mut feed)).map(|()| feed)
+    });
+    let feed = counted.await.map_err(|error| Problem::unavailable(error))??;
     Ok(([(header::CONTENT_TYPE, "text/calendar; charset=utf-8")], feed.text(now)))
 }

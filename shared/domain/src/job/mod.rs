@@ -42,7 +42,8 @@ pub use parts::{
 };
 pub use placing::{Hosts, Prefer, Selector, Values, selects};
 pub use state::{
-    DefinitionText, Job, Lease, ORDERS_MAX, Order, OrderAct, Pause, Piece, Proposal, Span, Versions,
+    DefinitionText, Job, Lease, ORDERS_MAX, Order, OrderAct, Pause, Piece, Proposal, Returned,
+    Span, Versions,
 };
 pub(crate) use state::{give_back, grant, holds_from, pieces};
 pub use stretches::{Almanacs, SchedulePart, Stretch};

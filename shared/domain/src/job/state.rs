@@ -260,6 +260,18 @@ pub struct Lease {
     pub from: Timestamp,
     /// Inclusive.
     pub until: Timestamp,
+    /// Of the centre's: since when it is, and whether a person took it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
+}
+
+/// A lease came back to the centre.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    /// When the recorder received it.
+    pub at: Timestamp,
+    /// Whether a person took it back, and not the host gave it.
+    pub by_person: bool,
 }
 
 impl Lease {
@@ -346,7 +358,8 @@ impl Job {
                 trim(&mut self.leases);
             }
             JobEvent::JobLeaseReturned(e) => {
-                give_back(&mut self.leases, e.until);
+                let at = received;
+                give_back(&mut self.leases, e.until, Returned { at, by_person: by.is_some() });
                 trim(&mut self.leases);
             }
         }
@@ -417,17 +430,19 @@ pub(crate) fn grant(leases: &mut Vec<Lease>, event: &JobLeaseGranted, received: 
     leases.retain(|lease| lease.from < lease.until);
     let (host, definition) = (Some(event.host.clone()), event.definition.clone());
     let (from, until) = (event.from, event.until);
-    leases.push(Lease { host, definition, granted: received, from, until });
+    leases.push(Lease { host, definition, granted: received, from, until, returned: None });
 }
 
 /// The end of the lease that a host has becomes the centre's.
-pub(crate) fn give_back(leases: &mut Vec<Lease>, until: Timestamp) {
-    let Some(lease) = leases.iter_mut().rev().find(|lease| lease.host.is_some()) else { return };
+pub(crate) fn give_back(leases: &mut Vec<Lease>, until: Timestamp, returned: Returned) {
+    let Some(index) = leases.iter().rposition(|lease| lease.host.is_some()) else { return };
+    let Some(lease) = leases.get_mut(index) else { return };
     let until = until.clamp(lease.from, lease.until);
-    let rest = Lease { host: None, from: until, ..lease.clone() };
+    let rest = Lease { host: None, from: until, returned: Some(returned), ..lease.clone() };
     lease.until = until;
     if rest.from < rest.until {
-        leases.push(rest);
+        // Where some of it had come back before, that lies after this.
+        leases.insert(index + 1, rest);
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn admit_job(
                 .ok_or_else(|| format!("nothing was said about the occurrence at {}", e.at))?;
             let ran = order.ahead_of(e.at).is_some() && has_run_ahead(turn, e.at);
             need(!ran, "it has run ahead of its time: see its run")?;
-            check_undecided(turn, e.at)
+            check_undecided(job, turn, e.at)
         }
         JobEvent::JobLeaseGranted(e) => admit_lease(job, turn, e, received),
         JobEvent::JobLeaseReturned(e) => {
@@ -95,7 +95,7 @@ pub(super) fn admit_job(
 /// An order is about one occurrence that nobody has decided: what is decided has a run, and is told there.
 fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> Result<(), String> {
     need(job.active().is_some(), "the job is not active")?;
-    check_undecided(turn, at)?;
+    check_undecided(job, turn, at)?;
     if has_run_ahead(turn, at) {
         return Err(format!("the occurrence at {at} has run ahead of its time: see its run"));
     }
@@ -117,8 +117,12 @@ fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> 
     }
 }
 
-fn check_undecided(turn: Option<&Turn>, at: Timestamp) -> Result<(), String> {
-    let settled = turn.and_then(|turn| turn.settled);
+fn check_undecided(job: &Job, turn: Option<&Turn>, at: Timestamp) -> Result<(), String> {
+    // Within a lease, and what came back of one, occurrences are accounted for apart.
+    let settled = turn.and_then(|turn| match job.lease_at(at) {
+        Some(lease) => turn.leased.get(&lease.from).copied(),
+        None => turn.settled,
+    });
     need(
         settled.is_none_or(|settled| settled < at),
         &format!("the occurrence at {at} is decided already: see its run"),

@@ -359,6 +359,21 @@ impl Run {
         self.attempts.last()
     }
 
+    /// When it began, as far as is known: what a host did while it was cut off, the recorder received later, and its
+    /// host says when it was.
+    pub fn began(&self) -> Option<Timestamp> {
+        let first = self.attempts.first()?;
+        let said = first.report.as_ref().filter(|_| self.by_host).map(|report| report.began);
+        Some(said.unwrap_or(first.started))
+    }
+
+    /// When it changed last, or ended; of what a host did by itself, as its host says.
+    pub(crate) fn ended_at(&self) -> Timestamp {
+        let alone = self.by_host && self.attempts.len() == 1;
+        let report = self.attempt().and_then(|attempt| attempt.report.as_ref());
+        report.filter(|_| alone).map_or(self.changed, |report| report.ended)
+    }
+
     /// The state after one more event of stream `id`. Total: an event that cannot be a first one
     /// makes a run of what it says.
     #[must_use]

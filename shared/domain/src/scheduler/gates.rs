@@ -312,7 +312,7 @@ impl Scheduler {
     }
 
     /// Whether a run is ready but for what it shares with others: who can go nowhere keeps nobody waiting.
-    fn is_ready(&self, run: &Run, now: Timestamp) -> bool {
+    pub(super) fn is_ready(&self, run: &Run, now: Timestamp) -> bool {
         let state = match run.state {
             State::Due => true,
             State::Retrying { not_before, .. } => not_before.is_some_and(|at| at <= now),

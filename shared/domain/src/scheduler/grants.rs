@@ -9,12 +9,14 @@ use super::{Action, JobEntry, Scheduler, plus_ms};
 use crate::envelope::{Draft, to_micros};
 use crate::event::{DefinitionRef, JobLeaseGranted};
 use crate::ids::StreamId;
-use crate::job::JobDefinition;
+use crate::job::{JobDefinition, Lease, Returned};
 
 /// How often a job is looked at that cannot be left to its host now, milliseconds.
 const LOOK_MS: i64 = 5_000;
 /// How long what a host gave back is not given away again, milliseconds: it may not be able to decide it.
 const REST_MS: i64 = 600_000;
+/// By how much the log may be behind what a host decides, beside how late the job may be, milliseconds.
+const BEHIND_MS: i64 = 120_000;
 /// Most occurrences that are looked at for blackouts.
 pub(super) const OCCURRENCES_MAX: usize = 10_000;
 
@@ -91,8 +93,13 @@ impl Scheduler {
         if let Some(half) = half.filter(|half| *half > now) {
             return Err(half);
         }
-        if let Some(rests) = entry.rests_until(&active.reference()).filter(|until| *until > now) {
-            return Err(rests);
+        match entry.rests_until(&active.reference()) {
+            Rests::Until(until) if until > now => return Err(until),
+            Rests::WithTheCentre => return Err(later),
+            Rests::Until(_) | Rests::No => {}
+        }
+        if extended.is_some_and(|lease| entry.is_behind(lease, &definition, now)) {
+            return Err(later);
         }
         let of_hosts = entry.leases().iter().filter(|lease| lease.is_of_host());
         let ends = of_hosts.map(|lease| lease.until).max();
@@ -134,21 +141,46 @@ impl Scheduler {
     }
 }
 
+/// Whether what came back may be left to a host again.
+enum Rests {
+    /// Nothing came back.
+    No,
+    /// Not before this instant.
+    Until(Timestamp),
+    /// Not under this definition: a person took it back.
+    WithTheCentre,
+}
+
 impl JobEntry {
     fn paused(&self) -> bool {
         self.pauses.last().is_some_and(|pause| pause.until.is_none())
     }
 
     /// The lease that a host has, or had last.
-    fn lease(&self) -> Option<&crate::job::Lease> {
+    fn lease(&self) -> Option<&Lease> {
         self.leases().last().filter(|lease| lease.is_of_host())
     }
 
     /// Until when a job is not left to a host again that came back under the same definition.
-    fn rests_until(&self, definition: &DefinitionRef) -> Option<Timestamp> {
-        let rest = self.leases().last().filter(|lease| !lease.is_of_host());
-        let rest = rest.filter(|rest| rest.definition == *definition);
-        rest.map(|rest| plus_ms(rest.from, REST_MS))
+    fn rests_until(&self, definition: &DefinitionRef) -> Rests {
+        let rest = self.leases().last().filter(|lease| lease.definition == *definition);
+        match rest.and_then(|rest| rest.returned) {
+            None => Rests::No,
+            Some(Returned { by_person: true, .. }) => Rests::WithTheCentre,
+            Some(Returned { at, .. }) => Rests::Until(plus_ms(at, REST_MS)),
+        }
+    }
+
+    /// Whether the log misses what the host should have decided long ago. It may be cut off, or not able to: its leave
+    /// is not made longer.
+    fn is_behind(&self, lease: &Lease, definition: &JobDefinition, now: Timestamp) -> bool {
+        let own = |d: &&super::Definition| d.apart == Some(lease.from) && d.host.is_some();
+        let Some(own) = self.definitions.iter().find(own) else { return false };
+        let late = i64::try_from(definition.late_after.millis()).unwrap_or(i64::MAX);
+        let from = self.cursor(own).unwrap_or(lease.from);
+        let until = plus_ms(now, BEHIND_MS.saturating_add(late).saturating_neg());
+        let mut missing = own.schedule.iter().flat_map(|s| s.between(from, until.min(lease.until)));
+        from < until && missing.next().is_some()
     }
 
     /// Whether people have said something about occurrences after `from`, or somebody has decided them.

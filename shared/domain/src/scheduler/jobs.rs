@@ -140,6 +140,8 @@ impl Schedules {
                 found.push(Definition { from, until, schedule, calendars, ..plain.clone() });
             }
         }
+        // Most jobs have one, and there are many jobs.
+        found.shrink_to_fit();
         (found, has_calendars)
     }
 }

@@ -39,6 +39,8 @@ impl Scheduler {
         if let Some(by) = deadlines.start_by
             && has_not_started_by(run, by)
             && run.state != State::Parts
+            // When its host started it by itself is known when it has ended.
+            && !(run.by_host && run.is_running())
             && !known(Limit::StartBy)
         {
             found.push((by, by_instant(Limit::StartBy, by)));
@@ -74,7 +76,7 @@ impl Scheduler {
         let deadlines = &run.terms.deadlines;
         // What has ended before its limit cannot miss it any more.
         let mut missed = |limit: Limit, by: Option<Timestamp>, is: bool| {
-            let by = by.filter(|by| is && *by < run.changed && !known(limit));
+            let by = by.filter(|by| is && *by < run.ended_at() && !known(limit));
             found.extend(by.map(|by| by_instant(limit, by)));
         };
         let late_start = deadlines.start_by.is_some_and(|by| has_not_started_by(run, by));
@@ -136,7 +138,7 @@ impl Scheduler {
 }
 
 fn has_not_started_by(run: &Run, by: Timestamp) -> bool {
-    run.attempts.first().is_none_or(|attempt| attempt.started > by)
+    run.began().is_none_or(|began| began > by)
 }
 
 fn by_instant(limit: Limit, by: Timestamp) -> RunLate {

@@ -481,9 +481,7 @@ impl Scheduler {
         let shared: Vec<Shared> = Shared::of(run).filter(limited).collect();
         for shared in shared {
             let waits = |id: &&StreamId| {
-                self.runs.get(*id).is_some_and(|entry| {
-                    matches!(entry.run.state, State::Due | State::Retrying { .. })
-                })
+                self.runs.get(*id).is_some_and(|entry| self.is_ready(&entry.run, now))
             };
             let sharers = self.sharers.get(&shared);
             let ids = sharers.into_iter().flat_map(|sharers| sharers.claiming.iter());

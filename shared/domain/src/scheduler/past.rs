@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::job::LengthLimit;
 use crate::run::{Outcome, Run};
 
-/// How many of a job's newest runs are kept.
+/// How many of a job's newest runs are kept; as many again that were skipped or missed.
 pub const PAST_RUNS: u32 = 200;
 
 /// What is known of a job's past.
@@ -94,10 +94,21 @@ impl Pasts {
     }
 }
 
+fn is_idle(run: &Run) -> bool {
+    matches!(run.outcome(), Some(Outcome::Skipped | Outcome::Missed))
+}
+
 impl Past {
+    /// What did not run is counted apart: many skipped occurrences push out none that ran, nor a part of one.
     fn trim(&mut self) {
-        while self.ended.len() > PAST_RUNS as usize {
-            self.ended.pop_front();
+        for idle in [false, true] {
+            let more = self.ended.iter().filter(|run| is_idle(run) == idle).count();
+            let mut more = more.saturating_sub(PAST_RUNS as usize);
+            self.ended.retain(|run| {
+                let goes = more > 0 && is_idle(run) == idle;
+                more -= usize::from(goes);
+                !goes
+            });
         }
     }
 }

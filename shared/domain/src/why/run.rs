@@ -208,9 +208,9 @@ impl View<'_> {
 
     /// How late it began, where it did.
     pub(super) fn lateness(&self, run: &Run) -> Option<String> {
-        let first = run.attempts.first()?;
+        let began = run.began()?;
         let meant = run.moved.as_ref().map_or(run.instant(), |moved| moved.to);
-        let ms = first.started.as_millisecond() - meant.as_millisecond();
+        let ms = began.as_millisecond() - meant.as_millisecond();
         let late =
             run.nominal.is_some() && u64::try_from(ms).is_ok_and(|ms| ms > run.late_after_ms);
         late.then(|| format!("it began {} after its time", long(ms)))

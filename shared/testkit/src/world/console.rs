@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use domain::canonical::canonical;
 use domain::envelope::Draft;
 use domain::event::{
-    Again, Event, HostDrained, HostResumed, JobApproved, JobOccurrenceHeld, JobOccurrenceMoved,
-    JobOccurrenceReleased, JobOccurrenceSkipped, JobPaused, JobProposed, JobResumed, JobRetired,
-    Resolution, Role, RunCancelRequested, RunConfirmed, RunDelayed, RunHeld, RunOverridden,
-    RunReleased, RunRequested, RunResolved, RunSkipped, SkipReason, ThingAct, ThingApproved,
-    ThingEvent, ThingProposed, ThingRetired, UserCreated,
+    Again, Event, HostDrained, HostResumed, JobApproved, JobLeaseReturned, JobOccurrenceHeld,
+    JobOccurrenceMoved, JobOccurrenceReleased, JobOccurrenceSkipped, JobPaused, JobProposed,
+    JobResumed, JobRetired, Resolution, Role, RunCancelRequested, RunConfirmed, RunDelayed,
+    RunHeld, RunOverridden, RunReleased, RunRequested, RunResolved, RunSkipped, SkipReason,
+    ThingAct, ThingApproved, ThingEvent, ThingProposed, ThingRetired, UserCreated,
 };
 use domain::ids::StreamId;
 use domain::job::{Job, JobDefinition, OrderAct, Proposal};
@@ -78,6 +78,13 @@ impl World {
             Tell::Pause => JobPaused { reason }.into(),
             Tell::Resume => JobResumed { reason }.into(),
             Tell::Retire => JobRetired { reason }.into(),
+            Tell::Reclaim => {
+                let state = self.auditor.streams.0.get(&stream);
+                let job = state.and_then(|state| state.body.job().zip(Some(&state.turn)));
+                let until = job.and_then(|(job, turn)| job.reclaimed_from(turn));
+                let until = until.with_context(|| format!("{name} is left to nobody"))?;
+                JobLeaseReturned { until, reason }.into()
+            }
         };
         self.console_says(draft(stream, version, event))
     }
@@ -285,6 +292,8 @@ pub enum Tell {
     Resume,
     /// It has none any more.
     Retire,
+    /// What its host may decide the centre decides.
+    Reclaim,
 }
 
 fn draft(stream: StreamId, version: u64, event: domain::event::Event) -> Draft {

@@ -140,3 +140,17 @@ fn a_run_that_was_asked_for_does_not_start_beside_one_the_host_decided() -> Resu
     world.takes = Some(1_000);
     world.settle()
 }
+
+#[test]
+fn what_a_person_took_back_stays_with_the_centre_until_another_definition_holds() -> Result<()> {
+    let mut world = left_alone(&json!({}))?;
+    world.run_for(30 * MINUTE)?;
+    world.tell_job("j", Tell::Reclaim)?;
+    world.run_for(60 * MINUTE)?;
+    assert_eq!((world.processes("j"), runs(&world)), (9, (9, 9)));
+    assert_eq!(world.census().get("job.lease-granted"), Some(&1));
+    propose(&mut world, &json!({ "schedule": { "every": "20m" } }))?;
+    world.run_for(20 * MINUTE)?;
+    assert_eq!(world.census().get("job.lease-granted"), Some(&2));
+    world.settle()
+}
