@@ -49,6 +49,8 @@ pub(crate) struct OwnWork {
     leaves: Mutex<Leaves>,
     /// Runs an earlier life decided and claimed, of which the recorder does not know yet, and when.
     claims: BTreeMap<StreamId, Timestamp>,
+    /// Since when the machine has been up without a break, where the life before this one was of the same boot.
+    awake_since: Option<Timestamp>,
     /// Runs whose attempts are over, since it was last looked.
     over: Mutex<BTreeSet<StreamId>>,
     /// The recorder was waited for in vain.
@@ -60,10 +62,15 @@ pub(crate) struct OwnWork {
 }
 
 impl OwnWork {
-    pub(crate) fn new(leaves: Leaves, claims: BTreeMap<StreamId, Timestamp>) -> Self {
+    pub(crate) fn new(
+        leaves: Leaves,
+        claims: BTreeMap<StreamId, Timestamp>,
+        awake_since: Option<Timestamp>,
+    ) -> Self {
         Self {
             leaves: Mutex::new(leaves),
             claims,
+            awake_since,
             over: Mutex::default(),
             silent: AtomicBool::new(false),
             stale: AtomicBool::new(true),
@@ -73,6 +80,19 @@ impl OwnWork {
 
     fn lock(&self) -> MutexGuard<'_, Leaves> {
         self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs an earlier life claimed and of which, as the machine did not lose power since, a directory would be here if
+    /// they had begun.
+    pub(crate) fn never_begun(&self, here: impl Fn(&StreamId) -> bool) -> Vec<StreamId> {
+        let all = self.claims.keys().filter(|run| self.was_awake_for(run) && !here(run));
+        all.cloned().collect()
+    }
+
+    /// Whether an earlier life claimed this run and the machine did not lose power since.
+    pub(crate) fn was_awake_for(&self, run: &StreamId) -> bool {
+        let claimed = self.claims.get(run).zip(self.awake_since);
+        claimed.is_some_and(|(at, since)| *at > since)
     }
 
     /// When an earlier life claimed this run, where it decided it itself.

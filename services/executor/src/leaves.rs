@@ -102,6 +102,14 @@ impl Leaves {
         Ok(leaves)
     }
 
+    /// Notes that the machine's present boot is `boot`; whether that was so in the life before this one.
+    pub(crate) fn is_same_boot(&self, boot: &str) -> anyhow::Result<bool> {
+        let path = self.dir.join("boot");
+        let same = fs::read_to_string(&path).is_ok_and(|before| before == boot);
+        write(&path, boot.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+        Ok(same)
+    }
+
     /// All of it.
     pub(crate) fn all(&self) -> Vec<Leave> {
         self.all.values().map(|kept| kept.leave.clone()).collect()

@@ -105,6 +105,13 @@ async fn may_begin(
     Ok(mine)
 }
 
+/// A run that this host decided and claimed for itself, and was killed before it began it.
+pub(crate) async fn never_began(host: Arc<Host>, run: StreamId) {
+    if let Err(error) = life::say_not_started(&host, &run, 1, NEVER_BEGAN).await {
+        warn!(%run, %error, "that it never began could not be said");
+    }
+}
+
 async fn is_mine(host: &Arc<Host>, run: &StreamId, number: u32) -> bool {
     let Some((current, _)) = life::current(host, run).await else { return false };
     let mine = current.attempt().is_some_and(|a| a.number == number && a.producer == host.producer);
@@ -145,7 +152,7 @@ fn missing(host: &Host, view: &StreamView) -> Option<Draft> {
     let run = view.state.body.run()?;
     let RunState::Running { attempt } = run.state else { return None };
     let here = AttemptDir::find(&host.attempts, view.id.as_str(), attempt).is_some();
-    if here || host.holds(&view.id) {
+    if here || host.holds(&view.id) || host.own.was_awake_for(&view.id) {
         return None;
     }
     let reason = "the host has lost its record of the attempt";

@@ -11,7 +11,7 @@ use domain::event::{HostStarted, HostStopped, LogJournalCut};
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::wire::host_queue;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use journal::{Cut, Journal, Outbox, OutboxConfig};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -79,6 +79,9 @@ pub async fn run(
     for (run, number, dir) in found {
         tasks.spawn(recover::resume(Arc::clone(&host), run, number, dir));
     }
+    for run in host.own.never_begun(|run| host.holds(run)) {
+        tasks.spawn(recover::never_began(Arc::clone(&host), run));
+    }
     tasks.spawn(alone::work(Arc::clone(&host)));
     tasks.spawn(announce(Arc::clone(&host), count, cut));
     tasks.spawn(beat::beat(Arc::clone(&host)));
@@ -110,7 +113,9 @@ fn open(
     let dir = config.data.join("executor.journal");
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
     let said = Said::read(&opened.journal)?;
-    let own = OwnWork::new(Leaves::open(&config.data.join("leaves"), &said)?, said.claims);
+    let leaves = Leaves::open(&config.data.join("leaves"), &said)?;
+    let awake = leaves.is_same_boot(&boot())?.then(|| booted((around.clock)())).flatten();
+    let own = OwnWork::new(leaves, said.claims, awake);
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
@@ -227,6 +232,14 @@ async fn farewell(host: &Arc<Host>) {
             "stopped without a farewell in the log; the journal delivers it after the next start"
         );
     }
+}
+
+/// When this machine was started, by the clock that shows `now`: a second later, to be sure.
+fn booted(now: Timestamp) -> Option<Timestamp> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+    let up = SignedDuration::try_from_secs_f64(seconds - 1.0).ok()?;
+    now.checked_sub(up).ok()
 }
 
 fn boot() -> String {

@@ -290,6 +290,11 @@ impl Appender {
     async fn load_streams(&mut self, fates: &[Fate]) -> Result<(), LogError> {
         let mut wanted: BTreeSet<StreamId> =
             opened(fates).flat_map(|one| reads(&one.envelope, &one.event)).collect();
+        // A run in parts is at hand as long as it is open, and its parts are not any more when they have ended.
+        let cached = wanted.iter().filter_map(|id| self.cache.get(id)?.as_ref());
+        let in_parts = cached.filter(|state| state.body.run().is_some_and(|r| !r.parts.is_empty()));
+        let parts: Vec<StreamId> = in_parts.flat_map(reads_further).collect();
+        wanted.extend(parts);
         loop {
             wanted.retain(|id| !self.cache.contains_key(id));
             if wanted.is_empty() {

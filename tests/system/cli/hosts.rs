@@ -65,6 +65,30 @@ fn a_host_that_is_drained_starts_nothing_new_until_it_is_resumed() {
 }
 
 #[test]
+fn a_run_on_all_hosts_is_over_when_its_parts_are_also_where_they_end_long_after_it_was_divided() {
+    let desk = Desk::new();
+    let jobs = desk.file(
+        "all.yaml",
+        "name: everywhere\nhosts: all\ncommand: { script: 'sleep 1' }\n---\nname: often\nhosts: all\nschedule: { every: 1s }\ncommand: { argv: [/bin/true] }\n",
+    );
+    let up = desk.up(&[&jobs]);
+    for _ in 0..2 {
+        let asked =
+            up.call(&["run", "everywhere", "--reason", "to see it", "-o", "json"]).ended(0).json();
+        wait_for_state(&up.data, asked["stream"].as_str().unwrap(), "succeeded");
+    }
+    let done = || {
+        let runs = up.call(&["runs", "--job", "often", "--state", "succeeded", "-o", "json"]);
+        runs.ended(0).json().as_array().unwrap().len()
+    };
+    // Each is a run and its part.
+    wait::until("several of them, one after the other", RUN, || done() >= 6).unwrap();
+    up.call(&["job", "retire", "often", "--reason", "enough"]).ended(0);
+    up.stop();
+    call(&desk.data(), &["verify"]).ended(0);
+}
+
+#[test]
 fn what_is_left_to_a_host_is_shown_and_can_be_taken_back() {
     let desk = Desk::new();
     let up = desk.up(&[]);

@@ -72,6 +72,6 @@ pub(super) async fn calendar(
     let counted = tokio::task::spawn_blocking(move || {
         answering.block_on(inquire(&console.bus, &mut feed)).map(|()| feed)
     });
-    let feed = counted.await.map_err(|error| Problem::unavailable(error))??;
+    let feed = counted.await.map_err(Problem::unavailable)??;
     Ok(([(header::CONTENT_TYPE, "text/calendar; charset=utf-8")], feed.text(now)))
 }
