@@ -170,7 +170,7 @@ pub(super) fn check_count(count: usize, what: &str) -> anyhow::Result<()> {
     }
 }
 
-fn check_state(state: &str) -> anyhow::Result<()> {
+pub(super) fn check_state(state: &str) -> anyhow::Result<()> {
     if OPEN.contains(&state) || Outcome::from_word(state).is_some() {
         return Ok(());
     }

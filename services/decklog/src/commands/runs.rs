@@ -29,6 +29,7 @@ pub(crate) fn list(runs: &Runs, format: Format) -> anyhow::Result<()> {
         .map(|text| when::since(text, host::now()))
         .transpose()
         .map_err(exit::usage)?;
+    runs.state.iter().try_for_each(|state| super::acts::check_state(state))?;
     let filter = RunFilter {
         job: runs.job.clone(),
         state: runs.state.clone(),

@@ -96,6 +96,10 @@ pub(super) fn admit_job(
 fn admit_order(job: &Job, turn: Option<&Turn>, at: Timestamp, act: OrderAct) -> Result<(), String> {
     need(job.active().is_some(), "the job is not active")?;
     check_undecided(job, turn, at)?;
+    need(
+        job.versions.spans.first().is_some_and(|first| first.from < at),
+        "the job had no definition then: it has no such occurrence",
+    )?;
     if has_run_ahead(turn, at) {
         return Err(format!("the occurrence at {at} has run ahead of its time: see its run"));
     }

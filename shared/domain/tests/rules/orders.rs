@@ -117,6 +117,7 @@ fn only_an_active_job_has_occurrences_to_speak_of_and_not_those_of_a_host_that_d
     assert_eq!(site.world.say_next("scheduler/s1", job.clone(), lease, at("00:00")), Mark::Valid);
     site.feed();
     let table = [
+        ("pay@00:00", "the job had no definition then: it has no such occurrence"),
         ("pay@02:00", ""),
         ("pay@03:00", "the occurrence at 2026-11-20T03:00:00Z is for host h1 to decide"),
         ("pay@05:00", "the occurrence at 2026-11-20T05:00:00Z is for host h1 to decide"),
