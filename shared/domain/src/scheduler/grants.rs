@@ -98,7 +98,9 @@ impl Scheduler {
             Rests::WithTheCentre => return Err(later),
             Rests::Until(_) | Rests::No => {}
         }
-        if extended.is_some_and(|lease| entry.is_behind(lease, &definition, now)) {
+        let last = entry.leases().iter().rev().find(|lease| lease.is_of_host());
+        let last = last.filter(|lease| lease.host.as_ref() == Some(host));
+        if last.is_some_and(|lease| entry.is_behind(lease, &definition, now)) {
             return Err(later);
         }
         let of_hosts = entry.leases().iter().filter(|lease| lease.is_of_host());
@@ -171,8 +173,8 @@ impl JobEntry {
         }
     }
 
-    /// Whether the log misses what the host should have decided long ago. It may be cut off, or not able to: its leave
-    /// is not made longer.
+    /// Whether the log misses what the host should have decided long ago. It may be cut off, or not able to: it gets no
+    /// more leave.
     fn is_behind(&self, lease: &Lease, definition: &JobDefinition, now: Timestamp) -> bool {
         let own = |d: &&super::Definition| d.apart == Some(lease.from) && d.host.is_some();
         let Some(own) = self.definitions.iter().find(own) else { return false };

@@ -1,6 +1,7 @@
 //! A host that may run its job by itself, and a centre that is away for a night.
 
 use anyhow::Result;
+use domain::ids::StreamId;
 use domain::run::{Outcome, State};
 use serde_json::{Value, json};
 use testkit::world::{Moment, Node, Tell, World, job};
@@ -152,5 +153,20 @@ fn what_a_person_took_back_stays_with_the_centre_until_another_definition_holds(
     propose(&mut world, &json!({ "schedule": { "every": "20m" } }))?;
     world.run_for(20 * MINUTE)?;
     assert_eq!(world.census().get("job.lease-granted"), Some(&2));
+    world.settle()
+}
+
+#[test]
+fn a_host_that_is_heard_and_decides_nothing_gets_no_more_leave() -> Result<()> {
+    let mut world = left_alone(&json!({ "autonomy": { "lease": "1h" }, "catch-up": "none" }))?;
+    // It beats, and waits for times that have passed long ago.
+    world.set_clock(HOST, -6 * 60 * MINUTE * 1_000);
+    world.run_for(150 * MINUTE)?;
+    let job = &world.streams()[&StreamId::job("j")].body;
+    let lease = job.job().and_then(|job| job.leases.iter().rev().find(|lease| lease.is_of_host()));
+    let ends = lease.unwrap().until;
+    assert!(ends < world.time(), "its leave has run out: {ends}");
+    world.set_clock(HOST, 0);
+    world.run_for(MINUTE)?;
     world.settle()
 }
