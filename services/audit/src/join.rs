@@ -1,6 +1,5 @@
 //! Join tokens: whoever holds the token of a class may enrol as a producer of that class.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -30,15 +29,8 @@ pub(crate) fn secret(path: &Path) -> anyhow::Result<[u8; 32]> {
 }
 
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let draft = path.with_extension("new");
-    let _ = fs::remove_file(&draft);
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path).with_context(|| format!("writing {}", path.display()))
+    journal::replace(path, text.as_bytes(), 0o600)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Whether `token` is the token of `class`.

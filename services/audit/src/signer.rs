@@ -124,12 +124,7 @@ fn recall(path: &Path) -> anyhow::Result<Option<Frontier>> {
 }
 
 fn remember(path: &Path, edge: &Frontier) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    let draft = path.with_extension("new");
-    let mut file = fs::File::create(&draft)?;
-    writeln!(file, "{}\n{}", edge.size(), hex(&edge.to_bytes()))?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::File::open(dir)?.sync_all().with_context(|| format!("keeping {}", path.display()))
+    let text = format!("{}\n{}\n", edge.size(), hex(&edge.to_bytes()));
+    journal::replace(path, text.as_bytes(), 0o644)
+        .with_context(|| format!("keeping {}", path.display()))
 }

@@ -15,11 +15,9 @@ use domain::time::HumanDuration;
 
 pub(crate) use acts::{Act, Confirm, Delay, Rerun, Which};
 pub(crate) use ahead::{Predict, Rehearse, Told, Why};
-pub(crate) use hosts::{Host, HostAct};
-pub(crate) use occurrences::{Occurrence, OccurrenceAct, OccurrenceList, OneOccurrence};
-pub(crate) use things::{
-    Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing, ThingAct, ThingName,
-};
+pub(crate) use hosts::Host;
+pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
+pub(crate) use things::{Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing};
 pub(crate) use zones::{Tzdb, TzdbCompare};
 
 /// Runs the night. Proves it in the morning.
@@ -232,31 +230,33 @@ pub(crate) enum Job {
     /// Lists jobs.
     List(Place),
     /// Shows one job.
-    Show(JobName),
+    Show(Named),
     /// Skips its occurrences from now on, each with the reason.
-    Pause(JobAct),
+    Pause(NamedAct),
     /// Ends a pause.
-    Resume(JobAct),
+    Resume(NamedAct),
     /// Ends its schedule for good.
-    Retire(JobAct),
+    Retire(NamedAct),
     /// Takes back from its host what that may decide by itself; for a host that will not come back. What it has started
     /// and nobody knows of stays unknown.
-    Reclaim(JobAct),
+    Reclaim(NamedAct),
     /// Makes the proposed definition active.
-    Approve(JobName),
+    Approve(Named),
 }
 
+/// One job, host or other thing.
 #[derive(Debug, Args)]
-pub(crate) struct JobName {
-    /// The job.
+pub(crate) struct Named {
+    /// Its name.
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
+/// What is done with one of them.
 #[derive(Debug, Args)]
-pub(crate) struct JobAct {
-    /// The job.
+pub(crate) struct NamedAct {
+    /// Its name.
     pub(crate) name: String,
     /// Why.
     #[arg(long)]

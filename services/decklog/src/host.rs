@@ -1,7 +1,5 @@
 //! Facts about this machine.
 
-use std::path::PathBuf;
-
 /// The clock.
 pub(crate) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
@@ -21,14 +19,9 @@ pub(crate) fn name() -> String {
     if plain.is_empty() { "localhost".to_owned() } else { plain }
 }
 
-/// Where time zone databases are, in the order in which they are looked for.
-const ZONE_FILES: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
-
 /// The time zone database of this machine, or the one that `TZDIR` names.
 pub(crate) fn tzdb() -> scheduler::ZoneInfo {
-    let named = std::env::var_os("TZDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let usual = || ZONE_FILES.map(PathBuf::from).into_iter().find(|dir| dir.is_dir());
-    scheduler::ZoneInfo::in_dir(named.or_else(usual).unwrap_or_else(|| ZONE_FILES[0].into()))
+    scheduler::ZoneInfo::in_dir(executor::zone_files())
 }
 
 /// The machine's own zone.

@@ -291,12 +291,17 @@ async fn give_back(
     {
         let mut leaves = host.own.lock();
         for mut leave in leaves.all().into_iter().filter(|leave| leave.job == job.name) {
-            let due = Alone::new(leave.clone()).is_ok_and(|a| a.next().is_some_and(|at| at <= now));
-            if let Some(reason) = leave.unreadable() {
-                warn!(job = %job.name, %reason, "what is left to this host cannot be decided here");
-                leave.give_back_all(format!("host {} cannot decide it: {reason}", host.name));
-            } else if let Some(reason) = leave.ends(job, site, host.is_drained()).filter(|_| !due) {
-                leave.give_back(now, reason);
+            match Alone::new(leave.clone()) {
+                Ok(alone) if alone.next().is_some_and(|at| at <= now) => {}
+                Ok(_) => {
+                    if let Some(reason) = leave.ends(job, site, host.is_drained()) {
+                        leave.give_back(now, reason);
+                    }
+                }
+                Err(reason) => {
+                    warn!(job = %job.name, %reason, "what is left to this host cannot be decided here");
+                    leave.give_back_all(format!("host {} cannot decide it: {reason}", host.name));
+                }
             }
             said = said.or(leave.unsaid());
             leaves.put(leave)?;

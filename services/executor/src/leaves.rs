@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -14,6 +13,9 @@ use domain::scheduler::alone::{Alone, Leave};
 use jiff::Timestamp;
 use journal::{Journal, JournalError};
 use tracing::warn;
+
+/// Mode of the files.
+const MODE: u32 = 0o644;
 
 /// What the journal of an earlier life says, as far as the recorder does not have it.
 #[derive(Debug, Default)]
@@ -106,7 +108,8 @@ impl Leaves {
     pub(crate) fn is_same_boot(&self, boot: &str) -> anyhow::Result<bool> {
         let path = self.dir.join("boot");
         let same = fs::read_to_string(&path).is_ok_and(|before| before == boot);
-        write(&path, boot.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+        journal::replace(&path, boot.as_bytes(), MODE)
+            .with_context(|| format!("writing {}", path.display()))?;
         Ok(same)
     }
 
@@ -149,7 +152,8 @@ impl Leaves {
             return Ok(());
         }
         let (path, bytes) = (self.path(&leave), serde_json::to_vec(&leave)?);
-        let written = write(&path, &bytes).with_context(|| format!("writing {}", path.display()));
+        let written = journal::replace(&path, &bytes, MODE)
+            .with_context(|| format!("writing {}", path.display()));
         // In memory all the same: what was said is not said again.
         self.all.insert(key(&leave), leave.into());
         written
@@ -171,13 +175,4 @@ impl Leaves {
 
 fn key(leave: &Leave) -> (String, Timestamp) {
     (leave.job.clone(), leave.lease.from)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let draft = path.with_extension("new");
-    let mut file = File::create(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }

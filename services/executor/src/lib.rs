@@ -23,4 +23,4 @@ mod zones;
 pub use config::ExecutorConfig;
 pub use output::read_output;
 pub use service::{Producer, Surroundings, run};
-pub use zones::tzdb;
+pub use zones::{tzdb, zone_files};

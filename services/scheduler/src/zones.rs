@@ -13,7 +13,7 @@ use bus::recorder;
 use domain::envelope::Draft;
 use domain::ids::StreamId;
 use domain::ledger::Mark;
-use domain::time::{Schedule, tzdb_version_from};
+use domain::time::{Schedule, TZDB_VERSION_FILES, tzdb_version_from};
 use domain::tzdb::{AHEAD_DAYS, FIRST, Moves, Rules, compare};
 use jiff::{SignedDuration, Timestamp};
 use journal::Outbox;
@@ -52,8 +52,8 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const VERSION_BYTES_MAX: u64 = 100;
 
 fn version_in(dir: &Path) -> Option<String> {
-    let first = |name: &str| read(&dir.join(name), VERSION_BYTES_MAX).ok();
-    let bytes = first("tzdata.zi").or_else(|| first("+VERSION"))?;
+    let first = |name: &&str| read(&dir.join(name), VERSION_BYTES_MAX).ok();
+    let bytes = TZDB_VERSION_FILES.iter().find_map(first)?;
     tzdb_version_from(&String::from_utf8_lossy(&bytes))
 }
 

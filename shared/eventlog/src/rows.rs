@@ -184,7 +184,7 @@ impl RunColumns {
             instant: Some(run.instant().as_microsecond()),
             scheduled: Some(i64::from(run.nominal.is_some())),
             open: Some(i64::from(!ended)),
-            late: Some(i64::from(is_late(run))),
+            late: Some(i64::from(run.began_late_ms().is_some() || !run.late.is_empty())),
             attempts: Some(to_i64(run.attempts.len() as u64)),
             host: attempt.map(|a| a.host.clone()),
             started: attempt.map(|a| a.started.as_microsecond()),
@@ -197,18 +197,6 @@ impl RunColumns {
 /// Text as every database can hold it: Postgres' has no place for the character 0.
 fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
-}
-
-/// Whether the first attempt began later than the job allows, or a limit was missed.
-fn is_late(run: &Run) -> bool {
-    if !run.late.is_empty() {
-        return true;
-    }
-    // What was moved, or waits for its window, is expected then.
-    let expected = run.not_before().map(|at| at.as_millisecond());
-    let began = run.began().map(|at| at.as_millisecond());
-    let due = run.nominal.as_ref().map(|n| n.at.as_millisecond()).max(expected);
-    began.zip(due).is_some_and(|(began, due)| began - due > to_i64(run.late_after_ms))
 }
 
 fn message(run: &Run) -> Option<String> {

@@ -1,8 +1,8 @@
 //! The producer's secret key in a file that nobody else reads.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use domain::canonical::{hex, unhex};
@@ -65,20 +65,14 @@ fn read(path: &Path, mut file: File) -> Result<SecretKey, KeyFileError> {
 fn create(path: &Path) -> std::io::Result<SecretKey> {
     let mut seed = [0_u8; 32];
     getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
-    let draft = path.with_extension("new");
-    let _ = fs::remove_file(&draft);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(hex(&seed).as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    if let Some(dir) = path.parent() {
-        File::open(dir)?.sync_all()?;
-    }
+    crate::replace(path, hex(&seed).as_bytes(), 0o600)?;
     Ok(SecretKey::from_seed(&seed))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -12,7 +12,9 @@ mod file;
 mod key;
 mod outbox;
 mod record;
+mod whole;
 
 pub use file::{Cut, Journal, JournalError, Opened, Written};
 pub use key::{KeyFileError, load_or_create_key};
 pub use outbox::{Closed, Outbox, OutboxConfig, Receipt, Transport, Verdict};
+pub use whole::replace;

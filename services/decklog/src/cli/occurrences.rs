@@ -2,12 +2,12 @@
 
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::{Next, Place};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Occurrence {
     /// Lists the next occurrences of a job, and what was said of single ones.
-    List(OccurrenceList),
+    List(Next),
     /// When its time comes, it waits for a person.
     Hold(OccurrenceAct),
     /// Takes back what was said of it.
@@ -24,17 +24,6 @@ pub(crate) enum Occurrence {
     },
     /// It runs now.
     RunNow(OneOccurrence),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OccurrenceList {
-    /// The job.
-    pub(crate) job: String,
-    /// How many of the next.
-    #[arg(short, default_value_t = 10)]
-    pub(crate) n: usize,
-    #[command(flatten)]
-    pub(crate) place: Place,
 }
 
 /// One occurrence of one job.

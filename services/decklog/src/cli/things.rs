@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Place;
+use super::{Named, NamedAct, Place};
 
 /// Without a subcommand, the forecast.
 #[derive(Debug, Args)]
@@ -56,15 +56,15 @@ pub(crate) enum CalendarAct {
     /// Shows one calendar and the days of a year that it holds.
     Show {
         #[command(flatten)]
-        which: ThingName,
+        which: Named,
         /// The year; this one when absent.
         #[arg(long)]
         year: Option<i16>,
     },
     /// Makes the proposed definition active.
-    Approve(ThingName),
+    Approve(Named),
     /// No new job may name it; for those that do it goes on holding.
-    Retire(ThingAct),
+    Retire(NamedAct),
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,30 +72,11 @@ pub(crate) enum Thing {
     /// Lists them.
     List(Place),
     /// Shows one.
-    Show(ThingName),
+    Show(Named),
     /// Makes the proposed definition active.
-    Approve(ThingName),
+    Approve(Named),
     /// Retires it: no new job may name it.
-    Retire(ThingAct),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ThingName {
-    /// Its name.
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ThingAct {
-    /// Its name.
-    pub(crate) name: String,
-    /// Why.
-    #[arg(long)]
-    pub(crate) reason: String,
-    #[command(flatten)]
-    pub(crate) place: Place,
+    Retire(NamedAct),
 }
 
 #[derive(Debug, Subcommand)]
@@ -105,7 +86,7 @@ pub(crate) enum Flow {
     /// Draws one flow, with where its newest runs stand.
     Show(FlowShow),
     /// Ends the schedules of all its jobs for good.
-    Retire(ThingAct),
+    Retire(NamedAct),
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::acts::{Item, act_on_each};
 use super::job::schedule_of;
 use super::with_console;
-use crate::cli::{Flow, FlowShow, Format, Place, ThingAct};
+use crate::cli::{Flow, FlowShow, Format, NamedAct, Place};
 use crate::output::{self, Table};
 use crate::site::Site;
 use crate::source::Source;
@@ -128,7 +128,7 @@ fn note(newest: Option<&RunRow>) -> String {
     format!("{} ({})", row.state, output::local(row.instant))
 }
 
-fn retire(act: &ThingAct, format: Format) -> anyhow::Result<()> {
+fn retire(act: &NamedAct, format: Format) -> anyhow::Result<()> {
     with_console(&act.place, |client| {
         let site = Site::read(&Source::Remote(client.clone()))?;
         let jobs = of_name(&site, &act.name)?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{console_at, with_console};
-use crate::cli::{Format, Host, HostAct, Place};
+use crate::cli::{Format, Host, NamedAct, Place};
 use crate::output::{self, Table};
 use crate::source::Source;
 use crate::{exit, host};
@@ -19,13 +19,13 @@ use crate::{exit, host};
 pub(crate) fn run(host: &Host, format: Format) -> anyhow::Result<()> {
     match host {
         Host::List(place) => list(place, format),
-        Host::Show { name, place } => show(name, place, format),
+        Host::Show(which) => show(&which.name, &which.place, format),
         Host::Drain(act) => set(act, "drain", format),
         Host::Resume(act) => set(act, "resume", format),
     }
 }
 
-fn set(act: &HostAct, verb: &str, format: Format) -> anyhow::Result<()> {
+fn set(act: &NamedAct, verb: &str, format: Format) -> anyhow::Result<()> {
     let path = format!("/api/v1/hosts/{}/{verb}", act.name);
     let body = json!({"reason": act.reason});
     let applied = with_console(&act.place, |client| client.act(&path, &body))?;

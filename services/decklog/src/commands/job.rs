@@ -12,7 +12,7 @@ use serde_json::json;
 use super::plan::far;
 use super::schedule::horizon;
 use super::with_console;
-use crate::cli::{Format, Job, JobAct, Place};
+use crate::cli::{Format, Job, NamedAct, Place};
 use crate::output::{self, Table};
 use crate::source::Source;
 use crate::{exit, host, site};
@@ -180,7 +180,7 @@ pub(super) fn versions(versions: &Versions) -> String {
     text
 }
 
-fn change(act: &JobAct, verb: &str, format: Format) -> anyhow::Result<()> {
+fn change(act: &NamedAct, verb: &str, format: Format) -> anyhow::Result<()> {
     let path = format!("/api/v1/jobs/{}/{verb}", act.name);
     let body = json!({"reason": act.reason});
     let applied = with_console(&act.place, |client| client.act(&path, &body))?;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::acts::{Item, SELECTED_MAX, act_on_each, agree, check_count};
 use super::plan::far;
 use super::{calendar, schedule, with_console};
-use crate::cli::{Format, Occurrence, OccurrenceAct, OccurrenceList, OneOccurrence};
+use crate::cli::{Format, Next, Occurrence, OccurrenceAct, OneOccurrence};
 use crate::client::Client;
 use crate::output::{self, Table};
 use crate::site::{self, Site};
@@ -157,7 +157,7 @@ struct Line {
     what: String,
 }
 
-fn list(wanted: &OccurrenceList, format: Format) -> anyhow::Result<()> {
+fn list(wanted: &Next, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&wanted.place)?;
     let job = find(&source, &wanted.job)?;
     let site = site::view(&site::things(&source)?);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::plan::far;
 use super::{calendar, with_console};
-use crate::cli::{Calendar, CalendarAct, Format, Place, Thing, ThingAct, ThingName};
+use crate::cli::{Calendar, CalendarAct, Format, Named, NamedAct, Place, Thing};
 use crate::output::{self, Table};
 use crate::source::Source;
 use crate::{exit, host, site};
@@ -38,13 +38,13 @@ pub(crate) fn run(kind: ThingKind, thing: &Thing, format: Format) -> anyhow::Res
     }
 }
 
-fn approve(kind: ThingKind, which: &ThingName, format: Format) -> anyhow::Result<()> {
+fn approve(kind: ThingKind, which: &Named, format: Format) -> anyhow::Result<()> {
     let path = format!("/api/v1/things/{}/{}/approve", kind.word(), which.name);
     let applied = with_console(&which.place, |client| client.act(&path, &json!({})))?;
     output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
 }
 
-fn retire(kind: ThingKind, act: &ThingAct, format: Format) -> anyhow::Result<()> {
+fn retire(kind: ThingKind, act: &NamedAct, format: Format) -> anyhow::Result<()> {
     let path = format!("/api/v1/things/{}/{}/retire", kind.word(), act.name);
     let body = json!({"reason": act.reason});
     let applied = with_console(&act.place, |client| client.act(&path, &body))?;
@@ -121,12 +121,7 @@ struct Shown {
     lines: Vec<String>,
 }
 
-fn show(
-    kind: ThingKind,
-    which: &ThingName,
-    year: Option<i16>,
-    format: Format,
-) -> anyhow::Result<()> {
+fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> anyhow::Result<()> {
     let (name, word) = (&which.name, kind.word());
     let source = Source::open(&which.place)?;
     let id = StreamId::thing(kind, name);

@@ -367,6 +367,14 @@ impl Run {
         Some(said.unwrap_or(first.started))
     }
 
+    /// By how much it began later than its job allows, milliseconds. What was moved, or waits for its window, is expected
+    /// then. `None` where it began in time, or has no time of its own.
+    pub fn began_late_ms(&self) -> Option<i64> {
+        let due = self.nominal.as_ref().map(|nominal| nominal.at).max(self.not_before())?;
+        let ms = self.began()?.as_millisecond() - due.as_millisecond();
+        (ms > i64::try_from(self.late_after_ms).unwrap_or(i64::MAX)).then_some(ms)
+    }
+
     /// When it changed last, or ended; of what a host did by itself, as its host says.
     pub(crate) fn ended_at(&self) -> Timestamp {
         let alone = self.by_host && self.attempts.len() == 1;

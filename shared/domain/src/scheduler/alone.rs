@@ -194,11 +194,6 @@ impl Leave {
         self.returned.get_or_insert((until, reason));
     }
 
-    /// Why this host cannot decide it, if so: it does not know the zone, or is too old for the definition.
-    pub fn unreadable(&self) -> Option<String> {
-        Alone::new(self.clone()).err()
-    }
-
     /// Gives back all of it that is not decided. It is said by [`Leave::unsaid`].
     pub fn give_back_all(&mut self, reason: String) {
         let until = self.settled.unwrap_or(self.lease.from);

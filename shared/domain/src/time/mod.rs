@@ -39,4 +39,4 @@ pub use policy::{DstPolicy, Gap, OverlapTime};
 pub(crate) use reading::clock_reaches;
 pub use schedule::{LEFT_OUT_MAX, Occurrences, SEARCH_HORIZON_YEARS, Schedule};
 pub use spec::{AtList, AtTime, Every, ScheduleSpec};
-pub use zone::{check_zone, tzdb_version_from};
+pub use zone::{TZDB_DIRS, TZDB_VERSION_FILES, check_zone, tzdb_version_from};

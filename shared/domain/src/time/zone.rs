@@ -33,6 +33,12 @@ pub fn check_zone(name: &str) -> Result<String, ScheduleError> {
     find(name).map(|zone| zone.iana_name().unwrap_or("UTC").to_owned())
 }
 
+/// Where hosts have their time zone database, in the order in which it is looked for.
+pub const TZDB_DIRS: [&str; 3] =
+    ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
+/// Files of a time zone database that begin with its version, see [`tzdb_version_from`].
+pub const TZDB_VERSION_FILES: [&str; 2] = ["tzdata.zi", "+VERSION"];
+
 /// The version of the tz database from the first line of its `tzdata.zi` (`# version 2026a`), or from the
 /// one-line file `+VERSION` some systems carry. Reading the file is the caller's business.
 #[must_use]

@@ -208,12 +208,7 @@ impl View<'_> {
 
     /// How late it began, where it did.
     pub(super) fn lateness(&self, run: &Run) -> Option<String> {
-        let began = run.began()?;
-        let meant = run.moved.as_ref().map_or(run.instant(), |moved| moved.to);
-        let ms = began.as_millisecond() - meant.as_millisecond();
-        let late =
-            run.nominal.is_some() && u64::try_from(ms).is_ok_and(|ms| ms > run.late_after_ms);
-        late.then(|| format!("it began {} after its time", long(ms)))
+        run.began_late_ms().map(|ms| format!("it began {} after its time", long(ms)))
     }
 }
 
