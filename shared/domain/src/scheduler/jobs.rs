@@ -265,7 +265,6 @@ impl JobEntry {
         self.decided_ahead.clear();
         self.tried_ahead.clear();
         self.apart.values_mut().for_each(|cursor| cursor.decided = None);
-        self.decided_ahead.clear();
         self.backlog = None;
     }
 
