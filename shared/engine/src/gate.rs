@@ -1,0 +1,159 @@
+//! The only way to a repository's files: knows what this run wrote, and refuses a snapshot that
+//! must not be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use rustic_core::{
+    BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend,
+};
+
+use crate::context::{Cancel, lock};
+
+/// A backend that counts, and that can say no to a snapshot.
+///
+/// The engine writes its snapshot even when its source ended early or its dump command failed;
+/// here is the last place where that can be prevented.
+pub(crate) struct Gate {
+    inner: Arc<dyn WriteBackend>,
+    directory: PathBuf,
+    cancel: Cancel,
+    written: Mutex<BTreeMap<Id, u64>>,
+    unsynced: Mutex<BTreeSet<PathBuf>>,
+    forbidden: Mutex<Option<String>>,
+    read: std::sync::atomic::AtomicU64,
+}
+
+impl Gate {
+    /// A gate before the files of a directory.
+    pub(crate) fn new(inner: Arc<dyn WriteBackend>, directory: PathBuf, cancel: Cancel) -> Self {
+        Self {
+            inner,
+            directory,
+            cancel,
+            written: Mutex::default(),
+            unsynced: Mutex::default(),
+            forbidden: Mutex::default(),
+            read: std::sync::atomic::AtomicU64::default(),
+        }
+    }
+
+    /// The packs written through it, with their bytes.
+    pub(crate) fn packs(&self) -> BTreeMap<Id, u64> {
+        lock(&self.written).clone()
+    }
+
+    /// Bytes read through it.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.read.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// No snapshot may be written any more; the first reason counts.
+    pub(crate) fn forbid(&self, reason: &str) {
+        lock(&self.forbidden).get_or_insert_with(|| reason.to_owned());
+    }
+
+    fn count(&self, bytes: &Bytes) {
+        self.read.fetch_add(bytes.len() as u64, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn may_write_snapshot(&self) -> RusticResult<()> {
+        if let Some(reason) = lock(&self.forbidden).clone() {
+            return Err(RusticError::new(ErrorKind::InputOutput, reason));
+        }
+        if !self.cancel.commit() {
+            return Err(RusticError::new(ErrorKind::InputOutput, crate::context::CANCELLED));
+        }
+        self.sync()
+    }
+
+    /// Makes the names of what was written durable: the backend syncs files, not directories.
+    pub(crate) fn sync(&self) -> RusticResult<()> {
+        for dir in std::mem::take(&mut *lock(&self.unsynced)) {
+            File::open(&dir).and_then(|d| d.sync_all()).map_err(|error| {
+                RusticError::with_source(
+                    ErrorKind::InputOutput,
+                    format!("Failed to sync the directory {}.", dir.display()),
+                    error,
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    fn directory_of(&self, tpe: FileType, id: &Id) -> PathBuf {
+        match tpe {
+            FileType::Config => self.directory.clone(),
+            FileType::Pack => self.directory.join("data").join(&id.to_hex().as_str()[..2]),
+            FileType::Index | FileType::Key | FileType::Snapshot => {
+                self.directory.join(tpe.dirname())
+            }
+        }
+    }
+}
+
+impl ReadBackend for Gate {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    fn list(&self, tpe: FileType) -> RusticResult<Vec<Id>> {
+        self.inner.list(tpe)
+    }
+
+    fn list_with_size(&self, tpe: FileType) -> RusticResult<Vec<(Id, u32)>> {
+        self.inner.list_with_size(tpe)
+    }
+
+    fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
+        self.inner.read_full(tpe, id).inspect(|bytes| self.count(bytes))
+    }
+
+    fn read_partial(
+        &self,
+        tpe: FileType,
+        id: &Id,
+        cacheable: bool,
+        offset: u32,
+        length: u32,
+    ) -> RusticResult<Bytes> {
+        let bytes = self.inner.read_partial(tpe, id, cacheable, offset, length);
+        bytes.inspect(|bytes| self.count(bytes))
+    }
+
+    fn warmup_path(&self, tpe: FileType, id: &Id) -> String {
+        self.inner.warmup_path(tpe, id)
+    }
+}
+
+impl WriteBackend for Gate {
+    fn create(&self) -> RusticResult<()> {
+        self.inner.create()
+    }
+
+    fn write_bytes(
+        &self,
+        tpe: FileType,
+        id: &Id,
+        cacheable: bool,
+        content: BytesList,
+    ) -> RusticResult<()> {
+        if tpe == FileType::Snapshot {
+            self.may_write_snapshot()?;
+        }
+        let size = content.size() as u64;
+        self.inner.write_bytes(tpe, id, cacheable, content)?;
+        if tpe == FileType::Pack {
+            lock(&self.written).insert(*id, size);
+        }
+        lock(&self.unsynced).insert(self.directory_of(tpe, id));
+        if tpe == FileType::Snapshot { self.sync() } else { Ok(()) }
+    }
+
+    fn remove(&self, tpe: FileType, id: &Id, cacheable: bool) -> RusticResult<()> {
+        self.inner.remove(tpe, id, cacheable)
+    }
+}

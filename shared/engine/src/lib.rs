@@ -1,0 +1,26 @@
+//! Backup engines behind one trait, run as a child process that speaks JSON lines.
+//!
+//! A request comes in on standard input, lines go out on standard output, the last one is the
+//! report. The engine is not believed: a ledger of the source ([`ledger`]) says what was read, a
+//! manifest with a hash for each file is stored beside every snapshot ([`manifest`]), and a gate
+//! before the repository's files ([`gate`]) refuses a snapshot that must not be.
+
+mod context;
+mod engine;
+mod gate;
+mod ledger;
+mod manifest;
+mod path;
+mod problem;
+mod process;
+mod report;
+mod request;
+mod run;
+mod rustic;
+
+pub use context::Cancel;
+pub use path::{BadEscape, FilePath};
+pub use process::main;
+pub use report::*;
+pub use request::*;
+pub use run::{run, run_until};

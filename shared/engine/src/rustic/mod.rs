@@ -1,0 +1,235 @@
+//! The engine built in: `rustic_core` behind our gate and our ledger.
+
+mod backup;
+mod list;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustic_backend::LocalBackend;
+use rustic_core::repofile::SnapshotFile;
+use rustic_core::{
+    ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository as Rustics, RepositoryBackends,
+    RepositoryOptions,
+};
+
+use crate::context::Context;
+use crate::engine::{Answer, BackupEngine, Ended};
+use crate::gate::Gate;
+use crate::problem::{Problem, plain, rustic};
+use crate::report::{Done, InitReport, ProblemKind};
+use crate::request::{
+    Backup, Browse, Check, Copy, Diff, Find, Forget, List, ManifestOf, Prune, Repository, Restore,
+    Secrets,
+};
+
+/// The version of the library that is built in.
+pub(crate) const VERSION: &str = "rustic_core 0.13.0";
+
+/// The engine built in, on one repository.
+pub(crate) struct Rustic<'a> {
+    pub(crate) repository: &'a Repository,
+    pub(crate) secrets: &'a Secrets,
+    pub(crate) context: Context,
+}
+
+/// A repository whose key was found.
+pub(crate) struct Opened {
+    pub(crate) repo: Rustics<OpenStatus>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+impl<'a> Rustic<'a> {
+    pub(crate) fn new(repository: &'a Repository, secrets: &'a Secrets, context: Context) -> Self {
+        Self { repository, secrets, context }
+    }
+
+    /// Opens the repository.
+    pub(crate) fn open(&self) -> Result<Opened, Problem> {
+        open(self.repository, &self.secrets.password, &self.context)
+    }
+
+    /// Opens the repository, or creates it where that is wished.
+    pub(crate) fn open_or_create(&self) -> Result<Opened, Problem> {
+        match self.open() {
+            Err(problem)
+                if problem.kind == ProblemKind::NotARepository && self.repository.initialise =>
+            {
+                self.create()
+            }
+            answer => answer,
+        }
+    }
+
+    fn create(&self) -> Result<Opened, Problem> {
+        let location = &self.repository.location;
+        let (repo, gate) = connect(self.repository, &self.context)?;
+        let there =
+            repo.config_id().map_err(rustic(ProblemKind::Unreachable, reading(location)))?;
+        if there.is_some() {
+            let message = format!(
+                "creating a repository at {location}: there is one already; name another location"
+            );
+            return Err(Problem::new(ProblemKind::RepositoryExists, message));
+        }
+        if self.secrets.password.is_empty() {
+            let message = "creating a repository: no password is given; set one in the secrets";
+            return Err(Problem::new(ProblemKind::BadRequest, message));
+        }
+        let tried = format!("creating a repository at {location}");
+        let credentials = Credentials::password(&self.secrets.password);
+        let repo = repo
+            .init(&credentials, &KeyOptions::default(), &ConfigOptions::default())
+            .map_err(rustic(ProblemKind::Unreachable, tried.clone()))?;
+        gate.sync().map_err(rustic(ProblemKind::Unreachable, tried))?;
+        Ok(Opened { repo, gate })
+    }
+}
+
+impl BackupEngine for Rustic<'_> {
+    fn name(&self) -> String {
+        VERSION.to_owned()
+    }
+
+    fn init(&self) -> Answer {
+        let opened = self.create()?;
+        let repository = opened.id();
+        Ok(Ended::good(Done::Init(InitReport { repository })))
+    }
+
+    fn backup(&self, asked: &Backup) -> Answer {
+        backup::backup(self, asked)
+    }
+
+    fn list(&self, asked: &List) -> Answer {
+        list::list(self, asked)
+    }
+
+    fn check(&self, _asked: &Check) -> Answer {
+        Err(unbuilt("check"))
+    }
+
+    fn restore(&self, _asked: &Restore) -> Answer {
+        Err(unbuilt("restore"))
+    }
+
+    fn forget(&self, _asked: &Forget) -> Answer {
+        Err(unbuilt("forget"))
+    }
+
+    fn prune(&self, _asked: &Prune) -> Answer {
+        Err(unbuilt("prune"))
+    }
+
+    fn repair(&self) -> Answer {
+        Err(unbuilt("repair"))
+    }
+
+    fn copy(&self, _asked: &Copy) -> Answer {
+        Err(unbuilt("copy"))
+    }
+
+    fn browse(&self, _asked: &Browse) -> Answer {
+        Err(unbuilt("browse"))
+    }
+
+    fn find(&self, _asked: &Find) -> Answer {
+        Err(unbuilt("find"))
+    }
+
+    fn diff(&self, _asked: &Diff) -> Answer {
+        Err(unbuilt("diff"))
+    }
+
+    fn manifest(&self, _asked: &ManifestOf) -> Answer {
+        Err(unbuilt("manifest"))
+    }
+}
+
+fn unbuilt(what: &str) -> Problem {
+    Problem::new(ProblemKind::Unsupported, format!("{what} is not built yet"))
+}
+
+impl Opened {
+    /// The id in the repository's configuration.
+    pub(crate) fn id(&self) -> String {
+        self.repo.config().id.to_hex().to_string()
+    }
+
+    /// Every snapshot, newest first.
+    pub(crate) fn snapshots(&self) -> Result<Vec<SnapshotFile>, Problem> {
+        let tried = format!("reading the snapshots of {}", self.repo.name);
+        let all = self.repo.get_all_snapshots();
+        let mut all = all.map_err(rustic(ProblemKind::Damaged, tried))?;
+        all.sort_by(|a, b| (&b.time, b.id).cmp(&(&a.time, a.id)));
+        Ok(all)
+    }
+}
+
+/// Opens a repository with a password.
+pub(crate) fn open(
+    repository: &Repository,
+    password: &str,
+    context: &Context,
+) -> Result<Opened, Problem> {
+    let location = &repository.location;
+    let (repo, gate) = connect(repository, context)?;
+    let there = repo.config_id().map_err(rustic(ProblemKind::Unreachable, reading(location)))?;
+    if there.is_none() {
+        let message = format!(
+            "opening the repository {location}: there is none; check the location, or create one"
+        );
+        return Err(Problem::new(ProblemKind::NotARepository, message));
+    }
+    let repo = repo.open(&Credentials::password(password)).map_err(|error| {
+        let tried = format!("opening the repository {location}");
+        if error.is_incorrect_password() {
+            let message = format!("{tried}: the password opens none of its keys");
+            return Problem::new(ProblemKind::WrongPassword, message);
+        }
+        Problem::new(ProblemKind::Damaged, format!("{tried}: {}", plain(&error)))
+    })?;
+    Ok(Opened { repo, gate })
+}
+
+fn reading(location: &str) -> String {
+    format!("looking for a repository at {location}")
+}
+
+fn connect(
+    repository: &Repository,
+    context: &Context,
+) -> Result<(Rustics<()>, Arc<Gate>), Problem> {
+    let directory = local(&repository.location)?;
+    let backend = LocalBackend::new(&repository.location, [])
+        .map_err(rustic(ProblemKind::BadRequest, reading(&repository.location)))?;
+    let gate = Arc::new(Gate::new(Arc::new(backend), directory, context.cancel.clone()));
+    let mut options = RepositoryOptions::default().no_cache(repository.cache.is_none());
+    if let Some(cache) = &repository.cache {
+        options = options.cache_dir(cache.path());
+    }
+    let backends = RepositoryBackends::new(gate.clone(), None);
+    let repo = Rustics::new(&options, &backends)
+        .map_err(rustic(ProblemKind::BadRequest, reading(&repository.location)))?;
+    Ok((repo, gate))
+}
+
+/// The directory of a location; a path that cannot be read is not the same as none.
+fn local(location: &str) -> Result<PathBuf, Problem> {
+    let path = Path::new(location);
+    if !path.is_absolute() {
+        let remote = ["sftp:", "s3:", "rest:"].iter().any(|scheme| location.starts_with(scheme));
+        let (kind, why) = if remote {
+            (ProblemKind::Unsupported, "this build knows only local repositories")
+        } else {
+            (ProblemKind::BadRequest, "a local repository needs an absolute path")
+        };
+        return Err(Problem::new(kind, format!("the location {location:?}: {why}")));
+    }
+    match std::fs::read_dir(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(crate::problem::io(ProblemKind::Unreachable, reading(location))(error))
+        }
+        Ok(_) | Err(_) => Ok(path.to_owned()),
+    }
+}
