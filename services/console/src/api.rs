@@ -2,6 +2,7 @@
 
 mod ahead;
 mod calendar;
+mod datasets;
 mod hosts;
 mod occurrences;
 mod requests;
@@ -80,6 +81,12 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(show_thing))
         .routes(routes!(approve_thing))
         .routes(routes!(retire_thing))
+        .routes(routes!(datasets::hold_snapshot))
+        .routes(routes!(datasets::end_hold))
+        .routes(routes!(datasets::request_forget))
+        .routes(routes!(datasets::approve_forget))
+        .routes(routes!(datasets::decline_forget))
+        .routes(routes!(datasets::certify_test))
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(hosts::show_host))
         .routes(routes!(hosts::drain_host))

@@ -1,6 +1,7 @@
 //! What people want, said in the log. Each reads where a stream stands, says the next event, and tries
 //! again when somebody else was faster; whether it is allowed the recorder decides by the rules of `domain`.
 
+mod datasets;
 mod hosts;
 mod occurrences;
 mod requests;
@@ -18,6 +19,7 @@ use domain::ledger::{Mark, StreamState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
 pub(crate) use occurrences::OccurrenceAct;
 pub(crate) use requests::Wish;

@@ -2,6 +2,7 @@
 
 mod acts;
 mod ahead;
+mod backups;
 mod hosts;
 mod occurrences;
 mod things;
@@ -15,6 +16,9 @@ use domain::time::HumanDuration;
 
 pub(crate) use acts::{Act, Confirm, Delay, Rerun, Which};
 pub(crate) use ahead::{Predict, Rehearse, Told, Why};
+pub(crate) use backups::{
+    Backup, Certify, ForgetSnapshots, HoldSnapshot, Restore, Retention, SnapshotAct,
+};
 pub(crate) use hosts::Host;
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use things::{Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing};
@@ -90,6 +94,15 @@ pub(crate) enum Command {
     /// Pools of hosts.
     #[command(subcommand)]
     Pool(Thing),
+    /// What must be protected.
+    #[command(subcommand)]
+    Dataset(Thing),
+    /// Where snapshots live, and who works on each.
+    #[command(subcommand)]
+    Repository(Thing),
+    /// Backups: what is protected, by which snapshots, and what was proven.
+    #[command(subcommand)]
+    Backup(Backup),
     /// Hosts: which there are, and whether they take work.
     #[command(subcommand)]
     Host(Host),

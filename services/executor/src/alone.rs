@@ -129,7 +129,9 @@ impl OwnWork {
             | StreamType::User
             | StreamType::Log
             | StreamType::Lock
-            | StreamType::Pool => false,
+            | StreamType::Pool
+            | StreamType::Dataset
+            | StreamType::Repository => false,
         };
         if matters {
             self.ring();

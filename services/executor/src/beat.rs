@@ -151,6 +151,7 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
         | Event::HostEvent(_)
         | Event::UserEvent(_)
         | Event::LogEvent(_)
-        | Event::ThingEvent(_) => None,
+        | Event::ThingEvent(_)
+        | Event::BackupEvent(_) => None,
     }
 }

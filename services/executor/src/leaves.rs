@@ -46,7 +46,8 @@ impl Said {
                 | Event::HostEvent(_)
                 | Event::UserEvent(_)
                 | Event::LogEvent(_)
-                | Event::ThingEvent(_) => {}
+                | Event::ThingEvent(_)
+                | Event::BackupEvent(_) => {}
             }
             said.events.push(event);
         }

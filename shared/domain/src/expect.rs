@@ -157,7 +157,10 @@ impl Population {
             }
             Event::RunEvent(event) => self.observe_run(stream, event, received),
             Event::ThingEvent(event) => self.observe_thing(stream.rest(), event, received),
-            Event::HostEvent(_) | Event::UserEvent(_) | Event::LogEvent(_) => {}
+            Event::HostEvent(_)
+            | Event::UserEvent(_)
+            | Event::LogEvent(_)
+            | Event::BackupEvent(_) => {}
         }
     }
 

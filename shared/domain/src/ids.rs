@@ -60,6 +60,10 @@ pub enum StreamType {
     Lock,
     /// A pool of hosts: its definitions.
     Pool,
+    /// What is to be protected: its definitions, its snapshots, and what was proven of them.
+    Dataset,
+    /// Where snapshots live: its definitions, and what was done to it as a whole.
+    Repository,
 }
 
 impl From<ThingKind> for StreamType {
@@ -69,13 +73,15 @@ impl From<ThingKind> for StreamType {
             ThingKind::Blackout => Self::Blackout,
             ThingKind::Lock => Self::Lock,
             ThingKind::Pool => Self::Pool,
+            ThingKind::Dataset => Self::Dataset,
+            ThingKind::Repository => Self::Repository,
         }
     }
 }
 
 impl StreamType {
     /// Every type.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Job,
         Self::Run,
         Self::Host,
@@ -85,6 +91,8 @@ impl StreamType {
         Self::Blackout,
         Self::Lock,
         Self::Pool,
+        Self::Dataset,
+        Self::Repository,
     ];
 
     /// The word before the slash.
@@ -99,6 +107,8 @@ impl StreamType {
             Self::Blackout => "blackout",
             Self::Lock => "lock",
             Self::Pool => "pool",
+            Self::Dataset => "dataset",
+            Self::Repository => "repository",
         }
     }
 
@@ -206,7 +216,7 @@ impl FromStr for StreamId {
         let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
         let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
         let kind = StreamType::from_word(word).ok_or(bad(
-            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool",
+            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository",
         ))?;
         let printable = rest.bytes().all(|b| b.is_ascii_graphic());
         if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
@@ -219,7 +229,9 @@ impl FromStr for StreamId {
             | StreamType::Calendar
             | StreamType::Blackout
             | StreamType::Lock
-            | StreamType::Pool => is_name(rest),
+            | StreamType::Pool
+            | StreamType::Dataset
+            | StreamType::Repository => is_name(rest),
             StreamType::Run => {
                 rest.split_once('@').is_some_and(|(job, at)| is_name(job) && !at.is_empty())
             }

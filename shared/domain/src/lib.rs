@@ -13,6 +13,7 @@
 //! | [`tzdb`] | what another version of the time zone database moves |
 //! | [`calendar`] | named sets of days, fiscal years |
 //! | [`site`] | what a site defines beside jobs: calendars, blackouts, locks, pools |
+//! | [`backup`] | datasets, repositories, snapshots: what is protected, kept, and proven |
 //! | [`job`] | definitions as people write them, and the state of a job |
 //! | [`run`] | the life of one occurrence or request |
 //! | [`ledger`] | what the recorder accepts, voids and refuses |
@@ -27,6 +28,7 @@
 //! | [`wire`] | messages between services |
 //! | [`import`] | other people's schedules |
 
+pub mod backup;
 pub mod calendar;
 pub mod canonical;
 pub mod envelope;

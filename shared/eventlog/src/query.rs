@@ -102,7 +102,7 @@ impl EventLog {
             Selection::Users => "s.type = 'user' AND s.type <> 'run'",
             Selection::Blackouts => "s.type = 'blackout' AND s.type <> 'run'",
             Selection::Things => {
-                "s.type IN ('calendar', 'blackout', 'lock', 'pool') AND s.type <> 'run'"
+                "s.type IN ('calendar', 'blackout', 'lock', 'pool', 'dataset', 'repository') AND s.type <> 'run'"
             }
             Selection::Leased => "s.type = 'job' AND s.type <> 'run' AND s.host IS NOT NULL",
         };

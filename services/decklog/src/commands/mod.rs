@@ -2,6 +2,7 @@
 
 mod acts;
 mod apply;
+mod backup;
 mod bench;
 mod calendar;
 mod config;
@@ -49,6 +50,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Blackout(thing) => things::run(ThingKind::Blackout, &thing, format),
         Command::Lock(thing) => things::run(ThingKind::Lock, &thing, format),
         Command::Pool(thing) => things::run(ThingKind::Pool, &thing, format),
+        Command::Dataset(thing) => things::run(ThingKind::Dataset, &thing, format),
+        Command::Repository(thing) => things::run(ThingKind::Repository, &thing, format),
+        Command::Backup(backup) => backup::run(&backup, format),
         Command::Host(host) => host::run(&host, format),
         Command::Occurrence(occurrence) => occurrence::run(&occurrence, format),
         Command::Run(run) => run::run(&run, format),

@@ -1,5 +1,6 @@
 //! `decklog calendar …`, `blackout …`, `lock …` and `pool …`: what a site defines beside its jobs.
 
+use domain::backup::claim_name;
 use domain::calendar::{CalendarDefinition, Days};
 use domain::ids::StreamId;
 use domain::job::Share;
@@ -88,6 +89,8 @@ fn in_short(thing: &Definition) -> String {
         Definition::Pool(pool) => pool
             .limit
             .map_or_else(|| "no limit".to_owned(), |limit| format!("{limit} attempts at once")),
+        Definition::Dataset(dataset) => format!("RPO {}; {}", dataset.rpo, dataset.description),
+        Definition::Repository(one) => format!("{} ({})", one.location, one.engine.word()),
     }
 }
 
@@ -128,15 +131,18 @@ fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> an
     let Some(state) = source.stream(&id)? else {
         return match kind {
             ThingKind::Pool => undefined_pool(&source, name, format),
-            ThingKind::Calendar | ThingKind::Blackout | ThingKind::Lock => {
-                Err(exit::not_found(format!("there is no {word} {name}")))
-            }
+            ThingKind::Calendar
+            | ThingKind::Blackout
+            | ThingKind::Lock
+            | ThingKind::Dataset
+            | ThingKind::Repository => Err(exit::not_found(format!("there is no {word} {name}"))),
         };
     };
     let (more, lines) = match kind {
         ThingKind::Calendar => days(&source, &state, year.unwrap_or_else(this_year))?,
         ThingKind::Blackout => covers(&source, &state)?,
-        ThingKind::Lock => holders(&source, name, &state)?,
+        ThingKind::Lock | ThingKind::Repository => holders(&source, &claim_name(&id), &state)?,
+        ThingKind::Dataset => More::default(),
         ThingKind::Pool => members(&source, name)?,
     };
     let shown = Shown { view: StreamView { id, state }, more, lines };

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bus::recorder::Follower;
 use domain::event::{
-    CommandEnd, Event, JobEvent, LogEvent, LogTzdbChanged, RunEvent, ThingAct, ThingEvent,
+    BackupEvent, CommandEnd, Event, JobEvent, LogEvent, LogTzdbChanged, RunEvent, ThingAct,
+    ThingEvent,
 };
 use domain::ids::StreamId;
 use domain::job::Definition;
@@ -190,11 +191,46 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::ThingEvent(ThingEvent { act: ThingAct::Approved(e), of }) => {
             line(&format!("{} active", of.word()), format!("definition {}", e.number))
         }
+        Event::BackupEvent(event) => line(event.kind(), backup_says(event)),
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => describe_tzdb(e, line),
         Event::JobEvent(JobEvent::JobProposed(_))
         | Event::ThingEvent(_)
         | Event::UserEvent(_)
         | Event::LogEvent(_) => None,
+    }
+}
+
+/// What is worth a word beside the kind of an event about snapshots.
+fn backup_says(event: &BackupEvent) -> String {
+    match event {
+        BackupEvent::BackupSnapshotCreated(e) => {
+            let incomplete = if e.errors > 0 { ", INCOMPLETE" } else { "" };
+            format!("{} in {}{incomplete}", e.snapshot.short(), e.repository)
+        }
+        BackupEvent::BackupCopied(e) => format!("{} to {}", e.original.short(), e.to),
+        BackupEvent::BackupForgotten(e) => {
+            format!("{} snapshots in {}", e.snapshots.len(), e.repository)
+        }
+        BackupEvent::RestoreTested(e) if e.good => format!("{} files, good", e.files),
+        BackupEvent::RestoreTested(e) => {
+            format!("FAILED: {} of {} files differ", e.mismatches, e.files)
+        }
+        BackupEvent::BackupRestored(e) => format!("{} files from {}", e.files, e.snapshot.short()),
+        BackupEvent::BackupPruned(e) => format!("{} bytes freed", e.freed),
+        BackupEvent::BackupCheckFailed(e) => format!("{} snapshots damaged", e.damaged.len()),
+        BackupEvent::BackupVerified(_)
+        | BackupEvent::BackupForgetRequested(_)
+        | BackupEvent::BackupForgetApproved(_)
+        | BackupEvent::BackupForgetDeclined(_)
+        | BackupEvent::BackupHeld(_)
+        | BackupEvent::BackupHoldEnded(_)
+        | BackupEvent::BackupOrphanFound(_)
+        | BackupEvent::BackupSnapshotMissing(_)
+        | BackupEvent::BackupAnomalyFound(_)
+        | BackupEvent::RestoreCertified(_)
+        | BackupEvent::BackupChecked(_)
+        | BackupEvent::DatasetAtRisk(_)
+        | BackupEvent::DatasetProtected(_) => String::new(),
     }
 }
 

@@ -76,7 +76,9 @@ impl Document {
                 Some(_) | None => String::new(),
             },
             Self::Thing(Thing::Lock(lock)) => counted(lock.units as usize, "unit"),
-            Self::Thing(Thing::Blackout(_) | Thing::Pool(_)) => String::new(),
+            Self::Thing(
+                Thing::Blackout(_) | Thing::Pool(_) | Thing::Dataset(_) | Thing::Repository(_),
+            ) => String::new(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! `tests/golden/`. When a body changes, its version is raised here and the old body is lifted while
 //! reading; stored bytes never change.
 
+mod backup;
 mod host;
 mod job;
 mod log;
@@ -14,6 +15,7 @@ mod user;
 
 use serde_json::Value;
 
+pub use backup::*;
 pub use host::*;
 pub use job::*;
 pub use log::*;
@@ -180,6 +182,53 @@ family! {
 }
 
 family! {
+    /// Facts about snapshots: of a dataset, or of a repository as a whole.
+    #[expect(clippy::large_enum_variant, reason = "one lives for the moment of a decision")]
+    BackupEvent {
+        /// A snapshot of a dataset was made.
+        BackupSnapshotCreated = "backup.snapshot-created" / 1,
+        /// A snapshot stands in another repository too.
+        BackupCopied = "backup.copied" / 1,
+        /// What a repository holds of a dataset was checked and is whole.
+        BackupVerified = "backup.verified" / 1,
+        /// It is not whole.
+        BackupCheckFailed = "backup.check-failed" / 1,
+        /// Snapshots count no more.
+        BackupForgotten = "backup.forgotten" / 1,
+        /// Somebody wants snapshots forgotten that the rule keeps.
+        BackupForgetRequested = "backup.forget-requested" / 1,
+        /// Somebody else agrees.
+        BackupForgetApproved = "backup.forget-approved" / 1,
+        /// Somebody does not.
+        BackupForgetDeclined = "backup.forget-declined" / 1,
+        /// A snapshot is kept whatever the rule says.
+        BackupHeld = "backup.held" / 1,
+        /// It is kept as any other again.
+        BackupHoldEnded = "backup.hold-ended" / 1,
+        /// A repository holds a snapshot of which the log knows nothing.
+        BackupOrphanFound = "backup.orphan-found" / 1,
+        /// A snapshot the log knows is not in its repository any more.
+        BackupSnapshotMissing = "backup.snapshot-missing" / 1,
+        /// A snapshot is unusual.
+        BackupAnomalyFound = "backup.anomaly-found" / 1,
+        /// A snapshot, or a part of one, was restored.
+        BackupRestored = "backup.restored" / 1,
+        /// It was tried whether the dataset can be restored.
+        RestoreTested = "restore.tested" / 1,
+        /// A second person has looked at the test.
+        RestoreCertified = "restore.certified" / 1,
+        /// Space of a repository was freed.
+        BackupPruned = "backup.pruned" / 1,
+        /// A part of a repository was read.
+        BackupChecked = "backup.checked" / 1,
+        /// It has no snapshot that protects it as it should.
+        DatasetAtRisk = "dataset.at-risk" / 1,
+        /// It has one again.
+        DatasetProtected = "dataset.protected" / 1,
+    }
+}
+
+family! {
     /// Facts about a host.
     HostEvent {
         /// Its executor began to take work.
@@ -240,8 +289,10 @@ pub enum Event {
     UserEvent(UserEvent),
     /// About the log.
     LogEvent(LogEvent),
-    /// About a calendar, a blackout, a lock or a pool.
+    /// About a definition of what is no job.
     ThingEvent(ThingEvent),
+    /// About snapshots.
+    BackupEvent(BackupEvent),
 }
 
 impl From<ThingEvent> for Event {
@@ -260,6 +311,7 @@ impl Event {
             Self::UserEvent(event) => event.kind(),
             Self::LogEvent(event) => event.kind(),
             Self::ThingEvent(event) => event.kind(),
+            Self::BackupEvent(event) => event.kind(),
         }
     }
 
@@ -272,6 +324,7 @@ impl Event {
             Self::UserEvent(event) => event.schema(),
             Self::LogEvent(event) => event.schema(),
             Self::ThingEvent(event) => event.schema(),
+            Self::BackupEvent(event) => event.schema(),
         }
     }
 
@@ -284,6 +337,11 @@ impl Event {
             Self::UserEvent(_) => StreamType::User,
             Self::LogEvent(_) => StreamType::Log,
             Self::ThingEvent(event) => event.of.into(),
+            Self::BackupEvent(BackupEvent::BackupPruned(_) | BackupEvent::BackupChecked(_)) => {
+                StreamType::Repository
+            }
+            // A dataset's stream holds all that is known of it.
+            Self::BackupEvent(_) => StreamType::Dataset,
         }
     }
 
@@ -299,6 +357,7 @@ impl Event {
             Self::UserEvent(event) => event.body(),
             Self::LogEvent(event) => event.body(),
             Self::ThingEvent(event) => event.body(),
+            Self::BackupEvent(event) => event.body(),
         }
     }
 
@@ -326,7 +385,9 @@ impl Event {
             Some("host") => HostEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("user") => UserEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
-            Some(_) => ThingEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some(_) => BackupEvent::read(kind, schema, data)
+                .map(|r| r.map(Self::from))
+                .or_else(|| ThingEvent::read(kind, schema, data).map(|r| r.map(Self::from))),
             None => None,
         };
         read.unwrap_or_else(|| Err(unknown()))
@@ -341,6 +402,7 @@ impl Event {
             UserEvent::KINDS,
             LogEvent::KINDS,
             ThingEvent::KINDS,
+            BackupEvent::KINDS,
         ];
         families.into_iter().flatten().copied()
     }
@@ -364,7 +426,9 @@ mod tests {
         for (kind, schema) in Event::kinds() {
             assert!(schema >= 1, "{kind}");
             let word = kind.split_once('.').unwrap().0;
-            assert!(StreamType::from_word(word).is_some(), "{kind}");
+            // What is said of snapshots stands in the streams of datasets and repositories.
+            let of_snapshots = matches!(word, "backup" | "restore");
+            assert!(of_snapshots || StreamType::from_word(word).is_some(), "{kind}");
         }
     }
 }

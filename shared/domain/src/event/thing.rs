@@ -1,4 +1,4 @@
-//! Bodies of `calendar.*`, `blackout.*`, `lock.*` and `pool.*`: they are alike.
+//! Bodies of definitions: of calendars, blackouts, locks, pools, datasets and repositories. They are alike.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::EventError;
 use crate::canonical::Digest;
 use crate::site::ThingKind;
 
-/// `calendar.proposed` 1, `blackout.proposed` 1, `lock.proposed` 1, `pool.proposed` 1.
+/// `calendar.proposed` 1, and the same of blackouts, locks, pools, datasets and repositories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThingProposed {
@@ -21,8 +21,7 @@ pub struct ThingProposed {
     pub reason: String,
 }
 
-/// `calendar.approved` 1, `blackout.approved` 1, `lock.approved` 1, `pool.approved` 1: from the moment the
-/// recorder received this, the definition is the active one.
+/// `calendar.approved` 1, and the same of the others: from the moment the recorder received this, the definition is the active one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThingApproved {
@@ -32,7 +31,7 @@ pub struct ThingApproved {
     pub digest: Digest,
 }
 
-/// `calendar.retired` 1, `blackout.retired` 1, `lock.retired` 1, `pool.retired` 1.
+/// `calendar.retired` 1, and the same of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThingRetired {
@@ -40,7 +39,7 @@ pub struct ThingRetired {
     pub reason: String,
 }
 
-/// Facts about a calendar, a blackout, a lock or a pool.
+/// Facts about definitions of what is no job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ThingEvent {
     /// What kind of thing it is.
@@ -75,6 +74,12 @@ impl ThingEvent {
         ("pool.proposed", 1),
         ("pool.approved", 1),
         ("pool.retired", 1),
+        ("dataset.proposed", 1),
+        ("dataset.approved", 1),
+        ("dataset.retired", 1),
+        ("repository.proposed", 1),
+        ("repository.approved", 1),
+        ("repository.retired", 1),
     ];
 
     /// The stored word.
@@ -93,6 +98,12 @@ impl ThingEvent {
             (ThingKind::Pool, Proposed(_)) => "pool.proposed",
             (ThingKind::Pool, Approved(_)) => "pool.approved",
             (ThingKind::Pool, Retired(_)) => "pool.retired",
+            (ThingKind::Dataset, Proposed(_)) => "dataset.proposed",
+            (ThingKind::Dataset, Approved(_)) => "dataset.approved",
+            (ThingKind::Dataset, Retired(_)) => "dataset.retired",
+            (ThingKind::Repository, Proposed(_)) => "repository.proposed",
+            (ThingKind::Repository, Approved(_)) => "repository.approved",
+            (ThingKind::Repository, Retired(_)) => "repository.retired",
         }
     }
 

@@ -12,6 +12,10 @@ use super::parts::{CatchUp, Command, ExitCodes, OutputRule, Overlap, Retry, Stop
 use super::placing::{Hosts, Prefer, Selector};
 use super::secrets::SecretRef;
 use super::texts::LineText;
+use super::work::Work;
+use crate::backup::{
+    BackupWork, CheckWork, CopyWork, PruneWork, RestoreTestWork, RestoreWork, RetentionWork,
+};
 use crate::canonical::{Digest, canonical};
 use crate::event::{DefinitionRef, RetryOn, RetryRule};
 use crate::ids::is_name;
@@ -26,6 +30,48 @@ pub enum Kind {
     /// Runs a command on a host.
     #[default]
     Command,
+    /// Makes a snapshot of a dataset.
+    Backup,
+    /// Brings a dataset's snapshots into another repository.
+    BackupCopy,
+    /// Reads what a repository holds.
+    BackupCheck,
+    /// Forgets what a dataset's rule does not keep.
+    Retention,
+    /// Frees the space of what was forgotten.
+    Prune,
+    /// Brings back a snapshot, or a part of one.
+    Restore,
+    /// Proves that a dataset can be restored.
+    RestoreTest,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Command,
+        Self::Backup,
+        Self::BackupCopy,
+        Self::BackupCheck,
+        Self::Retention,
+        Self::Prune,
+        Self::Restore,
+        Self::RestoreTest,
+    ];
+
+    /// The word, which is also the name of its section.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Backup => "backup",
+            Self::BackupCopy => "backup-copy",
+            Self::BackupCheck => "backup-check",
+            Self::Retention => "retention",
+            Self::Prune => "prune",
+            Self::Restore => "restore",
+            Self::RestoreTest => "restore-test",
+        }
+    }
 }
 
 /// A job, as written in a YAML document.
@@ -119,8 +165,30 @@ pub struct JobDefinition {
     /// Where the command writes one of at least four bytes, `***` is kept; in another encoding it is not recognised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,
-    /// What is run.
+    /// What is run, by a job of kind `command`.
+    #[serde(default, skip_serializing_if = "Command::is_empty")]
     pub command: Command,
+    /// What a job of kind `backup` saves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupWork>,
+    /// What a job of kind `backup-copy` copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_copy: Option<CopyWork>,
+    /// What a job of kind `backup-check` reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_check: Option<CheckWork>,
+    /// Whose snapshots a job of kind `retention` forgets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionWork>,
+    /// What a job of kind `prune` prunes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune: Option<PruneWork>,
+    /// What a job of kind `restore` brings back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreWork>,
+    /// What a job of kind `restore-test` tries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_test: Option<RestoreTestWork>,
     /// How long an attempt may take.
     #[serde(default)]
     pub timeout: Option<HumanDuration>,
@@ -213,7 +281,7 @@ impl JobDefinition {
         self.check_days(&mut found);
         self.check_conditions(&mut found);
         self.check_place(&mut found);
-        self.check_command(&mut found);
+        self.check_kind(&mut found);
         self.check_values(&mut found);
         self.check_limits(&mut found);
         self.check_autonomy(&mut found);
@@ -345,6 +413,8 @@ impl JobDefinition {
         let command = &self.command;
         let argv = command.argv.iter().flatten().chain(command.env.values());
         let others = command.cwd.iter().chain(&command.stdin);
+        let restore = self.restore.iter().flat_map(|w| [&w.snapshot, &w.path, &w.to]);
+        let others = others.chain(restore);
         argv.chain(others).chain(self.needs.iter().map(|need| &need.file)).map(String::as_str)
     }
 
@@ -353,7 +423,9 @@ impl JobDefinition {
         let command = &mut self.command;
         let argv = command.argv.iter_mut().flatten().chain(command.env.values_mut());
         let others = command.cwd.iter_mut().chain(&mut command.stdin);
-        argv.chain(others).chain(self.needs.iter_mut().map(|need| &mut need.file))
+        let restore = self.restore.iter_mut();
+        let restore = restore.flat_map(|w| [&mut w.snapshot, &mut w.path, &mut w.to]);
+        argv.chain(others.chain(restore)).chain(self.needs.iter_mut().map(|need| &mut need.file))
     }
 
     fn check_autonomy(&self, found: &mut Problems) {
@@ -378,6 +450,73 @@ impl JobDefinition {
                 "its host skips what overlaps and catches up the last at most: overlap is skip, catch-up none or last",
             );
         }
+    }
+
+    /// It has the section of its kind, and no other.
+    fn check_kind(&self, found: &mut Problems) {
+        let sections = self.sections();
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != self.kind) {
+            if sections.contains(&kind) {
+                let text = format!("a job of kind {} has no such section", self.kind.word());
+                found.add(kind.word(), text);
+            }
+        }
+        if self.kind == Kind::Command {
+            return self.check_command(found);
+        }
+        let Some(work) = self.work() else {
+            let text = format!("a job of kind {} says here what it does", self.kind.word());
+            return found.add(self.kind.word(), text);
+        };
+        for (field, message) in work.problems() {
+            found.add(field, message);
+        }
+        for (field, name) in work.names() {
+            found.name(field, name);
+        }
+        let of_host = [self.kind == Kind::Retention, self.kind == Kind::Prune];
+        if of_host.contains(&true) && !self.hosts.is_one() {
+            found.add("hosts", "one host is enough for that".to_owned());
+        }
+        if self.autonomy.is_some() {
+            let text = "a backup asks the centre which snapshots there are: it cannot run without";
+            found.add("autonomy", text.to_owned());
+        }
+    }
+
+    /// The sections it has.
+    fn sections(&self) -> Vec<Kind> {
+        let all = [
+            (Kind::Command, !self.command.is_empty()),
+            (Kind::Backup, self.backup.is_some()),
+            (Kind::BackupCopy, self.backup_copy.is_some()),
+            (Kind::BackupCheck, self.backup_check.is_some()),
+            (Kind::Retention, self.retention.is_some()),
+            (Kind::Prune, self.prune.is_some()),
+            (Kind::Restore, self.restore.is_some()),
+            (Kind::RestoreTest, self.restore_test.is_some()),
+        ];
+        all.into_iter().filter(|(_, has)| *has).map(|(kind, _)| kind).collect()
+    }
+
+    /// What it does with backups, where that is what it does.
+    pub fn work(&self) -> Option<Work<'_>> {
+        match self.kind {
+            Kind::Command => None,
+            Kind::Backup => self.backup.as_ref().map(Work::Backup),
+            Kind::BackupCopy => self.backup_copy.as_ref().map(Work::Copy),
+            Kind::BackupCheck => self.backup_check.as_ref().map(Work::Check),
+            Kind::Retention => self.retention.as_ref().map(Work::Retention),
+            Kind::Prune => self.prune.as_ref().map(Work::Prune),
+            Kind::Restore => self.restore.as_ref().map(Work::Restore),
+            Kind::RestoreTest => self.restore_test.as_ref().map(Work::RestoreTest),
+        }
+    }
+
+    /// What its runs hold while they run: the locks it names, and the leases its work needs.
+    pub fn claims(&self) -> Vec<Claim> {
+        let leases = self.work().map(|work| work.leases()).unwrap_or_default();
+        self.locks.iter().cloned().chain(leases).collect()
     }
 
     fn check_command(&self, found: &mut Problems) {

@@ -1,5 +1,5 @@
-//! Files of definitions: YAML (or JSON, which is YAML), several documents a file, each a job, a flow, a calendar, a
-//! blackout, a lock or a pool.
+//! Files of definitions: YAML (or JSON, which is YAML), several documents a file, each a job, a flow, or one of the
+//! things a site defines.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_saphyr::Error as YamlError;
 
-use super::definition::{JobDefinition, Problem};
+use super::definition::{JobDefinition, Kind, Problem};
 use super::flow::FlowDocument;
 use crate::ids::StreamId;
 use crate::site::{Thing, ThingKind};
@@ -193,6 +193,8 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
             ThingKind::Blackout => Thing::Blackout(typed(source_name, part)?),
             ThingKind::Lock => Thing::Lock(typed(source_name, part)?),
             ThingKind::Pool => Thing::Pool(typed(source_name, part)?),
+            ThingKind::Dataset => Thing::Dataset(typed(source_name, part)?),
+            ThingKind::Repository => Thing::Repository(typed(source_name, part)?),
         };
         return Ok(vec![Definition::Thing(thing)]);
     }
@@ -211,7 +213,9 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
             })?;
             Ok(jobs.into_iter().map(|job| Definition::Job(Box::new(job))).collect())
         }
-        "command" => Ok(vec![Definition::Job(Box::new(typed(source_name, part)?))]),
+        word if Kind::ALL.iter().any(|kind| kind.word() == word) => {
+            Ok(vec![Definition::Job(Box::new(typed(source_name, part)?))])
+        }
         other => {
             let near = nearest(other, &KINDS);
             let hint = near.map_or_else(
@@ -224,7 +228,23 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
     }
 }
 
-const KINDS: [&str; 6] = ["command", "flow", "calendar", "blackout", "lock", "pool"];
+const KINDS: [&str; 15] = [
+    "command",
+    "flow",
+    "calendar",
+    "blackout",
+    "lock",
+    "pool",
+    "dataset",
+    "repository",
+    "backup",
+    "backup-copy",
+    "backup-check",
+    "retention",
+    "prune",
+    "restore",
+    "restore-test",
+];
 
 fn typed<T: DeserializeOwned>(
     source_name: &str,

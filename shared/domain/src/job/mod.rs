@@ -7,6 +7,7 @@
 //! | `ordering` | when a run may start beside its instant: windows, other jobs, files, a word, locks |
 //! | `placing` | where it may go |
 //! | `texts` | what in the output decides an outcome |
+//! | `work` | what a job does that is no command |
 //! | [`parameters`], [`secrets`] | values that differ from run to run, and those no event holds |
 //! | `stretches` | the times in which its schedule is one and the same |
 //! | `state` | a job as its events tell it |
@@ -27,6 +28,7 @@ mod state;
 mod stretches;
 mod texts;
 mod words;
+mod work;
 mod yaml;
 
 pub(crate) use definition::DEFINITION_BYTES_MAX;
@@ -49,4 +51,5 @@ pub(crate) use state::{give_back, grant, holds_from, pieces};
 pub use stretches::{Almanacs, SchedulePart, Stretch};
 pub use texts::{LineText, OutputTexts};
 pub use words::words;
+pub use work::Work;
 pub use yaml::{SCHEMAS, json_schema, thing_to_yaml, to_yaml};

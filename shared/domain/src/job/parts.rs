@@ -35,6 +35,26 @@ pub struct Command {
     pub stdin: Option<String>,
 }
 
+impl Default for Command {
+    fn default() -> Self {
+        Self {
+            argv: None,
+            script: None,
+            interpreter: sh(),
+            cwd: None,
+            env: BTreeMap::new(),
+            stdin: None,
+        }
+    }
+}
+
+impl Command {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What happens to occurrences whose time passed while nobody could start them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

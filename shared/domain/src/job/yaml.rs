@@ -2,6 +2,7 @@
 
 use super::definition::JobDefinition;
 use super::flow::FlowDocument;
+use crate::backup::{DatasetDefinition, RepositoryDefinition};
 use crate::calendar::CalendarDefinition;
 use crate::site::{BlackoutDefinition, LockDefinition, PoolDefinition, Thing};
 
@@ -18,7 +19,7 @@ pub fn to_yaml(definition: &JobDefinition) -> Result<String, String> {
     serde_saphyr::to_string(&Ordered(&value)).map_err(|e| e.to_string())
 }
 
-/// A calendar, blackout, lock or pool as YAML.
+/// Something else that a site defines, as YAML.
 ///
 /// # Errors
 /// It cannot be written.
@@ -33,7 +34,7 @@ fn drop_defaults(value: &mut serde_json::Value, defaults: &serde_json::Value, to
         drop_defaults(command, defaults.get("command").unwrap_or(&serde_json::Value::Null), false);
     }
     map.retain(|key, value| {
-        let keep = top && (key == "name" || key == "command");
+        let keep = top && key == "name";
         keep || (!value.is_null() && defaults.get(key) != Some(value))
     });
 }
@@ -52,7 +53,8 @@ impl serde::Serialize for Ordered<'_> {
 }
 
 /// Kinds of documents that have a schema of their own.
-pub const SCHEMAS: [&str; 6] = ["job", "flow", "calendar", "blackout", "lock", "pool"];
+pub const SCHEMAS: [&str; 8] =
+    ["job", "flow", "calendar", "blackout", "lock", "pool", "dataset", "repository"];
 
 /// The JSON Schema of documents of one kind; `None` for a kind that does not exist.
 pub fn json_schema(kind: &str) -> Option<serde_json::Value> {
@@ -63,6 +65,8 @@ pub fn json_schema(kind: &str) -> Option<serde_json::Value> {
         "blackout" => schemars::schema_for!(BlackoutDefinition),
         "lock" => schemars::schema_for!(LockDefinition),
         "pool" => schemars::schema_for!(PoolDefinition),
+        "dataset" => schemars::schema_for!(DatasetDefinition),
+        "repository" => schemars::schema_for!(RepositoryDefinition),
         _ => return None,
     };
     Some(schema.to_value())

@@ -14,9 +14,9 @@ use crate::run::{Outcome, Run, State};
 use crate::site::ThingKind;
 use crate::time::just_after;
 
-/// The locks that these terms name.
+/// The locks and repositories that these terms name.
 pub(super) fn locks(terms: &Terms) -> impl Iterator<Item = StreamId> {
-    terms.locks.iter().map(|claim| StreamId::thing(ThingKind::Lock, &claim.lock))
+    terms.locks.iter().map(crate::job::Claim::stream)
 }
 
 /// The streams beside the run and its job that must be at hand to judge the event.

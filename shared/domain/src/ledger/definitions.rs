@@ -11,16 +11,18 @@ use crate::canonical::{Digest, canonical};
 use crate::envelope::Envelope;
 use crate::event::{JobEvent, JobLeaseGranted, ThingAct, ThingEvent};
 use crate::ids::{Class, StreamId};
-use crate::job::{Job, JobDefinition, ORDERS_MAX, OrderAct, Versions};
+use crate::job::{Claim, Job, JobDefinition, ORDERS_MAX, OrderAct, Versions, Work};
 use crate::site::{Defined, Thing, ThingKind};
 
 /// What a job's definition refers to: it must be there before the definition is approved.
 pub fn named_by_job(definition: &JobDefinition) -> BTreeSet<StreamId> {
     let calendars = definition.calendar.names();
     let calendars = calendars.iter().map(|name| StreamId::thing(ThingKind::Calendar, name));
-    let locks = definition.locks.iter();
-    let locks = locks.map(|claim| StreamId::thing(ThingKind::Lock, &claim.lock));
-    calendars.chain(locks).collect()
+    let claims = definition.claims();
+    let locks = claims.iter().map(Claim::stream);
+    let dataset = definition.work().and_then(Work::dataset);
+    let dataset = dataset.map(|name| StreamId::thing(ThingKind::Dataset, name));
+    calendars.chain(locks).chain(dataset).collect()
 }
 
 /// What a thing's definition refers to.

@@ -25,10 +25,11 @@ pub(crate) use streams::evolve_host;
 pub use streams::{Body, Host, Memory, StreamState, Streams, Turn, User};
 pub use turns::units;
 
+use crate::backup;
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, Place};
-use crate::event::{Event, JobEvent, LogEvent, RunEvent, ThingAct, ThingEvent};
-use crate::ids::{ProducerId, StreamId};
+use crate::event::{BackupEvent, Event, JobEvent, LogEvent, RunEvent, ThingAct, ThingEvent};
+use crate::ids::{ProducerId, StreamId, StreamType};
 use crate::job::{Job, JobDefinition};
 use crate::keys::PublicKey;
 use crate::run::Run;
@@ -182,9 +183,55 @@ impl Ledger {
                 let run = body.and_then(Body::run);
                 admit_run(streams, run, envelope, event, received)
             }
+            Event::BackupEvent(event) => {
+                self.admit_backup(streams, body, envelope, event, received)
+            }
             Event::HostEvent(event) => streams::admit_host(body, event),
             Event::UserEvent(event) => streams::admit_user(body, event),
             Event::LogEvent(event) => self.admit_log(body, event),
+        }
+    }
+
+    fn admit_backup(
+        &self,
+        streams: &impl Streams,
+        body: Option<&Body>,
+        envelope: &Envelope,
+        event: &BackupEvent,
+        received: Timestamp,
+    ) -> Result<(), String> {
+        let id = backup::admit::run_of(event).map(|(run, _)| run);
+        let run = id.and_then(|id| streams.get(id)).and_then(|state| state.body.run());
+        let job = id.and_then(StreamId::run_job).map(StreamId::job);
+        let job = job.and_then(|id| streams.get(&id)).and_then(|state| state.body.job());
+        let context = backup::admit::Context {
+            name: envelope.subject.rest(),
+            source: &envelope.source,
+            actor: envelope.actor.as_deref(),
+            run,
+            job,
+            policy: self.policy,
+            received,
+        };
+        match envelope.subject.stream_type() {
+            StreamType::Repository => {
+                if body.and_then(Body::repository).is_none() {
+                    return Err("there is no such repository".to_owned());
+                }
+                backup::admit::admit_of_repository(event, &context)
+            }
+            StreamType::Dataset => {
+                backup::admit::admit(body.and_then(Body::dataset), event, &context)
+            }
+            StreamType::Job
+            | StreamType::Run
+            | StreamType::Host
+            | StreamType::User
+            | StreamType::Log
+            | StreamType::Calendar
+            | StreamType::Blackout
+            | StreamType::Lock
+            | StreamType::Pool => Err("snapshots are spoken of elsewhere".to_owned()),
         }
     }
 
@@ -285,6 +332,12 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
             let thing = Thing::read(*of, &e.definition).ok();
             ids.extend(thing.iter().flat_map(named_by_thing));
         }
+        Event::BackupEvent(event) => {
+            if let Some((run, _)) = backup::admit::run_of(event) {
+                ids.insert(run.clone());
+                ids.extend(run.run_job().map(StreamId::job));
+            }
+        }
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)
@@ -308,7 +361,8 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
                 proposal.and_then(|p| serde_json::from_str(p.definition.get()).ok());
             definition.iter().flat_map(named_by_job).collect()
         }
-        Body::Thing(thing) => {
+        Body::Thing(_) | Body::Dataset(_) | Body::Repository(_) => {
+            let Some(thing) = state.body.thing() else { return BTreeSet::new() };
             let proposal = thing.versions.proposal.iter().map(|p| &p.definition);
             let newest = thing.newest().into_iter().map(|span| &span.definition);
             let values =

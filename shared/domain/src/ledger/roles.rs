@@ -1,7 +1,9 @@
 //! Which class of producer may state which kind of event, and about which stream.
 
 use crate::envelope::Envelope;
-use crate::event::{Event, HostEvent, JobEvent, LogEvent, RunEvent, SkipReason, UserEvent};
+use crate::event::{
+    BackupEvent, Event, HostEvent, JobEvent, LogEvent, RunEvent, SkipReason, UserEvent,
+};
 use crate::ids::Class::{self, Audit, Console, Executor, Scheduler};
 use crate::ids::StreamId;
 
@@ -22,6 +24,7 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         Event::JobEvent(JobEvent::JobLeaseGranted(_)) => &[Scheduler],
         Event::JobEvent(JobEvent::JobLeaseReturned(_)) => &[Console, Executor],
         Event::ThingEvent(_) => &[Console],
+        Event::BackupEvent(event) => may_state_of_snapshots(event),
         Event::RunEvent(event) => may_state_of_run(event),
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => &[Executor],
         Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => &[Console],
@@ -74,6 +77,30 @@ fn may_state_of_run(event: &RunEvent) -> &'static [Class] {
     }
 }
 
+fn may_state_of_snapshots(event: &BackupEvent) -> &'static [Class] {
+    match event {
+        BackupEvent::BackupSnapshotCreated(_)
+        | BackupEvent::BackupCopied(_)
+        | BackupEvent::BackupVerified(_)
+        | BackupEvent::BackupCheckFailed(_)
+        | BackupEvent::BackupForgotten(_)
+        | BackupEvent::BackupOrphanFound(_)
+        | BackupEvent::BackupSnapshotMissing(_)
+        | BackupEvent::BackupAnomalyFound(_)
+        | BackupEvent::BackupRestored(_)
+        | BackupEvent::RestoreTested(_)
+        | BackupEvent::BackupPruned(_)
+        | BackupEvent::BackupChecked(_) => &[Executor],
+        BackupEvent::BackupForgetRequested(_)
+        | BackupEvent::BackupForgetApproved(_)
+        | BackupEvent::BackupForgetDeclined(_)
+        | BackupEvent::BackupHeld(_)
+        | BackupEvent::BackupHoldEnded(_)
+        | BackupEvent::RestoreCertified(_) => &[Console],
+        BackupEvent::DatasetAtRisk(_) | BackupEvent::DatasetProtected(_) => &[Scheduler],
+    }
+}
+
 fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
     match event {
         LogEvent::LogCreated(_)
@@ -109,9 +136,11 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         Event::LogEvent(LogEvent::LogJournalCut(_)) => envelope.source.stream(),
         Event::LogEvent(LogEvent::LogTzdbChanged(_)) => StreamId::tzdb(),
         Event::LogEvent(_) => StreamId::log("main"),
-        Event::JobEvent(_) | Event::RunEvent(_) | Event::UserEvent(_) | Event::ThingEvent(_) => {
-            return Ok(());
-        }
+        Event::JobEvent(_)
+        | Event::RunEvent(_)
+        | Event::UserEvent(_)
+        | Event::ThingEvent(_)
+        | Event::BackupEvent(_) => return Ok(()),
     };
     if own == envelope.subject {
         return Ok(());

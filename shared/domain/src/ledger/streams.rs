@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::backup::record::Told;
+use crate::backup::{Dataset, Repository};
 use crate::canonical::Digest;
 use crate::envelope::Envelope;
 use crate::event::{
-    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, Role, RunEvent, UserEvent,
+    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, Role, RunEvent, ThingEvent, UserEvent,
 };
 use crate::ids::{StreamId, StreamType};
 use crate::job::{Claim, Job};
@@ -58,6 +60,10 @@ pub enum Body {
     Log,
     /// A calendar, a blackout, a lock or a pool.
     Thing(Defined),
+    /// A dataset.
+    Dataset(Box<Dataset>),
+    /// A repository.
+    Repository(Box<Repository>),
     /// The version of the time zone database by which occurrences are decided.
     Tzdb(String),
 }
@@ -78,9 +84,29 @@ impl Body {
         if let Self::Host(host) = self { Some(host) } else { None }
     }
 
-    /// The calendar, blackout, lock or pool, where it is one.
+    /// The definitions, where it is something that is defined and no job.
     pub fn thing(&self) -> Option<&Defined> {
-        if let Self::Thing(thing) = self { Some(thing) } else { None }
+        match self {
+            Self::Thing(thing) => Some(thing),
+            Self::Dataset(dataset) => Some(&dataset.defined),
+            Self::Repository(repository) => Some(&repository.defined),
+            Self::Job(_)
+            | Self::Run(_)
+            | Self::Host(_)
+            | Self::User(_)
+            | Self::Log
+            | Self::Tzdb(_) => None,
+        }
+    }
+
+    /// The dataset, where it is one.
+    pub fn dataset(&self) -> Option<&Dataset> {
+        if let Self::Dataset(dataset) = self { Some(dataset) } else { None }
+    }
+
+    /// The repository, where it is one.
+    pub fn repository(&self) -> Option<&Repository> {
+        if let Self::Repository(repository) = self { Some(repository) } else { None }
     }
 
     /// The version of the time zone database, where it is about that.
@@ -154,7 +180,8 @@ pub trait Streams {
         };
         let first = old.is_none();
         let ran = old.as_ref().and_then(Body::run).is_some_and(Run::is_running);
-        if let Some(body) = evolve(old, envelope, event, received) {
+        let asked_by = asked_by(self, event);
+        if let Some(body) = evolve(old, envelope, event, received, asked_by.as_deref()) {
             let version = envelope.version;
             let run = body.run().map(|run| Begun::of(run, ran));
             self.put(id.clone(), StreamState { version, body, turn });
@@ -215,7 +242,7 @@ pub trait Streams {
             self.put_turn(&run.job, turn);
         }
         for claim in &run.claims {
-            let lock = StreamId::thing(ThingKind::Lock, &claim.lock);
+            let lock = claim.stream();
             let Some(turn) = self.get(&lock).map(|state| &state.turn) else { continue };
             let mut turn = turn.clone();
             turn.holders.retain(|holder| holder.run != *id);
@@ -271,6 +298,7 @@ fn evolve(
     envelope: &Envelope,
     event: &Event,
     received: Timestamp,
+    asked_by: Option<&str>,
 ) -> Option<Body> {
     let actor = envelope.actor.as_deref();
     let name = envelope.subject.rest();
@@ -294,11 +322,58 @@ fn evolve(
         }
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => Some(Body::Tzdb(e.to.clone())),
         Event::LogEvent(_) => Some(Body::Log),
-        Event::ThingEvent(event) => {
-            let thing = if let Some(Body::Thing(thing)) = old { thing } else { Defined::new(name) };
-            Some(Body::Thing(thing.evolve(event, received, actor)))
+        Event::ThingEvent(event) => Some(evolve_thing(old, name, event, received, actor)),
+        Event::BackupEvent(event) => {
+            let version = envelope.version;
+            let told = Told { version, received, actor, asked_by };
+            Some(match old? {
+                Body::Dataset(dataset) => Body::Dataset(Box::new(dataset.evolve(event, told))),
+                Body::Repository(one) => Body::Repository(Box::new(one.evolve(event, received))),
+                other => other,
+            })
         }
     }
+}
+
+fn evolve_thing(
+    old: Option<Body>,
+    name: &str,
+    event: &ThingEvent,
+    received: Timestamp,
+    actor: Option<&str>,
+) -> Body {
+    match (event.of, old) {
+        (ThingKind::Dataset, old) => {
+            let mut dataset = match old {
+                Some(Body::Dataset(dataset)) => dataset,
+                Some(_) | None => Box::new(Dataset::new(name)),
+            };
+            dataset.defined = dataset.defined.evolve(event, received, actor);
+            Body::Dataset(dataset)
+        }
+        (ThingKind::Repository, old) => {
+            let mut repository = match old {
+                Some(Body::Repository(repository)) => repository,
+                Some(_) | None => Box::new(Repository::new(name)),
+            };
+            repository.defined = repository.defined.evolve(event, received, actor);
+            Body::Repository(repository)
+        }
+        (
+            ThingKind::Calendar | ThingKind::Blackout | ThingKind::Lock | ThingKind::Pool,
+            Some(Body::Thing(thing)),
+        ) => Body::Thing(thing.evolve(event, received, actor)),
+        (ThingKind::Calendar | ThingKind::Blackout | ThingKind::Lock | ThingKind::Pool, _) => {
+            Body::Thing(Defined::new(name).evolve(event, received, actor))
+        }
+    }
+}
+
+/// Who asked for the run that an event is of, where the log may need that later.
+fn asked_by(streams: &(impl Streams + ?Sized), event: &Event) -> Option<String> {
+    let Event::BackupEvent(event) = event else { return None };
+    let (run, _) = crate::backup::admit::run_of(event)?;
+    streams.get(run)?.body.run()?.asked_by.clone()
 }
 
 pub(crate) fn evolve_host(

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{StreamState, Streams, Turn};
+use super::{Body, StreamState, Streams, Turn};
 use crate::event::RunEvent;
 use crate::ids::{Class, ProducerId, StreamId};
 use crate::job::{Job, Lease};
@@ -127,7 +127,7 @@ pub(super) fn check_locks(
     let (RunEvent::RunStarted(_), Some(run)) = (event, run) else { return Ok(()) };
     for claim in &run.terms.locks {
         let name = &claim.lock;
-        let state = streams.get(&StreamId::thing(ThingKind::Lock, name));
+        let state = streams.get(&claim.stream());
         let state = state.ok_or_else(|| format!("there is no lock {name}"))?;
         let units = units(state);
         let others: Vec<_> =
@@ -140,8 +140,12 @@ pub(super) fn check_locks(
     Ok(())
 }
 
-/// How many units a lock has.
+/// How many units a lock has, or how many may write to a repository.
 pub fn units(lock: &StreamState) -> u32 {
+    if let Body::Repository(repository) = &lock.body {
+        let defined = repository.defined.read(ThingKind::Repository);
+        return if let Some(Thing::Repository(one)) = defined { one.writers } else { 1 };
+    }
     let defined = lock.body.thing().and_then(|defined| defined.read(ThingKind::Lock));
     if let Some(Thing::Lock(lock)) = defined { lock.units } else { 1 }
 }

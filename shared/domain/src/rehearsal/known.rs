@@ -173,7 +173,12 @@ impl Known {
                     run.attempts.iter_mut().for_each(|attempt| attempt.lease_ms = LEASE_MS);
                 }
                 Body::Host(host) => host.up |= asleep,
-                Body::User(_) | Body::Log | Body::Tzdb(_) | Body::Thing(_) => {}
+                Body::User(_)
+                | Body::Log
+                | Body::Tzdb(_)
+                | Body::Thing(_)
+                | Body::Dataset(_)
+                | Body::Repository(_) => {}
             }
             (id.clone(), state)
         };

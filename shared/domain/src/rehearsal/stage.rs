@@ -94,7 +94,7 @@ impl<'k> Stage<'k> {
     /// What jobs refer to comes before them, and what runs refer to before those.
     fn load(&mut self) {
         let place = |state: &StreamState| match &state.body {
-            Body::Thing(_) => 0,
+            Body::Thing(_) | Body::Dataset(_) | Body::Repository(_) => 0,
             Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
@@ -107,7 +107,13 @@ impl<'k> Stage<'k> {
                 Body::Host(host) => self.hosts.put(id.rest(), host),
                 Body::Run(run) if run.state.is_ended() => continue,
                 Body::Run(run) => self.load_run(run),
-                Body::Job(_) | Body::Thing(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => {}
+                Body::Job(_)
+                | Body::Thing(_)
+                | Body::Dataset(_)
+                | Body::Repository(_)
+                | Body::User(_)
+                | Body::Log
+                | Body::Tzdb(_) => {}
             }
             self.mind.load(id, state, self.now);
         }

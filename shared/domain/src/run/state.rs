@@ -204,6 +204,9 @@ pub struct Run {
     pub nominal: Option<Nominal>,
     /// Why a person asked for it.
     pub request: Option<String>,
+    /// Who did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
     /// Pool that may take it.
     pub pool: String,
     /// The one host that may take it.
@@ -408,6 +411,7 @@ impl Run {
             definition: definition.clone(),
             nominal: nominal.cloned(),
             request: None,
+            asked_by: None,
             pool: String::new(),
             host: None,
             retry: RetryRule::default(),
@@ -445,6 +449,7 @@ impl Run {
         match event {
             RunEvent::RunRequested(e) => {
                 self.request = Some(e.reason.clone());
+                self.asked_by = ctx.actor.map(str::to_owned);
                 self.given.clone_from(&e.parameters);
                 self.again.clone_from(&e.again);
                 self.of_flow = e.of_flow;

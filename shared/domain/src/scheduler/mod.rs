@@ -22,6 +22,7 @@ mod site;
 mod sweep;
 mod terms;
 mod turn;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,11 +33,13 @@ pub use due::{Decided, Decision, decide_ahead, decide_due};
 pub use gates::Obstacle;
 pub use jobs::{Definition, JobEntry};
 
+use crate::backup::claim_name;
 use crate::envelope::{Draft, Envelope};
 use crate::event::{Event, HostEvent, JobEvent, RunEvent, ThingEvent};
 use crate::ids::{StreamId, StreamType};
 use crate::ledger::{Body, Mark, StreamState, evolve_host};
 use crate::run::{Context, Run, State};
+use crate::site::ThingKind;
 use crate::time::Schedule;
 use crate::wire::Work;
 use gates::{Shared, Sharers, own_place};
@@ -156,6 +159,7 @@ pub struct Scheduler {
     asked: BTreeSet<StreamId>,
     /// What is to be said of runs that have ended, and since when.
     notes: Vec<(Timestamp, Draft)>,
+    datasets: watch::Datasets,
     draining: bool,
 }
 
@@ -202,6 +206,7 @@ impl Scheduler {
             resumed: BTreeMap::new(),
             asked: BTreeSet::new(),
             notes: Vec::new(),
+            datasets: watch::Datasets::new(),
             draining: false,
         }
     }
@@ -233,6 +238,11 @@ impl Scheduler {
                     self.renew_calendars();
                 }
             }
+            Body::Repository(repository) => {
+                let calendars = &mut self.schedules.calendars;
+                self.site.load(id, &repository.defined, state.version, calendars);
+            }
+            Body::Dataset(dataset) => self.put_dataset(id, dataset, state.version, now),
             Body::User(_) | Body::Log | Body::Tzdb(_) => {}
         }
     }
@@ -277,7 +287,14 @@ impl Scheduler {
             Event::JobEvent(event) => self.apply_job(envelope, event, received),
             Event::RunEvent(event) => self.apply_run(envelope, event, received),
             Event::HostEvent(event) => self.apply_host(envelope, event, received),
+            Event::ThingEvent(event) if event.of == ThingKind::Dataset => {
+                self.apply_dataset(envelope, received, |dataset| {
+                    let actor = envelope.actor.as_deref();
+                    dataset.defined = dataset.defined.clone().evolve(event, received, actor);
+                });
+            }
             Event::ThingEvent(event) => self.apply_thing(envelope, event, received),
+            Event::BackupEvent(event) => self.apply_backup(envelope, event, received),
             Event::UserEvent(_) | Event::LogEvent(_) => {}
         }
     }
@@ -319,10 +336,13 @@ impl Scheduler {
             self.renew_calendars();
         }
         match id.stream_type() {
-            StreamType::Lock => self.wake_all(&Shared::Lock(id.rest().to_owned()), received),
+            StreamType::Lock | StreamType::Repository => {
+                self.wake_all(&Shared::Lock(claim_name(id)), received);
+            }
             StreamType::Pool => self.wake_all(&Shared::Pool(id.rest().to_owned()), received),
             StreamType::Blackout => self.look_at_all(received),
             StreamType::Calendar
+            | StreamType::Dataset
             | StreamType::Job
             | StreamType::Run
             | StreamType::Host
@@ -562,6 +582,9 @@ impl Scheduler {
         };
         self.pending.remove(failed);
         self.look_again(failed, plus_ms(now, REFUSED_MS));
+        if failed.stream_type() == StreamType::Dataset {
+            return self.look_at_dataset(failed, plus_ms(now, REFUSED_MS));
+        }
         if failed.stream_type() == StreamType::Job {
             // Leave to work alone was not granted.
             return self.grants.put(failed.rest(), Some(plus_ms(now, REFUSED_MS)));
@@ -617,7 +640,8 @@ impl Scheduler {
         let resumed = resumed.map(|(job, at)| turn(*at, &StreamId::job(job)));
         let notes = self.notes.iter().map(|(since, draft)| turn(*since, &draft.stream));
         let grants = self.next_grant().filter(|_| !self.draining);
-        let notes = notes.chain(grants);
+        let watched = self.next_dataset();
+        let notes = notes.chain(grants).chain(watched);
         first.into_iter().chain(second).chain(resumed).chain(notes).min()
     }
 
@@ -627,6 +651,7 @@ impl Scheduler {
         self.forget_stale_pending(now);
         let mut actions: Vec<Action> = Vec::new();
         self.tick_notes(now, &mut actions);
+        self.tick_datasets(now, &mut actions);
         if !self.draining {
             self.tick_occurrences(now, &mut actions);
             self.tick_resumed(now, &mut actions);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::backup::claim_name;
 use crate::calendar::{Almanac, Calendars};
 use crate::event::ThingEvent;
 use crate::ids::StreamId;
@@ -94,7 +95,12 @@ impl Site {
                 self.limits.remove(&name);
                 self.limits.extend(pool.limit.filter(|_| active).map(|limit| (name, limit)));
             }
-            (ThingKind::Lock | ThingKind::Pool, _) => {}
+            // A repository is a lock of its writers.
+            (ThingKind::Repository, Some(Thing::Repository(repository))) => {
+                self.locks.insert(claim_name(id), repository.writers);
+            }
+            (ThingKind::Lock | ThingKind::Pool | ThingKind::Dataset | ThingKind::Repository, _) => {
+            }
         }
         false
     }

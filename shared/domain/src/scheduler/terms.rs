@@ -60,7 +60,7 @@ pub(super) fn terms(
         after: after(definition, sort),
         confirm: definition.confirm.clone().filter(|_| sort != Sort::Request),
         latest_by: by(definition.latest_by.filter(|_| sort != Sort::Request)),
-        locks: definition.locks.clone(),
+        locks: definition.claims(),
         select: definition.select.clone(),
         hosts: definition.hosts,
         prefer: definition.prefer,

@@ -13,7 +13,7 @@ use crate::job::{DefinitionText, Proposal, Span, Versions};
 /// A version of a thing and the time in which it is the active one.
 pub type DefinedSpan = Span;
 
-/// A calendar, a blackout, a lock or a pool.
+/// Something that a site defines and that is no job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Defined {
     /// Its name.

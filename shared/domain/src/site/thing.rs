@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::blackout::BlackoutDefinition;
 use super::lock::LockDefinition;
 use super::pool::PoolDefinition;
+use crate::backup::{DatasetDefinition, RepositoryDefinition};
 use crate::calendar::CalendarDefinition;
 use crate::canonical::{Digest, canonical};
 use crate::ids::{StreamId, is_name};
@@ -23,11 +24,16 @@ pub enum ThingKind {
     Lock,
     /// A pool.
     Pool,
+    /// A dataset.
+    Dataset,
+    /// A repository.
+    Repository,
 }
 
 impl ThingKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Calendar, Self::Blackout, Self::Lock, Self::Pool];
+    pub const ALL: [Self; 6] =
+        [Self::Calendar, Self::Blackout, Self::Lock, Self::Pool, Self::Dataset, Self::Repository];
 
     /// The word: `kind:` of its documents, and what its streams begin with.
     pub fn word(self) -> &'static str {
@@ -36,6 +42,8 @@ impl ThingKind {
             Self::Blackout => "blackout",
             Self::Lock => "lock",
             Self::Pool => "pool",
+            Self::Dataset => "dataset",
+            Self::Repository => "repository",
         }
     }
 
@@ -56,6 +64,10 @@ pub enum Thing {
     Lock(LockDefinition),
     /// A pool.
     Pool(PoolDefinition),
+    /// A dataset.
+    Dataset(Box<DatasetDefinition>),
+    /// A repository.
+    Repository(Box<RepositoryDefinition>),
 }
 
 impl Thing {
@@ -70,6 +82,8 @@ impl Thing {
             ThingKind::Blackout => Self::Blackout(BlackoutDefinition::deserialize(value)?),
             ThingKind::Lock => Self::Lock(LockDefinition::deserialize(value)?),
             ThingKind::Pool => Self::Pool(PoolDefinition::deserialize(value)?),
+            ThingKind::Dataset => Self::Dataset(Box::deserialize(value)?),
+            ThingKind::Repository => Self::Repository(Box::deserialize(value)?),
         })
     }
 
@@ -80,6 +94,8 @@ impl Thing {
             Self::Blackout(_) => ThingKind::Blackout,
             Self::Lock(_) => ThingKind::Lock,
             Self::Pool(_) => ThingKind::Pool,
+            Self::Dataset(_) => ThingKind::Dataset,
+            Self::Repository(_) => ThingKind::Repository,
         }
     }
 
@@ -90,6 +106,8 @@ impl Thing {
             Self::Blackout(blackout) => &blackout.name,
             Self::Lock(lock) => &lock.name,
             Self::Pool(pool) => &pool.name,
+            Self::Dataset(dataset) => &dataset.name,
+            Self::Repository(repository) => &repository.name,
         }
     }
 
@@ -105,6 +123,8 @@ impl Thing {
             Self::Blackout(blackout) => blackout.problems(),
             Self::Lock(lock) => lock.problems(),
             Self::Pool(pool) => pool.problems(),
+            Self::Dataset(dataset) => dataset.problems(),
+            Self::Repository(repository) => repository.problems(),
         };
         let mut add = |field: &str, message: String| {
             found.push(Problem { field: field.to_owned(), message });
@@ -131,7 +151,9 @@ impl Thing {
         match self {
             Self::Calendar(calendar) => calendar.names(),
             Self::Blackout(blackout) => blackout.names(),
-            Self::Lock(_) | Self::Pool(_) => BTreeSet::new(),
+            Self::Lock(_) | Self::Pool(_) | Self::Dataset(_) | Self::Repository(_) => {
+                BTreeSet::new()
+            }
         }
     }
 
@@ -145,6 +167,8 @@ impl Thing {
             Self::Blackout(blackout) => serde_json::to_value(blackout),
             Self::Lock(lock) => serde_json::to_value(lock),
             Self::Pool(pool) => serde_json::to_value(pool),
+            Self::Dataset(dataset) => serde_json::to_value(dataset),
+            Self::Repository(repository) => serde_json::to_value(repository),
         }
     }
 

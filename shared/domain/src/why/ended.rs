@@ -187,7 +187,8 @@ impl View<'_> {
             | Event::ThingEvent(_)
             | Event::HostEvent(_)
             | Event::UserEvent(_)
-            | Event::LogEvent(_) => None,
+            | Event::LogEvent(_)
+            | Event::BackupEvent(_) => None,
         });
         late.unwrap_or_default()
     }

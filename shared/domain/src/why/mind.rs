@@ -143,7 +143,11 @@ impl View<'_> {
         let read = blackouts.iter().filter_map(|view| {
             match view.state.body.thing()?.read(ThingKind::Blackout)? {
                 Thing::Blackout(blackout) => Some(blackout.names()),
-                Thing::Calendar(_) | Thing::Lock(_) | Thing::Pool(_) => None,
+                Thing::Calendar(_)
+                | Thing::Lock(_)
+                | Thing::Pool(_)
+                | Thing::Dataset(_)
+                | Thing::Repository(_) => None,
             }
         });
         self.bring_calendars(mind, read.flatten().collect());
@@ -174,7 +178,7 @@ impl View<'_> {
 
     fn bring_locks(&self, mind: &mut Scheduler, run: &Run) {
         for claim in &run.terms.locks {
-            self.bring(mind, &StreamId::thing(ThingKind::Lock, &claim.lock));
+            self.bring(mind, &claim.stream());
             let claims = self.facts.group(&Group::Claims(claim.lock.clone()));
             self.bring_open(mind, claims.into_iter().map(|view| view.id.clone()));
         }
@@ -196,7 +200,11 @@ impl View<'_> {
         let defined = self.facts.thing(ThingKind::Pool, pool)?;
         match defined.active().and_then(|_| defined.read(ThingKind::Pool))? {
             Thing::Pool(pool) => pool.limit,
-            Thing::Calendar(_) | Thing::Blackout(_) | Thing::Lock(_) => None,
+            Thing::Calendar(_)
+            | Thing::Blackout(_)
+            | Thing::Lock(_)
+            | Thing::Dataset(_)
+            | Thing::Repository(_) => None,
         }
     }
 

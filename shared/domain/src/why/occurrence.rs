@@ -404,7 +404,8 @@ impl View<'_> {
             | Event::ThingEvent(_)
             | Event::HostEvent(_)
             | Event::UserEvent(_)
-            | Event::LogEvent(_) => String::new(),
+            | Event::LogEvent(_)
+            | Event::BackupEvent(_) => String::new(),
         };
         format!("the job was retired at {} by {}{reason}", self.clock.at(told.received), told.by())
     }

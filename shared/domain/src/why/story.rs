@@ -75,9 +75,11 @@ fn says(event: &Event, clock: &Clock) -> Option<String> {
     match event {
         Event::RunEvent(event) => Some(run_says(event, clock)),
         Event::JobEvent(event) => Some(job_says(event, clock)),
-        Event::ThingEvent(_) | Event::HostEvent(_) | Event::UserEvent(_) | Event::LogEvent(_) => {
-            None
-        }
+        Event::ThingEvent(_)
+        | Event::HostEvent(_)
+        | Event::UserEvent(_)
+        | Event::LogEvent(_)
+        | Event::BackupEvent(_) => None,
     }
 }
 

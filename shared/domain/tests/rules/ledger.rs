@@ -81,6 +81,32 @@ const ROLES: &[(&str, &str)] = &[
     ("pool.proposed", "console"),
     ("pool.approved", "console"),
     ("pool.retired", "console"),
+    ("dataset.proposed", "console"),
+    ("dataset.approved", "console"),
+    ("dataset.retired", "console"),
+    ("repository.proposed", "console"),
+    ("repository.approved", "console"),
+    ("repository.retired", "console"),
+    ("backup.snapshot-created", "executor"),
+    ("backup.copied", "executor"),
+    ("backup.verified", "executor"),
+    ("backup.check-failed", "executor"),
+    ("backup.forgotten", "executor"),
+    ("backup.forget-requested", "console"),
+    ("backup.forget-approved", "console"),
+    ("backup.forget-declined", "console"),
+    ("backup.held", "console"),
+    ("backup.hold-ended", "console"),
+    ("backup.orphan-found", "executor"),
+    ("backup.snapshot-missing", "executor"),
+    ("backup.anomaly-found", "executor"),
+    ("backup.restored", "executor"),
+    ("restore.tested", "executor"),
+    ("restore.certified", "console"),
+    ("backup.pruned", "executor"),
+    ("backup.checked", "executor"),
+    ("dataset.at-risk", "scheduler"),
+    ("dataset.protected", "scheduler"),
 ];
 
 #[track_caller]
@@ -105,7 +131,7 @@ fn each_class_of_producer_states_its_own_kinds_and_no_other() {
                     .into_iter()
                     .find(|id| producer(id).class() == class);
                 let subject = stream(
-                    &format!("{}/x", kind.split('.').next().unwrap()).replace("run/x", "run/x@y"),
+                    &format!("{}/x", event.stream_type().word()).replace("run/x", "run/x@y"),
                 );
                 let mark = world.say_next(by.unwrap(), subject, event.clone(), now);
                 let said = refused(&mark);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod acts;
+mod backups;
 mod calendar_oracle;
 mod calendars;
 mod complaints;

@@ -367,7 +367,8 @@ fn number(event: &Event) -> Option<u32> {
         | Event::HostEvent(_)
         | Event::UserEvent(_)
         | Event::LogEvent(_)
-        | Event::ThingEvent(_) => None,
+        | Event::ThingEvent(_)
+        | Event::BackupEvent(_) => None,
     }
 }
 
@@ -675,7 +676,8 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::HostEvent(_)
             | Event::UserEvent(_)
             | Event::LogEvent(_)
-            | Event::ThingEvent(_) => None,
+            | Event::ThingEvent(_)
+            | Event::BackupEvent(_) => None,
         });
         let due = due.unwrap();
         assert_eq!(

@@ -151,7 +151,8 @@ impl Site {
     }
 
     fn apply_job(&mut self, definition: Value) {
-        let mut all = json!({"command": {"argv": ["/bin/true"]}});
+        let command = definition.get("kind").is_none();
+        let mut all = if command { json!({"command": {"argv": ["/bin/true"]}}) } else { json!({}) };
         all.as_object_mut().unwrap().extend(definition.as_object().unwrap().clone());
         let definition: JobDefinition = serde_json::from_value(all).unwrap();
         assert_eq!(definition.problems(), []);
@@ -518,7 +519,7 @@ impl Site {
         for index in 0..self.minds.len() {
             let mut fresh = mind(index);
             let order = |body: &Body| match body {
-                Body::Thing(_) => 0,
+                Body::Thing(_) | Body::Dataset(_) | Body::Repository(_) => 0,
                 Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => 1,
                 Body::Job(_) => 2,
                 Body::Run(_) => 3,

@@ -188,7 +188,8 @@ fn founding_key(event: &Event) -> Result<PublicKey> {
         | Event::RunEvent(_)
         | Event::HostEvent(_)
         | Event::UserEvent(_)
-        | Event::ThingEvent(_) => {
+        | Event::ThingEvent(_)
+        | Event::BackupEvent(_) => {
             // Only the first flush is signed by a producer that its own events enrol.
             anyhow::bail!("signed by nobody the log knows")
         }

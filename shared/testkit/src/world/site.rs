@@ -47,6 +47,8 @@ pub(super) fn random_thing(
             0 => json!({}),
             _ => json!({ "limit": rng.between(1, 4) }),
         },
+        ThingKind::Dataset => json!({ "rpo": "26h" }),
+        ThingKind::Repository => json!({ "location": "/vault", "password": "env:VAULT" }),
     };
     says["kind"] = json!(kind.word());
     says["name"] = json!(name);
