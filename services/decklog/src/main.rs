@@ -23,6 +23,7 @@ use clap::Parser as _;
 fn main() -> std::process::ExitCode {
     // Before anything else: the same executable also supervises commands, and that must start fast.
     executor::attempt::main_if_supervisor();
+    executor::main_if_engine();
     let cli = cli::Cli::parse();
     match commands::run(cli) {
         Ok(()) => exit::OK,

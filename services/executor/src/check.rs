@@ -26,7 +26,10 @@ pub(crate) fn problems(host: &Host, definition: &Value) -> Vec<String> {
 fn problems_of(host: &Host, definition: &JobDefinition, value: &Value) -> Vec<String> {
     let place = misplaced(definition, &host.name, &host.pools, &host.labels);
     let mut problems: Vec<String> = place.into_iter().collect();
-    let spec = order::spec(&work(host, definition, value), definition, None);
+    let mut spec = order::spec(&work(host, definition, value), definition, None);
+    if let Some(kind) = definition.work() {
+        spec = crate::backup::as_checked(host, kind, spec);
+    }
     problems.extend(spec.refused.clone());
     problems.extend(obstacles::user(&spec));
     // What program it is, only the run's own values tell.

@@ -5,6 +5,7 @@
 
 mod alone;
 pub mod attempt;
+mod backup;
 mod beat;
 mod check;
 mod config;
@@ -20,6 +21,7 @@ mod service;
 mod take;
 mod zones;
 
+pub use backup::{bare, main_if_engine};
 pub use config::ExecutorConfig;
 pub use output::read_output;
 pub use service::{Producer, Surroundings, run};

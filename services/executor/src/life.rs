@@ -16,12 +16,12 @@ use tracing::{info, warn};
 
 use crate::attempt::{AttemptDir, Cause as HostCause, Outcome, Spec, State, Status, prepare};
 use crate::host::{Held, Host};
-use crate::{beat, order};
+use crate::{backup, beat, order};
 
 /// How long one wait for a supervisor lasts; then it is waited for again.
 const WATCH: Duration = Duration::from_secs(3_600);
 /// How long to wait before a question that failed is asked again.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(crate) const AGAIN: Duration = Duration::from_millis(500);
 
 /// Takes an offer and lives the attempt to its end. Returns when its end is in the log; the slot is free
 /// again as soon as the command has ended.
@@ -31,7 +31,7 @@ pub(crate) async fn take(
     definition: &JobDefinition,
     slot: OwnedSemaphorePermit,
 ) -> anyhow::Result<()> {
-    let spec = spec(host, work, definition);
+    let spec = ready_spec(host, work, definition).await;
     let Some(dir) = prepared(host, work, &spec).await? else { return Ok(()) };
     if !host.hold(&work.run, Held::new(work.attempt, dir.clone())) {
         return Ok(());
@@ -46,6 +46,21 @@ pub(crate) async fn take(
 /// it, however often the executor is killed before that.
 pub(crate) fn spec(host: &Host, work: &Work, definition: &JobDefinition) -> Spec {
     let mut spec = order::spec(work, definition, host.cgroup.clone());
+    spec.providers = host.allow.providers(&spec);
+    if spec.refused.is_none() {
+        spec.refused = host.allow.check(&spec, &host.user).err().map(|refused| refused.to_string());
+    }
+    spec
+}
+
+/// The same for whatever kind of job: a backup asks the log what there is first.
+async fn ready_spec(host: &Arc<Host>, work: &Work, definition: &JobDefinition) -> Spec {
+    if definition.work().is_none() {
+        return spec(host, work, definition);
+    }
+    let filled = order::with_values(work, definition);
+    let plain = order::spec(work, definition, host.cgroup.clone());
+    let mut spec = backup::prepare(host, work, &filled, plain).await;
     spec.providers = host.allow.providers(&spec);
     if spec.refused.is_none() {
         spec.refused = host.allow.check(&spec, &host.user).err().map(|refused| refused.to_string());
@@ -105,6 +120,9 @@ impl Taken<'_> {
                 return discard(dir.clone()).await;
             }
         }
+        if let Err(error) = backup::agree(host, &work.run, work.attempt, spec).await {
+            return refuse(host, &work.run, work.attempt, dir, &format!("{error:#}")).await;
+        }
         start(host, &work.run, dir).await?;
         watch(host, &work.run, work.attempt, dir, Some(version), Some(slot)).await
     }
@@ -149,7 +167,15 @@ pub(crate) async fn watch(
     }
     match state {
         State::Ended(status) => {
-            let ending = ending(host, number, &status, spec);
+            let unsaid = match &spec {
+                Some(spec) => backup::tell(host, run, number, spec, dir).await.err(),
+                None => None,
+            };
+            let is_backup = spec.as_ref().is_some_and(|spec| spec.backup.is_some());
+            let mut ending = ending(host, number, &status, spec);
+            if let Some(error) = unsaid {
+                not_said(run, &error, &mut ending);
+            }
             let told = match version {
                 Some(version) => say_end(host, run, version, &ending).await?,
                 None => {
@@ -157,7 +183,7 @@ pub(crate) async fn watch(
                     false
                 }
             };
-            if told && has_nothing_to_tell(&status) {
+            if told && !is_backup && has_nothing_to_tell(&status) {
                 return forget(dir.clone()).await;
             }
             mark_reported(dir.clone()).await
@@ -169,6 +195,15 @@ pub(crate) async fn watch(
         State::Running { .. } => {
             bail!("the attempt of {run} goes on, although waiting for it ended")
         }
+    }
+}
+
+/// What an engine did and the log does not have did not succeed, whatever its exit code says.
+fn not_said(run: &StreamId, error: &anyhow::Error, ending: &mut Ending) {
+    warn!(%run, error = %format!("{error:#}"), "what was done to snapshots is not in the log");
+    if ending.report.end == (CommandEnd::Exited { code: 0 }) {
+        let message = short(&format!("it ended well, but {error:#}"));
+        ending.report.end = CommandEnd::NotStarted { message };
     }
 }
 

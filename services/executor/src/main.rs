@@ -23,6 +23,10 @@ executor.allow, which nobody changes from elsewhere.";
 fn main() -> ExitCode {
     // Before anything else: the same executable also supervises commands, and that must start fast.
     executor::attempt::main_if_supervisor();
+    executor::main_if_engine();
+    if std::env::args().nth(1).is_some_and(|first| executor::bare::is_bare(&first)) {
+        return ExitCode::from(executor::bare::run(std::env::args().skip(1)));
+    }
     match run(std::env::args().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -62,7 +66,7 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
                 return Ok(());
             }
             "--help" | "-h" => {
-                println!("{USAGE}");
+                println!("{USAGE}\n\n{}", executor::bare::USAGE);
                 return Ok(());
             }
             _ => return Err(Usage(format!("{arg} is not known")).into()),

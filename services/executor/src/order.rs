@@ -71,8 +71,14 @@ fn plain(work: &Work, definition: &JobDefinition) -> Spec {
         },
         stdin: command.stdin.clone(),
         cgroup: None,
+        backup: None,
         memo: serde_json::to_value(&definition.exit_codes).unwrap_or_default(),
     }
+}
+
+/// The definition with this offer's values in it.
+pub(crate) fn with_values(work: &Work, definition: &JobDefinition) -> JobDefinition {
+    filled(work, definition).map_or_else(|_| definition.clone(), |filled| filled.definition)
 }
 
 /// What exit codes mean for this attempt, as [`spec`] noted it: also for an end that is seen after a restart.

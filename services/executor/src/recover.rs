@@ -69,6 +69,11 @@ async fn go_on(
             return life::refuse(host, run, number, dir, &refused.to_string()).await;
         }
         info!(%run, attempt = number, "claimed in an earlier life and never started: starting it now");
+        if let Ok(spec) = dir.spec()
+            && let Err(error) = crate::backup::agree(host, run, number, &spec).await
+        {
+            return life::refuse(host, run, number, dir, &format!("{error:#}")).await;
+        }
         life::start(host, run, dir).await?;
     } else {
         info!(%run, attempt = number, "found an attempt of an earlier life");

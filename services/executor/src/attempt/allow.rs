@@ -9,6 +9,13 @@
 //! scripts = false                  # whether the centre may send the program a script to interpret
 //! secrets = ["file:/etc/decklog/secrets/backup-*", "exec:vault backup/*"]   # and these only by this rule
 //!
+//! [backup]                         # without it, nothing is backed up or restored here
+//! user = "root"                    # as whom
+//! read = ["/srv", "/etc"]          # what may be backed up: these and all below them
+//! write = ["/restore"]             # below what may be restored
+//! repositories = ["/vault", "sftp:*"]   # locations, by pattern
+//! secrets = ["file:/etc/decklog/secrets/vault"]
+//!
 //! [[provider]]                     # what looks up `exec:vault …`; what follows the name is its last argument
 //! name = "vault"
 //! command = ["/usr/local/bin/read-vault", "--"]
@@ -20,6 +27,7 @@
 //! A secret is read, and a provider runs, as the user of the executor. A provider has a clean environment with the
 //! attempt's `DECKLOG_JOB`, `DECKLOG_RUN` and `DECKLOG_ATTEMPT`.
 
+mod backup;
 mod file;
 mod pattern;
 
@@ -107,9 +115,14 @@ impl AllowList {
     pub fn refusals(&self, spec: &Spec, default_user: &str) -> Vec<Refused> {
         let user = spec.run_as.as_deref().unwrap_or(default_user);
         let refused = |what: String, hint| Refused { what, whom: user.to_owned(), hint };
+        if let Some(order) = &spec.backup {
+            return self.backup_refusals(spec, &order.touches, user, default_user);
+        }
         match self.rules_for(spec, user, default_user) {
             Err(hint) => vec![refused(program_of(spec), hint)],
             Ok(rules) => {
+                let rules: Vec<&[String]> =
+                    rules.iter().map(|rule| rule.secrets.as_slice()).collect();
                 let secrets = spec.secrets.iter();
                 let hints = secrets.filter_map(|(name, reference)| {
                     let (what, hint) = self.secret_hint(name, reference, &rules)?;
@@ -137,6 +150,7 @@ impl AllowList {
         all: impl Iterator<Item = (OsString, OsString)>,
     ) -> Vec<(OsString, OsString)> {
         let rules = self.listed.rules.iter().flat_map(|rule| &rule.secrets);
+        let rules = rules.chain(self.listed.backup.iter().flat_map(|rule| &rule.secrets));
         let patterns: Vec<&String> = self.listed.secrets.iter().chain(rules).collect();
         let allowed = |name: &str| {
             let reference = format!("env:{name}");
@@ -195,7 +209,7 @@ impl AllowList {
         &self,
         name: &str,
         reference: &str,
-        rules: &[&Rule],
+        of_rules: &[&[String]],
     ) -> Option<(String, String)> {
         let wanted: SecretRef = match reference.parse() {
             Ok(wanted) => wanted,
@@ -214,7 +228,7 @@ impl AllowList {
             }
         };
         let text = text.trim_end().to_owned();
-        let lists = rules.iter().map(|rule| &rule.secrets).chain([&self.listed.secrets]);
+        let lists = of_rules.iter().copied().chain([self.listed.secrets.as_slice()]);
         let listed = lists.flatten().any(|pattern| matches(pattern, &text));
         let unlisted = || format!("the owner of the host can add secrets = [{text:?}] to its rule");
         let missing = (!self.everything_as_me && !listed).then(unlisted);
@@ -312,6 +326,7 @@ mod tests {
             },
             stdin: None,
             cgroup: None,
+            backup: None,
             memo: serde_json::Value::Null,
         }
     }

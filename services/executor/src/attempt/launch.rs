@@ -124,6 +124,10 @@ pub(crate) fn launch(
         None => Account::handed_on(),
     };
     let words = words(spec, dir, &account)?;
+    if spec.backup.is_some() {
+        make_report(&report(dir), &account)
+            .map_err(|error| format!("no file for the report: {error}; check the disk"))?;
+    }
     let start = Start { spec, dir, secrets, cwd: cwd(spec, &account), account, words };
     let mut command = match start.account.become_ids {
         Some(ids) => start.through_gate(ids)?,
@@ -181,6 +185,9 @@ impl Start<'_> {
         command.env("DECKLOG_RUN", &self.spec.run);
         command.envs(self.spec.business_date.iter().map(|date| ("DECKLOG_BUSINESS_DATE", date)));
         command.env("DECKLOG_ATTEMPT", self.spec.attempt.to_string());
+        if self.spec.backup.is_some() {
+            command.env(crate::backup::task::REPORT, report(self.dir));
+        }
         command.process_group(0);
     }
 
@@ -266,6 +273,20 @@ fn words(spec: &Spec, dir: &Path, account: &Account) -> Result<Vec<OsString>, St
         words.push(script(dir).into_os_string());
     }
     Ok(words)
+}
+
+/// Where an engine writes what it did.
+pub(crate) fn report(dir: &Path) -> PathBuf {
+    dir.join("report")
+}
+
+/// Empty, and the user's to write in: the directory is not.
+fn make_report(path: &Path, account: &Account) -> io::Result<()> {
+    create(path, 0o600)?;
+    match account.become_ids {
+        Some((uid, gid)) if geteuid().is_root() => Ok(chown(path, Some(uid), Some(gid))?),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn script(dir: &Path) -> PathBuf {

@@ -8,6 +8,8 @@ use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::backup::order::BackupOrder;
+
 /// One start of one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +51,9 @@ pub struct Spec {
     pub stdin: Option<String>,
     /// A cgroup v2 directory in which the command gets a group of its own; see [`super::cgroup`].
     pub cgroup: Option<PathBuf>,
+    /// For an engine, what its work touches and what is to be said of it. It then gets a file for its report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Box<BackupOrder>>,
     /// Kept for whoever reads the specification after the end; means nothing to a supervisor.
     pub memo: Value,
 }

@@ -87,6 +87,11 @@ impl SupervisorProgram {
         Self(Arc::new(Pool { program, environment, idle: Mutex::default(), keep: idle }))
     }
 
+    /// The executable.
+    pub(crate) fn program(&self) -> &Path {
+        &self.0.program
+    }
+
     /// Has a supervisor begin with the attempt in this directory; gives its process.
     pub(crate) fn hire(&self, attempt: &Path) -> Result<u32, AttemptError> {
         if lock(&HIRED).contains_key(attempt) {

@@ -15,6 +15,34 @@ pub(super) struct Listed {
     pub(super) secrets: Vec<String>,
     /// By name, program and first arguments.
     pub(super) providers: BTreeMap<String, Vec<String>>,
+    /// What may be backed up and restored; nothing where there is none.
+    pub(super) backup: Option<BackupRule>,
+}
+
+/// What may be backed up here, and where it may be restored to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BackupRule {
+    /// As whom.
+    user: Users,
+    /// Directories and files that may be read: each with all that is below it.
+    #[serde(default)]
+    pub(super) read: Vec<String>,
+    /// Directories below which may be written.
+    #[serde(default)]
+    pub(super) write: Vec<String>,
+    /// Locations of repositories, by pattern.
+    #[serde(default)]
+    pub(super) repositories: Vec<String>,
+    /// References that engines may use.
+    #[serde(default)]
+    pub(super) secrets: Vec<String>,
+}
+
+impl BackupRule {
+    pub(super) fn lets(&self, user: &str) -> bool {
+        self.user.names().iter().any(|allowed| allowed == "*" || allowed == user)
+    }
 }
 
 /// Who may run what.
@@ -43,11 +71,20 @@ struct RuleEntry {
     secrets: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "user must be a name or a list of names")]
 enum Users {
     One(String),
     Several(Vec<String>),
+}
+
+impl Users {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -78,12 +115,22 @@ pub(super) fn read(text: &str) -> Result<Listed, Problems> {
                 Ok(secrets) => listed.secrets = secrets,
                 Err(error) => problems.push(format!("secrets: {}", error.to_string().trim_end())),
             },
+            "backup" => match value.try_into() {
+                Ok(rule) => listed.backup = Some(rule),
+                Err(error) => problems.push(format!("[backup]: {}", error.to_string().trim_end())),
+            },
             _ => problems.push(format!(
-                "{key:?} is not known here; there are secrets, [[allow]] and [[provider]]"
+                "{key:?} is not known here; there are secrets, [[allow]], [[provider]] and [backup]"
             )),
         }
     }
     check_references("secrets", &listed.secrets, &listed, &mut problems);
+    if let Some(rule) = &listed.backup {
+        check_references("[backup]: secrets", &rule.secrets, &listed, &mut problems);
+        for path in rule.read.iter().chain(&rule.write).filter(|path| !is_plain(path)) {
+            problems.push(format!("[backup]: {path:?} must be a full path without . and .."));
+        }
+    }
     for (number, rule) in &rules {
         let place = format!("rule {number}: secrets");
         check_references(&place, &rule.secrets, &listed, &mut problems);

@@ -1,0 +1,260 @@
+//! Backups without Decklog's services: on a bare machine, with the repository, its password and this one program.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use engine::{
+    Browse, Check, Diff, Done, Entry, Find, Line, List, Operation, Outcome, Overwrite, Progress,
+    Read, Report, Repository, Request, Restore, Secrets, SnapshotInfo,
+};
+
+/// How it is called.
+pub const USAGE: &str = "\
+usage: decklog-executor COMMAND --repository LOCATION --password-file FILE [options]
+
+  snapshots [--dataset NAME]                                   lists snapshots, newest first
+  restore --to DIR [--snapshot ID] [--dataset NAME] [--path PATH] [--replace] [--dry-run]
+                                                               brings a snapshot back and compares it with its manifest;
+                                                               without --snapshot the newest (of the dataset)
+  browse --snapshot ID [--path PATH]                           lists a directory of a snapshot
+  find PATTERN [--dataset NAME]                                finds files by name in all snapshots
+  diff A B                                                     compares two snapshots
+  check                                                        reads all data of the repository
+
+Needs neither the log nor any service: what restores when everything else is gone. LOCATION is written as restic writes
+it, and restic restores the same repositories.";
+
+const COMMANDS: [&str; 6] = ["snapshots", "restore", "browse", "find", "diff", "check"];
+
+/// Whether these arguments are for [`run`].
+pub fn is_bare(first: &str) -> bool {
+    COMMANDS.contains(&first)
+}
+
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    command: String,
+    words: Vec<String>,
+    repository: Option<String>,
+    password_file: Option<PathBuf>,
+    dataset: Option<String>,
+    snapshot: Option<String>,
+    path: Option<String>,
+    to: Option<String>,
+    replace: bool,
+    dry_run: bool,
+}
+
+/// Carries a command out; the exit code: 0 good, 1 failed, 2 wrong call, 3 incomplete.
+pub fn run(args: impl Iterator<Item = String>) -> u8 {
+    match read(args).and_then(|asked| Bare::open(&asked).map(|bare| (asked, bare))) {
+        Ok((asked, bare)) => bare.carry_out(&asked).unwrap_or_else(|problem| {
+            eprintln!("decklog-executor: {problem}");
+            2
+        }),
+        Err(problem) => {
+            eprintln!("decklog-executor: {problem}\n{USAGE}");
+            2
+        }
+    }
+}
+
+fn read(mut args: impl Iterator<Item = String>) -> Result<Asked, String> {
+    let mut asked = Asked { command: args.next().unwrap_or_default(), ..Asked::default() };
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--repository" => asked.repository = Some(value()?),
+            "--password-file" => asked.password_file = Some(value()?.into()),
+            "--dataset" => asked.dataset = Some(value()?),
+            "--snapshot" => asked.snapshot = Some(value()?),
+            "--path" => asked.path = Some(value()?),
+            "--to" => asked.to = Some(value()?),
+            "--replace" => asked.replace = true,
+            "--dry-run" => asked.dry_run = true,
+            flag if flag.starts_with("--") => return Err(format!("{flag} is not known")),
+            _ => asked.words.push(arg),
+        }
+    }
+    Ok(asked)
+}
+
+struct Bare {
+    repository: Repository,
+    secrets: Secrets,
+}
+
+impl Bare {
+    fn open(asked: &Asked) -> Result<Self, String> {
+        let location = asked.repository.clone().ok_or("--repository is missing")?;
+        let file = asked.password_file.as_ref().ok_or("--password-file is missing")?;
+        let password = std::fs::read_to_string(file)
+            .map_err(|error| format!("reading the password from {}: {error}", file.display()))?;
+        let password = password.trim_end_matches(['\n', '\r']).to_owned();
+        let repository = Repository { location, ..Repository::default() };
+        Ok(Self { repository, secrets: Secrets { password, copy_password: None } })
+    }
+
+    fn carry_out(&self, asked: &Asked) -> Result<u8, String> {
+        let word = |index: usize, what: &str| {
+            asked.words.get(index).cloned().ok_or_else(|| format!("name {what}"))
+        };
+        let operation = match asked.command.as_str() {
+            "snapshots" => Operation::List(List { dataset: asked.dataset.clone() }),
+            "restore" => Operation::Restore(self.restore(asked)?),
+            "browse" => Operation::Browse(Browse {
+                snapshot: asked.snapshot.clone().ok_or("--snapshot is missing")?,
+                path: asked.path.clone().unwrap_or_default().as_str().into(),
+                limit: 10_000,
+            }),
+            "find" => Operation::Find(Find {
+                pattern: word(0, "a pattern, such as '*.csv'")?,
+                dataset: asked.dataset.clone(),
+                snapshots: Vec::new(),
+                limit: 10_000,
+            }),
+            "diff" => {
+                Operation::Diff(Diff { a: word(0, "two snapshots")?, b: word(1, "two snapshots")? })
+            }
+            _ => Operation::Check(Check { read: Read::All, snapshots: Vec::new() }),
+        };
+        let report = self.ask(operation, &mut show);
+        if io::stderr().is_terminal() {
+            eprintln!();
+        }
+        Ok(told(&report))
+    }
+
+    fn restore(&self, asked: &Asked) -> Result<Restore, String> {
+        let to = asked.to.clone().ok_or("--to is missing: the directory to restore into")?;
+        let snapshot = match asked.snapshot.as_deref() {
+            Some(named) if named != "latest" => named.to_owned(),
+            Some(_) | None => self.newest(asked)?,
+        };
+        Ok(Restore {
+            snapshot,
+            path: asked.path.as_deref().map(Into::into),
+            to: to.as_str().into(),
+            sample: None,
+            overwrite: if asked.replace { Overwrite::Replace } else { Overwrite::Never },
+            dry_run: asked.dry_run,
+            compare: true,
+            memory_limit_bytes: 300 * 1024 * 1024,
+        })
+    }
+
+    /// Without the log only the repository's own word says which is the newest.
+    fn newest(&self, asked: &Asked) -> Result<String, String> {
+        let mut all: Vec<SnapshotInfo> = Vec::new();
+        let list = Operation::List(List { dataset: asked.dataset.clone() });
+        let report = self.ask(list, &mut |line| {
+            if let Line::Snapshot(one) = line {
+                all.push(*one);
+            }
+        });
+        if report.outcome != Outcome::Good {
+            return Err(report.problem.unwrap_or_else(|| "the repository cannot be listed".into()));
+        }
+        if let Some(Done::List(list)) = report.result
+            && all.is_empty()
+        {
+            all = list.snapshots.first;
+        }
+        let mut datasets: Vec<&str> = all.iter().filter_map(|one| one.dataset.as_deref()).collect();
+        datasets.sort_unstable();
+        datasets.dedup();
+        if datasets.len() > 1 {
+            return Err(format!("it holds {}: name one with --dataset", datasets.join(", ")));
+        }
+        let newest = all.into_iter().max_by_key(|one| one.time);
+        newest.map(|one| one.id).ok_or_else(|| "it holds no snapshot of that".to_owned())
+    }
+
+    fn ask(&self, operation: Operation, show: &mut dyn FnMut(Line)) -> Report {
+        let request = Request { repository: self.repository.clone(), operation };
+        engine::run(&request, &self.secrets, show)
+    }
+}
+
+fn show(line: Line) {
+    let mut out = io::stdout().lock();
+    // A reader that has gone away is no error.
+    let _ = match line {
+        Line::Snapshot(one) => writeln!(out, "{}", snapshot(&one)),
+        Line::Entry(one) => writeln!(out, "{}", entry(&one)),
+        Line::Warning(warning) => {
+            let path = warning.path.map_or_else(String::new, |path| format!("{path}: "));
+            writeln!(io::stderr(), "{path}{}", warning.message)
+        }
+        Line::Progress(progress) => bar(&progress),
+        Line::Report(_) => Ok(()),
+    };
+}
+
+fn snapshot(one: &SnapshotInfo) -> String {
+    let at = jiff::Timestamp::from_microsecond(one.time).unwrap_or_default();
+    let dataset = one.dataset.as_deref().unwrap_or("-");
+    format!("{}  {at:.0}  {dataset}  {}  {}", one.id, one.host, one.paths.join(" "))
+}
+
+fn entry(one: &Entry) -> String {
+    let change = one.change.as_deref().map_or_else(String::new, |change| format!("{change:<9} "));
+    let snapshot = one.snapshot.get(..8).unwrap_or(&one.snapshot);
+    format!("{snapshot}  {change}{:<8} {:>12}  {}", one.kind, one.size, one.path)
+}
+
+/// One line that is written over, on a terminal; nothing elsewhere.
+fn bar(progress: &Progress) -> io::Result<()> {
+    if !io::stderr().is_terminal() {
+        return Ok(());
+    }
+    let of = progress.total_bytes.filter(|total| *total > 0);
+    let done = of.map_or_else(String::new, |total| {
+        let percent = progress.bytes.saturating_mul(100) / total;
+        let full = usize::try_from(percent / 4).unwrap_or(25).min(25);
+        format!(" [{}{}] {percent:>3} %", "#".repeat(full), " ".repeat(25 - full))
+    });
+    let (phase, files, mib) = (&progress.phase, progress.files, progress.bytes >> 20);
+    write!(io::stderr(), "\r{phase:<8}{done} {files} files, {mib} MiB ")?;
+    io::stderr().flush()
+}
+
+/// Says how it ended, for people; the exit code.
+fn told(report: &Report) -> u8 {
+    let said = match &report.result {
+        Some(Done::Restore(one)) => format!(
+            "{} files, {} bytes restored from {}; {} compared with the manifest, {} differ, {} damaged",
+            one.files,
+            one.bytes,
+            one.snapshot,
+            one.compared,
+            one.differences.count,
+            one.damaged.count
+        ),
+        Some(Done::Check(one)) => format!(
+            "{} of {} data files read; {} damaged, {} snapshots affected",
+            one.packs_read,
+            one.packs,
+            one.damaged_packs.count,
+            one.damaged.len()
+        ),
+        Some(Done::List(one)) => format!("{} snapshots", one.snapshots.count),
+        Some(Done::Find(one)) => format!("{} hits in {} snapshots", one.hits.count, one.snapshots),
+        Some(Done::Diff(one)) => {
+            format!("{} added, {} removed, {} changed", one.added, one.removed, one.changed)
+        }
+        Some(_) | None => String::new(),
+    };
+    if !said.is_empty() {
+        eprintln!("{said}");
+    }
+    if let Some(problem) = &report.problem {
+        eprintln!("decklog-executor: {problem}");
+    }
+    match report.outcome {
+        Outcome::Good => 0,
+        Outcome::Failed | Outcome::Cancelled => 1,
+        Outcome::Incomplete => 3,
+    }
+}

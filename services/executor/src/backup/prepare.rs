@@ -1,0 +1,430 @@
+//! From a job and what the log knows to what the child is told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::backup::admit::{AT_ONCE, forgettable, has_room};
+use domain::backup::saying::leftovers;
+use domain::backup::{
+    BackupWork, CopyWork, Dataset, EngineName, Hook, RepositoryDefinition, RestoreTestWork,
+    RestoreWork, RetentionWork,
+};
+use domain::canonical::Digest;
+use domain::event::{DefinitionRef, ForgetReason};
+use domain::ids::StreamId;
+use domain::job::{JobDefinition, Work as Kind};
+use domain::ledger::StreamState;
+use domain::site::{Thing, ThingKind};
+use domain::wire::{Content, Query, Work};
+use tracing::warn;
+
+use super::ENGINE;
+use super::order::{BackupOrder, Forgetting, Touches, Used};
+use super::task::{Task, Test};
+use crate::attempt::{Program, Spec};
+use crate::host::Host;
+
+/// Makes of a specification that of an engine. What keeps it from being one is to be refused by whoever would start it,
+/// and said.
+pub(crate) async fn prepare(
+    host: &Arc<Host>,
+    work: &Work,
+    definition: &JobDefinition,
+    spec: Spec,
+) -> Spec {
+    let Some(kind) = definition.work() else { return spec };
+    let asked = Asked::of(host, kind).await;
+    let made = asked.and_then(|asked| Making { host, work, kind, asked: &asked }.make());
+    match made {
+        Ok(made) => made.into_spec(host, definition, spec),
+        Err(reason) => {
+            let refused = spec.refused.or(Some(reason));
+            let program = Program::Argv(words(host));
+            Spec { refused, program, ..spec }
+        }
+    }
+}
+
+fn words(host: &Host) -> Vec<String> {
+    vec![host.supervisors.program().display().to_string(), ENGINE.to_owned()]
+}
+
+/// What the log knows of the things a job names.
+struct Asked {
+    dataset: Option<Dataset>,
+    repositories: Vec<(RepositoryDefinition, DefinitionRef, StreamState)>,
+    /// Root of the newest head.
+    root: Digest,
+}
+
+impl Asked {
+    async fn of(host: &Arc<Host>, kind: Kind<'_>) -> Result<Self, String> {
+        let mut dataset = None;
+        if let Some(name) = kind.dataset() {
+            let state = state(host, &StreamId::thing(ThingKind::Dataset, name)).await;
+            let found = state.and_then(|state| state.body.dataset().cloned());
+            let found = found.ok_or_else(|| format!("there is no dataset {name}"))?;
+            if found.defined.active().is_none() {
+                return Err(format!("dataset {name} is not active"));
+            }
+            dataset = Some(found);
+        }
+        let mut repositories = Vec::new();
+        for name in kind.repositories() {
+            let state = state(host, &StreamId::thing(ThingKind::Repository, name)).await;
+            let state = state.ok_or_else(|| format!("there is no repository {name}"))?;
+            let thing = state.body.thing();
+            let span = thing.and_then(|thing| thing.active());
+            let span = span.ok_or_else(|| format!("repository {name} is not active"))?;
+            let Some(Thing::Repository(definition)) =
+                domain::site::state::read(ThingKind::Repository, span)
+            else {
+                return Err(format!("repository {name} cannot be read: upgrade this executor"));
+            };
+            let reference = span.reference();
+            repositories.push((*definition, reference, state));
+        }
+        let root = match kind {
+            Kind::RestoreTest(_) => head(host).await,
+            Kind::Backup(_)
+            | Kind::Copy(_)
+            | Kind::Check(_)
+            | Kind::Retention(_)
+            | Kind::Prune(_)
+            | Kind::Restore(_) => Digest::NONE,
+        };
+        Ok(Self { dataset, repositories, root })
+    }
+}
+
+/// A stream as the log has it; asks until the recorder answers.
+pub(super) async fn state(host: &Arc<Host>, id: &StreamId) -> Option<StreamState> {
+    loop {
+        match bus::recorder::stream(&host.bus, id).await {
+            Ok(state) => return state,
+            Err(error) => warn!(%id, %error, "the recorder does not answer; asking again"),
+        }
+        tokio::time::sleep(crate::life::AGAIN).await;
+    }
+}
+
+/// The root of the log as it is now: nobody could know it when the job was written.
+async fn head(host: &Arc<Host>) -> Digest {
+    loop {
+        match bus::recorder::ask(&host.bus, &Query::Head).await {
+            Ok(answer) => {
+                if let Content::Head(head) = answer.content {
+                    return head.root;
+                }
+            }
+            Err(error) => warn!(%error, "the recorder does not answer; asking again"),
+        }
+        tokio::time::sleep(crate::life::AGAIN).await;
+    }
+}
+
+/// What becomes the child's task.
+struct Making<'a> {
+    host: &'a Arc<Host>,
+    work: &'a Work,
+    kind: Kind<'a>,
+    asked: &'a Asked,
+}
+
+struct Made {
+    order: BackupOrder,
+    task: Task,
+    secrets: BTreeMap<String, String>,
+}
+
+impl Made {
+    fn into_spec(self, host: &Host, definition: &JobDefinition, spec: Spec) -> Spec {
+        let stdin = serde_json::to_string(&self.task);
+        let refused = match &stdin {
+            Ok(_) => spec.refused.clone(),
+            Err(error) => Some(format!("the order cannot be written: {error}")),
+        };
+        let mut secrets = definition.secrets.clone();
+        secrets.extend(self.secrets);
+        let program = Program::Argv(words(host));
+        let (stdin, backup) = (stdin.ok(), Some(Box::new(self.order)));
+        Spec { refused, program, stdin, secrets, backup, ..spec }
+    }
+}
+
+impl Making<'_> {
+    fn make(&self) -> Result<Made, String> {
+        let mut order = BackupOrder {
+            kind: self.word().to_owned(),
+            dataset: self.kind.dataset().map(str::to_owned),
+            repositories: self.used(),
+            ..BackupOrder::default()
+        };
+        let locations = self.asked.repositories.iter().map(|(one, _, _)| one.location.clone());
+        order.touches.repositories = locations.collect();
+        let task = match self.kind {
+            Kind::Backup(work) => self.backup(work, &mut order)?,
+            Kind::Copy(work) => self.copy(work)?,
+            Kind::Check(work) => {
+                let (part, of) = (self.next_part(work.parts), work.parts);
+                order.part = Some((part, of));
+                let read =
+                    if of == 1 { engine::Read::All } else { engine::Read::Packs { part, of } };
+                let check = engine::Check { read, snapshots: Vec::new() };
+                self.engine(engine::Operation::Check(check))?
+            }
+            Kind::Retention(work) => self.retention(work, &mut order)?,
+            Kind::Prune(work) => {
+                let prune = engine::Prune { dry_run: work.dry_run, instant: false };
+                self.engine(engine::Operation::Prune(prune))?
+            }
+            Kind::Restore(work) => self.restore(work, &mut order)?,
+            Kind::RestoreTest(work) => self.restore_test(work, &mut order)?,
+        };
+        Ok(Made { order, task, secrets: self.secrets() })
+    }
+
+    fn word(&self) -> &'static str {
+        match self.kind {
+            Kind::Backup(_) => "backup",
+            Kind::Copy(_) => "backup-copy",
+            Kind::Check(_) => "backup-check",
+            Kind::Retention(_) => "retention",
+            Kind::Prune(_) => "prune",
+            Kind::Restore(_) => "restore",
+            Kind::RestoreTest(_) => "restore-test",
+        }
+    }
+
+    fn used(&self) -> Vec<Used> {
+        let all = self.asked.repositories.iter();
+        all.map(|(one, reference, _)| Used {
+            name: one.name.clone(),
+            definition: reference.clone(),
+        })
+        .collect()
+    }
+
+    /// Passwords and keys by reference: the supervisor looks them up just before the start.
+    fn secrets(&self) -> BTreeMap<String, String> {
+        let names = ["DECKLOG_REPOSITORY_PASSWORD", "DECKLOG_COPY_PASSWORD"];
+        let mut found = BTreeMap::new();
+        for ((one, _, _), name) in self.asked.repositories.iter().zip(names) {
+            found.insert(name.to_owned(), one.password.clone());
+            found.extend(one.secrets.clone());
+        }
+        found
+    }
+
+    fn repository(&self, index: usize) -> Result<engine::Repository, String> {
+        let (one, _, _) = self.asked.repositories.get(index).ok_or("no repository is named")?;
+        Ok(engine::Repository {
+            location: one.location.clone(),
+            engine: match one.engine {
+                EngineName::Rustic => engine::EngineName::Rustic,
+                EngineName::Restic => engine::EngineName::Restic,
+            },
+            initialise: one.initialise,
+            second: one.second_opinion,
+            options: one.options.clone(),
+            cache: None,
+            restic: None,
+        })
+    }
+
+    fn engine(&self, operation: engine::Operation) -> Result<Task, String> {
+        let request = engine::Request { repository: self.repository(0)?, operation };
+        Ok(Task::Engine(Box::new(request)))
+    }
+
+    fn dataset(&self) -> Result<&Dataset, String> {
+        self.asked.dataset.as_ref().ok_or_else(|| "no dataset is named".to_owned())
+    }
+
+    fn backup(&self, work: &BackupWork, order: &mut BackupOrder) -> Result<Task, String> {
+        has_room(self.dataset()?)?;
+        let hooks = work.before.iter().chain(&work.after).filter_map(|hook| hook.argv.first());
+        let dump = work.output_of.iter().filter_map(|output| output.argv.first());
+        order.touches.programs = hooks.chain(dump).cloned().collect();
+        order.touches.read.clone_from(&work.paths);
+        order.tags.clone_from(&work.tags);
+        order.read_back = work.read_back;
+        let source = match &work.output_of {
+            Some(output) => engine::Source::Command(engine::Command {
+                argv: output.argv.clone(),
+                file_name: output.file_name.clone(),
+                env: output.env.clone(),
+                allow_empty: false,
+            }),
+            None => engine::Source::Paths(engine::Paths {
+                paths: work.paths.iter().map(|path| path.as_str().into()).collect(),
+                exclude: work.exclude.clone(),
+                exclude_if_present: work.exclude_if_present.clone(),
+                one_file_system: work.one_file_system,
+            }),
+        };
+        self.engine(engine::Operation::Backup(Box::new(engine::Backup {
+            dataset: work.dataset.clone(),
+            run: self.work.run.to_string(),
+            attempt: self.work.attempt,
+            host: self.host.name.clone(),
+            tags: work.tags.clone(),
+            source,
+            before: work.before.as_ref().map(hook),
+            after: work.after.as_ref().map(hook),
+            read_back: work.read_back,
+        })))
+    }
+
+    /// What is good and is not there yet; where all is, the other repository is listed all the same.
+    fn copy(&self, work: &CopyWork) -> Result<Task, String> {
+        let dataset = self.dataset()?;
+        has_room(dataset)?;
+        let is_there = |id: Digest| {
+            dataset.in_repository(&work.to).any(|copy| {
+                copy.copy_of.as_ref().is_some_and(|(from, of)| *from == work.from && *of == id)
+            })
+        };
+        let good = dataset.in_repository(&work.from).filter(|one| one.is_good());
+        let missing = good.filter(|one| !is_there(one.id)).map(|one| one.id.to_string());
+        let snapshots: Vec<String> = missing.collect();
+        if snapshots.is_empty() {
+            let list = engine::List { dataset: Some(work.dataset.clone()) };
+            return self.engine(engine::Operation::List(list));
+        }
+        let to = self.repository(1)?;
+        self.engine(engine::Operation::Copy(Box::new(engine::Copy { to, snapshots })))
+    }
+
+    fn next_part(&self, of: u32) -> u32 {
+        let state = self.asked.repositories.first().map(|(_, _, state)| &state.body);
+        state.and_then(|body| body.repository()).map_or(1, |one| one.next_part(of))
+    }
+
+    /// What the rule does not keep, what two people have agreed on, and what was forgotten before and may still be there.
+    fn retention(&self, work: &RetentionWork, order: &mut BackupOrder) -> Result<Task, String> {
+        let dataset = self.dataset()?;
+        let now = (self.host.clock)();
+        let definition = dataset.defined.active().map(|span| span.reference());
+        let definition = definition.ok_or("the dataset is not active")?;
+        let by_rule = forgettable(dataset, &work.repository, now);
+        for snapshots in by_rule.chunks(AT_ONCE) {
+            let reason = ForgetReason::Policy { definition: definition.clone() };
+            order.forget.push(Forgetting { snapshots: snapshots.to_vec(), reason });
+        }
+        let asked = dataset
+            .request
+            .as_ref()
+            .filter(|asked| asked.approved_by.is_some() && asked.repository == work.repository);
+        if let Some(asked) = asked {
+            let reason = ForgetReason::People { request: asked.number };
+            order.forget.push(Forgetting { snapshots: asked.snapshots.clone(), reason });
+        }
+        let mut all = leftovers(dataset, &work.repository);
+        all.extend(order.forget.iter().flat_map(|one| &one.snapshots));
+        all.sort_unstable();
+        all.dedup();
+        let snapshots = all.iter().map(ToString::to_string).collect();
+        let (repository, dataset) = (self.repository(0)?, work.dataset.clone());
+        Ok(Task::Forget { repository: Box::new(repository), dataset, snapshots })
+    }
+
+    /// The snapshot that is meant.
+    fn snapshot(&self, repository: &str, wanted: &str) -> Result<Digest, String> {
+        let dataset = self.dataset()?;
+        let name = &dataset.defined.name;
+        if wanted == "latest" {
+            let newest = dataset.newest_good(repository).map(|one| one.id);
+            return newest.ok_or_else(|| {
+                format!(
+                    "repository {repository} holds no snapshot of {name} that is known to be good"
+                )
+            });
+        }
+        let fits = |id: &Digest| id.to_string().starts_with(wanted);
+        let mut all = dataset.in_repository(repository).map(|one| one.id).filter(fits);
+        match (all.next(), all.next()) {
+            (Some(id), None) => Ok(id),
+            (Some(_), Some(_)) => {
+                Err(format!("several snapshots of {name} begin with {wanted}: write more of it"))
+            }
+            (None, _) => {
+                Err(format!("repository {repository} holds no snapshot {wanted} of {name}"))
+            }
+        }
+    }
+
+    fn restore(&self, work: &RestoreWork, order: &mut BackupOrder) -> Result<Task, String> {
+        let snapshot = self.snapshot(&work.repository, &work.snapshot)?;
+        order.touches.write.push(work.to.clone());
+        order.part_of_snapshot = !work.path.is_empty();
+        let overwrite =
+            if work.replace { engine::Overwrite::Replace } else { engine::Overwrite::Never };
+        self.engine(engine::Operation::Restore(engine::Restore {
+            path: (!work.path.is_empty()).then(|| work.path.as_str().into()),
+            overwrite,
+            ..restore_of(snapshot, &work.to)
+        }))
+    }
+
+    fn restore_test(
+        &self,
+        work: &RestoreTestWork,
+        order: &mut BackupOrder,
+    ) -> Result<Task, String> {
+        let snapshot = self.snapshot(&work.repository, "latest")?;
+        order.touches.write.push(work.scratch.clone());
+        let check = work.check.iter().filter_map(|hook| hook.argv.first());
+        order.touches.programs = check.cloned().collect();
+        order.chosen_by = work.sample.map(|_| self.asked.root);
+        // A name of its own: what an attempt leaves is in nobody's way, and one that goes on finds it.
+        let name = Digest::of(format!("{}#{}", self.work.run, self.work.attempt).as_bytes());
+        let to = format!("{}/decklog-test-{}", work.scratch.trim_end_matches('/'), name.short());
+        Ok(Task::Test(Box::new(Test {
+            repository: self.repository(0)?,
+            restore: restore_of(snapshot, &to),
+            sample: work.sample.map(|count| (self.asked.root, count)),
+            check: work.check.as_ref().map(hook),
+        })))
+    }
+}
+
+fn restore_of(snapshot: Digest, to: &str) -> engine::Restore {
+    engine::Restore {
+        snapshot: snapshot.to_string(),
+        path: None,
+        to: to.into(),
+        sample: None,
+        overwrite: engine::Overwrite::Never,
+        dry_run: false,
+        compare: true,
+        memory_limit_bytes: 300 * 1024 * 1024,
+    }
+}
+
+fn hook(hook: &Hook) -> engine::Hook {
+    engine::Hook {
+        argv: hook.argv.clone(),
+        timeout_ms: hook.timeout.millis(),
+        env: BTreeMap::new(),
+    }
+}
+
+/// What a job of such a kind would touch, as far as its definition says: for a look before there is a run.
+pub(crate) fn touches(kind: Kind<'_>) -> Touches {
+    let first = |hook: &Hook| hook.argv.first().cloned();
+    match kind {
+        Kind::Backup(work) => {
+            let hooks = work.before.iter().chain(&work.after).filter_map(first);
+            let dump = work.output_of.iter().filter_map(|output| output.argv.first().cloned());
+            let programs = hooks.chain(dump).collect();
+            Touches { read: work.paths.clone(), programs, ..Touches::default() }
+        }
+        Kind::Restore(work) => Touches { write: vec![work.to.clone()], ..Touches::default() },
+        Kind::RestoreTest(work) => {
+            let programs = work.check.iter().filter_map(first).collect();
+            Touches { write: vec![work.scratch.clone()], programs, ..Touches::default() }
+        }
+        Kind::Copy(_) | Kind::Check(_) | Kind::Retention(_) | Kind::Prune(_) => Touches::default(),
+    }
+}

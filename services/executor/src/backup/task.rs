@@ -1,0 +1,285 @@
+//! The child's side: carries out what it reads from standard input, and says how it ended.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use domain::canonical::Digest;
+use engine::{
+    Cancel, Done, FilePath, Line, List, ManifestOf, Operation, Outcome, Report, Repository,
+    Request, Restore, Secrets,
+};
+use serde::{Deserialize, Serialize};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// What the child does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Task {
+    /// One request of an engine.
+    Engine(Box<Request>),
+    /// Removes those of these snapshots that are there, and lists what is left.
+    Forget {
+        /// Where.
+        repository: Box<Repository>,
+        /// Of which dataset.
+        dataset: String,
+        /// Which.
+        snapshots: Vec<String>,
+    },
+    /// Tries whether a snapshot can be restored.
+    Test(Box<Test>),
+}
+
+/// A restore that is tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// From where.
+    pub repository: Repository,
+    /// What, and to which fresh directory. It is removed afterwards.
+    pub restore: Restore,
+    /// The root that chooses, and how many files.
+    pub sample: Option<(Digest, u32)>,
+    /// What is run on it.
+    pub check: Option<engine::Hook>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// The engine's report; of several the one that matters.
+    pub report: Report,
+    /// The exit code of the check command, where there is one.
+    #[serde(default)]
+    pub check: Option<i32>,
+    /// How long it took until the data could be used, milliseconds.
+    #[serde(default)]
+    pub took_ms: u64,
+}
+
+/// The variable that names the file for what came of it.
+pub(crate) const REPORT: &str = "DECKLOG_ENGINE_REPORT";
+
+/// Reads a task, carries it out, and gives the exit code: 0 good, 1 failed, 3 incomplete, 130 cancelled.
+pub(super) fn main() -> i32 {
+    let task: Task = match serde_json::from_reader(io::stdin().lock()) {
+        Ok(task) => task,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "reading the task from standard input: {error}");
+            return 2;
+        }
+    };
+    let secrets = take_secrets();
+    let cancel = Cancel::default();
+    if let Err(error) = cancel_on_signals(&cancel) {
+        let _ = writeln!(io::stderr(), "signals cannot be heard: {error}");
+        return 1;
+    }
+    let told = Doing { secrets, cancel }.carry_out(&task);
+    keep(&told)
+}
+
+fn take_secrets() -> Secrets {
+    Secrets {
+        password: std::env::var("DECKLOG_REPOSITORY_PASSWORD").unwrap_or_default(),
+        copy_password: std::env::var("DECKLOG_COPY_PASSWORD").ok(),
+    }
+}
+
+fn cancel_on_signals(cancel: &Cancel) -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])?;
+    let cancel = cancel.clone();
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            cancel.cancel();
+        }
+    });
+    Ok(())
+}
+
+/// Says what came of it, keeps it in the file, and gives the exit code. What cannot be kept did not end well.
+fn keep(told: &Told) -> i32 {
+    if let Some(problem) = &told.report.problem {
+        let _ = writeln!(io::stderr(), "{problem}");
+    }
+    say(&Line::Report(Box::new(told.report.clone())));
+    let kept = std::env::var_os(REPORT).map_or(Ok(()), |path| write(Path::new(&path), told));
+    if let Err(error) = kept {
+        let _ = writeln!(io::stderr(), "the report cannot be kept: {error}");
+        return 1;
+    }
+    let checked = told.check.is_none_or(|code| code == 0);
+    match told.report.outcome {
+        Outcome::Good if checked => 0,
+        Outcome::Good | Outcome::Failed => 1,
+        Outcome::Incomplete => 3,
+        Outcome::Cancelled => 130,
+    }
+}
+
+/// In place: the directory may not be ours to write in. It ends with a newline, so that a torn one is seen.
+fn write(path: &Path, told: &Told) -> io::Result<()> {
+    let mut json = serde_json::to_vec(told)?;
+    json.push(b'\n');
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
+    file.write_all(&json)?;
+    file.sync_all()
+}
+
+/// Nobody reading is no reason to stop a backup.
+fn say(line: &Line) {
+    if let Ok(mut json) = serde_json::to_vec(line) {
+        json.push(b'\n');
+        let _ = io::stdout().lock().write_all(&json);
+    }
+}
+
+struct Doing {
+    secrets: Secrets,
+    cancel: Cancel,
+}
+
+impl Doing {
+    fn carry_out(&self, task: &Task) -> Told {
+        match task {
+            Task::Engine(request) => plain(self.run(request)),
+            Task::Forget { repository, dataset, snapshots } => {
+                plain(self.forget(repository, dataset, snapshots))
+            }
+            Task::Test(test) => self.test(test),
+        }
+    }
+
+    fn run(&self, request: &Request) -> Report {
+        engine::run_until(request, &self.secrets, &self.cancel, &mut |line| say(&line))
+    }
+
+    fn ask(&self, repository: &Repository, operation: Operation) -> Report {
+        let request = Request { repository: repository.clone(), operation };
+        self.run(&request)
+    }
+
+    fn forget(&self, repository: &Repository, dataset: &str, wanted: &[String]) -> Report {
+        let list = || Operation::List(List { dataset: Some(dataset.to_owned()) });
+        let listed = self.ask(repository, list());
+        let Some(Done::List(there)) = &listed.result else { return listed };
+        let is_there = |id: &&String| there.snapshots.first.iter().any(|one| one.id == **id);
+        let snapshots: Vec<String> = wanted.iter().filter(is_there).cloned().collect();
+        if snapshots.is_empty() {
+            return listed;
+        }
+        let forgotten = self.ask(repository, Operation::Forget(engine::Forget { snapshots }));
+        if forgotten.outcome != Outcome::Good {
+            return forgotten;
+        }
+        self.ask(repository, list())
+    }
+
+    fn test(&self, test: &Test) -> Told {
+        let to = test.restore.to.path().to_owned();
+        let began = Instant::now();
+        let told = self.try_restore(test, began);
+        // It was tried, and is in nobody's way any more. What a cancelled one leaves is removed too.
+        let rest = part_of(&to, &test.restore.snapshot);
+        for path in [to, rest] {
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let _ = writeln!(io::stderr(), "removing {}: {error}", path.display());
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        told
+    }
+
+    fn try_restore(&self, test: &Test, began: Instant) -> Told {
+        let mut restore = test.restore.clone();
+        if let Some((root, count)) = &test.sample {
+            match self.choose(test, root, *count) {
+                Ok(paths) => restore.sample = Some(paths),
+                Err(report) => return plain(*report),
+            }
+        }
+        let to = restore.to.path().to_owned();
+        let report = self.ask(&test.repository, Operation::Restore(restore));
+        let mut told = plain(report);
+        if let (Outcome::Good, Some(check)) = (told.report.outcome, &test.check) {
+            told.check = Some(run_check(check, &to, &self.cancel));
+        }
+        told.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        told
+    }
+
+    /// The files that the root chooses of those the manifest names.
+    fn choose(&self, test: &Test, root: &Digest, count: u32) -> Result<Vec<FilePath>, Box<Report>> {
+        let of = ManifestOf { snapshot: test.restore.snapshot.clone(), sha256: None };
+        let operation = Operation::Manifest(of);
+        let request = Request { repository: test.repository.clone(), operation };
+        let mut files = Vec::new();
+        let mut take = |line: Line| match line {
+            Line::Entry(entry) if entry.kind == "file" => files.push(entry.path),
+            Line::Entry(_) => {}
+            other
+            @ (Line::Progress(_) | Line::Warning(_) | Line::Snapshot(_) | Line::Report(_)) => {
+                say(&other);
+            }
+        };
+        let report = engine::run_until(&request, &self.secrets, &self.cancel, &mut take);
+        if report.outcome != Outcome::Good {
+            return Err(Box::new(report));
+        }
+        let chosen = domain::backup::sample(root, files.len() as u64, count);
+        let file = |number: u64| files.get(usize::try_from(number).ok()?).cloned();
+        Ok(chosen.into_iter().filter_map(file).collect())
+    }
+}
+
+fn part_of(to: &Path, snapshot: &str) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(format!(".decklog-part-{}", snapshot.get(..8).unwrap_or(snapshot)));
+    name.into()
+}
+
+fn plain(report: Report) -> Told {
+    let took = report.ended.saturating_sub(report.began) / 1_000;
+    Told { report, check: None, took_ms: u64::try_from(took).unwrap_or(0) }
+}
+
+/// How long between two looks at a check command.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs a command on what was restored; its exit code, 124 where it took too long, 126 where it could not be started.
+fn run_check(check: &engine::Hook, restored: &Path, cancel: &Cancel) -> i32 {
+    let mut words = check.argv.iter();
+    let program = words.next().map_or("", String::as_str);
+    let mut command = Command::new(program);
+    command.args(words).envs(&check.env).env("DECKLOG_RESTORED", restored).stdin(Stdio::null());
+    for secret in ["DECKLOG_REPOSITORY_PASSWORD", "DECKLOG_COPY_PASSWORD"] {
+        command.env_remove(secret);
+    }
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "cannot start {program}: {error}");
+            return 126;
+        }
+    };
+    let until = Instant::now() + Duration::from_millis(check.timeout_ms);
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.code().unwrap_or(125),
+            Ok(None) if Instant::now() < until && !cancel.is_cancelled() => {
+                std::thread::sleep(LOOK);
+            }
+            Ok(None) | Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return 124;
+            }
+        }
+    }
+}
