@@ -1,7 +1,12 @@
 //! The engine built in: `rustic_core` behind our gate and our ledger.
 
 mod backup;
-mod list;
+pub(crate) mod check;
+pub(crate) mod list;
+pub(crate) mod read;
+pub(crate) mod restore;
+mod upkeep;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,24 +110,24 @@ impl BackupEngine for Rustic<'_> {
         list::list(self, asked)
     }
 
-    fn check(&self, _asked: &Check) -> Answer {
-        Err(unbuilt("check"))
+    fn check(&self, asked: &Check) -> Answer {
+        check::check(self, asked)
     }
 
-    fn restore(&self, _asked: &Restore) -> Answer {
-        Err(unbuilt("restore"))
+    fn restore(&self, asked: &Restore) -> Answer {
+        restore::restore(self, asked)
     }
 
-    fn forget(&self, _asked: &Forget) -> Answer {
-        Err(unbuilt("forget"))
+    fn forget(&self, asked: &Forget) -> Answer {
+        upkeep::forget(self, asked)
     }
 
-    fn prune(&self, _asked: &Prune) -> Answer {
-        Err(unbuilt("prune"))
+    fn prune(&self, asked: &Prune) -> Answer {
+        upkeep::prune(self, asked)
     }
 
     fn repair(&self) -> Answer {
-        Err(unbuilt("repair"))
+        upkeep::repair(self)
     }
 
     fn copy(&self, _asked: &Copy) -> Answer {
