@@ -2,7 +2,9 @@
 
 mod backup;
 pub(crate) mod check;
+mod copy;
 pub(crate) mod list;
+mod look;
 pub(crate) mod read;
 pub(crate) mod restore;
 mod upkeep;
@@ -130,29 +132,25 @@ impl BackupEngine for Rustic<'_> {
         upkeep::repair(self)
     }
 
-    fn copy(&self, _asked: &Copy) -> Answer {
-        Err(unbuilt("copy"))
+    fn copy(&self, asked: &Copy) -> Answer {
+        copy::copy(self, asked)
     }
 
-    fn browse(&self, _asked: &Browse) -> Answer {
-        Err(unbuilt("browse"))
+    fn browse(&self, asked: &Browse) -> Answer {
+        look::browse(self, asked)
     }
 
-    fn find(&self, _asked: &Find) -> Answer {
-        Err(unbuilt("find"))
+    fn find(&self, asked: &Find) -> Answer {
+        look::find(self, asked)
     }
 
-    fn diff(&self, _asked: &Diff) -> Answer {
-        Err(unbuilt("diff"))
+    fn diff(&self, asked: &Diff) -> Answer {
+        look::diff(self, asked)
     }
 
-    fn manifest(&self, _asked: &ManifestOf) -> Answer {
-        Err(unbuilt("manifest"))
+    fn manifest(&self, asked: &ManifestOf) -> Answer {
+        look::manifest(self, asked)
     }
-}
-
-fn unbuilt(what: &str) -> Problem {
-    Problem::new(ProblemKind::Unsupported, format!("{what} is not built yet"))
 }
 
 impl Opened {

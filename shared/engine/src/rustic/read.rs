@@ -8,7 +8,7 @@ use rustic_core::repofile::{BlobType, Node, SnapshotFile};
 use rustic_core::{BlobId, IndexedFullStatus, Repository, TreeId};
 use sha2::{Digest, Sha256};
 
-use super::list::{self, is_manifest};
+use super::list::manifest_for;
 use super::{Opened, Rustic};
 use crate::gate::Gate;
 use crate::manifest::{Manifest, hex};
@@ -114,12 +114,7 @@ impl Indexed {
 
     /// The manifest of a snapshot, also when the snapshot is a copy of the one it was made for.
     pub(crate) fn manifest_of(&self, snapshot: &SnapshotFile) -> Result<Option<Found>, Problem> {
-        let of = |id: &str| {
-            self.snapshots.iter().find(|s| is_manifest(s) && list::tag(s, "of") == Some(id))
-        };
-        let original = snapshot.original.map(|id| id.to_hex().to_string());
-        let own = of(snapshot.id.to_hex().as_str());
-        let Some(holder) = own.or_else(|| original.and_then(|id| of(&id))) else { return Ok(None) };
+        let Some(holder) = manifest_for(&self.snapshots, snapshot) else { return Ok(None) };
         self.read_manifest(holder).map(Some)
     }
 

@@ -7,7 +7,7 @@ use rustic_core::repofile::SnapshotId;
 use rustic_core::{Id, PruneOptions, PruneStats, RepairIndexOptions};
 
 use super::check::hex_id;
-use super::list::{is_manifest, manifests};
+use super::list::{is_manifest, manifest_for};
 use super::{Opened, Rustic};
 use crate::engine::{Answer, Ended};
 use crate::problem::{Problem, rustic};
@@ -35,9 +35,8 @@ pub(super) fn forget(engine: &Rustic<'_>, asked: &Forget) -> Answer {
             format!("forgetting snapshots: not there: {}; nothing was removed", strange.join(", "));
         return Err(Problem::new(ProblemKind::NotFound, message));
     }
-    let manifests = manifests(&all);
-    let with: Vec<SnapshotId> =
-        asked.snapshots.iter().filter_map(|id| Some(manifests.get(id.as_str())?.id)).collect();
+    let named = all.iter().filter(|s| asked.snapshots.contains(&hex_id(*s.id)));
+    let with: Vec<SnapshotId> = named.filter_map(|s| Some(manifest_for(&all, s)?.id)).collect();
     engine.context.cancel.check()?;
     let data: Vec<SnapshotId> =
         asked.snapshots.iter().filter_map(|id| there.get(id)).copied().collect();

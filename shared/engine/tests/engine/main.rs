@@ -4,6 +4,8 @@
 mod backing_up;
 mod commands;
 mod crashes;
+mod interop;
+mod looking;
 mod restoring;
 
 mod support;
