@@ -1,5 +1,6 @@
 //! What every operation has at hand: a place for its lines, a meter, and the word to stop.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -15,7 +16,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The word to stop, and the moment from which it comes too late.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<Mutex<Stage>>);
+pub struct Cancel {
+    stage: Arc<Mutex<Stage>>,
+    groups: Arc<Mutex<BTreeSet<u32>>>,
+}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Stage {
@@ -28,21 +32,41 @@ enum Stage {
 impl Cancel {
     /// Asks to stop; false when the snapshot was already written, so that it is too late.
     pub fn cancel(&self) -> bool {
-        let mut stage = lock(&self.0);
+        let mut stage = lock(&self.stage);
         if *stage == Stage::Working {
             *stage = Stage::Cancelled;
         }
-        *stage == Stage::Cancelled
+        let cancelled = *stage == Stage::Cancelled;
+        drop(stage);
+        if cancelled {
+            for group in lock(&self.groups).iter() {
+                crate::child::end(*group, nix::sys::signal::Signal::SIGTERM);
+            }
+        }
+        cancelled
+    }
+
+    /// A process group that has to end when it is asked to stop.
+    pub(crate) fn add_group(&self, group: u32) {
+        lock(&self.groups).insert(group);
+        if self.is_cancelled() {
+            crate::child::end(group, nix::sys::signal::Signal::SIGTERM);
+        }
+    }
+
+    /// A process group that has ended.
+    pub(crate) fn remove_group(&self, group: u32) {
+        lock(&self.groups).remove(&group);
     }
 
     /// Whether it was asked to stop in time.
     pub fn is_cancelled(&self) -> bool {
-        *lock(&self.0) == Stage::Cancelled
+        *lock(&self.stage) == Stage::Cancelled
     }
 
     /// Takes the right to write the snapshot: from now on the work is done to the end.
     pub(crate) fn commit(&self) -> bool {
-        let mut stage = lock(&self.0);
+        let mut stage = lock(&self.stage);
         if *stage == Stage::Working {
             *stage = Stage::Committed;
         }
@@ -110,6 +134,8 @@ pub(crate) struct Context {
     pub(crate) lines: Sender<Line>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) cancel: Cancel,
+    /// Whether this process may be started once more as a guardian.
+    pub(crate) guarded: bool,
 }
 
 impl Context {

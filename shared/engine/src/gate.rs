@@ -56,6 +56,11 @@ impl Gate {
         lock(&self.forbidden).get_or_insert_with(|| reason.to_owned());
     }
 
+    /// Why no snapshot may be written, if that is so.
+    pub(crate) fn forbidden(&self) -> Option<String> {
+        lock(&self.forbidden).clone()
+    }
+
     fn count(&self, bytes: &Bytes) {
         self.read.fetch_add(bytes.len() as u64, std::sync::atomic::Ordering::Relaxed);
     }

@@ -16,6 +16,7 @@ use rustic_core::{
 use sha2::{Digest, Sha256};
 
 use crate::context::{Cancel, Meter, lock};
+use crate::gate::Gate;
 use crate::manifest::{Entry, hex};
 use crate::path::FilePath;
 use crate::problem::Problem;
@@ -88,11 +89,16 @@ impl Ledger {
 pub(crate) struct Files {
     builder: WalkBuilder,
     ledger: Arc<Ledger>,
+    gate: Arc<Gate>,
 }
 
 impl Files {
     /// The source that was asked for; a glob that is none is refused.
-    pub(crate) fn new(asked: &Paths, ledger: Arc<Ledger>) -> Result<Self, Problem> {
+    pub(crate) fn new(
+        asked: &Paths,
+        ledger: Arc<Ledger>,
+        gate: Arc<Gate>,
+    ) -> Result<Self, Problem> {
         let roots = roots(asked)?;
         let (first, rest) = roots.split_first().ok_or_else(|| bad("no path is given"))?;
         let mut builder = WalkBuilder::new(first);
@@ -105,7 +111,7 @@ impl Files {
         if !markers.is_empty() {
             builder.filter_entry(move |entry| !is_marked(entry, &markers));
         }
-        Ok(Self { builder, ledger })
+        Ok(Self { builder, ledger, gate })
     }
 }
 
@@ -148,7 +154,8 @@ impl ReadSource for Files {
     }
 
     fn entries(&self) -> Walker {
-        Walker { walk: self.builder.build(), ledger: self.ledger.clone() }
+        let (ledger, gate) = (self.ledger.clone(), self.gate.clone());
+        Walker { walk: self.builder.build(), ledger, gate }
     }
 }
 
@@ -156,6 +163,7 @@ impl ReadSource for Files {
 pub(crate) struct Walker {
     walk: Walk,
     ledger: Arc<Ledger>,
+    gate: Arc<Gate>,
 }
 
 impl Iterator for Walker {
@@ -166,13 +174,19 @@ impl Iterator for Walker {
             if self.ledger.cancel.is_cancelled() {
                 return None;
             }
-            match self.walk.next()? {
-                Ok(entry) => {
+            match self.walk.next() {
+                None => {
+                    if self.ledger.is_empty() {
+                        self.gate.forbid("there is nothing at the paths that were named");
+                    }
+                    return None;
+                }
+                Some(Ok(entry)) => {
                     if let Some(entry) = self.enter(entry) {
                         return Some(Ok(entry));
                     }
                 }
-                Err(error) => self.ledger.error(path_of(&error), format!("walking: {error}")),
+                Some(Err(error)) => self.ledger.error(path_of(&error), format!("walking: {error}")),
             }
         }
     }

@@ -5,9 +5,13 @@
 //! manifest with a hash for each file is stored beside every snapshot ([`manifest`]), and a gate
 //! before the repository's files ([`gate`]) refuses a snapshot that must not be.
 
+mod child;
 mod context;
+mod dump;
 mod engine;
 mod gate;
+mod guardian;
+mod hooks;
 mod ledger;
 mod manifest;
 mod path;
@@ -17,6 +21,7 @@ mod report;
 mod request;
 mod run;
 mod rustic;
+mod target;
 
 pub use context::Cancel;
 pub use path::{BadEscape, FilePath};

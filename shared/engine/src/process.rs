@@ -1,15 +1,20 @@
 //! The edges of the process: standard input, secrets, signals, the report file, the exit code.
 
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::context::{Cancel, exit_code};
+use crate::guardian;
 use crate::problem::{Problem, io as io_problem};
 use crate::report::{Line, Outcome, ProblemKind, Report};
 use crate::request::{Request, Secrets};
-use crate::run::run_until;
+use crate::run::run_in;
 
 /// The variable that names the file the report is written into.
 pub(crate) const REPORT: &str = "DECKLOG_ENGINE_REPORT";
@@ -18,11 +23,20 @@ pub(crate) const PASSWORD: &str = "DECKLOG_REPOSITORY_PASSWORD";
 /// The variable with the password of the repository copied to.
 pub(crate) const COPY_PASSWORD: &str = "DECKLOG_COPY_PASSWORD";
 
+/// How long a cancelled engine may take to stop by itself.
+const GRACE: Duration = Duration::from_secs(20);
+
 /// Reads one request from standard input, carries it out, and says how it ended.
 pub fn main() -> ExitCode {
+    if guardian::is_guardian() {
+        return ExitCode::from(u8::from(guardian::guard().is_err()));
+    }
     let cancel = Cancel::default();
+    if let Err(error) = listen(cancel.clone()) {
+        let _ = writeln!(io::stderr(), "listening for signals: {error}");
+    }
     let report = match read_request() {
-        Ok(request) => run_until(&request, &secrets(), &cancel, &mut say),
+        Ok(request) => run_in(&request, &secrets(), &cancel, true, &mut say),
         Err(problem) => refused(problem),
     };
     ExitCode::from(finish(&report))
@@ -38,6 +52,29 @@ pub(crate) fn finish(report: &Report) -> u8 {
         return exit_code(report.outcome).max(1);
     }
     exit_code(report.outcome)
+}
+
+/// Hears `SIGTERM` and `SIGINT` on a thread of its own.
+///
+/// The first asks the engine to stop; when it has not stopped within the grace, the process ends
+/// (its guardian then runs `after`).
+fn listen(cancel: Cancel) -> io::Result<()> {
+    let (mut reader, writer) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+    }
+    std::thread::spawn(move || {
+        let mut byte = [0];
+        while reader.read_exact(&mut byte).is_ok() {
+            if cancel.cancel() {
+                std::thread::sleep(GRACE);
+                let why = Problem::new(ProblemKind::Internal, crate::context::CANCELLED);
+                let report = Report { outcome: Outcome::Cancelled, ..refused(why) };
+                std::process::exit(finish(&report).into());
+            }
+        }
+    });
+    Ok(())
 }
 
 fn read_request() -> Result<Request, Problem> {

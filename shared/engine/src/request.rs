@@ -131,7 +131,7 @@ pub enum Source {
 pub struct Paths {
     /// Absolute paths.
     pub paths: Vec<FilePath>,
-    /// Globs in gitignore's spelling that are left out.
+    /// Globs in gitignore's spelling that are left out; one with a `/` in it begins at the root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
     /// A directory that holds a file of one of these names is left out.

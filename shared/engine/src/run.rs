@@ -26,10 +26,21 @@ pub fn run_until(
     cancel: &Cancel,
     say: &mut dyn FnMut(Line),
 ) -> Report {
+    run_in(request, secrets, cancel, false, say)
+}
+
+/// Like [`run_until`], and says whether this program can be started again as a guardian.
+pub(crate) fn run_in(
+    request: &Request,
+    secrets: &Secrets,
+    cancel: &Cancel,
+    guarded: bool,
+    say: &mut dyn FnMut(Line),
+) -> Report {
     let began = now();
     let (sender, receiver) = channel();
     let meter = Arc::new(Meter::default());
-    let context = Context { lines: sender, meter: meter.clone(), cancel: cancel.clone() };
+    let context = Context { lines: sender, meter: meter.clone(), cancel: cancel.clone(), guarded };
     let (engine, answer) = std::thread::scope(|scope| {
         let worker = scope.spawn(move || work(request, secrets, context));
         listen(&receiver, &meter, say);

@@ -1,82 +1,334 @@
-//! Writing a snapshot, its manifest, and looking at what was written.
+//! Writing a snapshot and its manifest, and looking at what was written.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustic_core::repofile::SnapshotFile;
-use rustic_core::{BackupOptions, SnapshotOptions};
+use rustic_core::repofile::{Metadata, Node, NodeType, SnapshotFile};
+use rustic_core::{
+    BackupOptions, Id, ParentOptions, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticResult,
+    SnapshotOptions,
+};
+use sha2::{Digest, Sha256};
 
 use super::Rustic;
-use super::list::{self, OURS};
+use super::check::hex_id;
+use super::list::{self, MANIFEST, OURS, is_of};
+use super::read::{Found, Indexed};
+use super::upkeep::{Mended, mend};
+use super::verify::verify;
+use crate::dump::Dump;
 use crate::engine::{Answer, Ended};
-use crate::ledger::{Files, Ledger, State, roots};
-use crate::problem::{Problem, rustic};
-use crate::report::{BackupReport, Done, ManifestInfo, Outcome, ProblemKind};
+use crate::hooks::Hooks;
+use crate::ledger::{Files, Ledger, State, hash_file, roots};
+use crate::manifest::{Entry, FORMAT, Header, Manifest, hex};
+use crate::problem::{Problem, io, rustic};
+use crate::report::{
+    BackupReport, Done, HookReport, MOST_NAMED, ManifestInfo, Outcome, ProblemKind, Warning,
+};
 use crate::request::{Backup, Source};
 
+/// The path of the manifest in the snapshot that holds it.
+const MANIFEST_PATH: &str = "/decklog/manifest.jsonl.zst";
+
+/// Runs `before`, backs up, and runs `after` whatever happened in between.
 pub(super) fn backup(engine: &Rustic<'_>, asked: &Backup) -> Answer {
-    let opened = engine.open_or_create()?;
-    let ledger = Arc::new(Ledger::new(engine.context.meter.clone(), engine.context.cancel.clone()));
-    let Source::Paths(paths) = &asked.source else {
-        return Err(super::unbuilt("a command's output"));
+    let mut hooks = Hooks::start(asked, &engine.context)?;
+    let before = hooks.before();
+    let answer = match &before {
+        Ok(_) => std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| write(engine, asked))),
+        Err(problem) => Ok(Err(problem.clone())),
     };
-    let source = Files::new(paths, ledger.clone())?;
-    let names: Vec<PathBuf> = roots(paths)?;
-    let tried = || format!("backing up the dataset {}", asked.dataset);
-    let repository = opened.id();
-    let indexed =
-        opened.repo.to_indexed_ids().map_err(rustic(ProblemKind::Damaged, "reading the index"))?;
-    engine.context.meter.phase("backup", 0);
-    let written = indexed
-        .archive(&BackupOptions::default(), &source, blank(asked)?, &names)
-        .map_err(rustic(ProblemKind::Unreachable, tried()))?;
-    let state = ledger.take();
-    let all = engine.open()?.snapshots()?;
-    let mut report = report(&written, state);
-    report.repository = repository;
-    report.present = list::present(&all, Some(&asked.dataset));
+    let after = hooks.after();
+    let answer = answer.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    told(answer, before.ok().flatten(), after)
+}
+
+/// Puts into the report how the hooks ended; an `after` that failed makes a good backup incomplete.
+fn told(answer: Answer, before: Option<HookReport>, after: Option<HookReport>) -> Answer {
+    let mut ended = answer?;
+    let failed = after.as_ref().filter(|report| report.exit != 0 || report.timed_out).cloned();
+    if let Done::Backup(report) = &mut ended.done {
+        report.before = before;
+        report.after = after;
+    }
+    if let (Some(report), Outcome::Good) = (failed, ended.outcome) {
+        let message = format!(
+            "the snapshot is good, but the command after it failed with {}: {}",
+            report.exit, report.output
+        );
+        ended.outcome = Outcome::Incomplete;
+        ended.problem = Some(Problem::new(ProblemKind::Hook, message));
+    }
+    Ok(ended)
+}
+
+fn write(engine: &Rustic<'_>, asked: &Backup) -> Answer {
+    let opened = engine.open_or_create()?;
+    let Mended { added, report: mended } = mend(&opened)?;
+    if mended.packs_added > 0 {
+        let message = format!("took {} packs of an unfinished run over", mended.packs_added);
+        engine.context.warn(None, message);
+    }
+    let indexed = opened.index()?;
+    let parent = Parent::find(&indexed, asked, engine);
+    let (written, mut state) = archive(engine, asked, &indexed, parent.as_ref())?;
+    complete(&mut state, parent.as_ref());
+    let (manifest, info) = keep_manifest(&indexed, asked, &written, state.entries, &state.errors)?;
+    let mut packs = indexed.gate.packs();
+    packs.extend(&added);
+    drop(indexed);
+    let mut report = report(&written, &manifest);
+    (report.errors, report.changed) = (state.errors, state.changed);
+    (report.skipped_sockets, report.manifest) = (state.sockets, info);
+    report.reused_packs = added.len() as u64;
+    conclude(engine, asked, &manifest, &packs, report)
+}
+
+/// Opens the repository afresh and looks at what is there now.
+fn conclude(
+    engine: &Rustic<'_>,
+    asked: &Backup,
+    manifest: &Manifest,
+    packs: &BTreeMap<Id, u64>,
+    mut report: BackupReport,
+) -> Answer {
+    let opened = engine.open()?;
+    let catalogue = opened.catalogue()?;
+    let indexed = opened.index()?;
+    report.repository = indexed.id.clone();
+    report.present = list::present(&indexed.snapshots, Some(&asked.dataset));
+    let check = verify(&indexed, &catalogue, manifest, packs, asked.read_back, &engine.context)?;
+    let good = check.good;
+    report.check = Some(check);
     let errors = report.errors.count;
     let done = Done::Backup(Box::new(report));
+    if !good {
+        let message = "the snapshot was written, but it does not read back as the source was read: \
+                       do not rely on it; check the repository and back up anew";
+        return Ok(Ended::with(done, Outcome::Failed, ProblemKind::Damaged, message));
+    }
     if errors > 0 {
-        let message = format!("{errors} files or directories of the source could not be read");
+        let message = format!(
+            "{errors} files or directories of the source could not be read and are missing"
+        );
         return Ok(Ended::with(done, Outcome::Incomplete, ProblemKind::Source, message));
     }
     Ok(Ended::good(done))
 }
 
+/// The newest snapshot of the dataset that has a readable manifest: whatever of it is unchanged
+/// need not be read again, because its hashes are known.
+struct Parent {
+    id: String,
+    found: Found,
+}
+
+impl Parent {
+    fn find(indexed: &Indexed, asked: &Backup, engine: &Rustic<'_>) -> Option<Self> {
+        let Source::Paths(_) = &asked.source else { return None };
+        let of_dataset = indexed.snapshots.iter().filter(|s| is_of(s, &asked.dataset));
+        for snapshot in of_dataset {
+            match indexed.manifest_of(snapshot) {
+                Ok(Some(found)) => return Some(Self { id: hex_id(*snapshot.id), found }),
+                Ok(None) => {}
+                Err(problem) => engine.context.warn(None, problem.message),
+            }
+        }
+        None
+    }
+}
+
+fn archive(
+    engine: &Rustic<'_>,
+    asked: &Backup,
+    indexed: &Indexed,
+    parent: Option<&Parent>,
+) -> Result<(SnapshotFile, State), Problem> {
+    let context = &engine.context;
+    context.meter.phase("backup", 0);
+    let ledger = Arc::new(Ledger::new(context.meter.clone(), context.cancel.clone()));
+    let blank = blank(asked)?;
+    let written = match &asked.source {
+        Source::Paths(paths) => {
+            let source = Files::new(paths, ledger.clone(), indexed.gate.clone())?;
+            store(indexed, &source, blank, &roots(paths)?, parent)
+        }
+        Source::Command(command) => {
+            let source = Dump::new(command, ledger.clone(), indexed.gate.clone())?;
+            store(indexed, &source, blank, &[source.path()], None)
+        }
+    };
+    let state = ledger.take();
+    let written = written.map_err(|problem| refused(problem, indexed, &state))?;
+    Ok((written, state))
+}
+
+/// Why the gate let no snapshot through, if it was the gate.
+fn refused(problem: Problem, indexed: &Indexed, state: &State) -> Problem {
+    let Some(reason) = indexed.gate.forbidden() else { return problem };
+    let first = state.errors.first.first();
+    let first = first.map_or_else(String::new, |e| format!(" (first: {})", e.message));
+    Problem::new(ProblemKind::Source, format!("backing up: {reason}{first}"))
+}
+
+fn store<R>(
+    indexed: &Indexed,
+    source: &R,
+    blank: SnapshotFile,
+    paths: &[PathBuf],
+    parent: Option<&Parent>,
+) -> Result<SnapshotFile, Problem>
+where
+    R: ReadSource + 'static,
+    R::Open: Send,
+    R::Iter: Send,
+{
+    let parents = parent.map(|parent| parent.id.clone()).into_iter().collect::<Vec<_>>();
+    let parent = ParentOptions::default().force(parents.is_empty()).parents(parents);
+    let options = BackupOptions::default().parent_opts(parent).no_scan(true);
+    // The format keeps a snapshot's paths as text; the tree keeps the bytes.
+    let paths: Vec<PathBuf> =
+        paths.iter().map(|p| PathBuf::from(p.to_string_lossy().into_owned())).collect();
+    let written = indexed.repo.archive(&options, source, blank, &paths);
+    written.map_err(rustic(ProblemKind::Unreachable, "writing the snapshot"))
+}
+
 fn blank(asked: &Backup) -> Result<SnapshotFile, Problem> {
-    let options = SnapshotOptions::default().host(asked.host.clone());
-    let mut snapshot =
-        options.to_snapshot().map_err(rustic(ProblemKind::BadRequest, "preparing the snapshot"))?;
-    snapshot.tags.add(OURS.to_owned());
-    snapshot.tags.add(format!("dataset={}", asked.dataset));
-    snapshot.tags.add(format!("run={}", asked.run));
-    snapshot.tags.add(format!("attempt={}", asked.attempt));
-    for tag in &asked.tags {
-        snapshot.tags.add(tag.clone());
+    let mut snapshot = SnapshotOptions::default()
+        .host(asked.host.clone())
+        .to_snapshot()
+        .map_err(rustic(ProblemKind::BadRequest, "preparing the snapshot"))?;
+    let ours = [
+        OURS.to_owned(),
+        format!("dataset={}", asked.dataset),
+        format!("run={}", asked.run),
+        format!("attempt={}", asked.attempt),
+    ];
+    for tag in ours.into_iter().chain(asked.tags.iter().cloned()) {
+        snapshot.tags.add(tag);
     }
     Ok(snapshot)
 }
 
-fn report(written: &SnapshotFile, state: State) -> BackupReport {
+/// Gives a hash to every file the engine did not read: the parent's manifest knows it, or it is
+/// read now.
+fn complete(state: &mut State, parent: Option<&Parent>) {
+    let unread = |entry: &&mut Entry| entry.kind == "file" && entry.sha256.is_none();
+    for entry in state.entries.values_mut().filter(unread) {
+        let known = parent.and_then(|p| p.found.manifest.entry(entry.path.path()));
+        entry.sha256 = known.filter(|k| k.same_file(entry)).and_then(|k| k.sha256.clone());
+        if entry.sha256.is_some() {
+            continue;
+        }
+        match hash_file(entry.path.path()) {
+            Ok((bytes, hash)) => {
+                if bytes != entry.size {
+                    state.changed.push(entry.path.clone(), MOST_NAMED);
+                }
+                entry.sha256 = Some(hash);
+            }
+            Err(error) => {
+                let message = format!("hashing: {error}");
+                state.errors.push(Warning { path: Some(entry.path.clone()), message }, MOST_NAMED);
+            }
+        }
+    }
+}
+
+fn keep_manifest(
+    indexed: &Indexed,
+    asked: &Backup,
+    written: &SnapshotFile,
+    entries: BTreeMap<PathBuf, Entry>,
+    errors: &crate::report::Counted<Warning>,
+) -> Result<(Manifest, ManifestInfo), Problem> {
+    let header = Header {
+        format: FORMAT.to_owned(),
+        dataset: asked.dataset.clone(),
+        run: asked.run.clone(),
+        snapshot: hex_id(*written.id),
+        source: asked.source.clone(),
+        entries: entries.len() as u64,
+        errors: errors.count,
+    };
+    let manifest = Manifest { header, entries: entries.into_values().collect() };
+    let bytes = manifest.write().map_err(io(ProblemKind::Internal, "compressing the manifest"))?;
+    let mut blank = SnapshotOptions::default()
+        .host(asked.host.clone())
+        .to_snapshot()
+        .map_err(rustic(ProblemKind::BadRequest, "preparing the manifest's snapshot"))?;
+    for tag in [MANIFEST.to_owned(), format!("of={}", manifest.header.snapshot)] {
+        blank.tags.add(tag);
+    }
+    blank.tags.add(format!("dataset={}", asked.dataset));
+    blank.tags.add(format!("run={}", asked.run));
+    let (sha256, length) = (hex(&Sha256::digest(&bytes)), bytes.len() as u64);
+    let held = store(indexed, &InMemory(bytes), blank, &[PathBuf::from(MANIFEST_PATH)], None)?;
+    let info = ManifestInfo {
+        snapshot: hex_id(*held.id),
+        sha256,
+        bytes: length,
+        entries: manifest.header.entries,
+    };
+    Ok((manifest, info))
+}
+
+/// One file that is in memory.
+struct InMemory(Vec<u8>);
+
+/// What is in memory, to be read.
+struct Bytes(Vec<u8>);
+
+impl ReadSourceOpen for Bytes {
+    type Reader = std::io::Cursor<Vec<u8>>;
+
+    fn open(self) -> RusticResult<Self::Reader> {
+        Ok(std::io::Cursor::new(self.0))
+    }
+}
+
+impl ReadSource for InMemory {
+    type Open = Bytes;
+    type Iter = std::iter::Once<RusticResult<ReadSourceEntry<Bytes>>>;
+
+    fn size(&self) -> RusticResult<Option<u64>> {
+        Ok(Some(self.0.len() as u64))
+    }
+
+    fn entries(&self) -> Self::Iter {
+        let path = PathBuf::from(MANIFEST_PATH);
+        let name = Path::new(MANIFEST_PATH).file_name().unwrap_or_default();
+        let meta = Metadata {
+            mode: Some(0o600),
+            mtime: Some(jiff::Timestamp::now()),
+            size: self.0.len() as u64,
+            ..Metadata::default()
+        };
+        let node = Node::new_node(name, NodeType::File, meta);
+        let open = Some(Bytes(self.0.clone()));
+        std::iter::once(Ok(ReadSourceEntry { path, node, open }))
+    }
+}
+
+fn report(written: &SnapshotFile, manifest: &Manifest) -> BackupReport {
     let summary = written.summary.clone().unwrap_or_default();
+    let count = |wanted: &str| manifest.entries.iter().filter(|e| e.kind == wanted).count() as u64;
+    let (files, dirs) = (count("file"), count("dir"));
     BackupReport {
-        snapshot: written.id.to_hex().to_string(),
-        tree: written.tree.to_hex().to_string(),
-        parent: written.parent.map(|id| id.to_hex().to_string()),
+        snapshot: hex_id(*written.id),
+        tree: hex_id(*written.tree),
+        parent: written.parent.map(|id| hex_id(*id)),
         time: written.time.timestamp().as_microsecond(),
-        files: summary.total_files_processed,
-        dirs: summary.total_dirs_processed,
-        bytes: summary.total_bytes_processed,
+        files,
+        dirs,
+        others: manifest.entries.len() as u64 - files - dirs,
+        bytes: manifest.entries.iter().map(|e| e.size).sum(),
         files_new: summary.files_new,
         files_changed: summary.files_changed,
         files_unmodified: summary.files_unmodified,
         added_bytes: summary.data_added,
         stored_bytes: summary.data_added_packed,
-        errors: state.errors,
-        changed: state.changed,
-        skipped_sockets: state.sockets,
-        manifest: ManifestInfo::default(),
         ..BackupReport::default()
     }
 }

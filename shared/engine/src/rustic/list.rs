@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rustic_core::repofile::SnapshotFile;
+use rustic_core::repofile::{SnapshotFile, SnapshotId};
 
 use super::Rustic;
 use crate::engine::{Answer, Ended};
@@ -33,8 +33,20 @@ pub(crate) fn is_of(snapshot: &SnapshotFile, dataset: &str) -> bool {
 }
 
 /// The manifests by the snapshot they are of.
-pub(crate) fn manifests(all: &[SnapshotFile]) -> BTreeMap<&str, &SnapshotFile> {
+fn manifests(all: &[SnapshotFile]) -> BTreeMap<&str, &SnapshotFile> {
     all.iter().filter(|s| is_manifest(s)).filter_map(|s| Some((tag(s, "of")?, s))).collect()
+}
+
+/// The manifest of a snapshot, also when it was made for the one this is a copy of.
+pub(crate) fn manifest_for<'a>(
+    all: &'a [SnapshotFile],
+    snapshot: &SnapshotFile,
+) -> Option<&'a SnapshotFile> {
+    let of = |id: SnapshotId| {
+        let id = id.to_hex();
+        all.iter().find(|s| is_manifest(s) && tag(s, "of") == Some(id.as_str()))
+    };
+    of(snapshot.id).or_else(|| of(snapshot.original?))
 }
 
 /// Snapshots that are no manifests, with what there is to say of each.
@@ -43,7 +55,9 @@ pub(crate) fn described(all: &[SnapshotFile]) -> Vec<SnapshotInfo> {
     let data = all.iter().filter(|snapshot| !is_manifest(snapshot));
     data.map(|snapshot| {
         let info = info(snapshot);
-        let manifest = manifests.get(info.id.as_str()).map(|m| m.id.to_hex().to_string());
+        let own = manifests.get(info.id.as_str());
+        let manifest = own.or_else(|| manifests.get(info.original.as_deref()?));
+        let manifest = manifest.map(|m| m.id.to_hex().to_string());
         SnapshotInfo { manifest, ..info }
     })
     .collect()

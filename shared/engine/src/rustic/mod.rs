@@ -1,7 +1,14 @@
 //! The engine built in: `rustic_core` behind our gate and our ledger.
 
 mod backup;
-mod list;
+pub(crate) mod check;
+mod copy;
+pub(crate) mod list;
+mod look;
+pub(crate) mod read;
+pub(crate) mod restore;
+mod upkeep;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,49 +112,45 @@ impl BackupEngine for Rustic<'_> {
         list::list(self, asked)
     }
 
-    fn check(&self, _asked: &Check) -> Answer {
-        Err(unbuilt("check"))
+    fn check(&self, asked: &Check) -> Answer {
+        check::check(self, asked)
     }
 
-    fn restore(&self, _asked: &Restore) -> Answer {
-        Err(unbuilt("restore"))
+    fn restore(&self, asked: &Restore) -> Answer {
+        restore::restore(self, asked)
     }
 
-    fn forget(&self, _asked: &Forget) -> Answer {
-        Err(unbuilt("forget"))
+    fn forget(&self, asked: &Forget) -> Answer {
+        upkeep::forget(self, asked)
     }
 
-    fn prune(&self, _asked: &Prune) -> Answer {
-        Err(unbuilt("prune"))
+    fn prune(&self, asked: &Prune) -> Answer {
+        upkeep::prune(self, asked)
     }
 
     fn repair(&self) -> Answer {
-        Err(unbuilt("repair"))
+        upkeep::repair(self)
     }
 
-    fn copy(&self, _asked: &Copy) -> Answer {
-        Err(unbuilt("copy"))
+    fn copy(&self, asked: &Copy) -> Answer {
+        copy::copy(self, asked)
     }
 
-    fn browse(&self, _asked: &Browse) -> Answer {
-        Err(unbuilt("browse"))
+    fn browse(&self, asked: &Browse) -> Answer {
+        look::browse(self, asked)
     }
 
-    fn find(&self, _asked: &Find) -> Answer {
-        Err(unbuilt("find"))
+    fn find(&self, asked: &Find) -> Answer {
+        look::find(self, asked)
     }
 
-    fn diff(&self, _asked: &Diff) -> Answer {
-        Err(unbuilt("diff"))
+    fn diff(&self, asked: &Diff) -> Answer {
+        look::diff(self, asked)
     }
 
-    fn manifest(&self, _asked: &ManifestOf) -> Answer {
-        Err(unbuilt("manifest"))
+    fn manifest(&self, asked: &ManifestOf) -> Answer {
+        look::manifest(self, asked)
     }
-}
-
-fn unbuilt(what: &str) -> Problem {
-    Problem::new(ProblemKind::Unsupported, format!("{what} is not built yet"))
 }
 
 impl Opened {

@@ -1,0 +1,164 @@
+//! Forgetting, pruning, and bringing the index up to date after a crash.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rustic_core::repofile::SnapshotId;
+use rustic_core::{Id, PruneOptions, PruneStats, RepairIndexOptions};
+
+use super::check::hex_id;
+use super::list::{is_manifest, manifest_for};
+use super::{Opened, Rustic};
+use crate::engine::{Answer, Ended};
+use crate::problem::{Problem, rustic};
+use crate::report::{
+    Counted, Done, ForgetReport, MOST_NAMED, ProblemKind, PruneReport, RepairReport,
+};
+use crate::request::{Forget, Prune};
+
+/// Fewer bytes than a header and its length make no pack.
+const SMALLEST_PACK: u64 = 73;
+
+pub(super) fn forget(engine: &Rustic<'_>, asked: &Forget) -> Answer {
+    if asked.snapshots.is_empty() {
+        let message = "forgetting snapshots: none is named; nothing was removed";
+        return Err(Problem::new(ProblemKind::BadRequest, message));
+    }
+    let opened = engine.open()?;
+    let all = opened.snapshots()?;
+    let there: BTreeMap<String, SnapshotId> =
+        all.iter().filter(|s| !is_manifest(s)).map(|s| (hex_id(*s.id), s.id)).collect();
+    let strange: Vec<&str> =
+        asked.snapshots.iter().filter(|id| !there.contains_key(*id)).map(String::as_str).collect();
+    if !strange.is_empty() {
+        let message =
+            format!("forgetting snapshots: not there: {}; nothing was removed", strange.join(", "));
+        return Err(Problem::new(ProblemKind::NotFound, message));
+    }
+    let named = all.iter().filter(|s| asked.snapshots.contains(&hex_id(*s.id)));
+    let with: Vec<SnapshotId> = named.filter_map(|s| Some(manifest_for(&all, s)?.id)).collect();
+    engine.context.cancel.check()?;
+    let data: Vec<SnapshotId> =
+        asked.snapshots.iter().filter_map(|id| there.get(id)).copied().collect();
+    // The data first: a manifest without its snapshot is harmless, the other way round is not.
+    for ids in [&data, &with] {
+        opened
+            .repo
+            .delete_snapshots(ids)
+            .map_err(rustic(ProblemKind::Unreachable, "removing snapshots"))?;
+    }
+    Ok(Ended::good(Done::Forget(ForgetReport {
+        left: (there.len() - data.len()) as u64,
+        removed: data.iter().map(|id| hex_id(**id)).collect(),
+        manifests: with.iter().map(|id| hex_id(**id)).collect(),
+    })))
+}
+
+pub(super) fn prune(engine: &Rustic<'_>, asked: &Prune) -> Answer {
+    let opened = engine.open()?;
+    let catalogue = opened.catalogue()?;
+    let missing = catalogue.missing();
+    if let Some((pack, why)) = missing.iter().next() {
+        let message = format!(
+            "pruning: {} packs are damaged, first {} {why}; nothing was removed: check first",
+            missing.len(),
+            hex_id(*pack)
+        );
+        return Err(Problem::new(ProblemKind::Damaged, message));
+    }
+    let options = PruneOptions::default().instant_delete(asked.instant);
+    let tried = "planning what to prune";
+    let plan = opened.repo.prune_plan(&options).map_err(rustic(ProblemKind::Damaged, tried))?;
+    let report = planned(&plan.stats, asked);
+    if !asked.dry_run {
+        engine.context.cancel.check()?;
+        let pruned = opened.repo.prune(&options, plan);
+        pruned.map_err(rustic(ProblemKind::Unreachable, "pruning"))?;
+        opened.gate.sync().map_err(rustic(ProblemKind::Unreachable, "pruning"))?;
+        remove_torn(Path::new(&engine.repository.location))
+            .map_err(crate::problem::io(ProblemKind::Unreachable, "removing torn files"))?;
+    }
+    Ok(Ended::good(Done::Prune(report)))
+}
+
+fn planned(stats: &PruneStats, asked: &Prune) -> PruneReport {
+    let size = stats.size_sum();
+    let later = size.remove + size.repackrm + stats.size_unref;
+    let now = stats.size_to_delete.remove;
+    let marked = stats.packs.unused + stats.packs_unref;
+    PruneReport {
+        dry_run: asked.dry_run,
+        packs_kept: stats.packs.keep,
+        packs_repacked: stats.packs.repack,
+        packs_marked: marked,
+        packs_deleted: stats.packs_to_delete.remove,
+        packs_recovered: stats.packs_to_delete.recover,
+        freed_bytes: if asked.instant { now + later } else { now },
+        freed_later_bytes: if asked.instant { 0 } else { later },
+        bytes_before: size.total() + stats.size_to_delete.total() + stats.size_unref,
+    }
+}
+
+/// Removes files a killed writer had not finished: nobody else writes while a prune does.
+fn remove_torn(repository: &Path) -> std::io::Result<()> {
+    let mut dirs = vec![repository.join("snapshots"), repository.join("index")];
+    for entry in std::fs::read_dir(repository.join("data"))? {
+        dirs.push(entry?.path());
+    }
+    for dir in dirs {
+        for entry in std::fs::read_dir(dir).into_iter().flatten() {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with("-tmp-") {
+                std::fs::remove_file(path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn repair(engine: &Rustic<'_>) -> Answer {
+    let opened = engine.open()?;
+    Ok(Ended::good(Done::Repair(mend(&opened)?.report)))
+}
+
+/// What a repair took into the index.
+pub(crate) struct Mended {
+    pub(crate) report: RepairReport,
+    pub(crate) added: BTreeMap<Id, u64>,
+}
+
+/// Takes packs into the index that a crashed run left, and out of it those that are gone.
+pub(crate) fn mend(opened: &Opened) -> Result<Mended, Problem> {
+    let before = opened.catalogue()?;
+    let (unknown, missing) = (before.unknown(), before.missing());
+    let mut report = RepairReport { packs_missing: missing.len() as u64, ..Default::default() };
+    if unknown.is_empty() && missing.is_empty() {
+        return Ok(Mended { report, added: BTreeMap::new() });
+    }
+    refuse_stubs(&unknown)?;
+    let repaired = opened.repo.repair_index(&RepairIndexOptions::default(), false);
+    repaired.map_err(rustic(ProblemKind::Unreachable, "repairing the index"))?;
+    opened.gate.sync().map_err(rustic(ProblemKind::Unreachable, "repairing the index"))?;
+    let after = opened.catalogue()?;
+    let added: BTreeMap<Id, u64> =
+        unknown.into_iter().filter(|(id, _)| after.packs.contains_key(id)).collect();
+    report.packs_added = added.len() as u64;
+    report.bytes_added = added.values().sum();
+    report.packs_torn = Counted::default();
+    for id in after.unknown().keys() {
+        report.packs_torn.push(hex_id(*id), MOST_NAMED);
+    }
+    Ok(Mended { report, added })
+}
+
+/// The library breaks on a pack that is shorter than its own header.
+fn refuse_stubs(unknown: &BTreeMap<Id, u64>) -> Result<(), Problem> {
+    let stub = unknown.iter().find(|(_, bytes)| **bytes < SMALLEST_PACK);
+    stub.map_or(Ok(()), |(id, bytes)| {
+        let message = format!(
+            "repairing the index: the pack {} has only {bytes} bytes; remove that file",
+            hex_id(*id)
+        );
+        Err(Problem::new(ProblemKind::Damaged, message))
+    })
+}

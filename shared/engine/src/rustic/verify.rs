@@ -1,0 +1,75 @@
+//! Looking at a snapshot just written, with fresh eyes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rustic_core::Id;
+use rustic_core::repofile::Node;
+
+use super::check::{Catalogue, examine_packs};
+use super::read::{Indexed, Visit, named};
+use crate::context::Context;
+use crate::manifest::{Manifest, kind};
+use crate::problem::Problem;
+use crate::report::{CheckReport, MOST_NAMED};
+
+/// Walks the snapshot beside its manifest and reads a share of the packs its run wrote.
+pub(crate) fn verify(
+    indexed: &Indexed,
+    catalogue: &Catalogue,
+    manifest: &Manifest,
+    packs: &BTreeMap<Id, u64>,
+    percent: u8,
+    context: &Context,
+) -> Result<CheckReport, Problem> {
+    let snapshot = named(&indexed.snapshots, &manifest.header.snapshot)?;
+    let packs: BTreeSet<Id> = packs.keys().copied().collect();
+    let mut report =
+        examine_packs(indexed, catalogue, &[snapshot], &packs, f64::from(percent), context);
+    let mut beside = Beside { indexed, manifest, met: 0, report: &mut report };
+    indexed.walk(snapshot, &mut beside);
+    let met = beside.met;
+    let expected = manifest.entries.len() as u64;
+    if met != expected {
+        let text = format!("the snapshot holds {met} of the {expected} entries of its manifest");
+        report.errors.push(text, MOST_NAMED);
+    }
+    report.good = report.errors.count == 0 && report.damaged.is_empty();
+    Ok(report)
+}
+
+/// Compares every node with its line in the manifest.
+struct Beside<'a> {
+    indexed: &'a Indexed,
+    manifest: &'a Manifest,
+    met: u64,
+    report: &'a mut CheckReport,
+}
+
+impl Beside<'_> {
+    fn wrong(&mut self, path: &Path, why: &str) {
+        self.report.errors.push(format!("{} {why}", path.display()), MOST_NAMED);
+    }
+}
+
+impl Visit for Beside<'_> {
+    fn node(&mut self, path: &Path, node: &Node) -> bool {
+        let Some(entry) = self.manifest.entry(path) else {
+            if !node.is_dir() {
+                self.wrong(path, "is in the snapshot and was never read");
+            }
+            return true; // a directory above the paths of the source
+        };
+        self.met += 1;
+        if entry.kind != kind(node) {
+            self.wrong(path, "has another type in the snapshot");
+        } else if node.is_file() && self.indexed.length(node) != entry.size {
+            self.wrong(path, "has another length in the snapshot");
+        }
+        true
+    }
+
+    fn damaged(&mut self, path: &Path, why: String) {
+        self.wrong(path, &why);
+    }
+}

@@ -1,0 +1,106 @@
+use engine::{Done, Operation, Outcome};
+
+use crate::support::{Engine, Place, assert_same, backup, noise, until};
+
+fn large() -> Place {
+    let place = Place::new();
+    for n in 0..60u64 {
+        place.write(&format!("{n}.bin"), &noise(2_000_000, n + 1));
+    }
+    place
+}
+
+fn engine(place: &Place) -> Engine {
+    Engine::start(&place.request(Operation::Backup(Box::new(place.backup_request()))))
+}
+
+fn packs(place: &Place) -> usize {
+    if place.path("repo/data").exists() { place.files("data").len() } else { 0 }
+}
+
+// Behaviour 9: after kill -9 the library uses nothing of what was written.
+#[test]
+fn what_a_killed_backup_wrote_is_used_by_the_next_one() {
+    let place = large();
+    let mut killed = engine(&place);
+    until("two packs are written", || packs(&place) >= 2);
+    killed.child.kill().unwrap();
+    killed.child.wait().unwrap();
+    let made = place.backup();
+    assert!(made.reused_packs >= 2, "{}", made.reused_packs);
+    assert!(made.stored_bytes < 100_000_000, "{} of 120 MB", made.stored_bytes);
+    assert_eq!(place.check().outcome, Outcome::Good);
+    place.restore(&made.snapshot);
+    assert_same(&place.source(), &place.path("target"));
+}
+
+#[test]
+fn a_backup_killed_at_any_moment_harms_neither_what_was_there_nor_what_comes() {
+    let place = large();
+    let first = place.backup();
+    for n in 0..6u64 {
+        place.write("0.bin", &noise(30_000_000, 1000 + n));
+        let mut killed = engine(&place);
+        let wait = std::time::Duration::from_millis(120 + 140 * n);
+        let began = std::time::Instant::now();
+        until("the moment has come", || began.elapsed() > wait);
+        killed.child.kill().unwrap();
+        killed.child.wait().unwrap();
+    }
+    let last = place.backup();
+    assert_eq!(place.check().outcome, Outcome::Good);
+    for snapshot in [first.snapshot, last.snapshot] {
+        place.restore(&snapshot);
+        std::fs::remove_dir_all(place.path("target")).unwrap();
+    }
+}
+
+#[test]
+fn a_restore_killed_in_the_middle_leaves_no_target_and_the_next_one_completes_it() {
+    let place = large();
+    let made = place.backup();
+    let asked = Operation::Restore(place.restore_request(&made.snapshot));
+    let mut killed = Engine::start(&place.request(asked));
+    let part = place.path(&format!("target.decklog-part-{}", &made.snapshot[..8]));
+    until("files come", || {
+        part.exists() && std::fs::read_dir(&part).unwrap().count() > 3
+            || place.path("target").exists()
+    });
+    killed.child.kill().unwrap();
+    killed.child.wait().unwrap();
+    if place.path("target").exists() {
+        return; // it was faster than we
+    }
+    place.restore(&made.snapshot);
+    assert_same(&place.source(), &place.path("target"));
+}
+
+#[test]
+fn a_repair_takes_lost_index_files_back() {
+    let place = Place::with_files();
+    let made = place.backup();
+    for index in place.files("index") {
+        std::fs::remove_file(index).unwrap();
+    }
+    assert_eq!(place.check().outcome, Outcome::Failed);
+    let report = place.run(Operation::Repair);
+    let Some(Done::Repair(repaired)) = report.result else { panic!("{report:?}") };
+    assert_eq!(repaired.packs_added, place.files("data").len() as u64);
+    assert_eq!(place.check().outcome, Outcome::Good);
+    place.restore(&made.snapshot);
+}
+
+// Behaviour 6: two backups at once are both good.
+#[test]
+fn two_backups_at_the_same_time_are_both_good() {
+    let place = large();
+    place.run(Operation::Init);
+    let (one, two) = (engine(&place), engine(&place));
+    for end in [one.end(), two.end()] {
+        let report = end.report.unwrap();
+        assert_eq!(report.outcome, Outcome::Good, "{report:?}");
+        place.restore(&backup(report).snapshot);
+        std::fs::remove_dir_all(place.path("target")).unwrap();
+    }
+    assert_eq!(place.check().outcome, Outcome::Good);
+}
