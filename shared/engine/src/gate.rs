@@ -24,7 +24,6 @@ pub(crate) struct Gate {
     written: Mutex<BTreeMap<Id, u64>>,
     unsynced: Mutex<BTreeSet<PathBuf>>,
     forbidden: Mutex<Option<String>>,
-    read: std::sync::atomic::AtomicU64,
 }
 
 impl Gate {
@@ -37,18 +36,12 @@ impl Gate {
             written: Mutex::default(),
             unsynced: Mutex::default(),
             forbidden: Mutex::default(),
-            read: std::sync::atomic::AtomicU64::default(),
         }
     }
 
     /// The packs written through it, with their bytes.
     pub(crate) fn packs(&self) -> BTreeMap<Id, u64> {
         lock(&self.written).clone()
-    }
-
-    /// Bytes read through it.
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.read.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// No snapshot may be written any more; the first reason counts.
@@ -59,10 +52,6 @@ impl Gate {
     /// Why no snapshot may be written, if that is so.
     pub(crate) fn forbidden(&self) -> Option<String> {
         lock(&self.forbidden).clone()
-    }
-
-    fn count(&self, bytes: &Bytes) {
-        self.read.fetch_add(bytes.len() as u64, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn may_write_snapshot(&self) -> RusticResult<()> {
@@ -114,7 +103,7 @@ impl ReadBackend for Gate {
     }
 
     fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
-        self.inner.read_full(tpe, id).inspect(|bytes| self.count(bytes))
+        self.inner.read_full(tpe, id)
     }
 
     fn read_partial(
@@ -125,8 +114,7 @@ impl ReadBackend for Gate {
         offset: u32,
         length: u32,
     ) -> RusticResult<Bytes> {
-        let bytes = self.inner.read_partial(tpe, id, cacheable, offset, length);
-        bytes.inspect(|bytes| self.count(bytes))
+        self.inner.read_partial(tpe, id, cacheable, offset, length)
     }
 
     fn warmup_path(&self, tpe: FileType, id: &Id) -> String {

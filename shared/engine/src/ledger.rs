@@ -194,9 +194,7 @@ impl Iterator for Walker {
 
 impl Walker {
     fn enter(&self, entry: ignore::DirEntry) -> Option<ReadSourceEntry<Opener>> {
-        if entry.path().parent().is_none() {
-            return None; // the root of everything has no name to be stored under
-        }
+        entry.path().parent()?; // the root of everything has no name to be stored under
         let path = entry.path().to_owned();
         let mapped = LocalSourceSaveOptions::default().map_entry(entry);
         let seen = match mapped {

@@ -19,6 +19,7 @@ mod problem;
 mod process;
 mod report;
 mod request;
+mod restic;
 mod run;
 mod rustic;
 mod target;

@@ -13,6 +13,9 @@ use crate::report::ProblemKind;
 /// The format this crate writes.
 pub(crate) const FORMAT: &str = "decklog-manifest-1";
 
+/// The path of the manifest in the snapshot that holds it.
+pub(crate) const PATH: &str = "/decklog/manifest.jsonl.zst";
+
 /// How hard the manifest is compressed.
 const LEVEL: i32 = 3;
 

@@ -7,16 +7,16 @@ use crate::report::ProblemKind;
 /// An error a person can act on: what was tried, on what, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Problem {
+pub(crate) struct Problem {
     /// What kind it is.
-    pub kind: ProblemKind,
+    pub(crate) kind: ProblemKind,
     /// The sentence.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Problem {
     /// A problem of a kind.
-    pub fn new(kind: ProblemKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ProblemKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
 }

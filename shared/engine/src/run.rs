@@ -9,6 +9,7 @@ use crate::engine::{Answer, BackupEngine, Ended};
 use crate::problem::Problem;
 use crate::report::{Done, Line, Outcome, ProblemKind, Report};
 use crate::request::{EngineName, Request, Secrets};
+use crate::restic::Restic;
 use crate::rustic::Rustic;
 
 /// How often progress is said.
@@ -55,10 +56,10 @@ fn work(request: &Request, secrets: &Secrets, context: Context) -> (String, Answ
             let engine = Rustic::new(&request.repository, secrets, context);
             (engine.name(), engine.carry_out(&request.operation))
         }
-        EngineName::Restic => {
-            let problem = Problem::new(ProblemKind::Unsupported, "engine restic is not built yet");
-            (String::new(), Err(problem))
-        }
+        EngineName::Restic => match Restic::find(&request.repository, secrets, context) {
+            Ok(engine) => (engine.name(), engine.carry_out(&request.operation)),
+            Err(problem) => ("restic".to_owned(), Err(problem)),
+        },
     }
 }
 

@@ -21,15 +21,14 @@ use crate::dump::Dump;
 use crate::engine::{Answer, Ended};
 use crate::hooks::Hooks;
 use crate::ledger::{Files, Ledger, State, hash_file, roots};
-use crate::manifest::{Entry, FORMAT, Header, Manifest, hex};
+use crate::manifest::{self, Entry, FORMAT, Header, Manifest, hex};
 use crate::problem::{Problem, io, rustic};
 use crate::report::{
-    BackupReport, Done, HookReport, MOST_NAMED, ManifestInfo, Outcome, ProblemKind, Warning,
+    BackupReport, CheckReport, Done, HookReport, MOST_NAMED, ManifestInfo, Outcome, ProblemKind,
+    Warning,
 };
 use crate::request::{Backup, Source};
-
-/// The path of the manifest in the snapshot that holds it.
-const MANIFEST_PATH: &str = "/decklog/manifest.jsonl.zst";
+use crate::restic::Restic;
 
 /// Runs `before`, backs up, and runs `after` whatever happened in between.
 pub(super) fn backup(engine: &Rustic<'_>, asked: &Backup) -> Answer {
@@ -99,7 +98,8 @@ fn conclude(
     report.repository = indexed.id.clone();
     report.present = list::present(&indexed.snapshots, Some(&asked.dataset));
     let check = verify(&indexed, &catalogue, manifest, packs, asked.read_back, &engine.context)?;
-    let good = check.good;
+    report.second = second(engine, report.stored_bytes * u64::from(asked.read_back) / 100)?;
+    let good = check.good && report.second.as_ref().is_none_or(|second| second.good);
     report.check = Some(check);
     let errors = report.errors.count;
     let done = Done::Backup(Box::new(report));
@@ -115,6 +115,23 @@ fn conclude(
         return Ok(Ended::with(done, Outcome::Incomplete, ProblemKind::Source, message));
     }
     Ok(Ended::good(done))
+}
+
+/// What an installed restic says of the repository, where that is wished.
+///
+/// It walks everything and reads packs chosen by chance, as many bytes as the run wrote.
+fn second(engine: &Rustic<'_>, bytes: u64) -> Result<Option<CheckReport>, Problem> {
+    if !engine.repository.second {
+        return Ok(None);
+    }
+    let restic = match Restic::find(engine.repository, engine.secrets, engine.context.clone()) {
+        Ok(restic) => restic,
+        Err(problem) => {
+            engine.context.warn(None, format!("no second check: {}", problem.message));
+            return Ok(None);
+        }
+    };
+    restic.second(bytes).map(Some)
 }
 
 /// The newest snapshot of the dataset that has a readable manifest: whatever of it is unchanged
@@ -264,7 +281,7 @@ fn keep_manifest(
     blank.tags.add(format!("dataset={}", asked.dataset));
     blank.tags.add(format!("run={}", asked.run));
     let (sha256, length) = (hex(&Sha256::digest(&bytes)), bytes.len() as u64);
-    let held = store(indexed, &InMemory(bytes), blank, &[PathBuf::from(MANIFEST_PATH)], None)?;
+    let held = store(indexed, &InMemory(bytes), blank, &[PathBuf::from(manifest::PATH)], None)?;
     let info = ManifestInfo {
         snapshot: hex_id(*held.id),
         sha256,
@@ -297,8 +314,8 @@ impl ReadSource for InMemory {
     }
 
     fn entries(&self) -> Self::Iter {
-        let path = PathBuf::from(MANIFEST_PATH);
-        let name = Path::new(MANIFEST_PATH).file_name().unwrap_or_default();
+        let path = PathBuf::from(manifest::PATH);
+        let name = Path::new(manifest::PATH).file_name().unwrap_or_default();
         let meta = Metadata {
             mode: Some(0o600),
             mtime: Some(jiff::Timestamp::now()),

@@ -15,7 +15,7 @@ pub(crate) const OURS: &str = "decklog";
 pub(crate) const MANIFEST: &str = "decklog-manifest";
 
 /// Most snapshots a report names; the lines name them all.
-const MOST_SNAPSHOTS: usize = 1000;
+pub(crate) const MOST_SNAPSHOTS: usize = 1000;
 
 /// The value of a tag `name=value`.
 pub(crate) fn tag<'a>(snapshot: &'a SnapshotFile, name: &str) -> Option<&'a str> {
@@ -32,11 +32,6 @@ pub(crate) fn is_of(snapshot: &SnapshotFile, dataset: &str) -> bool {
     snapshot.tags.contains(OURS) && tag(snapshot, "dataset") == Some(dataset)
 }
 
-/// The manifests by the snapshot they are of.
-fn manifests(all: &[SnapshotFile]) -> BTreeMap<&str, &SnapshotFile> {
-    all.iter().filter(|s| is_manifest(s)).filter_map(|s| Some((tag(s, "of")?, s))).collect()
-}
-
 /// The manifest of a snapshot, also when it was made for the one this is a copy of.
 pub(crate) fn manifest_for<'a>(
     all: &'a [SnapshotFile],
@@ -51,26 +46,40 @@ pub(crate) fn manifest_for<'a>(
 
 /// Snapshots that are no manifests, with what there is to say of each.
 pub(crate) fn described(all: &[SnapshotFile]) -> Vec<SnapshotInfo> {
-    let manifests = manifests(all);
-    let data = all.iter().filter(|snapshot| !is_manifest(snapshot));
-    data.map(|snapshot| {
-        let info = info(snapshot);
-        let own = manifests.get(info.id.as_str());
-        let manifest = own.or_else(|| manifests.get(info.original.as_deref()?));
-        let manifest = manifest.map(|m| m.id.to_hex().to_string());
-        SnapshotInfo { manifest, ..info }
-    })
-    .collect()
+    linked(all.iter().map(info).collect())
+}
+
+/// Takes the manifests out and names each with the snapshot it is of, or a copy of that one.
+pub(crate) fn linked(all: Vec<SnapshotInfo>) -> Vec<SnapshotInfo> {
+    let (manifests, mut data): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|info| info.tags.iter().any(|tag| tag == MANIFEST));
+    let of = |info: &SnapshotInfo| value(&info.tags, "of");
+    let by: BTreeMap<String, String> =
+        manifests.into_iter().filter_map(|m| Some((of(&m)?, m.id))).collect();
+    for info in &mut data {
+        let own = by.get(&info.id);
+        info.manifest = own.or_else(|| by.get(info.original.as_ref()?)).cloned();
+    }
+    data
+}
+
+fn value(tags: &[String], name: &str) -> Option<String> {
+    let of = |tag: &String| Some(tag.strip_prefix(name)?.strip_prefix('=')?.to_owned());
+    tags.iter().find_map(of)
+}
+
+/// Reads dataset and run out of the tags of a snapshot of ours.
+pub(crate) fn raw(info: SnapshotInfo) -> SnapshotInfo {
+    if !info.tags.iter().any(|tag| tag == OURS) {
+        return info;
+    }
+    let (dataset, run) = (value(&info.tags, "dataset"), value(&info.tags, "run"));
+    SnapshotInfo { dataset, run, ..info }
 }
 
 fn info(snapshot: &SnapshotFile) -> SnapshotInfo {
-    let ours = snapshot.tags.contains(OURS);
-    let of_ours = |name: &str| tag(snapshot, name).filter(|_| ours).map(ToOwned::to_owned);
-    SnapshotInfo {
+    raw(SnapshotInfo {
         id: snapshot.id.to_hex().to_string(),
-        dataset: of_ours("dataset"),
-        run: of_ours("run"),
-        manifest: None,
         tags: snapshot.tags.iter().cloned().collect(),
         host: snapshot.hostname.clone(),
         time: snapshot.time.timestamp().as_microsecond(),
@@ -79,7 +88,8 @@ fn info(snapshot: &SnapshotFile) -> SnapshotInfo {
         program: snapshot.program_version.clone(),
         bytes: snapshot.summary.as_ref().map(|s| s.total_bytes_processed),
         original: snapshot.original.map(|id| id.to_hex().to_string()),
-    }
+        ..SnapshotInfo::default()
+    })
 }
 
 /// Those that were asked for, counted and cut.

@@ -20,7 +20,6 @@ pub(crate) struct Indexed {
     pub(crate) repo: Repository<IndexedFullStatus>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) id: String,
-    pub(crate) location: String,
     /// Every snapshot, newest first.
     pub(crate) snapshots: Vec<SnapshotFile>,
 }
@@ -32,7 +31,7 @@ impl Opened {
         let location = self.repo.name.clone();
         let tried = format!("reading the index of {location}");
         let repo = self.repo.to_indexed().map_err(rustic(ProblemKind::Damaged, tried))?;
-        Ok(Indexed { repo, gate: self.gate, id, location, snapshots })
+        Ok(Indexed { repo, gate: self.gate, id, snapshots })
     }
 }
 

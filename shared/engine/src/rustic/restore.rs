@@ -83,7 +83,7 @@ fn conclude(
     Ok(())
 }
 
-fn judged(report: RestoreReport, asked: &Restore) -> Ended {
+pub(crate) fn judged(report: RestoreReport, asked: &Restore) -> Ended {
     let (damaged, different) = (report.damaged.count, report.differences.count);
     let done = Done::Restore(Box::new(report));
     if damaged + different == 0 {
@@ -98,7 +98,7 @@ fn judged(report: RestoreReport, asked: &Restore) -> Ended {
     Ended::with(done, Outcome::Failed, kind, message)
 }
 
-fn refuse_target(asked: &Restore) -> Result<(), Problem> {
+pub(crate) fn refuse_target(asked: &Restore) -> Result<(), Problem> {
     let to = asked.to.path();
     if !to.is_absolute() || to.parent().is_none() {
         let message = format!("restoring into {to:?}: name an absolute path below the root");

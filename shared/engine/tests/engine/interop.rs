@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use engine::{Done, List, Operation, Outcome};
+use engine::{Check, Done, EngineName, List, Operation, Outcome, ProblemKind, Read, Report};
 
-use crate::support::{PASSWORD, Place, assert_same};
+use crate::support::{PASSWORD, Place, assert_same, check, flip_a_bit, run};
 
 /// The restics of this machine; without one these tests have nothing to say.
 fn restics() -> Vec<PathBuf> {
@@ -73,5 +73,90 @@ fn both_write_into_one_repository_in_turn() {
         restic(&program, &place, &["check", "--read-data"]);
         assert_eq!(place.check().outcome, Outcome::Good);
         place.restore(&made.snapshot);
+    }
+}
+
+/// Asks the adapter to a restic.
+fn by(program: &Path, place: &Place, operation: Operation) -> Report {
+    let mut request = place.request(operation);
+    request.repository.engine = EngineName::Restic;
+    request.repository.restic = Some(program.into());
+    run(&request)
+}
+
+#[test]
+fn the_adapter_lists_checks_and_restores_what_the_other_engine_wrote() {
+    for program in restics() {
+        let place = Place::with_files();
+        let made = place.backup();
+        let report = by(&program, &place, Operation::List(List::default()));
+        let Some(Done::List(list)) = report.result else { panic!("{report:?}") };
+        assert_eq!(list.snapshots.count, 1);
+        let snapshot = &list.snapshots.first[0];
+        assert_eq!(snapshot.dataset.as_deref(), Some("data"));
+        assert_eq!(snapshot.manifest.as_ref(), Some(&made.manifest.snapshot));
+        assert_eq!(list.repository, made.repository);
+        let asked = Check { read: Read::All, snapshots: vec![] };
+        assert_eq!(by(&program, &place, Operation::Check(asked)).outcome, Outcome::Good);
+        let asked = place.restore_request(&made.snapshot);
+        let report = by(&program, &place, Operation::Restore(asked));
+        assert_eq!(report.outcome, Outcome::Good, "{report:?}");
+        let restored = crate::support::restore(report);
+        assert_eq!(restored.manifest, Some(made.manifest.sha256));
+        assert_eq!(restored.compared, made.manifest.entries);
+        assert_same(&place.source(), &place.path("target"));
+    }
+}
+
+#[test]
+fn the_adapter_finds_damage_and_restores_nothing_wrong() {
+    for program in restics() {
+        let place = Place::with_files();
+        let made = place.backup();
+        let pack = place.files("data").remove(0);
+        flip_a_bit(&pack);
+        let asked = Check { read: Read::All, snapshots: vec![] };
+        let report = by(&program, &place, Operation::Check(asked));
+        assert_eq!(report.kind, Some(ProblemKind::Damaged), "{report:?}");
+        let name = pack.file_name().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(check(report).damaged_packs.first, [name]);
+        let asked = place.restore_request(&made.snapshot);
+        let report = by(&program, &place, Operation::Restore(asked));
+        assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
+        assert!(!place.path("target").exists());
+    }
+}
+
+#[test]
+fn a_second_check_after_a_backup_is_an_evidence_of_its_own() {
+    for program in restics() {
+        let place = Place::with_files();
+        let mut request = place.request(Operation::Backup(Box::new(place.backup_request())));
+        request.repository.second = true;
+        request.repository.restic = Some(program.as_path().into());
+        let report = run(&request);
+        assert_eq!(report.outcome, Outcome::Good, "{report:?}");
+        let second = crate::support::backup(report).second.unwrap();
+        assert!(second.good && second.engine.starts_with("restic 0."), "{second:?}");
+    }
+}
+
+#[test]
+fn the_adapter_knows_wrong_passwords_and_missing_repositories_and_does_not_write() {
+    for program in restics() {
+        let place = Place::with_files();
+        let list = || Operation::List(List::default());
+        let report = by(&program, &place, list());
+        assert_eq!(report.kind, Some(ProblemKind::NotARepository), "{report:?}");
+        place.backup();
+        let mut request = place.request(list());
+        request.repository.engine = EngineName::Restic;
+        request.repository.restic = Some(program.as_path().into());
+        let wrong = engine::Secrets { password: "wrong".to_owned(), copy_password: None };
+        let report = engine::run(&request, &wrong, &mut |_| {});
+        assert_eq!(report.kind, Some(ProblemKind::WrongPassword), "{report:?}");
+        let backup = Operation::Backup(Box::new(place.backup_request()));
+        let report = by(&program, &place, backup);
+        assert_eq!(report.kind, Some(ProblemKind::Unsupported), "{report:?}");
     }
 }

@@ -1,0 +1,316 @@
+//! Listing, checking and restoring with restic.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::Restic;
+use super::program::{failed, pattern, said};
+use crate::context::lock;
+use crate::engine::{Answer, Ended};
+use crate::manifest::{Manifest, hex};
+use crate::problem::{Problem, io};
+use crate::report::{
+    CheckReport, Done, Line, ListReport, MOST_NAMED, Outcome, ProblemKind, RestoreReport,
+    SnapshotInfo, Warning,
+};
+use crate::request::{Check, List, Read, Restore};
+use crate::rustic::list::{MOST_SNAPSHOTS, linked, raw};
+use crate::rustic::read::{in_parallel, threads};
+use crate::rustic::restore::{judged, refuse_target};
+use crate::target;
+
+/// A snapshot as restic says it.
+#[derive(Deserialize)]
+struct Said {
+    id: String,
+    time: jiff::Timestamp,
+    tree: String,
+    #[serde(default)]
+    paths: Vec<String>,
+    #[serde(default)]
+    hostname: String,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    #[serde(default)]
+    program_version: String,
+    #[serde(default)]
+    original: Option<String>,
+    #[serde(default)]
+    summary: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+impl Said {
+    fn info(self) -> SnapshotInfo {
+        let bytes = self.summary.as_ref().and_then(|s| s.get("total_bytes_processed"));
+        raw(SnapshotInfo {
+            id: self.id,
+            tags: self.tags.unwrap_or_default(),
+            host: self.hostname,
+            time: self.time.as_microsecond(),
+            paths: self.paths,
+            tree: self.tree,
+            program: self.program_version,
+            bytes: bytes.and_then(serde_json::Value::as_u64),
+            original: self.original,
+            ..SnapshotInfo::default()
+        })
+    }
+}
+
+fn bad_answer(error: serde_json::Error) -> Problem {
+    let message = format!("reading what restic answered: {error}");
+    Problem::new(ProblemKind::Internal, message)
+}
+
+/// Every snapshot, manifests too, newest first.
+fn snapshots(engine: &Restic<'_>) -> Result<Vec<SnapshotInfo>, Problem> {
+    let answer = engine.program.must("listing the snapshots", &["snapshots", "--json"])?;
+    let said: Option<Vec<Said>> = serde_json::from_slice(&answer).map_err(bad_answer)?;
+    let mut all: Vec<SnapshotInfo> = said.unwrap_or_default().into_iter().map(Said::info).collect();
+    all.sort_by(|a, b| (b.time, &b.id).cmp(&(a.time, &a.id)));
+    Ok(all)
+}
+
+fn repository_id(engine: &Restic<'_>) -> Result<String, Problem> {
+    #[derive(Deserialize)]
+    struct Config {
+        id: String,
+    }
+    let answer = engine.program.must("reading the configuration", &["cat", "config"])?;
+    let config: Config = serde_json::from_slice(&answer).map_err(bad_answer)?;
+    Ok(config.id)
+}
+
+pub(super) fn list(engine: &Restic<'_>, asked: &List) -> Answer {
+    let mut report = ListReport { repository: repository_id(engine)?, ..ListReport::default() };
+    for info in linked(snapshots(engine)?) {
+        if asked.dataset.is_none() || info.dataset == asked.dataset {
+            engine.context.line(Line::Snapshot(Box::new(info.clone())));
+            report.snapshots.push(info, MOST_SNAPSHOTS);
+        }
+    }
+    Ok(Ended::good(Done::List(report)))
+}
+
+pub(super) fn check(engine: &Restic<'_>, asked: &Check) -> Answer {
+    if !asked.snapshots.is_empty() {
+        let message = "checking with restic: it checks all snapshots, not single ones";
+        return Err(Problem::new(ProblemKind::Unsupported, message));
+    }
+    let read = match asked.read {
+        Read::All => vec!["--read-data".to_owned()],
+        Read::Nothing => Vec::new(),
+        Read::Percent(percent) => vec![format!("--read-data-subset={percent}%")],
+        Read::Packs { part, of } => vec![format!("--read-data-subset={part}/{of}")],
+    };
+    let report = examine(engine, read)?;
+    if report.good {
+        return Ok(Ended::good(Done::Check(report)));
+    }
+    let message = format!("restic found errors in {}", engine.repository.location);
+    Ok(Ended::with(Done::Check(report), Outcome::Failed, ProblemKind::Damaged, message))
+}
+
+/// Its locks are left alone: whoever asks holds the lease on the repository.
+pub(super) fn second(engine: &Restic<'_>, bytes: u64) -> Result<CheckReport, Problem> {
+    let kib = bytes.div_ceil(1024).max(1);
+    examine(engine, vec!["--no-lock".to_owned(), format!("--read-data-subset={kib}K")])
+}
+
+fn examine(engine: &Restic<'_>, read: Vec<String>) -> Result<CheckReport, Problem> {
+    engine.context.meter.phase("check with restic", 0);
+    let arguments: Vec<String> = std::iter::once("check".to_owned()).chain(read).collect();
+    let output = engine.program.call(&arguments)?;
+    let mut report = CheckReport { engine: engine.program.name(), ..CheckReport::default() };
+    report.good = output.status.success();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (snapshots, packs) = counted(&text);
+    (report.snapshots, report.packs_read) = (snapshots, packs);
+    if report.good {
+        return Ok(report);
+    }
+    let problem = failed("checking", &output);
+    if problem.kind != ProblemKind::Damaged {
+        return Err(problem);
+    }
+    report.errors.push(said(&output), MOST_NAMED);
+    for pack in packs_named(&said(&output)) {
+        report.damaged_packs.push(pack, MOST_NAMED);
+    }
+    Ok(report)
+}
+
+/// The numbers in `[0:00] 100.00%  2 / 2 packs`.
+fn counted(text: &str) -> (u64, u64) {
+    let number = |what: &str| {
+        let line = text.lines().rfind(|line| line.trim_end().ends_with(what))?;
+        line.rsplit_once('/')?.1.split_whitespace().next()?.parse().ok()
+    };
+    (number("snapshots").unwrap_or(0), number("packs").unwrap_or(0))
+}
+
+/// Ids with all digits after the word pack or want.
+fn packs_named(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let is_id = |word: &str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let named = words.windows(2).filter(|w| ["pack", "want"].contains(&w[0]) && is_id(w[1]));
+    let mut packs: Vec<String> = named.map(|w| w[1].to_owned()).collect();
+    packs.sort();
+    packs.dedup();
+    packs
+}
+
+pub(super) fn restore(engine: &Restic<'_>, asked: &Restore) -> Answer {
+    let began = Instant::now();
+    refuse_target(asked)?;
+    if asked.dry_run {
+        let message = "a dry run of a restore with restic: use `engine: rustic` for it";
+        return Err(Problem::new(ProblemKind::Unsupported, message));
+    }
+    let all = snapshots(engine)?;
+    let snapshot = named(&linked(all), &asked.snapshot)?;
+    let manifest = manifest(engine, &snapshot)?;
+    let place = Place::new(asked, &snapshot);
+    let mut report = RestoreReport { snapshot: snapshot.id.clone(), ..RestoreReport::default() };
+    fetch(engine, asked, &snapshot, &place, &mut report)?;
+    if let Some((manifest, sha256)) = manifest {
+        report.manifest = Some(sha256);
+        compare(engine, asked, &manifest, &place, &mut report);
+    }
+    if report.damaged.count + report.differences.count == 0 {
+        let tried = format!("moving {} into place", place.part.display());
+        put_in_place(&place, asked).map_err(io(ProblemKind::Target, tried))?;
+        report.complete = true;
+    }
+    report.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(judged(report, asked))
+}
+
+fn named(all: &[SnapshotInfo], id: &str) -> Result<SnapshotInfo, Problem> {
+    let mut found = all.iter().filter(|s| id.len() >= 4 && s.id.starts_with(id));
+    match (found.next(), found.next()) {
+        (Some(snapshot), None) => Ok(snapshot.clone()),
+        (None, _) | (Some(_), Some(_)) => {
+            let message = format!("there is not exactly one snapshot {id:?}: list the snapshots");
+            Err(Problem::new(ProblemKind::NotFound, message))
+        }
+    }
+}
+
+fn manifest(
+    engine: &Restic<'_>,
+    snapshot: &SnapshotInfo,
+) -> Result<Option<(Manifest, String)>, Problem> {
+    let Some(holder) = &snapshot.manifest else { return Ok(None) };
+    let arguments = ["dump", holder, crate::manifest::PATH];
+    let bytes = engine.program.must("reading the manifest", &arguments)?;
+    let sha256 = hex(&Sha256::digest(&bytes));
+    Ok(Some((Manifest::read(&bytes)?, sha256)))
+}
+
+/// Where restic restores to: below a working directory, with the whole path.
+struct Place {
+    part: PathBuf,
+    inside: PathBuf,
+}
+
+impl Place {
+    fn new(asked: &Restore, snapshot: &SnapshotInfo) -> Self {
+        let mut name = asked.to.path().file_name().unwrap_or_default().to_owned();
+        name.push(format!(".decklog-part-{}", snapshot.id.get(..8).unwrap_or_default()));
+        let inside = asked.path.as_ref().map_or(Path::new(""), |path| path.path());
+        Self {
+            part: asked.to.path().with_file_name(name),
+            inside: inside.strip_prefix("/").unwrap_or(inside).to_owned(),
+        }
+    }
+
+    /// Where a path of the snapshot is, when it was asked for.
+    fn of(&self, path: &Path, asked: &Restore) -> Option<PathBuf> {
+        let relative = path.strip_prefix("/").unwrap_or(path);
+        let inside = relative.starts_with(&self.inside);
+        let sample = asked.sample.as_ref();
+        let wanted = sample.is_none_or(|sample| sample.iter().any(|s| s.path() == path));
+        (inside && wanted).then(|| self.part.join(relative))
+    }
+}
+
+fn fetch(
+    engine: &Restic<'_>,
+    asked: &Restore,
+    snapshot: &SnapshotInfo,
+    place: &Place,
+    report: &mut RestoreReport,
+) -> Result<(), Problem> {
+    engine.context.meter.phase("restore with restic", 0);
+    let tried = format!("creating {}", place.part.display());
+    target::fresh_dir(&place.part).map_err(io(ProblemKind::Target, tried))?;
+    let mut arguments: Vec<OsString> = vec!["restore".into(), snapshot.id.clone().into()];
+    arguments.extend(["--target".into(), place.part.clone().into_os_string()]);
+    let sample = asked.sample.iter().flatten().map(|path| path.path());
+    let inside = asked.path.iter().filter(|_| asked.sample.is_none()).map(|path| path.path());
+    for path in sample.chain(inside) {
+        arguments.extend(["--include".into(), pattern(path)]);
+    }
+    let output = engine.program.call(&arguments)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let problem = failed("restoring", &output);
+    if problem.kind != ProblemKind::Damaged {
+        return Err(problem);
+    }
+    report.damaged.push(Warning { path: None, message: problem.message }, MOST_NAMED);
+    Ok(())
+}
+
+fn compare(
+    engine: &Restic<'_>,
+    asked: &Restore,
+    manifest: &Manifest,
+    place: &Place,
+    report: &mut RestoreReport,
+) {
+    let wanted: Vec<_> = manifest
+        .entries
+        .iter()
+        .filter_map(|entry| Some((entry, place.of(entry.path.path(), asked)?)))
+        .collect();
+    let of = |kind: &str| wanted.iter().filter(|(e, _)| e.kind == kind).count() as u64;
+    (report.files, report.dirs) = (of("file"), of("dir"));
+    report.others = wanted.len() as u64 - report.files - report.dirs;
+    report.bytes = wanted.iter().map(|(entry, _)| entry.size).sum();
+    if !asked.compare {
+        return;
+    }
+    engine.context.meter.phase("compare", report.bytes);
+    let differences = Mutex::new(std::mem::take(&mut report.differences));
+    in_parallel(threads(), &wanted, |(entry, place)| {
+        if let Some(message) = target::difference(entry, place) {
+            let warning = Warning { path: Some(entry.path.clone()), message };
+            lock(&differences).push(warning, MOST_NAMED);
+        }
+        engine.context.meter.bytes(entry.size);
+    });
+    report.compared = wanted.len() as u64;
+    report.differences = std::mem::take(&mut lock(&differences));
+}
+
+/// Moves what was asked for; what restic made above it goes.
+fn put_in_place(place: &Place, asked: &Restore) -> std::io::Result<()> {
+    let from = place.part.join(&place.inside);
+    if from.is_dir() && asked.sample.is_none() {
+        target::put_in_place(&from, asked.to.path(), asked.overwrite)?;
+        if place.part.exists() {
+            std::fs::remove_dir_all(&place.part)?;
+        }
+        return Ok(());
+    }
+    target::put_in_place(&place.part, asked.to.path(), asked.overwrite)
+}
