@@ -26,7 +26,7 @@ mod target;
 
 pub use context::Cancel;
 pub use path::{BadEscape, FilePath};
-pub use process::main;
+pub use process::{guard, main};
 pub use report::*;
 pub use request::*;
-pub use run::{run, run_until};
+pub use run::{run, run_guarded, run_until};

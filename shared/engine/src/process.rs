@@ -26,10 +26,18 @@ pub(crate) const COPY_PASSWORD: &str = "DECKLOG_COPY_PASSWORD";
 /// How long a cancelled engine may take to stop by itself.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// Does a guardian's work and gives the exit code, where this process was started as one; otherwise `None`.
+///
+/// A program that calls [`crate::run_guarded`] calls this first in `main`: its guardians are the same program, started
+/// with the same arguments.
+pub fn guard() -> Option<ExitCode> {
+    guardian::is_guardian().then(|| ExitCode::from(u8::from(guardian::guard().is_err())))
+}
+
 /// Reads one request from standard input, carries it out, and says how it ended.
 pub fn main() -> ExitCode {
-    if guardian::is_guardian() {
-        return ExitCode::from(u8::from(guardian::guard().is_err()));
+    if let Some(code) = guard() {
+        return code;
     }
     let cancel = Cancel::default();
     if let Err(error) = listen(cancel.clone()) {

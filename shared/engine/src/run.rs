@@ -30,6 +30,17 @@ pub fn run_until(
     run_in(request, secrets, cancel, false, say)
 }
 
+/// Like [`run_until`], for a program that calls [`crate::guard`]: what runs after a backup then runs even if this
+/// process is killed.
+pub fn run_guarded(
+    request: &Request,
+    secrets: &Secrets,
+    cancel: &Cancel,
+    say: &mut dyn FnMut(Line),
+) -> Report {
+    run_in(request, secrets, cancel, true, say)
+}
+
 /// Like [`run_until`], and says whether this program can be started again as a guardian.
 pub(crate) fn run_in(
     request: &Request,

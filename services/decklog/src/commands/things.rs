@@ -151,7 +151,7 @@ fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> an
 
 fn text(kind: ThingKind, shown: &Shown) -> String {
     let Some(thing) = shown.view.state.body.thing() else { return String::new() };
-    let mut text = format!("{:<10}{}\nstate     {}\n", kind.word(), thing.name, state_of(thing));
+    let mut text = format!("{:<9} {}\nstate     {}\n", kind.word(), thing.name, state_of(thing));
     if let Some(read) = thing.read(kind) {
         text.push_str(&format!("what      {}\n", in_short(&read)));
     }

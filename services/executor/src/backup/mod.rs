@@ -37,6 +37,9 @@ pub(crate) const ENGINE: &str = "engine";
 pub fn main_if_engine() {
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|first| first == ENGINE) && args.next().is_none() {
+        if let Some(code) = task::guard() {
+            std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
+        }
         std::process::exit(task::main());
     }
 }

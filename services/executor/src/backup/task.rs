@@ -64,6 +64,11 @@ pub struct Told {
 /// The variable that names the file for what came of it.
 pub(crate) const REPORT: &str = "DECKLOG_ENGINE_REPORT";
 
+/// Waits for the death of another engine, where this process was started for that; the exit code then.
+pub(super) fn guard() -> Option<std::process::ExitCode> {
+    engine::guard()
+}
+
 /// Reads a task, carries it out, and gives the exit code: 0 good, 1 failed, 3 incomplete, 130 cancelled.
 pub(super) fn main() -> i32 {
     let task: Task = match serde_json::from_reader(io::stdin().lock()) {
@@ -106,7 +111,7 @@ fn keep(told: &Told) -> i32 {
     if let Some(problem) = &told.report.problem {
         let _ = writeln!(io::stderr(), "{problem}");
     }
-    say(&Line::Report(Box::new(told.report.clone())));
+    let _ = writeln!(io::stdout(), "{}", in_words(told));
     let kept = std::env::var_os(REPORT).map_or(Ok(()), |path| write(Path::new(&path), told));
     if let Err(error) = kept {
         let _ = writeln!(io::stderr(), "the report cannot be kept: {error}");
@@ -118,6 +123,50 @@ fn keep(told: &Told) -> i32 {
         Outcome::Good | Outcome::Failed => 1,
         Outcome::Incomplete => 3,
         Outcome::Cancelled => 130,
+    }
+}
+
+/// What came of it, for whoever reads the output.
+fn in_words(told: &Told) -> String {
+    let short = |id: &str| id.get(..8).unwrap_or(id).to_owned();
+    match &told.report.result {
+        Some(Done::Backup(one)) if !one.snapshot.is_empty() => format!(
+            "snapshot {}: {} files, {} bytes, of which {} are new and take {}; {} could not be read",
+            short(&one.snapshot),
+            one.files,
+            one.bytes,
+            one.added_bytes,
+            one.stored_bytes,
+            one.errors.count
+        ),
+        Some(Done::List(one)) => format!("{} snapshots", one.snapshots.count),
+        Some(Done::Check(one)) => format!(
+            "{} of {} data files read, {} damaged; {} snapshots cannot be restored whole",
+            one.packs_read,
+            one.packs,
+            one.damaged_packs.count,
+            one.damaged.len()
+        ),
+        Some(Done::Restore(one)) => format!(
+            "{} files, {} bytes from {}; {} compared, {} differ, {} damaged",
+            one.files,
+            one.bytes,
+            short(&one.snapshot),
+            one.compared,
+            one.differences.count,
+            one.damaged.count
+        ),
+        Some(Done::Prune(one)) => format!(
+            "{} data files kept, {} written anew, {} marked, {} removed; {} bytes freed, {} to follow",
+            one.packs_kept,
+            one.packs_repacked,
+            one.packs_marked,
+            one.packs_deleted,
+            one.freed_bytes,
+            one.freed_later_bytes
+        ),
+        Some(Done::Copy(one)) => format!("{} snapshots copied", one.copied.len()),
+        Some(_) | None => format!("{:?}", told.report.outcome).to_lowercase(),
     }
 }
 
@@ -155,7 +204,7 @@ impl Doing {
     }
 
     fn run(&self, request: &Request) -> Report {
-        engine::run_until(request, &self.secrets, &self.cancel, &mut |line| say(&line))
+        engine::run_guarded(request, &self.secrets, &self.cancel, &mut |line| say(&line))
     }
 
     fn ask(&self, repository: &Repository, operation: Operation) -> Report {

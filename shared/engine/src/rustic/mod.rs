@@ -62,7 +62,11 @@ impl<'a> Rustic<'a> {
             Err(problem)
                 if problem.kind == ProblemKind::NotARepository && self.repository.initialise =>
             {
-                self.create()
+                match self.create() {
+                    // Another backup was faster.
+                    Err(problem) if problem.kind == ProblemKind::RepositoryExists => self.open(),
+                    answer => answer,
+                }
             }
             answer => answer,
         }
@@ -83,13 +87,34 @@ impl<'a> Rustic<'a> {
             let message = "creating a repository: no password is given; set one in the secrets";
             return Err(Problem::new(ProblemKind::BadRequest, message));
         }
+        drop((repo, gate));
+        self.create_beside()?;
+        self.open()
+    }
+
+    /// Makes it beside its place and gives it its name when it is whole: of two that make it at once one wins, and
+    /// nobody ever sees half of one.
+    fn create_beside(&self) -> Result<(), Problem> {
+        let location = &self.repository.location;
         let tried = format!("creating a repository at {location}");
+        let beside = format!("{}.new-{}", location.trim_end_matches('/'), std::process::id());
+        let new = Repository { location: beside.clone(), ..self.repository.clone() };
+        let (repo, gate) = connect(&new, &self.context)?;
         let credentials = Credentials::password(&self.secrets.password);
-        let repo = repo
-            .init(&credentials, &KeyOptions::default(), &ConfigOptions::default())
+        repo.init(&credentials, &KeyOptions::default(), &ConfigOptions::default())
             .map_err(rustic(ProblemKind::Unreachable, tried.clone()))?;
-        gate.sync().map_err(rustic(ProblemKind::Unreachable, tried))?;
-        Ok(Opened { repo, gate })
+        gate.sync().map_err(rustic(ProblemKind::Unreachable, tried.clone()))?;
+        let named = std::fs::rename(&beside, location);
+        if named.is_err() {
+            let _ = std::fs::remove_dir_all(&beside);
+        }
+        named.map_err(|error| match error.kind() {
+            std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::AlreadyExists => {
+                let message = format!("{tried}: something is there already; name another location");
+                Problem::new(ProblemKind::RepositoryExists, message)
+            }
+            _ => Problem::new(ProblemKind::Unreachable, format!("{tried}: {error}")),
+        })
     }
 }
 
