@@ -334,6 +334,7 @@ fn engines_killed_at_any_moment_leave_no_damage_and_nothing_that_the_log_does_no
     let up = Up::start(&data, &[&night.site("")]);
     succeeds(&up, "save", &[]);
     let jobs = ["save", "save", "copy", "forget", "prune", "restore", "save"];
+    let mut killed = 0;
     for number in 0..KILLS {
         let file = format!("source/random-{}", number % 5);
         night.random_file(&file, 4 << 20, &mut random);
@@ -346,10 +347,11 @@ fn engines_killed_at_any_moment_leave_no_damage_and_nothing_that_the_log_does_no
             // The moment of the kill is the fault.
             std::thread::sleep(wait);
             for engine in engines(&data) {
-                let _ = kill(engine, Signal::SIGKILL);
+                killed += u32::from(kill(engine, Signal::SIGKILL).is_ok());
             }
         });
     }
+    assert!(killed >= KILLS / 4, "only {killed} engines were there to be killed");
     // What nobody disturbs sets everything right.
     for job in ["save", "copy", "forget", "prune", "check"] {
         succeeds(&up, job, &[]);

@@ -57,12 +57,12 @@ impl Site {
     }
 }
 
-/// Every calendar, blackout, lock and pool.
+/// Everything a site defines beside jobs.
 pub(crate) fn things(source: &Source) -> anyhow::Result<BTreeMap<StreamId, Defined>> {
     let mut things = BTreeMap::new();
     for view in source.streams(Selection::Things)? {
-        if let domain::ledger::Body::Thing(thing) = view.state.body {
-            things.insert(view.id, thing);
+        if let Some(thing) = view.state.body.thing() {
+            things.insert(view.id, thing.clone());
         }
     }
     Ok(things)

@@ -24,6 +24,8 @@ pub(crate) enum Backup {
     ApproveForget(NamedAct),
     /// Declines it, or takes it back.
     DeclineForget(NamedAct),
+    /// Prints the recovery report: step by step, what to restore from where, with what, and how long it took last time.
+    Report(Place),
     /// Lists a dataset's restore tests.
     Tests(Named),
     /// Certifies a restore test. Somebody else does than asked for it.

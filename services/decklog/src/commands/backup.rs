@@ -1,5 +1,7 @@
 //! `decklog backup …`: what is protected, by which snapshots, for how long, and what was proven.
 
+mod report;
+
 use domain::backup::admit::verdicts;
 use domain::backup::protection::active;
 use domain::backup::retention::ahead;
@@ -37,6 +39,7 @@ pub(crate) fn run(wanted: &Backup, format: Format) -> anyhow::Result<()> {
         Backup::Forget(act) => forget(act, format),
         Backup::ApproveForget(act) => decide(act, "approve", format),
         Backup::DeclineForget(act) => decide(act, "decline", format),
+        Backup::Report(place) => report::run(place),
         Backup::Tests(which) => tests(which, format),
         Backup::Certify(act) => certify(act, format),
     }

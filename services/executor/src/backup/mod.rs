@@ -6,16 +6,16 @@
 //!
 //! | module | about |
 //! |---|---|
-//! | [`order`] | what the child is told, and what the executor keeps in mind of it |
+//! | `order` | what the child is told, and what the executor keeps in mind of it |
 //! | `prepare` | from a job and the log to an order |
-//! | [`task`] | the child's side |
+//! | `task` | the child's side |
 //! | `tell` | from a report to events |
 //! | [`bare`] | restoring without any service |
 
 pub mod bare;
 pub(crate) mod order;
 mod prepare;
-pub mod task;
+pub(crate) mod task;
 mod tell;
 
 pub(crate) use prepare::prepare;

@@ -17,7 +17,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 /// What the child does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Task {
+pub(super) enum Task {
     /// One request of an engine.
     Engine(Box<Request>),
     /// Removes those of these snapshots that are there, and lists what is left.
@@ -36,29 +36,29 @@ pub enum Task {
 /// A restore that is tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Test {
+pub(super) struct Test {
     /// From where.
-    pub repository: Repository,
+    pub(super) repository: Repository,
     /// What, and to which fresh directory. It is removed afterwards.
-    pub restore: Restore,
+    pub(super) restore: Restore,
     /// The root that chooses, and how many files.
-    pub sample: Option<(Digest, u32)>,
+    pub(super) sample: Option<(Digest, u32)>,
     /// What is run on it.
-    pub check: Option<engine::Hook>,
+    pub(super) check: Option<engine::Hook>,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Told {
+pub(super) struct Told {
     /// The engine's report; of several the one that matters.
-    pub report: Report,
+    pub(super) report: Report,
     /// The exit code of the check command, where there is one.
     #[serde(default)]
-    pub check: Option<i32>,
+    pub(super) check: Option<i32>,
     /// How long it took until the data could be used, milliseconds.
     #[serde(default)]
-    pub took_ms: u64,
+    pub(super) took_ms: u64,
 }
 
 /// The variable that names the file for what came of it.
