@@ -44,6 +44,13 @@ impl Gate {
         lock(&self.written).clone()
     }
 
+    /// Gives a torn pack a name that is none, so that nobody takes it for one; nothing is deleted.
+    pub(crate) fn set_aside(&self, pack: &Id) -> std::io::Result<()> {
+        let dir = self.directory_of(FileType::Pack, pack);
+        let name = pack.to_hex().to_string();
+        std::fs::rename(dir.join(&name), dir.join(format!("{name}.torn")))
+    }
+
     /// No snapshot may be written any more; the first reason counts.
     pub(crate) fn forbid(&self, reason: &str) {
         lock(&self.forbidden).get_or_insert_with(|| reason.to_owned());

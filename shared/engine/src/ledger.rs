@@ -280,8 +280,7 @@ impl Reader {
         }
         let Opener { path, seen, ledger } = &self.opener;
         let now = self.file.metadata()?;
-        let mtime = now.mtime() * 1_000_000_000 + now.mtime_nsec();
-        if now.len() != seen.size || self.bytes != seen.size || mtime != seen.mtime {
+        if now.len() != seen.size || self.bytes != seen.size || mtime(&now) != seen.mtime {
             ledger.changed(path);
         }
         let hash = std::mem::take(&mut self.hasher).finalize();
@@ -321,8 +320,16 @@ impl Drop for Reader {
     }
 }
 
-/// Hashes a file that the engine did not read.
-pub(crate) fn hash_file(path: &Path) -> io::Result<(u64, String)> {
+/// A file that was read without the engine.
+pub(crate) struct Hashed {
+    pub(crate) bytes: u64,
+    /// Nanoseconds since 1970, after it was read.
+    pub(crate) mtime: i64,
+    pub(crate) sha256: String,
+}
+
+/// Hashes a file without the engine.
+pub(crate) fn hash_file(path: &Path) -> io::Result<Hashed> {
     let mut file = open_regular(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -330,9 +337,16 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<(u64, String)> {
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            return Ok((bytes, hex(&hasher.finalize())));
+            break;
         }
         hasher.update(&buffer[..read]);
         bytes += read as u64;
     }
+    let sha256 = hex(&hasher.finalize());
+    Ok(Hashed { bytes, mtime: mtime(&file.metadata()?), sha256 })
+}
+
+/// When a file was changed, in nanoseconds since 1970.
+pub(crate) fn mtime(meta: &std::fs::Metadata) -> i64 {
+    meta.mtime() * 1_000_000_000 + meta.mtime_nsec()
 }

@@ -9,6 +9,7 @@ mod child;
 mod context;
 mod dump;
 mod engine;
+mod foreign;
 mod gate;
 mod guardian;
 mod hooks;

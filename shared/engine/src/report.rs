@@ -448,7 +448,7 @@ pub struct RepairReport {
     pub bytes_added: u64,
     /// Packs the index named that are not there.
     pub packs_missing: u64,
-    /// Packs that are torn and were left out.
+    /// Packs that are torn: they hold nothing that can be read, and are named `*.torn` now.
     pub packs_torn: Counted<String>,
 }
 

@@ -11,7 +11,7 @@ use nix::sys::time::TimeSpec;
 use rustic_core::BlobId;
 use rustic_core::repofile::{BlobType, Node, NodeType};
 
-use crate::ledger::hash_file;
+use crate::ledger::{hash_file, mtime};
 use crate::manifest::{Entry, unix_mode};
 use crate::request::Overwrite;
 use crate::rustic::read::Indexed;
@@ -19,6 +19,33 @@ use crate::rustic::restore::Job;
 
 /// A run of zeros of at least this length becomes a hole.
 const HOLE: usize = 4096;
+
+/// The directory a restore works in: beside the target, so that one rename puts it in place, or
+/// inside a target that is a file system of its own, because nothing is renamed across them.
+pub(crate) fn working_dir(to: &Path, snapshot: &str) -> PathBuf {
+    let part = format!(".decklog-part-{}", snapshot.get(..8).unwrap_or(snapshot));
+    let device = |path: &Path| path.metadata().map(|meta| meta.dev()).ok();
+    let parent = to.parent().unwrap_or(Path::new("/"));
+    if device(to).is_some_and(|own| Some(own) != device(parent)) {
+        return to.join(part);
+    }
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(part);
+    to.with_file_name(name)
+}
+
+/// Whether a directory holds anything but what a restore left there.
+pub(crate) fn is_filled(to: &Path) -> io::Result<bool> {
+    let foreign = |entry: io::Result<fs::DirEntry>| match entry {
+        Ok(entry) => !entry.file_name().as_encoded_bytes().starts_with(b".decklog-part-"),
+        Err(_) => true,
+    };
+    match fs::read_dir(to) {
+        Ok(mut entries) => Ok(entries.any(foreign)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 /// A directory for us alone, which may be there already from an interrupted restore.
 pub(crate) fn fresh_dir(path: &Path) -> io::Result<()> {
@@ -43,7 +70,7 @@ pub(crate) fn dir(path: &Path) -> io::Result<()> {
 pub(crate) fn holds(place: &Path, entry: &Entry) -> bool {
     let there = place.symlink_metadata();
     there.is_ok_and(|m| m.is_file() && m.len() == entry.size)
-        && hash_file(place).is_ok_and(|(_, hash)| entry.sha256.as_ref() == Some(&hash))
+        && hash_file(place).is_ok_and(|read| entry.sha256.as_ref() == Some(&read.sha256))
 }
 
 /// Writes a file blob by blob; gives the bytes fetched.
@@ -156,7 +183,7 @@ fn contents(entry: &Entry, place: &Path, there: &fs::Metadata) -> Option<String>
         return Some(format!("has {} bytes, not {}", there.len(), entry.size));
     }
     match hash_file(place) {
-        Ok((_, hash)) if hash == *sha256 => None,
+        Ok(read) if read.sha256 == *sha256 => None,
         Ok(_) => Some("has other contents".to_owned()),
         Err(error) => Some(format!("cannot be read again: {error}")),
     }
@@ -167,7 +194,7 @@ fn metadata(entry: &Entry, there: &fs::Metadata) -> Option<String> {
     if entry.kind != "symlink" && mode != entry.mode {
         return Some(format!("has the permissions {mode:o}, not {:o}", entry.mode));
     }
-    if there.mtime() * 1_000_000_000 + there.mtime_nsec() != entry.mtime {
+    if mtime(there) != entry.mtime {
         return Some("has another time".to_owned());
     }
     let owner = (there.uid(), there.gid());
@@ -214,12 +241,10 @@ pub(crate) fn remove_others(dir: &Path, places: &BTreeSet<PathBuf>) -> io::Resul
 /// Syncs the file system and moves the directory, or what is in it, to where it was asked for.
 pub(crate) fn put_in_place(part: &Path, to: &Path, overwrite: Overwrite) -> io::Result<()> {
     nix::unistd::syncfs(File::open(part)?)?;
+    let inside = part.starts_with(to);
     match (to.symlink_metadata().is_ok(), overwrite) {
-        (true, Overwrite::Replace) => {
-            merge(part, to)?;
-            fs::remove_dir_all(part)?;
-            nix::unistd::syncfs(File::open(to)?)?;
-        }
+        (true, Overwrite::Replace | Overwrite::Never) if inside => into(part, to)?,
+        (true, Overwrite::Replace) => into(part, to)?,
         (true, Overwrite::Never) => {
             fs::remove_dir(to)?;
             fs::rename(part, to)?;
@@ -228,6 +253,12 @@ pub(crate) fn put_in_place(part: &Path, to: &Path, overwrite: Overwrite) -> io::
     }
     let parent = to.parent().unwrap_or(Path::new("/"));
     File::open(parent)?.sync_all()
+}
+
+fn into(part: &Path, to: &Path) -> io::Result<()> {
+    merge(part, to)?;
+    fs::remove_dir_all(part)?;
+    nix::unistd::syncfs(File::open(to)?).map_err(Into::into)
 }
 
 /// Moves each file over the one of the same name; a directory never replaces a file by itself.

@@ -222,11 +222,9 @@ struct Place {
 
 impl Place {
     fn new(asked: &Restore, snapshot: &SnapshotInfo) -> Self {
-        let mut name = asked.to.path().file_name().unwrap_or_default().to_owned();
-        name.push(format!(".decklog-part-{}", snapshot.id.get(..8).unwrap_or_default()));
         let inside = asked.path.as_ref().map_or(Path::new(""), |path| path.path());
         Self {
-            part: asked.to.path().with_file_name(name),
+            part: target::working_dir(asked.to.path(), &snapshot.id),
             inside: inside.strip_prefix("/").unwrap_or(inside).to_owned(),
         }
     }

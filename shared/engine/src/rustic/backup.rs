@@ -25,7 +25,7 @@ use crate::manifest::{self, Entry, FORMAT, Header, Manifest, hex};
 use crate::problem::{Problem, io, rustic};
 use crate::report::{
     BackupReport, CheckReport, Done, HookReport, MOST_NAMED, ManifestInfo, Outcome, ProblemKind,
-    Warning,
+    RepairReport, Warning,
 };
 use crate::request::{Backup, Source};
 use crate::restic::Restic;
@@ -65,10 +65,7 @@ fn told(answer: Answer, before: Option<HookReport>, after: Option<HookReport>) -
 fn write(engine: &Rustic<'_>, asked: &Backup) -> Answer {
     let opened = engine.open_or_create()?;
     let Mended { added, report: mended } = mend(&opened)?;
-    if mended.packs_added > 0 {
-        let message = format!("took {} packs of an unfinished run over", mended.packs_added);
-        engine.context.warn(None, message);
-    }
+    tell(&mended, engine);
     let indexed = opened.index()?;
     let parent = Parent::find(&indexed, asked, engine);
     let (written, mut state) = archive(engine, asked, &indexed, parent.as_ref())?;
@@ -82,6 +79,24 @@ fn write(engine: &Rustic<'_>, asked: &Backup) -> Answer {
     (report.skipped_sockets, report.manifest) = (state.sockets, info);
     report.reused_packs = added.len() as u64;
     conclude(engine, asked, &manifest, &packs, report)
+}
+
+fn tell(mended: &RepairReport, engine: &Rustic<'_>) {
+    if mended.packs_added > 0 {
+        let message = format!("took {} packs of an unfinished run over", mended.packs_added);
+        engine.context.warn(None, message);
+    }
+    if mended.packs_torn.count > 0 {
+        let message = format!("set {} torn packs aside, named *.torn", mended.packs_torn.count);
+        engine.context.warn(None, message);
+    }
+    if mended.packs_missing > 0 {
+        let message = format!(
+            "{} packs are missing or cut: older snapshots are damaged; check the repository",
+            mended.packs_missing
+        );
+        engine.context.warn(None, message);
+    }
 }
 
 /// Opens the repository afresh and looks at what is there now.
@@ -239,11 +254,11 @@ fn complete(state: &mut State, parent: Option<&Parent>) {
             continue;
         }
         match hash_file(entry.path.path()) {
-            Ok((bytes, hash)) => {
-                if bytes != entry.size {
+            Ok(hashed) => {
+                if (hashed.bytes, hashed.mtime) != (entry.size, entry.mtime) {
                     state.changed.push(entry.path.clone(), MOST_NAMED);
                 }
-                entry.sha256 = Some(hash);
+                entry.sha256 = Some(hashed.sha256);
             }
             Err(error) => {
                 let message = format!("hashing: {error}");

@@ -82,6 +82,11 @@ impl Catalogue {
         unknown.map(|(id, bytes)| (*id, *bytes)).collect()
     }
 
+    /// Whether a pack was there when they were listed.
+    pub(crate) fn is_there(&self, id: &Id) -> bool {
+        self.present.contains_key(id)
+    }
+
     fn knows(&self, id: &Id) -> bool {
         self.packs.contains_key(id) || self.marked.contains(id)
     }
@@ -159,7 +164,6 @@ pub(crate) fn examine_packs(
     report.packs = packs.len() as u64;
     report.snapshots = snapshots.len() as u64;
     let mut damaged = catalogue.missing();
-    damaged.retain(|id, _| packs.contains(id));
     for pack in packs.iter().filter(|id| !catalogue.packs.contains_key(id)) {
         damaged.insert(*pack, "was written and is in no index".to_owned());
     }

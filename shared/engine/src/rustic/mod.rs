@@ -22,6 +22,7 @@ use rustic_core::{
 
 use crate::context::Context;
 use crate::engine::{Answer, BackupEngine, Ended};
+use crate::foreign::refuse_locks;
 use crate::gate::Gate;
 use crate::problem::{Problem, plain, rustic};
 use crate::report::{Done, InitReport, ProblemKind};
@@ -56,9 +57,15 @@ impl<'a> Rustic<'a> {
         open(self.repository, &self.secrets.password, &self.context)
     }
 
-    /// Opens the repository, or creates it where that is wished.
+    /// Opens the repository to write in it.
+    pub(crate) fn open_to_write(&self) -> Result<Opened, Problem> {
+        refuse_locks(Path::new(&self.repository.location))?;
+        self.open()
+    }
+
+    /// Opens the repository to write in it, or creates it where that is wished.
     pub(crate) fn open_or_create(&self) -> Result<Opened, Problem> {
-        match self.open() {
+        match self.open_to_write() {
             Err(problem)
                 if problem.kind == ProblemKind::NotARepository && self.repository.initialise =>
             {

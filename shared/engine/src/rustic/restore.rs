@@ -104,15 +104,9 @@ pub(crate) fn refuse_target(asked: &Restore) -> Result<(), Problem> {
         let message = format!("restoring into {to:?}: name an absolute path below the root");
         return Err(Problem::new(ProblemKind::BadRequest, message));
     }
-    let entries = match std::fs::read_dir(to) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(error) => {
-            let tried = format!("looking at the target {}", to.display());
-            return Err(io(ProblemKind::Target, tried)(error));
-        }
-    };
-    if entries && asked.overwrite == Overwrite::Never && !asked.dry_run {
+    let tried = format!("looking at the target {}", to.display());
+    let filled = target::is_filled(to).map_err(io(ProblemKind::Target, tried))?;
+    if filled && asked.overwrite == Overwrite::Never && !asked.dry_run {
         let message = format!(
             "restoring into {}: it is not empty; name a new directory, or allow to replace",
             to.display()
@@ -132,8 +126,6 @@ pub(crate) struct Part {
 
 impl Part {
     fn new(asked: &Restore, snapshot: &SnapshotFile, indexed: &Indexed) -> Result<Self, Problem> {
-        let mut name = asked.to.path().file_name().unwrap_or_default().to_owned();
-        name.push(format!(".decklog-part-{}", &snapshot.id.to_hex().as_str()[..8]));
         let absolute = |path: &crate::FilePath| Path::new("/").join(path.path());
         let inside = asked.path.as_ref().map(absolute).filter(|path| path != Path::new("/"));
         let inside = inside.map(|path| {
@@ -141,7 +133,7 @@ impl Part {
             Ok((path, node.is_dir()))
         });
         Ok(Self {
-            dir: asked.to.path().with_file_name(name),
+            dir: target::working_dir(asked.to.path(), snapshot.id.to_hex().as_str()),
             inside: inside.transpose()?,
             sample: asked.sample.as_ref().map(|paths| paths.iter().map(absolute).collect()),
         })

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rustic_core::repofile::SnapshotId;
-use rustic_core::{Id, PruneOptions, PruneStats, RepairIndexOptions};
+use rustic_core::{FileType, Id, PruneOptions, PruneStats, ReadBackend, RepairIndexOptions};
 
 use super::check::hex_id;
 use super::list::{is_manifest, manifest_for};
 use super::{Opened, Rustic};
 use crate::engine::{Answer, Ended};
-use crate::problem::{Problem, rustic};
-use crate::report::{
-    Counted, Done, ForgetReport, MOST_NAMED, ProblemKind, PruneReport, RepairReport,
-};
+use crate::problem::{Problem, io, rustic};
+use crate::report::{Done, ForgetReport, MOST_NAMED, ProblemKind, PruneReport, RepairReport};
 use crate::request::{Forget, Prune};
 
 /// Fewer bytes than a header and its length make no pack.
@@ -24,7 +22,7 @@ pub(super) fn forget(engine: &Rustic<'_>, asked: &Forget) -> Answer {
         let message = "forgetting snapshots: none is named; nothing was removed";
         return Err(Problem::new(ProblemKind::BadRequest, message));
     }
-    let opened = engine.open()?;
+    let opened = engine.open_to_write()?;
     let all = opened.snapshots()?;
     let there: BTreeMap<String, SnapshotId> =
         all.iter().filter(|s| !is_manifest(s)).map(|s| (hex_id(*s.id), s.id)).collect();
@@ -55,7 +53,7 @@ pub(super) fn forget(engine: &Rustic<'_>, asked: &Forget) -> Answer {
 }
 
 pub(super) fn prune(engine: &Rustic<'_>, asked: &Prune) -> Answer {
-    let opened = engine.open()?;
+    let opened = engine.open_to_write()?;
     let catalogue = opened.catalogue()?;
     let missing = catalogue.missing();
     if let Some((pack, why)) = missing.iter().next() {
@@ -76,7 +74,7 @@ pub(super) fn prune(engine: &Rustic<'_>, asked: &Prune) -> Answer {
         pruned.map_err(rustic(ProblemKind::Unreachable, "pruning"))?;
         opened.gate.sync().map_err(rustic(ProblemKind::Unreachable, "pruning"))?;
         remove_torn(Path::new(&engine.repository.location))
-            .map_err(crate::problem::io(ProblemKind::Unreachable, "removing torn files"))?;
+            .map_err(io(ProblemKind::Unreachable, "removing torn files"))?;
     }
     Ok(Ended::good(Done::Prune(report)))
 }
@@ -117,7 +115,7 @@ fn remove_torn(repository: &Path) -> std::io::Result<()> {
 }
 
 pub(super) fn repair(engine: &Rustic<'_>) -> Answer {
-    let opened = engine.open()?;
+    let opened = engine.open_to_write()?;
     Ok(Ended::good(Done::Repair(mend(&opened)?.report)))
 }
 
@@ -128,37 +126,47 @@ pub(crate) struct Mended {
 }
 
 /// Takes packs into the index that a crashed run left, and out of it those that are gone.
+///
+/// Torn packs are set aside first: the library breaks on a pack that is shorter than its header.
 pub(crate) fn mend(opened: &Opened) -> Result<Mended, Problem> {
     let before = opened.catalogue()?;
-    let (unknown, missing) = (before.unknown(), before.missing());
+    let (mut unknown, missing) = (before.unknown(), before.missing());
     let mut report = RepairReport { packs_missing: missing.len() as u64, ..Default::default() };
+    let torn: Vec<Id> = unknown.iter().filter(|pack| is_torn(opened, pack)).map(|p| *p.0).collect();
+    set_aside(opened, &torn, &mut report)?;
+    unknown.retain(|id, _| !torn.contains(id));
     if unknown.is_empty() && missing.is_empty() {
         return Ok(Mended { report, added: BTreeMap::new() });
     }
-    refuse_stubs(&unknown)?;
+    let tried = "repairing the index";
     let repaired = opened.repo.repair_index(&RepairIndexOptions::default(), false);
-    repaired.map_err(rustic(ProblemKind::Unreachable, "repairing the index"))?;
-    opened.gate.sync().map_err(rustic(ProblemKind::Unreachable, "repairing the index"))?;
+    repaired.map_err(rustic(ProblemKind::Unreachable, tried))?;
+    opened.gate.sync().map_err(rustic(ProblemKind::Unreachable, tried))?;
     let after = opened.catalogue()?;
-    let added: BTreeMap<Id, u64> =
-        unknown.into_iter().filter(|(id, _)| after.packs.contains_key(id)).collect();
-    report.packs_added = added.len() as u64;
-    report.bytes_added = added.values().sum();
-    report.packs_torn = Counted::default();
-    for id in after.unknown().keys() {
-        report.packs_torn.push(hex_id(*id), MOST_NAMED);
-    }
-    Ok(Mended { report, added })
+    unknown.retain(|id, _| after.packs.contains_key(id));
+    let unreadable: Vec<Id> =
+        after.unknown().into_keys().filter(|id| before.is_there(id)).collect();
+    set_aside(opened, &unreadable, &mut report)?;
+    report.packs_added = unknown.len() as u64;
+    report.bytes_added = unknown.values().sum();
+    Ok(Mended { report, added: unknown })
 }
 
-/// The library breaks on a pack that is shorter than its own header.
-fn refuse_stubs(unknown: &BTreeMap<Id, u64>) -> Result<(), Problem> {
-    let stub = unknown.iter().find(|(_, bytes)| **bytes < SMALLEST_PACK);
-    stub.map_or(Ok(()), |(id, bytes)| {
-        let message = format!(
-            "repairing the index: the pack {} has only {bytes} bytes; remove that file",
-            hex_id(*id)
-        );
-        Err(Problem::new(ProblemKind::Damaged, message))
-    })
+/// Whether a pack cannot hold the header whose length its last four bytes say.
+fn is_torn(opened: &Opened, (id, bytes): &(&Id, &u64)) -> bool {
+    let Some(end) = u32::try_from(**bytes).ok().filter(|n| u64::from(*n) >= SMALLEST_PACK) else {
+        return true;
+    };
+    let last = opened.gate.read_partial(FileType::Pack, id, false, end - 4, 4);
+    let length = last.ok().and_then(|bytes| bytes.as_ref().try_into().ok().map(u32::from_le_bytes));
+    length.is_none_or(|length| length > end - 4)
+}
+
+fn set_aside(opened: &Opened, packs: &[Id], report: &mut RepairReport) -> Result<(), Problem> {
+    for pack in packs {
+        let tried = format!("setting the torn pack {} aside", hex_id(*pack));
+        opened.gate.set_aside(pack).map_err(io(ProblemKind::Unreachable, tried))?;
+        report.packs_torn.push(hex_id(*pack), MOST_NAMED);
+    }
+    Ok(())
 }

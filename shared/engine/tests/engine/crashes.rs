@@ -104,3 +104,35 @@ fn two_backups_at_the_same_time_are_both_good() {
     }
     assert_eq!(place.check().outcome, Outcome::Good);
 }
+
+#[test]
+fn torn_packs_are_set_aside_and_stop_no_backup() {
+    let place = Place::with_files();
+    place.backup();
+    let torn = [("11", vec![0xff; 10]), ("22", vec![0xff; 100]), ("33", vec![0; 100_000])];
+    for (name, bytes) in &torn {
+        let path = place.path("repo/data").join(name).join(name.repeat(32));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let made = place.backup();
+    assert!(made.check.unwrap().good);
+    for (name, bytes) in &torn {
+        let aside = place.path("repo/data").join(name).join(format!("{}.torn", name.repeat(32)));
+        assert_eq!(std::fs::read(aside).unwrap(), *bytes, "{name}: nothing is deleted");
+    }
+    let found = crate::support::check(place.check());
+    assert!(found.good && found.warnings.count == 0, "{found:?}");
+}
+
+#[test]
+fn data_lost_from_the_repository_is_stored_again_when_the_source_still_has_it() {
+    let place = Place::with_files();
+    let first = place.backup();
+    std::fs::remove_file(place.files("data").remove(0)).unwrap();
+    let made = place.backup();
+    assert!(made.stored_bytes > 2_900_000, "{}", made.stored_bytes);
+    place.restore(&made.snapshot);
+    std::fs::remove_dir_all(place.path("target")).unwrap();
+    place.restore(&first.snapshot);
+}

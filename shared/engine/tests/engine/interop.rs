@@ -160,3 +160,37 @@ fn the_adapter_knows_wrong_passwords_and_missing_repositories_and_does_not_write
         assert_eq!(report.kind, Some(ProblemKind::Unsupported), "{report:?}");
     }
 }
+
+/// Replaces the manifest of a snapshot by one that says something else.
+fn forge(program: &Path, place: &Place, made: &engine::BackupReport, from: &str, to: &str) {
+    let holder = made.manifest.snapshot.as_str();
+    let dumped = restic(program, place, &["dump", holder, "/decklog/manifest.jsonl.zst"]).stdout;
+    let lines = String::from_utf8(zstd::decode_all(&*dumped).unwrap()).unwrap();
+    assert!(lines.contains(from));
+    let forged = zstd::encode_all(lines.replace(from, to).as_bytes(), 0).unwrap();
+    std::fs::write(place.path("forged"), forged).unwrap();
+    restic(program, place, &["forget", holder]);
+    let of = format!("of={}", made.snapshot);
+    let file = place.path("forged");
+    let arguments = ["backup", "--tag", "decklog-manifest", "--tag", &of, file.to_str().unwrap()];
+    restic(program, place, &arguments);
+}
+
+#[test]
+fn what_differs_from_the_manifest_is_named_and_nothing_is_put_in_place() {
+    let Some(program) = restics().pop() else { return };
+    let place = Place::with_files();
+    let made = place.backup();
+    // SHA-256 of the bytes `alpha`.
+    let alpha = "8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8";
+    forge(&program, &place, &made, alpha, &"0".repeat(64));
+    let report = place.run(Operation::Restore(place.restore_request(&made.snapshot)));
+    assert_eq!(report.kind, Some(ProblemKind::Target), "{report:?}");
+    let restored = crate::support::restore(report);
+    let named: Vec<_> = restored.differences.first.iter().filter_map(|w| w.path.clone()).collect();
+    assert_eq!(named, [engine::FilePath::from(place.source().join("a.txt"))]);
+    assert!(!restored.complete && !place.path("target").exists());
+    let wanted = engine::ManifestOf { snapshot: made.snapshot, sha256: Some(made.manifest.sha256) };
+    let report = place.run(Operation::Manifest(wanted));
+    assert_eq!(report.kind, Some(ProblemKind::Damaged), "the recorded hash tells");
+}

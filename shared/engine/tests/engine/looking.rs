@@ -1,6 +1,6 @@
 use engine::{Browse, Copy, Diff, Done, Find, ManifestOf, Operation, Outcome, ProblemKind};
 
-use crate::support::{Place, assert_same, file_path, flip_a_bit, noise, run};
+use crate::support::{Place, assert_same, flip_a_bit, lines, noise, run};
 
 #[test]
 fn a_directory_of_a_snapshot_is_listed_by_name() {
@@ -105,5 +105,22 @@ fn a_damaged_snapshot_is_not_copied_as_a_good_one() {
     flip_a_bit(&place.files("data")[0]);
     let report = copy(&place, vec![made.snapshot]);
     assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
-    let _ = file_path(&place.source());
+}
+
+#[test]
+fn a_report_stays_below_its_limit_and_the_lines_name_everything() {
+    let place = Place::new();
+    for n in 0..1500 {
+        place.write(&format!("{n:0200}"), b"");
+    }
+    let made = place.backup();
+    let asked = Browse { snapshot: made.snapshot, path: place.source().into(), limit: 10_000 };
+    let (report, lines) = lines(&place.request(Operation::Browse(asked)));
+    let bytes = serde_json::to_vec(&report).unwrap().len();
+    assert!(bytes <= engine::MOST_REPORT_BYTES, "{bytes}");
+    let Some(Done::Browse(browse)) = report.result else { panic!() };
+    assert_eq!(browse.entries.count, 1500);
+    assert!(browse.entries.first.len() < 1500 && !browse.entries.first.is_empty());
+    let said = lines.iter().filter(|line| matches!(line, engine::Line::Entry(_))).count();
+    assert_eq!(said, 1500);
 }

@@ -189,3 +189,27 @@ fn a_restore_stays_under_its_memory_limit() {
     let peak = end.report.unwrap().peak_memory_bytes;
     assert!(peak < limit, "{peak} bytes");
 }
+
+#[test]
+fn a_target_that_is_a_file_system_of_its_own_is_filled_from_inside() {
+    let place = Place::with_files();
+    let made = place.backup();
+    let target = place.path("target");
+    std::fs::create_dir(&target).unwrap();
+    let mount = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "none"])
+        .arg(&target)
+        .stderr(std::process::Stdio::null())
+        .status();
+    if !mount.is_ok_and(|status| status.success()) {
+        return; // only root may mount
+    }
+    let report = place.run(Operation::Restore(place.restore_request(&made.snapshot)));
+    let same = std::process::Command::new("diff")
+        .arg("-r")
+        .args([place.source(), target.clone()])
+        .status();
+    assert!(std::process::Command::new("umount").arg(&target).status().unwrap().success());
+    assert_eq!(report.outcome, Outcome::Good, "{report:?}");
+    assert!(same.unwrap().success());
+}

@@ -173,3 +173,27 @@ fn a_damaged_repository_is_not_pruned() {
     let report = place.run(Operation::Prune(Prune { dry_run: false, instant: true }));
     assert_eq!(report.kind, Some(ProblemKind::Damaged), "{report:?}");
 }
+
+// Behaviour 3: a prune of restic beside our backup destroys what we write.
+#[test]
+fn nothing_is_written_while_another_program_holds_a_lock_unless_it_is_stale() {
+    let place = Place::with_files();
+    let made = place.backup();
+    let lock = place.path("repo/locks").join("ab".repeat(32));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, b"a lock").unwrap();
+    let writing = [
+        Operation::Backup(Box::new(place.backup_request())),
+        Operation::Forget(Forget { snapshots: vec![made.snapshot] }),
+        Operation::Prune(Prune { dry_run: false, instant: false }),
+        Operation::Repair,
+    ];
+    for operation in &writing {
+        let report = place.run(operation.clone());
+        assert_eq!(report.kind, Some(ProblemKind::Locked), "{report:?}");
+    }
+    assert_eq!(place.check().outcome, Outcome::Good, "reading is allowed");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    std::fs::File::options().append(true).open(&lock).unwrap().set_modified(old).unwrap();
+    place.backup();
+}
