@@ -24,6 +24,8 @@ pub(crate) struct Gate {
     written: Mutex<BTreeMap<Id, u64>>,
     unsynced: Mutex<BTreeSet<PathBuf>>,
     forbidden: Mutex<Option<String>>,
+    /// While an index is repaired, the index files there were before anything else was looked at.
+    index: Mutex<Option<Vec<(Id, u32)>>>,
 }
 
 impl Gate {
@@ -36,12 +38,33 @@ impl Gate {
             written: Mutex::default(),
             unsynced: Mutex::default(),
             forbidden: Mutex::default(),
+            index: Mutex::default(),
         }
     }
 
     /// The packs written through it, with their bytes.
     pub(crate) fn packs(&self) -> BTreeMap<Id, u64> {
         lock(&self.written).clone()
+    }
+
+    /// Until [`Gate::thaw_index`], only the index files are shown that are there now.
+    ///
+    /// A repair lists the packs and then reads the index: of another backup that writes meanwhile it would see an index
+    /// file and not yet the packs it names, take them for lost, and take them out. What was there before the packs were
+    /// listed names only packs that were there too.
+    pub(crate) fn freeze_index(&self) -> RusticResult<()> {
+        let now = self.inner.list_with_size(FileType::Index)?;
+        *lock(&self.index) = Some(now);
+        Ok(())
+    }
+
+    /// Shows all index files again.
+    pub(crate) fn thaw_index(&self) {
+        *lock(&self.index) = None;
+    }
+
+    fn frozen(&self, tpe: FileType) -> Option<Vec<(Id, u32)>> {
+        if tpe == FileType::Index { lock(&self.index).clone() } else { None }
     }
 
     /// Gives a torn pack a name that is none, so that nobody takes it for one; nothing is deleted.
@@ -102,11 +125,14 @@ impl ReadBackend for Gate {
     }
 
     fn list(&self, tpe: FileType) -> RusticResult<Vec<Id>> {
-        self.inner.list(tpe)
+        match self.frozen(tpe) {
+            Some(files) => Ok(files.into_iter().map(|(id, _)| id).collect()),
+            None => self.inner.list(tpe),
+        }
     }
 
     fn list_with_size(&self, tpe: FileType) -> RusticResult<Vec<(Id, u32)>> {
-        self.inner.list_with_size(tpe)
+        self.frozen(tpe).map_or_else(|| self.inner.list_with_size(tpe), Ok)
     }
 
     fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {

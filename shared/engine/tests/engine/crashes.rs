@@ -136,3 +136,39 @@ fn data_lost_from_the_repository_is_stored_again_when_the_source_still_has_it() 
     std::fs::remove_dir_all(place.path("target")).unwrap();
     place.restore(&first.snapshot);
 }
+
+#[test]
+fn backups_at_the_same_time_after_crashes_take_nothing_away_from_each_other() {
+    let place = large();
+    let others: Vec<Place> = (0..3u64)
+        .map(|n| {
+            let other = Place::new();
+            for file in 0..12u64 {
+                other.write(&format!("{file}.bin"), &noise(1_500_000, 500 + 20 * n + file));
+            }
+            other
+        })
+        .collect();
+    let asked = |n: usize| {
+        let mut backup = others[n].backup_request();
+        backup.dataset = format!("other-{n}");
+        place.request(Operation::Backup(Box::new(backup)))
+    };
+    // The repository is made by all of them at once, too.
+    for round in 0..4 {
+        let mut killed = engine(&place);
+        let running: Vec<Engine> = (0..others.len()).map(|n| Engine::start(&asked(n))).collect();
+        until("something is written", || packs(&place) > round);
+        killed.child.kill().unwrap();
+        killed.child.wait().unwrap();
+        for engine in running {
+            assert_eq!(engine.end().report.unwrap().outcome, Outcome::Good);
+        }
+        for (n, other) in others.iter().enumerate() {
+            other.write("new.bin", &noise(900_000, 5_000 + 10 * round as u64 + n as u64));
+        }
+    }
+    place.backup();
+    assert_eq!(place.check().outcome, Outcome::Good, "every snapshot of every dataset is whole");
+    assert_eq!(place.snapshots(), 2 * (4 * others.len() + 1), "each with its manifest");
+}
