@@ -179,7 +179,7 @@ fn risk(reason: &RiskReason) -> String {
 fn snapshots(which: &Named, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&which.place)?;
     let dataset = dataset(&source, &which.name)?;
-    let mut all = dataset.snapshots.clone();
+    let mut all = dataset.snapshots;
     all.sort_by_key(|one| std::cmp::Reverse(one.at));
     let now = host::now();
     output::list(format, &all, |all| {

@@ -97,7 +97,7 @@ pub fn overdue(dataset: &Dataset, now: Timestamp) -> Option<crate::event::Backup
     match (Protection::of(dataset, now), &dataset.at_risk) {
         (Protection::AtRisk { reason }, said) => {
             let known = said.as_ref().is_some_and(|said| same(&said.reason, &reason));
-            (!known).then(|| BackupEvent::DatasetAtRisk(DatasetAtRisk { reason }))
+            (!known).then_some(BackupEvent::DatasetAtRisk(DatasetAtRisk { reason }))
         }
         (Protection::Protected { newest, .. }, Some(_)) => {
             Some(BackupEvent::DatasetProtected(DatasetProtected { newest }))

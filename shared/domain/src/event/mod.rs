@@ -183,7 +183,6 @@ family! {
 
 family! {
     /// Facts about snapshots: of a dataset, or of a repository as a whole.
-    #[expect(clippy::large_enum_variant, reason = "one lives for the moment of a decision")]
     BackupEvent {
         /// A snapshot of a dataset was made.
         BackupSnapshotCreated = "backup.snapshot-created" / 1,
@@ -274,10 +273,6 @@ family! {
 
 /// Any event.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most events are of runs: a box would cost more than it saves"
-)]
 pub enum Event {
     /// About a job.
     JobEvent(JobEvent),

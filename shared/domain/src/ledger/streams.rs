@@ -329,7 +329,13 @@ fn evolve(
             Some(match old? {
                 Body::Dataset(dataset) => Body::Dataset(Box::new(dataset.evolve(event, told))),
                 Body::Repository(one) => Body::Repository(Box::new(one.evolve(event, received))),
-                other => other,
+                other @ (Body::Job(_)
+                | Body::Run(_)
+                | Body::Host(_)
+                | Body::User(_)
+                | Body::Log
+                | Body::Thing(_)
+                | Body::Tzdb(_)) => other,
             })
         }
     }

@@ -115,12 +115,13 @@ impl<'a> Rustic<'a> {
         if named.is_err() {
             let _ = std::fs::remove_dir_all(&beside);
         }
-        named.map_err(|error| match error.kind() {
-            std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::AlreadyExists => {
+        named.map_err(|error| {
+            use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
+            if matches!(error.kind(), AlreadyExists | DirectoryNotEmpty) {
                 let message = format!("{tried}: something is there already; name another location");
-                Problem::new(ProblemKind::RepositoryExists, message)
+                return Problem::new(ProblemKind::RepositoryExists, message);
             }
-            _ => Problem::new(ProblemKind::Unreachable, format!("{tried}: {error}")),
+            Problem::new(ProblemKind::Unreachable, format!("{tried}: {error}"))
         })
     }
 }
