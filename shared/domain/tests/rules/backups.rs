@@ -287,10 +287,10 @@ fn only_what_the_rule_does_not_keep_is_forgotten_and_only_while_the_run_holds_th
     let event = forgotten(run, wanted.clone(), policy.clone());
     assert!(refused(&site.host_says(event.clone())).starts_with("there is no run/retention"));
     site.request(run).until("2026-11-23T04:00:00Z").start(run);
-    let keeps = forgotten(run, vec![id(22), id(23)], policy.clone());
+    let keeps = forgotten(run, vec![id(22), id(23)], policy);
     assert_eq!(refused(&site.host_says(keeps)), "the dataset's rule keeps one of them");
     let old = ForgetReason::Policy { definition: DefinitionRef::new(7, Digest::NONE) };
-    let other = forgotten(run, wanted.clone(), old);
+    let other = forgotten(run, wanted, old);
     assert_eq!(refused(&site.host_says(other)), "another definition of it is active");
     assert_eq!(site.host_says(event.clone()), Mark::Valid);
     assert_eq!(refused(&site.host_says(event)), "the log knows this already");
@@ -307,7 +307,7 @@ fn a_hold_keeps_a_snapshot_from_rule_and_people_until_it_ends() {
     let until = Some(at("2026-11-23T05:00:00Z"));
     let held = BackupHeld { repository, snapshot: id(20), reason: "case 1".to_owned(), until };
     assert_eq!(site.try_by("user/ana", &stream(), Event::from(held.clone())), Mark::Valid);
-    let shorter = BackupHeld { until: Some(at("2026-11-23T04:30:00Z")), ..held.clone() };
+    let shorter = BackupHeld { until: Some(at("2026-11-23T04:30:00Z")), ..held };
     let shorter = site.try_by("user/ana", &stream(), Event::from(shorter));
     assert_eq!(refused(&shorter), "it is held for longer already: end that hold first");
     assert_eq!(forgettable(&site.dataset(), "vault", site.now), [id(21), id(22)]);
@@ -554,7 +554,7 @@ fn a_rule_applied_every_day_for_a_year_keeps_the_generations_it_names() {
         .collect();
     let on = *to_come.last().unwrap();
     let verdicts = ahead(&table, &TimeZone::UTC, &[&first], &to_come, on);
-    let all: Vec<Snapshot> = std::iter::once(first.clone())
+    let all: Vec<Snapshot> = std::iter::once(first)
         .chain(to_come.iter().map(|at| snapshot(u64::try_from(at.as_second()).unwrap(), *at)))
         .collect();
     let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date().to_string();
