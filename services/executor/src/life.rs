@@ -219,6 +219,13 @@ async fn vanished(
     let killed = blocking(move || leftovers.kill_leftovers().map_err(Into::into)).await?;
     drop(slot);
     host.ended(run);
+    // An engine may have done its work and said so, although nobody saw it end.
+    if let Ok(spec) = dir.spec()
+        && spec.backup.is_some()
+        && let Err(error) = backup::tell(host, run, number, &spec, dir).await
+    {
+        warn!(%run, error = %format!("{error:#}"), "what its engine did is not known");
+    }
     let reason =
         format!("its supervisor was killed; {} processes it left were ended", killed.len());
     warn!(%run, %reason, "an attempt is lost");

@@ -307,15 +307,16 @@ impl Making<'_> {
         let now = (self.host.clock)();
         let definition = dataset.defined.active().map(|span| span.reference());
         let definition = definition.ok_or("the dataset is not active")?;
-        let by_rule = forgettable(dataset, &work.repository, now);
+        let asked = dataset.request.as_ref();
+        let asked = asked.filter(|one| one.approved_by.is_some());
+        let asked = asked.filter(|one| one.repository == work.repository);
+        let mut by_rule = forgettable(dataset, &work.repository, now);
+        // What people agreed on is forgotten by their word, whole.
+        by_rule.retain(|id| !asked.is_some_and(|asked| asked.snapshots.contains(id)));
         for snapshots in by_rule.chunks(AT_ONCE) {
             let reason = ForgetReason::Policy { definition: definition.clone() };
             order.forget.push(Forgetting { snapshots: snapshots.to_vec(), reason });
         }
-        let asked = dataset
-            .request
-            .as_ref()
-            .filter(|asked| asked.approved_by.is_some() && asked.repository == work.repository);
         if let Some(asked) = asked {
             let reason = ForgetReason::People { request: asked.number };
             order.forget.push(Forgetting { snapshots: asked.snapshots.clone(), reason });

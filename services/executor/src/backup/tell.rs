@@ -77,9 +77,9 @@ async fn say_of_repository(host: &Arc<Host>, name: &str, event: BackupEvent) -> 
     let id = StreamId::thing(ThingKind::Repository, name);
     loop {
         let Some(state) = state(host, &id).await else { bail!("there is no repository {name}") };
-        let last = state.body.repository().and_then(|one| one.last_run.as_ref());
-        let run = domain::backup::admit::run_of(&event).map(|(run, _)| run);
-        if run.is_some() && last == run {
+        let last = state.body.repository().and_then(|one| one.last.as_ref());
+        let attempt = domain::backup::admit::run_of(&event);
+        if attempt.is_some() && last.map(|(run, number)| (run, *number)) == attempt {
             return Ok(());
         }
         let draft = Draft::new(id.clone(), state.version + 1, Event::from(event.clone()));
@@ -303,7 +303,6 @@ impl Telling<'_> {
                 to: to.name.clone(),
                 definition: to.definition.clone(),
                 snapshot: copied.copy.parse()?,
-                manifest: copied.copy.parse()?,
             }))
             .await?;
         }
@@ -381,7 +380,6 @@ impl Telling<'_> {
             packs_removed: report.packs_deleted,
             packs_rewritten: report.packs_repacked,
             freed: report.freed_bytes,
-            snapshots: 0,
         };
         say_of_repository(self.host, &repository, BackupEvent::BackupPruned(pruned)).await
     }

@@ -7,7 +7,7 @@ use super::anomaly::Size;
 use crate::canonical::Digest;
 use crate::event::{
     BackupCheckFailed, BackupCopied, BackupEvent, BackupSnapshotCreated, BackupVerified,
-    ManifestRef, Measure, RestoreCertified, RestoreTested, RiskReason, Unusual,
+    ManifestRef, Measure, RestoreCertified, RestoreTested, RiskReason, Seer, Unusual,
 };
 use crate::ids::StreamId;
 use crate::site::Defined;
@@ -15,7 +15,7 @@ use crate::site::Defined;
 /// Most snapshots of one dataset that are not forgotten, in all repositories together.
 pub const SNAPSHOTS_MAX: usize = 500;
 /// How many forgotten snapshots are remembered, to know them again where they are still in the repository.
-const FORGOTTEN_KEPT: usize = 300;
+const FORGOTTEN_KEPT: usize = SNAPSHOTS_MAX + 100;
 /// How many restores, tests and sizes are remembered.
 const KEPT: usize = 20;
 /// How many snapshots without an event are remembered.
@@ -157,6 +157,8 @@ pub struct Orphan {
 pub struct Restore {
     /// The run.
     pub run: StreamId,
+    /// Number of its attempt.
+    pub attempt: u32,
     /// The snapshot.
     pub snapshot: Digest,
     /// When.
@@ -187,6 +189,8 @@ pub struct Test {
 pub struct Check {
     /// The run.
     pub run: StreamId,
+    /// Number of its attempt.
+    pub attempt: u32,
     /// The engine.
     pub engine: String,
     /// The repository.
@@ -321,9 +325,15 @@ impl Dataset {
                 self.change(&e.repository, e.snapshot, |one| one.unusual.push(e.what));
             }
             BackupEvent::BackupRestored(e) => {
-                let (run, snapshot) = (e.by.run.clone(), e.snapshot);
-                let (bytes, took_ms) = (e.bytes, e.took_ms);
-                push(&mut self.restores, Restore { run, snapshot, at, bytes, took_ms }, KEPT);
+                let restore = Restore {
+                    run: e.by.run.clone(),
+                    attempt: e.by.attempt,
+                    snapshot: e.snapshot,
+                    at,
+                    bytes: e.bytes,
+                    took_ms: e.took_ms,
+                };
+                push(&mut self.restores, restore, KEPT);
             }
             BackupEvent::RestoreTested(e) => {
                 let asked_by = told.asked_by.map(str::to_owned);
@@ -377,7 +387,6 @@ impl Dataset {
         let copy = Snapshot {
             repository: e.to.clone(),
             id: e.snapshot,
-            manifest: ManifestRef { snapshot: e.manifest, ..original.manifest.clone() },
             copy_of: Some((e.from.clone(), e.original)),
             verified: None,
             damaged: None,
@@ -396,7 +405,7 @@ impl Dataset {
                 one.damaged = None;
             }
         }
-        self.note_check(&e.by.run, &e.by.engine, &e.repository, at, true);
+        self.note_check(&e.by, &e.repository, at, true);
     }
 
     fn check_failed(&mut self, e: &BackupCheckFailed, at: Timestamp) {
@@ -404,12 +413,13 @@ impl Dataset {
             let found = Some((at, damage.files));
             self.change(&e.repository, damage.snapshot, |one| one.damaged = found);
         }
-        self.note_check(&e.by.run, &e.by.engine, &e.repository, at, false);
+        self.note_check(&e.by, &e.repository, at, false);
     }
 
-    fn note_check(&mut self, run: &StreamId, engine: &str, repo: &str, at: Timestamp, good: bool) {
-        let (run, engine, repository) = (run.clone(), engine.to_owned(), repo.to_owned());
-        push(&mut self.checks, Check { run, engine, repository, at, good }, KEPT);
+    fn note_check(&mut self, by: &Seer, repository: &str, at: Timestamp, good: bool) {
+        let Seer { run, attempt, engine } = by.clone();
+        let repository = repository.to_owned();
+        push(&mut self.checks, Check { run, attempt, engine, repository, at, good }, KEPT);
     }
 
     fn forget(&mut self, repository: &str, id: Digest, at: Timestamp) {
@@ -450,16 +460,16 @@ pub struct Repository {
     /// When it was last pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruned: Option<Timestamp>,
-    /// The run that last pruned or checked it.
+    /// The run, and the number of its attempt, that last pruned or checked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_run: Option<StreamId>,
+    pub last: Option<(StreamId, u32)>,
 }
 
 impl Repository {
     /// A repository that has no event yet.
     pub fn new(name: &str) -> Self {
         let defined = Defined::new(name);
-        Self { defined, part: None, checked: None, pruned: None, last_run: None }
+        Self { defined, part: None, checked: None, pruned: None, last: None }
     }
 
     /// The next part to be read of so many.
@@ -476,12 +486,12 @@ impl Repository {
         match event {
             BackupEvent::BackupPruned(e) => {
                 self.pruned = Some(received);
-                self.last_run = Some(e.by.run.clone());
+                self.last = Some((e.by.run.clone(), e.by.attempt));
             }
             BackupEvent::BackupChecked(e) => {
                 self.part = Some((e.part, e.of));
                 self.checked = Some((received, e.damaged));
-                self.last_run = Some(e.by.run.clone());
+                self.last = Some((e.by.run.clone(), e.by.attempt));
             }
             BackupEvent::BackupSnapshotCreated(_)
             | BackupEvent::BackupCopied(_)

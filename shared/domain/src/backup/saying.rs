@@ -26,8 +26,12 @@ pub fn is_said(dataset: &Dataset, event: &BackupEvent) -> bool {
         BackupEvent::BackupCopied(e) => is_known(dataset, &e.to, e.snapshot),
         BackupEvent::BackupVerified(e) => has_check(dataset, &e.by, &e.repository),
         BackupEvent::BackupCheckFailed(e) => has_check(dataset, &e.by, &e.repository),
-        BackupEvent::BackupRestored(e) => dataset.restores.iter().any(|one| one.run == e.by.run),
-        BackupEvent::RestoreTested(e) => dataset.tests.iter().any(|one| one.run == e.by.run),
+        BackupEvent::BackupRestored(e) => {
+            let same =
+                |one: &super::record::Restore| (&one.run, one.attempt) == (&e.by.run, e.by.attempt);
+            dataset.restores.iter().any(same)
+        }
+        BackupEvent::RestoreTested(e) => dataset.tests.iter().any(|one| one.result.by == e.by),
         BackupEvent::BackupForgotten(e) => e.snapshots.iter().all(|id| {
             is_known(dataset, &e.repository, *id) && dataset.snapshot(&e.repository, *id).is_none()
         }),
@@ -65,7 +69,8 @@ fn is_known(dataset: &Dataset, repository: &str, id: Digest) -> bool {
 
 fn has_check(dataset: &Dataset, by: &Seer, repository: &str) -> bool {
     let same = |one: &super::record::Check| {
-        one.run == by.run && one.engine == by.engine && one.repository == repository
+        (&one.run, one.attempt, &one.engine) == (&by.run, by.attempt, &by.engine)
+            && one.repository == repository
     };
     dataset.checks.iter().any(same)
 }

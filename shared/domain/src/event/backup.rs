@@ -97,8 +97,6 @@ pub struct BackupCopied {
     pub definition: DefinitionRef,
     /// Which it is there.
     pub snapshot: Digest,
-    /// The snapshot of its manifest there.
-    pub manifest: Digest,
 }
 
 /// `backup.verified` 1: what the repository holds of the dataset was checked, and is whole as far as it was read.
@@ -376,8 +374,6 @@ pub struct BackupPruned {
     pub packs_rewritten: u64,
     /// Bytes that were freed.
     pub freed: u64,
-    /// Snapshots it holds.
-    pub snapshots: u64,
 }
 
 /// `backup.checked` 1: a part of the repository's data was read. Stands in the stream of the repository.

@@ -224,7 +224,6 @@ fn a_dataset_that_wants_two_copies_is_at_risk_with_one() {
         to: "offsite".to_owned(),
         definition: DefinitionRef::new(1, Digest::NONE),
         snapshot,
-        manifest: id(9),
     };
     let unknown = BackupCopied { original: id(7), ..copied(id(8)) };
     assert_eq!(refused(&site.host_says(unknown)), "there is no such original");
