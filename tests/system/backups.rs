@@ -230,6 +230,60 @@ fn a_night_is_saved_copied_tested_forgotten_pruned_and_restored_and_restic_agree
 }
 
 #[test]
+fn a_repository_that_is_away_is_not_made_anew_and_what_comes_back_protects_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = Night::new(dir.path());
+    let up = Up::start(&dir.path().join("data"), &[&night.site("")]);
+    for _ in 0..3 {
+        succeeds(&up, "save", &[]);
+    }
+    fs::rename(night.path("vault"), night.path("unplugged")).unwrap();
+    for job in ["save", "check", "try"] {
+        ran(&up, job, &[]).ended(1);
+    }
+    assert!(!night.path("vault").exists(), "a new one would look as if all were lost");
+    let tests = dataset(&up, "files")["tests"].clone();
+    assert_eq!(
+        tests[0]["result"]["good"], false,
+        "a test that could not begin has failed: {tests}"
+    );
+    fs::rename(night.path("unplugged"), night.path("vault")).unwrap();
+    succeeds(&up, "save", &[]);
+    succeeds(&up, "forget", &[]);
+    let known = dataset(&up, "files");
+    assert_eq!(recorded(&known, "vault"), night.listed("vault"));
+    assert_eq!(recorded(&known, "vault").len(), 2);
+    up.stop();
+}
+
+#[test]
+fn damage_that_touches_every_snapshot_is_found_and_nothing_is_protected_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = Night::new(dir.path());
+    let up = Up::start(&dir.path().join("data"), &[&night.site("")]);
+    succeeds(&up, "save", &[]);
+    succeeds(&up, "save", &[]);
+    for prefix in fs::read_dir(night.path("vault/data")).unwrap().flatten() {
+        for pack in fs::read_dir(prefix.path()).unwrap().flatten() {
+            let mut bytes = fs::read(pack.path()).unwrap();
+            bytes[0] ^= 1;
+            let mut permissions = fs::metadata(pack.path()).unwrap().permissions();
+            std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
+            fs::set_permissions(pack.path(), permissions).unwrap();
+            fs::write(pack.path(), bytes).unwrap();
+        }
+    }
+    ran(&up, "check", &[]).ended(1);
+    let known = dataset(&up, "files");
+    let all = known["snapshots"].as_array().unwrap();
+    assert!(all.iter().all(|one| one["damaged"].is_array()), "{known}");
+    let status = up.call(&["backup", "status"]).ended(1);
+    assert!(status.out.contains("at-risk"), "{status:?}");
+    ran(&up, "try", &[]).ended(1);
+    up.stop();
+}
+
+#[test]
 fn without_any_service_the_executor_restores_from_the_repository_and_its_password() {
     let dir = tempfile::tempdir().unwrap();
     let night = Night::new(dir.path());

@@ -226,6 +226,7 @@ fn backup_says(event: &BackupEvent) -> String {
         | BackupEvent::BackupHoldEnded(_)
         | BackupEvent::BackupOrphanFound(_)
         | BackupEvent::BackupSnapshotMissing(_)
+        | BackupEvent::BackupSnapshotFound(_)
         | BackupEvent::BackupAnomalyFound(_)
         | BackupEvent::RestoreCertified(_)
         | BackupEvent::BackupChecked(_)

@@ -13,7 +13,7 @@
 //! user = "root"                    # as whom
 //! read = ["/srv", "/etc"]          # what may be backed up: these and all below them
 //! write = ["/restore"]             # below what may be restored
-//! repositories = ["/vault", "sftp:*"]   # locations, by pattern
+//! repositories = ["/vault", "/mnt/*"]    # locations, by pattern
 //! secrets = ["file:/etc/decklog/secrets/vault"]
 //!
 //! [[provider]]                     # what looks up `exec:vault …`; what follows the name is its last argument

@@ -1,5 +1,7 @@
 //! What the child is told, and what the executor keeps in mind of it until the end is said.
 
+use std::collections::BTreeMap;
+
 use domain::canonical::Digest;
 use domain::event::{DefinitionRef, ForgetReason};
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,9 @@ pub struct BackupOrder {
     /// The part of the repository's data that is read, and of how many.
     #[serde(default)]
     pub part: Option<(u32, u32)>,
+    /// The snapshot that is restored.
+    #[serde(default)]
+    pub snapshot: Option<Digest>,
     /// The root of the head that chose the sample.
     #[serde(default)]
     pub chosen_by: Option<Digest>,
@@ -58,6 +63,9 @@ pub struct Touches {
     pub repositories: Vec<String>,
     /// Programs that are run: before, after, instead of paths, or on what was restored.
     pub programs: Vec<String>,
+    /// Variables that such a program gets.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
 }
 
 /// Snapshots that are to be forgotten together.

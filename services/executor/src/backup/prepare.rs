@@ -1,6 +1,6 @@
 //! From a job and what the log knows to what the child is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::backup::admit::{AT_ONCE, forgettable, has_room};
@@ -15,7 +15,7 @@ use domain::ids::StreamId;
 use domain::job::{JobDefinition, Work as Kind};
 use domain::ledger::StreamState;
 use domain::site::{Thing, ThingKind};
-use domain::wire::{Content, Query, Work};
+use domain::wire::{Content, Query, Selection, StreamView, Work};
 use tracing::warn;
 
 use super::ENGINE;
@@ -55,6 +55,8 @@ struct Asked {
     repositories: Vec<(RepositoryDefinition, DefinitionRef, StreamState)>,
     /// Root of the newest head.
     root: Digest,
+    /// Repositories of which the log knows snapshots: where such a one is not there, it is not made anew.
+    used: BTreeSet<String>,
 }
 
 impl Asked {
@@ -93,7 +95,12 @@ impl Asked {
             | Kind::Prune(_)
             | Kind::Restore(_) => Digest::NONE,
         };
-        Ok(Self { dataset, repositories, root })
+        let used = if repositories.iter().any(|(one, _, _)| one.initialise) {
+            used(host).await
+        } else {
+            BTreeSet::new()
+        };
+        Ok(Self { dataset, repositories, root, used })
     }
 }
 
@@ -103,6 +110,22 @@ pub(super) async fn state(host: &Arc<Host>, id: &StreamId) -> Option<StreamState
         match bus::recorder::stream(&host.bus, id).await {
             Ok(state) => return state,
             Err(error) => warn!(%id, %error, "the recorder does not answer; asking again"),
+        }
+        tokio::time::sleep(crate::life::AGAIN).await;
+    }
+}
+
+/// The repositories of which the log knows snapshots, of whatever dataset.
+async fn used(host: &Arc<Host>) -> BTreeSet<String> {
+    loop {
+        let mut found = BTreeSet::new();
+        let mut take = |view: StreamView| {
+            let snapshots = view.state.body.dataset().map(|dataset| &dataset.snapshots);
+            found.extend(snapshots.into_iter().flatten().map(|one| one.repository.clone()));
+        };
+        match bus::recorder::each_stream(&host.bus, Selection::Things, &mut take).await {
+            Ok(_) => return found,
+            Err(error) => warn!(%error, "the recorder does not answer; asking again"),
         }
         tokio::time::sleep(crate::life::AGAIN).await;
     }
@@ -224,9 +247,10 @@ impl Making<'_> {
                 EngineName::Rustic => engine::EngineName::Rustic,
                 EngineName::Restic => engine::EngineName::Restic,
             },
-            initialise: one.initialise,
+            initialise: one.initialise && !self.asked.used.contains(&one.name),
             second: one.second_opinion,
-            options: one.options.clone(),
+            // An option of restic can name a program: none comes from the centre.
+            options: BTreeMap::new(),
             cache: None,
             restic: None,
         })
@@ -247,6 +271,7 @@ impl Making<'_> {
         let dump = work.output_of.iter().filter_map(|output| output.argv.first());
         order.touches.programs = hooks.chain(dump).cloned().collect();
         order.touches.read.clone_from(&work.paths);
+        order.touches.env.extend(work.output_of.iter().flat_map(|output| output.env.clone()));
         order.tags.clone_from(&work.tags);
         order.read_back = work.read_back;
         let source = match &work.output_of {
@@ -280,10 +305,15 @@ impl Making<'_> {
     fn copy(&self, work: &CopyWork) -> Result<Task, String> {
         let dataset = self.dataset()?;
         has_room(dataset)?;
+        let is_of = |copy: &Option<(String, Digest)>, id: Digest| {
+            copy.as_ref().is_some_and(|(from, of)| *from == work.from && *of == id)
+        };
+        // What was forgotten there is not brought back; what is damaged there is made anew.
         let is_there = |id: Digest| {
-            dataset.in_repository(&work.to).any(|copy| {
-                copy.copy_of.as_ref().is_some_and(|(from, of)| *from == work.from && *of == id)
-            })
+            let mut forgotten = dataset.forgotten.iter();
+            let mut there = dataset.in_repository(&work.to).filter(|copy| copy.is_good());
+            there.any(|copy| is_of(&copy.copy_of, id))
+                || forgotten.any(|one| one.repository == work.to && is_of(&one.copy_of, id))
         };
         let good = dataset.in_repository(&work.from).filter(|one| one.is_good());
         let missing = good.filter(|one| !is_there(one.id)).map(|one| one.id.to_string());
@@ -355,17 +385,28 @@ impl Making<'_> {
         }
     }
 
+    /// The hash of its manifest, as the log knows it.
+    fn manifest(&self, repository: &str, snapshot: Digest) -> Result<String, String> {
+        let one = self.dataset()?.snapshot(repository, snapshot);
+        one.map(|one| one.manifest.sha256.to_string())
+            .ok_or_else(|| "there is no such one".to_owned())
+    }
+
     fn restore(&self, work: &RestoreWork, order: &mut BackupOrder) -> Result<Task, String> {
         let snapshot = self.snapshot(&work.repository, &work.snapshot)?;
         order.touches.write.push(work.to.clone());
         order.part_of_snapshot = !work.path.is_empty();
         let overwrite =
             if work.replace { engine::Overwrite::Replace } else { engine::Overwrite::Never };
-        self.engine(engine::Operation::Restore(engine::Restore {
+        order.snapshot = Some(snapshot);
+        let restore = engine::Restore {
             path: (!work.path.is_empty()).then(|| work.path.as_str().into()),
             overwrite,
             ..restore_of(snapshot, &work.to)
-        }))
+        };
+        let (repository, manifest) =
+            (self.repository(0)?, self.manifest(&work.repository, snapshot)?);
+        Ok(Task::Restore { repository: Box::new(repository), restore: Box::new(restore), manifest })
     }
 
     fn restore_test(
@@ -378,12 +419,14 @@ impl Making<'_> {
         let check = work.check.iter().filter_map(|hook| hook.argv.first());
         order.touches.programs = check.cloned().collect();
         order.chosen_by = work.sample.map(|_| self.asked.root);
+        order.snapshot = Some(snapshot);
         // A name of its own: what an attempt leaves is in nobody's way, and one that goes on finds it.
         let name = Digest::of(format!("{}#{}", self.work.run, self.work.attempt).as_bytes());
         let to = format!("{}/decklog-test-{}", work.scratch.trim_end_matches('/'), name.short());
         Ok(Task::Test(Box::new(Test {
             repository: self.repository(0)?,
             restore: restore_of(snapshot, &to),
+            manifest: self.manifest(&work.repository, snapshot)?,
             sample: work.sample.map(|count| (self.asked.root, count)),
             check: work.check.as_ref().map(hook),
         })))
@@ -419,7 +462,8 @@ pub(crate) fn touches(kind: Kind<'_>) -> Touches {
             let hooks = work.before.iter().chain(&work.after).filter_map(first);
             let dump = work.output_of.iter().filter_map(|output| output.argv.first().cloned());
             let programs = hooks.chain(dump).collect();
-            Touches { read: work.paths.clone(), programs, ..Touches::default() }
+            let env = work.output_of.iter().flat_map(|output| output.env.clone()).collect();
+            Touches { read: work.paths.clone(), programs, env, ..Touches::default() }
         }
         Kind::Restore(work) => Touches { write: vec![work.to.clone()], ..Touches::default() },
         Kind::RestoreTest(work) => {

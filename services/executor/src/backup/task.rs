@@ -29,6 +29,15 @@ pub(super) enum Task {
         /// Which.
         snapshots: Vec<String>,
     },
+    /// Restores a snapshot whose manifest is the one the log knows.
+    Restore {
+        /// From where.
+        repository: Box<Repository>,
+        /// What, and where to.
+        restore: Box<Restore>,
+        /// SHA-256 of its manifest.
+        manifest: String,
+    },
     /// Tries whether a snapshot can be restored.
     Test(Box<Test>),
 }
@@ -41,6 +50,8 @@ pub(super) struct Test {
     pub(super) repository: Repository,
     /// What, and to which fresh directory. It is removed afterwards.
     pub(super) restore: Restore,
+    /// SHA-256 of its manifest, as the log knows it.
+    pub(super) manifest: String,
     /// The root that chooses, and how many files.
     pub(super) sample: Option<(Digest, u32)>,
     /// What is run on it.
@@ -199,6 +210,12 @@ impl Doing {
             Task::Forget { repository, dataset, snapshots } => {
                 plain(self.forget(repository, dataset, snapshots))
             }
+            Task::Restore { repository, restore, manifest } => {
+                match self.known(repository, restore, manifest) {
+                    Ok(_) => plain(self.ask(repository, Operation::Restore((**restore).clone()))),
+                    Err(report) => plain(*report),
+                }
+            }
             Task::Test(test) => self.test(test),
         }
     }
@@ -247,11 +264,14 @@ impl Doing {
 
     fn try_restore(&self, test: &Test, began: Instant) -> Told {
         let mut restore = test.restore.clone();
+        let files = match self.known(&test.repository, &restore, &test.manifest) {
+            Ok(files) => files,
+            Err(report) => return plain(*report),
+        };
         if let Some((root, count)) = &test.sample {
-            match self.choose(test, root, *count) {
-                Ok(paths) => restore.sample = Some(paths),
-                Err(report) => return plain(*report),
-            }
+            let chosen = domain::backup::sample(root, files.len() as u64, *count);
+            let file = |number: u64| files.get(usize::try_from(number).ok()?).cloned();
+            restore.sample = Some(chosen.into_iter().filter_map(file).collect());
         }
         let to = restore.to.path().to_owned();
         let report = self.ask(&test.repository, Operation::Restore(restore));
@@ -263,11 +283,17 @@ impl Doing {
         told
     }
 
-    /// The files that the root chooses of those the manifest names.
-    fn choose(&self, test: &Test, root: &Digest, count: u32) -> Result<Vec<FilePath>, Box<Report>> {
-        let of = ManifestOf { snapshot: test.restore.snapshot.clone(), sha256: None };
-        let operation = Operation::Manifest(of);
-        let request = Request { repository: test.repository.clone(), operation };
+    /// The files of a snapshot, where its manifest is the one the log knows: who can write to a repository could put
+    /// another snapshot and another manifest there together.
+    fn known(
+        &self,
+        repository: &Repository,
+        restore: &Restore,
+        manifest: &str,
+    ) -> Result<Vec<FilePath>, Box<Report>> {
+        let (snapshot, sha256) = (restore.snapshot.clone(), Some(manifest.to_owned()));
+        let operation = Operation::Manifest(ManifestOf { snapshot, sha256 });
+        let request = Request { repository: repository.clone(), operation };
         let mut files = Vec::new();
         let mut take = |line: Line| match line {
             Line::Entry(entry) if entry.kind == "file" => files.push(entry.path),
@@ -278,12 +304,7 @@ impl Doing {
             }
         };
         let report = engine::run_until(&request, &self.secrets, &self.cancel, &mut take);
-        if report.outcome != Outcome::Good {
-            return Err(Box::new(report));
-        }
-        let chosen = domain::backup::sample(root, files.len() as u64, count);
-        let file = |number: u64| files.get(usize::try_from(number).ok()?).cloned();
-        Ok(chosen.into_iter().filter_map(file).collect())
+        if report.outcome == Outcome::Good { Ok(files) } else { Err(Box::new(report)) }
     }
 }
 
@@ -301,15 +322,30 @@ fn plain(report: Report) -> Told {
 /// How long between two looks at a check command.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// What of this process' environment a check command gets.
+const CHECK_VARIABLES: [&str; 10] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "DECKLOG_JOB",
+    "DECKLOG_RUN",
+    "DECKLOG_ATTEMPT",
+    "DECKLOG_BUSINESS_DATE",
+];
+
 /// Runs a command on what was restored; its exit code, 124 where it took too long, 126 where it could not be started.
 fn run_check(check: &engine::Hook, restored: &Path, cancel: &Cancel) -> i32 {
     let mut words = check.argv.iter();
     let program = words.next().map_or("", String::as_str);
     let mut command = Command::new(program);
-    command.args(words).envs(&check.env).env("DECKLOG_RESTORED", restored).stdin(Stdio::null());
-    for secret in ["DECKLOG_REPOSITORY_PASSWORD", "DECKLOG_COPY_PASSWORD"] {
-        command.env_remove(secret);
-    }
+    command.args(words).env_clear();
+    // No key of the repository is for it.
+    let handed_on = |name: &str| CHECK_VARIABLES.contains(&name);
+    command.envs(std::env::vars().filter(|(name, _)| handed_on(name)));
+    command.envs(&check.env).env("DECKLOG_RESTORED", restored).stdin(Stdio::null());
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {

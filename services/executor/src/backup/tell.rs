@@ -1,6 +1,6 @@
 //! From what an engine reports to events: each is said once, however often the executor is killed in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -14,8 +14,9 @@ use domain::event::{
     Measure, RestoreTested, Seer,
 };
 use domain::ids::StreamId;
-use domain::ledger::Mark;
+use domain::ledger::{Body, Mark};
 use domain::site::ThingKind;
+use domain::wire::{Selection, StreamView};
 use engine::{BackupReport, CheckReport, Done, Outcome, RestoreReport, SnapshotInfo};
 use jiff::Timestamp;
 use tracing::warn;
@@ -118,6 +119,9 @@ pub(crate) async fn tell(
     Telling { host, order, told: &told, by }.all().await
 }
 
+/// From how many on a list of damaged snapshots may have been cut.
+const LISTED_MAX: usize = 50;
+
 struct Telling<'a> {
     host: &'a Arc<Host>,
     order: &'a BackupOrder,
@@ -127,6 +131,10 @@ struct Telling<'a> {
 
 impl Telling<'_> {
     async fn all(&self) -> anyhow::Result<()> {
+        let restored = matches!(&self.told.report.result, Some(Done::Restore(_)));
+        if self.order.kind == "restore-test" && !restored {
+            return self.untested().await;
+        }
         let Some(done) = &self.told.report.result else { return Ok(()) };
         match done {
             Done::Backup(report) => self.backup(report).await,
@@ -153,6 +161,29 @@ impl Telling<'_> {
             | Done::Diff(_)
             | Done::Manifest(_) => Ok(()),
         }
+    }
+
+    /// A test that did not come to a restore has failed, and says so; one that somebody stopped is none.
+    async fn untested(&self) -> anyhow::Result<()> {
+        let (Some(snapshot), false) =
+            (self.order.snapshot, self.told.report.outcome == Outcome::Cancelled)
+        else {
+            return Ok(());
+        };
+        let tested = RestoreTested {
+            by: self.by.clone(),
+            host: self.host.name.clone(),
+            repository: self.first()?.to_owned(),
+            snapshot,
+            chosen_by: self.order.chosen_by,
+            files: 0,
+            bytes: 0,
+            mismatches: 0,
+            check: None,
+            took_ms: self.told.took_ms,
+            good: false,
+        };
+        self.say(BackupEvent::RestoreTested(tested)).await
     }
 
     fn first(&self) -> anyhow::Result<&str> {
@@ -195,6 +226,11 @@ impl Telling<'_> {
         Ok(())
     }
 
+    /// When the engine began: what the log hears of later it cannot have seen.
+    fn began(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.told.report.began).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
     fn created(&self, report: &BackupReport) -> anyhow::Result<BackupSnapshotCreated> {
         let Some(used) = self.order.repositories.first() else {
             bail!("the order names no repository");
@@ -211,7 +247,7 @@ impl Telling<'_> {
             definition: used.definition.clone(),
             snapshot: report.snapshot.parse()?,
             tree: report.tree.parse()?,
-            began: Timestamp::from_microsecond(whole.began).unwrap_or(Timestamp::UNIX_EPOCH),
+            began: self.began(),
             measure: Measure {
                 files: report.files,
                 bytes: report.bytes,
@@ -279,7 +315,8 @@ impl Telling<'_> {
         let name = self.dataset()?;
         let own = snapshots.iter().filter(|one| one.dataset.as_deref() == Some(name));
         let present: Vec<Present> = own.filter_map(present).collect();
-        for event in compare(&self.known().await?, repository, &present, &self.by) {
+        let listed = self.began();
+        for event in compare(&self.known().await?, repository, &present, listed, &self.by) {
             if whole || !matches!(event, BackupEvent::BackupSnapshotMissing(_)) {
                 self.say(event).await?;
             }
@@ -313,27 +350,18 @@ impl Telling<'_> {
     async fn check(&self, report: &CheckReport) -> anyhow::Result<()> {
         let repository = self.first()?.to_owned();
         let (part, of) = self.order.part.unwrap_or((1, 1));
-        let mut datasets: BTreeMap<String, Vec<DamagedSnapshot>> = BTreeMap::new();
+        let mut named: BTreeMap<String, Vec<DamagedSnapshot>> = BTreeMap::new();
         for damaged in &report.damaged {
             let Some(name) = &damaged.dataset else { continue };
             let one =
                 DamagedSnapshot { snapshot: damaged.snapshot.parse()?, files: damaged.files.count };
-            datasets.entry(name.clone()).or_default().push(one);
+            named.entry(name.clone()).or_default().push(one);
         }
-        for name in self.datasets_in(&repository).await? {
-            let event = match datasets.remove(&name) {
-                Some(mut damaged) => {
-                    damaged.truncate(domain::backup::admit::AT_ONCE);
-                    let (by, packs) = (self.by.clone(), report.damaged_packs.count);
-                    let repository = repository.clone();
-                    BackupEvent::BackupCheckFailed(BackupCheckFailed {
-                        by,
-                        repository,
-                        packs,
-                        damaged,
-                    })
-                }
-                None => BackupEvent::BackupVerified(BackupVerified {
+        // A list that may be cut, or damage that nobody could say whose it is: then every snapshot there is in doubt.
+        let in_doubt = !report.good && (named.is_empty() || report.damaged.len() >= LISTED_MAX);
+        for (name, dataset) in self.datasets_in(&repository).await {
+            if report.good {
+                let verified = BackupVerified {
                     by: self.by.clone(),
                     repository: repository.clone(),
                     snapshots: report.snapshots,
@@ -341,9 +369,35 @@ impl Telling<'_> {
                     bytes: report.bytes_read,
                     part,
                     of,
-                }),
+                };
+                say_of_dataset(self.host, &name, BackupEvent::BackupVerified(verified)).await?;
+                continue;
+            }
+            let mut damaged = named.remove(&name).unwrap_or_default();
+            if in_doubt {
+                let all = dataset.in_repository(&repository).filter(|one| one.is_good());
+                let others = all.filter(|one| !damaged.iter().any(|d| d.snapshot == one.id));
+                let others: Vec<Digest> = others.map(|one| one.id).collect();
+                damaged.extend(
+                    others.into_iter().map(|snapshot| DamagedSnapshot { snapshot, files: 0 }),
+                );
+            }
+            damaged.retain(|one| dataset.snapshot(&repository, one.snapshot).is_some());
+            // The newest are the ones that protect.
+            damaged.sort_by_key(|one| {
+                std::cmp::Reverse(dataset.snapshot(&repository, one.snapshot).map(|s| s.at))
+            });
+            damaged.truncate(domain::backup::admit::DAMAGED_MAX);
+            if damaged.is_empty() {
+                continue;
+            }
+            let failed = BackupCheckFailed {
+                by: self.by.clone(),
+                repository: repository.clone(),
+                packs: report.damaged_packs.count,
+                damaged,
             };
-            say_of_dataset(self.host, &name, event).await?;
+            say_of_dataset(self.host, &name, BackupEvent::BackupCheckFailed(failed)).await?;
         }
         let checked = BackupChecked {
             by: self.by.clone(),
@@ -356,18 +410,22 @@ impl Telling<'_> {
         say_of_repository(self.host, &repository, BackupEvent::BackupChecked(checked)).await
     }
 
-    /// The datasets of which the log knows snapshots in a repository.
-    async fn datasets_in(&self, repository: &str) -> anyhow::Result<BTreeSet<String>> {
-        let mut found = BTreeSet::new();
-        let mut take = |view: domain::wire::StreamView| {
-            let Some(dataset) = view.state.body.dataset() else { return };
-            if dataset.in_repository(repository).next().is_some() {
-                found.insert(dataset.defined.name.clone());
+    /// The datasets of which the log knows snapshots in a repository; asks until the recorder answers.
+    async fn datasets_in(&self, repository: &str) -> BTreeMap<String, Dataset> {
+        loop {
+            let mut found = BTreeMap::new();
+            let mut take = |view: StreamView| {
+                let Body::Dataset(dataset) = view.state.body else { return };
+                if dataset.in_repository(repository).next().is_some() {
+                    found.insert(dataset.defined.name.clone(), *dataset);
+                }
+            };
+            match bus::recorder::each_stream(&self.host.bus, Selection::Things, &mut take).await {
+                Ok(_) => return found,
+                Err(error) => warn!(%error, "the recorder does not answer; asking again"),
             }
-        };
-        let things = domain::wire::Selection::Things;
-        bus::recorder::each_stream(&self.host.bus, things, &mut take).await?;
-        Ok(found)
+            tokio::time::sleep(crate::life::AGAIN).await;
+        }
     }
 
     async fn prune(&self, report: &engine::PruneReport) -> anyhow::Result<()> {
@@ -402,7 +460,12 @@ impl Telling<'_> {
                 mismatches: report.damaged.count.saturating_add(report.differences.count),
                 check: self.told.check,
                 took_ms: self.told.took_ms,
-                good: good && checked && report.complete,
+                // What was compared with nothing was not tested.
+                good: good
+                    && checked
+                    && report.complete
+                    && report.files > 0
+                    && report.compared >= report.files,
             };
             return self.say(BackupEvent::RestoreTested(tested)).await;
         }

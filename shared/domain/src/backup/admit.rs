@@ -36,6 +36,8 @@ pub struct Context<'a> {
 
 /// Most snapshots in one event.
 pub const AT_ONCE: usize = 100;
+/// Most damaged snapshots in one event: with their numbers they take more room.
+pub const DAMAGED_MAX: usize = 130;
 
 fn need(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
@@ -50,6 +52,7 @@ pub fn run_of(event: &BackupEvent) -> Option<(&StreamId, u32)> {
         BackupEvent::BackupCheckFailed(e) => &e.by,
         BackupEvent::BackupOrphanFound(e) => &e.by,
         BackupEvent::BackupSnapshotMissing(e) => &e.by,
+        BackupEvent::BackupSnapshotFound(e) => &e.by,
         BackupEvent::BackupAnomalyFound(e) => &e.by,
         BackupEvent::BackupRestored(e) => &e.by,
         BackupEvent::RestoreTested(e) => &e.by,
@@ -106,7 +109,7 @@ pub fn admit(
             need(dataset.snapshot(&e.from, e.original).is_some(), "there is no such original")
         }
         BackupEvent::BackupCheckFailed(e) => {
-            need(e.damaged.len() <= AT_ONCE, "at most 100 snapshots in one event")
+            need(e.damaged.len() <= DAMAGED_MAX, "at most 130 snapshots in one event")
         }
         BackupEvent::BackupForgotten(e) => admit_forgotten(dataset, e, context),
         BackupEvent::BackupForgetRequested(e) => {
@@ -123,7 +126,10 @@ pub fn admit(
             let request = request.ok_or("nothing like that is asked for")?;
             need(request.approved_by.is_none(), "it is approved already")?;
             let same = context.actor.is_none() || context.actor == request.by.as_deref();
-            need(context.policy.self_approval || !same, "nobody approves their own request")
+            need(context.policy.self_approval || !same, "nobody approves their own request")?;
+            let (repository, ids) = (&request.repository, &request.snapshots);
+            let free = free_of_holds(dataset, repository, ids, context.received);
+            need(free, "one of them is on hold: end that first")
         }
         BackupEvent::BackupForgetDeclined(e) => {
             let asked = dataset.request.as_ref().is_some_and(|request| request.number == e.request);
@@ -131,6 +137,12 @@ pub fn admit(
         }
         BackupEvent::BackupHeld(e) => {
             let one = dataset.snapshot(&e.repository, e.snapshot).ok_or("there is no such one")?;
+            let going = dataset.request.as_ref().is_some_and(|asked| {
+                asked.approved_by.is_some()
+                    && asked.repository == e.repository
+                    && asked.snapshots.contains(&e.snapshot)
+            });
+            need(!going, "two people have agreed to forget it: decline that first")?;
             let later = e.until.is_none_or(|until| until > context.received);
             need(later, "a hold ends in the future")?;
             let shorter =
@@ -152,6 +164,7 @@ pub fn admit(
         | BackupEvent::BackupRestored(_)
         | BackupEvent::RestoreTested(_)
         | BackupEvent::BackupSnapshotMissing(_)
+        | BackupEvent::BackupSnapshotFound(_)
         | BackupEvent::BackupAnomalyFound(_) => Ok(()),
         BackupEvent::RestoreCertified(e) => admit_certified(dataset, &e.run, context),
         BackupEvent::DatasetAtRisk(e) => match Protection::of(dataset, context.received) {
@@ -231,10 +244,15 @@ fn check_work(event: &BackupEvent, context: &Context<'_>) -> Result<(), String> 
         (BackupEvent::RestoreTested(e), Work::RestoreTest(w)) => {
             w.dataset == name && w.repository == e.repository
         }
-        (BackupEvent::BackupVerified(e), work) => touches(work, name, &e.repository),
+        // Everything is read by a check that says so, and by nothing else.
+        (BackupEvent::BackupVerified(e), Work::Check(w)) => {
+            w.repository == e.repository && w.parts == e.of
+        }
+        (BackupEvent::BackupVerified(e), work) => e.of > 1 && touches(work, name, &e.repository),
         (BackupEvent::BackupCheckFailed(e), work) => touches(work, name, &e.repository),
         (BackupEvent::BackupOrphanFound(e), work) => touches(work, name, &e.repository),
         (BackupEvent::BackupSnapshotMissing(e), work) => touches(work, name, &e.repository),
+        (BackupEvent::BackupSnapshotFound(e), work) => touches(work, name, &e.repository),
         (_, _) => false,
     };
     need(about, "its job is not about that")

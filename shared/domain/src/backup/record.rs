@@ -19,7 +19,7 @@ const FORGOTTEN_KEPT: usize = SNAPSHOTS_MAX + 100;
 /// How many restores, tests and sizes are remembered.
 const KEPT: usize = 20;
 /// How many snapshots without an event are remembered.
-const ORPHANS_KEPT: usize = 100;
+pub(crate) const ORPHANS_KEPT: usize = 100;
 
 /// A dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub struct Snapshot {
     pub taken: Timestamp,
     /// When the log heard of it; of a copy, of its original. Retention goes by this: nobody can date it back.
     pub at: Timestamp,
+    /// When the log heard of it here: of a copy, of the copy.
+    pub heard: Timestamp,
     /// Its numbers.
     pub measure: Measure,
     /// What could not be read.
@@ -135,8 +137,9 @@ pub struct Forgotten {
     pub repository: String,
     /// Its name there.
     pub id: Digest,
-    /// The snapshot of its manifest.
-    pub manifest: Digest,
+    /// The repository and snapshot it was a copy of: it is not copied again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<(String, Digest)>,
     /// When.
     pub at: Timestamp,
 }
@@ -278,17 +281,19 @@ impl Dataset {
         let at = told.received;
         match event {
             BackupEvent::BackupSnapshotCreated(e) => self.created(e, at),
-            BackupEvent::BackupCopied(e) => self.copied(e),
+            BackupEvent::BackupCopied(e) => self.copied(e, at),
             BackupEvent::BackupVerified(e) => self.verified(e, at),
             BackupEvent::BackupCheckFailed(e) => self.check_failed(e, at),
             BackupEvent::BackupForgotten(e) => {
                 for id in &e.snapshots {
                     self.forget(&e.repository, *id, at);
                 }
-                let asked = self.request.as_ref().map(|request| &request.snapshots);
-                if asked.is_some_and(|asked| asked.iter().all(|id| e.snapshots.contains(id))) {
-                    self.request = None;
+                if let Some(asked) = &mut self.request
+                    && asked.repository == e.repository
+                {
+                    asked.snapshots.retain(|id| !e.snapshots.contains(id));
                 }
+                self.request = self.request.take().filter(|asked| !asked.snapshots.is_empty());
             }
             BackupEvent::BackupForgetRequested(e) => {
                 self.request = Some(ForgetRequest {
@@ -321,6 +326,9 @@ impl Dataset {
             BackupEvent::BackupSnapshotMissing(e) => {
                 self.change(&e.repository, e.snapshot, |one| one.missing = Some(at));
             }
+            BackupEvent::BackupSnapshotFound(e) => {
+                self.change(&e.repository, e.snapshot, |one| one.missing = None);
+            }
             BackupEvent::BackupAnomalyFound(e) => {
                 self.change(&e.repository, e.snapshot, |one| one.unusual.push(e.what));
             }
@@ -342,7 +350,7 @@ impl Dataset {
             }
             BackupEvent::RestoreCertified(e) => {
                 let by = told.actor.unwrap_or_default().to_owned();
-                if let Some(test) = self.tests.iter_mut().find(|test| test.run == e.run) {
+                if let Some(test) = self.tests.iter_mut().rev().find(|test| test.run == e.run) {
                     test.certified = Some((by, at, e.clone()));
                 }
             }
@@ -369,6 +377,7 @@ impl Dataset {
             host: e.host.clone(),
             taken: e.began.min(at),
             at,
+            heard: at,
             measure: e.measure,
             errors: e.errors,
             manifest: e.manifest.clone(),
@@ -382,11 +391,12 @@ impl Dataset {
         });
     }
 
-    fn copied(&mut self, e: &BackupCopied) {
+    fn copied(&mut self, e: &BackupCopied, at: Timestamp) {
         let Some(original) = self.snapshot(&e.from, e.original) else { return };
         let copy = Snapshot {
             repository: e.to.clone(),
             id: e.snapshot,
+            heard: at,
             copy_of: Some((e.from.clone(), e.original)),
             verified: None,
             damaged: None,
@@ -399,10 +409,12 @@ impl Dataset {
 
     fn verified(&mut self, e: &BackupVerified, at: Timestamp) {
         for one in self.snapshots.iter_mut().filter(|one| one.repository == e.repository) {
-            one.verified = Some(at);
             // What was damaged is whole again only where everything was read.
             if e.of == 1 {
                 one.damaged = None;
+            }
+            if one.is_good() {
+                one.verified = Some(at);
             }
         }
         self.note_check(&e.by, &e.repository, at, true);
@@ -424,9 +436,9 @@ impl Dataset {
 
     fn forget(&mut self, repository: &str, id: Digest, at: Timestamp) {
         let Some(one) = self.snapshot(repository, id) else { return };
-        let manifest = one.manifest.snapshot;
+        let copy_of = one.copy_of.clone();
         self.snapshots.retain(|one| one.repository != repository || one.id != id);
-        let forgotten = Forgotten { repository: repository.to_owned(), id, manifest, at };
+        let forgotten = Forgotten { repository: repository.to_owned(), id, copy_of, at };
         push(&mut self.forgotten, forgotten, FORGOTTEN_KEPT);
     }
 
@@ -505,6 +517,7 @@ impl Repository {
             | BackupEvent::BackupHoldEnded(_)
             | BackupEvent::BackupOrphanFound(_)
             | BackupEvent::BackupSnapshotMissing(_)
+            | BackupEvent::BackupSnapshotFound(_)
             | BackupEvent::BackupAnomalyFound(_)
             | BackupEvent::BackupRestored(_)
             | BackupEvent::RestoreTested(_)

@@ -72,9 +72,6 @@ pub struct RepositoryDefinition {
     /// How many backups may write at once.
     #[serde(default = "sixteen", skip_serializing_if = "is_sixteen")]
     pub writers: u32,
-    /// Settings of its storage: `region`, `endpoint`, …
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, String>,
 }
 
 /// Most writers.

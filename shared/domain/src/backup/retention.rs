@@ -97,13 +97,11 @@ pub fn plan<'a>(
     for one in all.iter().filter(|one| one.errors > 0 && newest.is_none_or(|at| one.at > at)) {
         keep(one, "incomplete, and no complete one is newer".to_owned());
     }
-    let kept = good.iter().filter(|one| reasons.contains_key(&one.id)).count();
-    let short = (rule.minimum as usize).saturating_sub(kept);
-    let spare: Vec<&Snapshot> =
-        good.iter().copied().filter(|one| !reasons.contains_key(&one.id)).take(short).collect();
-    for one in spare {
-        let why = format!("never fewer than {} that can be restored", rule.minimum);
-        reasons.entry(one.id).or_default().push(why);
+    // The newest ones: an old one that is kept for a case does not stand for what is there today.
+    for one in good.iter().take(rule.minimum.max(1) as usize) {
+        let why =
+            || vec![format!("never fewer than the newest {} that can be restored", rule.minimum)];
+        reasons.entry(one.id).or_insert_with(why);
     }
     all.iter().map(|one| verdict(one, reasons.remove(&one.id))).collect()
 }
@@ -150,6 +148,12 @@ fn by_itself(
             keep(one, format!("within {within}"));
         }
     }
+    if one.missing.is_some() {
+        keep(
+            one,
+            "not in the repository now, and may come back; two people can forget it".to_owned(),
+        );
+    }
     if one.damaged.is_some() {
         keep(one, "damaged: what is left of it may be needed; two people can forget it".to_owned());
     }
@@ -157,9 +161,7 @@ fn by_itself(
 
 fn verdict(one: &Snapshot, reasons: Option<Vec<String>>) -> Verdict {
     let keep = reasons.is_some();
-    let why = if one.missing.is_some() {
-        "it is not in the repository"
-    } else if one.errors > 0 {
+    let why = if one.errors > 0 {
         "incomplete, and a complete one is newer"
     } else {
         "no part of the rule keeps it"

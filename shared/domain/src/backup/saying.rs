@@ -4,10 +4,11 @@
 use jiff::Timestamp;
 
 use super::anomaly::unusual;
-use super::record::{Dataset, Snapshot};
+use super::record::{Dataset, ORPHANS_KEPT, Snapshot};
 use crate::canonical::Digest;
 use crate::event::{
-    BackupAnomalyFound, BackupEvent, BackupOrphanFound, BackupSnapshotMissing, Seer,
+    BackupAnomalyFound, BackupEvent, BackupOrphanFound, BackupSnapshotFound, BackupSnapshotMissing,
+    Seer,
 };
 
 /// A snapshot as the engine found it in the repository.
@@ -44,6 +45,9 @@ pub fn is_said(dataset: &Dataset, event: &BackupEvent) -> bool {
         BackupEvent::BackupSnapshotMissing(e) => {
             dataset.snapshot(&e.repository, e.snapshot).is_none_or(|one| one.missing.is_some())
         }
+        BackupEvent::BackupSnapshotFound(e) => {
+            dataset.snapshot(&e.repository, e.snapshot).is_none_or(|one| one.missing.is_none())
+        }
         BackupEvent::BackupAnomalyFound(e) => dataset
             .snapshot(&e.repository, e.snapshot)
             .is_none_or(|one| one.unusual.contains(&e.what)),
@@ -76,14 +80,22 @@ fn has_check(dataset: &Dataset, by: &Seer, repository: &str) -> bool {
 }
 
 /// What a listing of the repository tells that the log does not know: snapshots it never heard of, and such as are not
-/// there any more. What was forgotten and is still there is neither: see [`leftovers`].
+/// there any more, or there again. What was forgotten and is still there is neither: see [`leftovers`]. What the log
+/// heard of after the listing began (`listed`) cannot be missing from it. Of very many orphans the first are said.
 pub fn compare(
     dataset: &Dataset,
     repository: &str,
     present: &[Present],
+    listed: Timestamp,
     by: &Seer,
 ) -> Vec<BackupEvent> {
-    let orphans = present.iter().filter(|one| !is_known(dataset, repository, one.snapshot));
+    let room = ORPHANS_KEPT.saturating_sub(dataset.orphans.len());
+    let new = |one: &&Present| {
+        let noted = dataset.orphans.iter();
+        !is_known(dataset, repository, one.snapshot)
+            && !noted.clone().any(|o| o.repository == repository && o.id == one.snapshot)
+    };
+    let orphans = present.iter().filter(new).take(room);
     let orphans = orphans.map(|one| {
         BackupEvent::BackupOrphanFound(BackupOrphanFound {
             by: by.clone(),
@@ -93,7 +105,16 @@ pub fn compare(
         })
     });
     let is_there = |one: &Snapshot| present.iter().any(|p| p.snapshot == one.id);
-    let gone = dataset.in_repository(repository).filter(|one| !is_there(one));
+    let back = dataset.in_repository(repository);
+    let back = back.filter(|one| one.missing.is_some() && is_there(one)).map(|one| {
+        BackupEvent::BackupSnapshotFound(BackupSnapshotFound {
+            by: by.clone(),
+            repository: repository.to_owned(),
+            snapshot: one.id,
+        })
+    });
+    let gone = dataset.in_repository(repository);
+    let gone = gone.filter(|one| one.heard < listed && !is_there(one));
     let gone = gone.map(|one| {
         BackupEvent::BackupSnapshotMissing(BackupSnapshotMissing {
             by: by.clone(),
@@ -101,7 +122,7 @@ pub fn compare(
             snapshot: one.id,
         })
     });
-    orphans.chain(gone).filter(|event| !is_said(dataset, event)).collect()
+    orphans.chain(back).chain(gone).filter(|event| !is_said(dataset, event)).collect()
 }
 
 /// Snapshots that were forgotten in the log; where they are still in the repository, they are to be removed.

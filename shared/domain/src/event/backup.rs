@@ -261,6 +261,18 @@ pub struct BackupSnapshotMissing {
     pub snapshot: Digest,
 }
 
+/// `backup.snapshot-found` 1: a snapshot that was missing is there again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupSnapshotFound {
+    /// Who saw it.
+    pub by: Seer,
+    /// The repository.
+    pub repository: String,
+    /// Which.
+    pub snapshot: Digest,
+}
+
 /// What is unusual about a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -208,6 +208,8 @@ family! {
         BackupOrphanFound = "backup.orphan-found" / 1,
         /// A snapshot the log knows is not in its repository any more.
         BackupSnapshotMissing = "backup.snapshot-missing" / 1,
+        /// It is there again.
+        BackupSnapshotFound = "backup.snapshot-found" / 1,
         /// A snapshot is unusual.
         BackupAnomalyFound = "backup.anomaly-found" / 1,
         /// A snapshot, or a part of one, was restored.

@@ -86,6 +86,7 @@ fn may_state_of_snapshots(event: &BackupEvent) -> &'static [Class] {
         | BackupEvent::BackupForgotten(_)
         | BackupEvent::BackupOrphanFound(_)
         | BackupEvent::BackupSnapshotMissing(_)
+        | BackupEvent::BackupSnapshotFound(_)
         | BackupEvent::BackupAnomalyFound(_)
         | BackupEvent::BackupRestored(_)
         | BackupEvent::RestoreTested(_)

@@ -397,8 +397,13 @@ fn a_check_of_everything_makes_a_repaired_snapshot_good_again_and_one_of_a_part_
         part: 1,
         of,
     };
-    assert_eq!(site.host_says(verified("restic 0.19", 30)), Mark::Valid);
+    let part = BackupVerified { by: seer("backup@01:00"), ..verified("restic 0.19", 30) };
+    assert_eq!(site.host_says(part), Mark::Valid);
     assert!(!site.dataset().snapshots[0].is_good());
+    let all = BackupVerified { by: seer("backup@01:00"), ..verified("restic 0.19", 1) };
+    assert_eq!(refused(&site.host_says(all)), "its job is not about that", "it did not read all");
+    let fewer = verified("restic 0.19", 30);
+    assert_eq!(refused(&site.host_says(fewer)), "its job is not about that", "it has other parts");
     assert_eq!(site.host_says(verified("restic 0.20", 1)), Mark::Valid);
     assert!(site.dataset().snapshots[0].is_good());
 }
@@ -409,9 +414,67 @@ fn a_listing_tells_of_snapshots_nobody_recorded_and_of_recorded_ones_that_are_go
     let present: Vec<Present> = [21, 22, 23, 99]
         .map(|n| Present { snapshot: id(n), of_run: Some("run/backup@x".to_owned()) })
         .to_vec();
-    let found = compare(&site.dataset(), "vault", &present, &seer("backup-check@03:00"));
+    let by = seer("backup-check@03:00");
+    let found = compare(&site.dataset(), "vault", &present, site.now, &by);
     let kinds: Vec<&str> = found.iter().map(BackupEvent::kind).collect();
     assert_eq!(kinds, ["backup.orphan-found", "backup.snapshot-missing"]);
+}
+
+#[test]
+fn what_was_missing_and_is_there_again_is_good_again_and_no_rule_forgets_it_meanwhile() {
+    let mut site = four_nights();
+    let (by, repository) = (seer("backup@2026-11-23T01:00+00:00"), "vault".to_owned());
+    for n in 20..24 {
+        let (by, repository) = (by.clone(), repository.clone());
+        let missing = BackupSnapshotMissing { by, repository, snapshot: id(n) };
+        assert_eq!(site.host_says(missing), Mark::Valid);
+    }
+    assert_eq!(site.protection(), Protection::AtRisk { reason: RiskReason::NoSnapshot });
+    assert_eq!(forgettable(&site.dataset(), "vault", site.now), [], "a disk may be unplugged");
+    let present: Vec<Present> =
+        (20..24).map(|n| Present { snapshot: id(n), of_run: None }).collect();
+    for event in compare(&site.dataset(), "vault", &present, site.now, &by) {
+        assert_eq!(event.kind(), "backup.snapshot-found");
+        let now = site.now;
+        assert_eq!(site.world.say_next("executor/h1", stream(), event, now), Mark::Valid);
+    }
+    assert!(matches!(site.protection(), Protection::Protected { .. }));
+}
+
+#[test]
+fn a_listing_says_nothing_of_what_the_log_heard_of_after_it_began() {
+    let site = four_nights();
+    let by = seer("backup@2026-11-23T01:00+00:00");
+    let before = at("2026-11-23T00:59:00Z");
+    let gone = compare(&site.dataset(), "vault", &[], before, &by);
+    assert_eq!(gone.len(), 3, "of the fourth it could not know");
+}
+
+#[test]
+fn two_people_who_agreed_to_forget_and_a_hold_do_not_pass_each_other() {
+    let mut site = four_nights();
+    let (repository, snapshots) = ("vault".to_owned(), vec![id(22), id(23)]);
+    let asked = BackupForgetRequested { repository, snapshots, reason: "x".to_owned() };
+    assert_eq!(site.try_by("user/ana", &stream(), Event::from(asked)), Mark::Valid);
+    let number = site.dataset().request.unwrap().number;
+    let (repository, snapshot) = ("vault".to_owned(), id(23));
+    let held = BackupHeld { repository, snapshot, reason: "case".to_owned(), until: None };
+    assert_eq!(site.try_by("user/ana", &stream(), Event::from(held.clone())), Mark::Valid);
+    let agree = BackupForgetApproved { request: number, reason: "x".to_owned() };
+    let refusal = site.try_by("user/bob", &stream(), Event::from(agree.clone()));
+    assert_eq!(refused(&refusal), "one of them is on hold: end that first");
+    let (repository, reason) = ("vault".to_owned(), "x".to_owned());
+    let ended = BackupHoldEnded { repository, snapshot: id(23), reason };
+    assert_eq!(site.try_by("user/bob", &stream(), Event::from(ended)), Mark::Valid);
+    assert_eq!(site.try_by("user/bob", &stream(), Event::from(agree)), Mark::Valid);
+    let late = site.try_by("user/ana", &stream(), Event::from(held));
+    assert_eq!(refused(&late), "two people have agreed to forget it: decline that first");
+    // What the rule forgets meanwhile is not asked for any more.
+    let run = "retention@request-1";
+    site.request(run).until("2026-11-23T04:00:00Z").start(run);
+    let policy = by_policy(&site);
+    assert_eq!(site.host_says(forgotten(run, vec![id(22)], policy)), Mark::Valid);
+    assert_eq!(site.dataset().request.unwrap().snapshots, [id(23)]);
 }
 
 // Retention.
@@ -460,6 +523,8 @@ fn a_rule_keeps_the_newest_of_each_stretch() {
         (json!({"within": "49h"}), vec!["2026-11-20", "2026-11-19", "2026-11-18"]),
         (json!({"daily": 2, "monthly": 2}), vec!["2026-11-20", "2026-11-19", "2026-10-31"]),
         (json!({"last": 1, "minimum": 3}), vec!["2026-11-20", "2026-11-19", "2026-11-18"]),
+        // An old one that a tag keeps does not stand for what is there today.
+        (json!({"tags": ["none"]}), vec!["2026-11-20"]),
     ];
     for (says, wanted) in table {
         assert_eq!(kept(&rule(says.clone()), &all, at("03:00")), wanted, "{says}");

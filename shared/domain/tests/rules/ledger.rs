@@ -99,6 +99,7 @@ const ROLES: &[(&str, &str)] = &[
     ("backup.hold-ended", "console"),
     ("backup.orphan-found", "executor"),
     ("backup.snapshot-missing", "executor"),
+    ("backup.snapshot-found", "executor"),
     ("backup.anomaly-found", "executor"),
     ("backup.restored", "executor"),
     ("restore.tested", "executor"),

@@ -37,7 +37,10 @@ impl AllowList {
                     if !is_plain(path) {
                         let hint = "give its full path, without . and ..".to_owned();
                         found.push(refused(format!("{word} {path}"), hint));
-                    } else if !allowed.iter().any(|root| is_below(path, root)) {
+                    } else if !allowed
+                        .iter()
+                        .any(|root| is_below(path, root) && leads_below(path, root))
+                    {
                         let list = if word == "reading" { "read" } else { "write" };
                         let hint = format!(
                             "the owner of the host can add {path:?} to {list} of its [backup]"
@@ -56,11 +59,19 @@ impl AllowList {
                 }
             }
         }
+        // Neither the engine nor what runs beside it is made to run other code.
+        if !self.everything_as_me
+            && let Some(variable) = super::code_variable(spec)
+        {
+            let hint = format!("the variable {variable} can make it run other code; leave it out");
+            found.push(refused("backups".to_owned(), hint));
+        }
         // What runs beside it is a command like any other.
         for program in &touches.programs {
             let command = Spec {
                 program: Program::Argv(vec![program.clone()]),
                 secrets: std::collections::BTreeMap::new(),
+                env: touches.env.clone(),
                 backup: None,
                 ..spec.clone()
             };
@@ -72,6 +83,26 @@ impl AllowList {
             }
         }
         found
+    }
+}
+
+/// Whether it is still so when links are followed, as far as it exists.
+fn leads_below(path: &str, root: &str) -> bool {
+    let real = |path: &str| -> Option<String> {
+        let mut there = std::path::Path::new(path);
+        let mut rest = Vec::new();
+        loop {
+            if let Ok(found) = there.canonicalize() {
+                let whole = rest.iter().rev().fold(found, |path, name| path.join(name));
+                return whole.to_str().map(str::to_owned);
+            }
+            rest.push(there.file_name()?);
+            there = there.parent()?;
+        }
+    };
+    match (real(path), real(root)) {
+        (Some(path), Some(root)) => is_below(&path, &root),
+        (_, _) => false,
     }
 }
 
