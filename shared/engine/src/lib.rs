@@ -1,9 +1,9 @@
 //! Backup engines behind one trait, run as a child process that speaks JSON lines.
 //!
 //! A request comes in on standard input, lines go out on standard output, the last one is the
-//! report. The engine is not believed: a ledger of the source ([`ledger`]) says what was read, a
-//! manifest with a hash for each file is stored beside every snapshot ([`manifest`]), and a gate
-//! before the repository's files ([`gate`]) refuses a snapshot that must not be.
+//! report. The engine is not believed: a ledger of the source (`ledger`) says what was read, a
+//! manifest with a hash for each file is stored beside every snapshot (`manifest`), and a gate
+//! before the repository's files (`gate`) refuses a snapshot that must not be.
 
 mod child;
 mod context;

@@ -61,7 +61,7 @@ fn an_unreadable_file_and_directory_make_the_backup_incomplete_with_both_named()
     }
     std::fs::set_permissions(place.dir.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let request = place.request(Operation::Backup(Box::new(place.backup_request())));
-    let Some(command) = as_nobody() else { return };
+    let Some(command) = as_nobody(&place) else { return };
     let end = Engine::start_as(&request, command).end();
     let report = end.report.unwrap();
     assert_eq!((end.code, report.outcome), (Some(3), Outcome::Incomplete), "{report:?}");
@@ -77,12 +77,12 @@ fn an_unreadable_file_and_directory_make_the_backup_incomplete_with_both_named()
 }
 
 /// This program as a user who may not read everything; none when we are no root.
-fn as_nobody() -> Option<Command> {
+fn as_nobody(place: &Place) -> Option<Command> {
     use std::os::unix::process::CommandExt;
-    if !nix_is_root() {
+    if !is_root() {
         return None;
     }
-    let copy = std::env::temp_dir().join(format!("decklog-engine-test-{}", std::process::id()));
+    let copy = place.path("engine");
     std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
     std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).unwrap();
     let mut command = Command::new(copy);
@@ -90,7 +90,7 @@ fn as_nobody() -> Option<Command> {
     Some(command)
 }
 
-fn nix_is_root() -> bool {
+fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 

@@ -36,6 +36,19 @@ fn one_flipped_bit_is_found_by_reading_and_told_by_snapshot_and_file() {
 }
 
 #[test]
+fn a_flipped_bit_in_a_packs_own_directory_is_found_too() {
+    let place = Place::with_files();
+    place.backup();
+    let pack = place.files("data").remove(0);
+    let mut bytes = std::fs::read(&pack).unwrap();
+    let near_the_end = bytes.len() - 10;
+    bytes[near_the_end] ^= 1;
+    std::fs::write(&pack, bytes).unwrap();
+    let found = check(place.check());
+    assert!(!found.good && found.damaged_packs.count == 1, "{found:?}");
+}
+
+#[test]
 fn a_pack_that_is_gone_or_cut_is_found_without_reading() {
     for cut in [false, true] {
         let place = Place::with_files();
