@@ -111,3 +111,113 @@ fn is_below(path: &str, root: &str) -> bool {
     let root = root.trim_end_matches('/');
     path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::attempt::{AtLimit, OutputLimit, Stop};
+    use crate::backup::order::BackupOrder;
+
+    const LIST: &str = r#"
+        [backup]
+        user = "root"
+        read = ["/srv", "/etc/decklog"]
+        write = ["/restore"]
+        repositories = ["/mnt/*"]
+        secrets = ["file:/etc/vault"]
+
+        [[allow]]
+        program = "/bin/true"
+        user = "root"
+    "#;
+
+    fn spec(touches: Touches, secrets: &[(&str, &str)]) -> Spec {
+        let secrets = secrets.iter().map(|(name, what)| ((*name).into(), (*what).into()));
+        Spec {
+            run: "r".into(),
+            attempt: 1,
+            job: "j".into(),
+            business_date: None,
+            refused: None,
+            program: Program::Argv(vec!["/proc/self/exe".into(), "engine".into()]),
+            cwd: None,
+            env: BTreeMap::new(),
+            secrets: secrets.collect(),
+            providers: BTreeMap::new(),
+            run_as: None,
+            timeout_ms: None,
+            stop: Stop { signal: "TERM".into(), grace_ms: 0 },
+            output: OutputLimit {
+                bytes: 0,
+                at_limit: AtLimit::Truncate,
+                bytes_per_second: None,
+                success_text: Vec::new(),
+                failure_text: Vec::new(),
+            },
+            stdin: None,
+            cgroup: None,
+            backup: Some(Box::new(BackupOrder { touches, ..BackupOrder::default() })),
+            memo: serde_json::Value::Null,
+        }
+    }
+
+    fn words(all: &[&str]) -> Vec<String> {
+        all.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_backup_reads_writes_and_runs_what_the_hosts_own_list_lets_it_and_nothing_else() {
+        let list = AllowList::parse(LIST).unwrap();
+        let nothing = Touches::default;
+        let good = Touches {
+            read: words(&["/srv/ledger", "/etc/decklog"]),
+            write: words(&["/restore/ledger"]),
+            repositories: words(&["/mnt/vault"]),
+            programs: words(&["/bin/true"]),
+            env: BTreeMap::new(),
+        };
+        assert_eq!(list.refusals(&spec(good, &[("P", "file:/etc/vault")]), "root"), []);
+        let preload = [("LD_PRELOAD".to_owned(), "/tmp/x.so".to_owned())].into();
+        let table = [
+            (Touches { read: words(&["/etc/shadow"]), ..nothing() }, "reading /etc/shadow"),
+            (Touches { read: words(&["/srvx"]), ..nothing() }, "reading /srvx"),
+            (Touches { read: words(&["/srv/../etc"]), ..nothing() }, "reading /srv/../etc"),
+            (Touches { write: words(&["/srv/ledger"]), ..nothing() }, "writing /srv/ledger"),
+            (Touches { repositories: words(&["/mnt/a/b"]), ..nothing() }, "repository /mnt/a/b"),
+            (Touches { programs: words(&["/bin/sh"]), ..nothing() }, "/bin/sh"),
+            (Touches { programs: words(&["/bin/true"]), env: preload, ..nothing() }, "LD_PRELOAD"),
+        ];
+        for (touches, wanted) in table {
+            let said: Vec<String> = list
+                .refusals(&spec(touches, &[]), "root")
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            assert!(said.iter().any(|text| text.contains(wanted)), "{wanted}: {said:?}");
+        }
+        for secret in [("P", "file:/etc/other"), ("LD_PRELOAD", "file:/etc/vault")] {
+            assert_eq!(list.refusals(&spec(nothing(), &[secret]), "root").len(), 1, "{secret:?}");
+        }
+        assert_eq!(list.refusals(&spec(nothing(), &[]), "nobody").len(), 1, "as somebody else");
+        let without = AllowList::parse("").unwrap();
+        assert_eq!(without.refusals(&spec(nothing(), &[]), "root").len(), 1, "without a rule");
+    }
+
+    #[test]
+    fn a_link_below_an_allowed_directory_does_not_lead_out_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("srv")).unwrap();
+        std::os::unix::fs::symlink("/etc", root.join("srv/out")).unwrap();
+        let text = |name: &str| root.join(name).display().to_string();
+        let list = format!("[backup]\nuser = \"root\"\nread = [{:?}]", text("srv"));
+        let list = AllowList::parse(&list).unwrap();
+        let read = |name: &str| {
+            let touches = Touches { read: vec![text(name)], ..Touches::default() };
+            list.refusals(&spec(touches, &[]), "root").len()
+        };
+        assert_eq!((read("srv/not-yet/there"), read("srv/out"), read("srv/out/passwd")), (0, 1, 1));
+    }
+}
