@@ -183,3 +183,71 @@ impl WriteBackend for Gate {
         self.inner.remove(tpe, id, cacheable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repository of nothing but index files.
+    #[derive(Debug, Default)]
+    struct Indexes(Mutex<Vec<Id>>);
+
+    impl ReadBackend for Indexes {
+        fn location(&self) -> String {
+            String::new()
+        }
+
+        fn list_with_size(&self, _: FileType) -> RusticResult<Vec<(Id, u32)>> {
+            Ok(lock(&self.0).iter().map(|id| (*id, 1)).collect())
+        }
+
+        fn read_full(&self, _: FileType, _: &Id) -> RusticResult<Bytes> {
+            Ok(Bytes::new())
+        }
+
+        fn read_partial(
+            &self,
+            _: FileType,
+            _: &Id,
+            _: bool,
+            _: u32,
+            _: u32,
+        ) -> RusticResult<Bytes> {
+            Ok(Bytes::new())
+        }
+
+        fn warmup_path(&self, _: FileType, _: &Id) -> String {
+            String::new()
+        }
+    }
+
+    impl WriteBackend for Indexes {
+        fn create(&self) -> RusticResult<()> {
+            Ok(())
+        }
+
+        fn write_bytes(&self, _: FileType, id: &Id, _: bool, _: BytesList) -> RusticResult<()> {
+            lock(&self.0).push(*id);
+            Ok(())
+        }
+
+        fn remove(&self, _: FileType, _: &Id, _: bool) -> RusticResult<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn while_an_index_is_repaired_nobody_sees_index_files_that_are_younger() {
+        let files = Arc::new(Indexes::default());
+        let (old, new) = (Id::random(), Id::random());
+        lock(&files.0).push(old);
+        let gate = Gate::new(files.clone(), PathBuf::new(), Cancel::default());
+        gate.freeze_index().unwrap();
+        lock(&files.0).push(new);
+        assert_eq!(gate.list(FileType::Index).unwrap(), [old]);
+        assert_eq!(gate.list_with_size(FileType::Index).unwrap(), [(old, 1)]);
+        assert_eq!(gate.list(FileType::Pack).unwrap(), [old, new], "packs are seen as they are");
+        gate.thaw_index();
+        assert_eq!(gate.list(FileType::Index).unwrap(), [old, new]);
+    }
+}
