@@ -301,6 +301,7 @@ mod tests {
 
     use super::*;
     use crate::attempt::{AtLimit, OutputLimit, Stop};
+    use crate::backup::order::{BackupOrder, Touches};
 
     fn spec(program: Program, run_as: Option<&str>) -> Spec {
         Spec {
@@ -515,7 +516,7 @@ mod tests {
     fn the_sample_is_a_list_also_with_what_is_commented_out() {
         let sample = include_str!("../../../../ops/config/allow.toml");
         let value =
-            |line: &&str| line.contains(" = [") || line.contains(" = \"") || line.contains("[[");
+            |line: &&str| line.contains(" = [") || line.contains(" = \"") || line.starts_with('[');
         let commented = |line: &str| line.strip_prefix("# ").filter(value).map(str::to_owned);
         let all: Vec<String> =
             sample.lines().map(|line| commented(line).unwrap_or(line.to_owned())).collect();
@@ -526,6 +527,11 @@ mod tests {
         let full = AllowList::parse(&all.join("\n")).unwrap();
         let mut spec = with_secret("/usr/local/bin/dump", "PASSWORD", "exec:vault backup/db");
         spec.run_as = Some("backup".into());
+        assert_eq!(full.check(&spec, "me"), Ok(()));
+        spec.run_as = Some("root".into());
+        spec.secrets = [("PASSWORD".into(), "file:/etc/decklog/secrets/vault".into())].into();
+        let touches = Touches { read: vec!["/srv/ledger".into()], ..Touches::default() };
+        spec.backup = Some(Box::new(BackupOrder { touches, ..BackupOrder::default() }));
         assert_eq!(full.check(&spec, "me"), Ok(()));
     }
 }
