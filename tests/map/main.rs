@@ -62,7 +62,6 @@ fn allowed(name: &str) -> &'static [&'static str] {
             "eventlog",
             "bus",
             "settings",
-            "engine",
             "scheduler",
             "executor",
             "audit",

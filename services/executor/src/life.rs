@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use bus::recorder::AskError;
 use domain::event::{AttemptReport, CommandEnd, OutputRef};
 use domain::executor::{Cause, Ending, claim, conclude, end, give_up};
 use domain::ids::StreamId;
 use domain::job::{ExitCodes, JobDefinition};
-use domain::ledger::Mark;
+use domain::ledger::{Mark, StreamState};
 use domain::wire::Work;
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,7 +22,7 @@ use crate::{backup, beat, order};
 /// How long one wait for a supervisor lasts; then it is waited for again.
 const WATCH: Duration = Duration::from_secs(3_600);
 /// How long to wait before a question that failed is asked again.
-pub(crate) const AGAIN: Duration = Duration::from_millis(500);
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Takes an offer and lives the attempt to its end. Returns when its end is in the log; the slot is free
 /// again as soon as the command has ended.
@@ -45,7 +46,11 @@ pub(crate) async fn take(
 /// What a supervisor is told. The host's own word is in it: what it does not let run is refused by whoever would start
 /// it, however often the executor is killed before that.
 pub(crate) fn spec(host: &Host, work: &Work, definition: &JobDefinition) -> Spec {
-    let mut spec = order::spec(work, definition, host.cgroup.clone());
+    allowed(host, order::spec(work, definition, host.cgroup.clone()))
+}
+
+/// The specification with the host's own word in it.
+fn allowed(host: &Host, mut spec: Spec) -> Spec {
     spec.providers = host.allow.providers(&spec);
     if spec.refused.is_none() {
         spec.refused = host.allow.check(&spec, &host.user).err().map(|refused| refused.to_string());
@@ -60,12 +65,7 @@ async fn ready_spec(host: &Arc<Host>, work: &Work, definition: &JobDefinition) -
     }
     let filled = order::with_values(work, definition);
     let plain = order::spec(work, definition, host.cgroup.clone());
-    let mut spec = backup::prepare(host, work, &filled, plain).await;
-    spec.providers = host.allow.providers(&spec);
-    if spec.refused.is_none() {
-        spec.refused = host.allow.check(&spec, &host.user).err().map(|refused| refused.to_string());
-    }
-    spec
+    allowed(host, backup::prepare(host, work, &filled, plain).await)
 }
 
 /// As whom it runs.
@@ -283,15 +283,26 @@ async fn say_late(host: &Arc<Host>, run: &StreamId, ending: &Ending) -> anyhow::
     }
 }
 
-/// The run as the log has it; asks until the recorder answers.
-pub(crate) async fn current(host: &Arc<Host>, run: &StreamId) -> Option<(domain::run::Run, u64)> {
+/// The run as the log has it.
+pub(crate) async fn current(host: &Host, run: &StreamId) -> Option<(domain::run::Run, u64)> {
+    let state = state(host, run).await?;
+    Some((state.body.run()?.clone(), state.version))
+}
+
+/// A stream as the log has it.
+pub(crate) async fn state(host: &Host, id: &StreamId) -> Option<StreamState> {
+    until_answered(|| bus::recorder::stream(&host.bus, id)).await
+}
+
+/// Asks the recorder until it answers.
+pub(crate) async fn until_answered<T, F>(ask: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, AskError>>,
+{
     loop {
-        match bus::recorder::stream(&host.bus, run).await {
-            Ok(state) => {
-                let state = state?;
-                return Some((state.body.run()?.clone(), state.version));
-            }
-            Err(error) => warn!(%run, %error, "the recorder does not answer; asking again"),
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => warn!(%error, "the recorder does not answer; asking again"),
         }
         tokio::time::sleep(AGAIN).await;
     }

@@ -151,7 +151,8 @@ impl Context {
 }
 
 /// How a request ended, as an exit code.
-pub(crate) fn exit_code(outcome: Outcome) -> u8 {
+#[must_use]
+pub fn exit_code(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Good => 0,
         Outcome::Failed => 1,

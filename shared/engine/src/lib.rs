@@ -17,7 +17,7 @@ mod ledger;
 mod manifest;
 mod path;
 mod problem;
-mod process;
+pub mod process;
 mod report;
 mod request;
 mod restic;
@@ -25,7 +25,7 @@ mod run;
 mod rustic;
 mod target;
 
-pub use context::Cancel;
+pub use context::{Cancel, exit_code};
 pub use path::{BadEscape, FilePath};
 pub use process::{guard, main};
 pub use report::*;

@@ -32,9 +32,6 @@ pub struct Repository {
     /// Whether an installed restic checks too what was written.
     #[serde(default)]
     pub second: bool,
-    /// Options of the transport (remote repositories only).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, String>,
     /// A directory for the engine's cache; none means no cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<FilePath>,

@@ -1,6 +1,7 @@
 //! What people say of snapshots: that one is kept, that some are to be forgotten, that a test was looked at.
 
 use domain::backup::Dataset;
+use domain::backup::choosing::{Unclear, named as named_snapshot};
 use domain::canonical::Digest;
 use domain::event::{
     BackupForgetApproved, BackupForgetDeclined, BackupForgetRequested, BackupHeld, BackupHoldEnded,
@@ -87,18 +88,15 @@ fn find(dataset: &Dataset, text: &str) -> Result<(String, Digest), CommandError>
         Some((repository, prefix)) => (Some(repository), prefix),
         None => (None, text),
     };
-    let fits = |one: &&domain::backup::Snapshot| {
-        repository.is_none_or(|name| one.repository == name)
-            && one.id.to_string().starts_with(prefix)
-    };
-    let mut all = dataset.snapshots.iter().filter(fits);
     let name = &dataset.defined.name;
-    match (all.next(), all.next()) {
-        (Some(one), None) => Ok((one.repository.clone(), one.id)),
-        (Some(_), Some(_)) => Err(CommandError::Invalid(format!(
+    match named_snapshot(dataset, repository, prefix) {
+        Ok(one) => Ok((one.repository.clone(), one.id)),
+        Err(Unclear::Several) => Err(CommandError::Invalid(format!(
             "several snapshots of {name} begin with {prefix}: write more of it, or REPOSITORY:{prefix}"
         ))),
-        (None, _) => Err(CommandError::NotFound(format!("snapshot {text} of dataset {name}"))),
+        Err(Unclear::None) => {
+            Err(CommandError::NotFound(format!("snapshot {text} of dataset {name}")))
+        }
     }
 }
 

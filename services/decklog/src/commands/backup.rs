@@ -3,7 +3,7 @@
 mod report;
 
 use domain::backup::admit::verdicts;
-use domain::backup::protection::active;
+use domain::backup::protection::{active, is_test_overdue};
 use domain::backup::retention::ahead;
 use domain::backup::{Dataset, Protection, Snapshot, Verdict};
 use domain::canonical::Digest;
@@ -131,11 +131,6 @@ fn standing(dataset: &Dataset, jobs: &[(Job, JobDefinition)], now: Timestamp) ->
     repositories.dedup();
     let definition = active(dataset).map(|(definition, _)| definition);
     let good = dataset.tests.iter().rev().find(|test| test.result.good);
-    let overdue = definition.as_ref().and_then(|d| d.restore_test_every).is_some_and(|every| {
-        let from = good.map(|test| test.at).or(active(dataset).map(|(_, from)| from));
-        let ms = i64::try_from(every.millis()).unwrap_or(i64::MAX);
-        from.is_none_or(|at| now.as_millisecond().saturating_sub(at.as_millisecond()) > ms)
-    });
     Standing {
         dataset: name.clone(),
         protection,
@@ -146,7 +141,7 @@ fn standing(dataset: &Dataset, jobs: &[(Job, JobDefinition)], now: Timestamp) ->
         repositories,
         backed_up_by,
         tested: good.map(|test| test.at),
-        test_overdue: overdue,
+        test_overdue: is_test_overdue(dataset, now),
         owner: definition.map(|d| d.owner).unwrap_or_default(),
     }
 }

@@ -162,11 +162,7 @@ impl AllowList {
     /// The rules by which an attempt may run; none are needed where everything may. Otherwise what is missing.
     fn rules_for(&self, spec: &Spec, user: &str, default_user: &str) -> Result<Vec<&Rule>, String> {
         if self.everything_as_me {
-            return if user == default_user {
-                Ok(Vec::new())
-            } else {
-                Err(format!("everything runs as {default_user} here; leave out run-as"))
-            };
+            return as_me(user, default_user).map(|()| Vec::new());
         }
         let path = full_path(spec)?;
         let script = matches!(spec.program, Program::Script { .. });
@@ -195,9 +191,7 @@ impl AllowList {
             return Ok(lets);
         }
         match asked.variable {
-            Some(variable) if !asked.script => {
-                Err(format!("the variable {variable} can make it run other code; leave it out"))
-            }
+            Some(variable) if !asked.script => Err(runs_other_code(variable)),
             Some(_) | None => {
                 Err("its rule would need scripts = true from the host's owner".into())
             }
@@ -284,6 +278,18 @@ fn full_path(spec: &Spec) -> Result<String, String> {
     if is_plain(&text) { Ok(text) } else { Err("give its full path, without . and ..".into()) }
 }
 
+/// Where everything may run, it runs as nobody else.
+fn as_me(user: &str, default_user: &str) -> Result<(), String> {
+    if user == default_user {
+        return Ok(());
+    }
+    Err(format!("everything runs as {default_user} here; leave out run-as"))
+}
+
+fn runs_other_code(variable: &str) -> String {
+    format!("the variable {variable} can make it run other code; leave it out")
+}
+
 /// A secret is a variable like any other.
 fn code_variable(spec: &Spec) -> Option<&str> {
     let changes_code = |name: &&String| {
@@ -303,7 +309,7 @@ mod tests {
     use crate::attempt::{AtLimit, OutputLimit, Stop};
     use crate::backup::order::{BackupOrder, Touches};
 
-    fn spec(program: Program, run_as: Option<&str>) -> Spec {
+    pub(super) fn spec(program: Program, run_as: Option<&str>) -> Spec {
         Spec {
             run: "r".into(),
             attempt: 1,

@@ -186,7 +186,7 @@ impl Start<'_> {
         command.envs(self.spec.business_date.iter().map(|date| ("DECKLOG_BUSINESS_DATE", date)));
         command.env("DECKLOG_ATTEMPT", self.spec.attempt.to_string());
         if self.spec.backup.is_some() {
-            command.env(crate::backup::task::REPORT, report(self.dir));
+            command.env(engine::process::REPORT, report(self.dir));
         }
         command.process_group(0);
     }

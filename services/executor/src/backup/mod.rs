@@ -15,7 +15,7 @@
 pub mod bare;
 pub(crate) mod order;
 mod prepare;
-pub(crate) mod task;
+mod task;
 mod tell;
 
 pub(crate) use prepare::prepare;
@@ -37,7 +37,7 @@ pub(crate) const ENGINE: &str = "engine";
 pub fn main_if_engine() {
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|first| first == ENGINE) && args.next().is_none() {
-        if let Some(code) = task::guard() {
+        if let Some(code) = engine::guard() {
             std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
         }
         std::process::exit(task::main());
@@ -48,8 +48,12 @@ pub fn main_if_engine() {
 /// is touched. Locations and secrets of repositories are looked at when it runs.
 pub(crate) fn as_checked(host: &Host, kind: Work<'_>, spec: Spec) -> Spec {
     let order = order::BackupOrder { touches: prepare::touches(kind), ..Default::default() };
-    let words = vec![host.supervisors.program().display().to_string(), ENGINE.to_owned()];
-    Spec { program: Program::Argv(words), backup: Some(Box::new(order)), ..spec }
+    Spec { program: engine_of(host), backup: Some(Box::new(order)), ..spec }
+}
+
+/// Our own executable, as an engine.
+fn engine_of(host: &Host) -> Program {
+    Program::Argv(vec![host.supervisors.program().display().to_string(), ENGINE.to_owned()])
 }
 
 fn seer(run: &StreamId, attempt: u32, engine: &str) -> Seer {

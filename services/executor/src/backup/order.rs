@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use domain::backup::choosing::Forgetting;
 use domain::canonical::Digest;
-use domain::event::{DefinitionRef, ForgetReason};
+use domain::event::DefinitionRef;
+use domain::job::Kind;
 use serde::{Deserialize, Serialize};
 
 /// Kept with the attempt's specification: also for an end that is seen after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackupOrder {
-    /// The word of the job's kind.
-    pub kind: String,
+    /// The job's kind.
+    pub kind: Kind,
     /// The dataset it is about, where it is about one.
     pub dataset: Option<String>,
     /// The repositories it works on, the one it reads from first.
@@ -66,14 +68,4 @@ pub struct Touches {
     /// Variables that such a program gets.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-}
-
-/// Snapshots that are to be forgotten together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Forgetting {
-    /// Which.
-    pub snapshots: Vec<Digest>,
-    /// Why.
-    pub reason: ForgetReason,
 }

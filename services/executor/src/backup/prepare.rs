@@ -3,26 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::backup::admit::{AT_ONCE, forgettable, has_room};
-use domain::backup::saying::leftovers;
+use bus::recorder::AskError;
+use domain::backup::admit::has_room;
+use domain::backup::choosing::{Unclear, named, to_copy, to_forget, to_remove};
 use domain::backup::{
     BackupWork, CopyWork, Dataset, EngineName, Hook, RepositoryDefinition, RestoreTestWork,
-    RestoreWork, RetentionWork,
+    RestoreWork, RetentionWork, Snapshot,
 };
 use domain::canonical::Digest;
-use domain::event::{DefinitionRef, ForgetReason};
+use domain::event::DefinitionRef;
 use domain::ids::StreamId;
 use domain::job::{JobDefinition, Work as Kind};
-use domain::ledger::StreamState;
+use domain::ledger::{Body, StreamState};
 use domain::site::{Thing, ThingKind};
 use domain::wire::{Content, Query, Selection, StreamView, Work};
-use tracing::warn;
 
-use super::ENGINE;
-use super::order::{BackupOrder, Forgetting, Touches, Used};
+use super::engine_of;
+use super::order::{BackupOrder, Touches, Used};
 use super::task::{Task, Test};
-use crate::attempt::{Program, Spec};
+use crate::attempt::Spec;
 use crate::host::Host;
+use crate::life::{state, until_answered};
 
 /// Makes of a specification that of an engine. What keeps it from being one is to be refused by whoever would start it,
 /// and said.
@@ -39,14 +40,9 @@ pub(crate) async fn prepare(
         Ok(made) => made.into_spec(host, definition, spec),
         Err(reason) => {
             let refused = spec.refused.or(Some(reason));
-            let program = Program::Argv(words(host));
-            Spec { refused, program, ..spec }
+            Spec { refused, program: engine_of(host), ..spec }
         }
     }
-}
-
-fn words(host: &Host) -> Vec<String> {
-    vec![host.supervisors.program().display().to_string(), ENGINE.to_owned()]
 }
 
 /// What the log knows of the things a job names.
@@ -95,55 +91,46 @@ impl Asked {
             | Kind::Prune(_)
             | Kind::Restore(_) => Digest::NONE,
         };
-        let used = if repositories.iter().any(|(one, _, _)| one.initialise) {
-            used(host).await
-        } else {
-            BTreeSet::new()
-        };
+        let mut used = BTreeSet::new();
+        if repositories.iter().any(|(one, _, _)| one.initialise) {
+            for dataset in datasets(host).await {
+                used.extend(dataset.snapshots.into_iter().map(|one| one.repository));
+            }
+        }
         Ok(Self { dataset, repositories, root, used })
     }
 }
 
-/// A stream as the log has it; asks until the recorder answers.
-pub(super) async fn state(host: &Arc<Host>, id: &StreamId) -> Option<StreamState> {
-    loop {
-        match bus::recorder::stream(&host.bus, id).await {
-            Ok(state) => return state,
-            Err(error) => warn!(%id, %error, "the recorder does not answer; asking again"),
-        }
-        tokio::time::sleep(crate::life::AGAIN).await;
-    }
-}
-
-/// The repositories of which the log knows snapshots, of whatever dataset.
-async fn used(host: &Arc<Host>) -> BTreeSet<String> {
-    loop {
-        let mut found = BTreeSet::new();
+/// All datasets, as the log has them.
+pub(super) async fn datasets(host: &Host) -> Vec<Dataset> {
+    until_answered(|| async {
+        let mut found = Vec::new();
         let mut take = |view: StreamView| {
-            let snapshots = view.state.body.dataset().map(|dataset| &dataset.snapshots);
-            found.extend(snapshots.into_iter().flatten().map(|one| one.repository.clone()));
+            if let Body::Dataset(dataset) = view.state.body {
+                found.push(*dataset);
+            }
         };
-        match bus::recorder::each_stream(&host.bus, Selection::Things, &mut take).await {
-            Ok(_) => return found,
-            Err(error) => warn!(%error, "the recorder does not answer; asking again"),
-        }
-        tokio::time::sleep(crate::life::AGAIN).await;
-    }
+        bus::recorder::each_stream(&host.bus, Selection::Things, &mut take).await?;
+        Ok(found)
+    })
+    .await
 }
 
 /// The root of the log as it is now: nobody could know it when the job was written.
-async fn head(host: &Arc<Host>) -> Digest {
-    loop {
-        match bus::recorder::ask(&host.bus, &Query::Head).await {
-            Ok(answer) => {
-                if let Content::Head(head) = answer.content {
-                    return head.root;
-                }
-            }
-            Err(error) => warn!(%error, "the recorder does not answer; asking again"),
+async fn head(host: &Host) -> Digest {
+    until_answered(|| async {
+        match bus::recorder::ask(&host.bus, &Query::Head).await?.content {
+            Content::Head(head) => Ok(head.root),
+            Content::Events(_)
+            | Content::Leaves(_)
+            | Content::Streams(_)
+            | Content::Runs(_)
+            | Content::Night(_)
+            | Content::Heads(_)
+            | Content::Failed(_) => Err(AskError::Unreadable("no head".to_owned())),
         }
-        tokio::time::sleep(crate::life::AGAIN).await;
-    }
+    })
+    .await
 }
 
 /// What becomes the child's task.
@@ -169,7 +156,7 @@ impl Made {
         };
         let mut secrets = definition.secrets.clone();
         secrets.extend(self.secrets);
-        let program = Program::Argv(words(host));
+        let program = engine_of(host);
         let (stdin, backup) = (stdin.ok(), Some(Box::new(self.order)));
         Spec { refused, program, stdin, secrets, backup, ..spec }
     }
@@ -178,9 +165,10 @@ impl Made {
 impl Making<'_> {
     fn make(&self) -> Result<Made, String> {
         let mut order = BackupOrder {
-            kind: self.word().to_owned(),
+            kind: self.kind.kind(),
             dataset: self.kind.dataset().map(str::to_owned),
             repositories: self.used(),
+            touches: touches(self.kind),
             ..BackupOrder::default()
         };
         let locations = self.asked.repositories.iter().map(|(one, _, _)| one.location.clone());
@@ -205,18 +193,6 @@ impl Making<'_> {
             Kind::RestoreTest(work) => self.restore_test(work, &mut order)?,
         };
         Ok(Made { order, task, secrets: self.secrets() })
-    }
-
-    fn word(&self) -> &'static str {
-        match self.kind {
-            Kind::Backup(_) => "backup",
-            Kind::Copy(_) => "backup-copy",
-            Kind::Check(_) => "backup-check",
-            Kind::Retention(_) => "retention",
-            Kind::Prune(_) => "prune",
-            Kind::Restore(_) => "restore",
-            Kind::RestoreTest(_) => "restore-test",
-        }
     }
 
     fn used(&self) -> Vec<Used> {
@@ -249,8 +225,6 @@ impl Making<'_> {
             },
             initialise: one.initialise && !self.asked.used.contains(&one.name),
             second: one.second_opinion,
-            // An option of restic can name a program: none comes from the centre.
-            options: BTreeMap::new(),
             cache: None,
             restic: None,
         })
@@ -267,11 +241,6 @@ impl Making<'_> {
 
     fn backup(&self, work: &BackupWork, order: &mut BackupOrder) -> Result<Task, String> {
         has_room(self.dataset()?)?;
-        let hooks = work.before.iter().chain(&work.after).filter_map(|hook| hook.argv.first());
-        let dump = work.output_of.iter().filter_map(|output| output.argv.first());
-        order.touches.programs = hooks.chain(dump).cloned().collect();
-        order.touches.read.clone_from(&work.paths);
-        order.touches.env.extend(work.output_of.iter().flat_map(|output| output.env.clone()));
         order.tags.clone_from(&work.tags);
         order.read_back = work.read_back;
         let source = match &work.output_of {
@@ -305,19 +274,8 @@ impl Making<'_> {
     fn copy(&self, work: &CopyWork) -> Result<Task, String> {
         let dataset = self.dataset()?;
         has_room(dataset)?;
-        let is_of = |copy: &Option<(String, Digest)>, id: Digest| {
-            copy.as_ref().is_some_and(|(from, of)| *from == work.from && *of == id)
-        };
-        // What was forgotten there is not brought back; what is damaged there is made anew.
-        let is_there = |id: Digest| {
-            let mut forgotten = dataset.forgotten.iter();
-            let mut there = dataset.in_repository(&work.to).filter(|copy| copy.is_good());
-            there.any(|copy| is_of(&copy.copy_of, id))
-                || forgotten.any(|one| one.repository == work.to && is_of(&one.copy_of, id))
-        };
-        let good = dataset.in_repository(&work.from).filter(|one| one.is_good());
-        let missing = good.filter(|one| !is_there(one.id)).map(|one| one.id.to_string());
-        let snapshots: Vec<String> = missing.collect();
+        let all = to_copy(dataset, &work.from, &work.to);
+        let snapshots: Vec<String> = all.iter().map(ToString::to_string).collect();
         if snapshots.is_empty() {
             let list = engine::List { dataset: Some(work.dataset.clone()) };
             return self.engine(engine::Operation::List(list));
@@ -334,78 +292,46 @@ impl Making<'_> {
     /// What the rule does not keep, what two people have agreed on, and what was forgotten before and may still be there.
     fn retention(&self, work: &RetentionWork, order: &mut BackupOrder) -> Result<Task, String> {
         let dataset = self.dataset()?;
-        let now = (self.host.clock)();
-        let definition = dataset.defined.active().map(|span| span.reference());
-        let definition = definition.ok_or("the dataset is not active")?;
-        let asked = dataset.request.as_ref();
-        let asked = asked.filter(|one| one.approved_by.is_some());
-        let asked = asked.filter(|one| one.repository == work.repository);
-        let mut by_rule = forgettable(dataset, &work.repository, now);
-        // What people agreed on is forgotten by their word, whole.
-        by_rule.retain(|id| !asked.is_some_and(|asked| asked.snapshots.contains(id)));
-        for snapshots in by_rule.chunks(AT_ONCE) {
-            let reason = ForgetReason::Policy { definition: definition.clone() };
-            order.forget.push(Forgetting { snapshots: snapshots.to_vec(), reason });
-        }
-        if let Some(asked) = asked {
-            let reason = ForgetReason::People { request: asked.number };
-            order.forget.push(Forgetting { snapshots: asked.snapshots.clone(), reason });
-        }
-        let mut all = leftovers(dataset, &work.repository);
-        all.extend(order.forget.iter().flat_map(|one| &one.snapshots));
-        all.sort_unstable();
-        all.dedup();
+        order.forget = to_forget(dataset, &work.repository, (self.host.clock)());
+        let all = to_remove(dataset, &work.repository, &order.forget);
         let snapshots = all.iter().map(ToString::to_string).collect();
         let (repository, dataset) = (self.repository(0)?, work.dataset.clone());
         Ok(Task::Forget { repository: Box::new(repository), dataset, snapshots })
     }
 
-    /// The snapshot that is meant.
-    fn snapshot(&self, repository: &str, wanted: &str) -> Result<Digest, String> {
+    /// The snapshot that is meant, with the hash of its manifest as the log knows it.
+    fn snapshot(&self, repository: &str, wanted: &str) -> Result<&Snapshot, String> {
         let dataset = self.dataset()?;
         let name = &dataset.defined.name;
         if wanted == "latest" {
-            let newest = dataset.newest_good(repository).map(|one| one.id);
-            return newest.ok_or_else(|| {
+            return dataset.newest_good(repository).ok_or_else(|| {
                 format!(
                     "repository {repository} holds no snapshot of {name} that is known to be good"
                 )
             });
         }
-        let fits = |id: &Digest| id.to_string().starts_with(wanted);
-        let mut all = dataset.in_repository(repository).map(|one| one.id).filter(fits);
-        match (all.next(), all.next()) {
-            (Some(id), None) => Ok(id),
-            (Some(_), Some(_)) => {
-                Err(format!("several snapshots of {name} begin with {wanted}: write more of it"))
+        named(dataset, Some(repository), wanted).map_err(|unclear| match unclear {
+            Unclear::Several => {
+                format!("several snapshots of {name} begin with {wanted}: write more of it")
             }
-            (None, _) => {
-                Err(format!("repository {repository} holds no snapshot {wanted} of {name}"))
+            Unclear::None => {
+                format!("repository {repository} holds no snapshot {wanted} of {name}")
             }
-        }
-    }
-
-    /// The hash of its manifest, as the log knows it.
-    fn manifest(&self, repository: &str, snapshot: Digest) -> Result<String, String> {
-        let one = self.dataset()?.snapshot(repository, snapshot);
-        one.map(|one| one.manifest.sha256.to_string())
-            .ok_or_else(|| "there is no such one".to_owned())
+        })
     }
 
     fn restore(&self, work: &RestoreWork, order: &mut BackupOrder) -> Result<Task, String> {
         let snapshot = self.snapshot(&work.repository, &work.snapshot)?;
-        order.touches.write.push(work.to.clone());
         order.part_of_snapshot = !work.path.is_empty();
         let overwrite =
             if work.replace { engine::Overwrite::Replace } else { engine::Overwrite::Never };
-        order.snapshot = Some(snapshot);
+        order.snapshot = Some(snapshot.id);
         let restore = engine::Restore {
             path: (!work.path.is_empty()).then(|| work.path.as_str().into()),
             overwrite,
-            ..restore_of(snapshot, &work.to)
+            ..restore_of(snapshot.id, &work.to)
         };
-        let (repository, manifest) =
-            (self.repository(0)?, self.manifest(&work.repository, snapshot)?);
+        let (repository, manifest) = (self.repository(0)?, snapshot.manifest.sha256.to_string());
         Ok(Task::Restore { repository: Box::new(repository), restore: Box::new(restore), manifest })
     }
 
@@ -415,18 +341,15 @@ impl Making<'_> {
         order: &mut BackupOrder,
     ) -> Result<Task, String> {
         let snapshot = self.snapshot(&work.repository, "latest")?;
-        order.touches.write.push(work.scratch.clone());
-        let check = work.check.iter().filter_map(|hook| hook.argv.first());
-        order.touches.programs = check.cloned().collect();
         order.chosen_by = work.sample.map(|_| self.asked.root);
-        order.snapshot = Some(snapshot);
+        order.snapshot = Some(snapshot.id);
         // A name of its own: what an attempt leaves is in nobody's way, and one that goes on finds it.
         let name = Digest::of(format!("{}#{}", self.work.run, self.work.attempt).as_bytes());
         let to = format!("{}/decklog-test-{}", work.scratch.trim_end_matches('/'), name.short());
         Ok(Task::Test(Box::new(Test {
             repository: self.repository(0)?,
-            restore: restore_of(snapshot, &to),
-            manifest: self.manifest(&work.repository, snapshot)?,
+            restore: restore_of(snapshot.id, &to),
+            manifest: snapshot.manifest.sha256.to_string(),
             sample: work.sample.map(|count| (self.asked.root, count)),
             check: work.check.as_ref().map(hook),
         })))
@@ -454,7 +377,7 @@ fn hook(hook: &Hook) -> engine::Hook {
     }
 }
 
-/// What a job of such a kind would touch, as far as its definition says: for a look before there is a run.
+/// What a job of such a kind touches, as far as its definition says.
 pub(crate) fn touches(kind: Kind<'_>) -> Touches {
     let first = |hook: &Hook| hook.argv.first().cloned();
     match kind {

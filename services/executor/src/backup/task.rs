@@ -1,6 +1,5 @@
 //! The child's side: carries out what it reads from standard input, and says how it ended.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,10 +8,9 @@ use std::time::{Duration, Instant};
 use domain::canonical::Digest;
 use engine::{
     Cancel, Done, FilePath, Line, List, ManifestOf, Operation, Outcome, Report, Repository,
-    Request, Restore, Secrets,
+    Request, Restore, Secrets, exit_code, process,
 };
 use serde::{Deserialize, Serialize};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// What the child does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,14 +70,6 @@ pub(super) struct Told {
     pub(super) took_ms: u64,
 }
 
-/// The variable that names the file for what came of it.
-pub(crate) const REPORT: &str = "DECKLOG_ENGINE_REPORT";
-
-/// Waits for the death of another engine, where this process was started for that; the exit code then.
-pub(super) fn guard() -> Option<std::process::ExitCode> {
-    engine::guard()
-}
-
 /// Reads a task, carries it out, and gives the exit code: 0 good, 1 failed, 3 incomplete, 130 cancelled.
 pub(super) fn main() -> i32 {
     let task: Task = match serde_json::from_reader(io::stdin().lock()) {
@@ -89,32 +79,16 @@ pub(super) fn main() -> i32 {
             return 2;
         }
     };
-    let secrets = take_secrets();
     let cancel = Cancel::default();
-    if let Err(error) = cancel_on_signals(&cancel) {
+    let heard = cancel.clone();
+    if let Err(error) = process::on_signals(move || {
+        heard.cancel();
+    }) {
         let _ = writeln!(io::stderr(), "signals cannot be heard: {error}");
         return 1;
     }
-    let told = Doing { secrets, cancel }.carry_out(&task);
+    let told = Doing { secrets: process::secrets(), cancel }.carry_out(&task);
     keep(&told)
-}
-
-fn take_secrets() -> Secrets {
-    Secrets {
-        password: std::env::var("DECKLOG_REPOSITORY_PASSWORD").unwrap_or_default(),
-        copy_password: std::env::var("DECKLOG_COPY_PASSWORD").ok(),
-    }
-}
-
-fn cancel_on_signals(cancel: &Cancel) -> io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])?;
-    let cancel = cancel.clone();
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            cancel.cancel();
-        }
-    });
-    Ok(())
 }
 
 /// Says what came of it, keeps it in the file, and gives the exit code. What cannot be kept did not end well.
@@ -123,17 +97,13 @@ fn keep(told: &Told) -> i32 {
         let _ = writeln!(io::stderr(), "{problem}");
     }
     let _ = writeln!(io::stdout(), "{}", in_words(told));
-    let kept = std::env::var_os(REPORT).map_or(Ok(()), |path| write(Path::new(&path), told));
-    if let Err(error) = kept {
-        let _ = writeln!(io::stderr(), "the report cannot be kept: {error}");
+    if let Err(error) = process::keep(told) {
+        let _ = writeln!(io::stderr(), "{error}");
         return 1;
     }
-    let checked = told.check.is_none_or(|code| code == 0);
-    match told.report.outcome {
-        Outcome::Good if checked => 0,
-        Outcome::Good | Outcome::Failed => 1,
-        Outcome::Incomplete => 3,
-        Outcome::Cancelled => 130,
+    match exit_code(told.report.outcome) {
+        0 if told.check.is_some_and(|code| code != 0) => 1,
+        code => i32::from(code),
     }
 }
 
@@ -181,23 +151,6 @@ fn in_words(told: &Told) -> String {
     }
 }
 
-/// In place: the directory may not be ours to write in. It ends with a newline, so that a torn one is seen.
-fn write(path: &Path, told: &Told) -> io::Result<()> {
-    let mut json = serde_json::to_vec(told)?;
-    json.push(b'\n');
-    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
-    file.write_all(&json)?;
-    file.sync_all()
-}
-
-/// Nobody reading is no reason to stop a backup.
-fn say(line: &Line) {
-    if let Ok(mut json) = serde_json::to_vec(line) {
-        json.push(b'\n');
-        let _ = io::stdout().lock().write_all(&json);
-    }
-}
-
 struct Doing {
     secrets: Secrets,
     cancel: Cancel,
@@ -221,7 +174,7 @@ impl Doing {
     }
 
     fn run(&self, request: &Request) -> Report {
-        engine::run_guarded(request, &self.secrets, &self.cancel, &mut |line| say(&line))
+        engine::run_guarded(request, &self.secrets, &self.cancel, &mut |line| process::say(&line))
     }
 
     fn ask(&self, repository: &Repository, operation: Operation) -> Report {
@@ -300,7 +253,7 @@ impl Doing {
             Line::Entry(_) => {}
             other
             @ (Line::Progress(_) | Line::Warning(_) | Line::Snapshot(_) | Line::Report(_)) => {
-                say(&other);
+                process::say(&other);
             }
         };
         let report = engine::run_until(&request, &self.secrets, &self.cancel, &mut take);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use domain::backup::Dataset;
+use domain::backup::choosing::damaged;
 use domain::backup::saying::{Present, anomalies, compare, is_said};
 use domain::canonical::Digest;
 use domain::envelope::Draft;
@@ -14,20 +15,20 @@ use domain::event::{
     Measure, RestoreTested, Seer,
 };
 use domain::ids::StreamId;
+use domain::job::Kind;
 use domain::ledger::{Body, Mark};
 use domain::site::ThingKind;
-use domain::wire::{Selection, StreamView};
 use engine::{BackupReport, CheckReport, Done, Outcome, RestoreReport, SnapshotInfo};
 use jiff::Timestamp;
 use tracing::warn;
 
 use super::order::BackupOrder;
-use super::prepare::state;
+use super::prepare::datasets;
 use super::seer;
 use super::task::Told;
 use crate::attempt::{AttemptDir, Spec};
 use crate::host::Host;
-use crate::life::blocking;
+use crate::life::{blocking, state};
 
 /// Has the log agree to what is to be forgotten: before the child starts, and before anything is removed.
 ///
@@ -56,31 +57,28 @@ pub(crate) async fn agree(
     Ok(())
 }
 
-/// Says one event of a dataset, unless the log knows it; again and again while others are faster.
+/// Says one event of a dataset, unless the log knows it.
 async fn say_of_dataset(host: &Arc<Host>, name: &str, event: BackupEvent) -> anyhow::Result<()> {
-    let id = StreamId::thing(ThingKind::Dataset, name);
-    loop {
-        let Some(state) = state(host, &id).await else { bail!("there is no dataset {name}") };
-        let known = state.body.dataset().is_none_or(|dataset| is_said(dataset, &event));
-        if known {
-            return Ok(());
-        }
-        let draft = Draft::new(id.clone(), state.version + 1, Event::from(event.clone()));
-        match host.outbox.say(draft).await?.mark {
-            Mark::Valid => return Ok(()),
-            Mark::Conflict { .. } => {}
-            Mark::Refused { reason } => bail!("the log does not take {}: {reason}", event.kind()),
-        }
-    }
+    let known = |body: &Body| body.dataset().is_none_or(|dataset| is_said(dataset, &event));
+    say_unless(host, &StreamId::thing(ThingKind::Dataset, name), &event, known).await
 }
 
+/// The same of a repository.
 async fn say_of_repository(host: &Arc<Host>, name: &str, event: BackupEvent) -> anyhow::Result<()> {
-    let id = StreamId::thing(ThingKind::Repository, name);
+    let known = |body: &Body| body.repository().is_none_or(|one| one.knows(&event));
+    say_unless(host, &StreamId::thing(ThingKind::Repository, name), &event, known).await
+}
+
+/// Again and again while others are faster.
+async fn say_unless(
+    host: &Arc<Host>,
+    id: &StreamId,
+    event: &BackupEvent,
+    known: impl Fn(&Body) -> bool,
+) -> anyhow::Result<()> {
     loop {
-        let Some(state) = state(host, &id).await else { bail!("there is no repository {name}") };
-        let last = state.body.repository().and_then(|one| one.last.as_ref());
-        let attempt = domain::backup::admit::run_of(&event);
-        if attempt.is_some() && last.map(|(run, number)| (run, *number)) == attempt {
+        let Some(state) = state(host, id).await else { bail!("there is no {id}") };
+        if known(&state.body) {
             return Ok(());
         }
         let draft = Draft::new(id.clone(), state.version + 1, Event::from(event.clone()));
@@ -132,7 +130,7 @@ struct Telling<'a> {
 impl Telling<'_> {
     async fn all(&self) -> anyhow::Result<()> {
         let restored = matches!(&self.told.report.result, Some(Done::Restore(_)));
-        if self.order.kind == "restore-test" && !restored {
+        if self.order.kind == Kind::RestoreTest && !restored {
             return self.untested().await;
         }
         let Some(done) = &self.told.report.result else { return Ok(()) };
@@ -143,7 +141,7 @@ impl Telling<'_> {
                 let whole = report.snapshots.count == report.snapshots.first.len() as u64;
                 let names = self.order.repositories.last().map(|used| used.name.clone());
                 // Where nothing was to be copied, the one that was read from was listed.
-                let name = if self.order.kind == "backup-copy" {
+                let name = if self.order.kind == Kind::BackupCopy {
                     self.first()?.to_owned()
                 } else {
                     names.unwrap_or_default()
@@ -359,7 +357,11 @@ impl Telling<'_> {
         }
         // A list that may be cut, or damage that nobody could say whose it is: then every snapshot there is in doubt.
         let in_doubt = !report.good && (named.is_empty() || report.damaged.len() >= LISTED_MAX);
-        for (name, dataset) in self.datasets_in(&repository).await {
+        for dataset in datasets(self.host).await {
+            let name = &dataset.defined.name;
+            if dataset.in_repository(&repository).next().is_none() {
+                continue;
+            }
             if report.good {
                 let verified = BackupVerified {
                     by: self.by.clone(),
@@ -370,24 +372,11 @@ impl Telling<'_> {
                     part,
                     of,
                 };
-                say_of_dataset(self.host, &name, BackupEvent::BackupVerified(verified)).await?;
+                say_of_dataset(self.host, name, BackupEvent::BackupVerified(verified)).await?;
                 continue;
             }
-            let mut damaged = named.remove(&name).unwrap_or_default();
-            if in_doubt {
-                let all = dataset.in_repository(&repository).filter(|one| one.is_good());
-                let others = all.filter(|one| !damaged.iter().any(|d| d.snapshot == one.id));
-                let others: Vec<Digest> = others.map(|one| one.id).collect();
-                damaged.extend(
-                    others.into_iter().map(|snapshot| DamagedSnapshot { snapshot, files: 0 }),
-                );
-            }
-            damaged.retain(|one| dataset.snapshot(&repository, one.snapshot).is_some());
-            // The newest are the ones that protect.
-            damaged.sort_by_key(|one| {
-                std::cmp::Reverse(dataset.snapshot(&repository, one.snapshot).map(|s| s.at))
-            });
-            damaged.truncate(domain::backup::admit::DAMAGED_MAX);
+            let of_it = named.remove(name).unwrap_or_default();
+            let damaged = damaged(&dataset, &repository, of_it, in_doubt);
             if damaged.is_empty() {
                 continue;
             }
@@ -397,7 +386,7 @@ impl Telling<'_> {
                 packs: report.damaged_packs.count,
                 damaged,
             };
-            say_of_dataset(self.host, &name, BackupEvent::BackupCheckFailed(failed)).await?;
+            say_of_dataset(self.host, name, BackupEvent::BackupCheckFailed(failed)).await?;
         }
         let checked = BackupChecked {
             by: self.by.clone(),
@@ -408,24 +397,6 @@ impl Telling<'_> {
             snapshots: report.snapshots,
         };
         say_of_repository(self.host, &repository, BackupEvent::BackupChecked(checked)).await
-    }
-
-    /// The datasets of which the log knows snapshots in a repository; asks until the recorder answers.
-    async fn datasets_in(&self, repository: &str) -> BTreeMap<String, Dataset> {
-        loop {
-            let mut found = BTreeMap::new();
-            let mut take = |view: StreamView| {
-                let Body::Dataset(dataset) = view.state.body else { return };
-                if dataset.in_repository(repository).next().is_some() {
-                    found.insert(dataset.defined.name.clone(), *dataset);
-                }
-            };
-            match bus::recorder::each_stream(&self.host.bus, Selection::Things, &mut take).await {
-                Ok(_) => return found,
-                Err(error) => warn!(%error, "the recorder does not answer; asking again"),
-            }
-            tokio::time::sleep(crate::life::AGAIN).await;
-        }
     }
 
     async fn prune(&self, report: &engine::PruneReport) -> anyhow::Result<()> {
@@ -447,7 +418,7 @@ impl Telling<'_> {
         let snapshot: Digest = report.snapshot.parse()?;
         let (by, host) = (self.by.clone(), self.host.name.clone());
         let good = self.told.report.outcome == Outcome::Good;
-        if self.order.kind == "restore-test" {
+        if self.order.kind == Kind::RestoreTest {
             let checked = self.told.check.is_none_or(|code| code == 0);
             let tested = RestoreTested {
                 by,

@@ -224,51 +224,31 @@ fn own_work(event: &BackupEvent, context: &Context<'_>) -> Result<JobDefinition,
 fn check_work(event: &BackupEvent, context: &Context<'_>) -> Result<(), String> {
     let definition = own_work(event, context)?;
     let work = definition.work().ok_or("its job is not about backups")?;
-    let (name, of) = (context.name, event);
-    let about = match (of, &work) {
-        (BackupEvent::BackupSnapshotCreated(e), Work::Backup(w)) => {
-            w.dataset == name && w.repository == e.repository
-        }
-        (BackupEvent::BackupAnomalyFound(e), Work::Backup(w)) => {
-            w.dataset == name && w.repository == e.repository
-        }
+    let touches = |repository: &str| {
+        work.repositories().contains(&repository)
+            && work.dataset().is_none_or(|dataset| dataset == context.name)
+    };
+    let about = match (event, &work) {
+        (BackupEvent::BackupSnapshotCreated(e), Work::Backup(_)) => touches(&e.repository),
+        (BackupEvent::BackupAnomalyFound(e), Work::Backup(_)) => touches(&e.repository),
         (BackupEvent::BackupCopied(e), Work::Copy(w)) => {
-            w.dataset == name && w.from == e.from && w.to == e.to
+            touches(&e.from) && w.from == e.from && w.to == e.to
         }
-        (BackupEvent::BackupForgotten(e), Work::Retention(w)) => {
-            w.dataset == name && w.repository == e.repository
-        }
-        (BackupEvent::BackupRestored(e), Work::Restore(w)) => {
-            w.dataset == name && w.repository == e.repository
-        }
-        (BackupEvent::RestoreTested(e), Work::RestoreTest(w)) => {
-            w.dataset == name && w.repository == e.repository
-        }
+        (BackupEvent::BackupForgotten(e), Work::Retention(_)) => touches(&e.repository),
+        (BackupEvent::BackupRestored(e), Work::Restore(_)) => touches(&e.repository),
+        (BackupEvent::RestoreTested(e), Work::RestoreTest(_)) => touches(&e.repository),
         // Everything is read by a check that says so, and by nothing else.
         (BackupEvent::BackupVerified(e), Work::Check(w)) => {
-            w.repository == e.repository && w.parts == e.of
+            touches(&e.repository) && w.parts == e.of
         }
-        (BackupEvent::BackupVerified(e), work) => e.of > 1 && touches(work, name, &e.repository),
-        (BackupEvent::BackupCheckFailed(e), work) => touches(work, name, &e.repository),
-        (BackupEvent::BackupOrphanFound(e), work) => touches(work, name, &e.repository),
-        (BackupEvent::BackupSnapshotMissing(e), work) => touches(work, name, &e.repository),
-        (BackupEvent::BackupSnapshotFound(e), work) => touches(work, name, &e.repository),
+        (BackupEvent::BackupVerified(e), _) => e.of > 1 && touches(&e.repository),
+        (BackupEvent::BackupCheckFailed(e), _) => touches(&e.repository),
+        (BackupEvent::BackupOrphanFound(e), _) => touches(&e.repository),
+        (BackupEvent::BackupSnapshotMissing(e), _) => touches(&e.repository),
+        (BackupEvent::BackupSnapshotFound(e), _) => touches(&e.repository),
         (_, _) => false,
     };
     need(about, "its job is not about that")
-}
-
-/// Whether work looks into this repository, and may see snapshots of this dataset there.
-fn touches(work: &Work<'_>, dataset: &str, repository: &str) -> bool {
-    match work {
-        Work::Check(w) => w.repository == repository,
-        Work::Prune(w) => w.repository == repository,
-        Work::Backup(w) => w.dataset == dataset && w.repository == repository,
-        Work::Copy(w) => w.dataset == dataset && (w.from == repository || w.to == repository),
-        Work::Retention(w) => w.dataset == dataset && w.repository == repository,
-        Work::Restore(w) => w.dataset == dataset && w.repository == repository,
-        Work::RestoreTest(w) => w.dataset == dataset && w.repository == repository,
-    }
 }
 
 /// *Invariant:* nothing is removed from a repository before the log has agreed that it is forgotten, and it agrees only

@@ -102,8 +102,11 @@ impl Default for RetentionRule {
 impl RetentionRule {
     /// Whether it says nothing: then everything is kept.
     pub fn is_empty(&self) -> bool {
-        let counts = [self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly];
-        counts == [0; 6] && self.within.is_none() && self.tags.is_empty()
+        self.counts() == [0; 6] && self.within.is_none() && self.tags.is_empty()
+    }
+
+    fn counts(&self) -> [u32; 6] {
+        [self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly]
     }
 }
 
@@ -135,8 +138,7 @@ impl DatasetDefinition {
             add("zone", format!("{:?} is not an IANA zone", self.zone));
         }
         let rule = &self.retention;
-        let counts = [rule.last, rule.hourly, rule.daily, rule.weekly, rule.monthly, rule.yearly];
-        if counts.iter().any(|count| *count > COUNT_MAX) {
+        if rule.counts().iter().any(|count| *count > COUNT_MAX) {
             add("retention", format!("at most {COUNT_MAX} of each"));
         }
         if !(1..=COUNT_MAX).contains(&rule.minimum) {

@@ -9,11 +9,13 @@
 //! | [`retention`] | which snapshots are kept, and why |
 //! | [`anomaly`] | what is unusual about a snapshot |
 //! | [`sample`](mod@sample) | which files a restore test takes |
+//! | [`choosing`] | which snapshots are meant |
 //! | [`admit`] | what the recorder accepts |
 //! | [`saying`] | what an executor has to say after an attempt |
 
 pub mod admit;
 pub mod anomaly;
+pub mod choosing;
 mod dataset;
 pub mod protection;
 pub mod record;

@@ -91,6 +91,16 @@ pub fn active(dataset: &Dataset) -> Option<(DatasetDefinition, Timestamp)> {
     }
 }
 
+/// Whether its restore has not been tested well for longer than it asks for; one that was never tested has been there
+/// since its first definition.
+pub fn is_test_overdue(dataset: &Dataset, now: Timestamp) -> bool {
+    let Some((definition, from)) = active(dataset) else { return false };
+    let Some(every) = definition.restore_test_every else { return false };
+    let good = dataset.tests.iter().rev().find(|test| test.result.good);
+    let ms = i64::try_from(every.millis()).unwrap_or(i64::MAX);
+    now > later(good.map_or(from, |test| test.at), ms)
+}
+
 /// What a scheduler has to say of a dataset now, where that is not said yet.
 pub fn overdue(dataset: &Dataset, now: Timestamp) -> Option<crate::event::BackupEvent> {
     use crate::event::{BackupEvent, DatasetAtRisk, DatasetProtected};

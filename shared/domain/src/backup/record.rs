@@ -271,8 +271,9 @@ impl Dataset {
     }
 
     /// The newest snapshot that can be restored whole.
-    pub fn newest_good<'a>(&'a self, repository: &'a str) -> Option<&'a Snapshot> {
-        self.in_repository(repository).filter(|one| one.is_good()).max_by_key(|one| one.taken)
+    pub fn newest_good(&self, repository: &str) -> Option<&Snapshot> {
+        let good = |one: &&Snapshot| one.repository == repository && one.is_good();
+        self.snapshots.iter().filter(good).max_by_key(|one| one.taken)
     }
 
     /// The state after one more event. Total: what is in the log has happened.
@@ -482,6 +483,12 @@ impl Repository {
     pub fn new(name: &str) -> Self {
         let defined = Defined::new(name);
         Self { defined, part: None, checked: None, pruned: None, last: None }
+    }
+
+    /// Whether the attempt that the event is of is the last that said something of it.
+    pub fn knows(&self, event: &BackupEvent) -> bool {
+        let last = self.last.as_ref().map(|(run, attempt)| (run, *attempt));
+        last.is_some() && last == super::admit::run_of(event)
     }
 
     /// The next part to be read of so many.

@@ -474,8 +474,7 @@ impl JobDefinition {
         for (field, name) in work.names() {
             found.name(field, name);
         }
-        let of_host = [self.kind == Kind::Retention, self.kind == Kind::Prune];
-        if of_host.contains(&true) && !self.hosts.is_one() {
+        if matches!(self.kind, Kind::Retention | Kind::Prune) && !self.hosts.is_one() {
             found.add("hosts", "one host is enough for that".to_owned());
         }
         if self.autonomy.is_some() {

@@ -1,5 +1,6 @@
 //! What a job does that is no command, seen from the outside.
 
+use super::definition::Kind;
 use super::ordering::Claim;
 use crate::backup::{
     BackupWork, CheckWork, CopyWork, PruneWork, RestoreTestWork, RestoreWork, RetentionWork,
@@ -25,6 +26,19 @@ pub enum Work<'a> {
 }
 
 impl<'a> Work<'a> {
+    /// The kind of the job whose section it is.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Backup(_) => Kind::Backup,
+            Self::Copy(_) => Kind::BackupCopy,
+            Self::Check(_) => Kind::BackupCheck,
+            Self::Retention(_) => Kind::Retention,
+            Self::Prune(_) => Kind::Prune,
+            Self::Restore(_) => Kind::Restore,
+            Self::RestoreTest(_) => Kind::RestoreTest,
+        }
+    }
+
     /// The dataset it is about, where it is about one.
     pub fn dataset(self) -> Option<&'a str> {
         match self {

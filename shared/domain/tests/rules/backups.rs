@@ -2,16 +2,18 @@
 
 use domain::backup::admit::{forgettable, verdicts};
 use domain::backup::anomaly::unusual;
-use domain::backup::record::SNAPSHOTS_MAX;
+use domain::backup::choosing::{Unclear, damaged, named, to_copy, to_forget, to_remove};
+use domain::backup::protection::is_test_overdue;
+use domain::backup::record::{ForgetRequest, Forgotten, SNAPSHOTS_MAX};
 use domain::backup::retention::ahead;
 use domain::backup::saying::{Present, compare};
-use domain::backup::{Dataset, Protection, RetentionRule, Snapshot, plan, sample};
+use domain::backup::{Dataset, Protection, Repository, RetentionRule, Snapshot, plan, sample};
 use domain::canonical::Digest;
 use domain::event::{
     BackupAnomalyFound, BackupCheckFailed, BackupCopied, BackupEvent, BackupForgetApproved,
-    BackupForgetRequested, BackupForgotten, BackupHeld, BackupHoldEnded, BackupSnapshotCreated,
-    BackupSnapshotMissing, BackupVerified, DamagedSnapshot, DefinitionRef, Event, ForgetReason,
-    Measure, RestoreCertified, RestoreTested, RiskReason, Seer, Unusual,
+    BackupForgetRequested, BackupForgotten, BackupHeld, BackupHoldEnded, BackupPruned,
+    BackupSnapshotCreated, BackupSnapshotMissing, BackupVerified, DamagedSnapshot, DefinitionRef,
+    Event, ForgetReason, Measure, RestoreCertified, RestoreTested, RiskReason, Seer, Unusual,
 };
 use domain::ids::StreamId;
 use domain::job::{JobDefinition, parse_yaml};
@@ -475,6 +477,126 @@ fn two_people_who_agreed_to_forget_and_a_hold_do_not_pass_each_other() {
     let policy = by_policy(&site);
     assert_eq!(site.host_says(forgotten(run, vec![id(22)], policy)), Mark::Valid);
     assert_eq!(site.dataset().request.unwrap().snapshots, [id(23)]);
+}
+
+// Choosing.
+
+#[test]
+fn a_snapshot_is_meant_by_the_first_letters_of_its_name_where_only_one_begins_so() {
+    let site = four_nights();
+    let dataset = site.dataset();
+    let whole = id(21).to_string();
+    assert_eq!(named(&dataset, None, &whole).unwrap().id, id(21));
+    assert_eq!(named(&dataset, Some("vault"), &whole[..12]).unwrap().id, id(21));
+    assert_eq!(named(&dataset, Some("offsite"), &whole), Err(Unclear::None));
+    assert_eq!(named(&dataset, None, ""), Err(Unclear::Several));
+}
+
+#[test]
+fn what_is_copied_is_good_here_and_not_good_there_and_was_not_forgotten_there() {
+    let mut dataset = four_nights().dataset();
+    let copy = |n: u64| Snapshot {
+        repository: "offsite".to_owned(),
+        id: id(100 + n),
+        copy_of: Some(("vault".to_owned(), id(n))),
+        ..dataset.snapshot("vault", id(n)).unwrap().clone()
+    };
+    let (whole, mut broken, gone) = (copy(20), copy(21), copy(22));
+    broken.damaged = Some((at("01:00"), 1));
+    dataset.forgotten.push(Forgotten {
+        repository: gone.repository,
+        id: gone.id,
+        copy_of: gone.copy_of,
+        at: at("01:00"),
+    });
+    dataset.snapshots.extend([whole, broken]);
+    assert_eq!(to_copy(&dataset, "vault", "offsite"), [id(21), id(23)]);
+    dataset.snapshots[3].missing = Some(at("01:00"));
+    assert_eq!(to_copy(&dataset, "vault", "offsite"), [id(21)]);
+}
+
+#[test]
+fn a_retention_run_has_the_rules_part_agreed_and_peoples_part_by_their_word_alone() {
+    let mut dataset = four_nights().dataset();
+    let now = at("2026-11-23T04:00:00Z");
+    dataset.request = Some(ForgetRequest {
+        number: 9,
+        repository: "vault".to_owned(),
+        snapshots: vec![id(22), id(23)],
+        reason: "x".to_owned(),
+        by: Some("user/ana".to_owned()),
+        approved_by: None,
+    });
+    let asked = |dataset: &Dataset| {
+        let all = to_forget(dataset, "vault", now);
+        all.into_iter().map(|one| one.snapshots).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&dataset), [vec![id(20), id(21), id(22)]], "nobody has approved it");
+    dataset.request.as_mut().unwrap().approved_by = Some("user/bob".to_owned());
+    assert_eq!(asked(&dataset), [vec![id(20), id(21)], vec![id(22), id(23)]]);
+    let reason = &to_forget(&dataset, "vault", now)[1].reason;
+    assert_eq!(*reason, ForgetReason::People { request: 9 });
+    assert_eq!(to_forget(&dataset, "offsite", now), []);
+    // What was forgotten before and may still be there is removed with them.
+    dataset.forgotten.push(Forgotten {
+        repository: "vault".to_owned(),
+        id: id(7),
+        copy_of: None,
+        at: now,
+    });
+    let mut removed = vec![id(7), id(20), id(21), id(22), id(23)];
+    removed.sort_unstable();
+    assert_eq!(to_remove(&dataset, "vault", &to_forget(&dataset, "vault", now)), removed);
+}
+
+#[test]
+fn damage_is_of_what_was_named_and_of_all_that_is_good_where_nobody_knows_whose_it_is() {
+    let dataset = four_nights().dataset();
+    let one = |n: u64, files: u64| DamagedSnapshot { snapshot: id(n), files };
+    let named = vec![one(20, 2), one(22, 1), one(99, 5)];
+    let sure = damaged(&dataset, "vault", named.clone(), false);
+    assert_eq!(sure, [one(22, 1), one(20, 2)], "known ones, the newest first");
+    let doubt = damaged(&dataset, "vault", named, true);
+    assert_eq!(doubt, [one(23, 0), one(22, 1), one(21, 0), one(20, 2)]);
+    assert_eq!(damaged(&dataset, "offsite", Vec::new(), true), []);
+}
+
+#[test]
+fn a_test_is_overdue_when_none_was_good_for_as_long_as_the_dataset_says() {
+    let mut site = site(json!({"restore-test-every": "6h"}));
+    let overdue = |site: &Site, clock| is_test_overdue(&site.dataset(), at(clock));
+    assert!(!overdue(&site, "06:00"), "there has been time for one since it was defined");
+    assert!(overdue(&site, "06:01"));
+    site.night("backup@01:00", 1).begin("restore-test@06:00");
+    let tested: RestoreTested = body("restore.tested", |event| {
+        if let BackupEvent::RestoreTested(e) = event { Some(e) } else { None }
+    });
+    let by = seer("restore-test@06:00");
+    let bad = RestoreTested { by, snapshot: id(1), good: false, ..tested };
+    let good = Seer { engine: "another".to_owned(), ..bad.by.clone() };
+    let good = RestoreTested { by: good, good: true, ..bad.clone() };
+    assert_eq!(site.host_says(bad), Mark::Valid);
+    assert!(overdue(&site, "06:01"), "one that failed proves nothing");
+    assert_eq!(site.host_says(good), Mark::Valid);
+    assert!(!overdue(&site, "12:00"));
+    assert!(overdue(&site, "12:01"));
+    assert!(
+        !is_test_overdue(&self::site(json!({})).dataset(), at("23:00")),
+        "nobody asked for one"
+    );
+}
+
+#[test]
+fn of_a_repository_an_attempt_says_what_it_did_once_and_the_next_one_too() {
+    let pruned = |attempt| {
+        let by = Seer { attempt, ..seer("prune@05:00") };
+        let body = BackupPruned { by, packs_removed: 1, packs_rewritten: 0, freed: 9 };
+        BackupEvent::BackupPruned(body)
+    };
+    let repository = Repository::new("vault");
+    assert!(!repository.knows(&pruned(1)));
+    let repository = repository.evolve(&pruned(1), at("05:01"));
+    assert!(repository.knows(&pruned(1)) && !repository.knows(&pruned(2)));
 }
 
 // Retention.

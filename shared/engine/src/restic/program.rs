@@ -147,9 +147,6 @@ fn arguments(repository: &Repository) -> Vec<OsString> {
         Some(cache) => arguments.extend(["--cache-dir".into(), cache.path().into()]),
         None => arguments.push("--no-cache".into()),
     }
-    for (name, value) in &repository.options {
-        arguments.extend(["-o".into(), format!("{name}={value}").into()]);
-    }
     arguments
 }
 

@@ -1,7 +1,10 @@
 //! What of a backup this host lets happen: what is read, what is written, where it goes, and what is run beside it.
 
+use std::collections::BTreeMap;
+
+use super::file::BackupRule;
 use super::pattern::{is_plain, matches};
-use super::{AllowList, Refused, Spec};
+use super::{AllowList, Refused, Spec, as_me, code_variable, runs_other_code};
 use crate::attempt::spec::Program;
 use crate::backup::order::Touches;
 
@@ -15,75 +18,75 @@ impl AllowList {
         default_user: &str,
     ) -> Vec<Refused> {
         let refused = |what: String, hint: String| Refused { what, whom: user.to_owned(), hint };
-        let mut found = Vec::new();
-        let mut secrets: Vec<&[String]> = Vec::new();
-        if self.everything_as_me {
-            if user != default_user {
-                let hint = format!("everything runs as {default_user} here; leave out run-as");
-                return vec![refused("backups".to_owned(), hint)];
-            }
-        } else {
-            let Some(rule) = self.listed.backup.as_ref().filter(|rule| rule.lets(user)) else {
-                let hint = format!(
-                    "the owner of the host can add [backup] user = {user:?} with what may be read and written"
-                );
-                return vec![refused("backups".to_owned(), hint)];
-            };
-            secrets.push(&rule.secrets);
-            for (word, paths, allowed) in
-                [("reading", &touches.read, &rule.read), ("writing", &touches.write, &rule.write)]
-            {
-                for path in paths.iter().filter(|path| !path.starts_with("{{")) {
-                    if !is_plain(path) {
-                        let hint = "give its full path, without . and ..".to_owned();
-                        found.push(refused(format!("{word} {path}"), hint));
-                    } else if !allowed
-                        .iter()
-                        .any(|root| is_below(path, root) && leads_below(path, root))
-                    {
-                        let list = if word == "reading" { "read" } else { "write" };
-                        let hint = format!(
-                            "the owner of the host can add {path:?} to {list} of its [backup]"
-                        );
-                        found.push(refused(format!("{word} {path}"), hint));
-                    }
-                }
-            }
-            for location in &touches.repositories {
-                let listed = rule.repositories.iter().any(|pattern| matches(pattern, location));
-                if !listed {
-                    let hint = format!(
-                        "the owner of the host can add {location:?} to repositories of its [backup]"
-                    );
-                    found.push(refused(format!("the repository {location}"), hint));
-                }
-            }
-        }
+        let rule = match self.backup_rule(user, default_user) {
+            Ok(rule) => rule,
+            Err(hint) => return vec![refused("backups".to_owned(), hint)],
+        };
+        let mut hints = rule.map(|rule| places(rule, touches)).unwrap_or_default();
         // Neither the engine nor what runs beside it is made to run other code.
-        if !self.everything_as_me
-            && let Some(variable) = super::code_variable(spec)
-        {
-            let hint = format!("the variable {variable} can make it run other code; leave it out");
-            found.push(refused("backups".to_owned(), hint));
+        let variable = rule.and_then(|_| code_variable(spec));
+        hints.extend(variable.map(|one| ("backups".to_owned(), runs_other_code(one))));
+        let secrets: Vec<&[String]> = rule.iter().map(|rule| rule.secrets.as_slice()).collect();
+        for (name, reference) in &spec.secrets {
+            let hint = self.secret_hint(name, reference, &secrets);
+            hints.extend(hint.map(|(what, hint)| (format!("the secret {what}"), hint)));
         }
+        let mut found: Vec<Refused> =
+            hints.into_iter().map(|(what, hint)| refused(what, hint)).collect();
         // What runs beside it is a command like any other.
         for program in &touches.programs {
             let command = Spec {
                 program: Program::Argv(vec![program.clone()]),
-                secrets: std::collections::BTreeMap::new(),
+                secrets: BTreeMap::new(),
                 env: touches.env.clone(),
                 backup: None,
                 ..spec.clone()
             };
             found.extend(self.refusals(&command, default_user));
         }
-        for (name, reference) in &spec.secrets {
-            if let Some((what, hint)) = self.secret_hint(name, reference, &secrets) {
-                found.push(refused(format!("the secret {what}"), hint));
-            }
-        }
         found
     }
+
+    /// The rule by which backups run; none is needed where everything may. Otherwise what is missing.
+    fn backup_rule(&self, user: &str, default_user: &str) -> Result<Option<&BackupRule>, String> {
+        if self.everything_as_me {
+            return as_me(user, default_user).map(|()| None);
+        }
+        let rule = self.listed.backup.as_ref().filter(|rule| rule.lets(user));
+        rule.map(Some).ok_or_else(|| {
+            format!(
+                "the owner of the host can add [backup] user = {user:?} with what may be read and written"
+            )
+        })
+    }
+}
+
+/// What of the places it touches is not allowed: what, and what would have to change.
+fn places(rule: &BackupRule, touches: &Touches) -> Vec<(String, String)> {
+    let reads = touches.read.iter().map(|path| ("reading", path, "read", &rule.read));
+    let writes = touches.write.iter().map(|path| ("writing", path, "write", &rule.write));
+    let mut found = Vec::new();
+    // What a token stands for, only the run's own values tell.
+    for (word, path, list, allowed) in reads.chain(writes).filter(|one| !one.1.starts_with("{{")) {
+        if let Some(hint) = path_hint(path, list, allowed) {
+            found.push((format!("{word} {path}"), hint));
+        }
+    }
+    let listed = |location: &String| rule.repositories.iter().any(|one| matches(one, location));
+    for location in touches.repositories.iter().filter(|location| !listed(location)) {
+        let hint =
+            format!("the owner of the host can add {location:?} to repositories of its [backup]");
+        found.push((format!("the repository {location}"), hint));
+    }
+    found
+}
+
+fn path_hint(path: &str, list: &str, allowed: &[String]) -> Option<String> {
+    if !is_plain(path) {
+        return Some("give its full path, without . and ..".to_owned());
+    }
+    let may = allowed.iter().any(|root| is_below(path, root) && leads_below(path, root));
+    (!may).then(|| format!("the owner of the host can add {path:?} to {list} of its [backup]"))
 }
 
 /// Whether it is still so when links are followed, as far as it exists.
@@ -114,10 +117,7 @@ fn is_below(path: &str, root: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::attempt::{AtLimit, OutputLimit, Stop};
     use crate::backup::order::BackupOrder;
 
     const LIST: &str = r#"
@@ -135,32 +135,9 @@ mod tests {
 
     fn spec(touches: Touches, secrets: &[(&str, &str)]) -> Spec {
         let secrets = secrets.iter().map(|(name, what)| ((*name).into(), (*what).into()));
-        Spec {
-            run: "r".into(),
-            attempt: 1,
-            job: "j".into(),
-            business_date: None,
-            refused: None,
-            program: Program::Argv(vec!["/proc/self/exe".into(), "engine".into()]),
-            cwd: None,
-            env: BTreeMap::new(),
-            secrets: secrets.collect(),
-            providers: BTreeMap::new(),
-            run_as: None,
-            timeout_ms: None,
-            stop: Stop { signal: "TERM".into(), grace_ms: 0 },
-            output: OutputLimit {
-                bytes: 0,
-                at_limit: AtLimit::Truncate,
-                bytes_per_second: None,
-                success_text: Vec::new(),
-                failure_text: Vec::new(),
-            },
-            stdin: None,
-            cgroup: None,
-            backup: Some(Box::new(BackupOrder { touches, ..BackupOrder::default() })),
-            memo: serde_json::Value::Null,
-        }
+        let program = Program::Argv(vec!["/proc/self/exe".into(), "engine".into()]);
+        let backup = Some(Box::new(BackupOrder { touches, ..BackupOrder::default() }));
+        Spec { secrets: secrets.collect(), backup, ..super::super::tests::spec(program, None) }
     }
 
     fn words(all: &[&str]) -> Vec<String> {

@@ -170,10 +170,7 @@ fn rule(number: usize, entry: RuleEntry, problems: &mut Vec<String>) -> Option<R
             entry.program
         ));
     }
-    let users = match entry.user {
-        Users::One(user) => vec![user],
-        Users::Several(users) => users,
-    };
+    let users = entry.user.names().to_vec();
     if users.is_empty() || users.iter().any(String::is_empty) {
         problems.push(format!("rule {number}: user must name somebody, or \"*\""));
     }
