@@ -284,6 +284,27 @@ fn damage_that_touches_every_snapshot_is_found_and_nothing_is_protected_any_more
 }
 
 #[test]
+fn where_the_host_does_not_let_a_retention_run_nothing_is_forgotten_in_the_log_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = Night::new(dir.path());
+    let data = dir.path().join("data");
+    let up = Up::start(&data, &[&night.site("")]);
+    for _ in 0..3 {
+        succeeds(&up, "save", &[]);
+    }
+    up.stop();
+    let allow = night.path("allow.toml");
+    fs::write(&allow, "[backup]\nuser = \"*\"\nrepositories = [\"/elsewhere\"]\n").unwrap();
+    let up = Up::start_allowing(&data, &allow);
+    ran(&up, "forget", &[]).ended(1);
+    let known = dataset(&up, "files");
+    assert!(known["forgotten"].is_null(), "{known}");
+    assert_eq!(recorded(&known, "vault"), night.listed("vault"));
+    assert_eq!(recorded(&known, "vault").len(), 3);
+    up.stop();
+}
+
+#[test]
 fn without_any_service_the_executor_restores_from_the_repository_and_its_password() {
     let dir = tempfile::tempdir().unwrap();
     let night = Night::new(dir.path());

@@ -130,8 +130,20 @@ impl Up {
 
     /// The same with these variables in its environment.
     pub(crate) fn start_with(data: &Path, jobs: &[&Path], env: &[(&str, &Path)]) -> Self {
-        let mut command = decklog(["up", "--listen", "127.0.0.1:0", "--data"]);
-        command.arg(data).envs(env.iter().copied());
+        let mut command = decklog(["up", "--listen", "127.0.0.1:0"]);
+        command.envs(env.iter().copied());
+        Self::started(command, data, jobs)
+    }
+
+    /// The same on a host that lets run what this file says.
+    pub(crate) fn start_allowing(data: &Path, allow: &Path) -> Self {
+        let mut command = decklog(["up", "--listen", "127.0.0.1:0", "--allow"]);
+        command.arg(allow);
+        Self::started(command, data, &[])
+    }
+
+    fn started(mut command: Command, data: &Path, jobs: &[&Path]) -> Self {
+        command.arg("--data").arg(data);
         if !jobs.is_empty() {
             command.arg("--with").args(jobs);
         }

@@ -40,7 +40,10 @@ pub(crate) async fn agree(
     attempt: u32,
     spec: &Spec,
 ) -> anyhow::Result<()> {
-    let Some(order) = &spec.backup else { return Ok(()) };
+    // What does not start removes nothing, so that nothing is forgotten for it.
+    let Some(order) = spec.backup.as_ref().filter(|_| spec.refused.is_none()) else {
+        return Ok(());
+    };
     let (Some(dataset), Some(used)) = (&order.dataset, order.repositories.first()) else {
         return Ok(());
     };
