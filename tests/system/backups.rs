@@ -284,6 +284,47 @@ fn damage_that_touches_every_snapshot_is_found_and_nothing_is_protected_any_more
 }
 
 #[test]
+fn people_hold_forget_and_certify_from_the_command_line_and_read_the_recovery_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = Night::new(dir.path());
+    let up = Up::start(&dir.path().join("data"), &[&night.site("")]);
+    for _ in 0..3 {
+        succeeds(&up, "save", &[]);
+    }
+    let oldest = dataset(&up, "files")["snapshots"][0]["id"].as_str().unwrap()[..12].to_owned();
+    let fate = || {
+        let fates = up.call(&["backup", "retention", "files", "-o", "json"]).ended(0).json();
+        let all = fates.as_array().unwrap().clone();
+        all.into_iter().find(|one| one["snapshot"].as_str().unwrap().starts_with(&oldest)).unwrap()
+    };
+    let act = |words: &[&str]| {
+        let words: Vec<&str> = ["backup"].iter().chain(words).copied().collect();
+        up.call(&words).ended(0);
+    };
+    assert_eq!(fate()["keep"], false);
+    act(&["hold", "files", &oldest, "--until", "2099-01-01", "--reason", "case 1"]);
+    assert_eq!(fate()["keep"], true);
+    act(&["end-hold", "files", &oldest, "--reason", "closed"]);
+    assert_eq!(fate()["keep"], false);
+    let newest = recorded(&dataset(&up, "files"), "vault").pop().unwrap();
+    act(&["forget", "files", &newest, "--reason", "by mistake"]);
+    act(&["decline-forget", "files", "--reason", "it is evidence"]);
+    act(&["forget", "files", &newest, "--reason", "by mistake"]);
+    act(&["approve-forget", "files", "--reason", "seen"]);
+    succeeds(&up, "forget", &[]);
+    assert!(!night.listed("vault").contains(&newest), "two people agreed");
+    succeeds(&up, "try", &[]);
+    act(&["certify", "files", "--statement", "all there"]);
+    assert!(dataset(&up, "files")["tests"][0]["certified"].is_array());
+    let again = up.call(&["backup", "certify", "files", "--statement", "all there"]);
+    assert_eq!(again.code, 3, "nothing is left to certify: {again:?}");
+    let report = up.call(&["backup", "report"]).ended(0).out;
+    let kept = recorded(&dataset(&up, "files"), "vault").pop().unwrap();
+    assert!(report.contains(&kept) && report.contains(&night.text("vault")), "{report}");
+    up.stop();
+}
+
+#[test]
 fn where_the_host_does_not_let_a_retention_run_nothing_is_forgotten_in_the_log_either() {
     let dir = tempfile::tempdir().unwrap();
     let night = Night::new(dir.path());
