@@ -2,9 +2,7 @@
 //! must not be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use rustic_core::{
@@ -12,31 +10,31 @@ use rustic_core::{
 };
 
 use crate::context::{Cancel, lock};
+use crate::store::{Files, failed};
 
 /// A backend that counts, and that can say no to a snapshot.
 ///
 /// The engine writes its snapshot even when its source ended early or its dump command failed;
 /// here is the last place where that can be prevented.
 pub(crate) struct Gate {
-    inner: Arc<dyn WriteBackend>,
-    directory: PathBuf,
+    files: Files,
     cancel: Cancel,
     written: Mutex<BTreeMap<Id, u64>>,
-    unsynced: Mutex<BTreeSet<PathBuf>>,
+    /// Torn packs in a storage that cannot rename: nobody sees them.
+    hidden: Mutex<BTreeSet<Id>>,
     forbidden: Mutex<Option<String>>,
     /// While an index is repaired, the index files there were before anything else was looked at.
     index: Mutex<Option<Vec<(Id, u32)>>>,
 }
 
 impl Gate {
-    /// A gate before the files of a directory.
-    pub(crate) fn new(inner: Arc<dyn WriteBackend>, directory: PathBuf, cancel: Cancel) -> Self {
+    /// A gate before the files of a repository.
+    pub(crate) fn new(files: Files, cancel: Cancel) -> Self {
         Self {
-            inner,
-            directory,
+            files,
             cancel,
             written: Mutex::default(),
-            unsynced: Mutex::default(),
+            hidden: Mutex::default(),
             forbidden: Mutex::default(),
             index: Mutex::default(),
         }
@@ -53,7 +51,7 @@ impl Gate {
     /// file and not yet the packs it names, take them for lost, and take them out. What was there before the packs were
     /// listed names only packs that were there too.
     pub(crate) fn freeze_index(&self) -> RusticResult<()> {
-        let now = self.inner.list_with_size(FileType::Index)?;
+        let now = self.files.list_with_size(FileType::Index)?;
         *lock(&self.index) = Some(now);
         Ok(())
     }
@@ -67,11 +65,18 @@ impl Gate {
         if tpe == FileType::Index { lock(&self.index).clone() } else { None }
     }
 
-    /// Gives a torn pack a name that is none, so that nobody takes it for one; nothing is deleted.
+    /// The files behind it.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Gives a torn pack a name that is none, so that nobody takes it for one; nothing is deleted. Where the storage
+    /// cannot rename, it is not seen through this gate any more.
     pub(crate) fn set_aside(&self, pack: &Id) -> std::io::Result<()> {
-        let dir = self.directory_of(FileType::Pack, pack);
-        let name = pack.to_hex().to_string();
-        std::fs::rename(dir.join(&name), dir.join(format!("{name}.torn")))
+        if !self.files.set_aside(pack)? {
+            lock(&self.hidden).insert(*pack);
+        }
+        Ok(())
     }
 
     /// No snapshot may be written any more; the first reason counts.
@@ -94,49 +99,37 @@ impl Gate {
         self.sync()
     }
 
-    /// Makes the names of what was written durable: the backend syncs files, not directories.
+    /// Makes the names of what was written durable.
     pub(crate) fn sync(&self) -> RusticResult<()> {
-        for dir in std::mem::take(&mut *lock(&self.unsynced)) {
-            File::open(&dir).and_then(|d| d.sync_all()).map_err(|error| {
-                RusticError::with_source(
-                    ErrorKind::InputOutput,
-                    format!("Failed to sync the directory {}.", dir.display()),
-                    error,
-                )
-            })?;
-        }
-        Ok(())
+        let tried = || format!("syncing {}", self.files.location());
+        self.files.storage().sync().map_err(|error| failed(tried(), error))
     }
 
-    fn directory_of(&self, tpe: FileType, id: &Id) -> PathBuf {
-        match tpe {
-            FileType::Config => self.directory.clone(),
-            FileType::Pack => self.directory.join("data").join(&id.to_hex().as_str()[..2]),
-            FileType::Index | FileType::Key | FileType::Snapshot => {
-                self.directory.join(tpe.dirname())
-            }
+    /// What is listed of a directory: all but what is hidden, and of the index what was there when it was frozen.
+    fn listed(&self, tpe: FileType) -> RusticResult<Vec<(Id, u32)>> {
+        let mut listed = match self.frozen(tpe) {
+            Some(files) => files,
+            None => self.files.list_with_size(tpe)?,
+        };
+        if tpe == FileType::Pack {
+            let hidden = lock(&self.hidden);
+            listed.retain(|(id, _)| !hidden.contains(id));
         }
+        Ok(listed)
     }
 }
 
 impl ReadBackend for Gate {
     fn location(&self) -> String {
-        self.inner.location()
-    }
-
-    fn list(&self, tpe: FileType) -> RusticResult<Vec<Id>> {
-        match self.frozen(tpe) {
-            Some(files) => Ok(files.into_iter().map(|(id, _)| id).collect()),
-            None => self.inner.list(tpe),
-        }
+        self.files.location()
     }
 
     fn list_with_size(&self, tpe: FileType) -> RusticResult<Vec<(Id, u32)>> {
-        self.frozen(tpe).map_or_else(|| self.inner.list_with_size(tpe), Ok)
+        self.listed(tpe)
     }
 
     fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
-        self.inner.read_full(tpe, id)
+        self.files.read_full(tpe, id)
     }
 
     fn read_partial(
@@ -147,17 +140,17 @@ impl ReadBackend for Gate {
         offset: u32,
         length: u32,
     ) -> RusticResult<Bytes> {
-        self.inner.read_partial(tpe, id, cacheable, offset, length)
+        self.files.read_partial(tpe, id, cacheable, offset, length)
     }
 
     fn warmup_path(&self, tpe: FileType, id: &Id) -> String {
-        self.inner.warmup_path(tpe, id)
+        self.files.warmup_path(tpe, id)
     }
 }
 
 impl WriteBackend for Gate {
     fn create(&self) -> RusticResult<()> {
-        self.inner.create()
+        self.files.create()
     }
 
     fn write_bytes(
@@ -171,83 +164,57 @@ impl WriteBackend for Gate {
             self.may_write_snapshot()?;
         }
         let size = content.size() as u64;
-        self.inner.write_bytes(tpe, id, cacheable, content)?;
+        self.files.write_bytes(tpe, id, cacheable, content)?;
         if tpe == FileType::Pack {
             lock(&self.written).insert(*id, size);
         }
-        lock(&self.unsynced).insert(self.directory_of(tpe, id));
         if tpe == FileType::Snapshot { self.sync() } else { Ok(()) }
     }
 
     fn remove(&self, tpe: FileType, id: &Id, cacheable: bool) -> RusticResult<()> {
-        self.inner.remove(tpe, id, cacheable)
+        self.files.remove(tpe, id, cacheable)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::memory::Memory;
 
-    /// A repository of nothing but index files.
-    #[derive(Debug, Default)]
-    struct Indexes(Mutex<Vec<Id>>);
-
-    impl ReadBackend for Indexes {
-        fn location(&self) -> String {
-            String::new()
-        }
-
-        fn list_with_size(&self, _: FileType) -> RusticResult<Vec<(Id, u32)>> {
-            Ok(lock(&self.0).iter().map(|id| (*id, 1)).collect())
-        }
-
-        fn read_full(&self, _: FileType, _: &Id) -> RusticResult<Bytes> {
-            Ok(Bytes::new())
-        }
-
-        fn read_partial(
-            &self,
-            _: FileType,
-            _: &Id,
-            _: bool,
-            _: u32,
-            _: u32,
-        ) -> RusticResult<Bytes> {
-            Ok(Bytes::new())
-        }
-
-        fn warmup_path(&self, _: FileType, _: &Id) -> String {
-            String::new()
-        }
+    fn gate() -> (Gate, Memory) {
+        let memory = Memory::default();
+        let files = Files::new(Box::new(memory.clone()), "memory".to_owned());
+        (Gate::new(files, Cancel::default()), memory)
     }
 
-    impl WriteBackend for Indexes {
-        fn create(&self) -> RusticResult<()> {
-            Ok(())
-        }
-
-        fn write_bytes(&self, _: FileType, id: &Id, _: bool, _: BytesList) -> RusticResult<()> {
-            lock(&self.0).push(*id);
-            Ok(())
-        }
-
-        fn remove(&self, _: FileType, _: &Id, _: bool) -> RusticResult<()> {
-            Ok(())
-        }
+    fn put(gate: &Gate, tpe: FileType) -> Id {
+        let id = Id::random();
+        gate.files.write_bytes(tpe, &id, false, Bytes::from_static(b"x").into()).unwrap();
+        id
     }
 
     #[test]
     fn while_an_index_is_repaired_nobody_sees_index_files_that_are_younger() {
-        let files = Arc::new(Indexes::default());
-        let (old, new) = (Id::random(), Id::random());
-        lock(&files.0).push(old);
-        let gate = Gate::new(files.clone(), PathBuf::new(), Cancel::default());
+        let (gate, _) = gate();
+        let old = put(&gate, FileType::Index);
         gate.freeze_index().unwrap();
-        lock(&files.0).push(new);
+        let new = put(&gate, FileType::Index);
+        let pack = put(&gate, FileType::Pack);
         assert_eq!(gate.list(FileType::Index).unwrap(), [old]);
         assert_eq!(gate.list_with_size(FileType::Index).unwrap(), [(old, 1)]);
-        assert_eq!(gate.list(FileType::Pack).unwrap(), [old, new], "packs are seen as they are");
+        assert_eq!(gate.list(FileType::Pack).unwrap(), [pack], "packs are seen as they are");
         gate.thaw_index();
-        assert_eq!(gate.list(FileType::Index).unwrap(), [old, new]);
+        let mut both = [old, new];
+        both.sort();
+        assert_eq!(gate.list(FileType::Index).unwrap(), both);
+    }
+
+    #[test]
+    fn a_torn_pack_is_not_seen_any_more_where_the_storage_cannot_rename_it() {
+        let (gate, memory) = gate();
+        let (torn, good) = (put(&gate, FileType::Pack), put(&gate, FileType::Pack));
+        gate.set_aside(&torn).unwrap();
+        assert_eq!(gate.list(FileType::Pack).unwrap(), [good]);
+        assert_eq!(memory.names().len(), 2, "nothing is deleted");
     }
 }

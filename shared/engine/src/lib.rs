@@ -3,7 +3,8 @@
 //! A request comes in on standard input, lines go out on standard output, the last one is the
 //! report. The engine is not believed: a ledger of the source (`ledger`) says what was read, a
 //! manifest with a hash for each file is stored beside every snapshot (`manifest`), and a gate
-//! before the repository's files (`gate`) refuses a snapshot that must not be.
+//! before the repository's files (`gate`) refuses a snapshot that must not be. The files are in a directory of this host,
+//! or elsewhere (`store`).
 
 mod child;
 mod context;
@@ -23,6 +24,7 @@ mod request;
 mod restic;
 mod run;
 mod rustic;
+mod store;
 mod target;
 
 pub use context::{Cancel, exit_code};

@@ -15,7 +15,7 @@ use crate::context::{Cancel, exit_code};
 use crate::guardian;
 use crate::problem::Problem;
 use crate::report::{Line, Outcome, ProblemKind, Report};
-use crate::request::{Request, Secrets};
+use crate::request::{Keys, Request, Secrets};
 use crate::run::run_in;
 
 /// The variable that names the file the report is written into.
@@ -24,6 +24,8 @@ pub const REPORT: &str = "DECKLOG_ENGINE_REPORT";
 pub const PASSWORD: &str = "DECKLOG_REPOSITORY_PASSWORD";
 /// The variable with the password of the repository copied to.
 pub const COPY_PASSWORD: &str = "DECKLOG_COPY_PASSWORD";
+/// Before the name of a variable with a key of the storage copied to: [`Keys::NAMES`].
+pub const COPY_KEYS: &str = "DECKLOG_COPY_";
 
 /// How long a cancelled engine may take to stop by itself.
 const GRACE: Duration = Duration::from_secs(20);
@@ -103,9 +105,12 @@ fn read_request() -> Result<Request, Problem> {
 /// The secrets as they stand in the environment.
 #[must_use]
 pub fn secrets() -> Secrets {
+    let variable = |name: &str| std::env::var(name).ok();
     Secrets {
-        password: std::env::var(PASSWORD).unwrap_or_default(),
-        copy_password: std::env::var(COPY_PASSWORD).ok(),
+        password: variable(PASSWORD).unwrap_or_default(),
+        copy_password: variable(COPY_PASSWORD),
+        keys: Keys::of(variable),
+        copy_keys: Keys::of(|name| variable(&format!("{COPY_KEYS}{name}"))),
     }
 }
 

@@ -38,6 +38,15 @@ pub struct Repository {
     /// The program restic; none means the one found in `PATH`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restic: Option<FilePath>,
+    /// The region of an S3 bucket; none means `AWS_DEFAULT_REGION` among the keys, or `us-east-1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Certificates (PEM) that are trusted instead of those of the host, for S3 and REST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<FilePath>,
+    /// A configuration for `ssh -F`; none means the user's own, for SFTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_config: Option<FilePath>,
 }
 
 /// The engines there are.
@@ -338,11 +347,48 @@ pub struct Secrets {
     pub password: String,
     /// The password of the repository copied to (`DECKLOG_COPY_PASSWORD`).
     pub copy_password: Option<String>,
+    /// The keys of the repository's storage (`AWS_ACCESS_KEY_ID`, …).
+    pub keys: Keys,
+    /// The keys of the storage copied to (`DECKLOG_COPY_AWS_ACCESS_KEY_ID`, …).
+    pub copy_keys: Keys,
 }
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets(…)")
+    }
+}
+
+/// The keys of a storage, by the names of the variables that restic reads.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Keys(BTreeMap<String, String>);
+
+impl Keys {
+    /// The variables there are.
+    pub const NAMES: [&'static str; 6] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_DEFAULT_REGION",
+        "RESTIC_REST_USERNAME",
+        "RESTIC_REST_PASSWORD",
+    ];
+
+    /// Those that a function knows; an empty one is none.
+    pub fn of(value: impl Fn(&str) -> Option<String>) -> Self {
+        let found = Self::NAMES.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?)));
+        Self(found.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// The value of one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys(…)")
     }
 }
 

@@ -15,6 +15,8 @@
 //! write = ["/restore"]             # below what may be restored
 //! repositories = ["/vault", "/mnt/*"]    # locations, by pattern
 //! secrets = ["file:/etc/decklog/secrets/vault"]
+//! ca-file = "/etc/decklog/ca.pem"  # whom s3: and rest: servers are believed, instead of the system's certificates
+//! ssh-config = "/etc/decklog/ssh"  # how sftp: servers are reached, instead of the user's own configuration
 //!
 //! [[provider]]                     # what looks up `exec:vault …`; what follows the name is its last argument
 //! name = "vault"

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use engine::{
-    Browse, Check, Diff, Done, Entry, Find, Line, List, Operation, Outcome, Overwrite, Progress,
-    Read, Report, Repository, Request, Restore, Secrets, SnapshotInfo,
+    Browse, Check, Diff, Done, Entry, Find, Keys, Line, List, Operation, Outcome, Overwrite,
+    Progress, Read, Report, Repository, Request, Restore, Secrets, SnapshotInfo,
 };
 
 /// How it is called.
@@ -21,8 +21,13 @@ usage: decklog-executor COMMAND --repository LOCATION --password-file FILE [opti
   diff A B                                                     compares two snapshots
   check                                                        reads all data of the repository
 
+  --region NAME       the region of an S3 bucket
+  --ca-file FILE      certificates to trust instead of the system's, for s3: and rest:
+  --ssh-config FILE   a configuration for ssh instead of the user's own, for sftp:
+
 Needs neither the log nor any service: what restores when everything else is gone. LOCATION is written as restic writes
-it, and restic restores the same repositories.";
+it, and restic restores the same repositories. Keys of a storage are read from the variables that restic reads:
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, RESTIC_REST_USERNAME, RESTIC_REST_PASSWORD.";
 
 const COMMANDS: [&str; 6] = ["snapshots", "restore", "browse", "find", "diff", "check"];
 
@@ -44,6 +49,9 @@ struct Asked {
     to: Option<String>,
     replace: bool,
     dry_run: bool,
+    region: Option<String>,
+    ca_file: Option<String>,
+    ssh_config: Option<String>,
 }
 
 /// Carries a command out; the exit code: 0 good, 1 failed, 2 wrong call, 3 incomplete.
@@ -71,6 +79,9 @@ fn read(mut args: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--snapshot" => asked.snapshot = Some(value()?),
             "--path" => asked.path = Some(value()?),
             "--to" => asked.to = Some(value()?),
+            "--region" => asked.region = Some(value()?),
+            "--ca-file" => asked.ca_file = Some(value()?),
+            "--ssh-config" => asked.ssh_config = Some(value()?),
             "--replace" => asked.replace = true,
             "--dry-run" => asked.dry_run = true,
             flag if flag.starts_with("--") => return Err(format!("{flag} is not known")),
@@ -92,8 +103,16 @@ impl Bare {
         let password = std::fs::read_to_string(file)
             .map_err(|error| format!("reading the password from {}: {error}", file.display()))?;
         let password = password.trim_end_matches(['\n', '\r']).to_owned();
-        let repository = Repository { location, ..Repository::default() };
-        Ok(Self { repository, secrets: Secrets { password, copy_password: None } })
+        let path = |path: &Option<String>| path.as_deref().map(Into::into);
+        let repository = Repository {
+            location,
+            region: asked.region.clone(),
+            ca_file: path(&asked.ca_file),
+            ssh_config: path(&asked.ssh_config),
+            ..Repository::default()
+        };
+        let keys = Keys::of(|name| std::env::var(name).ok());
+        Ok(Self { repository, secrets: Secrets { password, keys, ..Secrets::default() } })
     }
 
     fn carry_out(&self, asked: &Asked) -> Result<u8, String> {

@@ -206,17 +206,21 @@ impl Making<'_> {
 
     /// Passwords and keys by reference: the supervisor looks them up just before the start.
     fn secrets(&self) -> BTreeMap<String, String> {
-        let names = ["DECKLOG_REPOSITORY_PASSWORD", "DECKLOG_COPY_PASSWORD"];
+        let (copy, keys) = (engine::process::COPY_PASSWORD, engine::process::COPY_KEYS);
+        // The second repository's keys may have the names of the first one's.
+        let names = [(engine::process::PASSWORD, ""), (copy, keys)];
         let mut found = BTreeMap::new();
-        for ((one, _, _), name) in self.asked.repositories.iter().zip(names) {
-            found.insert(name.to_owned(), one.password.clone());
-            found.extend(one.secrets.clone());
+        for ((one, _, _), (password, prefix)) in self.asked.repositories.iter().zip(names) {
+            found.insert(password.to_owned(), one.password.clone());
+            let keys = one.secrets.iter();
+            found.extend(keys.map(|(name, value)| (format!("{prefix}{name}"), value.clone())));
         }
         found
     }
 
     fn repository(&self, index: usize) -> Result<engine::Repository, String> {
         let (one, _, _) = self.asked.repositories.get(index).ok_or("no repository is named")?;
+        let (ca_file, ssh_config) = self.host.allow.reaching();
         Ok(engine::Repository {
             location: one.location.clone(),
             engine: match one.engine {
@@ -225,8 +229,10 @@ impl Making<'_> {
             },
             initialise: one.initialise && !self.asked.used.contains(&one.name),
             second: one.second_opinion,
-            cache: None,
-            restic: None,
+            region: one.region.clone(),
+            ca_file: ca_file.map(Into::into),
+            ssh_config: ssh_config.map(Into::into),
+            ..engine::Repository::default()
         })
     }
 

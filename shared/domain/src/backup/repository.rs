@@ -57,7 +57,11 @@ pub struct RepositoryDefinition {
     pub location: String,
     /// Where its password is: `file:`, `env:`, `credential:` or `exec:`, as for a job's secrets.
     pub password: String,
-    /// Environment variables with the keys of its storage (`AWS_ACCESS_KEY_ID`, …), and where each is.
+    /// The region of an S3 bucket, where its store has regions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Environment variables with the keys of its storage (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_SESSION_TOKEN`; `RESTIC_REST_USERNAME`, `RESTIC_REST_PASSWORD`), and where each is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,
     /// Which engine writes it.
@@ -98,6 +102,15 @@ impl RepositoryDefinition {
                 add("secrets", format!("{name}: {message}"));
             }
         }
+        let is_region = |name: &String| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if let Some(region) = self.region.as_ref().filter(|region| !is_region(region)) {
+            add("region", format!("{region:?} is not a region such as eu-central-1"));
+        }
+        if self.region.is_some() && !self.location.starts_with("s3:") {
+            add("region", "only s3: locations have one".to_owned());
+        }
         if !(1..=WRITERS_MAX).contains(&self.writers) {
             add("writers", format!("1 to {WRITERS_MAX}"));
         }
@@ -118,6 +131,9 @@ fn check_location(location: &str) -> Result<(), String> {
             "write an absolute path, sftp:user@host:/path, s3:https://host/bucket/prefix or rest:https://host/path"
                 .to_owned(),
         );
+    }
+    if scheme == "sftp" && rest.trim_start_matches('/').starts_with('-') {
+        return Err("a host's name does not begin with -".to_owned());
     }
     // user:password@host would be in every event that names it.
     let authority = rest.split("//").nth(1).unwrap_or_default();

@@ -18,7 +18,8 @@ pub(super) fn copy(engine: &Rustic<'_>, asked: &Copy) -> Answer {
     }
     let password = engine.secrets.copy_password.clone();
     let password = password.ok_or_else(|| bad("copying: the other password is not given"))?;
-    let secrets = Secrets { password, copy_password: None };
+    let keys = engine.secrets.copy_keys.clone();
+    let secrets = Secrets { password, keys, ..Secrets::default() };
     let target = Rustic::new(&asked.to, &secrets, engine.context.clone());
     let from = engine.indexed()?;
     let wanted = asked.snapshots.iter().map(|id| named(&from.snapshots, id));

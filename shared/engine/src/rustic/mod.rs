@@ -10,14 +10,13 @@ pub(crate) mod restore;
 mod upkeep;
 mod verify;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use rustic_backend::LocalBackend;
 use rustic_core::repofile::SnapshotFile;
 use rustic_core::{
-    ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository as Rustics, RepositoryBackends,
-    RepositoryOptions,
+    ConfigOptions, Credentials, FileType, KeyOptions, OpenStatus, ReadBackend as _,
+    Repository as Rustics, RepositoryBackends, RepositoryOptions,
 };
 
 use crate::context::Context;
@@ -30,6 +29,7 @@ use crate::request::{
     Backup, Browse, Check, Copy, Diff, Find, Forget, List, ManifestOf, Prune, Repository, Restore,
     Secrets,
 };
+use crate::store::{self, Location};
 
 /// The version of the library that is built in.
 pub(crate) const VERSION: &str = "rustic_core 0.13.0";
@@ -54,13 +54,15 @@ impl<'a> Rustic<'a> {
 
     /// Opens the repository.
     pub(crate) fn open(&self) -> Result<Opened, Problem> {
-        open(self.repository, &self.secrets.password, &self.context)
+        let (repo, gate) = self.connect(self.repository)?;
+        self.unlock(repo, gate)
     }
 
     /// Opens the repository to write in it.
     pub(crate) fn open_to_write(&self) -> Result<Opened, Problem> {
-        refuse_locks(Path::new(&self.repository.location))?;
-        self.open()
+        let (repo, gate) = self.connect(self.repository)?;
+        refuse_locks(gate.files())?;
+        self.unlock(repo, gate)
     }
 
     /// Opens the repository to write in it, or creates it where that is wished.
@@ -81,22 +83,41 @@ impl<'a> Rustic<'a> {
 
     fn create(&self) -> Result<Opened, Problem> {
         let location = &self.repository.location;
-        let (repo, gate) = connect(self.repository, &self.context)?;
+        let (repo, gate) = self.connect(self.repository)?;
         let there =
             repo.config_id().map_err(rustic(ProblemKind::Unreachable, reading(location)))?;
         if there.is_some() {
-            let message = format!(
-                "creating a repository at {location}: there is one already; name another location"
-            );
-            return Err(Problem::new(ProblemKind::RepositoryExists, message));
+            return Err(is_there(location));
         }
         if self.secrets.password.is_empty() {
             let message = "creating a repository: no password is given; set one in the secrets";
             return Err(Problem::new(ProblemKind::BadRequest, message));
         }
-        drop((repo, gate));
-        self.create_beside()?;
+        match location.parse() {
+            Ok(Location::Local(_)) => {
+                drop((repo, gate));
+                self.create_beside()?;
+            }
+            Ok(Location::Sftp(_) | Location::S3(_) | Location::Rest(_)) | Err(_) => {
+                self.create_there(repo, &gate)?;
+            }
+        }
         self.open()
+    }
+
+    /// Makes it where it will be: of two that make it at once one writes the configuration, and the other one nothing.
+    fn create_there(&self, repo: Rustics<()>, gate: &Gate) -> Result<(), Problem> {
+        let location = &self.repository.location;
+        let credentials = Credentials::password(&self.secrets.password);
+        let made = repo.init(&credentials, &KeyOptions::default(), &ConfigOptions::default());
+        let Err(error) = made else { return Ok(()) };
+        let tried = format!("creating a repository at {location}");
+        let another = gate.list(FileType::Config).is_ok_and(|there| !there.is_empty());
+        Err(if another {
+            is_there(location)
+        } else {
+            rustic(ProblemKind::Unreachable, tried)(error)
+        })
     }
 
     /// Makes it beside its place and gives it its name when it is whole: of two that make it at once one wins, and
@@ -106,7 +127,7 @@ impl<'a> Rustic<'a> {
         let tried = format!("creating a repository at {location}");
         let beside = format!("{}.new-{}", location.trim_end_matches('/'), std::process::id());
         let new = Repository { location: beside.clone(), ..self.repository.clone() };
-        let (repo, gate) = connect(&new, &self.context)?;
+        let (repo, gate) = self.connect(&new)?;
         let credentials = Credentials::password(&self.secrets.password);
         repo.init(&credentials, &KeyOptions::default(), &ConfigOptions::default())
             .map_err(rustic(ProblemKind::Unreachable, tried.clone()))?;
@@ -202,70 +223,76 @@ impl Opened {
     }
 }
 
-/// Opens a repository with a password.
-pub(crate) fn open(
-    repository: &Repository,
-    password: &str,
-    context: &Context,
-) -> Result<Opened, Problem> {
-    let location = &repository.location;
-    let (repo, gate) = connect(repository, context)?;
-    let there = repo.config_id().map_err(rustic(ProblemKind::Unreachable, reading(location)))?;
-    if there.is_none() {
-        let message = format!(
-            "opening the repository {location}: there is none; check the location, or create one"
-        );
-        return Err(Problem::new(ProblemKind::NotARepository, message));
-    }
-    let repo = repo.open(&Credentials::password(password)).map_err(|error| {
-        let tried = format!("opening the repository {location}");
-        if error.is_incorrect_password() {
-            let message = format!("{tried}: the password opens none of its keys");
-            return Problem::new(ProblemKind::WrongPassword, message);
+/// How long a repository may have no key while another backup makes it.
+const BEING_MADE: Duration = Duration::from_secs(10);
+
+impl Rustic<'_> {
+    fn connect(&self, repository: &Repository) -> Result<(Rustics<()>, Arc<Gate>), Problem> {
+        let cancel = &self.context.cancel;
+        let files = store::open(repository, &self.secrets.keys, cancel)?;
+        let gate = Arc::new(Gate::new(files, cancel.clone()));
+        let mut options = RepositoryOptions::default().no_cache(repository.cache.is_none());
+        if let Some(cache) = &repository.cache {
+            options = options.cache_dir(cache.path());
         }
-        Problem::new(ProblemKind::Damaged, format!("{tried}: {}", plain(&error)))
-    })?;
-    Ok(Opened { repo, gate })
+        let backends = RepositoryBackends::new(gate.clone(), None);
+        let repo = Rustics::new(&options, &backends)
+            .map_err(rustic(ProblemKind::BadRequest, reading(&repository.location)))?;
+        Ok((repo, gate))
+    }
+
+    /// Opens a repository with the password.
+    fn unlock(&self, repo: Rustics<()>, gate: Arc<Gate>) -> Result<Opened, Problem> {
+        let location = &self.repository.location;
+        let there =
+            repo.config_id().map_err(rustic(ProblemKind::Unreachable, reading(location)))?;
+        if there.is_none() {
+            let message = format!(
+                "opening the repository {location}: there is none; check the location, or create one"
+            );
+            return Err(Problem::new(ProblemKind::NotARepository, message));
+        }
+        self.wait_for_a_key(&gate)?;
+        let repo = repo.open(&Credentials::password(&self.secrets.password)).map_err(|error| {
+            let tried = format!("opening the repository {location}");
+            if error.is_incorrect_password() {
+                let message = format!("{tried}: the password opens none of its keys");
+                return Problem::new(ProblemKind::WrongPassword, message);
+            }
+            Problem::new(ProblemKind::Damaged, format!("{tried}: {}", plain(&error)))
+        })?;
+        Ok(Opened { repo, gate })
+    }
+
+    /// The key is written after the configuration, in another request.
+    fn wait_for_a_key(&self, gate: &Gate) -> Result<(), Problem> {
+        let location = &self.repository.location;
+        let began = Instant::now();
+        loop {
+            let keys = gate.list(FileType::Key);
+            if !keys.map_err(rustic(ProblemKind::Unreachable, reading(location)))?.is_empty() {
+                return Ok(());
+            }
+            if began.elapsed() > BEING_MADE {
+                break;
+            }
+            self.context.cancel.check()?;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let message = format!(
+            "opening the repository {location}: it has a configuration and no key, so nobody can read it; if it was \
+             never used, whoever made it was stopped: remove the file config and try again"
+        );
+        Err(Problem::new(ProblemKind::Damaged, message))
+    }
+}
+
+fn is_there(location: &str) -> Problem {
+    let message =
+        format!("creating a repository at {location}: there is one already; name another location");
+    Problem::new(ProblemKind::RepositoryExists, message)
 }
 
 fn reading(location: &str) -> String {
     format!("looking for a repository at {location}")
-}
-
-fn connect(
-    repository: &Repository,
-    context: &Context,
-) -> Result<(Rustics<()>, Arc<Gate>), Problem> {
-    let directory = local(&repository.location)?;
-    let backend = LocalBackend::new(&repository.location, [])
-        .map_err(rustic(ProblemKind::BadRequest, reading(&repository.location)))?;
-    let gate = Arc::new(Gate::new(Arc::new(backend), directory, context.cancel.clone()));
-    let mut options = RepositoryOptions::default().no_cache(repository.cache.is_none());
-    if let Some(cache) = &repository.cache {
-        options = options.cache_dir(cache.path());
-    }
-    let backends = RepositoryBackends::new(gate.clone(), None);
-    let repo = Rustics::new(&options, &backends)
-        .map_err(rustic(ProblemKind::BadRequest, reading(&repository.location)))?;
-    Ok((repo, gate))
-}
-
-/// The directory of a location; a path that cannot be read is not the same as none.
-fn local(location: &str) -> Result<PathBuf, Problem> {
-    let path = Path::new(location);
-    if !path.is_absolute() {
-        let remote = ["sftp:", "s3:", "rest:"].iter().any(|scheme| location.starts_with(scheme));
-        let (kind, why) = if remote {
-            (ProblemKind::Unsupported, "this build knows only local repositories")
-        } else {
-            (ProblemKind::BadRequest, "a local repository needs an absolute path")
-        };
-        return Err(Problem::new(kind, format!("the location {location:?}: {why}")));
-    }
-    match std::fs::read_dir(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(crate::problem::io(ProblemKind::Unreachable, reading(location))(error))
-        }
-        Ok(_) | Err(_) => Ok(path.to_owned()),
-    }
 }

@@ -1,7 +1,6 @@
 //! Forgetting, pruning, and bringing the index up to date after a crash.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rustic_core::repofile::SnapshotId;
 use rustic_core::{FileType, Id, PruneOptions, PruneStats, ReadBackend, RepairIndexOptions};
@@ -73,8 +72,9 @@ pub(super) fn prune(engine: &Rustic<'_>, asked: &Prune) -> Answer {
         let pruned = opened.repo.prune(&options, plan);
         pruned.map_err(rustic(ProblemKind::Unreachable, "pruning"))?;
         opened.gate.sync().map_err(rustic(ProblemKind::Unreachable, "pruning"))?;
-        remove_torn(Path::new(&engine.repository.location))
-            .map_err(io(ProblemKind::Unreachable, "removing torn files"))?;
+        // Nobody else writes while a prune does.
+        let tidied = opened.gate.files().storage().tidy();
+        tidied.map_err(io(ProblemKind::Unreachable, "removing unfinished files"))?;
     }
     Ok(Ended::good(Done::Prune(report)))
 }
@@ -97,23 +97,6 @@ fn planned(stats: &PruneStats, asked: &Prune) -> PruneReport {
     }
 }
 
-/// Removes files a killed writer had not finished: nobody else writes while a prune does.
-fn remove_torn(repository: &Path) -> std::io::Result<()> {
-    let mut dirs = vec![repository.join("snapshots"), repository.join("index")];
-    for entry in std::fs::read_dir(repository.join("data"))? {
-        dirs.push(entry?.path());
-    }
-    for dir in dirs {
-        for entry in std::fs::read_dir(dir).into_iter().flatten() {
-            let path = entry?.path();
-            if path.to_string_lossy().ends_with("-tmp-") {
-                std::fs::remove_file(path)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn repair(engine: &Rustic<'_>) -> Answer {
     let opened = engine.open_to_write()?;
     Ok(Ended::good(Done::Repair(mend(&opened)?.report)))
@@ -132,7 +115,7 @@ pub(crate) fn mend(opened: &Opened) -> Result<Mended, Problem> {
     let before = opened.catalogue()?;
     let (mut unknown, missing) = (before.unknown(), before.missing());
     let mut report = RepairReport { packs_missing: missing.len() as u64, ..Default::default() };
-    let torn: Vec<Id> = unknown.iter().filter(|pack| is_torn(opened, pack)).map(|p| *p.0).collect();
+    let torn = torn(opened, &unknown)?;
     set_aside(opened, &torn, &mut report)?;
     unknown.retain(|id, _| !torn.contains(id));
     if unknown.is_empty() && missing.is_empty() {
@@ -155,14 +138,27 @@ pub(crate) fn mend(opened: &Opened) -> Result<Mended, Problem> {
     Ok(Mended { report, added: unknown })
 }
 
-/// Whether a pack cannot hold the header whose length its last four bytes say.
-fn is_torn(opened: &Opened, (id, bytes): &(&Id, &u64)) -> bool {
-    let Some(end) = u32::try_from(**bytes).ok().filter(|n| u64::from(*n) >= SMALLEST_PACK) else {
-        return true;
+/// Those of some packs that cannot hold the header whose length their last four bytes say.
+fn torn(opened: &Opened, packs: &BTreeMap<Id, u64>) -> Result<Vec<Id>, Problem> {
+    let mut torn = Vec::new();
+    for (id, bytes) in packs {
+        if is_torn(opened, id, *bytes)? {
+            torn.push(*id);
+        }
+    }
+    Ok(torn)
+}
+
+/// A pack that cannot be read just now is not torn for that.
+fn is_torn(opened: &Opened, id: &Id, bytes: u64) -> Result<bool, Problem> {
+    let Some(end) = u32::try_from(bytes).ok().filter(|n| u64::from(*n) >= SMALLEST_PACK) else {
+        return Ok(true);
     };
     let last = opened.gate.read_partial(FileType::Pack, id, false, end - 4, 4);
-    let length = last.ok().and_then(|bytes| bytes.as_ref().try_into().ok().map(u32::from_le_bytes));
-    length.is_none_or(|length| length > end - 4)
+    let tried = format!("reading the end of pack {}", hex_id(*id));
+    let last = last.map_err(rustic(ProblemKind::Unreachable, tried))?;
+    let length = last.as_ref().try_into().ok().map(u32::from_le_bytes);
+    Ok(length.is_none_or(|length| length > end - 4))
 }
 
 fn set_aside(opened: &Opened, packs: &[Id], report: &mut RepairReport) -> Result<(), Problem> {

@@ -133,17 +133,17 @@ fn a_wrong_password_a_missing_repository_and_a_second_init_have_kinds_of_their_o
     assert_eq!(missing.kind, Some(ProblemKind::NotARepository), "{missing:?}");
     assert_eq!(place.run(Operation::Init).outcome, Outcome::Good);
     assert_eq!(place.run(Operation::Init).kind, Some(ProblemKind::RepositoryExists));
-    let wrong = engine::Secrets { password: "wrong".to_owned(), copy_password: None };
+    let wrong = engine::Secrets { password: "wrong".to_owned(), ..engine::Secrets::default() };
     let report = engine::run(&place.request(list()), &wrong, &mut |_| {});
     assert_eq!(report.kind, Some(ProblemKind::WrongPassword), "{report:?}");
 }
 
 #[test]
-fn a_location_this_build_does_not_know_is_refused_with_a_sentence() {
-    for location in ["sftp:me@there:/repo", "s3:https://there/bucket", "rest:https://there/"] {
+fn a_location_nobody_knows_is_refused_with_a_sentence() {
+    for location in ["repo", "b2:bucket", "sftp:-oProxyCommand=x:/repo", "s3:https://there"] {
         let repository = Repository { location: location.to_owned(), ..Repository::default() };
         let report = run(&engine::Request { repository, operation: Operation::Init });
-        assert_eq!(report.kind, Some(ProblemKind::Unsupported), "{report:?}");
+        assert_eq!(report.kind, Some(ProblemKind::BadRequest), "{report:?}");
     }
 }
 

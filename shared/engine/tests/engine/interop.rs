@@ -152,7 +152,7 @@ fn the_adapter_knows_wrong_passwords_and_missing_repositories_and_does_not_write
         let mut request = place.request(list());
         request.repository.engine = EngineName::Restic;
         request.repository.restic = Some(program.as_path().into());
-        let wrong = engine::Secrets { password: "wrong".to_owned(), copy_password: None };
+        let wrong = engine::Secrets { password: "wrong".to_owned(), ..engine::Secrets::default() };
         let report = engine::run(&request, &wrong, &mut |_| {});
         assert_eq!(report.kind, Some(ProblemKind::WrongPassword), "{report:?}");
         let backup = Operation::Backup(Box::new(place.backup_request()));

@@ -6,6 +6,8 @@ mod commands;
 mod crashes;
 mod interop;
 mod looking;
+#[cfg(feature = "remote")]
+mod remote;
 mod restoring;
 
 mod support;

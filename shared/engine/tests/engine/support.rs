@@ -130,7 +130,11 @@ pub(crate) fn backup_of(source: Source) -> Backup {
 }
 
 pub(crate) fn secrets() -> Secrets {
-    Secrets { password: PASSWORD.to_owned(), copy_password: Some(PASSWORD.to_owned()) }
+    Secrets {
+        password: PASSWORD.to_owned(),
+        copy_password: Some(PASSWORD.to_owned()),
+        ..Secrets::default()
+    }
 }
 
 pub(crate) fn run(request: &Request) -> Report {

@@ -47,6 +47,14 @@ impl AllowList {
         found
     }
 
+    /// How servers of repositories are reached: certificates that are trusted, and a configuration for ssh. That is the
+    /// host's own matter, because either could lead elsewhere.
+    pub(crate) fn reaching(&self) -> (Option<&str>, Option<&str>) {
+        let rule = self.listed.backup.as_ref();
+        let ca_file = rule.and_then(|rule| rule.ca_file.as_deref());
+        (ca_file, rule.and_then(|rule| rule.ssh_config.as_deref()))
+    }
+
     /// The rule by which backups run; none is needed where everything may. Otherwise what is missing.
     fn backup_rule(&self, user: &str, default_user: &str) -> Result<Option<&BackupRule>, String> {
         if self.everything_as_me {

@@ -37,6 +37,12 @@ pub(super) struct BackupRule {
     /// References that engines may use.
     #[serde(default)]
     pub(super) secrets: Vec<String>,
+    /// Certificates that are trusted instead of those of the system.
+    #[serde(default, rename = "ca-file")]
+    pub(super) ca_file: Option<String>,
+    /// A configuration for ssh instead of the user's own.
+    #[serde(default, rename = "ssh-config")]
+    pub(super) ssh_config: Option<String>,
 }
 
 impl BackupRule {
