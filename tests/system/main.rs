@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`backup_night`] | the example of the README that saves and restores |
 //! | [`backups`] | a night of backups, and engines that are killed |
 //! | [`cli`] | the command line tool and the API of one `decklog up` |
 //! | [`compose`] | `compose.yaml` held against the programs |
@@ -13,6 +14,7 @@
 //! | [`site`] | an installation of many processes, kept alive as systemd would |
 #![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
 
+mod backup_night;
 mod backups;
 mod cli;
 mod compose;

@@ -1,13 +1,15 @@
 //! The recorder and everybody else who has something to say, in memory.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bus::{Bus, Requests, Service, Topic};
 use domain::canonical::Digest;
 use domain::envelope::{Draft, Envelope, Place};
-use domain::event::{DefinitionRef, RunDue, RunRequested, Terms};
+use domain::event::{
+    DefinitionRef, RunDue, RunRequested, Terms, ThingAct, ThingApproved, ThingEvent, ThingProposed,
+};
 use domain::event::{
     Event, JobApproved, JobLeaseGranted, JobProposed, LogCreated, LogProducerEnrolled,
 };
@@ -17,6 +19,7 @@ use domain::job::JobDefinition;
 use domain::keys::SecretKey;
 use domain::ledger::{Body, Ledger, Mark, Memory, Refusal, StreamState, Streams as _};
 use domain::run::Run;
+use domain::site::ThingKind;
 use domain::wire::{
     Answer, AppendAnswer, AppendRequest, Committed, Content, Feed, HeadView, LogEntry, Query,
     Selection, StreamView, Work,
@@ -24,9 +27,26 @@ use domain::wire::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 
+/// A clock that can be put ahead. Clones are the same clock.
+#[derive(Clone, Default)]
+pub(crate) struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    /// From now on it is this late.
+    pub(crate) fn set(&self, now: Timestamp) {
+        let ahead = now.as_microsecond() - Timestamp::now().as_microsecond();
+        self.0.store(ahead, Ordering::Relaxed);
+    }
+}
+
 /// What is in the log.
 #[derive(Default)]
 struct Log {
+    clock: Clock,
     ledger: Ledger,
     streams: Memory,
     entries: Vec<LogEntry>,
@@ -38,6 +58,7 @@ struct Log {
 #[derive(Clone)]
 pub(crate) struct Centre {
     pub(crate) bus: Bus,
+    pub(crate) clock: Clock,
     log: Arc<Mutex<Log>>,
     /// It answers nothing.
     away: Arc<AtomicBool>,
@@ -54,13 +75,13 @@ impl Log {
         self.ids += 1;
         let id = format!("00000000-0000-0000-0000-{:012x}", self.ids).parse().unwrap();
         let place = self.places.entry(producer.clone()).or_default();
-        let bytes = place.seal(&producer, draft, id, Timestamp::now()).unwrap();
+        let bytes = place.seal(&producer, draft, id, self.clock.now()).unwrap();
         let envelope = Envelope::parse(&bytes).unwrap();
         self.commit(&bytes, &envelope, &envelope.event().unwrap()).mark
     }
 
     fn commit(&mut self, bytes: &[u8], envelope: &Envelope, event: &Event) -> Committed {
-        let received = self.ledger.receive_time(Timestamp::now(), event);
+        let received = self.ledger.receive_time(self.clock.now(), event);
         let hash = Digest::of(bytes);
         let mark = self.ledger.judge(&mut self.streams, envelope, event, hash, received);
         let event = RawValue::from_string(String::from_utf8(bytes.to_vec()).unwrap()).unwrap();
@@ -102,7 +123,7 @@ impl Log {
                 let events = each
                     .map(|(opened, bytes)| self.commit(bytes, &opened.envelope, &opened.event))
                     .collect();
-                AppendAnswer::Committed { events, received: Timestamp::now() }
+                AppendAnswer::Committed { events, received: self.clock.now() }
             }
             Err(Refusal::Unknown(_)) => AppendAnswer::NotEnrolled,
             Err(refusal) => panic!("{refusal}"),
@@ -176,7 +197,8 @@ impl Centre {
         for producer in ["console/c1", "scheduler/s1"] {
             log.enrol(&producer.parse().unwrap(), &key().public().to_hex());
         }
-        let centre = Self { bus, log: Arc::new(Mutex::new(log)), away: Arc::default() };
+        let clock = log.clock.clone();
+        let centre = Self { bus, clock, log: Arc::new(Mutex::new(log)), away: Arc::default() };
         let appends = centre.bus.serve(Service::Append, 64).await.unwrap();
         let queries = centre.bus.serve(Service::Query, 64).await.unwrap();
         tokio::spawn(centre.clone().serve_appends(appends));
@@ -235,6 +257,17 @@ impl Centre {
         self.tell(position).await;
     }
 
+    /// Makes the definition of a thing active.
+    pub(crate) async fn define(&self, of: ThingKind, name: &str, definition: serde_json::Value) {
+        let digest = Digest::of(&domain::canonical::canonical(&definition).unwrap());
+        let (stream, reason) = (StreamId::thing(of, name), "test".to_owned());
+        let proposed = ThingProposed { number: 1, digest, definition, reason };
+        self.say("console/c1", &stream, ThingEvent { of, act: ThingAct::Proposed(proposed) }).await;
+        let act = ThingAct::Approved(ThingApproved { number: 1, digest });
+        let approved = Draft::new(stream, 2, ThingEvent { of, act }).by(Some("user/bob"));
+        assert_eq!(self.log.lock().unwrap().say("console/c1", approved), Mark::Valid);
+    }
+
     /// Makes a definition active.
     pub(crate) async fn activate(&self, definition: &JobDefinition) -> DefinitionRef {
         let (number, digest) = (1, definition.digest().unwrap());
@@ -251,7 +284,18 @@ impl Centre {
     /// Makes a run of a job of this name due.
     pub(crate) async fn due(&self, definition: &JobDefinition, terms: Terms) -> StreamId {
         let reference = self.activate(definition).await;
-        let run = StreamId::run(&definition.name, "request-1");
+        self.order(definition, reference, "request-1", terms).await
+    }
+
+    /// Makes a run of an active job due, with an id of its own.
+    pub(crate) async fn order(
+        &self,
+        definition: &JobDefinition,
+        reference: DefinitionRef,
+        id: &str,
+        terms: Terms,
+    ) -> StreamId {
+        let run = StreamId::run(&definition.name, id);
         let requested = RunRequested {
             job: definition.name.clone(),
             definition: reference.clone(),
@@ -296,7 +340,7 @@ impl Centre {
             offer,
             parameters: terms.parameters.clone(),
             business_day: terms.business_day,
-            at: Timestamp::now(),
+            at: self.clock.now(),
         };
         let body = serde_json::to_vec(&work).unwrap();
         self.bus.offer(&work.queue(), &work.id(), body.into()).await.unwrap();
@@ -309,7 +353,7 @@ impl Centre {
     /// Leaves a job to host h1 for an hour.
     pub(crate) async fn leave(&self, definition: &JobDefinition) -> Timestamp {
         let definition_ref = self.activate(definition).await;
-        let from = domain::envelope::to_micros(Timestamp::now());
+        let from = domain::envelope::to_micros(self.clock.now());
         let until = from + SignedDuration::from_hours(1);
         let granted =
             JobLeaseGranted { host: "h1".to_owned(), definition: definition_ref, from, until };

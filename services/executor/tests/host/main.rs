@@ -8,3 +8,4 @@ mod drain;
 mod needs;
 mod starts;
 mod world;
+mod year;

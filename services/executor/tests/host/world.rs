@@ -72,8 +72,9 @@ impl World {
         config.allow_everything_as_me = true;
         change(&mut config);
         assert_eq!(config.problems(), Vec::<String>::new());
+        let clock = self.centre.clock.clone();
         let around = Surroundings {
-            clock: std::sync::Arc::new(jiff::Timestamp::now),
+            clock: std::sync::Arc::new(move || clock.now()),
             stop: stopped,
             tzdb: "test".to_owned(),
             program: Some(AGENT.into()),
