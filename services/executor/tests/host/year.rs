@@ -70,7 +70,7 @@ impl Year {
     async fn run(&self, kind: &str, day: Date) {
         let (definition, reference) = &self.jobs.0[kind];
         let terms = Terms { locks: definition.claims(), ..Terms::default() };
-        let id = day.to_string();
+        let id = format!("request-{day}");
         let run = self.world.centre.order(definition, reference.clone(), &id, terms).await;
         self.world.centre.offer(&run, definition, 1).await;
         let (outcome, ended) = self.world.ended(&run).await;
@@ -78,16 +78,16 @@ impl Year {
     }
 
     /// A night: the ledger has a new line and the day's name in a file; what is due is done.
-    async fn night(&self, day: Date, weekly: bool, monthly: bool) {
+    async fn night(&self, day: Date, forgets: bool, prunes: bool) {
         let half_past_two = day.at(2, 30, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap();
         self.world.centre.clock.set(half_past_two.timestamp());
         std::fs::write(self.world.path("ledger/day"), day.to_string()).unwrap();
         std::fs::write(self.world.path("ledger").join(day.to_string()), "booked").unwrap();
         self.run("backup", day).await;
-        if weekly {
+        if forgets {
             self.run("retention", day).await;
         }
-        if monthly {
+        if prunes {
             self.run("prune", day).await;
             self.run("restore-test", day).await;
         }
@@ -125,10 +125,11 @@ async fn live(every: usize) {
     let first = jiff::civil::date(2027, 1, 1);
     let nights: Vec<Date> =
         first.series(jiff::Span::new().days(1)).take(365).step_by(every).collect();
-    let per_week = (7 / every).max(1);
+    // Every week, and where there is one backup a week, every four.
+    let (forgets, prunes) = if every == 1 { (7, 56) } else { (4, 12) };
     for (n, day) in nights.iter().enumerate() {
         let last = n + 1 == nights.len();
-        year.night(*day, last || n % per_week == 0, last || n % (8 * per_week) == 0).await;
+        year.night(*day, last || n % forgets == 0, last || n % prunes == 0).await;
     }
 
     let week = |day: Date| (day.iso_week_date().year(), day.iso_week_date().week());
