@@ -16,12 +16,12 @@ use crate::engine::{Answer, Ended};
 use crate::manifest::{Manifest, hex};
 use crate::problem::{Problem, io};
 use crate::report::{
-    CheckReport, Done, Line, ListReport, MOST_NAMED, Outcome, ProblemKind, RestoreReport,
-    SnapshotInfo, Warning,
+    CheckReport, Done, Line, ListReport, MOST_NAMED, ManifestInfo, Outcome, ProblemKind,
+    RestoreReport, SnapshotInfo, Warning,
 };
 use crate::request::{Check, List, Read, Restore};
 use crate::rustic::list::{MOST_SNAPSHOTS, linked, raw};
-use crate::rustic::read::{in_parallel, threads};
+use crate::rustic::read::{Found, in_parallel, threads};
 use crate::rustic::restore::{judged, refuse_target};
 use crate::target;
 
@@ -69,20 +69,27 @@ fn bad_answer(error: serde_json::Error) -> Problem {
 }
 
 /// Every snapshot, manifests too, newest first.
-fn snapshots(engine: &Restic<'_>) -> Result<Vec<SnapshotInfo>, Problem> {
-    let answer = engine.program.must("listing the snapshots", &["snapshots", "--json"])?;
-    let said: Option<Vec<Said>> = serde_json::from_slice(&answer).map_err(bad_answer)?;
+pub(super) fn snapshots(engine: &Restic<'_>) -> Result<Vec<SnapshotInfo>, Problem> {
+    let arguments = ["snapshots", "--json", "--no-lock"];
+    parsed(&engine.program.must("listing the snapshots", &arguments)?)
+}
+
+/// What `restic snapshots --json` answered.
+pub(super) fn parsed(answer: &[u8]) -> Result<Vec<SnapshotInfo>, Problem> {
+    let said: Option<Vec<Said>> = serde_json::from_slice(answer).map_err(bad_answer)?;
     let mut all: Vec<SnapshotInfo> = said.unwrap_or_default().into_iter().map(Said::info).collect();
     all.sort_by(|a, b| (b.time, &b.id).cmp(&(a.time, &a.id)));
     Ok(all)
 }
 
-fn repository_id(engine: &Restic<'_>) -> Result<String, Problem> {
+/// The id in the repository's configuration.
+pub(super) fn repository_id(engine: &Restic<'_>) -> Result<String, Problem> {
     #[derive(Deserialize)]
     struct Config {
         id: String,
     }
-    let answer = engine.program.must("reading the configuration", &["cat", "config"])?;
+    let answer =
+        engine.program.must("reading the configuration", &["cat", "config", "--no-lock"])?;
     let config: Config = serde_json::from_slice(&answer).map_err(bad_answer)?;
     Ok(config.id)
 }
@@ -109,7 +116,8 @@ pub(super) fn check(engine: &Restic<'_>, asked: &Check) -> Answer {
         Read::Percent(percent) => vec![format!("--read-data-subset={percent}%")],
         Read::Packs { part, of } => vec![format!("--read-data-subset={part}/{of}")],
     };
-    let report = examine(engine, read)?;
+    let mut report = examine(engine, read)?;
+    report.packs = engine.packs()?.len() as u64;
     if report.good {
         return Ok(Ended::good(Done::Check(report)));
     }
@@ -117,15 +125,18 @@ pub(super) fn check(engine: &Restic<'_>, asked: &Check) -> Answer {
     Ok(Ended::with(Done::Check(report), Outcome::Failed, ProblemKind::Damaged, message))
 }
 
-/// Its locks are left alone: whoever asks holds the lease on the repository.
 pub(super) fn second(engine: &Restic<'_>, bytes: u64) -> Result<CheckReport, Problem> {
     let kib = bytes.div_ceil(1024).max(1);
-    examine(engine, vec!["--no-lock".to_owned(), format!("--read-data-subset={kib}K")])
+    examine(engine, vec![format!("--read-data-subset={kib}K")])
 }
 
-fn examine(engine: &Restic<'_>, read: Vec<String>) -> Result<CheckReport, Problem> {
+/// Checks without a lock: restic's would be exclusive, and keep every backup out while it reads. Whoever asks holds
+/// the lease on the repository, which keeps those out who remove; restic lists the snapshots before it reads the index,
+/// so that it misses nothing of a backup that ends meanwhile.
+pub(super) fn examine(engine: &Restic<'_>, read: Vec<String>) -> Result<CheckReport, Problem> {
     engine.context.meter.phase("check with restic", 0);
-    let arguments: Vec<String> = std::iter::once("check".to_owned()).chain(read).collect();
+    let fixed = ["check", "--no-lock"].map(str::to_owned);
+    let arguments: Vec<String> = fixed.into_iter().chain(read).collect();
     let output = engine.program.call(&arguments)?;
     let mut report = CheckReport { engine: engine.program.name(), ..CheckReport::default() };
     report.good = output.status.success();
@@ -179,8 +190,8 @@ pub(super) fn restore(engine: &Restic<'_>, asked: &Restore) -> Answer {
     let place = Place::new(asked, &snapshot);
     let mut report = RestoreReport { snapshot: snapshot.id.clone(), ..RestoreReport::default() };
     fetch(engine, asked, &snapshot, &place, &mut report)?;
-    if let Some((manifest, sha256)) = manifest {
-        report.manifest = Some(sha256);
+    if let Some(Found { manifest, info }) = manifest {
+        report.manifest = Some(info.sha256);
         compare(engine, asked, &manifest, &place, &mut report);
     }
     if report.damaged.count + report.differences.count == 0 {
@@ -192,7 +203,7 @@ pub(super) fn restore(engine: &Restic<'_>, asked: &Restore) -> Answer {
     Ok(judged(report, asked))
 }
 
-fn named(all: &[SnapshotInfo], id: &str) -> Result<SnapshotInfo, Problem> {
+pub(super) fn named(all: &[SnapshotInfo], id: &str) -> Result<SnapshotInfo, Problem> {
     let mut found = all.iter().filter(|s| id.len() >= 4 && s.id.starts_with(id));
     match (found.next(), found.next()) {
         (Some(snapshot), None) => Ok(snapshot.clone()),
@@ -203,15 +214,22 @@ fn named(all: &[SnapshotInfo], id: &str) -> Result<SnapshotInfo, Problem> {
     }
 }
 
-fn manifest(
+/// The manifest of a snapshot, where it has one.
+pub(super) fn manifest(
     engine: &Restic<'_>,
     snapshot: &SnapshotInfo,
-) -> Result<Option<(Manifest, String)>, Problem> {
+) -> Result<Option<Found>, Problem> {
     let Some(holder) = &snapshot.manifest else { return Ok(None) };
-    let arguments = ["dump", holder, crate::manifest::PATH];
+    let arguments = ["dump", "--no-lock", holder, crate::manifest::PATH];
     let bytes = engine.program.must("reading the manifest", &arguments)?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    Ok(Some((Manifest::read(&bytes)?, sha256)))
+    let manifest = Manifest::read(&bytes)?;
+    let info = ManifestInfo {
+        snapshot: holder.clone(),
+        sha256: hex(&Sha256::digest(&bytes)),
+        bytes: bytes.len() as u64,
+        entries: manifest.entries.len() as u64,
+    };
+    Ok(Some(Found { manifest, info }))
 }
 
 /// Where restic restores to: below a working directory, with the whole path.
@@ -256,6 +274,7 @@ fn fetch(
     for path in sample.chain(inside) {
         arguments.extend(["--include".into(), pattern(path)]);
     }
+    arguments.extend(engine.program.patience().iter().map(OsString::from));
     let output = engine.program.call(&arguments)?;
     if output.status.success() {
         return Ok(());

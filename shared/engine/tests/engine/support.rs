@@ -1,29 +1,48 @@
 //! A repository, a source, a target, and an engine in this process or in one of its own.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use engine::{
-    Backup, BackupReport, Check, CheckReport, Done, FilePath, Line, Operation, Outcome, Overwrite,
-    Paths, Read, Report, Repository, Request, Restore, RestoreReport, Secrets, Source,
+    Backup, BackupReport, Check, CheckReport, Done, EngineName, FilePath, Line, Operation, Outcome,
+    Overwrite, Paths, Read, Report, Repository, Request, Restore, RestoreReport, Secrets, Source,
 };
 use tempfile::TempDir;
 
 pub(crate) const BE_ENGINE: &str = "DECKLOG_TEST_BE_ENGINE";
 pub(crate) const PASSWORD: &str = "correct horse";
 
+thread_local! {
+    /// The engine of the places that this thread makes.
+    static ENGINE: Cell<EngineName> = const { Cell::new(EngineName::Rustic) };
+}
+
+/// Does a test with restic instead of the engine built in.
+pub(crate) fn by_restic(test: impl FnOnce()) {
+    ENGINE.set(EngineName::Restic);
+    test();
+}
+
 /// A place with a repository and a source.
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
+    pub(crate) engine: EngineName,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("source")).unwrap();
-        Self { dir }
+        Self { dir, engine: ENGINE.get() }
+    }
+
+    /// The same place, read and written by an engine.
+    pub(crate) fn of(mut self, engine: EngineName) -> Self {
+        self.engine = engine;
+        self
     }
 
     /// One whose source holds a few files.
@@ -54,6 +73,8 @@ impl Place {
         Repository {
             location: self.path("repo").to_str().unwrap().to_owned(),
             initialise: true,
+            engine: self.engine,
+            restic: (self.engine == EngineName::Restic).then(|| writing_restic().into()),
             ..Repository::default()
         }
     }
@@ -113,6 +134,37 @@ impl Place {
     pub(crate) fn snapshots(&self) -> usize {
         self.files("snapshots").len()
     }
+}
+
+/// The restic that writes: named by `DECKLOG_RESTIC`, in `PATH`, or built by `ops/dev/setup`.
+pub(crate) fn writing_restic() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let built = cache.or(home).map(|cache| cache.join("decklog/restic/restic"));
+    let named = std::env::var_os("DECKLOG_RESTIC").map(PathBuf::from);
+    let all = named.into_iter().chain(restic_in_path()).chain(built);
+    let found = all.into_iter().find(|program| version(program) >= Some((0, 17)));
+    found.expect(
+        "these tests need restic 0.17 or newer: run ops/dev/setup, or name one in DECKLOG_RESTIC",
+    )
+}
+
+/// Every restic of this machine that reads: the one that writes, and an older one in `PATH`.
+pub(crate) fn restics() -> Vec<PathBuf> {
+    let old = restic_in_path().filter(|program| version(program) < Some((0, 17)));
+    std::iter::once(writing_restic()).chain(old).collect()
+}
+
+fn restic_in_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|dir| dir.join("restic")).find(|program| program.exists())
+}
+
+fn version(program: &Path) -> Option<(u32, u32)> {
+    let output = Command::new(program).arg("version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let mut numbers = text.split_whitespace().nth(1)?.split('.').map(|n| n.parse().unwrap_or(0));
+    Some((numbers.next()?, numbers.next()?))
 }
 
 pub(crate) fn backup_of(source: Source) -> Backup {
