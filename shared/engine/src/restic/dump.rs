@@ -89,8 +89,13 @@ impl Started {
             let said = self.tail.text(&self.silent);
             return Err(failed(asked, &format!("ended with exit code {} ({said})", code(status))));
         }
-        if bytes == 0 && !asked.allow_empty {
-            return Err(failed(asked, "wrote nothing"));
+        match bytes {
+            0 if asked.allow_empty => {
+                let why = "wrote nothing, which may be, but restic saves no empty input: set `engine: rustic`";
+                return Err(failed(asked, why));
+            }
+            0 => return Err(failed(asked, "wrote nothing")),
+            _ => {}
         }
         Ok(Dumped { bytes, sha256: hex(&hasher.finalize()) })
     }

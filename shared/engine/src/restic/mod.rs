@@ -10,6 +10,7 @@
 //!   reading that are proved to be of what restic read by the file's stamp, or else asked of the repository (`hashes`).
 //!   What we cannot see is a restic that stores other bytes than it read; a restore test, and the engine built in where
 //!   the repository asks for a second opinion, compare the bytes.
+//!   The tree's id is restic's: it covers the directories above the paths with their times, which ours does not.
 //! - A command's output is complete or there is no snapshot of it (`run`, `dump`); it is hashed on its way and, where
 //!   all is to be read back, read back whole.
 //! - What the run wrote is read again as far as asked (`packs`), and restic checks the structure of everything.

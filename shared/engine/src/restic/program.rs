@@ -151,6 +151,11 @@ impl Program {
         if self.numbers >= WRITES { &["--retry-lock", PATIENCE] } else { &[] }
     }
 
+    /// Whether it can leave holes where a file has zeros.
+    pub(super) fn knows_holes(&self) -> bool {
+        self.numbers >= (0, 15)
+    }
+
     fn starting(&self) -> impl FnOnce(std::io::Error) -> Problem {
         io(ProblemKind::Unsupported, format!("starting {}", self.path.display()))
     }
@@ -381,8 +386,13 @@ fn arguments(repository: &Repository) -> Result<Vec<OsString>, Problem> {
     Ok(arguments)
 }
 
-/// The kind of a failure: newer versions have exit codes for it, older ones only words.
+/// A failure while the repository is read: what is not known otherwise is damage.
 pub(crate) fn failed(tried: &str, output: &Output) -> Problem {
+    failed_as(ProblemKind::Damaged, tried, output)
+}
+
+/// The kind of a failure: newer versions have exit codes for it, older ones only words, and of some nothing is known.
+pub(super) fn failed_as(otherwise: ProblemKind, tried: &str, output: &Output) -> Problem {
     let said = said(output);
     let has = |words: &str| said.contains(words);
     let kind = match code(output.status) {
@@ -400,7 +410,7 @@ pub(crate) fn failed(tried: &str, output: &Output) -> Problem {
         {
             ProblemKind::Unreachable
         }
-        _ => ProblemKind::Damaged,
+        _ => otherwise,
     };
     let hint = if kind == ProblemKind::Locked {
         "; wait until it has ended, or remove a lock that nobody holds with `restic unlock`"

@@ -274,6 +274,9 @@ fn fetch(
     for path in sample.chain(inside) {
         arguments.extend(["--include".into(), pattern(path)]);
     }
+    if engine.program.knows_holes() {
+        arguments.push("--sparse".into());
+    }
     arguments.extend(engine.program.patience().iter().map(OsString::from));
     let output = engine.program.call(&arguments)?;
     if output.status.success() {

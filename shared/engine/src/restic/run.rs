@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use serde::Deserialize;
 
 use super::Restic;
-use super::program::{Running, failed};
+use super::program::{Running, failed_as};
 use crate::child::code;
 use crate::context::Context;
 use crate::problem::Problem;
@@ -161,14 +161,9 @@ fn concluded(
     }
     let first = told.errors.values().next().cloned().unwrap_or_default();
     let words = format!("{} {first}", told.words).trim().to_owned();
-    let problem =
-        failed("backing up", &Output { status, stdout: Vec::new(), stderr: words.into_bytes() });
     // Nothing was read of the repository that could be damaged, as far as one knows.
-    let kind = match problem.kind {
-        ProblemKind::Damaged => ProblemKind::Unreachable,
-        other => other,
-    };
-    Err(Problem::new(kind, problem.message))
+    let output = Output { status, stdout: Vec::new(), stderr: words.into_bytes() };
+    Err(failed_as(ProblemKind::Unreachable, "backing up", &output))
 }
 
 fn hear(

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Output;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
 
 use super::Restic;
 use super::backup::of_attempt;
 use super::packs::{Packs, is_whole, place};
-use super::program::{checked, failed};
+use super::program::{checked, failed, failed_as, said};
 use super::read::{parsed, repository_id, snapshots};
 use crate::engine::{Answer, Ended};
 use crate::problem::{Problem, io};
@@ -20,6 +23,9 @@ use crate::rustic::list::linked;
 
 /// Most ids in one command: it has room for some two megabytes.
 const MOST_IDS: usize = 500;
+
+/// How long a dead process may take to be gone, and how long between two looks at it.
+const REAPED: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(50));
 
 pub(super) fn init(engine: &Restic<'_>) -> Answer {
     engine.program.must_write("creating a repository")?;
@@ -76,14 +82,10 @@ impl Restic<'_> {
         if output.status.success() {
             return Ok(());
         }
-        let problem = failed(&format!("creating a repository at {location}"), &output);
-        let exists = problem.message.contains("already");
-        let kind = match problem.kind {
-            ProblemKind::Damaged if exists => ProblemKind::RepositoryExists,
-            ProblemKind::Damaged => ProblemKind::Unreachable,
-            other => other,
-        };
-        Err(Problem::new(kind, problem.message))
+        let exists = said(&output).contains("already");
+        let otherwise =
+            if exists { ProblemKind::RepositoryExists } else { ProblemKind::Unreachable };
+        Err(failed_as(otherwise, &format!("creating a repository at {location}"), &output))
     }
 
     /// Makes it beside its place and gives it its name when it is whole: of two that make it at once one wins, and
@@ -148,8 +150,41 @@ impl Restic<'_> {
         if locks.is_some_and(none) {
             return Ok(false);
         }
-        let answer = self.program.must("removing dead locks", &["unlock"])?;
-        Ok(removed(&String::from_utf8_lossy(&answer)) > 0)
+        let unlock = || -> Result<u64, Problem> {
+            let answer = self.program.must("removing dead locks", &["unlock"])?;
+            Ok(removed(&String::from_utf8_lossy(&answer)))
+        };
+        let gone = unlock()?;
+        let dying = self.dying()?;
+        if dying.is_empty() {
+            return Ok(gone > 0);
+        }
+        // A process that was killed a moment ago still looks alive to restic.
+        let began = Instant::now();
+        while dying.iter().any(|one| state(*one) == Some('Z')) && began.elapsed() < REAPED.0 {
+            std::thread::sleep(REAPED.1);
+        }
+        Ok(gone + unlock()? > 0)
+    }
+
+    /// Processes of this host that hold a lock and run no more, though nobody may have waited for them yet.
+    fn dying(&self) -> Result<Vec<u32>, Problem> {
+        let tried = "looking at the locks";
+        let ids = self.program.must(tried, &["list", "locks", "--no-lock", "--quiet"])?;
+        let here = nix::unistd::gethostname().unwrap_or_default();
+        let mut found = Vec::new();
+        for id in String::from_utf8_lossy(&ids).split_whitespace() {
+            // One that is gone meanwhile is none.
+            let output = self.program.call(&["cat", "lock", id, "--no-lock", "--quiet"])?;
+            let holder = serde_json::from_slice::<Holder>(&output.stdout);
+            if let Ok(holder) = holder
+                && here.to_str() == Some(holder.hostname.as_str())
+                && state(holder.pid).is_none_or(|state| state == 'Z')
+            {
+                found.push(holder.pid);
+            }
+        }
+        Ok(found)
     }
 
     /// Repairs the index. Packs that are torn are set aside, nothing of them is deleted.
@@ -276,12 +311,7 @@ fn remove(engine: &Restic<'_>, ids: &[String]) -> Result<(), Problem> {
         let arguments: Vec<&str> = ["forget"].into_iter().chain(ids).collect();
         let output = engine.locking(&arguments)?;
         if !output.status.success() {
-            let problem = failed("removing snapshots", &output);
-            let kind = match problem.kind {
-                ProblemKind::Damaged => ProblemKind::Unreachable,
-                other => other,
-            };
-            return Err(Problem::new(kind, problem.message));
+            return Err(failed_as(ProblemKind::Unreachable, "removing snapshots", &output));
         }
     }
     Ok(())
@@ -375,6 +405,19 @@ fn remove_unfinished(directory: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Who holds a lock.
+#[derive(Deserialize)]
+struct Holder {
+    hostname: String,
+    pid: u32,
+}
+
+/// The letter of a process' state, `Z` for one that has ended; none when it is gone.
+fn state(process: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 /// The number in `successfully removed 2 locks`; older versions leave it out where it is none.

@@ -1,7 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use engine::{Done, List, Operation, Outcome, Paths, ProblemKind, Repository, Source};
+use engine::{Done, EngineName, List, Operation, Outcome, Paths, ProblemKind, Repository, Source};
 
 use crate::support::{Engine, Place, backup, backup_of, lines, process, run};
 
@@ -34,7 +34,10 @@ pub(crate) fn an_unchanged_source_is_not_read_again_and_its_hashes_come_from_the
     let second = place.backup();
     assert_eq!(second.parent.as_deref(), Some(first.snapshot.as_str()));
     assert_eq!((second.files_unmodified, second.files_new, second.files_changed), (3, 0, 0));
-    assert_eq!(second.tree, first.tree);
+    if place.engine == EngineName::Rustic {
+        // restic's tree holds the times of the directories above, too.
+        assert_eq!(second.tree, first.tree);
+    }
     place.restore(&second.snapshot);
 }
 

@@ -1,5 +1,6 @@
 //! The same specification for restic as for the engine built in, and what is restic's alone.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -110,7 +111,10 @@ fn entries(place: &Place, engine: EngineName, snapshot: &str) -> Vec<engine::Ent
     assert_eq!(report.outcome, Outcome::Good, "{report:?}");
     let entry = |line| match line {
         engine::Line::Entry(entry) => Some(engine::Entry { snapshot: String::new(), ..entry }),
-        _ => None,
+        engine::Line::Progress(_)
+        | engine::Line::Warning(_)
+        | engine::Line::Snapshot(_)
+        | engine::Line::Report(_) => None,
     };
     lines.into_iter().filter_map(entry).collect()
 }
@@ -218,7 +222,6 @@ fn a_file_that_is_written_to_all_the_time_is_named_and_the_manifest_is_what_was_
     let log = place.write("running.log", b"begin\n");
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let writer = std::thread::spawn(move || {
-        use std::io::Write;
         let mut log = std::fs::File::options().append(true).open(log).unwrap();
         while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
             log.write_all(b"one more line\n").unwrap();
@@ -314,6 +317,7 @@ fn a_lock_of_somebody_else_is_waited_for_by_a_backup_and_told_by_a_repair() {
     let place = restic_place();
     place.backup();
     let mut writer = holding(&place, &["backup", "--stdin"]);
+    writer.stdin.as_mut().unwrap().write_all(b"slowly").unwrap();
     let report = place.run(Operation::Repair);
     assert_eq!(report.kind, Some(ProblemKind::Locked), "{report:?}");
     assert!(report.problem.unwrap().contains("restic unlock"));

@@ -144,9 +144,9 @@ pub(crate) fn writing_restic() -> PathBuf {
     let named = std::env::var_os("DECKLOG_RESTIC").map(PathBuf::from);
     let all = named.into_iter().chain(restic_in_path()).chain(built);
     let found = all.into_iter().find(|program| version(program) >= Some((0, 17)));
-    found.expect(
-        "these tests need restic 0.17 or newer: run ops/dev/setup, or name one in DECKLOG_RESTIC",
-    )
+    found.unwrap_or_else(|| {
+        panic!("restic 0.17 or newer is needed: run ops/dev/setup, or name one in DECKLOG_RESTIC")
+    })
 }
 
 /// Every restic of this machine that reads: the one that writes, and an older one in `PATH`.
