@@ -5,6 +5,7 @@
 //! | [`postgres`] | a throw-away Postgres cluster that can be stopped, killed and started again |
 //! | [`nats`] | a throw-away nats-server, with or without JetStream, whose storage can be deleted |
 //! | [`process`] | any other program as a child, with its output and its signals |
+//! | [`restic`] | the programs restic of this machine |
 //! | [`wait`] | waiting for a condition instead of sleeping |
 //! | [`world`] | a whole site in memory under a virtual clock, with every fault we can think of |
 //!
@@ -15,6 +16,7 @@ pub mod nats;
 mod port;
 pub mod postgres;
 pub mod process;
+pub mod restic;
 pub mod wait;
 pub mod world;
 

@@ -15,6 +15,7 @@
 //! write = ["/restore"]             # below what may be restored
 //! repositories = ["/vault", "/mnt/*"]    # locations, by pattern
 //! secrets = ["file:/etc/decklog/secrets/vault"]
+//! restic = "/opt/restic/restic"    # the program, where it is not in /usr/local/bin, /usr/bin, …
 //!
 //! [[provider]]                     # what looks up `exec:vault …`; what follows the name is its last argument
 //! name = "vault"
@@ -131,6 +132,12 @@ impl AllowList {
                 hints.collect()
             }
         }
+    }
+
+    /// The program restic that engines run, where the owner of the host names one.
+    #[must_use]
+    pub fn restic(&self) -> Option<&str> {
+        self.listed.backup.as_ref()?.restic.as_deref()
     }
 
     /// The commands of the providers that an attempt's secrets name.

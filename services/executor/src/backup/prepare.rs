@@ -226,7 +226,7 @@ impl Making<'_> {
             initialise: one.initialise && !self.asked.used.contains(&one.name),
             second: one.second_opinion,
             cache: None,
-            restic: None,
+            restic: self.host.allow.restic().map(Into::into),
         })
     }
 

@@ -27,8 +27,9 @@ const WRITES: (u32, u32) = (0, 17);
 /// How long restic waits for a lock that somebody else holds.
 const PATIENCE: &str = "5m";
 
-/// What restic sees of our environment: where it finds programs, keys and certificates of its user.
-const HANDED_ON: [&str; 18] = [
+/// What restic sees of our environment: where it finds programs, keys and certificates of its user, and by what a
+/// supervisor knows whose it is.
+const HANDED_ON: [&str; 20] = [
     "PATH",
     "HOME",
     "USER",
@@ -47,6 +48,8 @@ const HANDED_ON: [&str; 18] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "GOMEMLIMIT",
+    "DECKLOG_RUN",
+    "DECKLOG_ATTEMPT",
 ];
 
 /// Credentials of storages, which restic needs.

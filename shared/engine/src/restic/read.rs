@@ -25,6 +25,9 @@ use crate::rustic::read::{Found, in_parallel, threads};
 use crate::rustic::restore::{judged, refuse_target};
 use crate::target;
 
+/// Into how many parts restic divides the packs at most: by the first byte of their names.
+const MOST_PARTS: u32 = 256;
+
 /// A snapshot as restic says it.
 #[derive(Deserialize)]
 struct Said {
@@ -109,6 +112,15 @@ pub(super) fn check(engine: &Restic<'_>, asked: &Check) -> Answer {
     if !asked.snapshots.is_empty() {
         let message = "checking with restic: it checks all snapshots, not single ones";
         return Err(Problem::new(ProblemKind::Unsupported, message));
+    }
+    if let Read::Packs { of, .. } = asked.read
+        && of > MOST_PARTS
+    {
+        let message = format!(
+            "checking one of {of} parts with restic: it knows {MOST_PARTS} parts at most; ask for \
+             as many or fewer"
+        );
+        return Err(Problem::new(ProblemKind::BadRequest, message));
     }
     let read = match asked.read {
         Read::All => vec!["--read-data".to_owned()],

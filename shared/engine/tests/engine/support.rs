@@ -136,35 +136,14 @@ impl Place {
     }
 }
 
-/// The restic that writes: named by `DECKLOG_RESTIC`, in `PATH`, or built by `ops/dev/setup`.
+/// The restic that writes; without one these tests fail.
 pub(crate) fn writing_restic() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let built = cache.or(home).map(|cache| cache.join("decklog/restic/restic"));
-    let named = std::env::var_os("DECKLOG_RESTIC").map(PathBuf::from);
-    let all = named.into_iter().chain(restic_in_path()).chain(built);
-    let found = all.into_iter().find(|program| version(program) >= Some((0, 17)));
-    found.unwrap_or_else(|| {
-        panic!("restic 0.17 or newer is needed: run ops/dev/setup, or name one in DECKLOG_RESTIC")
-    })
+    testkit::restic::writing().unwrap()
 }
 
 /// Every restic of this machine that reads: the one that writes, and an older one in `PATH`.
 pub(crate) fn restics() -> Vec<PathBuf> {
-    let old = restic_in_path().filter(|program| version(program) < Some((0, 17)));
-    std::iter::once(writing_restic()).chain(old).collect()
-}
-
-fn restic_in_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|dir| dir.join("restic")).find(|program| program.exists())
-}
-
-fn version(program: &Path) -> Option<(u32, u32)> {
-    let output = Command::new(program).arg("version").output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let mut numbers = text.split_whitespace().nth(1)?.split('.').map(|n| n.parse().unwrap_or(0));
-    Some((numbers.next()?, numbers.next()?))
+    std::iter::once(writing_restic()).chain(testkit::restic::old()).collect()
 }
 
 pub(crate) fn backup_of(source: Source) -> Backup {
