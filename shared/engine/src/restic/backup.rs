@@ -112,9 +112,10 @@ impl Parent {
     }
 }
 
-fn arguments(asked: &Backup, tags: &[String]) -> Vec<OsString> {
-    let fixed = ["backup", "--json", "--verbose=2", "--no-scan", "--retry-lock", "5m"];
-    let mut arguments: Vec<OsString> = fixed.map(OsString::from).to_vec();
+fn arguments(engine: &Restic<'_>, asked: &Backup, tags: &[String]) -> Vec<OsString> {
+    let fixed = ["backup", "--json", "--verbose=2", "--no-scan"];
+    let fixed = fixed.iter().chain(engine.program.patience());
+    let mut arguments: Vec<OsString> = fixed.map(OsString::from).collect();
     arguments.extend(["--host".into(), asked.host.clone().into()]);
     for tag in tags {
         arguments.extend(["--tag".into(), tag.into()]);
@@ -129,7 +130,7 @@ fn files(
     parent: Option<&Parent>,
 ) -> Result<Written, Problem> {
     let source = Seen::see(paths, &engine.context)?;
-    let mut arguments = arguments(asked, &tags(asked));
+    let mut arguments = arguments(engine, asked, &tags(asked));
     match parent {
         Some(parent) => arguments.extend(["--parent".into(), parent.id.clone().into()]),
         None => arguments.push("--force".into()),
@@ -163,7 +164,7 @@ fn output(engine: &Restic<'_>, asked: &Backup, command: &Command) -> Result<Writ
         Ok(())
     };
     engine.context.meter.phase("backup", 0);
-    let saved = from_pipe(engine, arguments(asked, &tags(asked)), &path, &mut write)?;
+    let saved = from_pipe(engine, arguments(engine, asked, &tags(asked)), &path, &mut write)?;
     engine.commit()?;
     let id = &saved.summary.snapshot_id;
     let lost = || {
@@ -222,7 +223,7 @@ fn keep(
     ];
     let path = Path::new(crate::manifest::PATH);
     let mut write = |to: &mut PipeWriter| to.write_all(&bytes).map_err(|_| Unfed::Gone);
-    let saved = from_pipe(engine, arguments(asked, &tags), path, &mut write)?;
+    let saved = from_pipe(engine, arguments(engine, asked, &tags), path, &mut write)?;
     let holder = saved.summary.snapshot_id;
     let sha256 = hex(&Sha256::digest(&bytes));
     if stored(engine, &holder, path)?.0 != sha256 {

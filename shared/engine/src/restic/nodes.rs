@@ -63,16 +63,16 @@ impl Node {
     }
 }
 
-/// Every node of a snapshot below a directory, a directory before what is in it; of everything where none is named.
+/// Every node of a snapshot, a directory before what is in it; or a directory of it and what is right in it.
 pub(super) fn nodes(
     engine: &Restic<'_>,
     snapshot: &str,
-    below: Option<&Path>,
+    of: Option<&Path>,
     mut each: impl FnMut(Node),
 ) -> Result<(), Problem> {
     let mut arguments = vec!["ls".as_ref(), "--json".as_ref(), "--no-lock".as_ref()];
     arguments.extend(["--".as_ref(), std::ffi::OsStr::new(snapshot)]);
-    arguments.extend(below.map(Path::as_os_str));
+    arguments.extend(of.map(Path::as_os_str));
     let tried = format!("listing what the snapshot {snapshot} holds");
     engine.program.stream(&tried, &arguments, |out| {
         for line in out.lines() {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::Restic;
+use super::nodes::nodes;
 use super::program::{failed, pattern, said};
 use crate::context::lock;
 use crate::engine::{Answer, Ended};
@@ -192,16 +193,17 @@ fn packs_named(text: &str) -> Vec<String> {
 pub(super) fn restore(engine: &Restic<'_>, asked: &Restore) -> Answer {
     let began = Instant::now();
     refuse_target(asked)?;
-    if asked.dry_run {
-        let message = "a dry run of a restore with restic: use `engine: rustic` for it";
-        return Err(Problem::new(ProblemKind::Unsupported, message));
-    }
-    let all = snapshots(engine)?;
-    let snapshot = named(&linked(all), &asked.snapshot)?;
-    let manifest = manifest(engine, &snapshot)?;
+    let snapshot = named(&linked(snapshots(engine)?), &asked.snapshot)?;
     let place = Place::new(asked, &snapshot);
     let mut report = RestoreReport { snapshot: snapshot.id.clone(), ..RestoreReport::default() };
+    if asked.dry_run {
+        count(engine, asked, &snapshot, &place, &mut report)?;
+        report.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        return Ok(judged(report, asked));
+    }
+    let manifest = manifest(engine, &snapshot)?;
     fetch(engine, asked, &snapshot, &place, &mut report)?;
+    missing(asked, &place, &mut report)?;
     if let Some(Found { manifest, info }) = manifest {
         report.manifest = Some(info.sha256);
         compare(engine, asked, &manifest, &place, &mut report);
@@ -278,11 +280,16 @@ fn fetch(
 ) -> Result<(), Problem> {
     engine.context.meter.phase("restore with restic", 0);
     let tried = format!("creating {}", place.part.display());
+    // What another restore left there could be anything.
+    if place.part.exists() {
+        std::fs::remove_dir_all(&place.part).map_err(io(ProblemKind::Target, tried.clone()))?;
+    }
     target::fresh_dir(&place.part).map_err(io(ProblemKind::Target, tried))?;
     let mut arguments: Vec<OsString> = vec!["restore".into(), snapshot.id.clone().into()];
     arguments.extend(["--target".into(), place.part.clone().into_os_string()]);
     let sample = asked.sample.iter().flatten().map(|path| path.path());
-    let inside = asked.path.iter().filter(|_| asked.sample.is_none()).map(|path| path.path());
+    let all = asked.sample.is_some() || place.inside.as_os_str().is_empty();
+    let inside = asked.path.iter().filter(|_| !all).map(|path| path.path());
     for path in sample.chain(inside) {
         arguments.extend(["--include".into(), pattern(path)]);
     }
@@ -299,6 +306,49 @@ fn fetch(
         return Err(problem);
     }
     report.damaged.push(Warning { path: None, message: problem.message }, MOST_NAMED);
+    Ok(())
+}
+
+/// Says what a restore would bring.
+fn count(
+    engine: &Restic<'_>,
+    asked: &Restore,
+    snapshot: &SnapshotInfo,
+    place: &Place,
+    report: &mut RestoreReport,
+) -> Result<(), Problem> {
+    nodes(engine, &snapshot.id, None, |node| {
+        if place.of(Path::new(&node.path), asked).is_none() {
+            return;
+        }
+        match node.kind.as_str() {
+            "file" => {
+                report.files += 1;
+                report.bytes += node.size;
+            }
+            "dir" => report.dirs += 1,
+            _ => report.others += 1,
+        }
+    })
+}
+
+/// Names what was asked for and did not come.
+fn missing(asked: &Restore, place: &Place, report: &mut RestoreReport) -> Result<(), Problem> {
+    let came = |path: &Path| place.part.join(path).symlink_metadata().is_ok();
+    if report.damaged.count == 0 && asked.sample.is_none() && !came(&place.inside) {
+        let message = format!(
+            "restoring /{}: the snapshot {} does not hold it",
+            place.inside.display(),
+            report.snapshot
+        );
+        return Err(Problem::new(ProblemKind::NotFound, message));
+    }
+    for path in asked.sample.iter().flatten() {
+        if !came(path.path().strip_prefix("/").unwrap_or(path.path())) {
+            let message = "it was asked for and did not come".to_owned();
+            report.damaged.push(Warning { path: Some(path.clone()), message }, MOST_NAMED);
+        }
+    }
     Ok(())
 }
 
@@ -336,13 +386,16 @@ fn compare(
 
 /// Moves what was asked for; what restic made above it goes.
 fn put_in_place(place: &Place, asked: &Restore) -> std::io::Result<()> {
-    let from = place.part.join(&place.inside);
-    if from.is_dir() && asked.sample.is_none() {
-        target::put_in_place(&from, asked.to.path(), asked.overwrite)?;
-        if place.part.exists() {
-            std::fs::remove_dir_all(&place.part)?;
-        }
-        return Ok(());
+    let whole = place.part.join(&place.inside);
+    // A single file comes into the target under its name.
+    let from = match whole.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => whole.as_path(),
+        Ok(_) => whole.parent().unwrap_or(&place.part),
+        Err(_) => &place.part,
+    };
+    target::put_in_place(from, asked.to.path(), asked.overwrite)?;
+    if place.part.exists() {
+        std::fs::remove_dir_all(&place.part)?;
     }
-    target::put_in_place(&place.part, asked.to.path(), asked.overwrite)
+    Ok(())
 }

@@ -64,7 +64,13 @@ the_same! {
         what_comes_back_is_what_was_backed_up_with_links_times_and_permissions
         names_that_are_no_text_survive
         hard_links_stay_one_file_and_holes_stay_holes
-        sockets_are_counted_and_left_out_and_fifos_come_back;
+        sockets_are_counted_and_left_out_and_fifos_come_back
+        a_target_that_is_not_empty_is_refused_and_stays_as_it_was
+        replacing_touches_only_what_is_in_the_snapshot
+        a_sample_brings_only_what_was_named_and_misses_what_is_not_there
+        a_dry_run_counts_and_writes_nothing
+        a_single_file_is_restored_by_its_path
+        a_target_that_is_a_file_system_of_its_own_is_filled_from_inside;
     verifying:
         the_parts_of_a_check_are_together_all_packs
         forgetting_nothing_or_something_that_is_not_there_removes_nothing
