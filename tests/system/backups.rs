@@ -229,6 +229,63 @@ fn a_night_is_saved_copied_tested_forgotten_pruned_and_restored_and_restic_agree
     up.stop();
 }
 
+/// The host's own list for a night with the restic that writes.
+fn letting_restic(night: &Night) -> PathBuf {
+    let (program, root) = (testkit::restic::writing().unwrap(), night.root.display());
+    let allow = night.path("allow.toml");
+    let text = format!(
+        "[backup]\nuser = \"*\"\nread = [\"{root}\"]\nwrite = [\"{root}\"]\nrepositories = [\"{root}/*\"]\n\
+         secrets = [\"file:{root}/password\"]\nrestic = {program:?}\n"
+    );
+    fs::write(&allow, text).unwrap();
+    allow
+}
+
+#[test]
+fn a_night_of_restic_is_saved_copied_forgotten_pruned_and_restored_and_the_other_engine_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = Night::new(dir.path());
+    let (site, data) = (night.site(""), dir.path().join("data"));
+    let text = fs::read_to_string(&site).unwrap();
+    fs::write(&site, text.replace("initialise: true", "initialise: true\nengine: restic")).unwrap();
+    let allow = letting_restic(&night);
+    let up = Up::start_allowing_with(&data, &allow, &[&site]);
+    for number in 1..=3 {
+        fs::write(night.path("source/today.txt"), format!("{number}\n")).unwrap();
+        succeeds(&up, "save", &[]);
+    }
+    for job in ["copy", "try", "try-some", "forget", "prune", "check"] {
+        succeeds(&up, job, &[]);
+    }
+    let to = night.text("back");
+    succeeds(&up, "restore", &[&format!("to={to}")]);
+    let source = night.path("source");
+    same_trees(&source, &night.path("back").join(source.strip_prefix("/").unwrap()));
+    let known = dataset(&up, "files");
+    assert_eq!(recorded(&known, "vault").len(), 2, "the rule keeps the last two");
+    for repository in ["vault", "offsite"] {
+        assert_eq!(recorded(&known, repository), night.listed(repository));
+        night.restic(repository, &["check", "--read-data"]).ended(0);
+    }
+    let engines: Vec<&str> =
+        known["checks"].as_array().unwrap().iter().filter_map(|c| c["engine"].as_str()).collect();
+    assert!(engines.iter().any(|name| name.starts_with("restic 0.")), "{engines:?}");
+    assert!(engines.iter().any(|name| name.starts_with("rustic")), "a second opinion: {engines:?}");
+
+    // The engine built in goes on with the same repositories.
+    let text = fs::read_to_string(&site).unwrap();
+    fs::write(&site, text.replace("engine: restic", "engine: rustic")).unwrap();
+    up.stop();
+    let up = Up::start_allowing_with(&data, &allow, &[&site]);
+    for job in ["save", "copy", "try", "check", "forget"] {
+        succeeds(&up, job, &[]);
+    }
+    let known = dataset(&up, "files");
+    assert_eq!(recorded(&known, "vault"), night.listed("vault"));
+    up.call(&["verify"]).ended(0);
+    up.stop();
+}
+
 #[test]
 fn a_repository_that_is_away_is_not_made_anew_and_what_comes_back_protects_again() {
     let dir = tempfile::tempdir().unwrap();

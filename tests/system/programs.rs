@@ -137,9 +137,14 @@ impl Up {
 
     /// The same on a host that lets run what this file says.
     pub(crate) fn start_allowing(data: &Path, allow: &Path) -> Self {
+        Self::start_allowing_with(data, allow, &[])
+    }
+
+    /// The same with jobs.
+    pub(crate) fn start_allowing_with(data: &Path, allow: &Path, jobs: &[&Path]) -> Self {
         let mut command = decklog(["up", "--listen", "127.0.0.1:0", "--allow"]);
         command.arg(allow);
-        Self::started(command, data, &[])
+        Self::started(command, data, jobs)
     }
 
     fn started(mut command: Command, data: &Path, jobs: &[&Path]) -> Self {

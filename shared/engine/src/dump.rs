@@ -28,17 +28,23 @@ pub(crate) struct Dump {
     gate: Arc<Gate>,
 }
 
+/// The path in the snapshot of what a command writes; a file name with a directory in it is refused.
+pub(crate) fn path_of(asked: &Command) -> Result<PathBuf, Problem> {
+    let name = Path::new(&asked.file_name);
+    if asked.file_name.is_empty() || name.file_name() != Some(name.as_os_str()) {
+        let message = format!("the file name {:?} of the dump is none", asked.file_name);
+        return Err(Problem::new(ProblemKind::BadRequest, message));
+    }
+    Ok(Path::new("/").join(name))
+}
+
 impl Dump {
     pub(crate) fn new(
         asked: &Command,
         ledger: Arc<Ledger>,
         gate: Arc<Gate>,
     ) -> Result<Self, Problem> {
-        let name = Path::new(&asked.file_name);
-        if asked.file_name.is_empty() || name.file_name() != Some(name.as_os_str()) {
-            let message = format!("the file name {:?} of the dump is none", asked.file_name);
-            return Err(Problem::new(ProblemKind::BadRequest, message));
-        }
+        path_of(asked)?;
         Ok(Self { asked: asked.clone(), ledger, gate })
     }
 

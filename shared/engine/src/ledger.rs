@@ -99,20 +99,25 @@ impl Files {
         ledger: Arc<Ledger>,
         gate: Arc<Gate>,
     ) -> Result<Self, Problem> {
-        let roots = roots(asked)?;
-        let (first, rest) = roots.split_first().ok_or_else(|| bad("no path is given"))?;
-        let mut builder = WalkBuilder::new(first);
-        for root in rest {
-            builder.add(root);
-        }
-        builder.standard_filters(false).follow_links(false).sort_by_file_path(Path::cmp);
-        builder.same_file_system(asked.one_file_system).overrides(overrides(&asked.exclude)?);
-        let markers = asked.exclude_if_present.clone();
-        if !markers.is_empty() {
-            builder.filter_entry(move |entry| !is_marked(entry, &markers));
-        }
-        Ok(Self { builder, ledger, gate })
+        Ok(Self { builder: walk(asked)?, ledger, gate })
     }
+}
+
+/// The walk through what was asked for, for every engine the same; a glob that is none is refused.
+pub(crate) fn walk(asked: &Paths) -> Result<WalkBuilder, Problem> {
+    let roots = roots(asked)?;
+    let (first, rest) = roots.split_first().ok_or_else(|| bad("no path is given"))?;
+    let mut builder = WalkBuilder::new(first);
+    for root in rest {
+        builder.add(root);
+    }
+    builder.standard_filters(false).follow_links(false).sort_by_file_path(Path::cmp);
+    builder.same_file_system(asked.one_file_system).overrides(overrides(&asked.exclude)?);
+    let markers = asked.exclude_if_present.clone();
+    if !markers.is_empty() {
+        builder.filter_entry(move |entry| !is_marked(entry, &markers));
+    }
+    Ok(builder)
 }
 
 fn bad(message: impl Into<String>) -> Problem {
@@ -215,7 +220,8 @@ impl Walker {
     }
 }
 
-fn path_of(error: &ignore::Error) -> Option<&Path> {
+/// The path an error of a walk is about.
+pub(crate) fn path_of(error: &ignore::Error) -> Option<&Path> {
     match error {
         ignore::Error::WithPath { path, .. } => Some(path),
         ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {

@@ -8,7 +8,7 @@ use crate::context::{Cancel, Context, Meter};
 use crate::engine::{Answer, BackupEngine, Ended};
 use crate::problem::Problem;
 use crate::report::{Done, Line, Outcome, ProblemKind, Report};
-use crate::request::{EngineName, Request, Secrets};
+use crate::request::{EngineName, Operation, Request, Secrets};
 use crate::restic::Restic;
 use crate::rustic::Rustic;
 
@@ -62,7 +62,7 @@ pub(crate) fn run_in(
 }
 
 fn work(request: &Request, secrets: &Secrets, context: Context) -> (String, Answer) {
-    match request.repository.engine {
+    match engine_of(request) {
         EngineName::Rustic => {
             let engine = Rustic::new(&request.repository, secrets, context);
             (engine.name(), engine.carry_out(&request.operation))
@@ -72,6 +72,14 @@ fn work(request: &Request, secrets: &Secrets, context: Context) -> (String, Answ
             Err(problem) => ("restic".to_owned(), Err(problem)),
         },
     }
+}
+
+/// Who does it: a copy is made by the engine of the repository copied to, because both engines read each other's.
+fn engine_of(request: &Request) -> EngineName {
+    if let Operation::Copy(copy) = &request.operation {
+        return copy.to.engine;
+    }
+    request.repository.engine
 }
 
 /// Passes lines on until the worker has dropped its end, with progress in between.

@@ -6,6 +6,7 @@
 //! | [`nats`] | a throw-away nats-server, with or without JetStream, whose storage can be deleted |
 //! | [`storage`] | servers that keep files for others: SFTP, S3, restic's REST interface |
 //! | [`process`] | any other program as a child, with its output and its signals |
+//! | [`restic`] | the programs restic of this machine |
 //! | [`wait`] | waiting for a condition instead of sleeping |
 //! | [`world`] | a whole site in memory under a virtual clock, with every fault we can think of |
 //!
@@ -17,6 +18,7 @@ mod port;
 pub mod postgres;
 pub mod process;
 pub mod storage;
+pub mod restic;
 pub mod wait;
 pub mod world;
 

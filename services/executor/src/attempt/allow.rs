@@ -17,6 +17,7 @@
 //! secrets = ["file:/etc/decklog/secrets/vault"]
 //! ca-file = "/etc/decklog/ca.pem"  # whom s3: and rest: servers are believed, instead of the system's certificates
 //! ssh-config = "/etc/decklog/ssh"  # how sftp: servers are reached, instead of the user's own configuration
+//! restic = "/opt/restic/restic"    # the program, where it is not in /usr/local/bin, /usr/bin, …
 //!
 //! [[provider]]                     # what looks up `exec:vault …`; what follows the name is its last argument
 //! name = "vault"
@@ -133,6 +134,12 @@ impl AllowList {
                 hints.collect()
             }
         }
+    }
+
+    /// The program restic that engines run, where the owner of the host names one.
+    #[must_use]
+    pub fn restic(&self) -> Option<&str> {
+        self.listed.backup.as_ref()?.restic.as_deref()
     }
 
     /// The commands of the providers that an attempt's secrets name.

@@ -232,7 +232,8 @@ impl Making<'_> {
             region: one.region.clone(),
             ca_file: ca_file.map(Into::into),
             ssh_config: ssh_config.map(Into::into),
-            ..engine::Repository::default()
+            cache: None,
+            restic: self.host.allow.restic().map(Into::into),
         })
     }
 

@@ -1,17 +1,50 @@
 //! The adapter to an installed program restic: a second implementation of the same format.
 //!
-//! It lists, checks and restores with every version from 0.14 on. It writes nothing: that is the
-//! work of the engine built in, whose repositories restic reads.
+//! From 0.17 on it does everything; versions from 0.14 on read and check, and refuse the rest with a sentence.
+//!
+//! What is guaranteed of a backup, although restic tells little of what it reads:
+//!
+//! - What is saved is what our own walk saw (`source`), and the snapshot is looked through beside it (`settle`): what
+//!   is missing is named, and makes the backup incomplete. restic's own errors and its exit code count as well.
+//! - The manifest says what is in the snapshot: types, sizes and times as the snapshot has them, and hashes of our own
+//!   reading that are proved to be of what restic read by the file's stamp, or else asked of the repository (`hashes`).
+//!   What we cannot see is a restic that stores other bytes than it read; a restore test, and the engine built in where
+//!   the repository asks for a second opinion, compare the bytes.
+//!   The tree's id is restic's: it covers the directories above the paths with their times, which ours does not.
+//! - A command's output is complete or there is no snapshot of it (`run`, `dump`); it is hashed on its way and, where
+//!   all is to be read back, read back whole.
+//! - What the run wrote is read again as far as asked (`packs`), and restic checks the structure of everything.
+//! - A cancelled or failed backup leaves no snapshot; a restic that is killed leaves a dead lock, by which the next one
+//!   knows that there are packs to take over (`upkeep`). restic does not outlive us where a guardian can be started.
+//!
+//! | module | about |
+//! |---|---|
+//! | `program` | calling it: version, environment, errors |
+//! | `run`, `dump` | one backup; data that comes from us |
+//! | `source`, `settle`, `hashes` | what is to be saved; what is in the snapshot; how it hashes |
+//! | `packs` | reading again what was written |
+//! | `backup`, `copy`, `upkeep`, `read`, `look`, `nodes` | the operations |
 
+mod backup;
+mod copy;
+mod dump;
+mod hashes;
+mod look;
+mod nodes;
+mod packs;
 mod program;
 mod read;
+mod run;
+mod settle;
+mod source;
+mod upkeep;
 
 pub(crate) use program::Program;
 
 use crate::context::Context;
 use crate::engine::{Answer, BackupEngine};
 use crate::problem::Problem;
-use crate::report::{CheckReport, ProblemKind};
+use crate::report::CheckReport;
 use crate::request::{
     Backup, Browse, Check, Copy, Diff, Find, Forget, List, ManifestOf, Prune, Repository, Restore,
     Secrets,
@@ -20,6 +53,7 @@ use crate::request::{
 /// An installed restic, on one repository.
 pub(crate) struct Restic<'a> {
     repository: &'a Repository,
+    secrets: &'a Secrets,
     program: Program,
     context: Context,
 }
@@ -28,24 +62,16 @@ impl<'a> Restic<'a> {
     /// Looks for the program and asks its version, once.
     pub(crate) fn find(
         repository: &'a Repository,
-        secrets: &Secrets,
+        secrets: &'a Secrets,
         context: Context,
     ) -> Result<Self, Problem> {
-        let program = Program::find(repository, secrets, context.cancel.clone())?;
-        Ok(Self { repository, program, context })
+        let program = Program::find(repository, secrets, context.clone())?;
+        Ok(Self { repository, secrets, program, context })
     }
 
     /// What restic finds when it reads as many bytes as asked, beside a lease that is held.
     pub(crate) fn second(&self, bytes: u64) -> Result<CheckReport, Problem> {
         read::second(self, bytes)
-    }
-
-    fn refused(&self, what: &str) -> Answer {
-        let message = format!(
-            "{what} with the engine restic: this build only lists, checks and restores with it; \
-             set `engine: rustic` (restic reads what it writes)"
-        );
-        Err(Problem::new(ProblemKind::Unsupported, message))
     }
 }
 
@@ -55,11 +81,11 @@ impl BackupEngine for Restic<'_> {
     }
 
     fn init(&self) -> Answer {
-        self.refused("creating a repository")
+        upkeep::init(self)
     }
 
-    fn backup(&self, _asked: &Backup) -> Answer {
-        self.refused("backing up")
+    fn backup(&self, asked: &Backup) -> Answer {
+        backup::backup(self, asked)
     }
 
     fn list(&self, asked: &List) -> Answer {
@@ -74,35 +100,35 @@ impl BackupEngine for Restic<'_> {
         read::restore(self, asked)
     }
 
-    fn forget(&self, _asked: &Forget) -> Answer {
-        self.refused("forgetting snapshots")
+    fn forget(&self, asked: &Forget) -> Answer {
+        upkeep::forget(self, asked)
     }
 
-    fn prune(&self, _asked: &Prune) -> Answer {
-        self.refused("pruning")
+    fn prune(&self, asked: &Prune) -> Answer {
+        upkeep::prune(self, asked)
     }
 
     fn repair(&self) -> Answer {
-        self.refused("repairing")
+        upkeep::repair(self)
     }
 
-    fn copy(&self, _asked: &Copy) -> Answer {
-        self.refused("copying")
+    fn copy(&self, asked: &Copy) -> Answer {
+        copy::copy(self, asked)
     }
 
-    fn browse(&self, _asked: &Browse) -> Answer {
-        self.refused("browsing")
+    fn browse(&self, asked: &Browse) -> Answer {
+        look::browse(self, asked)
     }
 
-    fn find(&self, _asked: &Find) -> Answer {
-        self.refused("finding files")
+    fn find(&self, asked: &Find) -> Answer {
+        look::find(self, asked)
     }
 
-    fn diff(&self, _asked: &Diff) -> Answer {
-        self.refused("comparing snapshots")
+    fn diff(&self, asked: &Diff) -> Answer {
+        look::diff(self, asked)
     }
 
-    fn manifest(&self, _asked: &ManifestOf) -> Answer {
-        self.refused("reading a manifest")
+    fn manifest(&self, asked: &ManifestOf) -> Answer {
+        look::manifest(self, asked)
     }
 }

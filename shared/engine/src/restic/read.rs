@@ -10,20 +10,24 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::Restic;
+use super::nodes::nodes;
 use super::program::{failed, pattern, said};
 use crate::context::lock;
 use crate::engine::{Answer, Ended};
 use crate::manifest::{Manifest, hex};
 use crate::problem::{Problem, io};
 use crate::report::{
-    CheckReport, Done, Line, ListReport, MOST_NAMED, Outcome, ProblemKind, RestoreReport,
-    SnapshotInfo, Warning,
+    CheckReport, Done, Line, ListReport, MOST_NAMED, ManifestInfo, Outcome, ProblemKind,
+    RestoreReport, SnapshotInfo, Warning,
 };
 use crate::request::{Check, List, Read, Restore};
 use crate::rustic::list::{MOST_SNAPSHOTS, linked, raw};
-use crate::rustic::read::{in_parallel, threads};
+use crate::rustic::read::{Found, in_parallel, threads};
 use crate::rustic::restore::{judged, refuse_target};
 use crate::target;
+
+/// Into how many parts restic divides the packs at most: by the first byte of their names.
+const MOST_PARTS: u32 = 256;
 
 /// A snapshot as restic says it.
 #[derive(Deserialize)]
@@ -69,20 +73,27 @@ fn bad_answer(error: serde_json::Error) -> Problem {
 }
 
 /// Every snapshot, manifests too, newest first.
-fn snapshots(engine: &Restic<'_>) -> Result<Vec<SnapshotInfo>, Problem> {
-    let answer = engine.program.must("listing the snapshots", &["snapshots", "--json"])?;
-    let said: Option<Vec<Said>> = serde_json::from_slice(&answer).map_err(bad_answer)?;
+pub(super) fn snapshots(engine: &Restic<'_>) -> Result<Vec<SnapshotInfo>, Problem> {
+    let arguments = ["snapshots", "--json", "--no-lock"];
+    parsed(&engine.program.must("listing the snapshots", &arguments)?)
+}
+
+/// What `restic snapshots --json` answered.
+pub(super) fn parsed(answer: &[u8]) -> Result<Vec<SnapshotInfo>, Problem> {
+    let said: Option<Vec<Said>> = serde_json::from_slice(answer).map_err(bad_answer)?;
     let mut all: Vec<SnapshotInfo> = said.unwrap_or_default().into_iter().map(Said::info).collect();
     all.sort_by(|a, b| (b.time, &b.id).cmp(&(a.time, &a.id)));
     Ok(all)
 }
 
-fn repository_id(engine: &Restic<'_>) -> Result<String, Problem> {
+/// The id in the repository's configuration.
+pub(super) fn repository_id(engine: &Restic<'_>) -> Result<String, Problem> {
     #[derive(Deserialize)]
     struct Config {
         id: String,
     }
-    let answer = engine.program.must("reading the configuration", &["cat", "config"])?;
+    let answer =
+        engine.program.must("reading the configuration", &["cat", "config", "--no-lock"])?;
     let config: Config = serde_json::from_slice(&answer).map_err(bad_answer)?;
     Ok(config.id)
 }
@@ -103,13 +114,23 @@ pub(super) fn check(engine: &Restic<'_>, asked: &Check) -> Answer {
         let message = "checking with restic: it checks all snapshots, not single ones";
         return Err(Problem::new(ProblemKind::Unsupported, message));
     }
+    if let Read::Packs { of, .. } = asked.read
+        && of > MOST_PARTS
+    {
+        let message = format!(
+            "checking one of {of} parts with restic: it knows {MOST_PARTS} parts at most; ask for \
+             as many or fewer"
+        );
+        return Err(Problem::new(ProblemKind::BadRequest, message));
+    }
     let read = match asked.read {
         Read::All => vec!["--read-data".to_owned()],
         Read::Nothing => Vec::new(),
         Read::Percent(percent) => vec![format!("--read-data-subset={percent}%")],
         Read::Packs { part, of } => vec![format!("--read-data-subset={part}/{of}")],
     };
-    let report = examine(engine, read)?;
+    let mut report = examine(engine, read)?;
+    report.packs = engine.packs()?.len() as u64;
     if report.good {
         return Ok(Ended::good(Done::Check(report)));
     }
@@ -117,15 +138,18 @@ pub(super) fn check(engine: &Restic<'_>, asked: &Check) -> Answer {
     Ok(Ended::with(Done::Check(report), Outcome::Failed, ProblemKind::Damaged, message))
 }
 
-/// Its locks are left alone: whoever asks holds the lease on the repository.
 pub(super) fn second(engine: &Restic<'_>, bytes: u64) -> Result<CheckReport, Problem> {
     let kib = bytes.div_ceil(1024).max(1);
-    examine(engine, vec!["--no-lock".to_owned(), format!("--read-data-subset={kib}K")])
+    examine(engine, vec![format!("--read-data-subset={kib}K")])
 }
 
-fn examine(engine: &Restic<'_>, read: Vec<String>) -> Result<CheckReport, Problem> {
+/// Checks without a lock: restic's would be exclusive, and keep every backup out while it reads. Whoever asks holds
+/// the lease on the repository, which keeps those out who remove; restic lists the snapshots before it reads the index,
+/// so that it misses nothing of a backup that ends meanwhile.
+pub(super) fn examine(engine: &Restic<'_>, read: Vec<String>) -> Result<CheckReport, Problem> {
     engine.context.meter.phase("check with restic", 0);
-    let arguments: Vec<String> = std::iter::once("check".to_owned()).chain(read).collect();
+    let fixed = ["check", "--no-lock"].map(str::to_owned);
+    let arguments: Vec<String> = fixed.into_iter().chain(read).collect();
     let output = engine.program.call(&arguments)?;
     let mut report = CheckReport { engine: engine.program.name(), ..CheckReport::default() };
     report.good = output.status.success();
@@ -169,18 +193,19 @@ fn packs_named(text: &str) -> Vec<String> {
 pub(super) fn restore(engine: &Restic<'_>, asked: &Restore) -> Answer {
     let began = Instant::now();
     refuse_target(asked)?;
-    if asked.dry_run {
-        let message = "a dry run of a restore with restic: use `engine: rustic` for it";
-        return Err(Problem::new(ProblemKind::Unsupported, message));
-    }
-    let all = snapshots(engine)?;
-    let snapshot = named(&linked(all), &asked.snapshot)?;
-    let manifest = manifest(engine, &snapshot)?;
+    let snapshot = named(&linked(snapshots(engine)?), &asked.snapshot)?;
     let place = Place::new(asked, &snapshot);
     let mut report = RestoreReport { snapshot: snapshot.id.clone(), ..RestoreReport::default() };
+    if asked.dry_run {
+        count(engine, asked, &snapshot, &place, &mut report)?;
+        report.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        return Ok(judged(report, asked));
+    }
+    let manifest = manifest(engine, &snapshot)?;
     fetch(engine, asked, &snapshot, &place, &mut report)?;
-    if let Some((manifest, sha256)) = manifest {
-        report.manifest = Some(sha256);
+    missing(asked, &place, &mut report)?;
+    if let Some(Found { manifest, info }) = manifest {
+        report.manifest = Some(info.sha256);
         compare(engine, asked, &manifest, &place, &mut report);
     }
     if report.damaged.count + report.differences.count == 0 {
@@ -192,7 +217,7 @@ pub(super) fn restore(engine: &Restic<'_>, asked: &Restore) -> Answer {
     Ok(judged(report, asked))
 }
 
-fn named(all: &[SnapshotInfo], id: &str) -> Result<SnapshotInfo, Problem> {
+pub(super) fn named(all: &[SnapshotInfo], id: &str) -> Result<SnapshotInfo, Problem> {
     let mut found = all.iter().filter(|s| id.len() >= 4 && s.id.starts_with(id));
     match (found.next(), found.next()) {
         (Some(snapshot), None) => Ok(snapshot.clone()),
@@ -203,15 +228,22 @@ fn named(all: &[SnapshotInfo], id: &str) -> Result<SnapshotInfo, Problem> {
     }
 }
 
-fn manifest(
+/// The manifest of a snapshot, where it has one.
+pub(super) fn manifest(
     engine: &Restic<'_>,
     snapshot: &SnapshotInfo,
-) -> Result<Option<(Manifest, String)>, Problem> {
+) -> Result<Option<Found>, Problem> {
     let Some(holder) = &snapshot.manifest else { return Ok(None) };
-    let arguments = ["dump", holder, crate::manifest::PATH];
+    let arguments = ["dump", "--no-lock", holder, crate::manifest::PATH];
     let bytes = engine.program.must("reading the manifest", &arguments)?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    Ok(Some((Manifest::read(&bytes)?, sha256)))
+    let manifest = Manifest::read(&bytes)?;
+    let info = ManifestInfo {
+        snapshot: holder.clone(),
+        sha256: hex(&Sha256::digest(&bytes)),
+        bytes: bytes.len() as u64,
+        entries: manifest.entries.len() as u64,
+    };
+    Ok(Some(Found { manifest, info }))
 }
 
 /// Where restic restores to: below a working directory, with the whole path.
@@ -248,14 +280,23 @@ fn fetch(
 ) -> Result<(), Problem> {
     engine.context.meter.phase("restore with restic", 0);
     let tried = format!("creating {}", place.part.display());
+    // What another restore left there could be anything.
+    if place.part.exists() {
+        std::fs::remove_dir_all(&place.part).map_err(io(ProblemKind::Target, tried.clone()))?;
+    }
     target::fresh_dir(&place.part).map_err(io(ProblemKind::Target, tried))?;
     let mut arguments: Vec<OsString> = vec!["restore".into(), snapshot.id.clone().into()];
     arguments.extend(["--target".into(), place.part.clone().into_os_string()]);
     let sample = asked.sample.iter().flatten().map(|path| path.path());
-    let inside = asked.path.iter().filter(|_| asked.sample.is_none()).map(|path| path.path());
+    let all = asked.sample.is_some() || place.inside.as_os_str().is_empty();
+    let inside = asked.path.iter().filter(|_| !all).map(|path| path.path());
     for path in sample.chain(inside) {
         arguments.extend(["--include".into(), pattern(path)]);
     }
+    if engine.program.knows_holes() {
+        arguments.push("--sparse".into());
+    }
+    arguments.extend(engine.program.patience().iter().map(OsString::from));
     let output = engine.program.call(&arguments)?;
     if output.status.success() {
         return Ok(());
@@ -265,6 +306,49 @@ fn fetch(
         return Err(problem);
     }
     report.damaged.push(Warning { path: None, message: problem.message }, MOST_NAMED);
+    Ok(())
+}
+
+/// Says what a restore would bring.
+fn count(
+    engine: &Restic<'_>,
+    asked: &Restore,
+    snapshot: &SnapshotInfo,
+    place: &Place,
+    report: &mut RestoreReport,
+) -> Result<(), Problem> {
+    nodes(engine, &snapshot.id, None, |node| {
+        if place.of(Path::new(&node.path), asked).is_none() {
+            return;
+        }
+        match node.kind.as_str() {
+            "file" => {
+                report.files += 1;
+                report.bytes += node.size;
+            }
+            "dir" => report.dirs += 1,
+            _ => report.others += 1,
+        }
+    })
+}
+
+/// Names what was asked for and did not come.
+fn missing(asked: &Restore, place: &Place, report: &mut RestoreReport) -> Result<(), Problem> {
+    let came = |path: &Path| place.part.join(path).symlink_metadata().is_ok();
+    if report.damaged.count == 0 && asked.sample.is_none() && !came(&place.inside) {
+        let message = format!(
+            "restoring /{}: the snapshot {} does not hold it",
+            place.inside.display(),
+            report.snapshot
+        );
+        return Err(Problem::new(ProblemKind::NotFound, message));
+    }
+    for path in asked.sample.iter().flatten() {
+        if !came(path.path().strip_prefix("/").unwrap_or(path.path())) {
+            let message = "it was asked for and did not come".to_owned();
+            report.damaged.push(Warning { path: Some(path.clone()), message }, MOST_NAMED);
+        }
+    }
     Ok(())
 }
 
@@ -302,13 +386,16 @@ fn compare(
 
 /// Moves what was asked for; what restic made above it goes.
 fn put_in_place(place: &Place, asked: &Restore) -> std::io::Result<()> {
-    let from = place.part.join(&place.inside);
-    if from.is_dir() && asked.sample.is_none() {
-        target::put_in_place(&from, asked.to.path(), asked.overwrite)?;
-        if place.part.exists() {
-            std::fs::remove_dir_all(&place.part)?;
-        }
-        return Ok(());
+    let whole = place.part.join(&place.inside);
+    // A single file comes into the target under its name.
+    let from = match whole.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => whole.as_path(),
+        Ok(_) => whole.parent().unwrap_or(&place.part),
+        Err(_) => &place.part,
+    };
+    target::put_in_place(from, asked.to.path(), asked.overwrite)?;
+    if place.part.exists() {
+        std::fs::remove_dir_all(&place.part)?;
     }
-    target::put_in_place(&place.part, asked.to.path(), asked.overwrite)
+    Ok(())
 }

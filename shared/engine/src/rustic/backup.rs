@@ -19,47 +19,19 @@ use super::upkeep::{Mended, mend};
 use super::verify::verify;
 use crate::dump::Dump;
 use crate::engine::{Answer, Ended};
-use crate::hooks::Hooks;
+use crate::hooks::around;
 use crate::ledger::{Files, Ledger, State, hash_file, roots};
 use crate::manifest::{self, Entry, FORMAT, Header, Manifest, hex};
 use crate::problem::{Problem, io, rustic};
 use crate::report::{
-    BackupReport, CheckReport, Done, HookReport, MOST_NAMED, ManifestInfo, Outcome, ProblemKind,
-    RepairReport, Warning,
+    BackupReport, CheckReport, Done, MOST_NAMED, ManifestInfo, Outcome, ProblemKind, RepairReport,
+    Warning,
 };
 use crate::request::{Backup, Source};
 use crate::restic::Restic;
 
-/// Runs `before`, backs up, and runs `after` whatever happened in between.
 pub(super) fn backup(engine: &Rustic<'_>, asked: &Backup) -> Answer {
-    let mut hooks = Hooks::start(asked, &engine.context)?;
-    let before = hooks.before();
-    let answer = match &before {
-        Ok(_) => std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| write(engine, asked))),
-        Err(problem) => Ok(Err(problem.clone())),
-    };
-    let after = hooks.after();
-    let answer = answer.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    told(answer, before.ok().flatten(), after)
-}
-
-/// Puts into the report how the hooks ended; an `after` that failed makes a good backup incomplete.
-fn told(answer: Answer, before: Option<HookReport>, after: Option<HookReport>) -> Answer {
-    let mut ended = answer?;
-    let failed = after.as_ref().filter(|report| report.exit != 0 || report.timed_out).cloned();
-    if let Done::Backup(report) = &mut ended.done {
-        report.before = before;
-        report.after = after;
-    }
-    if let (Some(report), Outcome::Good) = (failed, ended.outcome) {
-        let message = format!(
-            "the snapshot is good, but the command after it failed with {}: {}",
-            report.exit, report.output
-        );
-        ended.outcome = Outcome::Incomplete;
-        ended.problem = Some(Problem::new(ProblemKind::Hook, message));
-    }
-    Ok(ended)
+    around(asked, &engine.context, || write(engine, asked))
 }
 
 fn write(engine: &Rustic<'_>, asked: &Backup) -> Answer {

@@ -125,6 +125,25 @@ fn judged(report: CheckReport) -> Ended {
     Ended::with(Done::Check(report), Outcome::Failed, ProblemKind::Damaged, message)
 }
 
+impl Rustic<'_> {
+    /// What this engine finds of a snapshot that another one wrote: it walks it, and reads of its packs about as many
+    /// bytes as asked.
+    pub(crate) fn second(&self, snapshot: &str, bytes: u64) -> Result<CheckReport, Problem> {
+        let opened = self.open()?;
+        let catalogue = opened.catalogue()?;
+        let indexed = opened.index()?;
+        let mut asked = Check { read: Read::Nothing, snapshots: vec![snapshot.to_owned()] };
+        let snapshots = asked_for(&indexed, &asked.snapshots)?;
+        let packs = in_question(&indexed, &catalogue, &snapshots, &asked);
+        let size = |id: &Id| catalogue.packs.get(id).map_or(0, |pack| pack.bytes);
+        let total = packs.iter().map(size).sum::<u64>().max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a share of bytes need not be exact")]
+        let percent = bytes.min(total) as f64 * 100.0 / total as f64;
+        asked.read = Read::Percent(percent);
+        examine(&indexed, &catalogue, &asked, &self.context)
+    }
+}
+
 /// Looks at everything that was asked for.
 pub(crate) fn examine(
     indexed: &Indexed,

@@ -11,7 +11,7 @@ use rustic_core::repofile::{Node, SnapshotFile};
 use super::Rustic;
 use super::check::hex_id;
 use super::list::{is_manifest, is_of};
-use super::read::{Indexed, Visit, named};
+use super::read::{Found, Indexed, Visit, named};
 use crate::context::Context;
 use crate::engine::{Answer, Ended};
 use crate::manifest::{kind, unix_mode};
@@ -25,18 +25,18 @@ use crate::request::{Browse, Diff, Find, ManifestOf};
 const MOST_ENTRIES: usize = 1000;
 
 /// Says entries as lines and keeps the first of them.
-struct Said<'a> {
+pub(crate) struct Said<'a> {
     context: &'a Context,
     limit: u64,
-    entries: Counted<Entry>,
+    pub(crate) entries: Counted<Entry>,
 }
 
 impl<'a> Said<'a> {
-    fn new(context: &'a Context, limit: u64) -> Self {
+    pub(crate) fn new(context: &'a Context, limit: u64) -> Self {
         Self { context, limit, entries: Counted::default() }
     }
 
-    fn say(&mut self, entry: Entry) {
+    pub(crate) fn say(&mut self, entry: Entry) {
         if self.entries.count < self.limit {
             self.context.line(Line::Entry(entry.clone()));
         }
@@ -88,19 +88,10 @@ fn tree_of(indexed: &Indexed, tree: TreeId, path: &Path) -> Result<Vec<Node>, Pr
 }
 
 pub(super) fn find(engine: &Rustic<'_>, asked: &Find) -> Answer {
-    let glob = GlobBuilder::new(&asked.pattern).literal_separator(true).build();
-    let glob = glob.map_err(|error| {
-        let message = format!("looking for {:?}: it is no glob: {error}", asked.pattern);
-        Problem::new(ProblemKind::BadRequest, message)
-    })?;
+    let pattern = Pattern::new(&asked.pattern)?;
     let indexed = engine.indexed()?;
     let snapshots = chosen(&indexed, asked)?;
-    let mut hits = Hits {
-        glob: glob.compile_matcher(),
-        whole: asked.pattern.contains('/'),
-        snapshot: None,
-        said: Said::new(&engine.context, asked.limit),
-    };
+    let mut hits = Hits { pattern, snapshot: None, said: Said::new(&engine.context, asked.limit) };
     let mut looked = 0;
     for snapshot in snapshots {
         engine.context.cancel.check()?;
@@ -126,19 +117,39 @@ fn chosen<'a>(indexed: &'a Indexed, asked: &Find) -> Result<Vec<&'a SnapshotFile
     Ok(indexed.snapshots.iter().filter(wanted).collect())
 }
 
-struct Hits<'a> {
+/// A glob for names, or, with a `/` in it, for whole paths.
+pub(crate) struct Pattern {
     glob: GlobMatcher,
     whole: bool,
+}
+
+impl Pattern {
+    pub(crate) fn new(pattern: &str) -> Result<Self, Problem> {
+        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+        let glob = glob.map_err(|error| {
+            let message = format!("looking for {pattern:?}: it is no glob: {error}");
+            Problem::new(ProblemKind::BadRequest, message)
+        })?;
+        Ok(Self { glob: glob.compile_matcher(), whole: pattern.contains('/') })
+    }
+
+    pub(crate) fn matches(&self, path: &Path) -> bool {
+        match (self.whole, path.file_name()) {
+            (false, Some(name)) => self.glob.is_match(name),
+            (true, _) | (false, None) => self.glob.is_match(path),
+        }
+    }
+}
+
+struct Hits<'a> {
+    pattern: Pattern,
     snapshot: Option<&'a SnapshotFile>,
     said: Said<'a>,
 }
 
 impl Visit for Hits<'_> {
     fn node(&mut self, path: &Path, node: &Node) -> bool {
-        let matches = match (self.whole, path.file_name()) {
-            (false, Some(name)) => self.glob.is_match(name),
-            (true, _) | (false, None) => self.glob.is_match(path),
-        };
+        let matches = self.pattern.matches(path);
         if let Some(snapshot) = self.snapshot.filter(|_| matches) {
             self.said.say(entry(snapshot, path, node));
         }
@@ -246,7 +257,17 @@ pub(super) fn manifest(engine: &Rustic<'_>, asked: &ManifestOf) -> Answer {
     let indexed = engine.indexed()?;
     let snapshot = named(&indexed.snapshots, &asked.snapshot)?;
     let id = hex_id(*snapshot.id);
-    let found = indexed.manifest_of(snapshot)?.ok_or_else(|| {
+    manifest_told(&engine.context, asked, &id, indexed.manifest_of(snapshot)?)
+}
+
+/// Says what a manifest holds, where it is the one that was asked for.
+pub(crate) fn manifest_told(
+    context: &Context,
+    asked: &ManifestOf,
+    id: &str,
+    found: Option<Found>,
+) -> Answer {
+    let found = found.ok_or_else(|| {
         let message = format!("reading the manifest of {id}: it has none; back up anew");
         Problem::new(ProblemKind::NotFound, message)
     })?;
@@ -258,10 +279,10 @@ pub(super) fn manifest(engine: &Rustic<'_>, asked: &ManifestOf) -> Answer {
         );
         return Err(Problem::new(ProblemKind::Damaged, message));
     }
-    let mut said = Said::new(&engine.context, u64::MAX);
+    let mut said = Said::new(context, u64::MAX);
     for line in &found.manifest.entries {
         said.say(Entry {
-            snapshot: id.clone(),
+            snapshot: id.to_owned(),
             path: line.path.clone(),
             kind: line.kind.clone(),
             size: line.size,

@@ -4,7 +4,7 @@ mod backup;
 pub(crate) mod check;
 mod copy;
 pub(crate) mod list;
-mod look;
+pub(crate) mod look;
 pub(crate) mod read;
 pub(crate) mod restore;
 mod upkeep;

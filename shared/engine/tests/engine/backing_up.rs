@@ -1,12 +1,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use engine::{Done, List, Operation, Outcome, Paths, ProblemKind, Repository, Source};
+use engine::{Done, EngineName, List, Operation, Outcome, Paths, ProblemKind, Repository, Source};
 
 use crate::support::{Engine, Place, backup, backup_of, lines, process, run};
 
 #[test]
-fn a_backup_is_listed_with_its_dataset_run_and_manifest() {
+pub(crate) fn a_backup_is_listed_with_its_dataset_run_and_manifest() {
     let place = Place::with_files();
     let made = place.backup();
     let report = place.run(Operation::List(List { dataset: Some("data".to_owned()) }));
@@ -20,7 +20,7 @@ fn a_backup_is_listed_with_its_dataset_run_and_manifest() {
 }
 
 #[test]
-fn everything_that_was_written_is_read_back_at_once() {
+pub(crate) fn everything_that_was_written_is_read_back_at_once() {
     let made = Place::with_files().backup();
     let check = made.check.unwrap();
     assert!(check.good && check.packs_read == check.packs && check.packs > 0, "{check:?}");
@@ -28,18 +28,21 @@ fn everything_that_was_written_is_read_back_at_once() {
 }
 
 #[test]
-fn an_unchanged_source_is_not_read_again_and_its_hashes_come_from_the_manifest_before() {
+pub(crate) fn an_unchanged_source_is_not_read_again_and_its_hashes_come_from_the_manifest_before() {
     let place = Place::with_files();
     let first = place.backup();
     let second = place.backup();
     assert_eq!(second.parent.as_deref(), Some(first.snapshot.as_str()));
     assert_eq!((second.files_unmodified, second.files_new, second.files_changed), (3, 0, 0));
-    assert_eq!(second.tree, first.tree);
+    if place.engine == EngineName::Rustic {
+        // restic's tree holds the times of the directories above, too.
+        assert_eq!(second.tree, first.tree);
+    }
     place.restore(&second.snapshot);
 }
 
 #[test]
-fn a_changed_file_is_read_again() {
+pub(crate) fn a_changed_file_is_read_again() {
     let place = Place::with_files();
     place.backup();
     place.write("a.txt", b"omega");
@@ -52,7 +55,7 @@ fn a_changed_file_is_read_again() {
 
 // Behaviour 1: the library says nothing of what it could not read.
 #[test]
-fn an_unreadable_file_and_directory_make_the_backup_incomplete_with_both_named() {
+pub(crate) fn an_unreadable_file_and_directory_make_the_backup_incomplete_with_both_named() {
     let place = Place::with_files();
     std::fs::create_dir(place.source().join("closed")).unwrap();
     for name in ["a.txt", "closed"] {
@@ -60,7 +63,12 @@ fn an_unreadable_file_and_directory_make_the_backup_incomplete_with_both_named()
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o000)).unwrap();
     }
     std::fs::set_permissions(place.dir.path(), PermissionsExt::from_mode(0o777)).unwrap();
-    let request = place.request(Operation::Backup(Box::new(place.backup_request())));
+    let mut request = place.request(Operation::Backup(Box::new(place.backup_request())));
+    if let Some(program) = &request.repository.restic {
+        // Nobody may look into the home of root.
+        std::fs::copy(program.path(), place.path("restic")).unwrap();
+        request.repository.restic = Some(place.path("restic").into());
+    }
     let Some(command) = as_nobody(&place) else { return };
     let end = Engine::start_as(&request, command).end();
     let report = end.report.unwrap();
@@ -95,7 +103,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_path_that_is_not_there_leaves_no_snapshot() {
+pub(crate) fn a_path_that_is_not_there_leaves_no_snapshot() {
     let place = Place::new();
     let paths = Paths { paths: vec![place.path("missing").into()], ..Paths::default() };
     let report = place.run(Operation::Backup(Box::new(backup_of(Source::Paths(paths)))));
@@ -104,7 +112,7 @@ fn a_path_that_is_not_there_leaves_no_snapshot() {
 }
 
 #[test]
-fn what_is_excluded_by_glob_or_marker_is_not_backed_up() {
+pub(crate) fn what_is_excluded_by_glob_or_marker_is_not_backed_up() {
     let place = Place::with_files();
     place.write("cache/x.tmp", b"x");
     place.write("marked/.nobackup", b"");
@@ -126,7 +134,7 @@ fn what_is_excluded_by_glob_or_marker_is_not_backed_up() {
 }
 
 #[test]
-fn a_wrong_password_a_missing_repository_and_a_second_init_have_kinds_of_their_own() {
+pub(crate) fn a_wrong_password_a_missing_repository_and_a_second_init_have_kinds_of_their_own() {
     let place = Place::with_files();
     let list = || Operation::List(List::default());
     let missing = place.run(list());
@@ -139,7 +147,7 @@ fn a_wrong_password_a_missing_repository_and_a_second_init_have_kinds_of_their_o
 }
 
 #[test]
-fn a_location_nobody_knows_is_refused_with_a_sentence() {
+pub(crate) fn a_location_nobody_knows_is_refused_with_a_sentence() {
     for location in ["repo", "b2:bucket", "sftp:-oProxyCommand=x:/repo", "s3:https://there"] {
         let repository = Repository { location: location.to_owned(), ..Repository::default() };
         let report = run(&engine::Request { repository, operation: Operation::Init });
@@ -148,7 +156,7 @@ fn a_location_nobody_knows_is_refused_with_a_sentence() {
 }
 
 #[test]
-fn the_process_speaks_json_lines_and_keeps_its_report_in_the_file() {
+pub(crate) fn the_process_speaks_json_lines_and_keeps_its_report_in_the_file() {
     let place = Place::with_files();
     let end = process(&place.request(Operation::Backup(Box::new(place.backup_request()))));
     assert_eq!(end.code, Some(0));
@@ -159,7 +167,7 @@ fn the_process_speaks_json_lines_and_keeps_its_report_in_the_file() {
 }
 
 #[test]
-fn a_list_too_long_for_the_report_is_whole_in_the_lines() {
+pub(crate) fn a_list_too_long_for_the_report_is_whole_in_the_lines() {
     let place = Place::with_files();
     place.backup();
     place.backup();

@@ -21,7 +21,7 @@ fn hook(script: &str) -> Option<Hook> {
 }
 
 #[test]
-fn a_commands_output_becomes_one_file_of_a_snapshot() {
+pub(crate) fn a_commands_output_becomes_one_file_of_a_snapshot() {
     let place = Place::new();
     let asked = dump("printf 'create table t;'");
     let made = backup(place.run(Operation::Backup(Box::new(asked))));
@@ -36,7 +36,7 @@ fn a_commands_output_becomes_one_file_of_a_snapshot() {
 
 // Behaviour 2: the library saves the snapshot of a dump that failed.
 #[test]
-fn a_dump_that_fails_leaves_no_snapshot() {
+pub(crate) fn a_dump_that_fails_leaves_no_snapshot() {
     let cases = [
         ("half a dump and a failure", "echo half; echo no such database >&2; exit 3"),
         ("nothing at all", "true"),
@@ -53,7 +53,7 @@ fn a_dump_that_fails_leaves_no_snapshot() {
 }
 
 #[test]
-fn what_a_failed_dump_said_is_in_the_problem() {
+pub(crate) fn what_a_failed_dump_said_is_in_the_problem() {
     let place = Place::new();
     let script = "echo half; echo no such database >&2; exit 3";
     let report = place.run(Operation::Backup(Box::new(dump(script))));
@@ -62,7 +62,7 @@ fn what_a_failed_dump_said_is_in_the_problem() {
 }
 
 #[test]
-fn commands_do_not_see_the_passwords() {
+pub(crate) fn commands_do_not_see_the_passwords() {
     let place = Place::new();
     let mut asked = dump("env");
     asked.before = hook("env | grep DECKLOG_REPOSITORY_PASSWORD && exit 1; exit 0");
@@ -77,7 +77,7 @@ fn commands_do_not_see_the_passwords() {
 }
 
 #[test]
-fn when_the_command_before_fails_nothing_is_backed_up_and_the_one_after_runs() {
+pub(crate) fn when_the_command_before_fails_nothing_is_backed_up_and_the_one_after_runs() {
     let place = Place::with_files();
     let mut asked = place.backup_request();
     asked.before = hook("echo cannot stop it; exit 7");
@@ -90,7 +90,7 @@ fn when_the_command_before_fails_nothing_is_backed_up_and_the_one_after_runs() {
 }
 
 #[test]
-fn a_command_before_that_takes_too_long_is_ended_and_counts_as_failed() {
+pub(crate) fn a_command_before_that_takes_too_long_is_ended_and_counts_as_failed() {
     let place = Place::with_files();
     let mut asked = place.backup_request();
     asked.before = Some(Hook { argv: shell("sleep 600"), timeout_ms: 50, env: BTreeMap::new() });
@@ -99,7 +99,7 @@ fn a_command_before_that_takes_too_long_is_ended_and_counts_as_failed() {
 }
 
 #[test]
-fn an_after_that_fails_makes_a_good_backup_incomplete() {
+pub(crate) fn an_after_that_fails_makes_a_good_backup_incomplete() {
     let place = Place::with_files();
     let mut asked = place.backup_request();
     asked.after = hook("echo cannot start it; exit 4");
@@ -109,7 +109,7 @@ fn an_after_that_fails_makes_a_good_backup_incomplete() {
 }
 
 #[test]
-fn the_command_after_runs_once_also_when_the_engine_is_killed() {
+pub(crate) fn the_command_after_runs_once_also_when_the_engine_is_killed() {
     let place = Place::new();
     let mut asked = dump(&format!("echo x; touch {}; sleep 600", place.path("on").display()));
     asked.before = hook("true");
@@ -126,7 +126,7 @@ fn the_command_after_runs_once_also_when_the_engine_is_killed() {
 
 // Behaviour 11: ending the source early makes the library save a partial snapshot.
 #[test]
-fn a_cancelled_backup_writes_no_snapshot_ends_its_command_and_runs_the_one_after() {
+pub(crate) fn a_cancelled_backup_writes_no_snapshot_ends_its_command_and_runs_the_one_after() {
     let place = Place::new();
     let pid = place.path("pid");
     let mut asked = dump(&format!("echo $$ > {}; echo x; sleep 600", pid.display()));
@@ -149,7 +149,7 @@ fn terminate(pid: u32) {
 }
 
 #[test]
-fn a_cancelled_backup_of_files_writes_no_snapshot() {
+pub(crate) fn a_cancelled_backup_of_files_writes_no_snapshot() {
     let place = Place::with_files();
     for n in 0..200 {
         place.write(&format!("many/{n}"), &crate::support::noise(500_000, n + 1));

@@ -20,7 +20,7 @@ fn packs(place: &Place) -> usize {
 
 // Behaviour 9: after kill -9 the library uses nothing of what was written.
 #[test]
-fn what_a_killed_backup_wrote_is_used_by_the_next_one() {
+pub(crate) fn what_a_killed_backup_wrote_is_used_by_the_next_one() {
     let place = large();
     let mut killed = engine(&place);
     until("two packs are written", || packs(&place) >= 2);
@@ -35,7 +35,7 @@ fn what_a_killed_backup_wrote_is_used_by_the_next_one() {
 }
 
 #[test]
-fn a_backup_killed_at_any_moment_harms_neither_what_was_there_nor_what_comes() {
+pub(crate) fn a_backup_killed_at_any_moment_harms_neither_what_was_there_nor_what_comes() {
     let place = large();
     let first = place.backup();
     for n in 0..6u64 {
@@ -56,7 +56,7 @@ fn a_backup_killed_at_any_moment_harms_neither_what_was_there_nor_what_comes() {
 }
 
 #[test]
-fn a_restore_killed_in_the_middle_leaves_no_target_and_the_next_one_completes_it() {
+pub(crate) fn a_restore_killed_in_the_middle_leaves_no_target_and_the_next_one_completes_it() {
     let place = large();
     let made = place.backup();
     let asked = Operation::Restore(place.restore_request(&made.snapshot));
@@ -76,7 +76,7 @@ fn a_restore_killed_in_the_middle_leaves_no_target_and_the_next_one_completes_it
 }
 
 #[test]
-fn a_repair_takes_lost_index_files_back() {
+pub(crate) fn a_repair_takes_lost_index_files_back() {
     let place = Place::with_files();
     let made = place.backup();
     for index in place.files("index") {
@@ -92,7 +92,7 @@ fn a_repair_takes_lost_index_files_back() {
 
 // Behaviour 6: two backups at once are both good.
 #[test]
-fn two_backups_at_the_same_time_are_both_good() {
+pub(crate) fn two_backups_at_the_same_time_are_both_good() {
     let place = large();
     place.run(Operation::Init);
     let (one, two) = (engine(&place), engine(&place));
@@ -106,7 +106,7 @@ fn two_backups_at_the_same_time_are_both_good() {
 }
 
 #[test]
-fn torn_packs_are_set_aside_and_stop_no_backup() {
+pub(crate) fn torn_packs_are_set_aside_and_stop_no_backup() {
     let place = Place::with_files();
     place.backup();
     let torn = [("11", vec![0xff; 10]), ("22", vec![0xff; 100]), ("33", vec![0; 100_000])];
@@ -126,7 +126,7 @@ fn torn_packs_are_set_aside_and_stop_no_backup() {
 }
 
 #[test]
-fn data_lost_from_the_repository_is_stored_again_when_the_source_still_has_it() {
+pub(crate) fn data_lost_from_the_repository_is_stored_again_when_the_source_still_has_it() {
     let place = Place::with_files();
     let first = place.backup();
     std::fs::remove_file(place.files("data").remove(0)).unwrap();
@@ -138,7 +138,7 @@ fn data_lost_from_the_repository_is_stored_again_when_the_source_still_has_it() 
 }
 
 #[test]
-fn backups_at_the_same_time_after_crashes_take_nothing_away_from_each_other() {
+pub(crate) fn backups_at_the_same_time_after_crashes_take_nothing_away_from_each_other() {
     let place = large();
     let others: Vec<Place> = (0..3u64)
         .map(|n| {

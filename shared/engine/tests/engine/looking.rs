@@ -3,7 +3,7 @@ use engine::{Browse, Copy, Diff, Done, Find, ManifestOf, Operation, Outcome, Pro
 use crate::support::{Place, assert_same, flip_a_bit, lines, noise, run};
 
 #[test]
-fn a_directory_of_a_snapshot_is_listed_by_name() {
+pub(crate) fn a_directory_of_a_snapshot_is_listed_by_name() {
     let place = Place::with_files();
     let made = place.backup();
     let asked = Browse {
@@ -23,7 +23,7 @@ fn a_directory_of_a_snapshot_is_listed_by_name() {
 }
 
 #[test]
-fn files_are_found_by_name_or_path_in_every_snapshot() {
+pub(crate) fn files_are_found_by_name_or_path_in_every_snapshot() {
     let place = Place::with_files();
     place.backup();
     place.backup();
@@ -41,7 +41,7 @@ fn files_are_found_by_name_or_path_in_every_snapshot() {
 }
 
 #[test]
-fn two_snapshots_differ_in_what_was_added_removed_changed_or_touched() {
+pub(crate) fn two_snapshots_differ_in_what_was_added_removed_changed_or_touched() {
     let place = Place::with_files();
     let a = place.backup();
     place.write("new", b"new");
@@ -57,7 +57,7 @@ fn two_snapshots_differ_in_what_was_added_removed_changed_or_touched() {
 }
 
 #[test]
-fn a_manifest_is_read_back_and_one_with_another_hash_is_refused() {
+pub(crate) fn a_manifest_is_read_back_and_one_with_another_hash_is_refused() {
     let place = Place::with_files();
     let made = place.backup();
     let asked = |sha256: &str| {
@@ -78,7 +78,7 @@ fn copy(place: &Place, snapshots: Vec<String>) -> engine::Report {
 }
 
 #[test]
-fn a_copy_is_checked_there_restores_with_its_manifest_and_is_not_made_twice() {
+pub(crate) fn a_copy_is_checked_there_restores_with_its_manifest_and_is_not_made_twice() {
     let place = Place::with_files();
     let made = place.backup();
     let report = copy(&place, vec![made.snapshot.clone()]);
@@ -98,7 +98,7 @@ fn a_copy_is_checked_there_restores_with_its_manifest_and_is_not_made_twice() {
 }
 
 #[test]
-fn a_damaged_snapshot_is_not_copied_as_a_good_one() {
+pub(crate) fn a_damaged_snapshot_is_not_copied_as_a_good_one() {
     let place = Place::with_files();
     place.write("more.bin", &noise(1_000_000, 3));
     let made = place.backup();
@@ -108,7 +108,7 @@ fn a_damaged_snapshot_is_not_copied_as_a_good_one() {
 }
 
 #[test]
-fn a_report_stays_below_its_limit_and_the_lines_name_everything() {
+pub(crate) fn a_report_stays_below_its_limit_and_the_lines_name_everything() {
     let place = Place::new();
     for n in 0..1500 {
         place.write(&format!("{n:0200}"), b"");

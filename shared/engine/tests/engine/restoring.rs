@@ -8,7 +8,7 @@ use engine::{Operation, Outcome, Overwrite, ProblemKind};
 use crate::support::{Place, assert_same, file_path, flip_a_bit, noise, process, restore};
 
 #[test]
-fn what_comes_back_is_what_was_backed_up_with_links_times_and_permissions() {
+pub(crate) fn what_comes_back_is_what_was_backed_up_with_links_times_and_permissions() {
     let place = Place::with_files();
     let script = place.write("run.sh", b"#!/bin/sh\n");
     std::fs::set_permissions(&script, PermissionsExt::from_mode(0o4750)).unwrap();
@@ -35,7 +35,7 @@ fn what_comes_back_is_what_was_backed_up_with_links_times_and_permissions() {
 }
 
 #[test]
-fn names_that_are_no_text_survive() {
+pub(crate) fn names_that_are_no_text_survive() {
     let place = Place::new();
     for name in
         [&b"\xff\xfe"[..], b"back\\slash", b"new\nline", "\u{e9}".as_bytes(), b"\\x41", b"\""]
@@ -49,7 +49,7 @@ fn names_that_are_no_text_survive() {
 }
 
 #[test]
-fn hard_links_stay_one_file_and_holes_stay_holes() {
+pub(crate) fn hard_links_stay_one_file_and_holes_stay_holes() {
     let place = Place::with_files();
     std::fs::hard_link(place.source().join("a.txt"), place.source().join("dir/twin")).unwrap();
     let sparse = std::fs::File::create(place.source().join("sparse")).unwrap();
@@ -63,7 +63,7 @@ fn hard_links_stay_one_file_and_holes_stay_holes() {
 }
 
 #[test]
-fn sockets_are_counted_and_left_out_and_fifos_come_back() {
+pub(crate) fn sockets_are_counted_and_left_out_and_fifos_come_back() {
     let place = Place::with_files();
     let _socket = std::os::unix::net::UnixListener::bind(place.source().join("socket")).unwrap();
     let fifo = place.source().join("fifo");
@@ -76,7 +76,7 @@ fn sockets_are_counted_and_left_out_and_fifos_come_back() {
 }
 
 #[test]
-fn a_target_that_is_not_empty_is_refused_and_stays_as_it_was() {
+pub(crate) fn a_target_that_is_not_empty_is_refused_and_stays_as_it_was() {
     let place = Place::with_files();
     let made = place.backup();
     std::fs::create_dir(place.path("target")).unwrap();
@@ -87,7 +87,7 @@ fn a_target_that_is_not_empty_is_refused_and_stays_as_it_was() {
 }
 
 #[test]
-fn replacing_touches_only_what_is_in_the_snapshot() {
+pub(crate) fn replacing_touches_only_what_is_in_the_snapshot() {
     let place = Place::with_files();
     let made = place.backup();
     std::fs::create_dir_all(place.path("target/dir")).unwrap();
@@ -110,7 +110,7 @@ fn parts(place: &Place) -> Vec<std::path::PathBuf> {
 
 // Behaviour 8: the library breaks on a damaged pack and leaves a wrong file of full length.
 #[test]
-fn a_damaged_blob_names_its_file_and_puts_nothing_in_place() {
+pub(crate) fn a_damaged_blob_names_its_file_and_puts_nothing_in_place() {
     let place = Place::with_files();
     let made = place.backup();
     flip_a_bit(&place.files("data")[0]);
@@ -124,7 +124,7 @@ fn a_damaged_blob_names_its_file_and_puts_nothing_in_place() {
 }
 
 #[test]
-fn an_interrupted_restore_goes_on_where_it_was_and_leaves_nothing_foreign() {
+pub(crate) fn an_interrupted_restore_goes_on_where_it_was_and_leaves_nothing_foreign() {
     let place = Place::with_files();
     let made = place.backup();
     let part = place.path(&format!("target.decklog-part-{}", &made.snapshot[..8]));
@@ -138,7 +138,7 @@ fn an_interrupted_restore_goes_on_where_it_was_and_leaves_nothing_foreign() {
 }
 
 #[test]
-fn a_sample_brings_only_what_was_named_and_misses_what_is_not_there() {
+pub(crate) fn a_sample_brings_only_what_was_named_and_misses_what_is_not_there() {
     let place = Place::with_files();
     let made = place.backup();
     let mut asked = place.restore_request(&made.snapshot);
@@ -153,7 +153,7 @@ fn a_sample_brings_only_what_was_named_and_misses_what_is_not_there() {
 }
 
 #[test]
-fn a_dry_run_counts_and_writes_nothing() {
+pub(crate) fn a_dry_run_counts_and_writes_nothing() {
     let place = Place::with_files();
     let made = place.backup();
     let mut asked = place.restore_request(&made.snapshot);
@@ -164,7 +164,7 @@ fn a_dry_run_counts_and_writes_nothing() {
 }
 
 #[test]
-fn a_single_file_is_restored_by_its_path() {
+pub(crate) fn a_single_file_is_restored_by_its_path() {
     let place = Place::with_files();
     let made = place.backup();
     let mut asked = place.restore_request(&made.snapshot);
@@ -176,7 +176,7 @@ fn a_single_file_is_restored_by_its_path() {
 
 // The library's own restore needs more than a gigabyte for this.
 #[test]
-fn a_restore_stays_under_its_memory_limit() {
+pub(crate) fn a_restore_stays_under_its_memory_limit() {
     let place = Place::new();
     for n in 0..60u64 {
         place.write(&format!("{n}.bin"), &noise(5_000_000, n + 1));
@@ -191,7 +191,7 @@ fn a_restore_stays_under_its_memory_limit() {
 }
 
 #[test]
-fn a_target_that_is_a_file_system_of_its_own_is_filled_from_inside() {
+pub(crate) fn a_target_that_is_a_file_system_of_its_own_is_filled_from_inside() {
     let place = Place::with_files();
     let made = place.backup();
     let target = place.path("target");

@@ -1,29 +1,48 @@
 //! A repository, a source, a target, and an engine in this process or in one of its own.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use engine::{
-    Backup, BackupReport, Check, CheckReport, Done, FilePath, Line, Operation, Outcome, Overwrite,
-    Paths, Read, Report, Repository, Request, Restore, RestoreReport, Secrets, Source,
+    Backup, BackupReport, Check, CheckReport, Done, EngineName, FilePath, Line, Operation, Outcome,
+    Overwrite, Paths, Read, Report, Repository, Request, Restore, RestoreReport, Secrets, Source,
 };
 use tempfile::TempDir;
 
 pub(crate) const BE_ENGINE: &str = "DECKLOG_TEST_BE_ENGINE";
 pub(crate) const PASSWORD: &str = "correct horse";
 
+thread_local! {
+    /// The engine of the places that this thread makes.
+    static ENGINE: Cell<EngineName> = const { Cell::new(EngineName::Rustic) };
+}
+
+/// Does a test with restic instead of the engine built in.
+pub(crate) fn by_restic(test: impl FnOnce()) {
+    ENGINE.set(EngineName::Restic);
+    test();
+}
+
 /// A place with a repository and a source.
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
+    pub(crate) engine: EngineName,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("source")).unwrap();
-        Self { dir }
+        Self { dir, engine: ENGINE.get() }
+    }
+
+    /// The same place, read and written by an engine.
+    pub(crate) fn of(mut self, engine: EngineName) -> Self {
+        self.engine = engine;
+        self
     }
 
     /// One whose source holds a few files.
@@ -54,6 +73,8 @@ impl Place {
         Repository {
             location: self.path("repo").to_str().unwrap().to_owned(),
             initialise: true,
+            engine: self.engine,
+            restic: (self.engine == EngineName::Restic).then(|| writing_restic().into()),
             ..Repository::default()
         }
     }
@@ -113,6 +134,16 @@ impl Place {
     pub(crate) fn snapshots(&self) -> usize {
         self.files("snapshots").len()
     }
+}
+
+/// The restic that writes; without one these tests fail.
+pub(crate) fn writing_restic() -> PathBuf {
+    testkit::restic::writing().unwrap()
+}
+
+/// Every restic of this machine that reads: the one that writes, and an older one in `PATH`.
+pub(crate) fn restics() -> Vec<PathBuf> {
+    std::iter::once(writing_restic()).chain(testkit::restic::old()).collect()
 }
 
 pub(crate) fn backup_of(source: Source) -> Backup {

@@ -17,7 +17,7 @@ fn prune(place: &Place, dry_run: bool, instant: bool) -> engine::PruneReport {
 
 // Behaviour 7 and 12: the library's check says ok, or says Ok with the errors inside.
 #[test]
-fn one_flipped_bit_is_found_by_reading_and_told_by_snapshot_and_file() {
+pub(crate) fn one_flipped_bit_is_found_by_reading_and_told_by_snapshot_and_file() {
     let place = Place::with_files();
     let made = place.backup();
     assert_eq!(place.check().outcome, Outcome::Good);
@@ -36,7 +36,7 @@ fn one_flipped_bit_is_found_by_reading_and_told_by_snapshot_and_file() {
 }
 
 #[test]
-fn a_flipped_bit_in_a_packs_own_directory_is_found_too() {
+pub(crate) fn a_flipped_bit_in_a_packs_own_directory_is_found_too() {
     let place = Place::with_files();
     place.backup();
     let pack = place.files("data").remove(0);
@@ -49,7 +49,7 @@ fn a_flipped_bit_in_a_packs_own_directory_is_found_too() {
 }
 
 #[test]
-fn a_pack_that_is_gone_or_cut_is_found_without_reading() {
+pub(crate) fn a_pack_that_is_gone_or_cut_is_found_without_reading() {
     for cut in [false, true] {
         let place = Place::with_files();
         place.backup();
@@ -67,7 +67,7 @@ fn a_pack_that_is_gone_or_cut_is_found_without_reading() {
 }
 
 #[test]
-fn every_pack_may_be_damaged_and_the_check_still_ends_with_an_answer() {
+pub(crate) fn every_pack_may_be_damaged_and_the_check_still_ends_with_an_answer() {
     let place = Place::with_files();
     place.backup();
     let packs = place.files("data");
@@ -80,7 +80,7 @@ fn every_pack_may_be_damaged_and_the_check_still_ends_with_an_answer() {
 }
 
 #[test]
-fn the_parts_of_a_check_are_together_all_packs() {
+pub(crate) fn the_parts_of_a_check_are_together_all_packs() {
     let place = Place::new();
     // None is half of all: or the half that chance chooses could be everything.
     for n in 0..6 {
@@ -99,7 +99,7 @@ fn the_parts_of_a_check_are_together_all_packs() {
 }
 
 #[test]
-fn a_check_of_one_snapshot_reads_only_its_packs() {
+pub(crate) fn a_check_of_one_snapshot_reads_only_its_packs() {
     let place = Place::with_files();
     let first = place.backup();
     place.write("new.bin", &noise(2_000_000, 99));
@@ -111,7 +111,7 @@ fn a_check_of_one_snapshot_reads_only_its_packs() {
 
 // Behaviour 13: a policy of zero deletes the only snapshot; here only named snapshots go.
 #[test]
-fn forgetting_nothing_or_something_that_is_not_there_removes_nothing() {
+pub(crate) fn forgetting_nothing_or_something_that_is_not_there_removes_nothing() {
     let place = Place::with_files();
     let made = place.backup();
     assert_eq!(forget(&place, &[]).kind, Some(ProblemKind::BadRequest));
@@ -124,7 +124,7 @@ fn forgetting_nothing_or_something_that_is_not_there_removes_nothing() {
 }
 
 #[test]
-fn a_manifest_goes_with_its_snapshot_and_cannot_be_named_alone() {
+pub(crate) fn a_manifest_goes_with_its_snapshot_and_cannot_be_named_alone() {
     let place = Place::with_files();
     let first = place.backup();
     let second = place.backup();
@@ -140,7 +140,7 @@ fn a_manifest_goes_with_its_snapshot_and_cannot_be_named_alone() {
 
 // Behaviour 4 and 5: what a prune deletes at once, a backup beside it may still need.
 #[test]
-fn pruning_marks_first_and_what_is_used_again_comes_back() {
+pub(crate) fn pruning_marks_first_and_what_is_used_again_comes_back() {
     let place = Place::with_files();
     let first = place.backup();
     place.write("other.bin", &noise(500_000, 5));
@@ -163,7 +163,7 @@ fn pruning_marks_first_and_what_is_used_again_comes_back() {
 }
 
 #[test]
-fn an_instant_prune_frees_the_bytes_and_keeps_what_is_left_whole() {
+pub(crate) fn an_instant_prune_frees_the_bytes_and_keeps_what_is_left_whole() {
     let place = Place::with_files();
     let first = place.backup();
     std::fs::remove_file(place.source().join("dir/big.bin")).unwrap();
@@ -180,7 +180,7 @@ fn an_instant_prune_frees_the_bytes_and_keeps_what_is_left_whole() {
 }
 
 #[test]
-fn a_damaged_repository_is_not_pruned() {
+pub(crate) fn a_damaged_repository_is_not_pruned() {
     let place = Place::with_files();
     place.backup();
     std::fs::remove_file(place.files("data").remove(0)).unwrap();
@@ -190,7 +190,7 @@ fn a_damaged_repository_is_not_pruned() {
 
 // Behaviour 3: a prune of restic beside our backup destroys what we write.
 #[test]
-fn nothing_is_written_while_another_program_holds_a_lock_unless_it_is_stale() {
+pub(crate) fn nothing_is_written_while_another_program_holds_a_lock_unless_it_is_stale() {
     let place = Place::with_files();
     let made = place.backup();
     let lock = place.path("repo/locks").join("ab".repeat(32));

@@ -191,6 +191,16 @@ mod tests {
     }
 
     #[test]
+    fn the_owner_of_the_host_names_the_restic_that_engines_run() {
+        let list = |line: &str| AllowList::parse(&format!("[backup]\nuser = \"root\"\n{line}"));
+        let named = list("restic = \"/opt/restic/restic\"").unwrap();
+        assert_eq!(named.restic(), Some("/opt/restic/restic"));
+        assert_eq!(list("").unwrap().restic(), None);
+        let problem = list("restic = \"restic\"").unwrap_err().to_string();
+        assert!(problem.contains("must be a full path"), "{problem}");
+    }
+
+    #[test]
     fn a_link_below_an_allowed_directory_does_not_lead_out_of_it() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();

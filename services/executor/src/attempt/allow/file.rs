@@ -43,6 +43,9 @@ pub(super) struct BackupRule {
     /// A configuration for ssh instead of the user's own.
     #[serde(default, rename = "ssh-config")]
     pub(super) ssh_config: Option<String>,
+    /// The program restic, where it is not the one in the directories of the system.
+    #[serde(default)]
+    pub(super) restic: Option<String>,
 }
 
 impl BackupRule {
@@ -133,7 +136,8 @@ pub(super) fn read(text: &str) -> Result<Listed, Problems> {
     check_references("secrets", &listed.secrets, &listed, &mut problems);
     if let Some(rule) = &listed.backup {
         check_references("[backup]: secrets", &rule.secrets, &listed, &mut problems);
-        for path in rule.read.iter().chain(&rule.write).filter(|path| !is_plain(path)) {
+        let paths = rule.read.iter().chain(&rule.write).chain(&rule.restic);
+        for path in paths.filter(|path| !is_plain(path)) {
             problems.push(format!("[backup]: {path:?} must be a full path without . and .."));
         }
     }
