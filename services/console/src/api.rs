@@ -4,6 +4,7 @@ mod ahead;
 mod calendar;
 mod datasets;
 mod hosts;
+mod looking;
 mod occurrences;
 mod requests;
 mod runs;
@@ -87,6 +88,9 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(datasets::approve_forget))
         .routes(routes!(datasets::decline_forget))
         .routes(routes!(datasets::certify_test))
+        .routes(routes!(looking::browse))
+        .routes(routes!(looking::find))
+        .routes(routes!(looking::diff))
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(hosts::show_host))
         .routes(routes!(hosts::drain_host))

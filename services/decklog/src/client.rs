@@ -13,6 +13,9 @@ use ureq::http::Response;
 
 use crate::exit;
 
+/// How long an answer may take that a host has to work for.
+const SLOW: Duration = Duration::from_secs(120);
+
 /// A console.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -106,10 +109,33 @@ impl Client {
             .context("the console's answer cannot be read: it is of another version")
     }
 
+    /// The same for what a host has to work for.
+    pub(crate) fn post_slow<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<T> {
+        let bytes = self.post_within(path, &serde_json::to_vec(body)?, Some(SLOW))?;
+        serde_json::from_slice(&bytes)
+            .context("the console's answer cannot be read: it is of another version")
+    }
+
     fn post(&self, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let response = self
-            .agent
-            .post(format!("{}{path}", self.server))
+        self.post_within(path, body, None)
+    }
+
+    fn post_within(
+        &self,
+        path: &str,
+        body: &[u8],
+        within: Option<Duration>,
+    ) -> anyhow::Result<Vec<u8>> {
+        let call = self.agent.post(format!("{}{path}", self.server));
+        let call = match within {
+            Some(within) => call.config().timeout_global(Some(within)).build(),
+            None => call,
+        };
+        let response = call
             .header("authorization", &self.bearer())
             .header("content-type", "application/json")
             .send(body)
@@ -139,6 +165,7 @@ fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
         401 | 403 => exit::denied(detail),
         404 => exit::not_found(detail),
         409 => exit::refused(detail),
+        502 => exit::unclean(detail),
         503 => exit::unreachable(detail),
         _ => exit::unclean(format!("the console answered {status}: {detail}")),
     })

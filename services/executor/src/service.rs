@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::alone::OwnWork;
 use crate::attempt::{AllowList, SupervisorProgram, sweep};
+use crate::backup::look;
 use crate::config::ExecutorConfig;
 use crate::host::{Held, Host, Parts};
 use crate::leaves::{Leaves, Said};
@@ -126,6 +127,7 @@ fn open(
         },
     );
     sweep(&config.attempts())?;
+    look::clear(&look::looks_beside(&config.attempts()))?;
     let allow = allow_list(config)?;
     let program = around.program.clone().map_or_else(std::env::current_exe, Ok)?;
     let host = Host::new(Parts {

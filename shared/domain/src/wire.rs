@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::backup::looking::Look;
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::ids::{ProducerId, StreamId};
@@ -510,5 +511,10 @@ pub enum HostQuery {
     Check {
         /// The job's definition.
         definition: serde_json::Value,
+    },
+    /// Names of files in snapshots. The answer is a [`Sight`](crate::backup::looking::Sight) as JSON.
+    Look {
+        /// What is looked at.
+        look: Box<Look>,
     },
 }

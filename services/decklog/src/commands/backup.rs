@@ -1,5 +1,6 @@
 //! `decklog backup …`: what is protected, by which snapshots, for how long, and what was proven.
 
+mod looking;
 mod report;
 
 use domain::backup::admit::verdicts;
@@ -34,6 +35,9 @@ pub(crate) fn run(wanted: &Backup, format: Format) -> anyhow::Result<()> {
         Backup::Snapshots(which) => snapshots(which, format),
         Backup::Retention(wanted) => retention(wanted, format),
         Backup::Restore(wanted) => restore(wanted, format),
+        Backup::Browse(wanted) => looking::browse(wanted, format),
+        Backup::Find(wanted) => looking::find(wanted, format),
+        Backup::Diff(wanted) => looking::diff(wanted, format),
         Backup::Hold(act) => hold(act, format),
         Backup::EndHold(act) => end_hold(act, format),
         Backup::Forget(act) => forget(act, format),

@@ -14,6 +14,7 @@
 //! read = ["/srv", "/etc"]          # what may be backed up: these and all below them
 //! write = ["/restore"]             # below what may be restored
 //! repositories = ["/vault", "/mnt/*"]    # locations, by pattern
+//! look = true                      # whether the centre may ask for names of files in snapshots; it may unless this is false
 //! secrets = ["file:/etc/decklog/secrets/vault"]
 //!
 //! [[provider]]                     # what looks up `exec:vault …`; what follows the name is its last argument

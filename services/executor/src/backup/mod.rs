@@ -8,11 +8,13 @@
 //! |---|---|
 //! | `order` | what the child is told, and what the executor keeps in mind of it |
 //! | `prepare` | from a job and the log to an order |
+//! | `look` | names of files in snapshots, for somebody at the console |
 //! | `task` | the child's side |
 //! | `tell` | from a report to events |
 //! | [`bare`] | restoring without any service |
 
 pub mod bare;
+pub(crate) mod look;
 pub(crate) mod order;
 mod prepare;
 mod task;

@@ -209,25 +209,14 @@ impl Making<'_> {
         let names = ["DECKLOG_REPOSITORY_PASSWORD", "DECKLOG_COPY_PASSWORD"];
         let mut found = BTreeMap::new();
         for ((one, _, _), name) in self.asked.repositories.iter().zip(names) {
-            found.insert(name.to_owned(), one.password.clone());
-            found.extend(one.secrets.clone());
+            found.extend(secrets_of(one, name));
         }
         found
     }
 
     fn repository(&self, index: usize) -> Result<engine::Repository, String> {
         let (one, _, _) = self.asked.repositories.get(index).ok_or("no repository is named")?;
-        Ok(engine::Repository {
-            location: one.location.clone(),
-            engine: match one.engine {
-                EngineName::Rustic => engine::EngineName::Rustic,
-                EngineName::Restic => engine::EngineName::Restic,
-            },
-            initialise: one.initialise && !self.asked.used.contains(&one.name),
-            second: one.second_opinion,
-            cache: None,
-            restic: None,
-        })
+        Ok(engine_repository(one, !self.asked.used.contains(&one.name)))
     }
 
     fn engine(&self, operation: engine::Operation) -> Result<Task, String> {
@@ -354,6 +343,28 @@ impl Making<'_> {
             check: work.check.as_ref().map(hook),
         })))
     }
+}
+
+/// A repository as an engine knows it. One that holds snapshots already is not `new`, and is not made anew.
+pub(super) fn engine_repository(one: &RepositoryDefinition, new: bool) -> engine::Repository {
+    engine::Repository {
+        location: one.location.clone(),
+        engine: match one.engine {
+            EngineName::Rustic => engine::EngineName::Rustic,
+            EngineName::Restic => engine::EngineName::Restic,
+        },
+        initialise: one.initialise && new,
+        second: one.second_opinion,
+        cache: None,
+        restic: None,
+    }
+}
+
+/// Its password, in the variable of this name, and its keys: by reference.
+pub(super) fn secrets_of(one: &RepositoryDefinition, name: &str) -> BTreeMap<String, String> {
+    let mut found = one.secrets.clone();
+    found.insert(name.to_owned(), one.password.clone());
+    found
 }
 
 fn restore_of(snapshot: Digest, to: &str) -> engine::Restore {

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub(super) enum Task {
     /// One request of an engine.
     Engine(Box<Request>),
+    /// One request for names of files: what it finds is said line by line, and nothing else is.
+    Look(Box<Request>),
     /// Removes those of these snapshots that are there, and lists what is left.
     Forget {
         /// Where.
@@ -160,6 +162,7 @@ impl Doing {
     fn carry_out(&self, task: &Task) -> Told {
         match task {
             Task::Engine(request) => plain(self.run(request)),
+            Task::Look(request) => plain(self.look(request)),
             Task::Forget { repository, dataset, snapshots } => {
                 plain(self.forget(repository, dataset, snapshots))
             }
@@ -175,6 +178,13 @@ impl Doing {
 
     fn run(&self, request: &Request) -> Report {
         engine::run_guarded(request, &self.secrets, &self.cancel, &mut |line| process::say(&line))
+    }
+
+    fn look(&self, request: &Request) -> Report {
+        engine::run_until(request, &self.secrets, &self.cancel, &mut |line| match line {
+            Line::Entry(_) | Line::Warning(_) => process::say(&line),
+            Line::Progress(_) | Line::Snapshot(_) | Line::Report(_) => {}
+        })
     }
 
     fn ask(&self, repository: &Repository, operation: Operation) -> Report {

@@ -15,6 +15,7 @@ mod job;
 mod late;
 mod ledger;
 mod locks;
+mod looking;
 mod musts;
 mod orders;
 mod parameters;
