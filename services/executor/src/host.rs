@@ -98,6 +98,11 @@ pub(crate) struct Parts {
 }
 
 impl Host {
+    /// Whether it holds limits of memory.
+    pub(crate) fn bounds_memory(&self) -> bool {
+        self.cgroup.as_deref().is_some_and(crate::attempt::cgroup::bounds_memory)
+    }
+
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             name: parts.producer.name().to_owned(),

@@ -327,6 +327,7 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
         HostCause::Timeout => Cause::Timeout(spec.and_then(|s| s.timeout_ms).unwrap_or(0)),
         HostCause::Cancelled { reason } => Cause::Cancelled(reason.clone()),
         HostCause::OutputLimit => Cause::OutputLimit(spec.map_or(0, |s| s.output.bytes)),
+        HostCause::Memory => Cause::Memory(spec.and_then(|s| s.memory_bytes).unwrap_or(0)),
     };
     let output = &status.output;
     let report = AttemptReport {

@@ -93,7 +93,8 @@ pub async fn run(
     for queue in config.pools.iter().cloned().chain(own) {
         tasks.spawn(take::from_queue(Arc::clone(&host), queue));
     }
-    info!(host = %host.name, slots = host.slots_all, found = count, "taking work");
+    let memory = host.bounds_memory();
+    info!(host = %host.name, slots = host.slots_all, found = count, bounds_memory = memory, "taking work");
     ready();
     let done = wait_for_stop(&host).await;
     tasks.shutdown().await;

@@ -334,6 +334,7 @@ mod tests {
             },
             stdin: None,
             cgroup: None,
+            memory_bytes: None,
             backup: None,
             memo: serde_json::Value::Null,
         }

@@ -17,6 +17,7 @@ use domain::backup::looking::{
     ANSWER_BYTES, LOOK_MS, Look, LookAt, Looked, Name, Sight, Unseen, disturbed,
 };
 use domain::ids::StreamId;
+use domain::job::RESTORE_MEMORY_BYTES;
 use domain::ledger::StreamState;
 use domain::site::{Thing, ThingKind};
 use engine::{Done, Entry, Line, Outcome as Ended, ProblemKind, Report};
@@ -37,6 +38,8 @@ use crate::life::{allowed, blocking, make_ready_in};
 pub(crate) const AT_ONCE: usize = 2;
 /// Most that is kept of what an engine says, in bytes.
 const OUTPUT_BYTES: u64 = 8 * 1024 * 1024;
+/// Memory of an engine that looks, in bytes.
+const MEMORY_BYTES: u64 = RESTORE_MEMORY_BYTES;
 /// How long an engine that is told to stop may take, in milliseconds.
 const GRACE_MS: u64 = 2_000;
 /// How long the end of an engine that was told to stop is waited for.
@@ -151,6 +154,7 @@ fn spec(host: &Host, look: &Look, repository: &RepositoryDefinition) -> Result<S
         },
         stdin: Some(stdin),
         cgroup: host.cgroup.clone(),
+        memory_bytes: Some(MEMORY_BYTES),
         backup: Some(Box::new(BackupOrder { touches, ..BackupOrder::default() })),
         memo: Value::Null,
     };
@@ -321,6 +325,9 @@ fn no_report(host: &Host, status: &Status) -> String {
             "it took longer than {} s: ask for less, with a longer path or pattern",
             LOOK_MS / 1_000
         ),
+        (Cause::Memory, _) => {
+            format!("out of memory: the limit was {MEMORY_BYTES} bytes; look from another host, or restore")
+        }
         (_, Outcome::NotStarted { message }) => message.clone(),
         (_, Outcome::Signaled { signal }) => format!("the engine was killed (signal {signal})"),
         (_, Outcome::Exited { code }) => format!("the engine ended with {code} and said nothing"),
