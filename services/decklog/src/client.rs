@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use console::{Applied, Checked, Problem};
+use domain::backup::progress::Progress;
 use domain::job::{Definition, JobDefinition};
 use domain::wire::{Answer, Query};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::Agent;
@@ -29,6 +31,13 @@ pub(crate) struct Client {
 pub(crate) struct OutputPart {
     pub(crate) bytes: Vec<u8>,
     pub(crate) ended: bool,
+}
+
+/// How far a run is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Far {
+    /// Of its newest attempt, if that is one of an engine and has said something.
+    pub(crate) progress: Option<Progress>,
 }
 
 impl Client {
@@ -99,6 +108,11 @@ impl Client {
         let ended =
             response.headers().get("decklog-ended").is_some_and(|v| v.as_bytes() == b"true");
         Ok(OutputPart { bytes: read(response)?, ended })
+    }
+
+    /// How far a run is, as its host says.
+    pub(crate) fn progress(&self, run: &str) -> anyhow::Result<Far> {
+        self.get_json(&format!("/api/v1/runs/{}/progress", escape(run)))
     }
 
     pub(crate) fn get_json<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {

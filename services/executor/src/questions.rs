@@ -1,4 +1,4 @@
-//! Answers what is asked of this host: output of its attempts, whether it could run a job, names of files in snapshots.
+//! Answers what is asked of this host: output of its attempts and how far they are, whether it could run a job, names of files in snapshots.
 
 use std::sync::Arc;
 
@@ -60,6 +60,9 @@ fn find(host: &Host, query: HostQuery) -> anyhow::Result<Option<Vec<u8>>> {
         }
         // Answered before, and not here: it waits for an engine.
         HostQuery::Look { .. } => Ok(None),
+        HostQuery::Progress { run, attempt } => {
+            output::progress(&host.attempts, run.as_str(), attempt)
+        }
         HostQuery::Check { definition } => {
             Ok(Some(serde_json::to_vec(&check::problems(host, &definition))?))
         }

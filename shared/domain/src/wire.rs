@@ -507,6 +507,13 @@ pub enum HostQuery {
         /// Most bytes.
         limit: u32,
     },
+    /// How far the engine of an attempt is. The answer is a [`Progress`](crate::backup::progress::Progress) as JSON.
+    Progress {
+        /// The run.
+        run: StreamId,
+        /// Number of the attempt.
+        attempt: u32,
+    },
     /// What would keep the host from running a job. The answer is a JSON list of sentences, empty for nothing.
     Check {
         /// The job's definition.

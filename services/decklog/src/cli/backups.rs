@@ -14,6 +14,9 @@ pub(crate) enum Backup {
     Retention(Retention),
     /// Asks for a run of the job that restores a dataset.
     Restore(Restore),
+    /// Shows how far a running backup, restore or check is, until it has ended: on a terminal in a line that is written
+    /// over, elsewhere as lines of JSON.
+    Watch(Watch),
     /// Lists a directory of a snapshot. The log hears that you looked, and no name.
     Browse(Browse),
     /// Finds files by name in the snapshots of a dataset, or of all. The log hears that you looked, and no name.
@@ -74,6 +77,14 @@ pub(crate) struct Restore {
     /// Why.
     #[arg(long)]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The run.
+    pub(crate) run: String,
     #[command(flatten)]
     pub(crate) place: Place,
 }

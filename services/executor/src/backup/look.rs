@@ -202,7 +202,10 @@ impl Said {
     /// Whether what went wrong can come of data that was removed meanwhile.
     fn may_be_disturbed(&self) -> bool {
         let kind = self.report.as_ref().and_then(|report| report.kind);
-        matches!(kind, Some(ProblemKind::Damaged | ProblemKind::NotFound | ProblemKind::Unreachable))
+        matches!(
+            kind,
+            Some(ProblemKind::Damaged | ProblemKind::NotFound | ProblemKind::Unreachable)
+        )
     }
 }
 
@@ -326,7 +329,9 @@ fn no_report(host: &Host, status: &Status) -> String {
             LOOK_MS / 1_000
         ),
         (Cause::Memory, _) => {
-            format!("out of memory: the limit was {MEMORY_BYTES} bytes; look from another host, or restore")
+            format!(
+                "out of memory: the limit was {MEMORY_BYTES} bytes; look from another host, or restore"
+            )
         }
         (_, Outcome::NotStarted { message }) => message.clone(),
         (_, Outcome::Signaled { signal }) => format!("the engine was killed (signal {signal})"),

@@ -10,6 +10,7 @@
 //! | `prepare` | from a job and the log to an order |
 //! | `look` | names of files in snapshots, for somebody at the console |
 //! | `task` | the child's side |
+//! | `voice` | what the child says while it works |
 //! | `tell` | from a report to events |
 //! | [`bare`] | restoring without any service |
 
@@ -19,6 +20,7 @@ pub(crate) mod order;
 mod prepare;
 mod task;
 mod tell;
+mod voice;
 
 pub(crate) use prepare::prepare;
 pub(crate) use tell::{agree, tell};

@@ -1,5 +1,6 @@
 //! The child's side: carries out what it reads from standard input, and says how it ended.
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +12,8 @@ use engine::{
     Request, Restore, Secrets, exit_code, process,
 };
 use serde::{Deserialize, Serialize};
+
+use super::voice::Voice;
 
 /// What the child does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,7 +92,8 @@ pub(super) fn main() -> i32 {
         let _ = writeln!(io::stderr(), "signals cannot be heard: {error}");
         return 1;
     }
-    let told = Doing { secrets: process::secrets(), cancel }.carry_out(&task);
+    let voice = RefCell::new(Voice::new());
+    let told = Doing { secrets: process::secrets(), cancel, voice }.carry_out(&task);
     keep(&told)
 }
 
@@ -156,6 +160,7 @@ fn in_words(told: &Told) -> String {
 struct Doing {
     secrets: Secrets,
     cancel: Cancel,
+    voice: RefCell<Voice>,
 }
 
 impl Doing {
@@ -177,7 +182,8 @@ impl Doing {
     }
 
     fn run(&self, request: &Request) -> Report {
-        engine::run_guarded(request, &self.secrets, &self.cancel, &mut |line| process::say(&line))
+        let hear = &mut |line| self.voice.borrow_mut().hear(&line);
+        engine::run_guarded(request, &self.secrets, &self.cancel, hear)
     }
 
     fn look(&self, request: &Request) -> Report {
@@ -263,7 +269,7 @@ impl Doing {
             Line::Entry(_) => {}
             other
             @ (Line::Progress(_) | Line::Warning(_) | Line::Snapshot(_) | Line::Report(_)) => {
-                process::say(&other);
+                self.voice.borrow_mut().hear(&other);
             }
         };
         let report = engine::run_until(&request, &self.secrets, &self.cancel, &mut take);

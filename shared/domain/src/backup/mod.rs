@@ -11,6 +11,7 @@
 //! | [`sample`](mod@sample) | which files a restore test takes |
 //! | [`choosing`] | which snapshots are meant |
 //! | [`looking`] | names of files in snapshots: what is asked of a host, and what it tells |
+//! | [`progress`] | how far a backup is, for people who wait |
 //! | [`admit`] | what the recorder accepts |
 //! | [`saying`] | what an executor has to say after an attempt |
 
@@ -19,6 +20,7 @@ pub mod anomaly;
 pub mod choosing;
 mod dataset;
 pub mod looking;
+pub mod progress;
 pub mod protection;
 pub mod record;
 mod repository;

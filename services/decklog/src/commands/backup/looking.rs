@@ -2,11 +2,12 @@
 
 use domain::backup::Dataset;
 use domain::backup::looking::{Looked, Name, dataset_of};
+use domain::backup::progress::size;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{datasets, size};
+use super::datasets;
 use crate::cli::{Browse, Diff, Eyes, Find, Format};
 use crate::commands::console_at;
 use crate::output::{self, Table, local};
