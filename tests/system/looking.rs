@@ -149,12 +149,60 @@ fn what_cannot_be_seen_is_said_with_a_code_and_is_no_event() {
 }
 
 #[test]
+fn the_api_tells_names_for_a_token_only_and_with_the_position_of_the_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = Night::new(dir.path());
+    let up = Up::start(&dir.path().join("data"), &[&night.site("")]);
+    let (old, new) = two_nights(&night, &up);
+    let token = fs::read_to_string(up.data.join("console.token")).unwrap();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(SOON))
+        .build()
+        .into();
+    let post = |path: &str, token: Option<&str>, body: Value| {
+        let mut call = agent.post(format!("{}/api/v1/datasets/files/{path}", up.server));
+        if let Some(token) = token {
+            call = call.header("authorization", format!("Bearer {token}"));
+        }
+        let call = call.header("content-type", "application/json");
+        let mut answer = call.send(body.to_string()).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str::<Value>(&text).unwrap())
+    };
+    let browse = format!("snapshots/{new}/browse");
+    let diff = format!("snapshots/{old}/diff");
+    let table = [
+        (browse.as_str(), serde_json::json!({"path": night.text("source")}), 200, 3),
+        (&diff, serde_json::json!({"with": new, "limit": 2}), 200, 2),
+        ("find", serde_json::json!({"pattern": "3.txt", "repository": "vault"}), 200, 1),
+        ("find", serde_json::json!({"pattern": "3.txt", "host": "nobody"}), 503, 0),
+        ("find", serde_json::json!({"pattern": ""}), 400, 0),
+        ("find", serde_json::json!({"patern": "3.txt"}), 400, 0),
+        ("snapshots/ffff/browse", serde_json::json!({}), 404, 0),
+    ];
+    let mut position = 0;
+    for (path, body, status, names) in table {
+        let (code, said) = post(path, Some(token.trim()), body.clone());
+        assert_eq!(code, status, "{path} {body}: {said}");
+        if status == 200 {
+            assert_eq!(said["looked"]["names"].as_array().unwrap().len(), names, "{said}");
+            assert!(said["position"].as_u64().unwrap() > position, "{said}");
+            position = said["position"].as_u64().unwrap();
+        }
+    }
+    assert_eq!(post("find", None, serde_json::json!({"pattern": "3.txt"})).0, 401);
+    assert_eq!(heard(&up).len(), 3);
+    up.stop();
+}
+
+#[test]
 fn a_host_whose_owner_does_not_want_it_tells_no_name() {
     let dir = tempfile::tempdir().unwrap();
     let night = Night::new(dir.path());
     let data = dir.path().join("data");
     let up = Up::start(&data, &[&night.site("")]);
-    let (old, _) = two_nights(&night, &up);
+    two_nights(&night, &up);
     up.stop();
     let (vault, password) = (night.text("vault"), night.text("password"));
     let allow = night.path("allow.toml");
@@ -179,7 +227,6 @@ fn a_host_whose_owner_does_not_want_it_tells_no_name() {
         assert_eq!(said.out.contains("17.txt"), code == 0, "{said:?}");
         up.stop();
     }
-    let _ = old;
 }
 
 #[test]

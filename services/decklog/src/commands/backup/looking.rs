@@ -18,14 +18,14 @@ pub(super) fn browse(wanted: &Browse, format: Format) -> anyhow::Result<()> {
     let dataset = dataset(&wanted.eyes, &wanted.snapshot)?;
     let snapshot = client::escape(&wanted.snapshot);
     let path = format!("/api/v1/datasets/{dataset}/snapshots/{snapshot}/browse");
-    one(&wanted.eyes, &path, json!({"path": wanted.path}), format)
+    one(&wanted.eyes, &path, json!({"path": wanted.path}), format, table)
 }
 
 pub(super) fn diff(wanted: &Diff, format: Format) -> anyhow::Result<()> {
     let dataset = dataset(&wanted.eyes, &wanted.a)?;
     let snapshot = client::escape(&wanted.a);
     let path = format!("/api/v1/datasets/{dataset}/snapshots/{snapshot}/diff");
-    one(&wanted.eyes, &path, json!({"with": wanted.b}), format)
+    one(&wanted.eyes, &path, json!({"with": wanted.b}), format, differences)
 }
 
 /// In one dataset, or in each that has a snapshot to look into.
@@ -94,7 +94,13 @@ fn ask(eyes: &Eyes, path: &str, mut body: Value) -> anyhow::Result<Looked> {
     Ok(answer.looked)
 }
 
-fn one(eyes: &Eyes, path: &str, body: Value, format: Format) -> anyhow::Result<()> {
+fn one(
+    eyes: &Eyes,
+    path: &str,
+    body: Value,
+    format: Format,
+    table: impl FnOnce(&[Name]) -> Table,
+) -> anyhow::Result<()> {
     let looked = ask(eyes, path, body)?;
     match format {
         Format::Json => output::line(&serde_json::to_string_pretty(&looked)?)?,
@@ -121,19 +127,28 @@ fn afterwards(looked: &Looked) -> anyhow::Result<()> {
 }
 
 fn table(names: &[Name]) -> Table {
-    let mut table = Table::new(["SNAPSHOT", "", "KIND", "SIZE", "MODIFIED", "PATH"]);
+    let mut table = Table::new(["SNAPSHOT", "KIND", "SIZE", "MODIFIED", "PATH"]);
     for one in names {
-        let at = Timestamp::from_microsecond(one.mtime).unwrap_or(Timestamp::UNIX_EPOCH);
-        table.row([
-            one.snapshot.chars().take(12).collect(),
-            one.change.clone().unwrap_or_default(),
-            one.kind.clone(),
-            if one.kind == "file" { size(one.size) } else { "-".to_owned() },
-            local(at),
-            plain(&one.path),
-        ]);
+        let snapshot = one.snapshot.chars().take(12).collect();
+        let [kind, size, at, path] = cells(one);
+        table.row([snapshot, kind, size, at, path]);
     }
     table
+}
+
+fn differences(names: &[Name]) -> Table {
+    let mut table = Table::new(["CHANGE", "KIND", "SIZE", "MODIFIED", "PATH"]);
+    for one in names {
+        let [kind, size, at, path] = cells(one);
+        table.row([one.change.clone().unwrap_or_default(), kind, size, at, path]);
+    }
+    table
+}
+
+fn cells(one: &Name) -> [String; 4] {
+    let at = Timestamp::from_microsecond(one.mtime).unwrap_or(Timestamp::UNIX_EPOCH);
+    let bytes = if one.kind == "file" { size(one.size) } else { "-".to_owned() };
+    [one.kind.clone(), bytes, local(at), plain(&one.path)]
 }
 
 /// Whatever a file is called, it does nothing to a terminal.
