@@ -221,7 +221,15 @@ fn a_host_whose_owner_does_not_want_it_tells_no_name() {
     for (more, repository, password, code, says) in table {
         list(more, repository, password);
         let up = Up::start_allowing(&data, &allow);
-        let said = look(&up, &["find", "17.txt", "--dataset", "files"]);
+        // The log does not know at once that the host is there.
+        let mut said = look(&up, &["find", "17.txt", "--dataset", "files"]);
+        let known = || {
+            if said.err.contains("no host that is up") {
+                said = look(&up, &["find", "17.txt", "--dataset", "files"]);
+            }
+            !said.err.contains("no host that is up")
+        };
+        wait::until("the log to know the host", SOON, known).unwrap();
         assert_eq!(said.code, code, "{more}{repository}: {said:?}");
         assert!(said.err.contains(says), "{said:?}");
         assert_eq!(said.out.contains("17.txt"), code == 0, "{said:?}");

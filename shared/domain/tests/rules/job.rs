@@ -1,6 +1,6 @@
 //! What people write about a job.
 
-use domain::job::{Change, difference, json_schema, parse_yaml, to_yaml};
+use domain::job::{Change, JobDefinition, Limits, difference, json_schema, parse_yaml, to_yaml};
 use serde_json::{Value, json};
 
 use crate::given::definition;
@@ -140,7 +140,8 @@ fn every_field_survives_the_way_through_yaml_and_json() {
 #[test]
 fn a_limit_of_memory_leaves_room_for_a_shell_and_stands_in_no_job_that_has_none() {
     for (bytes, good) in [(0, false), (4_194_303, false), (4_194_304, true), (u64::MAX, true)] {
-        let job = definition(json!({"limits": {"memory-bytes": bytes}}));
+        let job =
+            JobDefinition { limits: Limits { memory_bytes: Some(bytes) }, ..definition(json!({})) };
         assert_eq!(job.problems().is_empty(), good, "{bytes}");
     }
     let none = serde_json::to_value(definition(json!({}))).unwrap();

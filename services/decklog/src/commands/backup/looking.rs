@@ -1,7 +1,7 @@
 //! `decklog backup browse | find | diff`: names of files in snapshots, as a host sees them.
 
 use domain::backup::Dataset;
-use domain::backup::looking::{Looked, Name, dataset_of};
+use domain::backup::looking::{Looked, Name, Unseen, dataset_of};
 use domain::backup::progress::size;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -70,8 +70,11 @@ fn dataset(eyes: &Eyes, snapshot: &str) -> anyhow::Result<String> {
     }
     let all: Vec<Dataset> = datasets(&Source::open(&eyes.place)?)?;
     let found = dataset_of(&all, snapshot).map_err(|unseen| match unseen {
-        domain::backup::looking::Unseen::NotThere(text) => exit::not_found(text),
-        other => exit::usage(other),
+        Unseen::NotThere(text) => exit::not_found(text),
+        Unseen::Unclear(text)
+        | Unseen::NotAllowed(text)
+        | Unseen::Busy(text)
+        | Unseen::Failed(text) => exit::usage(text),
     })?;
     Ok(found.defined.name.clone())
 }
