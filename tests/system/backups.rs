@@ -16,12 +16,12 @@ use crate::programs::{Random, Said, Up, executor, run};
 const KILLS: u32 = 20;
 
 /// What is saved, where to, and the jobs that do it.
-struct Night {
+pub(crate) struct Night {
     root: PathBuf,
 }
 
 impl Night {
-    fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         let night = Self { root: root.to_owned() };
         fs::create_dir_all(night.path("source/deep/deeper")).unwrap();
         fs::create_dir_all(night.path("scratch")).unwrap();
@@ -34,11 +34,11 @@ impl Night {
         night
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
@@ -50,7 +50,7 @@ impl Night {
     }
 
     /// The site as a file.
-    fn site(&self, more: &str) -> PathBuf {
+    pub(crate) fn site(&self, more: &str) -> PathBuf {
         let (vault, offsite) = (self.text("vault"), self.text("offsite"));
         let (source, password, scratch) =
             (self.text("source"), self.text("password"), self.text("scratch"));
@@ -144,7 +144,7 @@ restore-test: {{dataset: files, repository: vault, scratch: {scratch}, sample: 7
 }
 
 /// Runs a job to its end.
-fn ran(up: &Up, job: &str, parameters: &[&str]) -> Said {
+pub(crate) fn ran(up: &Up, job: &str, parameters: &[&str]) -> Said {
     let mut words = vec!["run", job, "--reason", "test", "--follow"];
     for parameter in parameters {
         words.extend(["--param", parameter]);
@@ -153,11 +153,11 @@ fn ran(up: &Up, job: &str, parameters: &[&str]) -> Said {
 }
 
 #[track_caller]
-fn succeeds(up: &Up, job: &str, parameters: &[&str]) {
+pub(crate) fn succeeds(up: &Up, job: &str, parameters: &[&str]) {
     ran(up, job, parameters).ended(0);
 }
 
-fn dataset(up: &Up, name: &str) -> Value {
+pub(crate) fn dataset(up: &Up, name: &str) -> Value {
     let shown = up.call(&["dataset", "show", name, "-o", "json"]).ended(0).json();
     shown["state"]["body"]["dataset"].clone()
 }

@@ -53,6 +53,9 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
+/// What pages call the folder in which their commands run.
+const FOLDER: &str = "/tmp/page";
+
 /// What a command prints, in the folder of the page's files.
 fn printed(command: &str, up: &Up, folder: &Path) -> String {
     let quiet = command.strip_suffix(" > /dev/null");
@@ -63,7 +66,8 @@ fn printed(command: &str, up: &Up, folder: &Path) -> String {
     command.current_dir(folder).env("DECKLOG_DATA", &up.data).env("TZ", "UTC");
     let said = run(&mut command);
     assert_eq!(said.code, 0, "{}: {}", words.join(" "), said.err);
-    if quiet.is_some() { String::new() } else { said.out }
+    let out = said.out.replace(&folder.display().to_string(), FOLDER);
+    if quiet.is_some() { String::new() } else { out }
 }
 
 /// The new output; where a line of the old one has `[..]` for what differs from day to day, that line is kept.
@@ -97,6 +101,7 @@ fn done(page: &str, up: &Up, folder: &Path) -> String {
                 }
             }
             Some(Block::File(name)) => {
+                let text = text.replace(FOLDER, &folder.display().to_string());
                 std::fs::write(folder.join(name), text).unwrap();
                 out.push_str(inside);
             }
@@ -112,7 +117,9 @@ fn done(page: &str, up: &Up, folder: &Path) -> String {
 fn the_handbook_shows_what_its_commands_print() {
     for path in pages() {
         let dir = tempfile::tempdir().unwrap();
-        let up = Up::start(&dir.path().join("data"), &[]);
+        let password = Path::new("correct horse battery staple");
+        let env = [("TRY_PASSWORD", password)];
+        let up = Up::start_with(&dir.path().join("data"), &[], &env);
         let page = std::fs::read_to_string(&path).unwrap();
         let now = done(&page, &up, dir.path());
         up.stop();

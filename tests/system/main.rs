@@ -10,6 +10,7 @@
 //! | [`distributed`] | every role as its own process against Postgres and NATS, under every fault we know |
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
 //! | [`handbook`] | the pages of `ops/handbook`, run and compared |
+//! | [`looking`] | names of files in snapshots, and how far a backup is |
 //! | [`programs`] | finding, building and running the programs |
 //! | [`site`] | an installation of many processes, kept alive as systemd would |
 #![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
@@ -22,5 +23,6 @@ mod distributed;
 mod embedded;
 mod evidence;
 mod handbook;
+mod looking;
 mod programs;
 mod site;

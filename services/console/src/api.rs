@@ -4,6 +4,7 @@ mod ahead;
 mod calendar;
 mod datasets;
 mod hosts;
+mod looking;
 mod occurrences;
 mod requests;
 mod runs;
@@ -15,6 +16,7 @@ use axum::{Json, Router};
 use bus::Service;
 use bus::recorder::ask;
 use bytes::Bytes;
+use domain::backup::progress::Progress;
 use domain::event::Role;
 use domain::ids::StreamId;
 use domain::job::{Definition, JobDefinition};
@@ -68,6 +70,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(list_runs))
         .routes(routes!(show_run))
         .routes(routes!(run_output))
+        .routes(routes!(run_progress))
         .routes(routes!(requests::rerun))
         .routes(routes!(runs::cancel_run))
         .routes(routes!(runs::hold_run))
@@ -87,6 +90,9 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(datasets::approve_forget))
         .routes(routes!(datasets::decline_forget))
         .routes(routes!(datasets::certify_test))
+        .routes(routes!(looking::browse))
+        .routes(routes!(looking::find))
+        .routes(routes!(looking::diff))
         .routes(routes!(hosts::list_hosts))
         .routes(routes!(hosts::show_host))
         .routes(routes!(hosts::drain_host))
@@ -545,20 +551,48 @@ async fn part_of(
 }
 
 async fn output_from(console: &Console, host: &str, query: &HostQuery) -> Result<Bytes> {
+    let found = ask_host(console, host, query).await?;
+    found.ok_or_else(|| {
+        Problem::not_found(format!("host {host} does not have the output (any more)"))
+    })
+}
+
+/// What a host has of an attempt, if it has it.
+async fn ask_host(console: &Console, host: &str, query: &HostQuery) -> Result<Option<Bytes>> {
     let body = serde_json::to_vec(query).map_err(Problem::unavailable)?;
     let wait = std::time::Duration::from_secs(10);
     let answer =
         console.bus.request(&Service::Host(host.to_owned()), Bytes::from(body), wait).await;
     let answer = answer.map_err(|error| {
-        Problem::unavailable(format!("host {host} has the output and does not answer: {error}"))
+        Problem::unavailable(format!("host {host} runs it and does not answer: {error}"))
     })?;
     match answer.first() {
-        Some(b'+') => Ok(answer.slice(1..)),
-        Some(b'-') => {
-            Err(Problem::not_found(format!("host {host} does not have the output (any more)")))
-        }
+        Some(b'+') => Ok(Some(answer.slice(1..))),
+        Some(b'-') => Ok(None),
         Some(_) | None => Err(Problem::unavailable(String::from_utf8_lossy(&answer))),
     }
+}
+
+/// How far the newest attempt of a run is, if it is one of a backup, a restore or another work of an engine: asked of its
+/// host live, and in no event.
+#[utoipa::path(get, path = "/api/v1/runs/{run}/progress", params(("run" = String, Path)), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+async fn run_progress(
+    _: Caller,
+    State(console): State<Console>,
+    Path(run): Path<String>,
+) -> Result<Json<Value>> {
+    let id = run_id(&run)?;
+    let (ended, attempt) = attempt_of(&console, &id, None).await?;
+    let progress: Option<Progress> = match &attempt {
+        Some(attempt) if !ended => {
+            let query = HostQuery::Progress { run: id, attempt: attempt.number };
+            let found = ask_host(&console, &attempt.host, &query).await?;
+            found.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        }
+        Some(_) | None => None,
+    };
+    let number = attempt.as_ref().map(|attempt| attempt.number);
+    Ok(Json(json!({"ended": ended, "attempt": number, "progress": progress})))
 }
 
 /// Asks the hosts that might have to run a job what would keep them from it. Nothing is changed.

@@ -3,6 +3,7 @@
 
 mod datasets;
 mod hosts;
+mod looking;
 mod occurrences;
 mod requests;
 mod runs;
@@ -21,6 +22,7 @@ use utoipa::ToSchema;
 
 pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
+pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;
 pub(crate) use requests::Wish;
 pub(crate) use runs::RunAct;

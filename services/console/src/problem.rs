@@ -50,6 +50,11 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    /// Somebody behind us tried, and it did not go well.
+    pub(crate) fn failed(detail: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "failed", detail)
+    }
+
     pub(crate) fn unavailable(detail: impl ToString) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }

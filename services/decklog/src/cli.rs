@@ -17,7 +17,8 @@ use domain::time::HumanDuration;
 pub(crate) use acts::{Act, Confirm, Delay, Rerun, Which};
 pub(crate) use ahead::{Predict, Rehearse, Told, Why};
 pub(crate) use backups::{
-    Backup, Certify, ForgetSnapshots, HoldSnapshot, Restore, Retention, SnapshotAct,
+    Backup, Browse, Certify, Diff, Eyes, Find, ForgetSnapshots, HoldSnapshot, Restore, Retention,
+    SnapshotAct, Watch,
 };
 pub(crate) use hosts::Host;
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};

@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use console::{Applied, Checked, Problem};
+use domain::backup::progress::Progress;
 use domain::job::{Definition, JobDefinition};
 use domain::wire::{Answer, Query};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Response;
 
 use crate::exit;
+
+/// How long an answer may take that a host has to work for.
+const SLOW: Duration = Duration::from_secs(120);
 
 /// A console.
 #[derive(Debug, Clone)]
@@ -26,6 +31,13 @@ pub(crate) struct Client {
 pub(crate) struct OutputPart {
     pub(crate) bytes: Vec<u8>,
     pub(crate) ended: bool,
+}
+
+/// How far a run is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Far {
+    /// Of its newest attempt, if that is one of an engine and has said something.
+    pub(crate) progress: Option<Progress>,
 }
 
 impl Client {
@@ -98,6 +110,11 @@ impl Client {
         Ok(OutputPart { bytes: read(response)?, ended })
     }
 
+    /// How far a run is, as its host says.
+    pub(crate) fn progress(&self, run: &str) -> anyhow::Result<Far> {
+        self.get_json(&format!("/api/v1/runs/{}/progress", escape(run)))
+    }
+
     pub(crate) fn get_json<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let call = self.agent.get(format!("{}{path}", self.server));
         let call = call.header("authorization", &self.bearer()).call();
@@ -106,10 +123,33 @@ impl Client {
             .context("the console's answer cannot be read: it is of another version")
     }
 
+    /// The same for what a host has to work for.
+    pub(crate) fn post_slow<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<T> {
+        let bytes = self.post_within(path, &serde_json::to_vec(body)?, Some(SLOW))?;
+        serde_json::from_slice(&bytes)
+            .context("the console's answer cannot be read: it is of another version")
+    }
+
     fn post(&self, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let response = self
-            .agent
-            .post(format!("{}{path}", self.server))
+        self.post_within(path, body, None)
+    }
+
+    fn post_within(
+        &self,
+        path: &str,
+        body: &[u8],
+        within: Option<Duration>,
+    ) -> anyhow::Result<Vec<u8>> {
+        let call = self.agent.post(format!("{}{path}", self.server));
+        let call = match within {
+            Some(within) => call.config().timeout_global(Some(within)).build(),
+            None => call,
+        };
+        let response = call
             .header("authorization", &self.bearer())
             .header("content-type", "application/json")
             .send(body)
@@ -139,6 +179,7 @@ fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
         401 | 403 => exit::denied(detail),
         404 => exit::not_found(detail),
         409 => exit::refused(detail),
+        502 => exit::unclean(detail),
         503 => exit::unreachable(detail),
         _ => exit::unclean(format!("the console answered {status}: {detail}")),
     })

@@ -110,6 +110,7 @@ fn ready(root: &Path, run: usize) -> AttemptDir {
         },
         stdin: None,
         cgroup: None,
+        memory_bytes: None,
         backup: None,
         memo: serde_json::Value::Null,
     };

@@ -13,6 +13,10 @@ use crate::attempt::{Program, Spec, obstacles};
 use crate::host::Host;
 use crate::order;
 
+/// What keeps a limit of memory from holding.
+const NO_LIMIT: &str = "limits.memory-bytes does not hold here: the executor needs cgroup v2 with the memory \
+     controller, Delegate=yes and DelegateSubgroup=executor in its unit";
+
 /// All of it, a sentence each.
 pub(crate) fn problems(host: &Host, definition: &Value) -> Vec<String> {
     match JobDefinition::deserialize(definition) {
@@ -32,6 +36,10 @@ fn problems_of(host: &Host, definition: &JobDefinition, value: &Value) -> Vec<St
     }
     problems.extend(spec.refused.clone());
     problems.extend(obstacles::user(&spec));
+    // An engine's own limit is a precaution; what a job asks for is meant to hold.
+    if definition.limits.memory_bytes.is_some() && !host.bounds_memory() {
+        problems.push(NO_LIMIT.to_owned());
+    }
     // What program it is, only the run's own values tell.
     if is_open(&spec) {
         return problems;

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::alone::OwnWork;
 use crate::attempt::{AllowList, AttemptDir, SupervisorProgram};
+use crate::backup::look;
 
 /// An attempt under way on this host.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub(crate) struct Host {
     pub(crate) user: String,
     pub(crate) lease_ms: u64,
     pub(crate) attempts: PathBuf,
+    /// Where engines that look into snapshots have their directories.
+    pub(crate) looks: PathBuf,
     pub(crate) cgroup: Option<PathBuf>,
     pub(crate) allow: AllowList,
     pub(crate) supervisors: SupervisorProgram,
@@ -49,7 +52,10 @@ pub(crate) struct Host {
     pub(crate) outbox: Outbox,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) slots_all: u32,
-    pub(crate) looks: Semaphore,
+    /// Places for looks at files.
+    pub(crate) files: Semaphore,
+    /// Places for looks into snapshots.
+    pub(crate) eyes: Semaphore,
     /// The pools it takes work from.
     pub(crate) pools: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
@@ -92,12 +98,18 @@ pub(crate) struct Parts {
 }
 
 impl Host {
+    /// Whether it holds limits of memory.
+    pub(crate) fn bounds_memory(&self) -> bool {
+        self.cgroup.as_deref().is_some_and(crate::attempt::cgroup::bounds_memory)
+    }
+
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             name: parts.producer.name().to_owned(),
             producer: parts.producer,
             user: parts.user,
             lease_ms: parts.lease_ms,
+            looks: look::looks_beside(&parts.attempts),
             attempts: parts.attempts,
             cgroup: crate::attempt::cgroup::delegated(),
             allow: parts.allow,
@@ -106,7 +118,8 @@ impl Host {
             outbox: parts.outbox,
             slots: Arc::new(Semaphore::new(parts.slots as usize)),
             slots_all: parts.slots,
-            looks: Semaphore::new(LOOKS),
+            files: Semaphore::new(LOOKS),
+            eyes: Semaphore::new(look::AT_ONCE),
             pools: parts.pools,
             labels: parts.labels,
             clock: parts.clock,

@@ -1,5 +1,6 @@
 //! The life of one attempt on this host: prepare, claim, start, wait, say.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ pub(crate) fn spec(host: &Host, work: &Work, definition: &JobDefinition) -> Spec
 }
 
 /// The specification with the host's own word in it.
-fn allowed(host: &Host, mut spec: Spec) -> Spec {
+pub(crate) fn allowed(host: &Host, mut spec: Spec) -> Spec {
     spec.providers = host.allow.providers(&spec);
     if spec.refused.is_none() {
         spec.refused = host.allow.check(&spec, &host.user).err().map(|refused| refused.to_string());
@@ -90,7 +91,12 @@ async fn prepared(
 /// Makes the attempt's directory.
 pub(crate) async fn make_ready(host: &Host, spec: &Spec) -> anyhow::Result<AttemptDir> {
     let (root, spec) = (host.attempts.clone(), spec.clone());
-    blocking(move || Ok(prepare(&root, &spec)?)).await
+    blocking(move || make_ready_in(&root, &spec)).await
+}
+
+/// The same in another place. Blocks.
+pub(crate) fn make_ready_in(root: &Path, spec: &Spec) -> anyhow::Result<AttemptDir> {
+    Ok(prepare(root, spec)?)
 }
 
 /// An offer this host goes for.
@@ -321,6 +327,7 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
         HostCause::Timeout => Cause::Timeout(spec.and_then(|s| s.timeout_ms).unwrap_or(0)),
         HostCause::Cancelled { reason } => Cause::Cancelled(reason.clone()),
         HostCause::OutputLimit => Cause::OutputLimit(spec.map_or(0, |s| s.output.bytes)),
+        HostCause::Memory => Cause::Memory(spec.and_then(|s| s.memory_bytes).unwrap_or(0)),
     };
     let output = &status.output;
     let report = AttemptReport {

@@ -188,7 +188,7 @@ impl Files {
             return Vec::new();
         }
         // A file system that hangs must not take every thread.
-        let _place = host.looks.acquire().await;
+        let _place = host.files.acquire().await;
         let paths: Vec<String> = self.needs.iter().map(|need| need.file.clone()).collect();
         let looks = blocking(move || Ok(paths.iter().map(|path| look(Path::new(path))).collect()));
         let looks: Vec<Look> = match looks.await {

@@ -71,6 +71,7 @@ fn plain(work: &Work, definition: &JobDefinition) -> Spec {
         },
         stdin: command.stdin.clone(),
         cgroup: None,
+        memory_bytes: definition.memory_bytes(),
         backup: None,
         memo: serde_json::to_value(&definition.exit_codes).unwrap_or_default(),
     }
@@ -121,6 +122,27 @@ mod tests {
         let spec = spec_of(json!({}));
         assert_eq!(spec.program, Program::Argv(vec!["/bin/pay".into(), "2026-10".into()]));
         assert_eq!((spec.business_date.as_deref(), spec.refused), (Some("2026-11-20"), None));
+    }
+
+    #[test]
+    fn an_engine_has_a_limit_of_memory_and_a_command_one_where_its_job_says_so() {
+        let kind =
+            |kind: &str, work: serde_json::Value| json!({"kind": kind, "command": {}, kind: work});
+        let backup = json!({"dataset": "d", "repository": "r", "paths": ["/srv"]});
+        let restore = json!({"dataset": "d", "repository": "r", "to": "/restore"});
+        let table = [
+            (json!({}), None),
+            (json!({"limits": {"memory-bytes": 5_000_000}}), Some(5_000_000)),
+            (kind("backup", backup), Some(2 << 30)),
+            (kind("prune", json!({"repository": "r"})), Some(2 << 30)),
+            (kind("restore", restore), Some(1 << 30)),
+        ];
+        for (fields, expected) in table {
+            assert_eq!(spec_of(fields.clone()).memory_bytes, expected, "{fields}");
+        }
+        let mut own = kind("prune", json!({"repository": "r"}));
+        own["limits"] = json!({"memory-bytes": 10_000_000_000_u64});
+        assert_eq!(spec_of(own).memory_bytes, Some(10_000_000_000));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Answers what is asked of this host: output of its attempts, and whether it could run a job.
+//! Answers what is asked of this host: output of its attempts and how far they are, whether it could run a job, names of files in snapshots.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use tracing::warn;
 
 use crate::host::Host;
 use crate::life::blocking;
-use crate::{check, output};
+use crate::{backup, check, output};
 
 /// Requests that may wait.
 const WAITING_MAX: usize = 64;
-/// Questions answered at once.
+/// Questions answered at once: more than may look into snapshots, so that output is never waited for so long.
 const AT_ONCE: usize = 4;
 
 /// Answers until told to stop.
@@ -37,6 +37,10 @@ pub(crate) async fn serve(host: Arc<Host>) {
 
 async fn answer(host: Arc<Host>, request: Request) {
     let body = match serde_json::from_slice(&request.body) {
+        Ok(HostQuery::Look { look }) => {
+            let sight = backup::look::look(&host, &look).await;
+            serde_json::to_vec(&sight).map(Some).map_err(Into::into)
+        }
         Ok(query) => blocking(move || find(&host, query)).await,
         Err(error) => Err(error.into()),
     };
@@ -53,6 +57,11 @@ fn find(host: &Host, query: HostQuery) -> anyhow::Result<Option<Vec<u8>>> {
     match query {
         HostQuery::Output { run, attempt, offset, limit } => {
             output::part(&host.attempts, run.as_str(), attempt, offset, limit)
+        }
+        // Answered before, and not here: it waits for an engine.
+        HostQuery::Look { .. } => Ok(None),
+        HostQuery::Progress { run, attempt } => {
+            output::progress(&host.attempts, run.as_str(), attempt)
         }
         HostQuery::Check { definition } => {
             Ok(Some(serde_json::to_vec(&check::problems(host, &definition))?))

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::alone::OwnWork;
 use crate::attempt::{AllowList, SupervisorProgram, sweep};
+use crate::backup::look;
 use crate::config::ExecutorConfig;
 use crate::host::{Held, Host, Parts};
 use crate::leaves::{Leaves, Said};
@@ -92,7 +93,8 @@ pub async fn run(
     for queue in config.pools.iter().cloned().chain(own) {
         tasks.spawn(take::from_queue(Arc::clone(&host), queue));
     }
-    info!(host = %host.name, slots = host.slots_all, found = count, "taking work");
+    let memory = host.bounds_memory();
+    info!(host = %host.name, slots = host.slots_all, found = count, bounds_memory = memory, "taking work");
     ready();
     let done = wait_for_stop(&host).await;
     tasks.shutdown().await;
@@ -126,6 +128,7 @@ fn open(
         },
     );
     sweep(&config.attempts())?;
+    look::clear(&look::looks_beside(&config.attempts()))?;
     let allow = allow_list(config)?;
     let program = around.program.clone().map_or_else(std::env::current_exe, Ok)?;
     let host = Host::new(Parts {

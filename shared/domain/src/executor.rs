@@ -56,6 +56,8 @@ pub enum Cause {
     Cancelled(String),
     /// It wrote more than this, in bytes.
     OutputLimit(u64),
+    /// It needed more memory than this, in bytes.
+    Memory(u64),
 }
 
 /// The end of an attempt as the host saw it.
@@ -171,6 +173,9 @@ fn message(cause: &Cause, end: &CommandEnd) -> String {
     };
     match cause {
         Cause::OutputLimit(bytes) => format!("wrote more than {bytes} bytes ({how})"),
+        Cause::Memory(bytes) => format!(
+            "out of memory: the limit was {bytes} bytes ({how}); limits.memory-bytes of the job sets another"
+        ),
         Cause::Own | Cause::Timeout(_) | Cause::Cancelled(_) => how,
     }
 }

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::backup::looking::Look;
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::ids::{ProducerId, StreamId};
@@ -506,9 +507,21 @@ pub enum HostQuery {
         /// Most bytes.
         limit: u32,
     },
+    /// How far the engine of an attempt is. The answer is a [`Progress`](crate::backup::progress::Progress) as JSON.
+    Progress {
+        /// The run.
+        run: StreamId,
+        /// Number of the attempt.
+        attempt: u32,
+    },
     /// What would keep the host from running a job. The answer is a JSON list of sentences, empty for nothing.
     Check {
         /// The job's definition.
         definition: serde_json::Value,
+    },
+    /// Names of files in snapshots. The answer is a [`Sight`](crate::backup::looking::Sight) as JSON.
+    Look {
+        /// What is looked at.
+        look: Box<Look>,
     },
 }

@@ -380,6 +380,24 @@ impl Keys {
         Self(found.filter(|(_, value)| !value.is_empty()).collect())
     }
 
+    /// Each that is there, with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// These and others, for a program that reads both from one environment; the name of one that is not the same.
+    pub(crate) fn with(&self, others: &Self) -> Result<Self, &str> {
+        let differs = |(name, value): &(&String, &String)| {
+            others.get(name).is_some_and(|other| other != value.as_str())
+        };
+        if let Some((name, _)) = self.0.iter().find(differs) {
+            return Err(name);
+        }
+        let mut all = self.0.clone();
+        all.extend(others.0.clone());
+        Ok(Self(all))
+    }
+
     /// The value of one.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

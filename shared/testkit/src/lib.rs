@@ -17,8 +17,8 @@ pub mod nats;
 mod port;
 pub mod postgres;
 pub mod process;
-pub mod storage;
 pub mod restic;
+pub mod storage;
 pub mod wait;
 pub mod world;
 

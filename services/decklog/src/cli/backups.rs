@@ -14,6 +14,15 @@ pub(crate) enum Backup {
     Retention(Retention),
     /// Asks for a run of the job that restores a dataset.
     Restore(Restore),
+    /// Shows how far a running backup, restore or check is, until it has ended: on a terminal in a line that is written
+    /// over, elsewhere as lines of JSON.
+    Watch(Watch),
+    /// Lists a directory of a snapshot. The log hears that you looked, and no name.
+    Browse(Browse),
+    /// Finds files by name in the snapshots of a dataset, or of all. The log hears that you looked, and no name.
+    Find(Find),
+    /// Shows what differs between two snapshots of one repository. The log hears that you looked, and no name.
+    Diff(Diff),
     /// Keeps a snapshot whatever the rule says.
     Hold(HoldSnapshot),
     /// Ends a hold. Somebody else does than set it.
@@ -70,6 +79,62 @@ pub(crate) struct Restore {
     pub(crate) reason: String,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The run.
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where to look.
+#[derive(Debug, Args)]
+pub(crate) struct Eyes {
+    /// The dataset; found by the snapshot when absent.
+    #[arg(long)]
+    pub(crate) dataset: Option<String>,
+    /// The host that looks; whoever wrote the snapshot, or has a job with its repository, when absent.
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Most names.
+    #[arg(long, default_value_t = domain::backup::looking::NAMES)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Browse {
+    /// The snapshot: the first letters of its name, or REPOSITORY:LETTERS.
+    pub(crate) snapshot: String,
+    /// The directory of it.
+    #[arg(default_value = "")]
+    pub(crate) path: String,
+    #[command(flatten)]
+    pub(crate) eyes: Eyes,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// A glob: with a slash against the whole path, without one against the name.
+    pub(crate) pattern: String,
+    /// In this repository; in the one with the most snapshots when absent.
+    #[arg(long)]
+    pub(crate) repository: Option<String>,
+    #[command(flatten)]
+    pub(crate) eyes: Eyes,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The older snapshot: the first letters of its name, or REPOSITORY:LETTERS.
+    pub(crate) a: String,
+    /// The newer snapshot.
+    pub(crate) b: String,
+    #[command(flatten)]
+    pub(crate) eyes: Eyes,
 }
 
 #[derive(Debug, Args)]

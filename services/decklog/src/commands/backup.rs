@@ -1,8 +1,11 @@
 //! `decklog backup …`: what is protected, by which snapshots, for how long, and what was proven.
 
+mod looking;
+pub(super) mod progress;
 mod report;
 
 use domain::backup::admit::verdicts;
+use domain::backup::progress::size;
 use domain::backup::protection::{active, is_test_overdue};
 use domain::backup::retention::ahead;
 use domain::backup::{Dataset, Protection, Snapshot, Verdict};
@@ -28,12 +31,18 @@ use crate::output::{self, Table, local};
 use crate::source::Source;
 use crate::{exit, host, site, when};
 
+use progress::Running;
+
 pub(crate) fn run(wanted: &Backup, format: Format) -> anyhow::Result<()> {
     match wanted {
         Backup::Status(place) => status(place, format),
         Backup::Snapshots(which) => snapshots(which, format),
         Backup::Retention(wanted) => retention(wanted, format),
         Backup::Restore(wanted) => restore(wanted, format),
+        Backup::Watch(wanted) => progress::watch(wanted, format),
+        Backup::Browse(wanted) => looking::browse(wanted, format),
+        Backup::Find(wanted) => looking::find(wanted, format),
+        Backup::Diff(wanted) => looking::diff(wanted, format),
         Backup::Hold(act) => hold(act, format),
         Backup::EndHold(act) => end_hold(act, format),
         Backup::Forget(act) => forget(act, format),
@@ -87,13 +96,16 @@ struct Standing {
     tested: Option<Timestamp>,
     test_overdue: bool,
     owner: String,
+    /// What works on it now.
+    running: Vec<Running>,
 }
 
 fn status(place: &Place, format: Format) -> anyhow::Result<()> {
     let source = Source::open(place)?;
     let (now, jobs) = (host::now(), jobs(&source)?);
-    let all: Vec<Standing> =
+    let mut all: Vec<Standing> =
         datasets(&source)?.iter().map(|dataset| standing(dataset, &jobs, now)).collect();
+    progress::add(place, &source, &jobs, &mut all)?;
     let bad = all.iter().any(|one| matches!(one.protection, "at-risk" | "not-protected"));
     output::list(format, &all, |all| {
         let mut table =
@@ -113,6 +125,10 @@ fn status(place: &Place, format: Format) -> anyhow::Result<()> {
         }
         table
     })?;
+    if format == Format::Table {
+        let running = all.iter().flat_map(|one| &one.running);
+        running.map(Running::line).try_for_each(|text| output::print(&text))?;
+    }
     if bad { Err(exit::unclean("not every dataset is protected")) } else { Ok(()) }
 }
 
@@ -143,6 +159,7 @@ fn standing(dataset: &Dataset, jobs: &[(Job, JobDefinition)], now: Timestamp) ->
         tested: good.map(|test| test.at),
         test_overdue: is_test_overdue(dataset, now),
         owner: definition.map(|d| d.owner).unwrap_or_default(),
+        running: Vec::new(),
     }
 }
 
@@ -226,17 +243,6 @@ fn state(one: &Snapshot, now: Timestamp) -> String {
 /// A length for people.
 fn seconds(ms: u64) -> String {
     format!("{}.{} s", ms / 1000, ms % 1000 / 100)
-}
-
-/// Bytes for people.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let (mut whole, mut rest, mut unit) = (bytes, 0, 0);
-    while whole >= 1024 && unit + 1 < UNITS.len() {
-        (rest, whole, unit) = (whole % 1024 * 10 / 1024, whole / 1024, unit + 1);
-    }
-    let unit_word = UNITS.get(unit).copied().unwrap_or_default();
-    if unit == 0 { format!("{whole} {unit_word}") } else { format!("{whole}.{rest} {unit_word}") }
 }
 
 /// What becomes of one snapshot.

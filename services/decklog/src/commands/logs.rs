@@ -84,7 +84,8 @@ pub(crate) fn follow(client: &Client, id: &StreamId, attempt: Option<u32>) -> an
     }
 }
 
-fn current(client: &Client, id: &StreamId) -> anyhow::Result<Run> {
+/// A run as it stands.
+pub(crate) fn current(client: &Client, id: &StreamId) -> anyhow::Result<Run> {
     let Content::Streams(streams) = client.query(&Query::Stream { id: id.clone() })?.content else {
         bail!("the answer is to another question");
     };

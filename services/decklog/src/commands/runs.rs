@@ -1,5 +1,6 @@
 //! `decklog runs` and `run-show`.
 
+use domain::backup::progress::Progress;
 use domain::event::{Moved, RunBlocked};
 use domain::ids::{StreamId, StreamType};
 use domain::run::{Run, State};
@@ -70,6 +71,9 @@ struct Shown {
     run: Run,
     version: u64,
     events: Vec<LogEntry>,
+    /// How far the engine of its attempt is, as its host says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
 }
 
 pub(crate) fn show(show: &RunShow, format: Format) -> anyhow::Result<()> {
@@ -78,7 +82,11 @@ pub(crate) fn show(show: &RunShow, format: Format) -> anyhow::Result<()> {
     let state = source.stream(&id)?.ok_or_else(|| exit::not_found(format!("there is no {id}")))?;
     let run = state.body.run().ok_or_else(|| exit::not_found(format!("there is no {id}")))?;
     let events = source.events(0, 1_000, Some(&id))?;
-    let shown = Shown { run: run.clone(), version: state.version, events };
+    let progress = match (&run.state, super::console_at(&show.place)) {
+        (State::Running { .. }, Ok(Some(client))) => super::backup::progress::of_run(&client, &id),
+        (_, _) => None,
+    };
+    let shown = Shown { run: run.clone(), version: state.version, events, progress };
     output::one(format, &shown, text)
 }
 
@@ -153,6 +161,9 @@ fn text(shown: &Shown) -> String {
             attempt.host,
             output::local(attempt.started)
         ));
+    }
+    if let Some(progress) = &shown.progress {
+        text.push_str(&format!("progress  {}\n", progress.words()));
     }
     if let Some(message) = &run.message {
         text.push_str(&format!("why       {message}\n"));

@@ -218,6 +218,9 @@ fn backup_says(event: &BackupEvent) -> String {
         BackupEvent::BackupRestored(e) => format!("{} files from {}", e.files, e.snapshot.short()),
         BackupEvent::BackupPruned(e) => format!("{} bytes freed", e.freed),
         BackupEvent::BackupCheckFailed(e) => format!("{} snapshots damaged", e.damaged.len()),
+        BackupEvent::BackupLookedInto(e) => {
+            format!("{} in {}: {} names", e.how.word(), e.repository, e.names)
+        }
         BackupEvent::BackupVerified(_)
         | BackupEvent::BackupForgetRequested(_)
         | BackupEvent::BackupForgetApproved(_)

@@ -14,6 +14,7 @@
 //! read = ["/srv", "/etc"]          # what may be backed up: these and all below them
 //! write = ["/restore"]             # below what may be restored
 //! repositories = ["/vault", "/mnt/*"]    # locations, by pattern
+//! look = true                      # whether the centre may ask for names of files in snapshots; it may unless this is false
 //! secrets = ["file:/etc/decklog/secrets/vault"]
 //! ca-file = "/etc/decklog/ca.pem"  # whom s3: and rest: servers are believed, instead of the system's certificates
 //! ssh-config = "/etc/decklog/ssh"  # how sftp: servers are reached, instead of the user's own configuration
@@ -342,6 +343,7 @@ mod tests {
             },
             stdin: None,
             cgroup: None,
+            memory_bytes: None,
             backup: None,
             memo: serde_json::Value::Null,
         }

@@ -159,6 +159,19 @@ impl AttemptDir {
         }
     }
 
+    /// How far an engine says it is, as it wrote it; `None` where it said nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn progress(&self) -> Result<Option<Vec<u8>>, AttemptError> {
+        let path = super::launch::progress_beside(&super::launch::report(&self.path));
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes).filter(|bytes| !bytes.is_empty())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_at("read", &path)(error)),
+        }
+    }
+
     /// A reader that follows the output from its beginning.
     #[must_use]
     pub fn tail(&self) -> OutputTail {

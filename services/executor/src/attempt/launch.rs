@@ -125,8 +125,10 @@ pub(crate) fn launch(
     };
     let words = words(spec, dir, &account)?;
     if spec.backup.is_some() {
-        make_report(&report(dir), &account)
-            .map_err(|error| format!("no file for the report: {error}; check the disk"))?;
+        for file in [report(dir), progress_beside(&report(dir))] {
+            make_report(&file, &account)
+                .map_err(|error| format!("no file for the report: {error}; check the disk"))?;
+        }
     }
     let start = Start { spec, dir, secrets, cwd: cwd(spec, &account), account, words };
     let mut command = match start.account.become_ids {
@@ -278,6 +280,11 @@ fn words(spec: &Spec, dir: &Path, account: &Account) -> Result<Vec<OsString>, St
 /// Where an engine writes what it did.
 pub(crate) fn report(dir: &Path) -> PathBuf {
     dir.join("report")
+}
+
+/// Where an engine writes how far it is, beside its report.
+pub(crate) fn progress_beside(report: &Path) -> PathBuf {
+    report.with_file_name("progress")
 }
 
 /// Empty, and the user's to write in: the directory is not.

@@ -75,6 +75,7 @@ pub use allow::{AllowList, Problems, Refused};
 pub use control::Started;
 pub use dir::{AttemptDir, list, prepare, sweep};
 pub use error::AttemptError;
+pub(crate) use launch::progress_beside;
 pub use recover::State;
 pub use spec::{AtLimit, OutputLimit, Program, Spec, Stop};
 pub use status::{Cause, Killed, Outcome, Output, Status, Usage};

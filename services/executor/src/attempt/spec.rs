@@ -51,6 +51,9 @@ pub struct Spec {
     pub stdin: Option<String>,
     /// A cgroup v2 directory in which the command gets a group of its own; see [`super::cgroup`].
     pub cgroup: Option<PathBuf>,
+    /// Most memory of all its processes together, in bytes; held where the group can bound memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
     /// For an engine, what its work touches and what is to be said of it. It then gets a file for its report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<Box<BackupOrder>>,

@@ -66,6 +66,8 @@ pub enum Cause {
     },
     /// It wrote more than allowed.
     OutputLimit,
+    /// The kernel killed it because it needed more memory than allowed.
+    Memory,
 }
 
 /// What a command wrote to stdout and stderr, interleaved; wherever it wrote a secret, three stars count instead.

@@ -123,6 +123,7 @@ impl<'a> Ladder<'a> {
             Cause::Timeout => "timeout",
             Cause::Cancelled { .. } => "cancelled",
             Cause::OutputLimit => "too much output",
+            Cause::Memory => "too much memory",
         };
         self.cause = cause;
         // A name nobody knows was refused before anything was started.

@@ -143,6 +143,9 @@ impl Supervisor {
             }
         };
         let (group, mut no_group) = self.own_group(dir, spec);
+        let unbounded = spec.memory_bytes.zip(group.as_ref()).and_then(|(bytes, group)| {
+            group.bound_memory(bytes).err().map(|error| format!("no limit of memory: {error}"))
+        });
         let begun = Instant::now();
         let launched = launch(spec, dir, &secrets);
         // Left before anything else: what ends the group must not end us.
@@ -166,6 +169,9 @@ impl Supervisor {
         if let Some(error) = no_group {
             ladder.note(begun, format!("no cgroup: {error}; descendants are found without"));
         }
+        if let Some(unbounded) = unbounded {
+            ladder.note(begun, unbounded);
+        }
         let intake = Intake {
             mask: Mask::new(&secrets),
             lines: Lines::new(texts),
@@ -175,8 +181,11 @@ impl Supervisor {
         let rate = spec.output.bytes_per_second.map(|rate| Rate::new(rate, begun));
         let (pipe, end) = (Some(pipe), None);
         let watch = Watch { this: self, dir, spec, pid, pipe, rate, intake, ladder, end };
-        let over = watch.until_over(started);
+        let mut over = watch.until_over(started);
         if let Some(group) = &group {
+            if let Ok((status, _)) = &mut over {
+                blame_memory(status, group);
+            }
             group.remove();
         }
         over
@@ -419,6 +428,14 @@ impl Watch<'_> {
         let text = text.filter(|_| pid > 0);
         let ended = now_us();
         Status { outcome, cause, started, ended, pid, output, text, usage, killed, ladder }
+    }
+}
+
+/// Says that memory was the reason, where nobody wanted the command to end and it did not end well.
+fn blame_memory(status: &mut Status, group: &Group) {
+    let well = status.outcome == Outcome::Exited { code: 0 };
+    if status.cause == Cause::Own && !well && group.ran_out_of_memory() {
+        status.cause = Cause::Memory;
     }
 }
 

@@ -3,10 +3,14 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
+use domain::backup::progress::Pace;
 use engine::{
-    Browse, Check, Diff, Done, Entry, Find, Keys, Line, List, Operation, Outcome, Overwrite,
-    Progress, Read, Report, Repository, Request, Restore, Secrets, SnapshotInfo,
+    Browse, Check, Diff, Done, Entry, Find, Keys, Line, List, Operation, Outcome, Overwrite, Read,
+    Report, Repository, Request, Restore, Secrets, SnapshotInfo,
 };
+use jiff::Timestamp;
+
+use super::voice::{of, snapshot};
 
 /// How it is called.
 pub const USAGE: &str = "\
@@ -24,6 +28,9 @@ usage: decklog-executor COMMAND --repository LOCATION --password-file FILE [opti
   --region NAME       the region of an S3 bucket
   --ca-file FILE      certificates to trust instead of the system's, for s3: and rest:
   --ssh-config FILE   a configuration for ssh instead of the user's own, for sftp:
+
+restore and check say how far they are: on a terminal in a line that is written over, elsewhere as lines of JSON on standard
+output.
 
 Needs neither the log nor any service: what restores when everything else is gone. LOCATION is written as restic writes
 it, and restic restores the same repositories. Keys of a storage are read from the variables that restic reads:
@@ -138,10 +145,9 @@ impl Bare {
             }
             _ => Operation::Check(Check { read: Read::All, snapshots: Vec::new() }),
         };
-        let report = self.ask(operation, &mut show);
-        if io::stderr().is_terminal() {
-            eprintln!();
-        }
+        let mut screen = Screen::of(&operation);
+        let report = self.ask(operation, &mut |line| screen.show(line));
+        screen.end();
         Ok(told(&report))
     }
 
@@ -196,47 +202,68 @@ impl Bare {
     }
 }
 
-fn show(line: Line) {
-    let mut out = io::stdout().lock();
-    // A reader that has gone away is no error.
-    let _ = match line {
-        Line::Snapshot(one) => writeln!(out, "{}", snapshot(&one)),
-        Line::Entry(one) => writeln!(out, "{}", entry(&one)),
-        Line::Warning(warning) => {
-            let path = warning.path.map_or_else(String::new, |path| format!("{path}: "));
-            writeln!(io::stderr(), "{path}{}", warning.message)
-        }
-        Line::Progress(progress) => bar(&progress),
-        Line::Report(_) => Ok(()),
-    };
+/// What is seen while it works.
+struct Screen {
+    pace: Pace,
+    /// Whether people look: then how far it is stands in one line that is written over.
+    people: bool,
+    /// Whether there is nothing else on standard output, so that programs find there how far it is.
+    free: bool,
+    /// Length of the line that is written over.
+    drawn: usize,
 }
 
-fn snapshot(one: &SnapshotInfo) -> String {
-    let at = jiff::Timestamp::from_microsecond(one.time).unwrap_or_default();
-    let dataset = one.dataset.as_deref().unwrap_or("-");
-    format!("{}  {at:.0}  {dataset}  {}  {}", one.id, one.host, one.paths.join(" "))
+impl Screen {
+    fn of(operation: &Operation) -> Self {
+        let free = matches!(operation, Operation::Restore(_) | Operation::Check(_));
+        Self { pace: Pace::default(), people: io::stderr().is_terminal(), free, drawn: 0 }
+    }
+
+    fn show(&mut self, line: Line) {
+        let mut out = io::stdout().lock();
+        // A reader that has gone away is no error.
+        let _ = match line {
+            Line::Snapshot(one) => writeln!(out, "{}", snapshot(&one)),
+            Line::Entry(one) => writeln!(out, "{}", entry(&one)),
+            Line::Warning(warning) => {
+                self.end();
+                let path = warning.path.map_or_else(String::new, |path| format!("{path}: "));
+                writeln!(io::stderr(), "{path}{}", warning.message)
+            }
+            Line::Progress(said) => {
+                let told = of(&mut self.pace, &said, Timestamp::now());
+                if self.people {
+                    self.bar(&told.bar())
+                } else if self.free {
+                    serde_json::to_string(&told)
+                        .map_err(Into::into)
+                        .and_then(|t| writeln!(out, "{t}"))
+                } else {
+                    Ok(())
+                }
+            }
+            Line::Report(_) => Ok(()),
+        };
+    }
+
+    fn bar(&mut self, text: &str) -> io::Result<()> {
+        write!(io::stderr(), "\r{text:<width$}", width = self.drawn)?;
+        self.drawn = text.chars().count();
+        io::stderr().flush()
+    }
+
+    /// Leaves the line that is written over.
+    fn end(&mut self) {
+        if std::mem::take(&mut self.drawn) > 0 {
+            eprintln!();
+        }
+    }
 }
 
 fn entry(one: &Entry) -> String {
     let change = one.change.as_deref().map_or_else(String::new, |change| format!("{change:<9} "));
     let snapshot = one.snapshot.get(..8).unwrap_or(&one.snapshot);
     format!("{snapshot}  {change}{:<8} {:>12}  {}", one.kind, one.size, one.path)
-}
-
-/// One line that is written over, on a terminal; nothing elsewhere.
-fn bar(progress: &Progress) -> io::Result<()> {
-    if !io::stderr().is_terminal() {
-        return Ok(());
-    }
-    let of = progress.total_bytes.filter(|total| *total > 0);
-    let done = of.map_or_else(String::new, |total| {
-        let percent = progress.bytes.saturating_mul(100) / total;
-        let full = usize::try_from(percent / 4).unwrap_or(25).min(25);
-        format!(" [{}{}] {percent:>3} %", "#".repeat(full), " ".repeat(25 - full))
-    });
-    let (phase, files, mib) = (&progress.phase, progress.files, progress.bytes >> 20);
-    write!(io::stderr(), "\r{phase:<8}{done} {files} files, {mib} MiB ")?;
-    io::stderr().flush()
 }
 
 /// Says how it ended, for people; the exit code.

@@ -8,15 +8,19 @@
 //! |---|---|
 //! | `order` | what the child is told, and what the executor keeps in mind of it |
 //! | `prepare` | from a job and the log to an order |
+//! | `look` | names of files in snapshots, for somebody at the console |
 //! | `task` | the child's side |
+//! | `voice` | what the child says while it works |
 //! | `tell` | from a report to events |
 //! | [`bare`] | restoring without any service |
 
 pub mod bare;
+pub(crate) mod look;
 pub(crate) mod order;
 mod prepare;
 mod task;
 mod tell;
+mod voice;
 
 pub(crate) use prepare::prepare;
 pub(crate) use tell::{agree, tell};

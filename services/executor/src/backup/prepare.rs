@@ -211,30 +211,14 @@ impl Making<'_> {
         let names = [(engine::process::PASSWORD, ""), (copy, keys)];
         let mut found = BTreeMap::new();
         for ((one, _, _), (password, prefix)) in self.asked.repositories.iter().zip(names) {
-            found.insert(password.to_owned(), one.password.clone());
-            let keys = one.secrets.iter();
-            found.extend(keys.map(|(name, value)| (format!("{prefix}{name}"), value.clone())));
+            found.extend(secrets_of(one, password, prefix));
         }
         found
     }
 
     fn repository(&self, index: usize) -> Result<engine::Repository, String> {
         let (one, _, _) = self.asked.repositories.get(index).ok_or("no repository is named")?;
-        let (ca_file, ssh_config) = self.host.allow.reaching();
-        Ok(engine::Repository {
-            location: one.location.clone(),
-            engine: match one.engine {
-                EngineName::Rustic => engine::EngineName::Rustic,
-                EngineName::Restic => engine::EngineName::Restic,
-            },
-            initialise: one.initialise && !self.asked.used.contains(&one.name),
-            second: one.second_opinion,
-            region: one.region.clone(),
-            ca_file: ca_file.map(Into::into),
-            ssh_config: ssh_config.map(Into::into),
-            cache: None,
-            restic: self.host.allow.restic().map(Into::into),
-        })
+        Ok(engine_repository(self.host, one, !self.asked.used.contains(&one.name)))
     }
 
     fn engine(&self, operation: engine::Operation) -> Result<Task, String> {
@@ -361,6 +345,42 @@ impl Making<'_> {
             check: work.check.as_ref().map(hook),
         })))
     }
+}
+
+/// A repository as an engine knows it. One that holds snapshots already is not `new`, and is not made anew.
+pub(super) fn engine_repository(
+    host: &Host,
+    one: &RepositoryDefinition,
+    new: bool,
+) -> engine::Repository {
+    let (ca_file, ssh_config) = host.allow.reaching();
+    engine::Repository {
+        location: one.location.clone(),
+        engine: match one.engine {
+            EngineName::Rustic => engine::EngineName::Rustic,
+            EngineName::Restic => engine::EngineName::Restic,
+        },
+        initialise: one.initialise && new,
+        second: one.second_opinion,
+        cache: None,
+        restic: host.allow.restic().map(Into::into),
+        region: one.region.clone(),
+        ca_file: ca_file.map(Into::into),
+        ssh_config: ssh_config.map(Into::into),
+    }
+}
+
+/// Its password, in the variable of this name, and its keys, in variables that begin so: by reference.
+pub(super) fn secrets_of(
+    one: &RepositoryDefinition,
+    password: &str,
+    prefix: &str,
+) -> BTreeMap<String, String> {
+    let keys = one.secrets.iter();
+    let mut found: BTreeMap<String, String> =
+        keys.map(|(name, value)| (format!("{prefix}{name}"), value.clone())).collect();
+    found.insert(password.to_owned(), one.password.clone());
+    found
 }
 
 fn restore_of(snapshot: Digest, to: &str) -> engine::Restore {

@@ -1,5 +1,6 @@
 //! The child's side: carries out what it reads from standard input, and says how it ended.
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,12 +13,16 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::voice::Voice;
+
 /// What the child does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Task {
     /// One request of an engine.
     Engine(Box<Request>),
+    /// One request for names of files: what it finds is said line by line, and nothing else is.
+    Look(Box<Request>),
     /// Removes those of these snapshots that are there, and lists what is left.
     Forget {
         /// Where.
@@ -87,7 +92,8 @@ pub(super) fn main() -> i32 {
         let _ = writeln!(io::stderr(), "signals cannot be heard: {error}");
         return 1;
     }
-    let told = Doing { secrets: process::secrets(), cancel }.carry_out(&task);
+    let voice = RefCell::new(Voice::new());
+    let told = Doing { secrets: process::secrets(), cancel, voice }.carry_out(&task);
     keep(&told)
 }
 
@@ -154,12 +160,14 @@ fn in_words(told: &Told) -> String {
 struct Doing {
     secrets: Secrets,
     cancel: Cancel,
+    voice: RefCell<Voice>,
 }
 
 impl Doing {
     fn carry_out(&self, task: &Task) -> Told {
         match task {
             Task::Engine(request) => plain(self.run(request)),
+            Task::Look(request) => plain(self.look(request)),
             Task::Forget { repository, dataset, snapshots } => {
                 plain(self.forget(repository, dataset, snapshots))
             }
@@ -174,7 +182,15 @@ impl Doing {
     }
 
     fn run(&self, request: &Request) -> Report {
-        engine::run_guarded(request, &self.secrets, &self.cancel, &mut |line| process::say(&line))
+        let hear = &mut |line| self.voice.borrow_mut().hear(&line);
+        engine::run_guarded(request, &self.secrets, &self.cancel, hear)
+    }
+
+    fn look(&self, request: &Request) -> Report {
+        engine::run_until(request, &self.secrets, &self.cancel, &mut |line| match line {
+            Line::Entry(_) | Line::Warning(_) => process::say(&line),
+            Line::Progress(_) | Line::Snapshot(_) | Line::Report(_) => {}
+        })
     }
 
     fn ask(&self, repository: &Repository, operation: Operation) -> Report {
@@ -253,7 +269,7 @@ impl Doing {
             Line::Entry(_) => {}
             other
             @ (Line::Progress(_) | Line::Warning(_) | Line::Snapshot(_) | Line::Report(_)) => {
-                process::say(&other);
+                self.voice.borrow_mut().hear(&other);
             }
         };
         let report = engine::run_until(&request, &self.secrets, &self.cancel, &mut take);

@@ -140,6 +140,41 @@ fn in_a_cgroup_a_stubborn_grandchild_dies_too_and_the_group_is_gone() {
 }
 
 #[test]
+fn over_its_limit_of_memory_a_command_is_killed_and_that_is_said() {
+    let Some(parent) = cgroup::delegated().filter(|parent| cgroup::bounds_memory(parent)) else {
+        // The kernel has the memory controller in cgroup v1 here, or this process' own group holds processes, below
+        // which none can be bounded. What is written and read there, a test in `cgroup.rs` tells.
+        eprintln!("skipped: no cgroup v2 directory bounds memory here");
+        return;
+    };
+    let world = World::new();
+    // One line without an end, which it keeps whole.
+    let mut spec = sh("tail /dev/zero & wait $!; exit 0");
+    (spec.cgroup, spec.memory_bytes) = (Some(parent), Some(32 << 20));
+    let (_, status) = world.run(&spec);
+    assert_eq!((status.outcome, status.cause), (Outcome::Signaled { signal: 9 }, Cause::Memory));
+    let mut spec = sh("exit 4");
+    (spec.cgroup, spec.memory_bytes) = (cgroup::delegated(), Some(32 << 20));
+    let (_, status) = world.run(&spec);
+    assert_eq!((status.outcome, status.cause), (Outcome::Exited { code: 4 }, Cause::Own));
+}
+
+#[test]
+fn where_memory_cannot_be_bounded_the_command_runs_and_that_is_noted() {
+    let Some(parent) = cgroup::delegated().filter(|parent| !cgroup::bounds_memory(parent)) else {
+        eprintln!("skipped: memory can be bounded here, or there are no groups at all");
+        return;
+    };
+    let world = World::new();
+    let mut spec = sh("exit 4");
+    (spec.cgroup, spec.memory_bytes) = (Some(parent), Some(32 << 20));
+    let (_, status) = world.run(&spec);
+    assert_eq!((status.outcome, status.cause), (Outcome::Exited { code: 4 }, Cause::Own));
+    let said = |step: &String| step.contains("no limit of memory");
+    assert!(status.ladder.iter().any(said), "{:?}", status.ladder);
+}
+
+#[test]
 fn a_cgroup_that_cannot_be_made_is_noted_and_the_command_runs() {
     let world = World::new();
     let mut spec = sh("exit 4");

@@ -95,6 +95,7 @@ pub(crate) fn argv(words: &[&str]) -> Spec {
         },
         stdin: None,
         cgroup: None,
+        memory_bytes: None,
         backup: None,
         memo: serde_json::Value::Null,
     }

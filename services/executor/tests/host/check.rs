@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bus::Service;
 use domain::wire::HostQuery;
+use executor::attempt::cgroup;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -65,6 +66,10 @@ async fn a_host_names_everything_that_would_keep_it_from_running_a_job() {
     for (fields, expected) in table {
         assert_named(&problems(&world, fields).await, expected);
     }
+    let bounds = cgroup::delegated().is_some_and(|group| cgroup::bounds_memory(&group));
+    let expected: &[&str] = if bounds { &[] } else { &["limits.memory-bytes does not hold here"] };
+    let limited = json!({"limits": {"memory-bytes": 100_000_000}});
+    assert_named(&problems(&world, limited).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

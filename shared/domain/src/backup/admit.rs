@@ -64,6 +64,7 @@ pub fn run_of(event: &BackupEvent) -> Option<(&StreamId, u32)> {
         | BackupEvent::BackupForgetDeclined(_)
         | BackupEvent::BackupHeld(_)
         | BackupEvent::BackupHoldEnded(_)
+        | BackupEvent::BackupLookedInto(_)
         | BackupEvent::RestoreCertified(_)
         | BackupEvent::DatasetAtRisk(_)
         | BackupEvent::DatasetProtected(_) => return None,
@@ -167,6 +168,13 @@ pub fn admit(
         | BackupEvent::BackupSnapshotFound(_)
         | BackupEvent::BackupAnomalyFound(_) => Ok(()),
         BackupEvent::RestoreCertified(e) => admit_certified(dataset, &e.run, context),
+        BackupEvent::BackupLookedInto(e) => {
+            need(context.actor.is_some(), "a person looks")?;
+            need(e.snapshots.len() <= 2, "at most 2 snapshots in one event")?;
+            // One that is forgotten meanwhile was looked into all the same.
+            let known = e.snapshots.iter().all(|id| saying::is_known(dataset, &e.repository, *id));
+            need(known, "not all of these snapshots are known")
+        }
         BackupEvent::DatasetAtRisk(e) => match Protection::of(dataset, context.received) {
             Protection::AtRisk { reason } if same_kind(&reason, &e.reason) => Ok(()),
             Protection::AtRisk { .. }

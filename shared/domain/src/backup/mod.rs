@@ -10,6 +10,8 @@
 //! | [`anomaly`] | what is unusual about a snapshot |
 //! | [`sample`](mod@sample) | which files a restore test takes |
 //! | [`choosing`] | which snapshots are meant |
+//! | [`looking`] | names of files in snapshots: what is asked of a host, and what it tells |
+//! | [`progress`] | how far a backup is, for people who wait |
 //! | [`admit`] | what the recorder accepts |
 //! | [`saying`] | what an executor has to say after an attempt |
 
@@ -17,6 +19,8 @@ pub mod admit;
 pub mod anomaly;
 pub mod choosing;
 mod dataset;
+pub mod looking;
+pub mod progress;
 pub mod protection;
 pub mod record;
 mod repository;

@@ -359,6 +359,8 @@ impl Dataset {
                 self.at_risk = Some(AtRisk { reason: e.reason.clone(), since: at });
             }
             BackupEvent::DatasetProtected(_) => self.at_risk = None,
+            // Looking changes nothing.
+            BackupEvent::BackupLookedInto(_) => {}
             // These are of repositories.
             BackupEvent::BackupPruned(_) | BackupEvent::BackupChecked(_) => {}
         }
@@ -529,6 +531,7 @@ impl Repository {
             | BackupEvent::BackupRestored(_)
             | BackupEvent::RestoreTested(_)
             | BackupEvent::RestoreCertified(_)
+            | BackupEvent::BackupLookedInto(_)
             | BackupEvent::DatasetAtRisk(_)
             | BackupEvent::DatasetProtected(_) => {}
         }

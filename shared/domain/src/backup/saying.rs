@@ -56,6 +56,7 @@ pub fn is_said(dataset: &Dataset, event: &BackupEvent) -> bool {
         | BackupEvent::BackupForgetDeclined(_)
         | BackupEvent::BackupHeld(_)
         | BackupEvent::BackupHoldEnded(_)
+        | BackupEvent::BackupLookedInto(_)
         | BackupEvent::RestoreCertified(_)
         | BackupEvent::DatasetAtRisk(_)
         | BackupEvent::DatasetProtected(_)
@@ -65,7 +66,7 @@ pub fn is_said(dataset: &Dataset, event: &BackupEvent) -> bool {
 }
 
 /// Whether the log has heard of this snapshot, forgotten or not.
-fn is_known(dataset: &Dataset, repository: &str, id: Digest) -> bool {
+pub(super) fn is_known(dataset: &Dataset, repository: &str, id: Digest) -> bool {
     let forgotten = dataset.forgotten.iter();
     dataset.snapshot(repository, id).is_some()
         || forgotten.clone().any(|one| one.repository == repository && one.id == id)

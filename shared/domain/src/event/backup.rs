@@ -374,6 +374,46 @@ pub struct RestoreCertified {
     pub corrective_action: Option<String>,
 }
 
+/// How somebody looked into snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Looking {
+    /// At a directory.
+    Browse,
+    /// For files by name.
+    Find,
+    /// At what differs between two.
+    Diff,
+}
+
+impl Looking {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Browse => "browse",
+            Self::Find => "find",
+            Self::Diff => "diff",
+        }
+    }
+}
+
+/// `backup.looked-into` 1: somebody was told names of files in snapshots. It is said before they are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupLookedInto {
+    /// The repository.
+    pub repository: String,
+    /// Which snapshots; all of the dataset that are there when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<Digest>,
+    /// How.
+    pub how: Looking,
+    /// The host that looked for them.
+    pub host: String,
+    /// How many names were told.
+    pub names: u64,
+}
+
 /// `backup.pruned` 1: space was freed. Stands in the stream of the repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -218,6 +218,8 @@ family! {
         RestoreTested = "restore.tested" / 1,
         /// A second person has looked at the test.
         RestoreCertified = "restore.certified" / 1,
+        /// Somebody was told names of files in snapshots.
+        BackupLookedInto = "backup.looked-into" / 1,
         /// Space of a repository was freed.
         BackupPruned = "backup.pruned" / 1,
         /// A part of a repository was read.

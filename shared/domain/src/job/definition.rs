@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ordering::{After, By, Claim, Confirm, Need, Share, Sla, Window};
 use super::parameters::{Parameter, is_parameter, token_problems};
-use super::parts::{CatchUp, Command, ExitCodes, OutputRule, Overlap, Retry, Stop};
+use super::parts::{CatchUp, Command, ExitCodes, Limits, OutputRule, Overlap, Retry, Stop};
 use super::placing::{Hosts, Prefer, Selector};
 use super::secrets::SecretRef;
 use super::texts::LineText;
@@ -204,6 +204,9 @@ pub struct JobDefinition {
     /// How much output is kept.
     #[serde(default)]
     pub output: OutputRule,
+    /// How much of its host it may use.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// Whether it may be started again although nobody knows how an earlier attempt ended.
     #[serde(default)]
     pub restartable: bool,
@@ -267,6 +270,14 @@ const LIMIT_MAX: u32 = 1000;
 const CONDITIONS_MAX: usize = 64;
 /// Most output that is kept, in bytes.
 const OUTPUT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Least memory an attempt may be limited to, in bytes: what a shell needs.
+const MEMORY_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// Memory of an engine that brings something back, in bytes, unless the job says otherwise: some three times what it was
+/// seen to need.
+pub const RESTORE_MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
+/// Memory of any other engine, in bytes, unless the job says otherwise: what it needs grows with the index of the
+/// repository (260 MB for 20,000 files in 1 GB).
+pub const BACKUP_MEMORY_BYTES: u64 = 2 * RESTORE_MEMORY_BYTES;
 /// Largest definition as canonical JSON: it must fit into an envelope with room to spare.
 pub(crate) const DEFINITION_BYTES_MAX: usize = 12 * 1024;
 /// Signals a stop may begin with.
@@ -286,6 +297,18 @@ impl JobDefinition {
         self.check_limits(&mut found);
         self.check_autonomy(&mut found);
         found.0
+    }
+
+    /// Most memory of an attempt, in bytes: what the job says, or for an engine a limit of its own.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let of_kind = match self.kind {
+            Kind::Command => None,
+            Kind::Restore | Kind::RestoreTest => Some(RESTORE_MEMORY_BYTES),
+            Kind::Backup | Kind::BackupCopy | Kind::BackupCheck | Kind::Retention | Kind::Prune => {
+                Some(BACKUP_MEMORY_BYTES)
+            }
+        };
+        self.limits.memory_bytes.or(of_kind)
     }
 
     fn check_names(&self, found: &mut Problems) {
@@ -574,6 +597,9 @@ impl JobDefinition {
         }
         if self.retry.jitter_percent > 100 {
             found.add("retry.jitter-percent", "0 to 100".to_owned());
+        }
+        if self.limits.memory_bytes.is_some_and(|bytes| bytes < MEMORY_BYTES_MIN) {
+            found.add("limits.memory-bytes", format!("at least {MEMORY_BYTES_MIN}"));
         }
         if self.output.bytes_per_second.is_some_and(|rate| rate < 1_024) {
             found.add("output.bytes-per-second", "at least 1024".to_owned());

@@ -32,7 +32,9 @@ mod work;
 mod yaml;
 
 pub(crate) use definition::DEFINITION_BYTES_MAX;
-pub use definition::{Autonomy, JobDefinition, Kind, Problem};
+pub use definition::{
+    Autonomy, BACKUP_MEMORY_BYTES, JobDefinition, Kind, Problem, RESTORE_MEMORY_BYTES,
+};
 pub use difference::{Change, Difference, difference, thing_difference};
 pub use document::{Definition, DefinitionError, Document, parse_yaml};
 pub use ordering::{
@@ -40,7 +42,8 @@ pub use ordering::{
 };
 pub use parameters::{Parameter, ParameterType, Tokens};
 pub use parts::{
-    AtLimit, CatchUp, Codes, Command, ExitCodes, OutputRule, Overlap, Retry, RetryHost, Stop,
+    AtLimit, CatchUp, Codes, Command, ExitCodes, Limits, OutputRule, Overlap, Retry, RetryHost,
+    Stop,
 };
 pub use placing::{Hosts, Prefer, Selector, Values, selects};
 pub use state::{

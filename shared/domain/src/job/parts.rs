@@ -248,6 +248,23 @@ impl JsonSchema for Codes {
     }
 }
 
+/// What an attempt may use of its host, as far as the host can bound it (in control groups of its own, cgroup v2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Limits {
+    /// Most memory of all its processes together, in bytes. Beyond it they are killed, and the run fails and says so.
+    /// Without it a command has no limit, and the engine of a backup or a restore has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// Whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How much output is kept, and what in it decides the outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -97,6 +97,7 @@ fn may_state_of_snapshots(event: &BackupEvent) -> &'static [Class] {
         | BackupEvent::BackupForgetDeclined(_)
         | BackupEvent::BackupHeld(_)
         | BackupEvent::BackupHoldEnded(_)
+        | BackupEvent::BackupLookedInto(_)
         | BackupEvent::RestoreCertified(_) => &[Console],
         BackupEvent::DatasetAtRisk(_) | BackupEvent::DatasetProtected(_) => &[Scheduler],
     }

@@ -121,6 +121,11 @@ fn an_attempt_ends_as_its_command_did_and_why_it_was_stopped() {
             "failed: wrote more than 100 bytes (ended by signal 9)",
         ),
         (exited(0), Cause::OutputLimit(100), "failed: wrote more than 100 bytes (exit code 0)"),
+        (
+            signal(9),
+            Cause::Memory(100),
+            "failed: out of memory: the limit was 100 bytes (ended by signal 9); limits.memory-bytes of the job sets another",
+        ),
     ];
     for (end, cause, wanted) in table {
         let (mut world, id) = held();

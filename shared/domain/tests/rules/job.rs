@@ -1,6 +1,6 @@
 //! What people write about a job.
 
-use domain::job::{Change, difference, json_schema, parse_yaml, to_yaml};
+use domain::job::{Change, JobDefinition, Limits, difference, json_schema, parse_yaml, to_yaml};
 use serde_json::{Value, json};
 
 use crate::given::definition;
@@ -125,6 +125,7 @@ fn every_field_survives_the_way_through_yaml_and_json() {
         "retry": {"delays": ["1m", "5m"], "on": ["failed", "timed-out", "lost"]},
         "exit-codes": {"ok": [0, 1], "warning": [4]},
         "output": {"limit-bytes": 1024, "at-limit": "fail"},
+        "limits": {"memory-bytes": 268_435_456},
         "restartable": true,
     }));
     let yaml = to_yaml(&full).unwrap();
@@ -134,6 +135,17 @@ fn every_field_survives_the_way_through_yaml_and_json() {
     let json = serde_json::to_string(&full).unwrap();
     assert_eq!(parse_yaml("pay.json", &json).unwrap()[0].job(), Some(&full));
     assert_eq!(difference(Some(&full), read[0].job().unwrap()).change, Change::Same);
+}
+
+#[test]
+fn a_limit_of_memory_leaves_room_for_a_shell_and_stands_in_no_job_that_has_none() {
+    for (bytes, good) in [(0, false), (4_194_303, false), (4_194_304, true), (u64::MAX, true)] {
+        let job =
+            JobDefinition { limits: Limits { memory_bytes: Some(bytes) }, ..definition(json!({})) };
+        assert_eq!(job.problems().is_empty(), good, "{bytes}");
+    }
+    let none = serde_json::to_value(definition(json!({}))).unwrap();
+    assert!(none.get("limits").is_none(), "its digest stays what it was: {none}");
 }
 
 #[test]

@@ -104,6 +104,7 @@ const ROLES: &[(&str, &str)] = &[
     ("backup.restored", "executor"),
     ("restore.tested", "executor"),
     ("restore.certified", "console"),
+    ("backup.looked-into", "console"),
     ("backup.pruned", "executor"),
     ("backup.checked", "executor"),
     ("dataset.at-risk", "scheduler"),

@@ -19,7 +19,14 @@ pub(super) fn copy(engine: &Restic<'_>, asked: &Copy) -> Answer {
     let password = engine.secrets.copy_password.clone().ok_or_else(|| {
         Problem::new(ProblemKind::BadRequest, "copying: the other password is not given")
     })?;
-    let secrets = Secrets { password, copy_password: None };
+    let keys = engine.secrets.keys.with(&engine.secrets.copy_keys).map_err(|name| {
+        let message = format!(
+            "copying with restic: it reads {name} once for both repositories, and theirs differ; set \
+             `engine: rustic` for the one copied to"
+        );
+        Problem::new(ProblemKind::Unsupported, message)
+    })?;
+    let secrets = Secrets { password, keys, ..Secrets::default() };
     let program = Program::find(&asked.to, &secrets, engine.context.clone())?;
     let target = Restic {
         repository: &asked.to,

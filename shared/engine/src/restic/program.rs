@@ -17,7 +17,7 @@ use crate::context::{Context, lock};
 use crate::guardian::Guardian;
 use crate::problem::{Problem, io};
 use crate::report::ProblemKind;
-use crate::request::{Repository, Secrets};
+use crate::request::{Keys, Repository, Secrets};
 
 /// The oldest version whose repositories and answers are known here.
 const OLDEST: (u32, u32) = (0, 14);
@@ -52,17 +52,6 @@ const HANDED_ON: [&str; 20] = [
     "DECKLOG_ATTEMPT",
 ];
 
-/// Credentials of storages, which restic needs.
-const CREDENTIALS: [&str; 7] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "RESTIC_REST_USERNAME",
-    "RESTIC_REST_PASSWORD",
-];
-
 /// Most bytes kept of what it says on standard error.
 const MOST_SAID: u64 = 1 << 20;
 
@@ -73,6 +62,8 @@ pub(crate) struct Program {
     numbers: (u32, u32),
     arguments: Vec<OsString>,
     password: String,
+    /// The keys of its storage.
+    keys: Keys,
     /// The password of a repository that is copied from.
     from_password: Option<String>,
     context: Context,
@@ -92,6 +83,7 @@ impl Program {
             numbers: (0, 0),
             arguments: arguments(repository)?,
             password: secrets.password.clone(),
+            keys: secrets.keys.clone(),
             from_password: None,
             context,
             guardian: Mutex::default(),
@@ -167,11 +159,12 @@ impl Program {
         use std::os::unix::process::CommandExt;
         let mut command = Command::new(&self.path);
         command.env_clear().process_group(0).stdin(stdin).stdout(Stdio::piped());
-        for name in HANDED_ON.iter().chain(&CREDENTIALS) {
+        for name in HANDED_ON {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
         }
+        command.envs(self.keys.iter());
         command.env("RESTIC_PROGRESS_FPS", "1");
         command
     }
@@ -386,7 +379,25 @@ fn arguments(repository: &Repository) -> Result<Vec<OsString>, Problem> {
         Some(cache) => arguments.extend(["--cache-dir".into(), cache.path().into()]),
         None => arguments.push("--no-cache".into()),
     }
+    arguments.extend(reaching(repository));
     Ok(arguments)
+}
+
+/// Options by which the server of a location is reached.
+fn reaching(repository: &Repository) -> Vec<OsString> {
+    let mut options = Vec::new();
+    if let Some(region) = &repository.region {
+        options.extend(["-o".into(), format!("s3.region={region}").into()]);
+    }
+    if let Some(file) = &repository.ca_file {
+        options.extend(["--cacert".into(), file.path().into()]);
+    }
+    // restic takes the arguments apart like a shell.
+    let config = repository.ssh_config.as_ref().map(ToString::to_string);
+    if let Some(config) = config.filter(|path| !path.contains('\'')) {
+        options.extend(["-o".into(), format!("sftp.args=-F '{config}'").into()]);
+    }
+    options
 }
 
 /// A failure while the repository is read: what is not known otherwise is damage.

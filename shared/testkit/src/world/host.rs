@@ -132,7 +132,7 @@ impl World {
         let Phase::Runs(process) = attempt.phase.clone() else { return };
         let end = match process.cause {
             Cause::Own => CommandEnd::Exited { code: process.code },
-            Cause::Timeout(_) | Cause::Cancelled(_) | Cause::OutputLimit(_) => {
+            Cause::Timeout(_) | Cause::Cancelled(_) | Cause::OutputLimit(_) | Cause::Memory(_) => {
                 CommandEnd::Signaled { signal: 15 }
             }
         };

@@ -55,6 +55,26 @@ impl AllowList {
         (ca_file, rule.and_then(|rule| rule.ssh_config.as_deref()))
     }
 
+    /// Whether snapshots may be looked into at all, and as whom: the user of the executor (`None`) where the list lets
+    /// that one do backups, otherwise the first it names. Which repositories, [`AllowList::check`] says.
+    ///
+    /// # Errors
+    /// The owner of the host has switched it off.
+    pub(crate) fn looks_as(&self, default_user: &str) -> Result<Option<String>, Refused> {
+        let Some(rule) = self.listed.backup.as_ref().filter(|_| !self.everything_as_me) else {
+            return Ok(None);
+        };
+        if !rule.look {
+            return Err(Refused {
+                what: "looking into snapshots".to_owned(),
+                whom: default_user.to_owned(),
+                hint: "the owner of the host can set look = true in its [backup]".to_owned(),
+            });
+        }
+        let first = rule.first_user().filter(|_| !rule.lets(default_user));
+        Ok(first.map(str::to_owned))
+    }
+
     /// The rule by which backups run; none is needed where everything may. Otherwise what is missing.
     fn backup_rule(&self, user: &str, default_user: &str) -> Result<Option<&BackupRule>, String> {
         if self.everything_as_me {
@@ -198,6 +218,35 @@ mod tests {
         assert_eq!(list("").unwrap().restic(), None);
         let problem = list("restic = \"restic\"").unwrap_err().to_string();
         assert!(problem.contains("must be a full path"), "{problem}");
+    }
+
+    #[test]
+    fn snapshots_are_looked_into_where_the_list_lets_it_and_as_a_user_it_names() {
+        let off = LIST.replace("read =", "look = false\n        read =");
+        let other = LIST.replace("user = \"root\"", "user = [\"*\", \"backup\"]");
+        let several = LIST.replacen("user = \"root\"", "user = [\"backup\", \"root\"]", 1);
+        let table = [
+            (LIST.to_owned(), "root", Ok(None)),
+            (LIST.to_owned(), "decklog", Ok(Some("root"))),
+            (other, "decklog", Ok(None)),
+            (several, "decklog", Ok(Some("backup"))),
+            (off, "root", Err("looking into snapshots")),
+        ];
+        for (text, user, expected) in table {
+            let found = AllowList::parse(&text).unwrap().looks_as(user);
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found.as_deref(), expected, "{text}"),
+                (Err(refused), Err(what)) => assert_eq!(refused.what, what),
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
+        let place = |name: &str| Touches { repositories: words(&[name]), ..Touches::default() };
+        let list = AllowList::parse(LIST).unwrap();
+        assert_eq!(list.refusals(&spec(place("/mnt/vault"), &[]), "root"), []);
+        assert_eq!(list.refusals(&spec(place("/srv/vault"), &[]), "root").len(), 1);
+        let nothing = AllowList::parse("").unwrap();
+        assert_eq!(nothing.looks_as("root"), Ok(None), "what it may is decided by the repository");
+        assert_eq!(nothing.refusals(&spec(place("/mnt/vault"), &[]), "root").len(), 1);
     }
 
     #[test]

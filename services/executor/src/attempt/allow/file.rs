@@ -46,11 +46,23 @@ pub(super) struct BackupRule {
     /// The program restic, where it is not the one in the directories of the system.
     #[serde(default)]
     pub(super) restic: Option<String>,
+    /// Whether the centre may ask for names of files in snapshots of these repositories.
+    #[serde(default = "yes")]
+    pub(super) look: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl BackupRule {
     pub(super) fn lets(&self, user: &str) -> bool {
         self.user.names().iter().any(|allowed| allowed == "*" || allowed == user)
+    }
+
+    /// The first that is named, and not only by a star.
+    pub(super) fn first_user(&self) -> Option<&str> {
+        self.user.names().iter().map(String::as_str).find(|name| *name != "*")
     }
 }
 
