@@ -562,6 +562,31 @@ pub(crate) struct Bench {
     /// Smaller numbers, for a quick look.
     #[arg(long)]
     pub(crate) quick: bool,
+    #[command(flatten)]
+    pub(crate) backup: BackupBench,
+}
+
+/// Of the measure `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupBench {
+    /// Files of the tree that is backed up.
+    #[arg(long)]
+    pub(crate) files: Option<u64>,
+    /// MiB of the tree that is backed up; six times as much room is needed.
+    #[arg(long)]
+    pub(crate) mebibytes: Option<u64>,
+    /// Percent of the files that change before an incremental backup.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) changed: u64,
+    /// How often everything is done; the best counts.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// A restic to compare with; the one in `PATH` when absent. May be given several times.
+    #[arg(long)]
+    pub(crate) restic: Vec<PathBuf>,
+    /// The borg to compare with; the one in `PATH` when absent.
+    #[arg(long)]
+    pub(crate) borg: Option<PathBuf>,
 }
 
 /// Something to measure.
@@ -577,6 +602,8 @@ pub(crate) enum Measure {
     Idle,
     /// Everything in 400 days of many jobs with calendars; and a plan of one changed line.
     Plan,
+    /// Backups and restores of one tree, beside restic and borg.
+    Backup,
 }
 
 #[derive(Debug, Subcommand)]

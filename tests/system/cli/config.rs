@@ -74,3 +74,35 @@ fn bench_prints_each_figure_beside_its_limit() {
     let ratio = first["value"].as_f64().unwrap() / first["limit"][1].as_f64().unwrap();
     assert!((first["ratio"].as_f64().unwrap() - ratio).abs() < 1e-9, "{figures:#}");
 }
+
+/// Everything of ours beside every program that is there; one that is not there is said to be missing.
+#[test]
+fn bench_of_backups_prints_each_phase_beside_the_programs_that_are_there() {
+    let mut bench = decklog(["bench", "backup", "-o", "json", "--rounds", "1"]);
+    bench.args(["--files", "60", "--mebibytes", "2", "--changed", "20"]);
+    bench.args(["--restic", "restic", "--restic", "/nowhere/restic", "--borg", "/nowhere/borg"]);
+    let said = run_for(&mut bench, BENCH).ended(0);
+    for missing in ["/nowhere/restic cannot be run", "/nowhere/borg cannot be run"] {
+        assert!(said.err.contains(missing), "{}", said.err);
+    }
+    let figures = said.json();
+    let figures = figures.as_array().unwrap();
+    let mut expected = Vec::new();
+    for phase in ["full backup", "unchanged backup", "incremental backup"] {
+        expected.push(format!("{phase}, read-back 0"));
+        expected.push(format!("{phase}, read-back 100"));
+    }
+    expected.push("restore".to_owned());
+    let rows = expected
+        .iter()
+        .flat_map(|what| ["wall", "CPU", "memory"].map(|quantity| format!("{what}: {quantity}")));
+    let mut rows: Vec<String> = rows.collect();
+    rows.push("all three backups: repository".to_owned());
+    let printed: Vec<&str> = figures.iter().map(|f| f["measure"].as_str().unwrap()).collect();
+    assert_eq!(printed, rows);
+    for figure in figures {
+        assert!(figure["value"].as_f64().unwrap() > 0.0, "{figure:#}");
+        assert!(figure["limit"][0].as_str().unwrap().starts_with("restic 0."), "{figure:#}");
+        assert!(figure["ratio"].as_f64().unwrap() > 0.0, "{figure:#}");
+    }
+}

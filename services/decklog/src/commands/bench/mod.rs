@@ -2,6 +2,7 @@
 //! only the ratio means anything on another machine.
 
 mod append;
+mod backup;
 mod limits;
 mod night;
 mod plan;
@@ -82,6 +83,10 @@ fn measure(
         eprintln!("plan …");
         let place = fresh(dir, "plan")?;
         figures.extend(plan::measure(&runtime, &place, size(10_000, 1_000))?);
+    }
+    if wanted(Measure::Backup) {
+        eprintln!("backup …");
+        figures.extend(backup::measure(&fresh(dir, "backup")?, &bench.backup, bench.quick)?);
     }
     Ok(figures)
 }
