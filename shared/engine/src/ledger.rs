@@ -338,7 +338,9 @@ pub(crate) struct Hashed {
 pub(crate) fn hash_file(path: &Path) -> io::Result<Hashed> {
     let mut file = open_regular(path)?;
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
+    // One byte more than there is: its end is then seen without growing.
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; length.saturating_add(1).min(1 << 17)];
     let mut bytes = 0;
     loop {
         let read = file.read(&mut buffer)?;

@@ -123,7 +123,13 @@ fn xattrs(node: &Node) -> BTreeMap<String, String> {
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// A manifest in memory.
@@ -171,5 +177,18 @@ impl Manifest {
     pub(crate) fn entry(&self, path: &std::path::Path) -> Option<&Entry> {
         let at = self.entries.binary_search_by(|entry| entry.path.path().cmp(path));
         at.ok().and_then(|at| self.entries.get(at))
+    }
+
+    /// The entry of a path, looked for first where the next one is expected: for who goes through them in order.
+    pub(crate) fn entry_after(&self, path: &std::path::Path, next: &mut usize) -> Option<&Entry> {
+        let bytes = path.as_os_str();
+        let expected = self.entries.get(*next).filter(|e| e.path.path().as_os_str() == bytes);
+        if expected.is_some() {
+            *next += 1;
+            return expected;
+        }
+        let at = self.entries.binary_search_by(|entry| entry.path.path().cmp(path)).ok()?;
+        *next = at + 1;
+        self.entries.get(at)
     }
 }

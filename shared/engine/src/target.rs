@@ -5,6 +5,9 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use nix::sys::stat::{Mode, SFlag, UtimensatFlags, mknod, utimensat};
 use nix::sys::time::TimeSpec;
@@ -76,9 +79,7 @@ pub(crate) fn holds(place: &Path, entry: &Entry) -> bool {
 /// Writes a file blob by blob; gives the bytes fetched.
 pub(crate) fn write_file(indexed: &Indexed, job: &Job) -> Result<u64, String> {
     let failed = |error: io::Error| format!("writing it: {error}");
-    remove(&job.place).map_err(failed)?;
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&job.place);
-    let mut file = created.map_err(failed)?;
+    let mut file = create(&job.place).map_err(failed)?;
     let content = job.node.content.as_ref().ok_or("the snapshot holds no content of it")?;
     let mut length = 0;
     for id in content {
@@ -90,15 +91,33 @@ pub(crate) fn write_file(indexed: &Indexed, job: &Job) -> Result<u64, String> {
     Ok(length)
 }
 
-fn write_sparse(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    for piece in bytes.chunks(HOLE) {
-        if piece.len() == HOLE && piece.iter().all(|byte| *byte == 0) {
-            file.seek(SeekFrom::Current(piece.len() as i64))?;
-        } else {
-            file.write_all(piece)?;
+/// A new file in the place of whatever an interrupted restore has left there.
+fn create(place: &Path) -> io::Result<File> {
+    let new = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(place);
+    match new() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            remove(place)?;
+            new()
         }
+        created => created,
     }
-    Ok(())
+}
+
+/// Writes what is no hole in pieces as long as they are.
+fn write_sparse(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
+    let mut length = 0;
+    for piece in bytes.chunks(HOLE) {
+        if piece.len() < HOLE || piece.iter().any(|byte| *byte != 0) {
+            length += piece.len();
+            continue;
+        }
+        let (data, after) = rest.split_at(length);
+        file.write_all(data)?;
+        file.seek(SeekFrom::Current(HOLE as i64))?;
+        (rest, length) = (after.get(HOLE..).unwrap_or_default(), 0);
+    }
+    file.write_all(rest)
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -236,6 +255,53 @@ pub(crate) fn remove_others(dir: &Path, places: &BTreeSet<PathBuf>) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// Has a file system write out what lies in memory, while others go on filling it: what is synced at the end is then
+/// little.
+pub(crate) struct Writeback {
+    wanted: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+    bytes: AtomicU64,
+}
+
+/// Bytes after which it is worth while.
+const WRITEBACK: u64 = 64 << 20;
+
+impl Writeback {
+    /// For the file system of a directory.
+    pub(crate) fn new(dir: &Path) -> io::Result<Self> {
+        let dir = File::open(dir)?;
+        let (wanted, asked) = sync_channel(1);
+        let thread = std::thread::spawn(move || {
+            while asked.recv().is_ok() {
+                // What fails here fails at the end too, and is told then.
+                let _ = nix::unistd::syncfs(&dir);
+            }
+        });
+        Ok(Self { wanted: Some(wanted), thread: Some(thread), bytes: AtomicU64::new(0) })
+    }
+
+    /// So much was written.
+    pub(crate) fn wrote(&self, bytes: u64) {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before / WRITEBACK != (before + bytes) / WRITEBACK {
+            self.begin();
+        }
+    }
+
+    /// Begins at once, with all there is.
+    pub(crate) fn begin(&self) {
+        // Where one is wanted already, that one will do.
+        let _ = self.wanted.as_ref().map(|wanted| wanted.try_send(()));
+    }
+}
+
+impl Drop for Writeback {
+    fn drop(&mut self) {
+        self.wanted = None;
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 /// Syncs the file system and moves the directory, or what is in it, to where it was asked for.

@@ -219,8 +219,9 @@ fn blank(asked: &Backup) -> Result<SnapshotFile, Problem> {
 /// read now.
 fn complete(state: &mut State, parent: Option<&Parent>) {
     let unread = |entry: &&mut Entry| entry.kind == "file" && entry.sha256.is_none();
+    let mut next = 0;
     for entry in state.entries.values_mut().filter(unread) {
-        let known = parent.and_then(|p| p.found.manifest.entry(entry.path.path()));
+        let known = parent.and_then(|p| p.found.manifest.entry_after(entry.path.path(), &mut next));
         entry.sha256 = known.filter(|k| k.same_file(entry)).and_then(|k| k.sha256.clone());
         if entry.sha256.is_some() {
             continue;

@@ -10,10 +10,10 @@ pub(crate) mod restore;
 mod upkeep;
 mod verify;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustic_core::repofile::SnapshotFile;
+use rustic_core::repofile::{MasterKey, SnapshotFile};
 use rustic_core::{
     ConfigOptions, Credentials, FileType, KeyOptions, OpenStatus, ReadBackend as _,
     Repository as Rustics, RepositoryBackends, RepositoryOptions,
@@ -39,6 +39,9 @@ pub(crate) struct Rustic<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) secrets: &'a Secrets,
     pub(crate) context: Context,
+    /// The key the password opened. To open the repository once more in the same operation needs no password: its
+    /// configuration, index and snapshots are read anew all the same, and another repository's would not decrypt.
+    key: OnceLock<MasterKey>,
 }
 
 /// A repository whose key was found.
@@ -49,7 +52,7 @@ pub(crate) struct Opened {
 
 impl<'a> Rustic<'a> {
     pub(crate) fn new(repository: &'a Repository, secrets: &'a Secrets, context: Context) -> Self {
-        Self { repository, secrets, context }
+        Self { repository, secrets, context, key: OnceLock::new() }
     }
 
     /// Opens the repository.
@@ -253,7 +256,11 @@ impl Rustic<'_> {
             return Err(Problem::new(ProblemKind::NotARepository, message));
         }
         self.wait_for_a_key(&gate)?;
-        let repo = repo.open(&Credentials::password(&self.secrets.password)).map_err(|error| {
+        let credentials = match self.key.get() {
+            Some(key) => Credentials::Masterkey(key.clone()),
+            None => Credentials::password(&self.secrets.password),
+        };
+        let repo = repo.open(&credentials).map_err(|error| {
             let tried = format!("opening the repository {location}");
             if error.is_incorrect_password() {
                 let message = format!("{tried}: the password opens none of its keys");
@@ -261,6 +268,7 @@ impl Rustic<'_> {
             }
             Problem::new(ProblemKind::Damaged, format!("{tried}: {}", plain(&error)))
         })?;
+        let _ = self.key.set(repo.key());
         Ok(Opened { repo, gate })
     }
 

@@ -20,7 +20,7 @@ use crate::manifest::{Entry, Manifest};
 use crate::problem::{Problem, io};
 use crate::report::{Done, MOST_NAMED, Outcome, ProblemKind, RestoreReport, Warning};
 use crate::request::{Overwrite, Restore};
-use crate::target;
+use crate::target::{self, Writeback};
 
 /// Memory the repository's key, its index and the caches of blobs need, in bytes.
 const FLOOR: u64 = 180 << 20;
@@ -34,12 +34,16 @@ pub(super) fn restore(engine: &Rustic<'_>, asked: &Restore) -> Answer {
     let snapshot = named(&indexed.snapshots, &asked.snapshot)?;
     let found = indexed.manifest_of(snapshot)?;
     let part = Part::new(asked, snapshot, &indexed)?;
+    let resumed = part.dir.symlink_metadata().is_ok();
+    let writeback = if asked.dry_run { None } else { Some(part.create()?) };
     let work = Work {
         indexed: &indexed,
         manifest: found.as_ref().map(|f| &f.manifest),
         asked,
         context: &engine.context,
         part: &part,
+        resumed,
+        writeback,
         report: Mutex::new(RestoreReport::default()),
     };
     work.fetch(snapshot)?;
@@ -125,6 +129,13 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// Makes the directory, unless an interrupted restore has left it.
+    fn create(&self) -> Result<Writeback, Problem> {
+        let tried = format!("creating {}", self.dir.display());
+        let created = target::fresh_dir(&self.dir).and_then(|()| Writeback::new(&self.dir));
+        created.map_err(io(ProblemKind::Target, tried))
+    }
+
     fn new(asked: &Restore, snapshot: &SnapshotFile, indexed: &Indexed) -> Result<Self, Problem> {
         let absolute = |path: &crate::FilePath| Path::new("/").join(path.path());
         let inside = asked.path.as_ref().map(absolute).filter(|path| path != Path::new("/"));
@@ -170,6 +181,9 @@ pub(crate) struct Work<'a> {
     pub(crate) asked: &'a Restore,
     pub(crate) context: &'a Context,
     pub(crate) part: &'a Part,
+    /// Whether an interrupted restore has left something.
+    resumed: bool,
+    writeback: Option<Writeback>,
     pub(crate) report: Mutex<RestoreReport>,
 }
 
@@ -188,11 +202,6 @@ impl Work<'_> {
     /// Walks the snapshot on this thread and writes files on others.
     fn fetch(&self, snapshot: &SnapshotFile) -> Result<(), Problem> {
         self.context.meter.phase("restore", 0);
-        let tried = format!("creating {}", self.part.dir.display());
-        let resumed = self.part.dir.symlink_metadata().is_ok();
-        if !self.asked.dry_run {
-            target::fresh_dir(&self.part.dir).map_err(io(ProblemKind::Target, tried))?;
-        }
         let (sender, receiver) = sync_channel::<Job>(64);
         let receiver = Mutex::new(receiver);
         let walked = std::thread::scope(|scope| {
@@ -207,12 +216,15 @@ impl Work<'_> {
         if self.asked.dry_run {
             return Ok(());
         }
-        if resumed {
+        if self.resumed {
             target::remove_others(&self.part.dir, &walked.places)
                 .map_err(io(ProblemKind::Target, "removing what an earlier restore left"))?;
         }
         self.links(&walked.links);
         self.directories(walked.dirs);
+        if let Some(writeback) = &self.writeback {
+            writeback.begin();
+        }
         Ok(())
     }
 
@@ -261,6 +273,9 @@ impl Work<'_> {
                 drop(report);
                 self.context.meter.bytes(size);
                 self.context.meter.file(&job.path);
+                if let Some(writeback) = &self.writeback {
+                    writeback.wrote(size);
+                }
                 self.metadata(&job.path, &job.place, &job.node);
             }
             Err(why) => self.damaged(&job.path, why),
@@ -349,12 +364,20 @@ struct Walker<'a, 'b> {
     work: &'a Work<'b>,
     jobs: SyncSender<Job>,
     first: BTreeMap<(u64, u64), PathBuf>,
+    /// The directory that was made last.
+    parent: PathBuf,
     walked: Walked,
 }
 
 impl<'a, 'b> Walker<'a, 'b> {
     fn new(work: &'a Work<'b>, jobs: SyncSender<Job>) -> Self {
-        Self { work, jobs, first: BTreeMap::new(), walked: Walked::default() }
+        Self {
+            work,
+            jobs,
+            first: BTreeMap::new(),
+            parent: PathBuf::new(),
+            walked: Walked::default(),
+        }
     }
 
     fn finish(self) -> Walked {
@@ -403,10 +426,14 @@ impl Visit for Walker<'_, '_> {
         let part = self.work.part;
         let Some(place) = part.place(path) else { return part.may_lead_to(path) };
         if !self.work.asked.dry_run
-            && let Some(parent) = place.parent()
-            && let Err(error) = std::fs::create_dir_all(parent)
+            && let Some(parent) = place.parent().filter(|parent| *parent != self.parent)
         {
-            self.work.damaged(path, format!("creating {}: {error}", parent.display()));
+            match std::fs::create_dir_all(parent) {
+                Ok(()) => self.parent = parent.to_owned(),
+                Err(error) => {
+                    self.work.damaged(path, format!("creating {}: {error}", parent.display()));
+                }
+            }
         }
         self.walked.places.insert(place.clone());
         let job = Job { path: path.to_owned(), place, node: node.clone() };

@@ -26,7 +26,7 @@ pub(crate) fn verify(
     let packs: BTreeSet<Id> = packs.keys().copied().collect();
     let mut report =
         examine_packs(indexed, catalogue, &[snapshot], &packs, f64::from(percent), context);
-    let mut beside = Beside { indexed, manifest, met: 0, report: &mut report };
+    let mut beside = Beside { indexed, manifest, met: 0, next: 0, report: &mut report };
     indexed.walk(snapshot, &mut beside);
     let met = beside.met;
     let expected = manifest.entries.len() as u64;
@@ -43,6 +43,8 @@ struct Beside<'a> {
     indexed: &'a Indexed,
     manifest: &'a Manifest,
     met: u64,
+    /// The line of the manifest the next node should have.
+    next: usize,
     report: &'a mut CheckReport,
 }
 
@@ -54,7 +56,7 @@ impl Beside<'_> {
 
 impl Visit for Beside<'_> {
     fn node(&mut self, path: &Path, node: &Node) -> bool {
-        let Some(entry) = self.manifest.entry(path) else {
+        let Some(entry) = self.manifest.entry_after(path, &mut self.next) else {
             if !node.is_dir() {
                 self.wrong(path, "is in the snapshot and was never read");
             }
