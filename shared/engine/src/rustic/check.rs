@@ -87,6 +87,20 @@ impl Catalogue {
         self.present.contains_key(id)
     }
 
+    /// A blob is lost when no undamaged pack holds it.
+    pub(crate) fn has_lost(&self, id: &BlobId, damaged: &BTreeMap<Id, String>) -> bool {
+        let places = self.places.get(id);
+        places.is_none_or(|packs| packs.iter().all(|pack| damaged.contains_key(pack)))
+    }
+
+    /// Whether something of what a file or directory consists of is lost, below a directory apart.
+    pub(crate) fn lacks_content(&self, node: &Node, damaged: &BTreeMap<Id, String>) -> bool {
+        let content = node.content.iter().flatten();
+        let lost = content.map(|id| BlobId::from(**id)).any(|id| self.has_lost(&id, damaged));
+        let headless = node.is_dir() && node.subtree.is_none();
+        lost || headless || (node.is_file() && node.content.is_none())
+    }
+
     fn knows(&self, id: &Id) -> bool {
         self.packs.contains_key(id) || self.marked.contains(id)
     }
@@ -170,18 +184,17 @@ pub(crate) fn examine(
     Ok(report)
 }
 
-/// Reads a share of some packs and names what of the snapshots is lost.
+/// Reads a share of some packs; gives with the report what is damaged of all packs. What that means for snapshots
+/// [`map`] says.
 pub(crate) fn examine_packs(
     indexed: &Indexed,
     catalogue: &Catalogue,
-    snapshots: &[&SnapshotFile],
     packs: &BTreeSet<Id>,
     percent: f64,
     context: &Context,
-) -> CheckReport {
+) -> (CheckReport, BTreeMap<Id, String>) {
     let mut report = CheckReport { engine: VERSION.to_owned(), ..CheckReport::default() };
     report.packs = packs.len() as u64;
-    report.snapshots = snapshots.len() as u64;
     let mut damaged = catalogue.missing();
     for pack in packs.iter().filter(|id| !catalogue.packs.contains_key(id)) {
         damaged.insert(*pack, "was written and is in no index".to_owned());
@@ -190,8 +203,7 @@ pub(crate) fn examine_packs(
     let chosen: Vec<Id> = chosen.into_iter().filter(|id| !damaged.contains_key(id)).collect();
     damaged.extend(read_packs(indexed, catalogue, &chosen, context, &mut report));
     tell(&damaged, &mut report);
-    map(indexed, catalogue, &damaged, snapshots, &mut report);
-    report
+    (report, damaged)
 }
 
 fn tell(damaged: &BTreeMap<Id, String>, report: &mut CheckReport) {
@@ -335,7 +347,7 @@ fn read_pack(indexed: &Indexed, id: &Id, pack: &Pack, context: &Context) -> Resu
 }
 
 /// Names the snapshots and files that need what is damaged.
-fn map(
+pub(crate) fn map(
     indexed: &Indexed,
     catalogue: &Catalogue,
     damaged: &BTreeMap<Id, String>,
@@ -381,10 +393,8 @@ struct Losses<'a> {
 }
 
 impl Losses<'_> {
-    /// A blob is lost when no undamaged pack holds it.
     fn is_lost(&self, id: &BlobId) -> bool {
-        let places = self.catalogue.places.get(id);
-        places.is_none_or(|packs| packs.iter().all(|pack| self.damaged.contains_key(pack)))
+        self.catalogue.has_lost(id, self.damaged)
     }
 
     fn damaged(&mut self, path: &Path, _why: String) {
@@ -411,10 +421,7 @@ impl Losses<'_> {
     }
 
     fn node(&mut self, indexed: &Indexed, node: &Node, path: PathBuf) {
-        let content = node.content.iter().flatten();
-        let lost = content.map(|id| BlobId::from(**id)).any(|id| self.is_lost(&id));
-        let headless = node.is_dir() && node.subtree.is_none();
-        if lost || headless || (node.is_file() && node.content.is_none()) {
+        if self.catalogue.lacks_content(node, self.damaged) {
             return self.damaged(&path, String::new());
         }
         match node.subtree {

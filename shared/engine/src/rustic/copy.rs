@@ -3,7 +3,7 @@
 use rustic_core::repofile::SnapshotFile;
 
 use super::Rustic;
-use super::check::{examine_packs, hex_id};
+use super::check::{examine_packs, hex_id, map};
 use super::list::manifest_for;
 use super::read::{Indexed, named};
 use crate::engine::{Answer, Ended};
@@ -78,7 +78,9 @@ fn conclude(
         report.copied.push(Copied { snapshot: id, copy: hex_id(*copy.id), already });
         copies.push(copy);
     }
-    let mut check = examine_packs(&there, &catalogue, &copies, &packs, 100.0, &target.context);
+    let (mut check, damaged) = examine_packs(&there, &catalogue, &packs, 100.0, &target.context);
+    check.snapshots = copies.len() as u64;
+    map(&there, &catalogue, &damaged, &copies, &mut check);
     check.good = check.errors.count == 0;
     let good = check.good;
     report.check = Some(check);

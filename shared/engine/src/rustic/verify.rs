@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use rustic_core::Id;
 use rustic_core::repofile::Node;
+use rustic_core::{BlobId, Id};
 
-use super::check::{Catalogue, examine_packs};
+use super::check::{Catalogue, examine_packs, map};
 use super::read::{Indexed, Visit, named};
 use crate::context::Context;
 use crate::manifest::{Manifest, kind};
@@ -24,11 +24,24 @@ pub(crate) fn verify(
 ) -> Result<CheckReport, Problem> {
     let snapshot = named(&indexed.snapshots, &manifest.header.snapshot)?;
     let packs: BTreeSet<Id> = packs.keys().copied().collect();
-    let mut report =
-        examine_packs(indexed, catalogue, &[snapshot], &packs, f64::from(percent), context);
-    let mut beside = Beside { indexed, manifest, met: 0, next: 0, report: &mut report };
+    let (mut report, damaged) =
+        examine_packs(indexed, catalogue, &packs, f64::from(percent), context);
+    report.snapshots = 1;
+    let mut beside = Beside {
+        indexed,
+        catalogue,
+        damaged: &damaged,
+        manifest,
+        met: 0,
+        next: 0,
+        lost: catalogue.has_lost(&BlobId::from(*snapshot.tree), &damaged),
+        report: &mut report,
+    };
     indexed.walk(snapshot, &mut beside);
-    let met = beside.met;
+    let (met, lost) = (beside.met, beside.lost);
+    if lost {
+        map(indexed, catalogue, &damaged, &[snapshot], &mut report);
+    }
     let expected = manifest.entries.len() as u64;
     if met != expected {
         let text = format!("the snapshot holds {met} of the {expected} entries of its manifest");
@@ -41,10 +54,14 @@ pub(crate) fn verify(
 /// Compares every node with its line in the manifest.
 struct Beside<'a> {
     indexed: &'a Indexed,
+    catalogue: &'a Catalogue,
+    damaged: &'a BTreeMap<Id, String>,
     manifest: &'a Manifest,
     met: u64,
     /// The line of the manifest the next node should have.
     next: usize,
+    /// Whether anything the snapshot needs is lost.
+    lost: bool,
     report: &'a mut CheckReport,
 }
 
@@ -56,6 +73,9 @@ impl Beside<'_> {
 
 impl Visit for Beside<'_> {
     fn node(&mut self, path: &Path, node: &Node) -> bool {
+        let tree = node.subtree.map(|tree| BlobId::from(*tree));
+        self.lost |= self.catalogue.lacks_content(node, self.damaged)
+            || tree.is_some_and(|tree| self.catalogue.has_lost(&tree, self.damaged));
         let Some(entry) = self.manifest.entry_after(path, &mut self.next) else {
             if !node.is_dir() {
                 self.wrong(path, "is in the snapshot and was never read");
@@ -72,6 +92,7 @@ impl Visit for Beside<'_> {
     }
 
     fn damaged(&mut self, path: &Path, why: String) {
+        self.lost = true;
         self.wrong(path, &why);
     }
 }
