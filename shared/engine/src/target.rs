@@ -259,9 +259,11 @@ pub(crate) fn remove_others(dir: &Path, places: &BTreeSet<PathBuf>) -> io::Resul
 
 /// Has a file system write out what lies in memory, while others go on filling it: what is synced at the end is then
 /// little.
+///
+/// The kernel tells a failed write once: whoever heard of it here must say so, the sync at the end hears nothing more.
 pub(crate) struct Writeback {
     wanted: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
     bytes: AtomicU64,
 }
 
@@ -274,10 +276,11 @@ impl Writeback {
         let dir = File::open(dir)?;
         let (wanted, asked) = sync_channel(1);
         let thread = std::thread::spawn(move || {
+            let mut all = Ok(());
             while asked.recv().is_ok() {
-                // What fails here fails at the end too, and is told then.
-                let _ = nix::unistd::syncfs(&dir);
+                all = all.and(nix::unistd::syncfs(&dir).map_err(io::Error::from));
             }
+            all
         });
         Ok(Self { wanted: Some(wanted), thread: Some(thread), bytes: AtomicU64::new(0) })
     }
@@ -295,12 +298,21 @@ impl Writeback {
         // Where one is wanted already, that one will do.
         let _ = self.wanted.as_ref().map(|wanted| wanted.try_send(()));
     }
+
+    /// Waits for what was begun.
+    ///
+    /// # Errors
+    /// Something could not be written.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.wanted = None;
+        let broke = |_| Err(io::Error::other("the thread that syncs broke"));
+        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap_or_else(broke))
+    }
 }
 
 impl Drop for Writeback {
     fn drop(&mut self) {
-        self.wanted = None;
-        let _ = self.thread.take().map(JoinHandle::join);
+        let _ = self.end();
     }
 }
 

@@ -74,6 +74,9 @@ pub(crate) struct Restore {
     /// The job that restores it; needed where there are several.
     #[arg(long)]
     pub(crate) job: Option<String>,
+    /// The host on which it is restored: chooses the job that runs there.
+    #[arg(long)]
+    pub(crate) host: Option<String>,
     /// Why.
     #[arg(long)]
     pub(crate) reason: String,

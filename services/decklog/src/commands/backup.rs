@@ -344,18 +344,23 @@ fn restore(wanted: &Restore, format: Format) -> anyhow::Result<()> {
     let restores = |definition: &JobDefinition| matches!(definition.work(), Some(Work::Restore(w)) if w.dataset == wanted.dataset);
     let mut all: Vec<JobDefinition> = jobs(&source)?.into_iter().map(|(_, d)| d).collect();
     all.retain(|one| restores(one) && wanted.job.as_ref().is_none_or(|name| *name == one.name));
+    if let Some(host) = &wanted.host {
+        all.retain(|one| one.host.as_ref() == Some(host));
+    }
     let definition = match all.as_slice() {
         [only] => only,
         [] => {
+            let there =
+                wanted.host.as_ref().map_or_else(String::new, |h| format!(" and has host: {h}"));
             return Err(exit::not_found(format!(
-                "no job of kind restore is about dataset {}; apply one (see the handbook), or restore on the host itself with decklog-executor restore",
+                "no job of kind restore is about dataset {}{there}; apply one (see the handbook), or restore on the host itself with decklog-executor restore",
                 wanted.dataset
             )));
         }
         several => {
             let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
             return Err(exit::usage(format!(
-                "{} restore it: name one with --job",
+                "{} restore it: name one with --job, or --host",
                 names.join(", ")
             )));
         }

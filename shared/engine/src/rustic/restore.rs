@@ -36,7 +36,7 @@ pub(super) fn restore(engine: &Rustic<'_>, asked: &Restore) -> Answer {
     let part = Part::new(asked, snapshot, &indexed)?;
     let resumed = part.dir.symlink_metadata().is_ok();
     let writeback = if asked.dry_run { None } else { Some(part.create()?) };
-    let work = Work {
+    let mut work = Work {
         indexed: &indexed,
         manifest: found.as_ref().map(|f| &f.manifest),
         asked,
@@ -52,7 +52,7 @@ pub(super) fn restore(engine: &Rustic<'_>, asked: &Restore) -> Answer {
     report.snapshot = snapshot.id.to_hex().to_string();
     report.manifest = found.as_ref().map(|f| f.info.sha256.clone());
     if !asked.dry_run {
-        conclude(&work, &part, found.as_ref(), &mut report)?;
+        conclude(&mut work, &part, found.as_ref(), &mut report)?;
     }
     report.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(judged(report, asked))
@@ -60,7 +60,7 @@ pub(super) fn restore(engine: &Rustic<'_>, asked: &Restore) -> Answer {
 
 /// Compares, syncs and renames, in this order, as long as nothing is wrong.
 fn conclude(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     part: &Part,
     found: Option<&Found>,
     report: &mut RestoreReport,
@@ -81,8 +81,11 @@ fn conclude(
     if report.damaged.count + report.differences.count > 0 {
         return Ok(());
     }
-    let written = io(ProblemKind::Target, format!("moving {} into place", part.dir.display()));
-    target::put_in_place(&part.dir, work.asked.to.path(), work.asked.overwrite).map_err(written)?;
+    let written = work.writeback.as_mut().map_or(Ok(()), Writeback::end);
+    let placed = written
+        .and_then(|()| target::put_in_place(&part.dir, work.asked.to.path(), work.asked.overwrite));
+    let tried = format!("moving {} into place", part.dir.display());
+    placed.map_err(io(ProblemKind::Target, tried))?;
     report.complete = true;
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use engine::{
-    Check, Copy, Done, Forget, Keys, List, Operation, Outcome, ProblemKind, Prune, Read, Report,
-    Repository, Request, Restore, Secrets, Source,
+    Check, Copy, Done, EngineName, Forget, Keys, List, Operation, Outcome, ProblemKind, Prune,
+    Read, Report, Repository, Request, Restore, Secrets, Source,
 };
 use testkit::storage::{ObjectStore, RestOptions, RestServer, Sshd};
 
@@ -108,6 +108,41 @@ fn everything(remote: &Remote, restic: impl Fn(&Remote) -> Command) {
     remote.check();
     remote.restore(&place, &second.snapshot);
     assert_eq!(remote.kind(Operation::Init).0, Some(ProblemKind::RepositoryExists));
+}
+
+/// The same, written by an installed restic and read by the engine built in.
+fn by_restic(remote: &Remote) {
+    let place = Place::with_files();
+    let repository = Repository {
+        engine: EngineName::Restic,
+        restic: Some(testkit::restic::writing().unwrap().into()),
+        ..remote.repository.clone()
+    };
+    let writer = Remote { repository, secrets: remote.secrets.clone() };
+    let first = writer.backup(&place);
+    place.write("more", &noise(400_000, 9));
+    let second = writer.backup(&place);
+    writer.restore(&place, &second.snapshot);
+    remote.check();
+    remote.restore(&place, &second.snapshot);
+    writer.done(Operation::Forget(Forget { snapshots: vec![first.snapshot] }));
+    writer.done(Operation::Prune(Prune { dry_run: false, instant: true }));
+    remote.check();
+    assert_eq!(remote.snapshots(), 1);
+}
+
+#[test]
+fn an_installed_restic_writes_to_the_same_servers() {
+    let server = Sshd::start().unwrap();
+    by_restic(&sftp(&server, "vault"));
+    let store = ObjectStore::start().unwrap();
+    store.make_bucket("vault", None).unwrap();
+    by_restic(&s3(&store, "vault"));
+    let options = RestOptions { password: true, tls: true, ..RestOptions::default() };
+    let server = RestServer::start(options).unwrap();
+    let mut remote = rest(&server, "vault");
+    remote.repository.ca_file = Some(server.ca_file().into());
+    by_restic(&remote);
 }
 
 /// From there to a directory and back into another place beside it.
