@@ -78,6 +78,16 @@ pub struct RepositoryDefinition {
     pub writers: u32,
 }
 
+/// The keys of storages there are. Other variables could lead an engine to another server.
+const KEYS: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_DEFAULT_REGION",
+    "RESTIC_REST_USERNAME",
+    "RESTIC_REST_PASSWORD",
+];
+
 /// Most writers.
 const WRITERS_MAX: u32 = 1_000;
 
@@ -95,8 +105,9 @@ impl RepositoryDefinition {
             add("password", message);
         }
         for (name, reference) in &self.secrets {
-            if name.is_empty() || name.contains(['=', '\0']) {
-                add("secrets", format!("{name:?} is not a variable's name"));
+            if !KEYS.contains(&name.as_str()) {
+                let known = KEYS.join(", ");
+                add("secrets", format!("{name:?} is no key of a storage; there are {known}"));
             }
             if let Err(message) = reference.parse::<SecretRef>() {
                 add("secrets", format!("{name}: {message}"));

@@ -4,7 +4,7 @@
 //! snapshot it is a copy of, as the engine built in does.
 
 use super::Restic;
-use super::program::{Program, checked};
+use super::program::{Program, checked, refuse_open};
 use super::read::{named, snapshots};
 use crate::engine::{Answer, Ended};
 use crate::problem::Problem;
@@ -26,7 +26,9 @@ pub(super) fn copy(engine: &Restic<'_>, asked: &Copy) -> Answer {
         );
         Problem::new(ProblemKind::Unsupported, message)
     })?;
+    one_server_each(engine, asked)?;
     let secrets = Secrets { password, keys, ..Secrets::default() };
+    refuse_open(&engine.repository.location, &secrets.keys)?;
     let program = Program::find(&asked.to, &secrets, engine.context.clone())?;
     let target = Restic {
         repository: &asked.to,
@@ -56,6 +58,19 @@ pub(super) fn copy(engine: &Restic<'_>, asked: &Copy) -> Answer {
     let share = if missing.is_empty() && manifests.is_empty() { 0 } else { 100 };
     let report = CopyReport { repository, ..CopyReport::default() };
     conclude(&target, &wanted, &already, &before, share, report)
+}
+
+/// restic gives one REST password to every REST server without a user in its location.
+fn one_server_each(engine: &Restic<'_>, asked: &Copy) -> Result<(), Problem> {
+    let is_rest = |location: &str| location.starts_with("rest:");
+    let name = "RESTIC_REST_PASSWORD";
+    let same = engine.secrets.keys.get(name) == engine.secrets.copy_keys.get(name);
+    if same || !is_rest(&engine.repository.location) || !is_rest(&asked.to.location) {
+        return Ok(());
+    }
+    let message = "copying with restic: it would tell one REST server the other one's password; set `engine: rustic` \
+                   for the one copied to";
+    Err(Problem::new(ProblemKind::Unsupported, message))
 }
 
 fn send(

@@ -18,6 +18,7 @@ use crate::guardian::Guardian;
 use crate::problem::{Problem, io};
 use crate::report::ProblemKind;
 use crate::request::{Keys, Repository, Secrets};
+use crate::store::Location;
 
 /// The oldest version whose repositories and answers are known here.
 const OLDEST: (u32, u32) = (0, 14);
@@ -88,7 +89,11 @@ impl Program {
             context,
             guardian: Mutex::default(),
         };
+        refuse_open(&repository.location, &secrets.keys)?;
         program.ask_version()?;
+        if program.numbers >= WRITES {
+            program.arguments.extend(ssh_options(repository)?);
+        }
         if program.context.guarded {
             let guardian = Guardian::start(None);
             let guardian = guardian.map_err(io(ProblemKind::Internal, "starting a guardian"))?;
@@ -353,23 +358,22 @@ fn locate(repository: &Repository) -> Result<PathBuf, Problem> {
 
 /// A location restic gets: a directory or a storage it reaches itself, and none by which another program is named.
 pub(super) fn checked(location: &str) -> Result<&str, Problem> {
-    let bad = |why: &str| {
-        let message = format!("the location {location:?}: {why}");
-        Err(Problem::new(ProblemKind::BadRequest, message))
-    };
-    if Path::new(location).is_absolute() {
-        return Ok(location);
+    let parsed = location.parse::<Location>();
+    parsed.map(|_| location).map_err(|why| bad_location(location, &why))
+}
+
+fn bad_location(location: &str, why: &str) -> Problem {
+    Problem::new(ProblemKind::BadRequest, format!("the location {location:?}: {why}"))
+}
+
+/// Refuses to send a password for everybody to read, which restic would do.
+pub(super) fn refuse_open(location: &str, keys: &Keys) -> Result<(), Problem> {
+    let open = matches!(location.parse(), Ok(Location::Rest(url)) if url.open);
+    if open && keys.get("RESTIC_REST_PASSWORD").is_some() {
+        let why = "a password would be sent for everybody to read: use rest:https://";
+        return Err(bad_location(location, why));
     }
-    let rest = ["sftp:", "s3:", "rest:"].iter().find_map(|scheme| location.strip_prefix(scheme));
-    let Some(rest) = rest else {
-        return bad("write an absolute path, sftp:…, s3:… or rest:…");
-    };
-    let host = rest.trim_start_matches('/');
-    let parts = [Some(host), host.split_once('@').map(|(_, host)| host)];
-    if parts.into_iter().flatten().any(|part| part.starts_with('-')) {
-        return bad("a user or a host that begins with a dash would be an option of ssh");
-    }
-    Ok(location)
+    Ok(())
 }
 
 fn arguments(repository: &Repository) -> Result<Vec<OsString>, Problem> {
@@ -379,25 +383,32 @@ fn arguments(repository: &Repository) -> Result<Vec<OsString>, Problem> {
         Some(cache) => arguments.extend(["--cache-dir".into(), cache.path().into()]),
         None => arguments.push("--no-cache".into()),
     }
-    arguments.extend(reaching(repository));
+    if let Some(region) = &repository.region {
+        arguments.extend(["-o".into(), format!("s3.region={region}").into()]);
+    }
+    if let Some(file) = &repository.ca_file {
+        arguments.extend(["--cacert".into(), file.path().into()]);
+    }
     Ok(arguments)
 }
 
-/// Options by which the server of a location is reached.
-fn reaching(repository: &Repository) -> Vec<OsString> {
-    let mut options = Vec::new();
-    if let Some(region) = &repository.region {
-        options.extend(["-o".into(), format!("s3.region={region}").into()]);
+/// What ssh is told by restic, as the engine built in tells it: no questions, and a server that is gone is noticed.
+fn ssh_options(repository: &Repository) -> Result<Vec<OsString>, Problem> {
+    if !repository.location.starts_with("sftp:") {
+        return Ok(Vec::new());
     }
-    if let Some(file) = &repository.ca_file {
-        options.extend(["--cacert".into(), file.path().into()]);
+    let mut options = "-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30".to_owned();
+    if let Some(config) = &repository.ssh_config {
+        let config = config.to_string();
+        // restic takes the arguments apart like a shell.
+        if config.contains('\'') {
+            let message =
+                format!("the configuration for ssh {config}: name one without a quote in it");
+            return Err(Problem::new(ProblemKind::BadRequest, message));
+        }
+        options = format!("-F '{config}' {options}");
     }
-    // restic takes the arguments apart like a shell.
-    let config = repository.ssh_config.as_ref().map(ToString::to_string);
-    if let Some(config) = config.filter(|path| !path.contains('\'')) {
-        options.extend(["-o".into(), format!("sftp.args=-F '{config}'").into()]);
-    }
-    options
+    Ok(vec!["-o".into(), format!("sftp.args={options}").into()])
 }
 
 /// A failure while the repository is read: what is not known otherwise is damage.

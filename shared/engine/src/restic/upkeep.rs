@@ -20,6 +20,7 @@ use crate::report::{
 };
 use crate::request::{Backup, Forget, Prune, Repository};
 use crate::rustic::list::linked;
+use crate::store::{Local, Storage as _};
 
 /// Most ids in one command: it has room for some two megabytes.
 const MOST_IDS: usize = 500;
@@ -193,8 +194,7 @@ impl Restic<'_> {
         let Repaired { mut added, missing } = self.repair_index()?;
         let mut report = RepairReport { packs_missing: missing, ..RepairReport::default() };
         if let Some(directory) = self.directory() {
-            let torn: Vec<String> =
-                added.iter().filter(|id| !is_whole(directory, id)).cloned().collect();
+            let torn = torn(directory, &added)?;
             for id in &torn {
                 added.remove(id);
                 let place = place(directory, id);
@@ -344,7 +344,8 @@ pub(super) fn prune(engine: &Restic<'_>, asked: &Prune) -> Answer {
         report.bytes_before = size(&before);
         if !asked.dry_run {
             report.freed_bytes = report.bytes_before.saturating_sub(size(&engine.packs()?));
-            remove_unfinished(directory)
+            Local::new(directory.to_owned())
+                .tidy()
                 .map_err(io(ProblemKind::Unreachable, "removing unfinished files"))?;
         }
     }
@@ -353,6 +354,21 @@ pub(super) fn prune(engine: &Restic<'_>, asked: &Prune) -> Answer {
 
 fn size(packs: &Packs) -> u64 {
     packs.values().flatten().sum()
+}
+
+/// Those of some packs that do not hash to their names.
+fn torn<'a>(
+    directory: &Path,
+    packs: impl IntoIterator<Item = &'a String>,
+) -> Result<Vec<String>, Problem> {
+    let mut torn = Vec::new();
+    for id in packs {
+        let whole = is_whole(directory, id);
+        if !whole.map_err(io(ProblemKind::Unreachable, format!("reading pack {id}")))? {
+            torn.push(id.clone());
+        }
+    }
+    Ok(torn)
 }
 
 /// The number in `to keep:  3 packs`.
@@ -387,24 +403,6 @@ fn bytes(text: &str, what: &str) -> u64 {
         Some(bytes)
     });
     found.unwrap_or(0)
-}
-
-/// Removes files a killed writer had not finished: nobody else writes while a prune does.
-fn remove_unfinished(directory: &Path) -> std::io::Result<()> {
-    let mut dirs = vec![directory.join("snapshots"), directory.join("index")];
-    for entry in std::fs::read_dir(directory.join("data"))? {
-        dirs.push(entry?.path());
-    }
-    for dir in dirs {
-        for entry in std::fs::read_dir(dir).into_iter().flatten() {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.get(64..).is_some_and(|rest| rest.starts_with("-tmp-")) {
-                std::fs::remove_file(&path)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Who holds a lock.

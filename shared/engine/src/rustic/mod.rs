@@ -64,6 +64,7 @@ impl<'a> Rustic<'a> {
     /// Opens the repository to write in it.
     pub(crate) fn open_to_write(&self) -> Result<Opened, Problem> {
         let (repo, gate) = self.connect(self.repository)?;
+        self.must_be_there(&repo)?;
         refuse_locks(gate.files())?;
         self.unlock(repo, gate)
     }
@@ -247,14 +248,7 @@ impl Rustic<'_> {
     /// Opens a repository with the password.
     fn unlock(&self, repo: Rustics<()>, gate: Arc<Gate>) -> Result<Opened, Problem> {
         let location = &self.repository.location;
-        let there =
-            repo.config_id().map_err(rustic(ProblemKind::Unreachable, reading(location)))?;
-        if there.is_none() {
-            let message = format!(
-                "opening the repository {location}: there is none; check the location, or create one"
-            );
-            return Err(Problem::new(ProblemKind::NotARepository, message));
-        }
+        self.must_be_there(&repo)?;
         self.wait_for_a_key(&gate)?;
         let credentials = match self.key.get() {
             Some(key) => Credentials::Masterkey(key.clone()),
@@ -270,6 +264,18 @@ impl Rustic<'_> {
         })?;
         let _ = self.key.set(repo.key());
         Ok(Opened { repo, gate })
+    }
+
+    fn must_be_there(&self, repo: &Rustics<()>) -> Result<(), Problem> {
+        let location = &self.repository.location;
+        let there = repo.config_id();
+        if there.map_err(rustic(ProblemKind::Unreachable, reading(location)))?.is_some() {
+            return Ok(());
+        }
+        let message = format!(
+            "opening the repository {location}: there is none; check the location, or create one"
+        );
+        Err(Problem::new(ProblemKind::NotARepository, message))
     }
 
     /// The key is written after the configuration, in another request.

@@ -54,6 +54,11 @@ pub(super) fn forget(engine: &Rustic<'_>, asked: &Forget) -> Answer {
 pub(super) fn prune(engine: &Rustic<'_>, asked: &Prune) -> Answer {
     let opened = engine.open_to_write()?;
     let catalogue = opened.catalogue()?;
+    if opened.snapshots()?.is_empty() && !catalogue.packs.is_empty() {
+        let message = "pruning: the repository shows data and no snapshot, so all of it would go; nothing was \
+                       removed: list the snapshots, and remove the repository itself if it is not needed";
+        return Err(Problem::new(ProblemKind::Damaged, message));
+    }
     let missing = catalogue.missing();
     if let Some((pack, why)) = missing.iter().next() {
         let message = format!(

@@ -52,13 +52,12 @@ impl Files {
     /// already is ours when the answer to our first try was lost.
     fn write_config(&self, content: &[Bytes]) -> io::Result<()> {
         let config = Name::config();
-        match self.storage.write(&config, content, Mode::New) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let there = self.storage.read(&config, None)?;
-                if there == content.concat() { Ok(()) } else { Err(error) }
+        if let Err(error) = self.storage.write(&config, content, Mode::New) {
+            let there = self.storage.read(&config, None);
+            if there.is_err() || there.is_ok_and(|there| there != content.concat()) {
+                return Err(error);
             }
-            answer => answer,
-        }?;
+        }
         for (name, content) in lock(&self.keys).take().unwrap_or_default() {
             self.storage.write(&name, &content, Mode::Replace)?;
         }

@@ -10,11 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::{Dir, Mode, Name, Object, Storage};
+use super::{Dir, Mode, Name, Object, Storage, UNFINISHED, is_abandoned};
 use crate::context::lock;
-
-/// In the name of a file that is not finished; restic and rustic have the same word.
-const UNFINISHED: &str = "-tmp-";
 
 /// The directories of a repository.
 const DIRS: [Dir; 5] = [Dir::Keys, Dir::Index, Dir::Snapshots, Dir::Data, Dir::Locks];
@@ -47,10 +44,12 @@ impl Local {
     fn put(&self, from: &Path, place: &Path, mode: Mode) -> io::Result<()> {
         match mode {
             Mode::Replace => fs::rename(from, place),
-            Mode::New => {
-                fs::hard_link(from, place)?;
-                fs::remove_file(from)
-            }
+            Mode::New => match fs::hard_link(from, place) {
+                Err(error) if has_no_links(&error) && !place.try_exists()? => {
+                    fs::rename(from, place)
+                }
+                linked => linked.and_then(|()| fs::remove_file(from)),
+            },
         }
     }
 
@@ -71,12 +70,26 @@ impl Local {
     }
 }
 
+/// Whether the file system has no hard links: then the last look decides.
+fn has_no_links(error: &io::Error) -> bool {
+    use nix::errno::Errno::{ENOSYS, EOPNOTSUPP, EPERM};
+    [EPERM, EOPNOTSUPP, ENOSYS].iter().any(|one| error.raw_os_error() == Some(*one as i32))
+}
+
 /// What is in a directory; nothing where it is not there.
 fn entries(dir: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {
     match fs::read_dir(dir) {
         Ok(entries) => Ok(Some(entries).into_iter().flatten()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
         Err(error) => Err(error),
+    }
+}
+
+/// That a file is gone already is no error.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
@@ -163,8 +176,9 @@ impl Storage for Local {
             for holder in self.holders(dir)? {
                 for entry in entries(&holder)? {
                     let entry = entry?;
-                    if entry.file_name().to_string_lossy().contains(UNFINISHED) {
-                        fs::remove_file(entry.path())?;
+                    let changed = entry.metadata().and_then(|meta| meta.modified()).ok();
+                    if is_abandoned(&entry.file_name().to_string_lossy(), changed) {
+                        gone(fs::remove_file(entry.path()))?;
                     }
                 }
             }

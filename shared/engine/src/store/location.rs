@@ -90,7 +90,7 @@ fn sftp(text: &str) -> Result<Server, String> {
         None => (None, authority),
     };
     // Otherwise they would be options of ssh.
-    let is_name = |name: &str| !name.is_empty() && !name.starts_with('-');
+    let is_name = |name: &str| !name.is_empty() && !name.starts_with('-') && !name.contains('@');
     if !is_name(&host) || user.as_deref().is_some_and(|user| !is_name(user)) || path.is_empty() {
         return Err(form());
     }
@@ -204,6 +204,8 @@ mod tests {
             ("sftp:host", "sftp:user@host:/path"),
             ("sftp:-oProxyCommand=x:/vault", "sftp:user@host:/path"),
             ("sftp:-l@host:/vault", "sftp:user@host:/path"),
+            ("sftp:a@b@-oProxyCommand=x:/vault", "sftp:user@host:/path"),
+            ("sftp:a@b@host:/vault", "sftp:user@host:/path"),
             ("sftp://host:x/vault", "no port"),
             ("s3:https://host", "s3:https://host/bucket/prefix"),
             ("s3:ftp://host/bucket", "s3:https://host/bucket/prefix"),

@@ -29,7 +29,7 @@ mod s3;
 mod sftp;
 
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -156,11 +156,23 @@ pub(crate) trait Storage: Send + Sync {
         Ok(())
     }
 
-    /// Removes what killed writers had not finished. Nobody else writes meanwhile.
+    /// Removes what killed writers had not finished: files so old that nobody writes them any more.
     fn tidy(&self) -> io::Result<()> {
         Ok(())
     }
 }
+
+/// From this age on an unfinished file is nobody's: other programs write without our leases.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whether a file of this name and time was left by a writer that is gone.
+fn is_abandoned(name: &str, changed: Option<SystemTime>) -> bool {
+    let age = changed.and_then(|time| SystemTime::now().duration_since(time).ok());
+    name.contains(UNFINISHED) && age.is_some_and(|age| age > ABANDONED)
+}
+
+/// In the name of a file that is not finished; restic and rustic have the same word.
+const UNFINISHED: &str = "-tmp-";
 
 /// The storage of a location.
 ///
@@ -237,6 +249,21 @@ fn connect(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_old_file_with_the_name_of_an_unfinished_one_is_taken_for_abandoned() {
+        let ago = |hours: u64| Some(SystemTime::now() - Duration::from_secs(hours * 3600));
+        let table = [
+            ("abcd-tmp-12-0", ago(25), true),
+            ("abcd-tmp-", ago(25), true),
+            ("abcd-tmp-12-0", ago(1), false),
+            ("abcd-tmp-12-0", None, false),
+            ("abcd", ago(25), false),
+        ];
+        for (name, changed, wanted) in table {
+            assert_eq!(is_abandoned(name, changed), wanted, "{name} {changed:?}");
+        }
+    }
 
     #[test]
     fn a_pack_lies_in_a_directory_of_its_first_two_digits_except_where_the_server_makes_them() {

@@ -84,18 +84,16 @@ impl S3 {
         let objects = page.contents.into_iter().filter_map(|one| {
             let name = one.key.rsplit('/').next().filter(|name| !name.is_empty())?.to_owned();
             let changed = one.last_modified.and_then(|time| time.parse::<jiff::Timestamp>().ok());
-            Some(Object {
-                name,
-                size: one.size.unwrap_or(0),
-                changed: changed.map(SystemTime::from),
-            })
+            let changed = changed.map(SystemTime::from);
+            Some((one.key, Object { name, size: one.size.unwrap_or(0), changed }))
         });
         Ok(Page { objects: objects.collect(), next: page.next_continuation_token })
     }
 }
 
 struct Page {
-    objects: Vec<Object>,
+    /// With their whole keys.
+    objects: Vec<(String, Object)>,
     next: Option<String>,
 }
 
@@ -122,7 +120,7 @@ impl Storage for S3 {
         let mut token: Option<String> = None;
         loop {
             let page = self.page(&prefix, token.as_deref())?;
-            found.extend(page.objects);
+            found.extend(page.objects.into_iter().map(|(_, object)| object));
             match page.next {
                 Some(next) => token = Some(next),
                 None => return Ok(found),
@@ -134,8 +132,7 @@ impl Storage for S3 {
     fn has(&self, name: &Name) -> io::Result<bool> {
         let key = self.key(name);
         let page = self.page(&key, None)?;
-        let last = key.rsplit('/').next().unwrap_or_default().to_owned();
-        Ok(page.objects.iter().any(|object| object.name == last))
+        Ok(page.objects.iter().any(|(there, _)| *there == key))
     }
 
     fn read(&self, name: &Name, range: Option<(u64, u64)>) -> io::Result<Bytes> {

@@ -3,6 +3,7 @@
 //! Files are written under another name, synced where the server can (`fsync@openssh.com`), and renamed. A session that
 //! is lost is opened again.
 
+use std::future::Future;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -21,7 +22,7 @@ use tokio::process::{Child, Command};
 use tokio::runtime::{Builder, Runtime};
 
 use super::location::Server;
-use super::{Dir, Mode, Name, Object, Storage};
+use super::{Dir, Mode, Name, Object, Storage, UNFINISHED, is_abandoned};
 use crate::context::{Cancel, lock};
 
 /// How often a session is opened for one thing to do: it takes a minute.
@@ -30,8 +31,10 @@ const TRIES: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause.
 const LONGEST: Duration = Duration::from_secs(30);
-/// In the name of a file that is not finished.
-const UNFINISHED: &str = "-tmp-";
+/// How long one thing may take: a server that is there and whose disk is not would else hold everything for ever.
+const LONG: Duration = Duration::from_secs(600);
+/// How often somebody looks whether it was told to stop.
+const LOOK: Duration = Duration::from_millis(100);
 /// Most bytes that are kept of what ssh says.
 const MOST_SAID: u64 = 4 << 10;
 /// How many directories of packs are listed at once.
@@ -85,7 +88,7 @@ impl Sftp {
         if let Some(open) = line.as_ref() {
             return Ok(open.clone());
         }
-        let opened = Arc::new(self.runtime.block_on(self.connect())?);
+        let opened = Arc::new(self.in_time(self.connect())??);
         *line = Some(opened.clone());
         Ok(opened)
     }
@@ -134,9 +137,10 @@ impl Sftp {
         let mut pause = PAUSE;
         for try_ in 1.. {
             let done = match self.line() {
-                Ok(line) => {
-                    self.runtime.block_on(work(&line.session)).map_err(|error| (plain(error), line))
-                }
+                Ok(line) => match self.in_time(work(&line.session)) {
+                    Ok(done) => done.map_err(|error| (plain(error), line)),
+                    Err(error) => Err((error, line)),
+                },
                 Err(error) if try_ >= TRIES => return Err(error),
                 Err(_) => {
                     self.wait(pause)?;
@@ -153,6 +157,26 @@ impl Sftp {
             pause = (pause * 2).min(LONGEST);
         }
         Err(io::ErrorKind::NotConnected.into())
+    }
+
+    /// Waits for something, unless it takes too long or all is to stop.
+    fn in_time<T>(&self, work: impl Future<Output = T>) -> io::Result<T> {
+        let stopped = async {
+            while !self.cancel.is_cancelled() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                done = tokio::time::timeout(LONG, work) => done.map_err(|_| {
+                    let why = format!("the server said nothing for {} s", LONG.as_secs());
+                    io::Error::new(io::ErrorKind::NotConnected, why)
+                }),
+                () = stopped => {
+                    Err(io::Error::new(io::ErrorKind::Interrupted, crate::context::CANCELLED))
+                }
+            }
+        })
     }
 
     /// Forgets a session that is lost, unless another thread has opened a new one.
@@ -425,8 +449,11 @@ impl Storage for Sftp {
         self.with(async |session| {
             for dir in [Dir::Snapshots, Dir::Index, Dir::Data] {
                 for (holder, entry) in self.all(session, dir).await? {
-                    if entry.name.contains(UNFINISHED) {
-                        session.fs().remove_file(holder.join(entry.name)).await?;
+                    if is_abandoned(&entry.name, entry.changed) {
+                        match session.fs().remove_file(holder.join(entry.name)).await {
+                            Err(error) if is_absent(&error) => {}
+                            removed => removed?,
+                        }
                     }
                 }
             }

@@ -5,6 +5,8 @@ mod backing_up;
 mod by_restic;
 mod commands;
 mod crashes;
+#[cfg(feature = "remote")]
+mod faulty;
 mod interop;
 mod looking;
 #[cfg(feature = "remote")]

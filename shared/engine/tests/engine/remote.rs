@@ -1,6 +1,7 @@
 //! Repositories on servers that nobody here wrote: OpenSSH's `sshd`, `rclone serve restic`, moto's S3.
 
 use std::process::Command;
+use std::sync::atomic::Ordering;
 
 use engine::{
     Check, Copy, Done, EngineName, Forget, Keys, List, Operation, Outcome, ProblemKind, Prune,
@@ -8,6 +9,7 @@ use engine::{
 };
 use testkit::storage::{ObjectStore, RestOptions, RestServer, Sshd};
 
+use crate::faulty::FaultyServer;
 use crate::support::{self, Engine, PASSWORD, Place, assert_same, noise, until};
 
 /// A repository on a server, with what opens it.
@@ -352,4 +354,38 @@ fn a_session_that_is_lost_in_the_middle_of_a_backup_is_opened_again() {
     remote.check();
     let whole = Restore { path: None, ..place.restore_request(&made.snapshot) };
     remote.done(Operation::Restore(whole));
+}
+
+#[test]
+fn answers_that_are_lost_on_the_way_leave_a_whole_repository() {
+    let place = Place::with_files();
+    let server = FaultyServer::start();
+    server.state.cut_off.store(true, Ordering::Relaxed);
+    let remote = Remote::new(server.location(), &[]);
+    let made = remote.backup(&place);
+    remote.check();
+    remote.restore(&place, &made.snapshot);
+}
+
+#[test]
+fn a_server_that_cannot_read_its_directories_loses_nothing_by_what_we_do() {
+    let place = Place::with_files();
+    let server = FaultyServer::start();
+    let remote = Remote::new(server.location(), &[]);
+    let made = remote.backup(&place);
+    server.state.blind.store(true, Ordering::Relaxed);
+    let tried = [
+        Operation::Backup(Box::new(place.backup_request())),
+        Operation::Repair,
+        Operation::Prune(Prune { dry_run: false, instant: true }),
+        Operation::List(List::default()),
+        Operation::Check(Check { read: Read::All, snapshots: vec![] }),
+    ];
+    for operation in tried {
+        let (kind, said) = remote.kind(operation.clone());
+        assert_eq!(kind, Some(ProblemKind::Unreachable), "{operation:?}: {said}");
+    }
+    server.state.blind.store(false, Ordering::Relaxed);
+    remote.check();
+    remote.restore(&place, &made.snapshot);
 }

@@ -148,7 +148,8 @@ pub(super) fn read(text: &str) -> Result<Listed, Problems> {
     check_references("secrets", &listed.secrets, &listed, &mut problems);
     if let Some(rule) = &listed.backup {
         check_references("[backup]: secrets", &rule.secrets, &listed, &mut problems);
-        let paths = rule.read.iter().chain(&rule.write).chain(&rule.restic);
+        let own = rule.restic.iter().chain(&rule.ca_file).chain(&rule.ssh_config);
+        let paths = rule.read.iter().chain(&rule.write).chain(own);
         for path in paths.filter(|path| !is_plain(path)) {
             problems.push(format!("[backup]: {path:?} must be a full path without . and .."));
         }
