@@ -49,8 +49,15 @@ impl Site {
         }
         for (id, thing) in self.things.iter().filter(|(_, thing)| thing.active().is_some()) {
             known.things.insert(id.clone());
-            if let Some(Thing::Calendar(calendar)) = thing.read(ThingKind::Calendar) {
-                known.calendars.insert(thing.name.clone(), Arc::new(calendar));
+            match id.stream_type().thing().and_then(|kind| thing.read(kind)) {
+                Some(Thing::Calendar(calendar)) => {
+                    known.calendars.insert(thing.name.clone(), Arc::new(calendar));
+                }
+                Some(Thing::Repository(one)) => {
+                    known.locations.insert(thing.name.clone(), one.location);
+                }
+                Some(Thing::Blackout(_) | Thing::Lock(_) | Thing::Pool(_) | Thing::Dataset(_))
+                | None => {}
             }
         }
         known

@@ -20,6 +20,8 @@ pub struct Known {
     pub things: BTreeSet<StreamId>,
     /// What the calendars among them say.
     pub calendars: BTreeMap<String, Arc<CalendarDefinition>>,
+    /// Where the repositories among them are.
+    pub locations: BTreeMap<String, String>,
 }
 
 /// Everything that is wrong with these definitions among those that are active; in sentences.
@@ -56,7 +58,32 @@ pub fn problems(new: &[Definition], known: &Known) -> Vec<String> {
         found.push(format!("jobs wait for each other in a circle: {}", circle.join(" -> ")));
     }
     found.extend(calendar_problems(new, known));
+    found.extend(location_problems(new, known));
     found
+}
+
+/// Two names for one place would be two leases on it, and its snapshots would count as two copies.
+fn location_problems(new: &[Definition], known: &Known) -> Vec<String> {
+    let mut locations = known.locations.clone();
+    let mut names = BTreeSet::new();
+    for definition in new {
+        if let Definition::Thing(Thing::Repository(one)) = definition {
+            locations.insert(one.name.clone(), one.location.clone());
+            names.insert(one.name.as_str());
+        }
+    }
+    let place = |location: &str| location.trim_end_matches('/').to_owned();
+    let mut by_place: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, location) in &locations {
+        by_place.entry(place(location)).or_default().push(name);
+    }
+    let twice = by_place.into_iter().filter(|(_, all)| all.len() > 1);
+    let of_new = twice.filter(|(_, all)| all.iter().any(|name| names.contains(name)));
+    of_new
+        .map(|(location, all)| {
+            format!("repositories {} are all at {location}: one place has one name", all.join(", "))
+        })
+        .collect()
 }
 
 fn named(definition: &Definition) -> BTreeSet<StreamId> {

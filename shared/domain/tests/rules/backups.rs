@@ -18,6 +18,7 @@ use domain::event::{
 use domain::ids::StreamId;
 use domain::job::{JobDefinition, parse_yaml};
 use domain::ledger::{Mark, Streams as _};
+use domain::plan::{self as planning, Known};
 use domain::site::ThingKind;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -898,4 +899,50 @@ fn a_dataset_with_as_many_snapshots_as_may_be_says_what_to_do() {
     let full = domain::backup::admit::has_room(&dataset).unwrap_err();
     assert!(full.contains("retention rule"), "{full}");
     assert!(verdicts(&dataset, "nowhere", at("01:00")).is_empty());
+}
+
+#[test]
+fn two_repositories_are_not_at_one_place() {
+    let repositories = |all: &[(&str, &str)]| {
+        let one = |(name, location): &(&str, &str)| {
+            format!("kind: repository\nname: {name}\nlocation: {location}\npassword: env:P\n")
+        };
+        let text: Vec<String> = all.iter().map(one).collect();
+        parse_yaml("all.yaml", &text.join("---\n")).unwrap()
+    };
+    let known = Known {
+        locations: [("vault".to_owned(), "/srv/vault".to_owned())].into(),
+        ..Known::default()
+    };
+    let table: [(&[(&str, &str)], usize); 5] = [
+        (&[("offsite", "/srv/offsite")], 0),
+        (&[("vault", "/srv/vault")], 0),
+        (&[("offsite", "/srv/vault/")], 1),
+        (&[("vault", "/srv/elsewhere"), ("offsite", "/srv/vault")], 0),
+        (&[("a", "s3:https://s/b"), ("b", "s3:https://s/b")], 1),
+    ];
+    for (new, wanted) in table {
+        let found = planning::problems(&repositories(new), &known);
+        assert_eq!(found.len(), wanted, "{found:?}");
+    }
+}
+
+#[test]
+fn a_repository_has_keys_of_its_storage_and_no_other_variables() {
+    let problems_of = |more: &str| {
+        let text = format!(
+            "kind: repository\nname: a\nlocation: s3:https://s/b\npassword: env:P\n{more}\n"
+        );
+        parse_yaml("a.yaml", &text).map_err(|problems| format!("{problems:?}")).err()
+    };
+    let good = "region: eu-central-1\nsecrets: {AWS_ACCESS_KEY_ID: 'file:/k'}";
+    assert_eq!(problems_of(good), None);
+    for (bad, wanted) in [
+        ("secrets: {HTTPS_PROXY: 'file:/k'}", "no key of a storage"),
+        ("secrets: {SSL_CERT_FILE: 'file:/k'}", "no key of a storage"),
+        ("region: 'eu central'", "not a region"),
+    ] {
+        let said = problems_of(bad).unwrap();
+        assert!(said.contains(wanted), "{bad}: {said}");
+    }
 }
