@@ -7,7 +7,7 @@ use domain::forecast::SiteView;
 use domain::ids::StreamId;
 use domain::job::Job;
 use domain::plan::{Known, waits_for};
-use domain::site::{Defined, Thing, ThingKind};
+use domain::site::{Defined, Thing};
 use domain::wire::Selection;
 
 use crate::source::Source;
