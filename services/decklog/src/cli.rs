@@ -572,7 +572,7 @@ pub(crate) struct BackupBench {
     /// Files of the tree that is backed up.
     #[arg(long)]
     pub(crate) files: Option<u64>,
-    /// MiB of the tree that is backed up; six times as much room is needed.
+    /// MiB of the tree that is backed up; ten times as much room is needed.
     #[arg(long)]
     pub(crate) mebibytes: Option<u64>,
     /// Percent of the files that change before an incremental backup.

@@ -225,12 +225,16 @@ impl Desk {
         let errors = self.dir.join("errors");
         command.stderr(std::fs::File::create(&errors)?);
         let begin = Instant::now();
-        let child = command.spawn().with_context(|| format!("starting {command:?}"))?;
+        // Without its environment, which holds the password.
+        let words: Vec<_> =
+            std::iter::once(command.get_program()).chain(command.get_args()).collect();
+        let called = format!("{words:?}");
+        let child = command.spawn().with_context(|| format!("starting {called}"))?;
         let ended = child.wait4()?;
         let wall = begin.elapsed().as_secs_f64();
         anyhow::ensure!(
             ended.status.success(),
-            "{command:?} ended with {}: {}",
+            "{called} ended with {}: {}",
             ended.status,
             String::from_utf8_lossy(&std::fs::read(&errors)?)
         );
