@@ -26,6 +26,11 @@ impl AllowList {
         // Neither the engine nor what runs beside it is made to run other code.
         let variable = rule.and_then(|_| code_variable(spec));
         hints.extend(variable.map(|one| ("backups".to_owned(), runs_other_code(one))));
+        let leading = rule.and_then(|_| leading_variable(spec));
+        hints.extend(leading.map(|one| {
+            let hint = format!("the variable {one} would lead an engine to another server");
+            ("backups".to_owned(), hint)
+        }));
         let secrets: Vec<&[String]> = rule.iter().map(|rule| rule.secrets.as_slice()).collect();
         for (name, reference) in &spec.secrets {
             let hint = self.secret_hint(name, reference, &secrets);
@@ -87,6 +92,15 @@ impl AllowList {
             )
         })
     }
+}
+
+/// A variable by which engines and what they start choose whom they reach and whom they believe.
+fn leading_variable(spec: &Spec) -> Option<&String> {
+    let leads = |name: &&String| {
+        let name = name.to_uppercase();
+        name.ends_with("_PROXY") || name.starts_with("SSL_CERT_") || name.starts_with("SSH_")
+    };
+    spec.env.keys().chain(spec.secrets.keys()).find(leads)
 }
 
 /// What of the places it touches is not allowed: what, and what would have to change.
@@ -202,7 +216,8 @@ mod tests {
                 .collect();
             assert!(said.iter().any(|text| text.contains(wanted)), "{wanted}: {said:?}");
         }
-        for secret in [("P", "file:/etc/other"), ("LD_PRELOAD", "file:/etc/vault")] {
+        let led = ("https_proxy", "file:/etc/vault");
+        for secret in [("P", "file:/etc/other"), ("LD_PRELOAD", "file:/etc/vault"), led] {
             assert_eq!(list.refusals(&spec(nothing(), &[secret]), "root").len(), 1, "{secret:?}");
         }
         assert_eq!(list.refusals(&spec(nothing(), &[]), "nobody").len(), 1, "as somebody else");
