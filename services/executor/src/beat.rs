@@ -152,6 +152,9 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
         | Event::UserEvent(_)
         | Event::LogEvent(_)
         | Event::ThingEvent(_)
-        | Event::BackupEvent(_) => None,
+        | Event::BackupEvent(_)
+        | Event::PrintEvent(_)
+        | Event::FormEvent(_)
+        | Event::QueueEvent(_) => None,
     }
 }

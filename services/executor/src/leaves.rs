@@ -47,7 +47,10 @@ impl Said {
                 | Event::UserEvent(_)
                 | Event::LogEvent(_)
                 | Event::ThingEvent(_)
-                | Event::BackupEvent(_) => {}
+                | Event::BackupEvent(_)
+                | Event::PrintEvent(_)
+                | Event::FormEvent(_)
+                | Event::QueueEvent(_) => {}
             }
             said.events.push(event);
         }

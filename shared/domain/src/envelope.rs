@@ -177,18 +177,28 @@ pub struct Draft {
     pub cause: Option<Uuid>,
     /// What belongs together.
     pub correlation: Option<String>,
+    /// What it commits to that is not in it.
+    pub payload: Option<PayloadRef>,
 }
 
 impl Draft {
     /// A draft without actor, cause or correlation.
     pub fn new(stream: StreamId, version: u64, event: impl Into<Event>) -> Self {
-        Self { stream, version, event: event.into(), actor: None, cause: None, correlation: None }
+        let event = event.into();
+        Self { stream, version, event, actor: None, cause: None, correlation: None, payload: None }
     }
 
     /// The same, said by `actor`.
     #[must_use]
     pub fn by(mut self, actor: Option<&str>) -> Self {
         self.actor = actor.map(str::to_owned);
+        self
+    }
+
+    /// The same, committing to what is not in it.
+    #[must_use]
+    pub fn with_payload(mut self, payload: PayloadRef) -> Self {
+        self.payload = Some(payload);
         self
     }
 
@@ -239,7 +249,7 @@ impl Place {
             cause: draft.cause,
             correlation: draft.correlation,
             data,
-            payload: None,
+            payload: draft.payload,
         };
         let bytes = envelope.to_bytes()?;
         *self = Self { pseq: envelope.pseq, last: Digest::of(&bytes) };

@@ -160,7 +160,10 @@ impl Population {
             Event::HostEvent(_)
             | Event::UserEvent(_)
             | Event::LogEvent(_)
-            | Event::BackupEvent(_) => {}
+            | Event::BackupEvent(_)
+            | Event::PrintEvent(_)
+            | Event::FormEvent(_)
+            | Event::QueueEvent(_) => {}
         }
     }
 

@@ -64,6 +64,12 @@ pub enum StreamType {
     Dataset,
     /// Where snapshots live: its definitions, and what was done to it as a whole.
     Repository,
+    /// Where documents wait for a printer: its definitions, and whether it goes on.
+    Queue,
+    /// Numbered stock: its definitions, and what became of each number.
+    Form,
+    /// Something to print or to send, and what became of it.
+    Document,
 }
 
 impl From<ThingKind> for StreamType {
@@ -75,13 +81,15 @@ impl From<ThingKind> for StreamType {
             ThingKind::Pool => Self::Pool,
             ThingKind::Dataset => Self::Dataset,
             ThingKind::Repository => Self::Repository,
+            ThingKind::Queue => Self::Queue,
+            ThingKind::Form => Self::Form,
         }
     }
 }
 
 impl StreamType {
     /// Every type.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Job,
         Self::Run,
         Self::Host,
@@ -93,6 +101,9 @@ impl StreamType {
         Self::Pool,
         Self::Dataset,
         Self::Repository,
+        Self::Queue,
+        Self::Form,
+        Self::Document,
     ];
 
     /// The word before the slash.
@@ -109,6 +120,9 @@ impl StreamType {
             Self::Pool => "pool",
             Self::Dataset => "dataset",
             Self::Repository => "repository",
+            Self::Queue => "queue",
+            Self::Form => "form",
+            Self::Document => "document",
         }
     }
 
@@ -156,6 +170,11 @@ impl StreamId {
     /// The stream of a calendar, a blackout, a lock or a pool.
     pub fn thing(kind: ThingKind, name: &str) -> Self {
         Self(format!("{}/{name}", kind.word()))
+    }
+
+    /// The stream of a document; `id` is 32 hexadecimal digits ([`crate::print::document_id`]).
+    pub fn document(id: &str) -> Self {
+        Self(format!("document/{id}"))
     }
 
     /// A stream about the log itself: `log/main`, or one for each producer.
@@ -216,7 +235,7 @@ impl FromStr for StreamId {
         let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
         let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
         let kind = StreamType::from_word(word).ok_or(bad(
-            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository",
+            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document",
         ))?;
         let printable = rest.bytes().all(|b| b.is_ascii_graphic());
         if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
@@ -231,7 +250,12 @@ impl FromStr for StreamId {
             | StreamType::Lock
             | StreamType::Pool
             | StreamType::Dataset
-            | StreamType::Repository => is_name(rest),
+            | StreamType::Repository
+            | StreamType::Queue
+            | StreamType::Form => is_name(rest),
+            StreamType::Document => {
+                rest.len() == 32 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            }
             StreamType::Run => {
                 rest.split_once('@').is_some_and(|(job, at)| is_name(job) && !at.is_empty())
             }

@@ -14,6 +14,7 @@
 //! | [`calendar`] | named sets of days, fiscal years |
 //! | [`site`] | what a site defines beside jobs: calendars, blackouts, locks, pools |
 //! | [`backup`] | datasets, repositories, snapshots: what is protected, kept, and proven |
+//! | [`print`] | documents, queues, numbered stock: what is printed, sent, and accounted for |
 //! | [`job`] | definitions as people write them, and the state of a job |
 //! | [`run`] | the life of one occurrence or request |
 //! | [`ledger`] | what the recorder accepts, voids and refuses |
@@ -47,6 +48,7 @@ pub mod leaf;
 pub mod ledger;
 pub mod night;
 pub mod plan;
+pub mod print;
 pub mod rehearsal;
 pub mod run;
 pub mod scheduler;

@@ -340,11 +340,48 @@ pub enum Query {
         /// Until, exclusive.
         until: Timestamp,
     },
+    /// Documents, newest first.
+    Documents(DocumentFilter),
     /// Signed heads, newest first.
     Heads {
         /// Most heads.
         limit: u32,
     },
+}
+
+/// Which documents.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentFilter {
+    /// In this queue.
+    #[serde(default)]
+    pub queue: Option<String>,
+    /// On this host.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Of this run.
+    #[serde(default)]
+    pub run: Option<StreamId>,
+    /// Printed on this form.
+    #[serde(default)]
+    pub form: Option<String>,
+    /// In one of these states, by their words.
+    #[serde(default)]
+    pub states: Vec<String>,
+    /// Whose identity begins so.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// Whose content is not erased.
+    #[serde(default)]
+    pub kept: bool,
+    /// Spooled not before this.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Spooled before this; to page, the instant of the last one that was given.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// Most documents.
+    pub limit: u32,
 }
 
 /// Most jobs in one [`Query::Done`].
@@ -362,8 +399,12 @@ pub enum Selection {
     Hosts,
     /// All users.
     Users,
-    /// All calendars, blackouts, locks and pools.
+    /// All calendars, blackouts, locks, pools, datasets, repositories, queues and forms.
     Things,
+    /// All queues.
+    Queues,
+    /// All forms.
+    Forms,
     /// All blackouts.
     Blackouts,
     /// Jobs that a host has, or had, leave to decide.

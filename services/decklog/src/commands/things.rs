@@ -135,13 +135,17 @@ fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> an
             | ThingKind::Blackout
             | ThingKind::Lock
             | ThingKind::Dataset
-            | ThingKind::Repository => Err(exit::not_found(format!("there is no {word} {name}"))),
+            | ThingKind::Repository
+            | ThingKind::Queue
+            | ThingKind::Form => Err(exit::not_found(format!("there is no {word} {name}"))),
         };
     };
     let (more, lines) = match kind {
         ThingKind::Calendar => days(&source, &state, year.unwrap_or_else(this_year))?,
         ThingKind::Blackout => covers(&source, &state)?,
-        ThingKind::Lock | ThingKind::Repository => holders(&source, &claim_name(&id), &state)?,
+        ThingKind::Lock | ThingKind::Repository | ThingKind::Queue | ThingKind::Form => {
+            holders(&source, &claim_name(&id), &state)?
+        }
         ThingKind::Dataset => More::default(),
         ThingKind::Pool => members(&source, name)?,
     };

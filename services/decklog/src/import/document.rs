@@ -77,7 +77,12 @@ impl Document {
             },
             Self::Thing(Thing::Lock(lock)) => counted(lock.units as usize, "unit"),
             Self::Thing(
-                Thing::Blackout(_) | Thing::Pool(_) | Thing::Dataset(_) | Thing::Repository(_),
+                Thing::Blackout(_)
+                | Thing::Pool(_)
+                | Thing::Dataset(_)
+                | Thing::Repository(_)
+                | Thing::Queue(_)
+                | Thing::Form(_),
             ) => String::new(),
         }
     }

@@ -87,7 +87,9 @@ pub fn active(dataset: &Dataset) -> Option<(DatasetDefinition, Timestamp)> {
         | Thing::Blackout(_)
         | Thing::Lock(_)
         | Thing::Pool(_)
-        | Thing::Repository(_) => None,
+        | Thing::Repository(_)
+        | Thing::Queue(_)
+        | Thing::Form(_) => None,
     }
 }
 

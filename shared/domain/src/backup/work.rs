@@ -218,7 +218,9 @@ pub fn claim_name(id: &StreamId) -> String {
             | ThingKind::Blackout
             | ThingKind::Lock
             | ThingKind::Pool
-            | ThingKind::Dataset,
+            | ThingKind::Dataset
+            | ThingKind::Queue
+            | ThingKind::Form,
         )
         | None => id.rest().to_owned(),
     }

@@ -6,9 +6,11 @@
 //! reading; stored bytes never change.
 
 mod backup;
+mod form;
 mod host;
 mod job;
 mod log;
+mod print;
 mod run;
 mod thing;
 mod user;
@@ -16,9 +18,11 @@ mod user;
 use serde_json::Value;
 
 pub use backup::*;
+pub use form::*;
 pub use host::*;
 pub use job::*;
 pub use log::*;
+pub use print::*;
 pub use run::*;
 pub use thing::*;
 pub use user::*;
@@ -232,6 +236,100 @@ family! {
 }
 
 family! {
+    /// Facts about a document.
+    PrintEvent {
+        /// A document is on a host's disk and will be printed.
+        PrintSpooled = "print.spooled" / 1,
+        /// It waits for a person.
+        PrintHeld = "print.held" / 1,
+        /// It may go to the printer.
+        PrintReleased = "print.released" / 1,
+        /// Somebody gave a wrong code.
+        PrintCodeRefused = "print.code-refused" / 1,
+        /// It is in another queue.
+        PrintMoved = "print.moved" / 1,
+        /// It will be printed otherwise.
+        PrintChanged = "print.changed" / 1,
+        /// Somebody wants it stopped that is at the printer.
+        PrintCancelRequested = "print.cancel-requested" / 1,
+        /// It is not printed, or not to its end, because somebody did not want it.
+        PrintCancelled = "print.cancelled" / 1,
+        /// A job is about to be made for it at the printer.
+        PrintSubmitted = "print.submitted" / 1,
+        /// Nothing was sent, and it waits again.
+        PrintDeferred = "print.deferred" / 1,
+        /// The printer has a job for it.
+        PrintAccepted = "print.accepted" / 1,
+        /// The printer does not go on by itself.
+        PrintStopped = "print.stopped" / 1,
+        /// It goes on.
+        PrintContinued = "print.continued" / 1,
+        /// The printer says that it is done.
+        PrintCompleted = "print.completed" / 1,
+        /// It is not printed, or not whole.
+        PrintFailed = "print.failed" / 1,
+        /// Nobody can say what became of it.
+        PrintUnknown = "print.unknown" / 1,
+        /// Somebody looked what became of it.
+        PrintResolved = "print.resolved" / 1,
+        /// Another attempt of its run wants it, and nothing of it was ever sent.
+        PrintRetried = "print.retried" / 1,
+        /// It is to be printed once more.
+        PrintReprintRequested = "print.reprint-requested" / 1,
+        /// Somebody else agrees.
+        PrintReprintApproved = "print.reprint-approved" / 1,
+        /// Somebody does not.
+        PrintReprintDeclined = "print.reprint-declined" / 1,
+        /// Somebody was given its content.
+        PrintRead = "print.read" / 1,
+        /// The key of its content is destroyed.
+        PrintErased = "print.erased" / 1,
+        /// A recipient's system has taken it.
+        PrintDelivered = "print.delivered" / 1,
+        /// It was not delivered.
+        PrintDeliveryFailed = "print.delivery-failed" / 1,
+        /// Somebody wants that tried again.
+        PrintDeliveryRetried = "print.delivery-retried" / 1,
+    }
+}
+
+family! {
+    /// Facts about numbered stock, beside its definitions.
+    FormEvent {
+        /// Stock was put where it is printed on.
+        FormLoaded = "form.loaded" / 1,
+        /// A second person saw it.
+        FormWitnessed = "form.witnessed" / 1,
+        /// What was left was taken out.
+        FormUnloaded = "form.unloaded" / 1,
+        /// Numbers are for a printing.
+        FormAllocated = "form.allocated" / 1,
+        /// The sheets with these numbers were printed.
+        FormPrinted = "form.printed" / 1,
+        /// They do not count.
+        FormVoided = "form.voided" / 1,
+        /// A second person read the first and the last number of a printing.
+        FormChecked = "form.checked" / 1,
+        /// Somebody was given payees and amounts.
+        FormRegisterRead = "form.register-read" / 1,
+    }
+}
+
+family! {
+    /// Facts about a queue, beside its definitions.
+    QueueEvent {
+        /// Nothing more goes to its printer.
+        QueueHeld = "queue.held" / 1,
+        /// It goes on.
+        QueueReleased = "queue.released" / 1,
+        /// Its printer takes nothing.
+        QueueStopped = "queue.stopped" / 1,
+        /// It takes documents again.
+        QueueContinued = "queue.continued" / 1,
+    }
+}
+
+family! {
     /// Facts about a host.
     HostEvent {
         /// Its executor began to take work.
@@ -292,6 +390,12 @@ pub enum Event {
     ThingEvent(ThingEvent),
     /// About snapshots.
     BackupEvent(BackupEvent),
+    /// About a document.
+    PrintEvent(PrintEvent),
+    /// About numbered stock.
+    FormEvent(FormEvent),
+    /// About a queue.
+    QueueEvent(QueueEvent),
 }
 
 impl From<ThingEvent> for Event {
@@ -311,6 +415,9 @@ impl Event {
             Self::LogEvent(event) => event.kind(),
             Self::ThingEvent(event) => event.kind(),
             Self::BackupEvent(event) => event.kind(),
+            Self::PrintEvent(event) => event.kind(),
+            Self::FormEvent(event) => event.kind(),
+            Self::QueueEvent(event) => event.kind(),
         }
     }
 
@@ -324,6 +431,9 @@ impl Event {
             Self::LogEvent(event) => event.schema(),
             Self::ThingEvent(event) => event.schema(),
             Self::BackupEvent(event) => event.schema(),
+            Self::PrintEvent(event) => event.schema(),
+            Self::FormEvent(event) => event.schema(),
+            Self::QueueEvent(event) => event.schema(),
         }
     }
 
@@ -341,6 +451,9 @@ impl Event {
             }
             // A dataset's stream holds all that is known of it.
             Self::BackupEvent(_) => StreamType::Dataset,
+            Self::PrintEvent(_) => StreamType::Document,
+            Self::FormEvent(_) => StreamType::Form,
+            Self::QueueEvent(_) => StreamType::Queue,
         }
     }
 
@@ -357,6 +470,9 @@ impl Event {
             Self::LogEvent(event) => event.body(),
             Self::ThingEvent(event) => event.body(),
             Self::BackupEvent(event) => event.body(),
+            Self::PrintEvent(event) => event.body(),
+            Self::FormEvent(event) => event.body(),
+            Self::QueueEvent(event) => event.body(),
         }
     }
 
@@ -384,8 +500,11 @@ impl Event {
             Some("host") => HostEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("user") => UserEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("print") => PrintEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some(_) => BackupEvent::read(kind, schema, data)
                 .map(|r| r.map(Self::from))
+                .or_else(|| FormEvent::read(kind, schema, data).map(|r| r.map(Self::from)))
+                .or_else(|| QueueEvent::read(kind, schema, data).map(|r| r.map(Self::from)))
                 .or_else(|| ThingEvent::read(kind, schema, data).map(|r| r.map(Self::from))),
             None => None,
         };
@@ -402,6 +521,9 @@ impl Event {
             LogEvent::KINDS,
             ThingEvent::KINDS,
             BackupEvent::KINDS,
+            PrintEvent::KINDS,
+            FormEvent::KINDS,
+            QueueEvent::KINDS,
         ];
         families.into_iter().flatten().copied()
     }
@@ -425,8 +547,9 @@ mod tests {
         for (kind, schema) in Event::kinds() {
             assert!(schema >= 1, "{kind}");
             let word = kind.split_once('.').unwrap().0;
-            // What is said of snapshots stands in the streams of datasets and repositories.
-            let of_snapshots = matches!(word, "backup" | "restore");
+            // What is said of snapshots stands in the streams of datasets and repositories, and what is said of prints in
+            // those of documents.
+            let of_snapshots = matches!(word, "backup" | "restore" | "print");
             assert!(of_snapshots || StreamType::from_word(word).is_some(), "{kind}");
         }
     }

@@ -1,4 +1,4 @@
-//! Bodies of definitions: of calendars, blackouts, locks, pools, datasets and repositories. They are alike.
+//! Bodies of definitions: of calendars, blackouts, locks, pools, datasets, repositories, queues and forms. They are alike.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::EventError;
 use crate::canonical::Digest;
 use crate::site::ThingKind;
 
-/// `calendar.proposed` 1, and the same of blackouts, locks, pools, datasets and repositories.
+/// `calendar.proposed` 1, and the same of blackouts, locks, pools, datasets, repositories, queues and forms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThingProposed {
@@ -77,6 +77,12 @@ impl ThingEvent {
         ("dataset.proposed", 1),
         ("dataset.approved", 1),
         ("dataset.retired", 1),
+        ("queue.proposed", 1),
+        ("queue.approved", 1),
+        ("queue.retired", 1),
+        ("form.proposed", 1),
+        ("form.approved", 1),
+        ("form.retired", 1),
         ("repository.proposed", 1),
         ("repository.approved", 1),
         ("repository.retired", 1),
@@ -104,6 +110,12 @@ impl ThingEvent {
             (ThingKind::Repository, Proposed(_)) => "repository.proposed",
             (ThingKind::Repository, Approved(_)) => "repository.approved",
             (ThingKind::Repository, Retired(_)) => "repository.retired",
+            (ThingKind::Queue, Proposed(_)) => "queue.proposed",
+            (ThingKind::Queue, Approved(_)) => "queue.approved",
+            (ThingKind::Queue, Retired(_)) => "queue.retired",
+            (ThingKind::Form, Proposed(_)) => "form.proposed",
+            (ThingKind::Form, Approved(_)) => "form.approved",
+            (ThingKind::Form, Retired(_)) => "form.retired",
         }
     }
 

@@ -163,7 +163,14 @@ impl Feed {
             (_, Body::Job(job)) => self.jobs.push(job),
             (Some(kind), Body::Thing(thing)) => self.things.push((kind, thing)),
             (None, Body::Thing(_))
-            | (_, Body::Dataset(_) | Body::Repository(_))
+            | (
+                _,
+                Body::Dataset(_)
+                | Body::Repository(_)
+                | Body::Queue(_)
+                | Body::Form(_)
+                | Body::Document(_),
+            )
             | (_, Body::Run(_) | Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_)) => {}
         }
     }

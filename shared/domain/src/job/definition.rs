@@ -19,6 +19,7 @@ use crate::backup::{
 use crate::canonical::{Digest, canonical};
 use crate::event::{DefinitionRef, RetryOn, RetryRule};
 use crate::ids::is_name;
+use crate::print::PrintWork;
 use crate::time::{
     CalendarRule, DstPolicy, HumanDuration, Otherwise, Schedule, ScheduleError, ScheduleSpec,
 };
@@ -44,11 +45,13 @@ pub enum Kind {
     Restore,
     /// Proves that a dataset can be restored.
     RestoreTest,
+    /// Prints documents, sends them, or both.
+    Print,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Command,
         Self::Backup,
         Self::BackupCopy,
@@ -57,6 +60,7 @@ impl Kind {
         Self::Prune,
         Self::Restore,
         Self::RestoreTest,
+        Self::Print,
     ];
 
     /// The word, which is also the name of its section.
@@ -70,6 +74,7 @@ impl Kind {
             Self::Prune => "prune",
             Self::Restore => "restore",
             Self::RestoreTest => "restore-test",
+            Self::Print => "print",
         }
     }
 }
@@ -189,6 +194,12 @@ pub struct JobDefinition {
     /// What a job of kind `restore-test` tries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_test: Option<RestoreTestWork>,
+    /// What a job of kind `print` prints, and to whom it sends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub print: Option<PrintWork>,
+    /// Files that the command leaves and that are kept with its run, by name: a job of kind `print` can take them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub artefacts: BTreeMap<String, String>,
     /// How long an attempt may take.
     #[serde(default)]
     pub timeout: Option<HumanDuration>,
@@ -278,8 +289,13 @@ pub const RESTORE_MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
 /// Memory of any other engine, in bytes, unless the job says otherwise: what it needs grows with the index of the
 /// repository (260 MB for 20,000 files in 1 GB).
 pub const BACKUP_MEMORY_BYTES: u64 = 2 * RESTORE_MEMORY_BYTES;
+/// Memory of the process that looks at documents, in bytes, unless the job says otherwise: one of the largest size is in it
+/// several times.
+pub const PRINT_MEMORY_BYTES: u64 = RESTORE_MEMORY_BYTES;
 /// Largest definition as canonical JSON: it must fit into an envelope with room to spare.
 pub(crate) const DEFINITION_BYTES_MAX: usize = 12 * 1024;
+/// Most files that are kept with a run: they stand in the event of its end.
+const ARTEFACTS_MAX: usize = 10;
 /// Signals a stop may begin with.
 const SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"];
 
@@ -303,6 +319,7 @@ impl JobDefinition {
     pub fn memory_bytes(&self) -> Option<u64> {
         let of_kind = match self.kind {
             Kind::Command => None,
+            Kind::Print => Some(PRINT_MEMORY_BYTES),
             Kind::Restore | Kind::RestoreTest => Some(RESTORE_MEMORY_BYTES),
             Kind::Backup | Kind::BackupCopy | Kind::BackupCheck | Kind::Retention | Kind::Prune => {
                 Some(BACKUP_MEMORY_BYTES)
@@ -437,7 +454,8 @@ impl JobDefinition {
         let argv = command.argv.iter().flatten().chain(command.env.values());
         let others = command.cwd.iter().chain(&command.stdin);
         let restore = self.restore.iter().flat_map(|w| [&w.snapshot, &w.path, &w.to]);
-        let others = others.chain(restore);
+        let others = others.chain(restore).chain(self.artefacts.values());
+        let others = others.chain(self.print.iter().flat_map(PrintWork::texts));
         argv.chain(others).chain(self.needs.iter().map(|need| &need.file)).map(String::as_str)
     }
 
@@ -448,7 +466,9 @@ impl JobDefinition {
         let others = command.cwd.iter_mut().chain(&mut command.stdin);
         let restore = self.restore.iter_mut();
         let restore = restore.flat_map(|w| [&mut w.snapshot, &mut w.path, &mut w.to]);
-        argv.chain(others.chain(restore)).chain(self.needs.iter_mut().map(|need| &mut need.file))
+        let others = others.chain(restore).chain(self.artefacts.values_mut());
+        let others = others.chain(self.print.iter_mut().flat_map(PrintWork::texts_mut));
+        argv.chain(others).chain(self.needs.iter_mut().map(|need| &mut need.file))
     }
 
     fn check_autonomy(&self, found: &mut Problems) {
@@ -487,6 +507,12 @@ impl JobDefinition {
         if self.kind == Kind::Command {
             return self.check_command(found);
         }
+        if !self.artefacts.is_empty() {
+            found.add("artefacts", "a command leaves files to keep".to_owned());
+        }
+        if let (Kind::Print, Some(work)) = (self.kind, &self.print) {
+            return self.check_print(work, found);
+        }
         let Some(work) = self.work() else {
             let text = format!("a job of kind {} says here what it does", self.kind.word());
             return found.add(self.kind.word(), text);
@@ -506,6 +532,23 @@ impl JobDefinition {
         }
     }
 
+    fn check_print(&self, work: &PrintWork, found: &mut Problems) {
+        for (field, message) in work.problems() {
+            found.add(&field, message);
+        }
+        if !self.hosts.is_one() {
+            found.add("hosts", "one host prints".to_owned());
+        }
+        if self.autonomy.is_some() {
+            let text = "what is printed is agreed with the centre first: it cannot run without";
+            found.add("autonomy", text.to_owned());
+        }
+        if self.restartable {
+            let text = "nobody prints again what may have been printed: a person looks";
+            found.add("restartable", text.to_owned());
+        }
+    }
+
     /// The sections it has.
     fn sections(&self) -> Vec<Kind> {
         let all = [
@@ -517,6 +560,7 @@ impl JobDefinition {
             (Kind::Prune, self.prune.is_some()),
             (Kind::Restore, self.restore.is_some()),
             (Kind::RestoreTest, self.restore_test.is_some()),
+            (Kind::Print, self.print.is_some()),
         ];
         all.into_iter().filter(|(_, has)| *has).map(|(kind, _)| kind).collect()
     }
@@ -524,7 +568,7 @@ impl JobDefinition {
     /// What it does with backups, where that is what it does.
     pub fn work(&self) -> Option<Work<'_>> {
         match self.kind {
-            Kind::Command => None,
+            Kind::Command | Kind::Print => None,
             Kind::Backup => self.backup.as_ref().map(Work::Backup),
             Kind::BackupCopy => self.backup_copy.as_ref().map(Work::Copy),
             Kind::BackupCheck => self.backup_check.as_ref().map(Work::Check),
@@ -553,6 +597,15 @@ impl JobDefinition {
             (Some(_), None) | (None, Some(_)) => {}
             (None, None) => found.add("command", "give either argv or script".to_owned()),
             (Some(_), Some(_)) => found.add("command", "give argv or script, not both".to_owned()),
+        }
+        for (name, path) in &self.artefacts {
+            found.name("artefacts", name);
+            if !path.starts_with('/') {
+                found.add("artefacts", format!("{name}: it is an absolute path"));
+            }
+        }
+        if self.artefacts.len() > ARTEFACTS_MAX {
+            found.add("artefacts", format!("at most {ARTEFACTS_MAX}"));
         }
         if command.interpreter.is_empty() {
             found.add("command.interpreter", "it names at least a program".to_owned());

@@ -195,6 +195,8 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
             ThingKind::Pool => Thing::Pool(typed(source_name, part)?),
             ThingKind::Dataset => Thing::Dataset(typed(source_name, part)?),
             ThingKind::Repository => Thing::Repository(typed(source_name, part)?),
+            ThingKind::Queue => Thing::Queue(typed(source_name, part)?),
+            ThingKind::Form => Thing::Form(typed(source_name, part)?),
         };
         return Ok(vec![Definition::Thing(thing)]);
     }
@@ -228,7 +230,10 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
     }
 }
 
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 18] = [
+    "queue",
+    "form",
+    "print",
     "command",
     "flow",
     "calendar",

@@ -33,7 +33,8 @@ mod yaml;
 
 pub(crate) use definition::DEFINITION_BYTES_MAX;
 pub use definition::{
-    Autonomy, BACKUP_MEMORY_BYTES, JobDefinition, Kind, Problem, RESTORE_MEMORY_BYTES,
+    Autonomy, BACKUP_MEMORY_BYTES, JobDefinition, Kind, PRINT_MEMORY_BYTES, Problem,
+    RESTORE_MEMORY_BYTES,
 };
 pub use difference::{Change, Difference, difference, thing_difference};
 pub use document::{Definition, DefinitionError, Document, parse_yaml};

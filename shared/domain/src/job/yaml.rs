@@ -4,6 +4,7 @@ use super::definition::JobDefinition;
 use super::flow::FlowDocument;
 use crate::backup::{DatasetDefinition, RepositoryDefinition};
 use crate::calendar::CalendarDefinition;
+use crate::print::{FormDefinition, QueueDefinition};
 use crate::site::{BlackoutDefinition, LockDefinition, PoolDefinition, Thing};
 
 /// A definition as YAML that [`parse_yaml`] reads back, without what equals its default.
@@ -53,8 +54,18 @@ impl serde::Serialize for Ordered<'_> {
 }
 
 /// Kinds of documents that have a schema of their own.
-pub const SCHEMAS: [&str; 8] =
-    ["job", "flow", "calendar", "blackout", "lock", "pool", "dataset", "repository"];
+pub const SCHEMAS: [&str; 10] = [
+    "job",
+    "flow",
+    "calendar",
+    "blackout",
+    "lock",
+    "pool",
+    "dataset",
+    "repository",
+    "queue",
+    "form",
+];
 
 /// The JSON Schema of documents of one kind; `None` for a kind that does not exist.
 pub fn json_schema(kind: &str) -> Option<serde_json::Value> {
@@ -67,6 +78,8 @@ pub fn json_schema(kind: &str) -> Option<serde_json::Value> {
         "pool" => schemars::schema_for!(PoolDefinition),
         "dataset" => schemars::schema_for!(DatasetDefinition),
         "repository" => schemars::schema_for!(RepositoryDefinition),
+        "queue" => schemars::schema_for!(QueueDefinition),
+        "form" => schemars::schema_for!(FormDefinition),
         _ => return None,
     };
     Some(schema.to_value())

@@ -12,6 +12,7 @@ use crate::envelope::Envelope;
 use crate::event::{JobEvent, JobLeaseGranted, ThingAct, ThingEvent};
 use crate::ids::{Class, StreamId};
 use crate::job::{Claim, Job, JobDefinition, ORDERS_MAX, OrderAct, Versions, Work};
+use crate::print::PrintWork;
 use crate::site::{Defined, Thing, ThingKind};
 
 /// What a job's definition refers to: it must be there before the definition is approved.
@@ -22,13 +23,16 @@ pub fn named_by_job(definition: &JobDefinition) -> BTreeSet<StreamId> {
     let locks = claims.iter().map(Claim::stream);
     let dataset = definition.work().and_then(Work::dataset);
     let dataset = dataset.map(|name| StreamId::thing(ThingKind::Dataset, name));
-    calendars.chain(locks).chain(dataset).collect()
+    let printed = definition.print.iter().flat_map(PrintWork::named);
+    calendars.chain(locks).chain(dataset).chain(printed).collect()
 }
 
 /// What a thing's definition refers to.
 pub fn named_by_thing(thing: &Thing) -> BTreeSet<StreamId> {
     let calendars = thing.calendars();
-    calendars.iter().map(|name| StreamId::thing(ThingKind::Calendar, name)).collect()
+    let calendars = calendars.iter().map(|name| StreamId::thing(ThingKind::Calendar, name));
+    let queue = if let Thing::Form(form) = thing { Some(&form.queue) } else { None };
+    calendars.chain(queue.map(|name| StreamId::thing(ThingKind::Queue, name))).collect()
 }
 
 fn need(holds: bool, what: &str) -> Result<(), String> {

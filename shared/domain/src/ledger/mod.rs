@@ -28,10 +28,14 @@ pub use turns::units;
 use crate::backup;
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, Place};
-use crate::event::{BackupEvent, Event, JobEvent, LogEvent, RunEvent, ThingAct, ThingEvent};
+use crate::event::{
+    BackupEvent, Event, JobEvent, LogEvent, PrintEvent, RunEvent, ThingAct, ThingEvent,
+};
 use crate::ids::{ProducerId, StreamId, StreamType};
 use crate::job::{Job, JobDefinition};
 use crate::keys::PublicKey;
+use crate::print;
+use crate::print::admit::Context;
 use crate::run::Run;
 use crate::site::{Thing, ThingKind};
 
@@ -186,6 +190,21 @@ impl Ledger {
             Event::BackupEvent(event) => {
                 self.admit_backup(streams, body, envelope, event, received)
             }
+            Event::PrintEvent(event) => {
+                let context = self.print_context(streams, envelope, event, received);
+                print::admit::admit(body.and_then(Body::document), event, &context)
+            }
+            Event::FormEvent(event) => {
+                let document = print::admit::document_of(event);
+                let document = document.and_then(|id| streams.get(id));
+                let document = document.and_then(|state| state.body.document());
+                let context = Context { document, ..self.bare_context(envelope, received) };
+                print::admit::admit_of_form(body.and_then(Body::form), event, &context)
+            }
+            Event::QueueEvent(event) => {
+                let context = self.bare_context(envelope, received);
+                print::admit::admit_of_queue(body.and_then(Body::queue), event, &context)
+            }
             Event::HostEvent(event) => streams::admit_host(body, event),
             Event::UserEvent(event) => streams::admit_user(body, event),
             Event::LogEvent(event) => self.admit_log(body, event),
@@ -231,8 +250,57 @@ impl Ledger {
             | StreamType::Calendar
             | StreamType::Blackout
             | StreamType::Lock
-            | StreamType::Pool => Err("snapshots are spoken of elsewhere".to_owned()),
+            | StreamType::Pool
+            | StreamType::Queue
+            | StreamType::Form
+            | StreamType::Document => Err("snapshots are spoken of elsewhere".to_owned()),
         }
+    }
+
+    fn bare_context<'a>(&self, envelope: &'a Envelope, received: Timestamp) -> Context<'a> {
+        Context {
+            id: &envelope.subject,
+            source: &envelope.source,
+            actor: envelope.actor.as_deref(),
+            payload: envelope.payload.as_ref(),
+            run: None,
+            job: None,
+            queue: None,
+            form: None,
+            document: None,
+            policy: self.policy,
+            received,
+        }
+    }
+
+    fn print_context<'a>(
+        &self,
+        streams: &'a impl Streams,
+        envelope: &'a Envelope,
+        event: &PrintEvent,
+        received: Timestamp,
+    ) -> Context<'a> {
+        let mut context = self.bare_context(envelope, received);
+        for id in print::admit::reads(event) {
+            match streams.get(&id).map(|state| &state.body) {
+                Some(Body::Run(run)) => context.run = Some(run),
+                Some(Body::Job(job)) => context.job = Some(job),
+                Some(Body::Queue(queue)) => context.queue = Some(queue),
+                Some(Body::Form(form)) => context.form = Some(form),
+                Some(
+                    Body::Host(_)
+                    | Body::User(_)
+                    | Body::Log
+                    | Body::Thing(_)
+                    | Body::Dataset(_)
+                    | Body::Repository(_)
+                    | Body::Document(_)
+                    | Body::Tzdb(_),
+                )
+                | None => {}
+            }
+        }
+        context
     }
 
     fn admit_log(&self, body: Option<&Body>, event: &LogEvent) -> Result<(), String> {
@@ -338,10 +406,13 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
                 ids.extend(run.run_job().map(StreamId::job));
             }
         }
+        Event::PrintEvent(event) => ids.extend(print::admit::reads(event)),
+        Event::FormEvent(event) => ids.extend(print::admit::document_of(event).cloned()),
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)
         | Event::UserEvent(_)
+        | Event::QueueEvent(_)
         | Event::LogEvent(_) => {}
     }
     ids
@@ -361,7 +432,11 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
                 proposal.and_then(|p| serde_json::from_str(p.definition.get()).ok());
             definition.iter().flat_map(named_by_job).collect()
         }
-        Body::Thing(_) | Body::Dataset(_) | Body::Repository(_) => {
+        Body::Thing(_)
+        | Body::Dataset(_)
+        | Body::Repository(_)
+        | Body::Queue(_)
+        | Body::Form(_) => {
             let Some(thing) = state.body.thing() else { return BTreeSet::new() };
             let proposal = thing.versions.proposal.iter().map(|p| &p.definition);
             let newest = thing.newest().into_iter().map(|span| &span.definition);
@@ -374,6 +449,8 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
             };
             values.filter_map(read).flat_map(|thing| named_by_thing(&thing)).collect()
         }
-        Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => BTreeSet::new(),
+        Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) | Body::Document(_) => {
+            BTreeSet::new()
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::envelope::Envelope;
 use crate::event::{
-    BackupEvent, Event, HostEvent, JobEvent, LogEvent, RunEvent, SkipReason, UserEvent,
+    BackupEvent, Event, FormEvent, HostEvent, JobEvent, LogEvent, PrintEvent, QueueEvent, RunEvent,
+    SkipReason, UserEvent,
 };
 use crate::ids::Class::{self, Audit, Console, Executor, Scheduler};
 use crate::ids::StreamId;
@@ -25,6 +26,9 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         Event::JobEvent(JobEvent::JobLeaseReturned(_)) => &[Console, Executor],
         Event::ThingEvent(_) => &[Console],
         Event::BackupEvent(event) => may_state_of_snapshots(event),
+        Event::PrintEvent(event) => may_state_of_prints(event),
+        Event::FormEvent(event) => may_state_of_forms(event),
+        Event::QueueEvent(event) => may_state_of_queues(event),
         Event::RunEvent(event) => may_state_of_run(event),
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => &[Executor],
         Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => &[Console],
@@ -103,6 +107,59 @@ fn may_state_of_snapshots(event: &BackupEvent) -> &'static [Class] {
     }
 }
 
+fn may_state_of_prints(event: &PrintEvent) -> &'static [Class] {
+    match event {
+        PrintEvent::PrintSpooled(_)
+        | PrintEvent::PrintCodeRefused(_)
+        | PrintEvent::PrintSubmitted(_)
+        | PrintEvent::PrintDeferred(_)
+        | PrintEvent::PrintAccepted(_)
+        | PrintEvent::PrintStopped(_)
+        | PrintEvent::PrintContinued(_)
+        | PrintEvent::PrintCompleted(_)
+        | PrintEvent::PrintFailed(_)
+        | PrintEvent::PrintUnknown(_)
+        | PrintEvent::PrintRetried(_)
+        | PrintEvent::PrintErased(_)
+        | PrintEvent::PrintDelivered(_)
+        | PrintEvent::PrintDeliveryFailed(_) => &[Executor],
+        // What waits, a person cancels; what the printer has, its host.
+        PrintEvent::PrintCancelled(_) => &[Console, Executor],
+        PrintEvent::PrintHeld(_)
+        | PrintEvent::PrintReleased(_)
+        | PrintEvent::PrintMoved(_)
+        | PrintEvent::PrintChanged(_)
+        | PrintEvent::PrintCancelRequested(_)
+        | PrintEvent::PrintResolved(_)
+        | PrintEvent::PrintReprintRequested(_)
+        | PrintEvent::PrintReprintApproved(_)
+        | PrintEvent::PrintReprintDeclined(_)
+        | PrintEvent::PrintRead(_)
+        | PrintEvent::PrintDeliveryRetried(_) => &[Console],
+    }
+}
+
+fn may_state_of_forms(event: &FormEvent) -> &'static [Class] {
+    match event {
+        FormEvent::FormAllocated(_) => &[Executor],
+        // As the printer counted, or as somebody saw.
+        FormEvent::FormPrinted(_) => &[Console, Executor],
+        FormEvent::FormLoaded(_)
+        | FormEvent::FormWitnessed(_)
+        | FormEvent::FormUnloaded(_)
+        | FormEvent::FormVoided(_)
+        | FormEvent::FormChecked(_)
+        | FormEvent::FormRegisterRead(_) => &[Console],
+    }
+}
+
+fn may_state_of_queues(event: &QueueEvent) -> &'static [Class] {
+    match event {
+        QueueEvent::QueueHeld(_) | QueueEvent::QueueReleased(_) => &[Console],
+        QueueEvent::QueueStopped(_) | QueueEvent::QueueContinued(_) => &[Executor],
+    }
+}
+
 fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
     match event {
         LogEvent::LogCreated(_)
@@ -142,7 +199,10 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         | Event::RunEvent(_)
         | Event::UserEvent(_)
         | Event::ThingEvent(_)
-        | Event::BackupEvent(_) => return Ok(()),
+        | Event::BackupEvent(_)
+        | Event::PrintEvent(_)
+        | Event::FormEvent(_)
+        | Event::QueueEvent(_) => return Ok(()),
     };
     if own == envelope.subject {
         return Ok(());

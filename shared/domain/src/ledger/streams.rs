@@ -10,10 +10,13 @@ use crate::backup::{Dataset, Repository};
 use crate::canonical::Digest;
 use crate::envelope::Envelope;
 use crate::event::{
-    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, Role, RunEvent, ThingEvent, UserEvent,
+    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, Role, RunEvent,
+    ThingEvent, UserEvent,
 };
 use crate::ids::{StreamId, StreamType};
 use crate::job::{Claim, Job};
+use crate::print::document::Told as PrintTold;
+use crate::print::{Document, Form, Queue};
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
 
@@ -64,6 +67,12 @@ pub enum Body {
     Dataset(Box<Dataset>),
     /// A repository.
     Repository(Box<Repository>),
+    /// A queue.
+    Queue(Box<Queue>),
+    /// A form.
+    Form(Box<Form>),
+    /// A document.
+    Document(Box<Document>),
     /// The version of the time zone database by which occurrences are decided.
     Tzdb(String),
 }
@@ -90,7 +99,10 @@ impl Body {
             Self::Thing(thing) => Some(thing),
             Self::Dataset(dataset) => Some(&dataset.defined),
             Self::Repository(repository) => Some(&repository.defined),
-            Self::Job(_)
+            Self::Queue(queue) => Some(&queue.defined),
+            Self::Form(form) => Some(&form.defined),
+            Self::Document(_)
+            | Self::Job(_)
             | Self::Run(_)
             | Self::Host(_)
             | Self::User(_)
@@ -107,6 +119,21 @@ impl Body {
     /// The repository, where it is one.
     pub fn repository(&self) -> Option<&Repository> {
         if let Self::Repository(repository) = self { Some(repository) } else { None }
+    }
+
+    /// The queue, where it is one.
+    pub fn queue(&self) -> Option<&Queue> {
+        if let Self::Queue(queue) = self { Some(queue) } else { None }
+    }
+
+    /// The form, where it is one.
+    pub fn form(&self) -> Option<&Form> {
+        if let Self::Form(form) = self { Some(form) } else { None }
+    }
+
+    /// The document, where it is one.
+    pub fn document(&self) -> Option<&Document> {
+        if let Self::Document(document) = self { Some(document) } else { None }
     }
 
     /// The version of the time zone database, where it is about that.
@@ -335,9 +362,44 @@ fn evolve(
                 | Body::User(_)
                 | Body::Log
                 | Body::Thing(_)
+                | Body::Queue(_)
+                | Body::Form(_)
+                | Body::Document(_)
                 | Body::Tzdb(_)) => other,
             })
         }
+        Event::PrintEvent(event) => evolve_document(old, envelope, event, received),
+        Event::FormEvent(event) => {
+            let Some(Body::Form(form)) = old else { return old };
+            Some(Body::Form(Box::new(form.evolve(event, print_told(envelope, received)))))
+        }
+        Event::QueueEvent(event) => {
+            let Some(Body::Queue(queue)) = old else { return old };
+            Some(Body::Queue(Box::new(queue.evolve(event, print_told(envelope, received)))))
+        }
+    }
+}
+
+fn print_told(envelope: &Envelope, received: Timestamp) -> PrintTold<'_> {
+    PrintTold { version: envelope.version, received, actor: envelope.actor.as_deref() }
+}
+
+fn evolve_document(
+    old: Option<Body>,
+    envelope: &Envelope,
+    event: &PrintEvent,
+    received: Timestamp,
+) -> Option<Body> {
+    let told = print_told(envelope, received);
+    match (old, event) {
+        (Some(Body::Document(document)), _) => {
+            Some(Body::Document(Box::new(document.evolve(event, told))))
+        }
+        (None, PrintEvent::PrintSpooled(e)) => {
+            let content = envelope.payload.clone()?;
+            Some(Body::Document(Box::new(Document::new(e, content, told))))
+        }
+        (old, _) => old,
     }
 }
 
@@ -364,6 +426,22 @@ fn evolve_thing(
             };
             repository.defined = repository.defined.evolve(event, received, actor);
             Body::Repository(repository)
+        }
+        (ThingKind::Queue, old) => {
+            let mut queue = match old {
+                Some(Body::Queue(queue)) => queue,
+                Some(_) | None => Box::new(Queue::new(name)),
+            };
+            queue.defined = queue.defined.evolve(event, received, actor);
+            Body::Queue(queue)
+        }
+        (ThingKind::Form, old) => {
+            let mut form = match old {
+                Some(Body::Form(form)) => form,
+                Some(_) | None => Box::new(Form::new(name)),
+            };
+            form.defined = form.defined.evolve(event, received, actor);
+            Body::Form(form)
         }
         (
             ThingKind::Calendar | ThingKind::Blackout | ThingKind::Lock | ThingKind::Pool,

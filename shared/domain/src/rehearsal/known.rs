@@ -178,7 +178,10 @@ impl Known {
                 | Body::Tzdb(_)
                 | Body::Thing(_)
                 | Body::Dataset(_)
-                | Body::Repository(_) => {}
+                | Body::Repository(_)
+                | Body::Queue(_)
+                | Body::Form(_)
+                | Body::Document(_) => {}
             }
             (id.clone(), state)
         };

@@ -94,7 +94,12 @@ impl<'k> Stage<'k> {
     /// What jobs refer to comes before them, and what runs refer to before those.
     fn load(&mut self) {
         let place = |state: &StreamState| match &state.body {
-            Body::Thing(_) | Body::Dataset(_) | Body::Repository(_) => 0,
+            Body::Thing(_)
+            | Body::Dataset(_)
+            | Body::Repository(_)
+            | Body::Queue(_)
+            | Body::Form(_)
+            | Body::Document(_) => 0,
             Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
@@ -111,6 +116,9 @@ impl<'k> Stage<'k> {
                 | Body::Thing(_)
                 | Body::Dataset(_)
                 | Body::Repository(_)
+                | Body::Queue(_)
+                | Body::Form(_)
+                | Body::Document(_)
                 | Body::User(_)
                 | Body::Log
                 | Body::Tzdb(_) => {}

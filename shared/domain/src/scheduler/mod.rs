@@ -243,7 +243,12 @@ impl Scheduler {
                 self.site.load(id, &repository.defined, state.version, calendars);
             }
             Body::Dataset(dataset) => self.put_dataset(id, dataset, state.version, now),
-            Body::User(_) | Body::Log | Body::Tzdb(_) => {}
+            Body::Queue(_)
+            | Body::Form(_)
+            | Body::Document(_)
+            | Body::User(_)
+            | Body::Log
+            | Body::Tzdb(_) => {}
         }
     }
 
@@ -295,7 +300,11 @@ impl Scheduler {
             }
             Event::ThingEvent(event) => self.apply_thing(envelope, event, received),
             Event::BackupEvent(event) => self.apply_backup(envelope, event, received),
-            Event::UserEvent(_) | Event::LogEvent(_) => {}
+            Event::UserEvent(_)
+            | Event::LogEvent(_)
+            | Event::PrintEvent(_)
+            | Event::FormEvent(_)
+            | Event::QueueEvent(_) => {}
         }
     }
 
@@ -347,6 +356,9 @@ impl Scheduler {
             | StreamType::Run
             | StreamType::Host
             | StreamType::User
+            | StreamType::Queue
+            | StreamType::Form
+            | StreamType::Document
             | StreamType::Log => {}
         }
     }

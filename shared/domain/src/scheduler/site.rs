@@ -99,8 +99,15 @@ impl Site {
             (ThingKind::Repository, Some(Thing::Repository(repository))) => {
                 self.locks.insert(claim_name(id), repository.writers);
             }
-            (ThingKind::Lock | ThingKind::Pool | ThingKind::Dataset | ThingKind::Repository, _) => {
-            }
+            (
+                ThingKind::Lock
+                | ThingKind::Pool
+                | ThingKind::Dataset
+                | ThingKind::Repository
+                | ThingKind::Queue
+                | ThingKind::Form,
+                _,
+            ) => {}
         }
         false
     }

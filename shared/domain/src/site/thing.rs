@@ -12,6 +12,7 @@ use crate::calendar::CalendarDefinition;
 use crate::canonical::{Digest, canonical};
 use crate::ids::{StreamId, is_name};
 use crate::job::Problem;
+use crate::print::{FormDefinition, QueueDefinition};
 
 /// What kind of thing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,12 +29,24 @@ pub enum ThingKind {
     Dataset,
     /// A repository.
     Repository,
+    /// A queue.
+    Queue,
+    /// A form.
+    Form,
 }
 
 impl ThingKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Calendar, Self::Blackout, Self::Lock, Self::Pool, Self::Dataset, Self::Repository];
+    pub const ALL: [Self; 8] = [
+        Self::Calendar,
+        Self::Blackout,
+        Self::Lock,
+        Self::Pool,
+        Self::Dataset,
+        Self::Repository,
+        Self::Queue,
+        Self::Form,
+    ];
 
     /// The word: `kind:` of its documents, and what its streams begin with.
     pub fn word(self) -> &'static str {
@@ -44,6 +57,8 @@ impl ThingKind {
             Self::Pool => "pool",
             Self::Dataset => "dataset",
             Self::Repository => "repository",
+            Self::Queue => "queue",
+            Self::Form => "form",
         }
     }
 
@@ -68,6 +83,10 @@ pub enum Thing {
     Dataset(Box<DatasetDefinition>),
     /// A repository.
     Repository(Box<RepositoryDefinition>),
+    /// A queue.
+    Queue(Box<QueueDefinition>),
+    /// A form.
+    Form(Box<FormDefinition>),
 }
 
 impl Thing {
@@ -84,6 +103,8 @@ impl Thing {
             ThingKind::Pool => Self::Pool(PoolDefinition::deserialize(value)?),
             ThingKind::Dataset => Self::Dataset(Box::deserialize(value)?),
             ThingKind::Repository => Self::Repository(Box::deserialize(value)?),
+            ThingKind::Queue => Self::Queue(Box::deserialize(value)?),
+            ThingKind::Form => Self::Form(Box::deserialize(value)?),
         })
     }
 
@@ -96,6 +117,8 @@ impl Thing {
             Self::Pool(_) => ThingKind::Pool,
             Self::Dataset(_) => ThingKind::Dataset,
             Self::Repository(_) => ThingKind::Repository,
+            Self::Queue(_) => ThingKind::Queue,
+            Self::Form(_) => ThingKind::Form,
         }
     }
 
@@ -108,6 +131,8 @@ impl Thing {
             Self::Pool(pool) => &pool.name,
             Self::Dataset(dataset) => &dataset.name,
             Self::Repository(repository) => &repository.name,
+            Self::Queue(queue) => &queue.name,
+            Self::Form(form) => &form.name,
         }
     }
 
@@ -125,6 +150,8 @@ impl Thing {
             Self::Pool(pool) => pool.problems(),
             Self::Dataset(dataset) => dataset.problems(),
             Self::Repository(repository) => repository.problems(),
+            Self::Queue(queue) => queue.problems(),
+            Self::Form(form) => form.problems(),
         };
         let mut add = |field: &str, message: String| {
             found.push(Problem { field: field.to_owned(), message });
@@ -151,9 +178,12 @@ impl Thing {
         match self {
             Self::Calendar(calendar) => calendar.names(),
             Self::Blackout(blackout) => blackout.names(),
-            Self::Lock(_) | Self::Pool(_) | Self::Dataset(_) | Self::Repository(_) => {
-                BTreeSet::new()
-            }
+            Self::Lock(_)
+            | Self::Pool(_)
+            | Self::Dataset(_)
+            | Self::Repository(_)
+            | Self::Queue(_)
+            | Self::Form(_) => BTreeSet::new(),
         }
     }
 
@@ -169,6 +199,8 @@ impl Thing {
             Self::Pool(pool) => serde_json::to_value(pool),
             Self::Dataset(dataset) => serde_json::to_value(dataset),
             Self::Repository(repository) => serde_json::to_value(repository),
+            Self::Queue(queue) => serde_json::to_value(queue),
+            Self::Form(form) => serde_json::to_value(form),
         }
     }
 

@@ -188,7 +188,10 @@ impl View<'_> {
             | Event::HostEvent(_)
             | Event::UserEvent(_)
             | Event::LogEvent(_)
-            | Event::BackupEvent(_) => None,
+            | Event::BackupEvent(_)
+            | Event::PrintEvent(_)
+            | Event::FormEvent(_)
+            | Event::QueueEvent(_) => None,
         });
         late.unwrap_or_default()
     }

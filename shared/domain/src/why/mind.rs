@@ -147,7 +147,9 @@ impl View<'_> {
                 | Thing::Lock(_)
                 | Thing::Pool(_)
                 | Thing::Dataset(_)
-                | Thing::Repository(_) => None,
+                | Thing::Repository(_)
+                | Thing::Queue(_)
+                | Thing::Form(_) => None,
             }
         });
         self.bring_calendars(mind, read.flatten().collect());
@@ -204,7 +206,9 @@ impl View<'_> {
             | Thing::Blackout(_)
             | Thing::Lock(_)
             | Thing::Dataset(_)
-            | Thing::Repository(_) => None,
+            | Thing::Repository(_)
+            | Thing::Queue(_)
+            | Thing::Form(_) => None,
         }
     }
 

@@ -405,7 +405,10 @@ impl View<'_> {
             | Event::HostEvent(_)
             | Event::UserEvent(_)
             | Event::LogEvent(_)
-            | Event::BackupEvent(_) => String::new(),
+            | Event::BackupEvent(_)
+            | Event::PrintEvent(_)
+            | Event::FormEvent(_)
+            | Event::QueueEvent(_) => String::new(),
         };
         format!("the job was retired at {} by {}{reason}", self.clock.at(told.received), told.by())
     }

@@ -79,7 +79,10 @@ fn says(event: &Event, clock: &Clock) -> Option<String> {
         | Event::HostEvent(_)
         | Event::UserEvent(_)
         | Event::LogEvent(_)
-        | Event::BackupEvent(_) => None,
+        | Event::BackupEvent(_)
+        | Event::PrintEvent(_)
+        | Event::FormEvent(_)
+        | Event::QueueEvent(_) => None,
     }
 }
 

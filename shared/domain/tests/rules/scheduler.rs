@@ -368,7 +368,10 @@ fn number(event: &Event) -> Option<u32> {
         | Event::UserEvent(_)
         | Event::LogEvent(_)
         | Event::ThingEvent(_)
-        | Event::BackupEvent(_) => None,
+        | Event::BackupEvent(_)
+        | Event::PrintEvent(_)
+        | Event::FormEvent(_)
+        | Event::QueueEvent(_) => None,
     }
 }
 
@@ -677,7 +680,10 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::UserEvent(_)
             | Event::LogEvent(_)
             | Event::ThingEvent(_)
-            | Event::BackupEvent(_) => None,
+            | Event::BackupEvent(_)
+            | Event::PrintEvent(_)
+            | Event::FormEvent(_)
+            | Event::QueueEvent(_) => None,
         });
         let due = due.unwrap();
         assert_eq!(

@@ -519,7 +519,12 @@ impl Site {
         for index in 0..self.minds.len() {
             let mut fresh = mind(index);
             let order = |body: &Body| match body {
-                Body::Thing(_) | Body::Dataset(_) | Body::Repository(_) => 0,
+                Body::Thing(_)
+                | Body::Dataset(_)
+                | Body::Repository(_)
+                | Body::Queue(_)
+                | Body::Form(_)
+                | Body::Document(_) => 0,
                 Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => 1,
                 Body::Job(_) => 2,
                 Body::Run(_) => 3,

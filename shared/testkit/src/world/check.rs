@@ -189,7 +189,10 @@ fn founding_key(event: &Event) -> Result<PublicKey> {
         | Event::HostEvent(_)
         | Event::UserEvent(_)
         | Event::ThingEvent(_)
-        | Event::BackupEvent(_) => {
+        | Event::BackupEvent(_)
+        | Event::PrintEvent(_)
+        | Event::FormEvent(_)
+        | Event::QueueEvent(_) => {
             // Only the first flush is signed by a producer that its own events enrol.
             anyhow::bail!("signed by nobody the log knows")
         }

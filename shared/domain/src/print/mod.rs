@@ -1,0 +1,49 @@
+//! Prints: documents, the queues they wait in, and numbered stock. What is to be printed, what may be said of it, and what
+//! became of it.
+//!
+//! | module | is about |
+//! |---|---|
+//! | `queue`, `form` | queues and forms as people write them |
+//! | `work` | what a job of kind `print` does |
+//! | `options` | how a document is printed |
+//! | [`document`] | a document as its events tell it |
+//! | [`spool`] | a queue as its events tell it |
+//! | [`stock`] | a form as its events tell it: what became of each number |
+//! | [`admit`] | what the recorder accepts |
+
+pub mod admit;
+pub mod document;
+mod form;
+mod options;
+mod queue;
+pub mod spool;
+pub mod stock;
+mod work;
+
+pub use document::{Document, State};
+pub use form::{FormDefinition, FormKind, PayColumn, PositivePay};
+pub use options::{
+    COPIES_MAX, DocumentFormat, HoldWhy, Options, PageRange, ReleaseBy, Sides, check_ranges,
+    selected,
+};
+pub use queue::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_PAGES_MAX, Inbox, QueueDefinition, QueueKind, TextLayout,
+    Transport,
+};
+pub use spool::Queue;
+pub use stock::Form;
+pub use work::{
+    ArtefactOf, Burst, BurstPart, ControlRule, Deliver, DirectoryTo, DocumentSource, MailTo,
+    PrintWork, RegisterRule, SftpTo, Taken,
+};
+
+use crate::canonical::Digest;
+use crate::ids::StreamId;
+
+/// The identity of a document that a run took: its content, its run, and what it is for. `fingerprint` is a keyed hash of the
+/// content; `place` tells two of the same run apart that are the same.
+pub fn document_id(fingerprint: &Digest, origin: &str, purpose: &str, place: u32) -> StreamId {
+    let whole = format!("decklog-document-1\n{fingerprint}\n{origin}\n{purpose}\n{place}\n");
+    let digest = Digest::of(whole.as_bytes()).to_string();
+    StreamId::document(digest.get(..32).unwrap_or_default())
+}

@@ -1,0 +1,359 @@
+//! Numbered stock, as its events tell it: what became of each number.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::document::Told;
+use super::form::FormDefinition;
+use crate::event::{FormChecked, FormEvent, FormLoaded, Spent};
+use crate::ids::StreamId;
+use crate::site::{Defined, Thing, ThingKind};
+
+/// Most numbers in one batch: more sheets than any box holds.
+pub const BATCH_MAX: u64 = 1_000_000;
+/// Largest number there can be: it is written in JSON.
+pub const NUMBER_MAX: u64 = 999_999_999_999_999;
+/// How many spans are remembered one by one; what is older is put together.
+const SPANS_KEPT: usize = 2_000;
+/// How many checks are remembered.
+const CHECKS_KEPT: usize = 500;
+
+/// A form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Form {
+    /// Its definitions.
+    pub defined: Defined,
+    /// What was loaded, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<Batch>,
+    /// Numbers that are not free any more, by number; they do not overlap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<Numbered>,
+    /// What second persons read on first and last sheets, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+}
+
+/// Sheets that were loaded together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Place of `form.loaded` in the form's stream.
+    pub number: u64,
+    /// The number on its first sheet.
+    pub first: u64,
+    /// And on its last.
+    pub last: u64,
+    /// Who loaded it.
+    pub by: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// Who saw that it was it, and when.
+    pub witness: Option<(String, Timestamp)>,
+    /// When what was left was taken out.
+    pub unloaded: Option<Timestamp>,
+}
+
+/// What became of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It is for a printing of which it is not known yet whether it used it.
+    Allocated,
+    /// It was printed.
+    Printed,
+    /// It was printed, and is invalid.
+    Voided,
+    /// It is waste.
+    Spoiled,
+}
+
+impl Fate {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allocated => "allocated",
+            Self::Printed => "printed",
+            Self::Voided => "voided",
+            Self::Spoiled => "spoiled",
+        }
+    }
+}
+
+impl From<Spent> for Fate {
+    fn from(how: Spent) -> Self {
+        match how {
+            Spent::Voided => Self::Voided,
+            Spent::Spoiled => Self::Spoiled,
+        }
+    }
+}
+
+/// Numbers that share a fate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// The first.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// What became of them.
+    pub fate: Fate,
+    /// The document they were for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<StreamId>,
+    /// Which printing of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub round: u32,
+    /// When it was said.
+    pub at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// What a second person read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The document.
+    pub document: StreamId,
+    /// Which printing of it.
+    pub round: u32,
+    /// On the first sheet.
+    pub first: u64,
+    /// On the last.
+    pub last: u64,
+    /// Who.
+    pub by: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// Whether these are the numbers of that printing.
+    pub agrees: bool,
+}
+
+impl Form {
+    /// A form that has no event yet.
+    pub fn new(name: &str) -> Self {
+        Self {
+            defined: Defined::new(name),
+            batches: Vec::new(),
+            spans: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// Its newest definition.
+    pub fn definition(&self) -> Option<FormDefinition> {
+        match self.defined.read(ThingKind::Form)? {
+            Thing::Form(definition) => Some(*definition),
+            Thing::Calendar(_)
+            | Thing::Blackout(_)
+            | Thing::Lock(_)
+            | Thing::Pool(_)
+            | Thing::Dataset(_)
+            | Thing::Repository(_)
+            | Thing::Queue(_) => None,
+        }
+    }
+
+    /// A number as people see it.
+    pub fn shown(&self, number: u64) -> String {
+        self.definition().map_or_else(|| number.to_string(), |form| form.shown(number))
+    }
+
+    /// What became of a number; `None` while it is free.
+    pub fn fate(&self, number: u64) -> Option<&Numbered> {
+        let at = self.spans.partition_point(|span| span.last < number);
+        self.spans.get(at).filter(|span| span.first <= number)
+    }
+
+    /// The batch a number was loaded in.
+    pub fn batch_of(&self, number: u64) -> Option<&Batch> {
+        self.batches.iter().find(|batch| (batch.first..=batch.last).contains(&number))
+    }
+
+    /// The numbers of a printing.
+    pub fn of_printing(&self, document: &StreamId, round: u32) -> Vec<&Numbered> {
+        let its =
+            |span: &&Numbered| span.document.as_ref() == Some(document) && span.round == round;
+        self.spans.iter().filter(its).collect()
+    }
+
+    /// The first and the last number that a printing was given.
+    pub fn allocation(&self, document: &StreamId, round: u32) -> Option<(u64, u64)> {
+        let spans = self.of_printing(document, round);
+        Some((spans.first()?.first, spans.last()?.last))
+    }
+
+    /// Sheets that can be printed on: in stock a second person has seen, above all that was used of it.
+    pub fn left(&self) -> Vec<(u64, u64)> {
+        let usable = self.batches.iter().filter(|b| b.witness.is_some() && b.unloaded.is_none());
+        let rest = usable.map(|batch| (self.next_of(batch), batch.last));
+        rest.filter(|(next, last)| next <= last).collect()
+    }
+
+    /// The first number of a batch above all of its that were used.
+    fn next_of(&self, batch: &Batch) -> u64 {
+        let at = self.spans.partition_point(|span| span.first <= batch.last);
+        let used = self.spans.get(..at).and_then(<[Numbered]>::last);
+        used.map_or(batch.first, |used| batch.first.max(used.last + 1))
+    }
+
+    /// The next `count` numbers, one after the other.
+    ///
+    /// # Errors
+    /// There are not so many, and what to do.
+    pub fn next(&self, count: u64) -> Result<(u64, u64), String> {
+        let mut left = self.left().into_iter();
+        let Some((first, mut last)) = left.next() else {
+            return Err("no stock is loaded that a second person has seen".to_owned());
+        };
+        // A batch that goes on where another ends is one with it.
+        for (next, end) in left {
+            if next != last + 1 {
+                break;
+            }
+            last = end;
+        }
+        let there = last + 1 - first;
+        if there < count {
+            return Err(format!(
+                "{there} sheets are left, {count} are needed: load stock, or print fewer pages"
+            ));
+        }
+        Ok((first, first + count - 1))
+    }
+
+    /// Numbers below one that was used, in stock that was loaded, of which nothing was ever said: sheets that are gone.
+    pub fn gaps(&self) -> Vec<(u64, u64)> {
+        let mut found = Vec::new();
+        for batch in &self.batches {
+            let (mut at, next) = (batch.first, self.next_of(batch));
+            while at < next {
+                match self.spans.iter().find(|span| span.last >= at) {
+                    Some(span) if span.first <= at => at = span.last + 1,
+                    Some(span) => {
+                        let end = (span.first - 1).min(next - 1);
+                        found.push((at, end));
+                        at = end + 1;
+                    }
+                    None => break,
+                }
+            }
+        }
+        found
+    }
+
+    /// The state after one more event. Total: what is in the log has happened.
+    #[must_use]
+    pub fn evolve(mut self, event: &FormEvent, told: Told<'_>) -> Self {
+        let at = told.received;
+        match event {
+            FormEvent::FormLoaded(e) => self.batches.push(Batch::new(e, told)),
+            FormEvent::FormWitnessed(e) => {
+                if let Some(batch) = self.batches.iter_mut().find(|b| b.number == e.batch) {
+                    batch.witness = Some((told.actor.unwrap_or_default().to_owned(), at));
+                }
+            }
+            FormEvent::FormUnloaded(e) => {
+                if let Some(batch) = self.batches.iter_mut().find(|b| b.number == e.batch) {
+                    batch.unloaded = Some(at);
+                }
+            }
+            FormEvent::FormAllocated(e) => self.set(Numbered {
+                first: e.first,
+                last: e.last,
+                fate: Fate::Allocated,
+                document: Some(e.document.clone()),
+                round: e.round,
+                at,
+            }),
+            FormEvent::FormPrinted(e) => self.become_of(e.first, e.last, Fate::Printed, at),
+            FormEvent::FormVoided(e) => self.become_of(e.first, e.last, e.how.into(), at),
+            FormEvent::FormChecked(e) => self.check(e, told),
+            FormEvent::FormRegisterRead(_) => {}
+        }
+        self.put_together();
+        self
+    }
+
+    fn check(&mut self, e: &FormChecked, told: Told<'_>) {
+        self.checks.push(Check {
+            document: e.document.clone(),
+            round: e.round,
+            first: e.first,
+            last: e.last,
+            by: told.actor.map(str::to_owned),
+            at: told.received,
+            agrees: self.allocation(&e.document, e.round) == Some((e.first, e.last)),
+        });
+        if self.checks.len() > CHECKS_KEPT {
+            self.checks.remove(0);
+        }
+    }
+
+    /// Gives numbers another fate; whose they were is kept.
+    fn become_of(&mut self, first: u64, last: u64, fate: Fate, at: Timestamp) {
+        let known: Vec<Numbered> =
+            self.spans.iter().filter(|s| s.first <= last && s.last >= first).cloned().collect();
+        self.set(Numbered { first, last, fate, document: None, round: 0, at });
+        for span in known {
+            let (first, last) = (span.first.max(first), span.last.min(last));
+            self.set(Numbered { first, last, fate, at, ..span });
+        }
+    }
+
+    /// Puts a span in the place of whatever was there.
+    fn set(&mut self, new: Numbered) {
+        let mut spans = Vec::with_capacity(self.spans.len() + 2);
+        for span in self.spans.drain(..) {
+            if span.last < new.first || span.first > new.last {
+                spans.push(span);
+                continue;
+            }
+            if span.first < new.first {
+                spans.push(Numbered { last: new.first - 1, ..span.clone() });
+            }
+            if span.last > new.last {
+                spans.push(Numbered { first: new.last + 1, ..span });
+            }
+        }
+        spans.push(new);
+        spans.sort_by_key(|span| span.first);
+        self.spans = spans;
+    }
+
+    /// What is too old to be told one by one is told together; numbers that wait for an answer are not.
+    fn put_together(&mut self) {
+        let surplus = self.spans.len().saturating_sub(SPANS_KEPT);
+        if surplus == 0 {
+            return;
+        }
+        let mut kept: Vec<Numbered> = Vec::with_capacity(self.spans.len());
+        for (place, span) in self.spans.drain(..).enumerate() {
+            let old = place <= surplus && span.fate != Fate::Allocated;
+            match kept.last_mut() {
+                Some(last) if old && last.fate == span.fate && last.last + 1 == span.first => {
+                    last.last = span.last;
+                    (last.document, last.round, last.at) = (None, 0, span.at);
+                }
+                Some(_) | None => kept.push(span),
+            }
+        }
+        self.spans = kept;
+    }
+}
+
+impl Batch {
+    fn new(e: &FormLoaded, told: Told<'_>) -> Self {
+        Self {
+            number: told.version,
+            first: e.first,
+            last: e.last,
+            by: told.actor.map(str::to_owned),
+            at: told.received,
+            witness: None,
+            unloaded: None,
+        }
+    }
+}
