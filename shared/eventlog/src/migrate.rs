@@ -29,6 +29,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0003_time_and_flow.sql"),
         include_str!("../../../migrations/sqlite/0003_time_and_flow.sql"),
     ),
+    (
+        4,
+        "documents",
+        include_str!("../../../migrations/postgres/0004_documents.sql"),
+        include_str!("../../../migrations/sqlite/0004_documents.sql"),
+    ),
 ];
 
 /// The form of what the read model keeps as JSON. It is raised when that changes.

@@ -8,8 +8,8 @@ use domain::ids::StreamId;
 use domain::ledger::StreamState;
 use domain::night::{EXCEPTIONS, EXCEPTIONS_MAX, Night, Numbers};
 use domain::wire::{
-    Answer, Content, DONE_JOBS_MAX, HeadView, LeafView, Query, RunFilter, RunRow, Selection,
-    StreamView,
+    Answer, Content, DONE_JOBS_MAX, DocumentFilter, HeadView, LeafView, Query, RunFilter, RunRow,
+    Selection, StreamView,
 };
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -70,6 +70,7 @@ impl EventLog {
             }
             Query::Done { jobs, limit } => Content::Runs(self.done(jobs, *limit).await?),
             Query::Night { since, until } => Content::Night(self.night(*since, *until).await?),
+            Query::Documents(filter) => Content::Streams(self.documents(filter).await?),
             Query::Heads { limit } => {
                 Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?)
             }
@@ -102,8 +103,10 @@ impl EventLog {
             Selection::Users => "s.type = 'user' AND s.type <> 'run'",
             Selection::Blackouts => "s.type = 'blackout' AND s.type <> 'run'",
             Selection::Things => {
-                "s.type IN ('calendar', 'blackout', 'lock', 'pool', 'dataset', 'repository') AND s.type <> 'run'"
+                "s.type IN ('calendar', 'blackout', 'lock', 'pool', 'dataset', 'repository', 'queue', 'form') AND s.type <> 'run'"
             }
+            Selection::Queues => "s.type = 'queue' AND s.type <> 'run'",
+            Selection::Forms => "s.type = 'form' AND s.type <> 'run'",
             Selection::Leased => "s.type = 'job' AND s.type <> 'run' AND s.host IS NOT NULL",
         };
         let mut query = Sql::new(STATES);
@@ -223,6 +226,49 @@ impl EventLog {
         query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
         query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
         query.rows(&self.any, "listing runs").await?.iter().map(run_row).collect()
+    }
+
+    async fn documents(&self, filter: &DocumentFilter) -> Result<Vec<StreamView>, LogError> {
+        let mut query = Sql::new("SELECT stream FROM state WHERE type = 'document'");
+        let run = filter.run.as_ref().map(StreamId::as_str);
+        let texts = [
+            (" AND pool = ", filter.queue.as_deref()),
+            (" AND host = ", filter.host.as_deref()),
+            (" AND job = ", run),
+            (" AND message = ", filter.form.as_deref()),
+        ];
+        for (condition, text) in texts {
+            if let Some(text) = text {
+                query.push(condition).text(text);
+            }
+        }
+        if !filter.states.is_empty() {
+            query.push(" AND state IN ").list(filter.states.iter().map(String::as_str));
+        }
+        if let Some(prefix) = &filter.prefix {
+            query.push(" AND stream >= ").text(&format!("document/{prefix}"));
+            // After all digits.
+            query.push(" AND stream < ").text(&format!("document/{prefix}g"));
+        }
+        if filter.kept {
+            query.push(" AND ended IS NULL");
+        }
+        if let Some(since) = filter.since {
+            query.push(" AND instant >= ").number(since.as_microsecond());
+        }
+        if let Some(until) = filter.until {
+            query.push(" AND instant < ").number(until.as_microsecond());
+        }
+        query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
+        query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
+        let rows = query.rows(&self.any, "listing documents").await?;
+        let ids = rows.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        let mut found = self.streams(&ids.iter().cloned().collect()).await?;
+        let newest = ids.into_iter().filter_map(|id| {
+            let state = found.remove(&id)?;
+            Some(StreamView { id, state })
+        });
+        Ok(all_that_fit(newest.collect()))
     }
 
     /// The newest runs of a job that have ended, and after them as many again that were skipped or missed: these are not

@@ -4,6 +4,7 @@ use domain::canonical::Digest;
 use domain::ids::StreamId;
 use domain::job::Job;
 use domain::ledger::{Ledger, Mark, Producer, StreamState, Turn};
+use domain::print::Document;
 use domain::run::Run;
 use tlog::Hash;
 
@@ -25,7 +26,7 @@ pub(crate) struct EventRow {
     pub(crate) void: Option<String>,
 }
 
-/// The columns of a run.
+/// The columns of a run, and of a document.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct RunColumns {
     pub(crate) job: Option<String>,
@@ -136,7 +137,11 @@ impl StateRow {
             kind: id.stream_type().word(),
             version: to_i64(state.version),
             body,
-            run: run.map_or_else(|| RunColumns::leased(state), RunColumns::new),
+            run: match (run, state.body.document()) {
+                (Some(run), _) => RunColumns::new(run),
+                (None, Some(document)) => RunColumns::of_document(document),
+                (None, None) => RunColumns::leased(state),
+            },
         })
     }
 }
@@ -172,6 +177,20 @@ impl RunColumns {
     fn leased(state: &StreamState) -> Self {
         let lease = state.body.job().and_then(Job::lease);
         Self { host: lease.and_then(|lease| lease.host.clone()), ..Self::default() }
+    }
+
+    /// A document is listed by its queue, its run, its form, and whether its content is still there.
+    fn of_document(document: &Document) -> Self {
+        Self {
+            job: document.run().map(StreamId::to_string),
+            state: Some(document.state.word().to_owned()),
+            pool: Some(document.queue.clone()),
+            instant: Some(document.at.as_microsecond()),
+            host: Some(document.spooled.host.clone()),
+            ended: document.erased.map(|at| at.as_microsecond()),
+            message: document.spooled.form.clone(),
+            ..Self::default()
+        }
     }
 
     fn new(run: &Run) -> Self {

@@ -104,6 +104,23 @@ pub struct FormVoided {
     pub reason: String,
 }
 
+/// `form.returned` 1: the sheets with these numbers were given to a printing that ended before them, lie blank in the tray,
+/// and are free again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormReturned {
+    /// The document.
+    pub document: StreamId,
+    /// Which printing of it.
+    pub round: u32,
+    /// The first number.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// How that is known.
+    pub reason: String,
+}
+
 /// `form.checked` 1: after a printing, a second person read the numbers on its first and last sheet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

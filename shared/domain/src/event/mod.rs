@@ -308,6 +308,8 @@ family! {
         FormPrinted = "form.printed" / 1,
         /// They do not count.
         FormVoided = "form.voided" / 1,
+        /// They lie blank in the tray, and are free again.
+        FormReturned = "form.returned" / 1,
         /// A second person read the first and the last number of a printing.
         FormChecked = "form.checked" / 1,
         /// Somebody was given payees and amounts.

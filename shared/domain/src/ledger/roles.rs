@@ -148,6 +148,7 @@ fn may_state_of_forms(event: &FormEvent) -> &'static [Class] {
         | FormEvent::FormWitnessed(_)
         | FormEvent::FormUnloaded(_)
         | FormEvent::FormVoided(_)
+        | FormEvent::FormReturned(_)
         | FormEvent::FormChecked(_)
         | FormEvent::FormRegisterRead(_) => &[Console],
     }

@@ -11,8 +11,9 @@ use super::spool::Queue;
 use super::stock::{BATCH_MAX, Fate, Form, NUMBER_MAX};
 use crate::envelope::PayloadRef;
 use crate::event::{
-    FormAllocated, FormChecked, FormEvent, FormLoaded, FormPrinted, FormWitnessed, Numbers, Origin,
-    PrintEvent, PrintMoved, PrintReprintApproved, PrintSpooled, PrintSubmitted, QueueEvent,
+    FormAllocated, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormWitnessed,
+    Numbers, Origin, PrintEvent, PrintMoved, PrintReprintApproved, PrintSpooled, PrintSubmitted,
+    QueueEvent,
 };
 use crate::ids::{Class, ProducerId, StreamId};
 use crate::job::Job;
@@ -111,6 +112,7 @@ pub fn document_of(event: &FormEvent) -> Option<&StreamId> {
     match event {
         FormEvent::FormAllocated(e) => Some(&e.document),
         FormEvent::FormPrinted(e) => Some(&e.document),
+        FormEvent::FormReturned(e) => Some(&e.document),
         FormEvent::FormChecked(e) => Some(&e.document),
         FormEvent::FormLoaded(_)
         | FormEvent::FormWitnessed(_)
@@ -213,8 +215,24 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
         PrintEvent::PrintSpooled(_) => Err("it is spooled already".to_owned()),
         PrintEvent::PrintHeld(_) => is(*state == State::Ready, "ready"),
         PrintEvent::PrintReleased(e) => {
-            let State::Held { why, .. } = state else { return Err(says("held")) };
-            need(*why != HoldWhy::Code || e.code, "it is released by giving its code")
+            match state {
+                State::Held { why, .. } => {
+                    need(*why != HoldWhy::Code || e.code, "it is released by giving its code")
+                }
+                // Nothing of it was sent: the same printing may be tried again.
+                State::Failed { sent: false, .. } => {
+                    need(document.erased.is_none(), "its content is erased")
+                }
+                State::Ready
+                | State::Releasing
+                | State::Printing
+                | State::Stopped { .. }
+                | State::Printed
+                | State::Cancelled { .. }
+                | State::Failed { .. }
+                | State::Unknown { .. }
+                | State::Electronic => Err(says("held")),
+            }
         }
         PrintEvent::PrintCodeRefused(e) => {
             need(e.times == document.wrong_codes + 1, "it is counted otherwise")
@@ -282,7 +300,9 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
                 | State::Unknown { .. }
                 | State::Electronic => false,
             };
-            need(unsent, "something of it was sent, or it has not ended")
+            need(unsent, "something of it was sent, or it has not ended")?;
+            need(document.spooled.form.is_none(), "no retry prints a form")?;
+            need(document.erased.is_none(), "its content is erased")
         }
         PrintEvent::PrintReprintRequested(e) => {
             let ended =
@@ -506,6 +526,7 @@ pub fn admit_of_form(
             };
             need(!(e.first..=e.last).any(spent), "one of them does not count already")
         }
+        FormEvent::FormReturned(e) => admit_returned(form, e, context),
         FormEvent::FormChecked(e) => admit_checked(form, e, context),
         FormEvent::FormRegisterRead(e) => {
             need(context.actor.is_some(), "a person reads")?;
@@ -592,6 +613,38 @@ fn admit_printed(form: &Form, e: &FormPrinted, context: &Context<'_>) -> Result<
     }
     need(!e.evidence.trim().is_empty(), "say how it is known")?;
     need(document.state.rests(), "it is at the printer: wait for its host")
+}
+
+/// Sheets come back from the end of what a printing was given, as far as nothing can have been printed on them.
+fn admit_returned(form: &Form, e: &FormReturned, context: &Context<'_>) -> Result<(), String> {
+    check_range(e.first, e.last)?;
+    let document = context.document.ok_or("there is no such document")?;
+    need(document.state.rests(), "it is at the printer, or waits for it")?;
+    let unclear = matches!(document.state, State::Unknown { .. });
+    need(!unclear, "nobody knows what was printed: resolve that first")?;
+    let its = |number| {
+        form.fate(number).is_some_and(|span| {
+            span.fate == Fate::Allocated
+                && span.document.as_ref() == Some(&e.document)
+                && span.round == e.round
+        })
+    };
+    need(
+        (e.first..=e.last).all(its),
+        "not all of these numbers were given to it and wait for an answer",
+    )?;
+    let batch = form.batch_of(e.last).ok_or("they were never loaded")?;
+    let above = form.spans.iter().any(|span| span.first > e.last && span.first <= batch.last);
+    need(!above, "numbers above them are used already: those below are spoiled, or gone")?;
+    let counted = document
+        .submissions
+        .iter()
+        .filter(|one| one.round == e.round)
+        .filter_map(|one| one.impressions)
+        .max();
+    let first = form.allocation(&e.document, e.round).map_or(0, |(first, _)| first);
+    let blank = first + u64::from(counted.unwrap_or(0));
+    need(e.first >= blank, "the printer counted a page on one of them")
 }
 
 fn admit_checked(form: &Form, e: &FormChecked, context: &Context<'_>) -> Result<(), String> {

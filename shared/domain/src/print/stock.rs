@@ -270,6 +270,7 @@ impl Form {
             }),
             FormEvent::FormPrinted(e) => self.become_of(e.first, e.last, Fate::Printed, at),
             FormEvent::FormVoided(e) => self.become_of(e.first, e.last, e.how.into(), at),
+            FormEvent::FormReturned(e) => self.free(e.first, e.last),
             FormEvent::FormChecked(e) => self.check(e, told),
             FormEvent::FormRegisterRead(_) => {}
         }
@@ -290,6 +291,13 @@ impl Form {
         if self.checks.len() > CHECKS_KEPT {
             self.checks.remove(0);
         }
+    }
+
+    /// Makes numbers free again.
+    fn free(&mut self, first: u64, last: u64) {
+        let at = Timestamp::UNIX_EPOCH;
+        self.set(Numbered { first, last, fate: Fate::Allocated, document: None, round: 0, at });
+        self.spans.retain(|span| span.first != first || span.document.is_some());
     }
 
     /// Gives numbers another fate; whose they were is kept.

@@ -127,6 +127,9 @@ impl Site {
             | Event::HostEvent(_)
             | Event::UserEvent(_)
             | Event::LogEvent(_)
+            | Event::PrintEvent(_)
+            | Event::FormEvent(_)
+            | Event::QueueEvent(_)
             | Event::ThingEvent(_) => None,
         };
         self.world.feed.iter().filter_map(|(_, event, _)| of(event)).collect()

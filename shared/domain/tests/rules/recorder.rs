@@ -63,7 +63,10 @@ impl<'a> Recorder<'a> {
                 root: Digest::NONE,
                 signed: None,
             }),
-            Query::Leaves { .. } | Query::Night { .. } | Query::Heads { .. } => {
+            Query::Leaves { .. }
+            | Query::Night { .. }
+            | Query::Heads { .. }
+            | Query::Documents(_) => {
                 panic!("nobody asks {query:?} here")
             }
         };
@@ -85,6 +88,8 @@ impl<'a> Recorder<'a> {
                 Selection::Users => kind == StreamType::User,
                 Selection::Things => kind.thing().is_some(),
                 Selection::Blackouts => kind == StreamType::Blackout,
+                Selection::Queues => kind == StreamType::Queue,
+                Selection::Forms => kind == StreamType::Form,
                 Selection::Leased => state.body.job().is_some_and(|job| job.lease().is_some()),
             };
             fits && id.as_str() > after
