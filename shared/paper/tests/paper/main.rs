@@ -1,0 +1,3 @@
+//! Pages, as others see them.
+
+mod samples;
