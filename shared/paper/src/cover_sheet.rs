@@ -3,7 +3,7 @@
 use crate::document::{Frame, pdf};
 use crate::error::PaperError;
 use crate::flow::{Flow, Place};
-use crate::furniture::{code, fact, grouped, hex, opening, signing, strokes, verbatim};
+use crate::furniture::{code, fact, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim};
 use crate::imprint::{Imprint, thousands};
 use crate::look;
 use crate::qr::Code;
@@ -78,9 +78,9 @@ impl CoverSheet {
     fn print(&self, flow: &mut Flow<'_>) -> Result<(), PaperError> {
         let qr = Code::new("a hash", hex(&self.sha256).as_bytes(), CODE_WIDTH)?;
         opening(flow, &self.site, &self.day, &self.title, "Cover sheet of a file of evidence");
-        flow.gap(9.0);
+        flow.gap(8.0);
         strokes(flow, &self.sha256, "The hash");
-        flow.gap(14.0);
+        flow.gap(flow.loose(14.0).max(qr.margin()));
         self.file(flow, &qr);
         self.question(flow);
         statements(flow, "Completeness", &self.completeness);
@@ -88,7 +88,7 @@ impl CoverSheet {
         flow.heading("To check the file against this sheet", 40.0);
         flow.gap(2.0);
         verbatim(flow, &self.verify);
-        flow.gap(8.0);
+        to_the_bottom(flow, 2);
         let prepared = [("Prepared by", 0.68), ("Date", 0.32)];
         signing(flow, &[&prepared, &[("Reviewed by", 0.68), ("Date", 0.32)]]);
         Ok(())
@@ -102,14 +102,14 @@ impl CoverSheet {
         let facts = [
             ("File", self.file.clone(), look::LEAD),
             ("Size", size, look::LEAD),
-            ("SHA-256", grouped(&hex(&self.sha256)), look::HASH),
+            ("SHA-256 (the strokes above are its bits)", grouped(&hex(&self.sha256), 8), look::HASH),
         ];
         let mut y = top - 2.0;
         for (label, text, style) in facts {
             y += fact(flow, label, &text, style, Place::left(left, y, width)) + 7.0;
         }
         let words = "QR code with the SHA-256 of the file in hexadecimal";
-        let height = code(flow, qr, top, words, "The SHA-256 as text");
+        let height = code(flow, qr, top, words, "The hash, for a scanner");
         flow.y = y.max(top + height);
     }
 

@@ -5,7 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crate::document::{Frame, pdf};
 use crate::error::PaperError;
 use crate::flow::{Flow, Place};
-use crate::furniture::{Figure, code, fact, figures, grouped, hex, opening, signing, strokes, verbatim};
+use crate::furniture::{Figure, code, fact, figures, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim};
 use crate::imprint::{Imprint, thousands};
 use crate::look;
 use crate::qr::Code;
@@ -17,7 +17,7 @@ pub const MAX_CHECKPOINT_BYTES: usize = 800;
 pub const MAX_FIGURES: usize = 8;
 
 /// Width of the code.
-const CODE_WIDTH: f32 = mm(70.0);
+const CODE_WIDTH: f32 = mm(64.0);
 
 const TITLE: &str = "Signed head of the log";
 
@@ -93,16 +93,17 @@ impl DailyHead {
         let head = self.check()?;
         let qr = Code::new("a checkpoint", self.checkpoint.as_bytes(), CODE_WIDTH)?;
         opening(flow, &self.site, &self.day, TITLE, &format!("at the end of {}", self.day));
-        flow.gap(9.0);
+        flow.gap(8.0);
         strokes(flow, &head.root, "The root");
-        flow.gap(self.gap());
+        flow.gap(flow.loose(14.0).max(qr.margin()));
         facts(flow, &head, &qr);
-        flow.gap(self.gap());
+        flow.gap(flow.loose(14.0));
         figures(flow, &self.figures);
         flow.heading("The signed checkpoint, word for word", 60.0);
         flow.gap(2.0);
         verbatim(flow, self.checkpoint.trim_end());
         self.explain(flow);
+        to_the_bottom(flow, 2);
         signing(flow, &[&[("Received by", 0.68), ("Date", 0.32)], &[("Filed where", 0.68), ("Date", 0.32)]]);
         Ok(())
     }
@@ -119,51 +120,39 @@ impl DailyHead {
         Head::read(&self.checkpoint)
     }
 
-    /// Letter is shorter than A4.
-    const fn gap(&self) -> f32 {
-        match self.sheet {
-            Sheet::A4 => 16.0,
-            Sheet::Letter => 9.0,
-        }
-    }
-
     fn explain(&self, flow: &mut Flow<'_>) {
         flow.heading("What this page is for", 60.0);
         flow.paragraph(
-            "The root stands for every event the log held at the end of the day: change, remove or \
-             insert one, and the root becomes another. The log signed it, and nobody who runs the \
-             log can take this sheet of paper back. Keep it where they have no key. To find out \
-             later whether the past was rewritten, read the code with any telephone, save its text \
-             as a file, and let somebody run",
+            "The root stands for every event that the log held at the end of the day: change, remove \
+             or insert one, and the root becomes another. The log has signed it, and nobody who runs \
+             the log can take this sheet of paper back; so keep it where they have no key. To find \
+             out later whether the past was rewritten, read the code with any telephone, save its \
+             text as a file and have the command below run. It says whether the log of that day \
+             still holds, unchanged, all that this page stands for.",
             look::BODY,
         );
-        flow.gap(3.0);
+        flow.gap(5.0);
         verbatim(flow, &self.verify);
-        flow.gap(3.0);
-        flow.paragraph(
-            "It says whether today’s log still contains, unchanged, all that this page stands for.",
-            look::BODY,
-        );
     }
 }
 
 /// What the checkpoint says at the left, its code at the right.
 fn facts(flow: &mut Flow<'_>, head: &Head<'_>, qr: &Code) {
     let (left, top) = (flow.area.left, flow.y);
-    let width = flow.area.width() - qr.width() + 2.0 * qr.margin() - 22.0;
+    let width = flow.area.width() - qr.width() + 2.0 * qr.margin() - 20.0;
     let events = format!("{} events", thousands(head.size));
     let root = BASE64_STANDARD.encode(head.root);
     let facts = [
         ("Log", head.origin.to_owned(), look::LEAD),
         ("Size", events, look::NUMBER),
-        ("Root, hexadecimal", grouped(&hex(&head.root)), look::HASH),
-        ("Root, base64", grouped(&root), look::HASH),
+        ("Root (the strokes above are its bits)", grouped(&hex(&head.root), 8), look::HASH),
+        ("Root, as the checkpoint writes it", grouped(&root, 6), look::HASH),
     ];
     let mut y = top - 2.0;
     for (label, text, style) in facts {
-        y += fact(flow, label, &text, style, Place::left(left, y, width)) + 7.0;
+        y += fact(flow, label, &text, style, Place::left(left, y, width)) + 6.0;
     }
-    let caption = "The checkpoint below, to be read by any telephone";
+    let caption = "The checkpoint below, for a scanner";
     let words = "QR code with the text of the signed checkpoint";
     let height = code(flow, qr, top, words, caption);
     flow.y = y.max(top + height);

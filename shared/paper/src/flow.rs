@@ -32,6 +32,13 @@ pub(crate) struct Strip {
     pub(crate) tick: bool,
 }
 
+impl Strip {
+    /// The height without the white above a rule.
+    fn text_height(&self) -> f32 {
+        self.pieces.iter().map(|piece| piece.style.leading).fold(0.0, f32::max)
+    }
+}
+
 /// A document as it grows.
 pub(crate) struct Flow<'a> {
     pub(crate) setter: &'a Setter,
@@ -82,6 +89,11 @@ impl<'a> Flow<'a> {
         }
     }
 
+    /// White between blocks: a sheet that is shorter than A4 has less.
+    pub(crate) fn loose(&self, white: f32) -> f32 {
+        if self.area.bottom < look::TALL { white * 0.62 } else { white }
+    }
+
     /// How much fits under the current height.
     pub(crate) fn room(&self) -> f32 {
         self.area.bottom - self.y
@@ -98,6 +110,8 @@ impl<'a> Flow<'a> {
     /// The next page, with the head of the table that goes on there.
     fn turn(&mut self) {
         self.pages.push(Page::default());
+        self.y = self.area.top - look::TOP_RULE_ABOVE;
+        self.rule(1.2, 0);
         self.y = self.area.top;
         for strip in self.repeated.clone() {
             self.put(strip);
@@ -126,16 +140,18 @@ impl<'a> Flow<'a> {
             self.y += strip.above;
         }
         let top = self.y;
-        for piece in strip.pieces {
-            let baseline = baseline(top, &piece.style);
-            let Piece { x, line, style, reason } = piece;
+        // What stands side by side stands on one line, whatever its size.
+        let size = strip.pieces.iter().map(|piece| piece.style.size).fold(0.0, f32::max);
+        let baseline = top + strip.text_height() / 2.0 + size * MIDDLE;
+        let Strip { height, pieces, rule, tick, .. } = strip;
+        for Piece { x, line, style, reason } in pieces {
             self.ink(Ink::Text { x, baseline, line, style }, reason);
         }
-        if strip.tick {
+        if tick {
             self.tick(top);
         }
-        self.y += strip.height;
-        if let Some((strength, grey)) = strip.rule {
+        self.y = top + height;
+        if let Some((strength, grey)) = rule {
             self.y -= strength;
             self.rule(strength, grey);
         }
@@ -172,7 +188,7 @@ impl<'a> Flow<'a> {
 
     /// The heading of a section; it stays with at least `follows` points of what follows.
     pub(crate) fn heading(&mut self, words: &str, follows: f32) {
-        self.gap(look::SECTION_GAP);
+        self.gap(self.loose(look::SECTION_GAP));
         self.need(look::HEADING.leading + follows);
         let part = self.parts.add_heading(2, words);
         self.contents.push(Entry { words: words.to_owned(), page: self.pages.len() - 1, y: self.y });
@@ -193,7 +209,6 @@ impl<'a> Flow<'a> {
             let x = match at.side {
                 Side::Left => at.x,
                 Side::Right => at.x + at.width - line.width,
-                Side::Middle => at.x + (at.width - line.width) / 2.0,
             };
             let baseline = baseline(at.y + float(i) * style.leading, &style);
             self.ink(Ink::Text { x, baseline, line, style }, why);
@@ -226,10 +241,12 @@ impl Place {
 pub(crate) enum Side {
     Left,
     Right,
-    Middle,
 }
+
+/// How far the baseline is below the middle of a line, as a fraction of the size.
+const MIDDLE: f32 = 0.32;
 
 /// Letters stand in the middle of their line.
 pub(crate) fn baseline(top: f32, style: &Style) -> f32 {
-    top + style.leading / 2.0 + style.size * 0.32
+    top + style.leading / 2.0 + style.size * MIDDLE
 }

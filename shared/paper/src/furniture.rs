@@ -27,12 +27,14 @@ pub(crate) fn opening(flow: &mut Flow<'_>, site: &str, day: &str, title: &str, s
     let part = flow.parts.add(Role::Paragraph);
     let right = Place::left(left + half + 6.0, y, half - 6.0).on(Side::Right);
     let day = flow.block(day, look::KICKER, right, part);
-    flow.y += site.max(day) + 15.0;
+    flow.y += site.max(day) + flow.loose(15.0);
     let part = flow.parts.add_heading(1, title);
     let (left, width) = (flow.area.left, flow.area.width());
+    let fits = flow.setter.width(title, &look::TITLE) <= width;
+    let style = if fits { look::TITLE } else { look::LONG_TITLE };
     flow.contents.push(crate::write::Entry { words: title.to_owned(), page: 0, y: flow.y });
-    // The capitals' side bearing would put the title to the right of all below it.
-    flow.text(title, look::TITLE, left - 1.0, width, Reason::Part(part));
+    // So much white have large letters at their left.
+    flow.text(title, style, left - 0.5, width, Reason::Part(part));
     flow.paragraph(subtitle, look::SUBTITLE);
 }
 
@@ -110,10 +112,10 @@ pub(crate) fn code(flow: &mut Flow<'_>, code: &Code, top: f32, words: &str, capt
     let ink = Ink::Fill { areas: code.areas(left, top), grey: 0 };
     flow.ink(ink, Reason::Part(figure));
     let part = flow.parts.add(Role::Paragraph);
-    let place = Place::left(left + code.margin(), top + code.width() - code.margin() + 5.0, 0.0);
-    let place = Place { width: code.width() - 2.0 * code.margin(), ..place };
+    let width = code.width() - 2.0 * code.margin();
+    let place = Place::left(left + code.margin(), top + code.width(), width);
     let used = flow.block(caption, look::NOTE, place, part);
-    code.width() - 2.0 * code.margin() + 5.0 + used
+    width + code.margin() + used
 }
 
 /// Monospaced text word for word, with a bar at its left.
@@ -128,30 +130,54 @@ pub(crate) fn verbatim(flow: &mut Flow<'_>, text: &str) {
     flow.ink(Ink::Fill { areas: vec![area], grey: look::PALE }, Reason::Decoration);
 }
 
-/// Lines to write on by hand, each with a word under it and its share of the width.
-pub(crate) fn signing(flow: &mut Flow<'_>, rows: &[&[(&str, f32)]]) {
-    const ROW: f32 = 40.0;
-    const GUTTER: f32 = 16.0;
-    flow.need(float(rows.len()) * ROW);
-    for row in rows {
-        let (mut x, y) = (flow.area.left, flow.y + ROW - look::LABEL.leading);
-        for (words, share) in *row {
-            let whole = (flow.area.width() + GUTTER) * share;
-            let part = flow.parts.add(Role::Paragraph);
-            let line = Area { left: x, right: x + whole - GUTTER, top: y - 1.5, bottom: y - 1.0 };
-            flow.ink(Ink::Fill { areas: vec![line], grey: 0 }, Reason::Decoration);
-            flow.block(words, look::LABEL, Place::left(x, y, whole - GUTTER), part);
-            x += whole;
+/// Height of a row of lines to sign on.
+pub(crate) const SIGNING_ROW: f32 = 36.0;
+
+/// Ruled paper to write on: as many lines as there is room for, not counting `below`, but at least
+/// three and at most nine.
+pub(crate) fn ruled(flow: &mut Flow<'_>, below: f32) {
+    const PITCH: f32 = 27.0;
+    flow.need(3.0 * PITCH + below);
+    for line in 0..9 {
+        if line >= 3 && flow.room() < PITCH + below {
+            break;
         }
-        flow.y += ROW;
+        flow.y += PITCH - 0.35;
+        flow.rule(0.35, look::GREY);
     }
 }
 
-/// Text in groups of four, to be read aloud and compared.
-pub(crate) fn grouped(text: &str) -> String {
+/// Goes down to where `rows` of lines to sign on end at the bottom of the page.
+pub(crate) fn to_the_bottom(flow: &mut Flow<'_>, rows: usize) {
+    let height = float(rows) * SIGNING_ROW;
+    flow.need(height);
+    flow.y = flow.y.max(flow.area.bottom - height);
+}
+
+/// Lines to write on by hand, each with a word under it and its share of the width.
+pub(crate) fn signing(flow: &mut Flow<'_>, rows: &[&[(&str, f32)]]) {
+    const GUTTER: f32 = 16.0;
+    flow.need(float(rows.len()) * SIGNING_ROW);
+    for row in rows {
+        let (mut x, y) = (flow.area.left, flow.y + SIGNING_ROW - look::LABEL.leading);
+        for (words, share) in *row {
+            let whole = (flow.area.width() + GUTTER) * share;
+            let line = Area { left: x, right: x + whole - GUTTER, top: y - 1.5, bottom: y - 1.0 };
+            flow.ink(Ink::Fill { areas: vec![line], grey: 0 }, Reason::Decoration);
+            let part = flow.parts.add(Role::Paragraph);
+            flow.block(words, look::LABEL, Place::left(x, y, whole - GUTTER), part);
+            x += whole;
+        }
+        flow.y += SIGNING_ROW;
+    }
+}
+
+/// Text in groups of four, `in_a_line` of them in a line, to be read aloud and compared.
+pub(crate) fn grouped(text: &str, in_a_line: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
     let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
-    groups.join(" ")
+    let lines: Vec<String> = groups.chunks(in_a_line).map(|line| line.join(" ")).collect();
+    lines.join("\n")
 }
 
 /// Lower-case hexadecimal.

@@ -3,7 +3,7 @@
 use crate::document::{Frame, pdf};
 use crate::error::PaperError;
 use crate::flow::Flow;
-use crate::furniture::{Figure, figures, opening, signing};
+use crate::furniture::{Figure, SIGNING_ROW, figures, opening, ruled, signing};
 use crate::imprint::Imprint;
 use crate::look;
 use crate::sheet::Sheet;
@@ -138,8 +138,8 @@ const DATASETS: Table = Table {
     bands: &[
         &[
             strong("Dataset", 0.34),
-            column("Last good save", 0.3),
-            strong("Age", 0.18),
+            column("Last good save", 0.2),
+            strong("Age", 0.28),
             column("Allowed", 0.18),
         ],
         &[column("Why", 0.54), column("What to do", 0.46)],
@@ -164,11 +164,11 @@ const PRINTS: Table = Table {
 const CHANGES: Table = Table {
     letter: 'D',
     bands: &[&[
-        column("When", 0.15),
-        strong("What", 0.17),
-        column("Of what", 0.24),
-        column("Who", 0.16),
-        column("Reason", 0.28),
+        column("When", 0.16),
+        strong("What", 0.18),
+        column("Of what", 0.2),
+        column("Who", 0.2),
+        column("Reason", 0.26),
     ]],
     tick: true,
 };
@@ -194,9 +194,9 @@ impl MorningReview {
 
     fn print(&self, flow: &mut Flow<'_>) {
         opening(flow, &self.site, &self.day, TITLE, &self.span);
-        flow.gap(13.0);
+        flow.gap(12.0);
         flow.paragraph(&self.night, look::LEAD);
-        flow.gap(11.0);
+        flow.gap(10.0);
         figures(flow, &self.figures);
         self.tables(flow);
         sign(flow);
@@ -207,7 +207,7 @@ impl MorningReview {
         let none = "Nothing to report: every run that was due ended well and in time.";
         section(flow, "Exceptions", &EXCEPTIONS, &rows, none);
         let rows: Vec<_> = self.datasets.iter().map(DatasetAtRisk::cells).collect();
-        let none = "Nothing to report: every dataset was saved as late as was promised.";
+        let none = "Nothing to report: every dataset is as fresh as was promised.";
         section(flow, "Datasets at risk", &DATASETS, &rows, none);
         let rows: Vec<_> = self.prints.iter().map(UndeliveredPrint::cells).collect();
         let none = "Nothing to report: every print was delivered, or none was due.";
@@ -233,14 +233,14 @@ fn section(flow: &mut Flow<'_>, words: &str, table: &Table, rows: &[Vec<&str>], 
 
 /// Room to sign, which is not torn apart.
 fn sign(flow: &mut Flow<'_>) {
-    flow.heading("Review", 165.0);
+    flow.heading("Review", 170.0);
     flow.paragraph(
-        "I have read this review, ticked what I have seen to, and remark (by number, as A1):",
+        "I have read this review, ticked what is seen to, and remark (by number, as A1):",
         look::BODY,
     );
-    let rows: [&[(&str, f32)]; 4] =
-        [&[("", 1.0)], &[("", 1.0)], &[("Remarks", 1.0)], &[("Reviewed by", 0.62), ("Date and time", 0.38)]];
-    signing(flow, &rows);
+    ruled(flow, SIGNING_ROW + 8.0);
+    flow.gap(8.0);
+    signing(flow, &[&[("Reviewed by", 0.62), ("Date and time", 0.38)]]);
 }
 
 impl Exception {

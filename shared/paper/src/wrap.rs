@@ -8,6 +8,9 @@ use crate::setting::{Line, Shaped, Style};
 /// After which signs a word may be divided rather than anywhere.
 const JOINTS: [char; 12] = ['/', '\\', '-', '_', '.', ',', ':', ';', '=', '&', '@', '|'];
 
+/// Least letters of a divided word on its last line.
+const LEFT_OVER: usize = 3;
+
 /// A part of a line that is never divided: the glyphs of one group of letters.
 struct Cluster {
     glyphs: Range<usize>,
@@ -50,7 +53,14 @@ fn end_of_line(clusters: &[Cluster], width: f32) -> usize {
     let Some(fitting) = fitting else { return clusters.len() };
     let last = |wanted: End| clusters[..fitting].iter().rposition(|c| c.ends == wanted);
     let end = last(End::Space).or_else(|| last(End::Joint)).map(|at| at + 1);
-    end.unwrap_or(fitting).max(1)
+    end.unwrap_or_else(|| within_word(clusters, fitting)).max(1)
+}
+
+/// Where a word is divided that has no better place: not so that one or two letters of it are left.
+fn within_word(clusters: &[Cluster], fitting: usize) -> usize {
+    let left = clusters[fitting..].iter().take(LEFT_OVER).take_while(|c| c.ends != End::Space).count();
+    let whole = left + fitting;
+    if left < LEFT_OVER && whole >= 2 * LEFT_OVER { whole - LEFT_OVER } else { fitting }
 }
 
 fn line(shaped: &Rc<Shaped>, clusters: &[Cluster]) -> Line {
