@@ -1,17 +1,23 @@
 //! The cover sheet of a file that is handed over as evidence.
 
-use crate::document::{Frame, pdf};
+use crate::document::{Frame, draft, pdf};
 use crate::error::PaperError;
-use crate::flow::{Flow, Place};
-use crate::furniture::{code, fact, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim};
+use crate::flow::Flow;
+use crate::furniture::{beside_code, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim};
 use crate::imprint::{Imprint, thousands};
+use crate::letters::short;
 use crate::look;
 use crate::qr::Code;
+use crate::setting::Setter;
 use crate::sheet::{Sheet, mm};
 use crate::table::{check_rows, pairs};
+use crate::write::Drafted;
 
 /// Width of the code: 64 hexadecimal digits are few.
 const CODE_WIDTH: f32 = mm(42.0);
+
+/// Longest name of a file that is printed whole: the longest that file systems have.
+const MAX_NAME_CHARS: usize = 255;
 
 /// What lies before a file of evidence (information produced by the entity): what was asked, by
 /// whom, of what, and the hash by which the file is known again.
@@ -67,12 +73,16 @@ impl CoverSheet {
     /// [`PaperError::TooMany`] beyond [`MAX_ROWS`](crate::MAX_ROWS) parameters and statements,
     /// [`PaperError::Instant`] for a `made_at` that is none.
     pub fn pdf(&self) -> Result<Vec<u8>, PaperError> {
+        pdf(|setter| self.draft(setter))
+    }
+
+    pub(crate) fn draft(&self, setter: &Setter) -> Result<Drafted, PaperError> {
         let rows = self.parameters.len() + self.completeness.len() + self.accuracy.len();
         check_rows("parameters and statements", rows)?;
         let title = format!("Cover sheet · {}", self.title);
         let imprint = &self.imprint;
         let frame = Frame { sheet: self.sheet, title: &title, subject: &self.source, imprint };
-        pdf(&frame, |flow| self.print(flow))
+        draft(&frame, setter, |flow| self.print(flow))
     }
 
     fn print(&self, flow: &mut Flow<'_>) -> Result<(), PaperError> {
@@ -96,21 +106,15 @@ impl CoverSheet {
 
     /// The file at the left, the code of its hash at the right.
     fn file(&self, flow: &mut Flow<'_>, qr: &Code) {
-        let (left, top) = (flow.area.left, flow.y);
-        let width = flow.area.width() - qr.width() + 2.0 * qr.margin() - 22.0;
         let size = format!("{} records in {} bytes", thousands(self.records), thousands(self.bytes));
+        let hash = grouped(&hex(&self.sha256), 8);
         let facts = [
-            ("File", self.file.clone(), look::LEAD),
+            ("File", short(&self.file, MAX_NAME_CHARS), look::LEAD),
             ("Size", size, look::LEAD),
-            ("SHA-256 (the strokes above are its bits)", grouped(&hex(&self.sha256), 8), look::HASH),
+            ("SHA-256 (the strokes above are its bits)", hash, look::HASH),
         ];
-        let mut y = top - 2.0;
-        for (label, text, style) in facts {
-            y += fact(flow, label, &text, style, Place::left(left, y, width)) + 7.0;
-        }
         let words = "QR code with the SHA-256 of the file in hexadecimal";
-        let height = code(flow, qr, top, words, "The hash, for a scanner");
-        flow.y = y.max(top + height);
+        beside_code(flow, &facts, qr, words, "The hash, for a scanner");
     }
 
     fn question(&self, flow: &mut Flow<'_>) {

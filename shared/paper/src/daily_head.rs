@@ -2,14 +2,16 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use crate::document::{Frame, pdf};
+use crate::document::{Frame, draft, pdf};
 use crate::error::PaperError;
-use crate::flow::{Flow, Place};
-use crate::furniture::{Figure, code, fact, figures, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim};
+use crate::flow::Flow;
+use crate::furniture::{Figure, beside_code, figures, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim};
 use crate::imprint::{Imprint, thousands};
 use crate::look;
 use crate::qr::Code;
+use crate::setting::Setter;
 use crate::sheet::{Sheet, mm};
+use crate::write::Drafted;
 
 /// Longest checkpoint in bytes: its code must stay coarse enough to be read off a photocopy.
 pub const MAX_CHECKPOINT_BYTES: usize = 800;
@@ -82,11 +84,15 @@ impl DailyHead {
     /// [`PaperError::Checkpoint`], [`PaperError::TooLong`] and [`PaperError::TooMany`] for what
     /// cannot be printed, [`PaperError::Instant`] for a `made_at` that is none.
     pub fn pdf(&self) -> Result<Vec<u8>, PaperError> {
+        pdf(|setter| self.draft(setter))
+    }
+
+    pub(crate) fn draft(&self, setter: &Setter) -> Result<Drafted, PaperError> {
         let subject = format!("{}: {}", self.site, self.day);
         let title = format!("{TITLE} · {}", self.day);
         let imprint = &self.imprint;
         let frame = Frame { sheet: self.sheet, title: &title, subject: &subject, imprint };
-        pdf(&frame, |flow| self.print(flow))
+        draft(&frame, setter, |flow| self.print(flow))
     }
 
     fn print(&self, flow: &mut Flow<'_>) -> Result<(), PaperError> {
@@ -138,24 +144,18 @@ impl DailyHead {
 
 /// What the checkpoint says at the left, its code at the right.
 fn facts(flow: &mut Flow<'_>, head: &Head<'_>, qr: &Code) {
-    let (left, top) = (flow.area.left, flow.y);
-    let width = flow.area.width() - qr.width() + 2.0 * qr.margin() - 20.0;
-    let events = format!("{} events", thousands(head.size));
-    let root = BASE64_STANDARD.encode(head.root);
     let facts = [
         ("Log", head.origin.to_owned(), look::LEAD),
-        ("Size", events, look::NUMBER),
+        ("Size", format!("{} events", thousands(head.size)), look::NUMBER),
         ("Root (the strokes above are its bits)", grouped(&hex(&head.root), 8), look::HASH),
-        ("Root, as the checkpoint writes it", grouped(&root, 6), look::HASH),
+        (
+            "Root, as the checkpoint writes it",
+            grouped(&BASE64_STANDARD.encode(head.root), 6),
+            look::HASH,
+        ),
     ];
-    let mut y = top - 2.0;
-    for (label, text, style) in facts {
-        y += fact(flow, label, &text, style, Place::left(left, y, width)) + 6.0;
-    }
-    let caption = "The checkpoint below, for a scanner";
     let words = "QR code with the text of the signed checkpoint";
-    let height = code(flow, qr, top, words, caption);
-    flow.y = y.max(top + height);
+    beside_code(flow, &facts, qr, words, "The checkpoint below, for a scanner");
 }
 
 #[cfg(test)]

@@ -21,10 +21,10 @@ pub(crate) struct Frame<'a> {
 }
 
 /// The pages as they will be, with what does not stand on them.
-pub(crate) fn draft<'s>(
+pub(crate) fn draft(
     frame: &Frame<'_>,
-    setter: &'s Setter,
-    fill: impl FnOnce(&mut Flow<'s>) -> Result<(), PaperError>,
+    setter: &Setter,
+    fill: impl FnOnce(&mut Flow<'_>) -> Result<(), PaperError>,
 ) -> Result<Drafted, PaperError> {
     let foot = Foot::new(setter, frame.sheet, frame.title, frame.imprint);
     let mut flow = Flow::new(setter, foot.leaves(frame.sheet));
@@ -43,13 +43,12 @@ pub(crate) fn draft<'s>(
     })
 }
 
-/// The file.
-pub(crate) fn pdf<'a>(
-    frame: &Frame<'a>,
-    fill: impl FnOnce(&mut Flow<'_>) -> Result<(), PaperError>,
+/// The file of what is drafted.
+pub(crate) fn pdf(
+    draft: impl FnOnce(&Setter) -> Result<Drafted, PaperError>,
 ) -> Result<Vec<u8>, PaperError> {
     let setter = Setter::new()?;
-    let drafted = draft(frame, &setter, fill)?;
+    let drafted = draft(&setter)?;
     write(drafted, &setter.faces)
 }
 

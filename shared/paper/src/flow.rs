@@ -203,7 +203,7 @@ impl<'a> Flow<'a> {
 
     /// The same for any reason.
     pub(crate) fn block_for(&mut self, text: &str, style: Style, at: Place, why: Reason) -> f32 {
-        let lines = self.setter.lines(text, &style, at.width);
+        let lines = self.setter.few_lines(text, &style, at.width, at.lines);
         let height = float(lines.len()) * style.leading;
         for (i, line) in lines.into_iter().enumerate() {
             let x = match at.side {
@@ -217,18 +217,22 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Where a block of text goes: its upper left corner and its width.
+/// Where a block of text goes: its upper left corner, its width and the most lines it may have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) x: f32,
     pub(crate) y: f32,
     pub(crate) width: f32,
     pub(crate) side: Side,
+    pub(crate) lines: usize,
 }
 
 impl Place {
+    /// Most lines of a block.
+    pub(crate) const LINES: usize = 6;
+
     pub(crate) const fn left(x: f32, y: f32, width: f32) -> Self {
-        Self { x, y, width, side: Side::Left }
+        Self { x, y, width, side: Side::Left, lines: Self::LINES }
     }
 
     pub(crate) const fn on(self, side: Side) -> Self {

@@ -2,11 +2,17 @@
 
 use crate::draft::{Ink, Reason};
 use crate::flow::{Flow, Place, Side};
+use crate::letters::short;
 use crate::look;
 use crate::parts::Role;
 use crate::qr::Code;
 use crate::setting::Style;
 use crate::sheet::{Area, float};
+
+/// Longest text at a fixed place, of site and day above a title, and of a figure, in characters.
+const MAX_FACT_CHARS: usize = 260;
+const MAX_KICKER_CHARS: usize = 80;
+const MAX_FIGURE_CHARS: usize = 40;
 
 /// A number of note, with what it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,34 +25,39 @@ pub struct Figure {
 
 /// The top of a first page: site and day, title, and a line that says more.
 pub(crate) fn opening(flow: &mut Flow<'_>, site: &str, day: &str, title: &str, subtitle: &str) {
+    let (site, day) = (short(site, MAX_KICKER_CHARS), short(day, MAX_KICKER_CHARS));
+    let (title, subtitle) = (short(title, MAX_FACT_CHARS), short(subtitle, MAX_FACT_CHARS));
     flow.rule(2.4, 0);
     flow.y += 5.0;
     let (left, half, y) = (flow.area.left, flow.area.width() / 2.0, flow.y);
     let part = flow.parts.add(Role::Paragraph);
-    let site = flow.block(site, look::KICKER, Place::left(left, y, half - 6.0), part);
+    let site = flow.block(&site, look::KICKER, Place::left(left, y, half - 6.0), part);
     let part = flow.parts.add(Role::Paragraph);
     let right = Place::left(left + half + 6.0, y, half - 6.0).on(Side::Right);
-    let day = flow.block(day, look::KICKER, right, part);
+    let day = flow.block(&day, look::KICKER, right, part);
     flow.y += site.max(day) + flow.loose(15.0);
-    let part = flow.parts.add_heading(1, title);
+    let part = flow.parts.add_heading(1, &title);
     let (left, width) = (flow.area.left, flow.area.width());
-    let fits = flow.setter.width(title, &look::TITLE) <= width;
+    let fits = flow.setter.width(&title, &look::TITLE) <= width;
     let style = if fits { look::TITLE } else { look::LONG_TITLE };
-    flow.contents.push(crate::write::Entry { words: title.to_owned(), page: 0, y: flow.y });
+    flow.contents.push(crate::write::Entry { words: title.clone(), page: 0, y: flow.y });
     // So much white have large letters at their left.
-    flow.text(title, style, left - 0.5, width, Reason::Part(part));
-    flow.paragraph(subtitle, look::SUBTITLE);
+    flow.text(&title, style, left - 0.5, width, Reason::Part(part));
+    flow.paragraph(&subtitle, look::SUBTITLE);
 }
 
 /// Numbers of note side by side, four in a row, with hairlines between them.
 pub(crate) fn figures(flow: &mut Flow<'_>, figures: &[Figure]) {
     const IN_A_ROW: usize = 4;
-    for row in figures.chunks(IN_A_ROW) {
+    let short = |text: &str| short(text, MAX_FIGURE_CHARS);
+    let all = figures.iter().map(|f| Figure { label: short(&f.label), value: short(&f.value) });
+    let all: Vec<Figure> = all.collect();
+    for row in all.chunks(IN_A_ROW) {
         let width = flow.area.width() / float(row.len().max(3));
-        let lines = |text: &str, style: Style| flow.setter.lines(text, &style, width - 14.0).len();
+        let lines = |text: &str, style: &Style| lines_of(flow, text, style, width - 14.0);
         let tall = |f: &Figure| {
-            float(lines(&f.value, look::NUMBER)) * look::NUMBER.leading
-                + float(lines(&f.label, look::LABEL)) * look::LABEL.leading
+            lines(&f.value, &look::NUMBER) * look::NUMBER.leading
+                + lines(&f.label, &look::LABEL) * look::LABEL.leading
         };
         let height = row.iter().map(tall).fold(0.0, f32::max);
         flow.need(height + 6.0);
@@ -56,6 +67,11 @@ pub(crate) fn figures(flow: &mut Flow<'_>, figures: &[Figure]) {
         }
         flow.y += height + 6.0;
     }
+}
+
+/// How many lines a block will have.
+fn lines_of(flow: &Flow<'_>, text: &str, style: &Style, width: f32) -> f32 {
+    float(flow.setter.few_lines(text, style, width, Place::LINES).len())
 }
 
 fn one_figure(flow: &mut Flow<'_>, figure: &Figure, x: f32, width: f32, height: f32, bar: bool) {
@@ -71,17 +87,40 @@ fn one_figure(flow: &mut Flow<'_>, figure: &Figure, x: f32, width: f32, height: 
     }
 }
 
-/// A label with its text under it, at a fixed place; gives back the height of both.
-pub(crate) fn fact(
+/// A label, a text, and how the text looks.
+pub(crate) type Fact = (&'static str, String, Style);
+
+/// Facts at the left and a code at the right, on one page.
+pub(crate) fn beside_code(
     flow: &mut Flow<'_>,
-    label: &str,
-    text: &str,
-    style: Style,
-    place: Place,
-) -> f32 {
-    let part = flow.parts.add(Role::Paragraph);
-    let used = flow.block(label, look::LABEL, place, part);
-    used + flow.block(text, style, Place { y: place.y + used, ..place }, part)
+    facts: &[Fact],
+    qr: &Code,
+    words: &str,
+    caption: &str,
+) {
+    const BETWEEN: f32 = 6.0;
+    let width = flow.area.width() - qr.width() + 2.0 * qr.margin() - 20.0;
+    let facts: Vec<Fact> = facts.iter().map(|(l, text, s)| (*l, fixed(text), *s)).collect();
+    let lines = |text: &str, style: &Style| lines_of(flow, text, style, width);
+    let height = |(_, text, style): &Fact| lines(text, style) * style.leading;
+    let all: f32 = facts.iter().map(|f| height(f) + look::LABEL.leading + BETWEEN).sum();
+    flow.need(all.max(qr.width() + look::NOTE.leading));
+    let top = flow.y;
+    let mut y = top - 2.0;
+    for (label, text, style) in &facts {
+        let part = flow.parts.add(Role::Paragraph);
+        let place = Place::left(flow.area.left, y, width);
+        y += flow.block(label, look::LABEL, place, part);
+        y += flow.block(text, *style, Place { y, ..place }, part) + BETWEEN;
+    }
+    let height = code(flow, qr, top, words, caption);
+    flow.y = y.max(top + height);
+}
+
+/// Lines that were made on purpose stay, but do not go on for ever.
+fn fixed(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| short(line, MAX_FACT_CHARS)).collect();
+    lines.join("\n")
 }
 
 /// The 256 bits of a hash as strokes, tall for one and short for zero: two hashes that differ
@@ -104,7 +143,7 @@ pub(crate) fn strokes(flow: &mut Flow<'_>, hash: &[u8; 32], what: &str) {
 }
 
 /// A code with its quiet zone at the right margin, a caption under it; gives back the height.
-pub(crate) fn code(flow: &mut Flow<'_>, code: &Code, top: f32, words: &str, caption: &str) -> f32 {
+fn code(flow: &mut Flow<'_>, code: &Code, top: f32, words: &str, caption: &str) -> f32 {
     // The quiet zone may reach into margins: nothing is printed there.
     let left = flow.area.right + code.margin() - code.width();
     let top = top - code.margin();

@@ -5,13 +5,15 @@ use krilla::metadata::DateTime;
 use crate::draft::{Page, Reason};
 use crate::error::PaperError;
 use crate::flow::baseline;
-use crate::letters::bounded;
+use crate::letters::{bounded, short};
 use crate::look;
 use crate::setting::{Line, Setter};
 use crate::sheet::{Area, Sheet, float};
 
 /// Longest text of one field of a foot, in characters.
-const MAX_FOOT_CHARS: usize = 160;
+const MAX_FOOT_CHARS: usize = 120;
+/// Most lines of it under the title.
+const MAX_FOOT_LINES: usize = 6;
 /// White between the text and the rule above the foot, and between that and the foot.
 const ABOVE: f32 = 12.0;
 const BELOW: f32 = 5.0;
@@ -39,7 +41,7 @@ pub(crate) struct Foot {
 
 impl Foot {
     pub(crate) fn new(setter: &Setter, sheet: Sheet, title: &str, imprint: &Imprint) -> Self {
-        let short = |text: &str| bounded(text.trim(), MAX_FOOT_CHARS).into_owned();
+        let short = |text: &str| short(text, MAX_FOOT_CHARS);
         let text = format!(
             "For {}. As of position {} of the log, {}. Made {} by {}.",
             short(&imprint.reader),
@@ -50,8 +52,8 @@ impl Foot {
         );
         let width = sheet.area().width();
         Self {
-            title: setter.lines(&short(title), &look::FOOT_STRONG, width - 90.0),
-            lines: setter.lines(&text, &look::FOOT, width),
+            title: setter.few_lines(&short(title), &look::FOOT_STRONG, width - 90.0, 2),
+            lines: setter.few_lines(&text, &look::FOOT, width, MAX_FOOT_LINES),
         }
     }
 

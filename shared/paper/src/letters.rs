@@ -11,9 +11,17 @@ pub(crate) fn bounded(text: &str, most: usize) -> Cow<'_, str> {
         None => Cow::Borrowed(text),
         Some((end, _)) => {
             let missing = text[end..].chars().count();
-            Cow::Owned(format!("{} … ({missing} more characters are not printed)", &text[..end]))
+            Cow::Owned(format!("{} … (+{missing} characters)", &text[..end]))
         }
     }
+}
+
+/// A text for a place that does not grow: on one line as far as the text goes, and not for ever.
+/// A text that is empty is a dash, because what is empty is missing for who hears the page.
+pub(crate) fn short(text: &str, most: usize) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    if text.is_empty() { "–".to_owned() } else { bounded(&text, most).into_owned() }
 }
 
 /// How a letter that is not printed is shown.
@@ -57,7 +65,7 @@ mod tests {
     #[test]
     fn a_text_that_is_too_long_says_how_much_is_missing() {
         assert_eq!(bounded("äöü", 3), "äöü");
-        assert_eq!(bounded("äöüß!", 3), "äöü … (2 more characters are not printed)");
+        assert_eq!(bounded("äöüß!", 3), "äöü … (+2 characters)");
     }
 
     #[test]

@@ -41,6 +41,8 @@ mod qr;
 mod setting;
 mod sheet;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wrap;
 mod write;
 

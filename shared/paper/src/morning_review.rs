@@ -1,13 +1,15 @@
 //! What happened in the night, for the person who answers for it in the morning.
 
-use crate::document::{Frame, pdf};
+use crate::document::{Frame, draft, pdf};
 use crate::error::PaperError;
 use crate::flow::Flow;
 use crate::furniture::{Figure, SIGNING_ROW, figures, opening, ruled, signing};
 use crate::imprint::Imprint;
 use crate::look;
+use crate::setting::Setter;
 use crate::sheet::Sheet;
 use crate::table::{Column, Table, check_rows};
+use crate::write::Drafted;
 
 const TITLE: &str = "Morning review";
 
@@ -180,13 +182,17 @@ impl MorningReview {
     /// [`PaperError::TooMany`] beyond [`MAX_ROWS`](crate::MAX_ROWS) rows in all,
     /// [`PaperError::Instant`] for a `made_at` that is none.
     pub fn pdf(&self) -> Result<Vec<u8>, PaperError> {
+        pdf(|setter| self.draft(setter))
+    }
+
+    pub(crate) fn draft(&self, setter: &Setter) -> Result<Drafted, PaperError> {
         let rows = [self.exceptions.len(), self.datasets.len(), self.prints.len(), self.changes.len()];
         check_rows("rows of a review", rows.iter().sum::<usize>() + self.figures.len())?;
         let subject = format!("{}: {}", self.site, self.span);
         let title = format!("{TITLE} · {}", self.day);
         let imprint = &self.imprint;
         let frame = Frame { sheet: self.sheet, title: &title, subject: &subject, imprint };
-        pdf(&frame, |flow| {
+        draft(&frame, setter, |flow| {
             self.print(flow);
             Ok(())
         })

@@ -67,6 +67,16 @@ pub(crate) struct Line {
     pub(crate) width: f32,
 }
 
+impl Line {
+    /// How many letters stand in it.
+    fn letters(&self) -> usize {
+        let glyphs = &self.shaped.glyphs[self.glyphs.clone()];
+        let start = glyphs.first().map_or(0, |glyph| glyph.stands_for.start);
+        let end = glyphs.last().map_or(start, |glyph| glyph.stands_for.end);
+        self.shaped.text[start..end].chars().count()
+    }
+}
+
 /// Sets type: it knows the fonts.
 pub(crate) struct Setter {
     pub(crate) faces: Faces,
@@ -87,6 +97,18 @@ impl Setter {
         for paragraph in text.trim_end().split('\n') {
             let shaped = Rc::new(self.shape(paragraph, style));
             lines.extend(crate::wrap::wrap(&shaped, style, width));
+        }
+        lines
+    }
+
+    /// The same for a place that holds `most` lines: the last of them says how much is missing.
+    pub(crate) fn few_lines(&self, text: &str, style: &Style, width: f32, most: usize) -> Vec<Line> {
+        let mut lines = self.lines(text, style, width);
+        if lines.len() > most {
+            let dropped = lines.split_off(most.saturating_sub(1));
+            let missing: usize = dropped.iter().map(Line::letters).sum();
+            let words = format!("… (+{missing} characters)");
+            lines.extend(self.lines(&words, style, width).into_iter().take(1));
         }
         lines
     }

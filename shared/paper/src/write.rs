@@ -2,6 +2,7 @@
 
 use krilla::color::luma;
 use krilla::configure::{Accessibility, Archival, ConfigurationBuilder};
+use krilla::error::KrillaError;
 use krilla::destination::XyzDestination;
 use krilla::geom::{PathBuilder, Point, Rect};
 use krilla::metadata::{DateTime, Metadata};
@@ -17,6 +18,7 @@ use krilla::{Document, SerializeSettings};
 use crate::draft::{Ink, Page, Reason};
 use crate::error::PaperError;
 use crate::face::Faces;
+use crate::letters::bounded;
 use crate::parts::Parts;
 use crate::setting::{Glyph, Line, Style};
 use crate::sheet::{Area, Sheet};
@@ -63,7 +65,22 @@ pub(crate) fn write(mut drafted: Drafted, faces: &Faces) -> Result<Vec<u8>, Pape
     document.set_outline(outline(&drafted.contents));
     document.set_metadata(metadata(&drafted));
     document.set_tag_tree(drafted.parts.tree().with_lang(Some("en".to_owned())));
-    document.finish().map_err(|error| PaperError::Pdf(format!("{error}")))
+    document.finish().map_err(|error| PaperError::Pdf(in_words(&error)))
+}
+
+/// Longest explanation of what is not valid, in characters.
+const MAX_REASON_CHARS: usize = 300;
+
+fn in_words(error: &KrillaError) -> String {
+    let reason = match error {
+        KrillaError::Validation(found) => format!("{error}: {found:?}"),
+        KrillaError::Font(..)
+        | KrillaError::Limit(_)
+        | KrillaError::DuplicateNamedDestination(_)
+        | KrillaError::DuplicateTagId(..)
+        | KrillaError::UnknownTagId(..) => error.to_string(),
+    };
+    bounded(&reason, MAX_REASON_CHARS).into_owned()
 }
 
 fn settings() -> Result<SerializeSettings, PaperError> {
