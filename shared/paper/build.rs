@@ -26,7 +26,8 @@ fn main() {
 /// Entry 6 of the font's name table (OpenType, «name»), as Windows writes it: UTF-16, big-endian.
 fn postscript_name(font: &[u8]) -> Option<String> {
     let tables = usize::from(number(font, 4)?);
-    let record = (0..tables).map(|i| 12 + 16 * i).find(|at| font.get(*at..at + 4) == Some(b"name"))?;
+    let record =
+        (0..tables).map(|i| 12 + 16 * i).find(|at| font.get(*at..at + 4) == Some(b"name"))?;
     let table = font.get(long(font, record + 8)?..)?;
     let texts = usize::from(number(table, 4)?);
     let entry = (0..usize::from(number(table, 2)?))

@@ -3,7 +3,9 @@
 use crate::document::{Frame, draft, pdf};
 use crate::error::PaperError;
 use crate::flow::Flow;
-use crate::furniture::{beside_code, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim};
+use crate::furniture::{
+    beside_code, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim,
+};
 use crate::imprint::{Imprint, thousands};
 use crate::letters::short;
 use crate::look;
@@ -106,7 +108,8 @@ impl CoverSheet {
 
     /// The file at the left, the code of its hash at the right.
     fn file(&self, flow: &mut Flow<'_>, qr: &Code) {
-        let size = format!("{} records in {} bytes", thousands(self.records), thousands(self.bytes));
+        let size =
+            format!("{} records in {} bytes", thousands(self.records), thousands(self.bytes));
         let hash = grouped(&hex(&self.sha256), 8);
         let facts = [
             ("File", short(&self.file, MAX_NAME_CHARS), look::LEAD),
@@ -119,11 +122,8 @@ impl CoverSheet {
 
     fn question(&self, flow: &mut Flow<'_>) {
         flow.heading("What was asked", 60.0);
-        let position = format!(
-            "position {}, {}",
-            thousands(self.imprint.position),
-            self.imprint.as_of
-        );
+        let position =
+            format!("position {}, {}", thousands(self.imprint.position), self.imprint.as_of);
         let fixed = [
             ("Asked by", self.asked_by.as_str()),
             ("Asked at", self.asked_at.as_str()),

@@ -5,7 +5,9 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crate::document::{Frame, draft, pdf};
 use crate::error::PaperError;
 use crate::flow::Flow;
-use crate::furniture::{Figure, beside_code, figures, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim};
+use crate::furniture::{
+    Figure, beside_code, figures, grouped, hex, opening, signing, strokes, to_the_bottom, verbatim,
+};
 use crate::imprint::{Imprint, thousands};
 use crate::look;
 use crate::qr::Code;
@@ -14,12 +16,15 @@ use crate::sheet::{Sheet, mm};
 use crate::write::Drafted;
 
 /// Longest checkpoint in bytes: its code must stay coarse enough to be read off a photocopy.
-pub const MAX_CHECKPOINT_BYTES: usize = 800;
+pub const MAX_CHECKPOINT_BYTES: usize = 1_000;
 /// Most figures of a day.
 pub const MAX_FIGURES: usize = 8;
 
-/// Width of the code.
+/// Width of the code of a checkpoint that is as long as most are, and of a longer one.
 const CODE_WIDTH: f32 = mm(64.0);
+const LARGE_CODE_WIDTH: f32 = mm(80.0);
+/// Up to how many bytes a checkpoint has the smaller code.
+const SMALL_CODE_BYTES: usize = 420;
 
 const TITLE: &str = "Signed head of the log";
 
@@ -97,7 +102,9 @@ impl DailyHead {
 
     fn print(&self, flow: &mut Flow<'_>) -> Result<(), PaperError> {
         let head = self.check()?;
-        let qr = Code::new("a checkpoint", self.checkpoint.as_bytes(), CODE_WIDTH)?;
+        let text = self.checkpoint.as_bytes();
+        let width = if text.len() > SMALL_CODE_BYTES { LARGE_CODE_WIDTH } else { CODE_WIDTH };
+        let qr = Code::new("a checkpoint", text, width)?;
         opening(flow, &self.site, &self.day, TITLE, &format!("at the end of {}", self.day));
         flow.gap(8.0);
         strokes(flow, &head.root, "The root");
@@ -110,14 +117,21 @@ impl DailyHead {
         verbatim(flow, self.checkpoint.trim_end());
         self.explain(flow);
         to_the_bottom(flow, 2);
-        signing(flow, &[&[("Received by", 0.68), ("Date", 0.32)], &[("Filed where", 0.68), ("Date", 0.32)]]);
+        signing(
+            flow,
+            &[&[("Received by", 0.68), ("Date", 0.32)], &[("Filed where", 0.68), ("Date", 0.32)]],
+        );
         Ok(())
     }
 
     fn check(&self) -> Result<Head<'_>, PaperError> {
         let bytes = self.checkpoint.len();
         if bytes > MAX_CHECKPOINT_BYTES {
-            return Err(PaperError::TooLong { what: "a checkpoint", bytes, most: MAX_CHECKPOINT_BYTES });
+            return Err(PaperError::TooLong {
+                what: "a checkpoint",
+                bytes,
+                most: MAX_CHECKPOINT_BYTES,
+            });
         }
         let count = self.figures.len();
         if count > MAX_FIGURES {
@@ -172,7 +186,13 @@ mod tests {
 
     #[test]
     fn what_is_no_signed_checkpoint_is_refused() {
-        for (from, to) in [("\n\n", "\n"), ("— log", "log"), ("\n2\n", "\nmany\n"), ("AAA=", "AA="), ("log.example/decklog\n2", "\n2")] {
+        for (from, to) in [
+            ("\n\n", "\n"),
+            ("— log", "log"),
+            ("\n2\n", "\nmany\n"),
+            ("AAA=", "AA="),
+            ("log.example/decklog\n2", "\n2"),
+        ] {
             let bad = GOOD.replacen(from, to, 1);
             assert!(matches!(Head::read(&bad), Err(PaperError::Checkpoint(_))), "{bad}");
         }

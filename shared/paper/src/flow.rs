@@ -191,7 +191,11 @@ impl<'a> Flow<'a> {
         self.gap(self.loose(look::SECTION_GAP));
         self.need(look::HEADING.leading + follows);
         let part = self.parts.add_heading(2, words);
-        self.contents.push(Entry { words: words.to_owned(), page: self.pages.len() - 1, y: self.y });
+        self.contents.push(Entry {
+            words: words.to_owned(),
+            page: self.pages.len() - 1,
+            y: self.y,
+        });
         let (left, width) = (self.area.left, self.area.width());
         self.text(words, look::HEADING, left, width, Reason::Part(part));
     }

@@ -186,7 +186,8 @@ impl MorningReview {
     }
 
     pub(crate) fn draft(&self, setter: &Setter) -> Result<Drafted, PaperError> {
-        let rows = [self.exceptions.len(), self.datasets.len(), self.prints.len(), self.changes.len()];
+        let rows =
+            [self.exceptions.len(), self.datasets.len(), self.prints.len(), self.changes.len()];
         check_rows("rows of a review", rows.iter().sum::<usize>() + self.figures.len())?;
         let subject = format!("{}: {}", self.site, self.span);
         let title = format!("{TITLE} · {}", self.day);
@@ -251,7 +252,15 @@ fn sign(flow: &mut Flow<'_>) {
 
 impl Exception {
     fn cells(&self) -> Vec<&str> {
-        vec![&self.job, &self.due, &self.state, &self.lateness, &self.host, &self.error, &self.advice]
+        vec![
+            &self.job,
+            &self.due,
+            &self.state,
+            &self.lateness,
+            &self.host,
+            &self.error,
+            &self.advice,
+        ]
     }
 }
 

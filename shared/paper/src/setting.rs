@@ -102,7 +102,13 @@ impl Setter {
     }
 
     /// The same for a place that holds `most` lines: the last of them says how much is missing.
-    pub(crate) fn few_lines(&self, text: &str, style: &Style, width: f32, most: usize) -> Vec<Line> {
+    pub(crate) fn few_lines(
+        &self,
+        text: &str,
+        style: &Style,
+        width: f32,
+        most: usize,
+    ) -> Vec<Line> {
         let mut lines = self.lines(text, style, width);
         if lines.len() > most {
             let dropped = lines.split_off(most.saturating_sub(1));

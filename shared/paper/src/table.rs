@@ -70,7 +70,11 @@ impl Table {
         bands * (look::LABEL.leading + look::CELL.leading + 3.0) + 12.0
     }
 
-    fn head(&self, flow: &mut Flow<'_>, mut why: impl FnMut(&mut Flow<'_>) -> Reason) -> Vec<Strip> {
+    fn head(
+        &self,
+        flow: &mut Flow<'_>,
+        mut why: impl FnMut(&mut Flow<'_>) -> Reason,
+    ) -> Vec<Strip> {
         let mut strips = Vec::new();
         for (i, band) in self.bands.iter().enumerate() {
             let mut cells = Vec::new();

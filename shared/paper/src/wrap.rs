@@ -58,7 +58,8 @@ fn end_of_line(clusters: &[Cluster], width: f32) -> usize {
 
 /// Where a word is divided that has no better place: not so that one or two letters of it are left.
 fn within_word(clusters: &[Cluster], fitting: usize) -> usize {
-    let left = clusters[fitting..].iter().take(LEFT_OVER).take_while(|c| c.ends != End::Space).count();
+    let left =
+        clusters[fitting..].iter().take(LEFT_OVER).take_while(|c| c.ends != End::Space).count();
     let whole = left + fitting;
     if left < LEFT_OVER && whole >= 2 * LEFT_OVER { whole - LEFT_OVER } else { fitting }
 }

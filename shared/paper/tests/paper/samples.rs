@@ -116,7 +116,8 @@ pub(crate) fn review(sheet: Sheet) -> MorningReview {
             last_good: "28 Nov 22:04".into(),
             age: "1 d 7 h 56 min".into(),
             allowed: "26 h".into(),
-            why: "The save of 29 November waited for ledger-close-daily and ran out of its window.".into(),
+            why: "The save of 29 November waited for ledger-close-daily and ran out of its window."
+                .into(),
             advice: "It is saved again as soon as A1 has ended well.".into(),
         }],
         prints: vec![UndeliveredPrint {
@@ -124,8 +125,10 @@ pub(crate) fn review(sheet: Sheet) -> MorningReview {
             recipient: "Treasury, K. Ångström".into(),
             printer: "micr-2.floor3".into(),
             state: "unknown since 03:41".into(),
-            why: "The printer was lost after sheet 117 of 214; it never said how many it printed.".into(),
-            advice: "Count the sheets in the tray, then reconcile the numbers 004117 to 004330.".into(),
+            why: "The printer was lost after sheet 117 of 214; it never said how many it printed."
+                .into(),
+            advice: "Count the sheets in the tray, then reconcile the numbers 004117 to 004330."
+                .into(),
         }],
         changes: vec![
             Change {
