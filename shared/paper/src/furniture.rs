@@ -170,7 +170,7 @@ pub(crate) fn verbatim(flow: &mut Flow<'_>, text: &str) {
 }
 
 /// Height of a row of lines to sign on.
-pub(crate) const SIGNING_ROW: f32 = 36.0;
+pub(crate) const SIGNING_ROW: f32 = 34.0;
 
 /// Ruled paper to write on: as many lines as there is room for, not counting `below`, but at least
 /// three and at most nine.
@@ -186,11 +186,14 @@ pub(crate) fn ruled(flow: &mut Flow<'_>, below: f32) {
     }
 }
 
-/// Goes down to where `rows` of lines to sign on end at the bottom of the page.
+/// Goes down to where `rows` of lines to sign on end at the bottom of the page; on a page of their
+/// own they stand at the top.
 pub(crate) fn to_the_bottom(flow: &mut Flow<'_>, rows: usize) {
     let height = float(rows) * SIGNING_ROW;
     flow.need(height);
-    flow.y = flow.y.max(flow.area.bottom - height);
+    if flow.y > flow.area.top {
+        flow.y = flow.y.max(flow.area.bottom - height);
+    }
 }
 
 /// Lines to write on by hand, each with a word under it and its share of the width.

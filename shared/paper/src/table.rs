@@ -7,7 +7,8 @@ use crate::look;
 use crate::parts::{Part, Role};
 use crate::setting::Style;
 
-/// Most rows of all tables of one document together. A row costs some five kilobytes of the file.
+/// Most rows of all tables of one document together. A row takes some 1.5 kB of
+/// the file and, until that is written, 25 kB of memory.
 pub const MAX_ROWS: usize = 10_000;
 
 /// White between two columns.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::setting::{Line, Shaped, Style};
 
 /// After which signs a word may be divided rather than anywhere.
-const JOINTS: [char; 12] = ['/', '\\', '-', '_', '.', ',', ':', ';', '=', '&', '@', '|'];
+const JOINTS: [char; 13] = ['/', '\\', '-', '_', '.', ',', ':', ';', '=', '&', '@', '|', ']'];
 
 /// Least letters of a divided word on its last line.
 const LEFT_OVER: usize = 3;
@@ -97,5 +97,62 @@ fn ending(letters: &str) -> End {
         Some(' ') => End::Space,
         Some(sign) if JOINTS.contains(&sign) => End::Joint,
         Some(_) | None => End::Anywhere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::face::Face;
+    use crate::setting::{Line, Setter, Style};
+
+    /// Ten letters of this fit a line that is sixty points wide.
+    const MONO: Style = Style::new(Face::Mono, 9.9, 12.0);
+
+    fn words(line: &Line) -> String {
+        let glyphs = &line.shaped.glyphs[line.glyphs.clone()];
+        glyphs.iter().map(|glyph| &line.shaped.text[glyph.stands_for.clone()]).collect()
+    }
+
+    fn wrapped(text: &str) -> Vec<String> {
+        let setter = Setter::new().expect("fonts");
+        let lines = setter.lines(text, &MONO, 60.0);
+        assert!(lines.iter().all(|line| line.width <= 60.0), "{text}");
+        lines.iter().map(words).collect()
+    }
+
+    #[test]
+    fn a_line_ends_at_a_space() {
+        assert_eq!(wrapped("one two three four"), ["one two ", "three four"]);
+        assert_eq!(wrapped("0123456789 x"), ["0123456789 ", "x"]);
+    }
+
+    #[test]
+    fn a_long_word_is_divided_at_a_joint() {
+        assert_eq!(wrapped("/srv/archive/x.tmp"), ["/srv/", "archive/x.", "tmp"]);
+    }
+
+    #[test]
+    fn a_word_without_joints_is_divided_anywhere_but_not_for_two_letters() {
+        assert_eq!(wrapped("abcdefghijklmnopqrst"), ["abcdefghij", "klmnopqrst"]);
+        assert_eq!(wrapped("abcdefghijk"), ["abcdefgh", "ijk"]);
+    }
+
+    #[test]
+    fn a_newline_ends_a_line_and_an_empty_text_is_one_line() {
+        assert_eq!(wrapped("a\n\nb\n"), ["a", "", "b"]);
+        assert_eq!(wrapped(""), [""]);
+    }
+
+    #[test]
+    fn accents_stay_with_their_letters() {
+        assert_eq!(wrapped(&"e\u{301}".repeat(12)).concat().matches('\u{301}').count(), 12);
+    }
+
+    #[test]
+    fn what_a_place_has_no_room_for_is_counted() {
+        let setter = Setter::new().expect("fonts");
+        let lines = setter.few_lines(&"0123456789 ".repeat(5), &MONO, 130.0, 2);
+        let lines: Vec<String> = lines.iter().map(words).collect();
+        assert_eq!(lines, ["0123456789 0123456789 ", "… (+32 characters)"]);
     }
 }
