@@ -70,7 +70,9 @@ impl<'a> Head<'a> {
         }
         let mut lines = body.split('\n');
         let origin = lines.next().filter(|line| !line.is_empty());
-        let size = lines.next().and_then(|line| line.parse().ok());
+        // A sign before the digits would be another spelling of one number.
+        let digits = lines.next().filter(|line| line.bytes().all(|b| b.is_ascii_digit()));
+        let size = digits.and_then(|line| line.parse().ok());
         let root = lines.next().and_then(|line| BASE64_STANDARD.decode(line).ok());
         Ok(Self {
             origin: origin.ok_or(refuse("its first line names no log"))?,
@@ -190,6 +192,7 @@ mod tests {
             ("\n\n", "\n"),
             ("— log", "log"),
             ("\n2\n", "\nmany\n"),
+            ("\n2\n", "\n+2\n"),
             ("AAA=", "AA="),
             ("log.example/decklog\n2", "\n2"),
         ] {
