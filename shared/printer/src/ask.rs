@@ -355,3 +355,88 @@ fn either(one: &[String], other: &[String]) -> Vec<String> {
 fn number(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn supported() -> Supported {
+        Supported {
+            formats: vec!["application/pdf".to_owned()],
+            copies: Some((1, 9)),
+            sides: vec![Sides::One],
+            media: vec!["iso_a4_210x297mm".to_owned()],
+            media_members: vec!["media-source".to_owned()],
+            trays: vec!["tray-1".to_owned()],
+            finishings: vec![Finishing(3)],
+            page_ranges: true,
+            priority: Some(1),
+            password: Some(4),
+            password_encryptions: vec!["none".to_owned()],
+            ..Supported::default()
+        }
+    }
+
+    fn ask() -> Ask {
+        Ask::new("payroll 1", "payroll", "application/pdf")
+    }
+
+    fn found(ask: &Ask, private: bool) -> Vec<&'static str> {
+        ask.unfit(&supported(), private).iter().map(|unfit| unfit.option).collect()
+    }
+
+    #[test]
+    fn what_a_printer_does_not_offer_is_named_with_what_it_does() {
+        let tray = Some("tray-1".to_owned());
+        let media = Some("iso_a4_210x297mm".to_owned());
+        let secret = |text: &str| Some(Secret(text.to_owned()));
+        for (asked, options) in [
+            (ask(), &[][..]),
+            (Ask { copies: 9, priority: Some(100), tray: tray.clone(), ..ask() }, &[]),
+            (Ask { media: media.clone(), ..ask() }, &[]),
+            (Ask { password: secret("1234"), ..ask() }, &[]),
+            (Ask { impressions: Some(7), ..ask() }, &[]),
+            (Ask { copies: 10, ..ask() }, &["copies"]),
+            (Ask { copies: 0, ..ask() }, &["copies"]),
+            (Ask { name: String::new(), ..ask() }, &["job-name"]),
+            (Ask { name: "n".repeat(256), ..ask() }, &["job-name"]),
+            (Ask { format: "text/plain".to_owned(), ..ask() }, &["document-format"]),
+            (Ask { sides: Some(Sides::TwoLongEdge), ..ask() }, &["sides"]),
+            (Ask { media: Some("a3".to_owned()), ..ask() }, &["media"]),
+            (Ask { tray: Some("tray-9".to_owned()), ..ask() }, &["media-source"]),
+            (Ask { tray, media, ..ask() }, &["media-col"]),
+            (Ask { finishings: vec![Finishing(4)], ..ask() }, &["finishings"]),
+            (Ask { output_bin: Some("face-up".to_owned()), ..ask() }, &["output-bin"]),
+            (Ask { pages: vec![Pages { first: 3, last: 2 }], ..ask() }, &["page-ranges"]),
+            (Ask { pages: vec![Pages { first: 0, last: 2 }], ..ask() }, &["page-ranges"]),
+            (Ask { priority: Some(101), ..ask() }, &["job-priority"]),
+            (Ask { hold: true, ..ask() }, &["job-hold-until"]),
+            (Ask { password: secret("12345"), ..ask() }, &["job-password"]),
+        ] {
+            assert_eq!(found(&asked, true), options, "{asked:?}");
+        }
+        assert_eq!(found(&Ask { password: secret("1234"), ..ask() }, false), ["job-password"]);
+        let said = listed(&Ask { copies: 10, ..ask() }.unfit(&supported(), true));
+        assert_eq!(said, "copies is 10, it takes 1 to 9");
+    }
+
+    #[test]
+    fn ranges_of_pages_stand_in_order_without_overlap() {
+        let pages = |first, last| Pages { first, last };
+        let unfit = |pages: Vec<Pages>| !found(&Ask { pages, ..ask() }, true).is_empty();
+        assert!(!unfit(vec![pages(1, 1), pages(2, 5)]));
+        assert!(unfit(vec![pages(1, 3), pages(3, 5)]));
+        assert!(unfit(vec![pages(4, 5), pages(1, 2)]));
+        assert!(unfit(vec![pages(1, u32::MAX)]));
+    }
+
+    #[test]
+    fn one_copy_is_said_because_a_printer_may_be_set_to_two() {
+        let names = |supported: &Supported| -> Vec<&str> {
+            ask().attributes(supported).into_iter().map(|(_, name, _)| name).collect()
+        };
+        assert!(names(&supported()).contains(&"copies"));
+        assert!(!names(&Supported::default()).contains(&"copies"));
+        assert!(names(&supported()).contains(&"ipp-attribute-fidelity"));
+    }
+}

@@ -303,3 +303,123 @@ fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], String> {
 fn text(error: IppParseError) -> String {
     error.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer with a body of so many octets after its header.
+    fn answer(body: &[u8]) -> Vec<u8> {
+        [&[1, 1, 0, 0, 0, 0, 0, 1], body].concat()
+    }
+
+    fn value(tag: u8, name: &str, value: &[u8]) -> Vec<u8> {
+        let counted = |bytes: &[u8]| [&[0, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+        [vec![tag], counted(name.as_bytes()), counted(value)].concat()
+    }
+
+    #[test]
+    fn what_a_printer_says_is_read() {
+        let parts = [
+            vec![1],
+            value(0x41, "status-message", b"well"),
+            vec![4],
+            value(0x23, "printer-state", &[0, 0, 0, 3]),
+            value(0x35, "printer-info", b"\0\x02en\0\x03lab"),
+            value(0x44, "printer-state-reasons", b"paused"),
+            value(0x44, "", b"media-low-report"),
+            value(0x33, "copies-supported", &[0, 0, 0, 1, 0, 0, 0, 99]),
+            value(0x13, "queued-job-count", b""),
+            value(0x34, "media-col", b""),
+            value(0x4A, "", b"media-source"),
+            value(0x44, "", b"tray-1"),
+            value(0x37, "", b""),
+            vec![3],
+        ];
+        let read = Answer::parse(answer(&parts.concat())).unwrap();
+        assert_eq!((read.status, read.message.as_deref()), (0, Some("well")));
+        let printer = &read.printers[0];
+        assert_eq!(printer.integer("printer-state"), Some(3));
+        assert_eq!(printer.text("printer-info").as_deref(), Some("lab"));
+        assert_eq!(printer.texts("printer-state-reasons"), ["paused", "media-low-report"]);
+        assert_eq!(printer.range("copies-supported"), Some((1, 99)));
+        assert_eq!(printer.count("queued-job-count"), None);
+    }
+
+    #[test]
+    fn a_text_that_says_a_wrong_length_is_an_error_and_no_panic() {
+        for bytes in [&b"\0\x09en\0\x03lab"[..], b"\0\x02en\0\x99lab", b"", b"\0"] {
+            let parts = [vec![4], value(0x35, "printer-info", bytes), vec![3]].concat();
+            assert!(Answer::parse(answer(&parts)).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn collections_are_not_read_as_deep_as_anybody_likes() {
+        let begin = [value(0x34, "", b""), value(0x4A, "", b"x")].concat();
+        let parts = [vec![4], value(0x34, "media-col", b""), begin.repeat(100_000)].concat();
+        assert!(Answer::parse(answer(&parts)).unwrap_err().contains("deeper"));
+        assert!(Answer::parse(answer(&[4, 0x37, 0, 0, 0, 0, 3])).is_err());
+        let open = [vec![4], value(0x34, "media-col", b""), vec![3]].concat();
+        assert!(Answer::parse(answer(&open)).is_err());
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_short_anywhere_is_an_error() {
+        let parts = [vec![1], value(0x41, "status-message", b"well"), vec![3]].concat();
+        let whole = answer(&parts);
+        assert!(Answer::parse(whole.clone()).is_ok());
+        for length in 0..whole.len() {
+            assert!(Answer::parse(whole[..length].to_vec()).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_request_is_an_error() {
+        let mut bytes = answer(&[3]);
+        assert!(Answer::parse(bytes.clone()).is_ok());
+        bytes[7] = 2;
+        assert!(Answer::parse(bytes).is_err());
+    }
+
+    #[test]
+    fn no_answer_makes_it_panic() {
+        // A simple generator, the same each time.
+        let mut state = 1_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        };
+        let tags =
+            [1, 2, 4, 5, 3, 0x34, 0x37, 0x4A, 0x35, 0x36, 0x44, 0x21, 0x22, 0x33, 0x31, 0x13];
+        for _ in 0..20_000 {
+            let mut bytes = answer(&[1]);
+            for _ in 0..random() % 12 {
+                bytes.push(tags[usize::from(random()) % tags.len()]);
+                for _ in 0..2 {
+                    let length = random() % 12;
+                    bytes.extend([0, length]);
+                    bytes.extend((0..length).map(|_| random() % 6));
+                }
+            }
+            bytes.push(3);
+            drop(Answer::parse(bytes));
+        }
+    }
+
+    #[test]
+    fn the_target_stands_third_as_it_was_given() {
+        let request = Request::new(Operation::CreateJob, "ipps://printer/ipp/print").unwrap();
+        let request = request.with(Group::Job, "copies", Value::Integer(2)).unwrap();
+        let expected = [
+            vec![1, 1, 0, 5, 0, 0, 0, 1, 1],
+            value(0x47, "attributes-charset", b"utf-8"),
+            value(0x48, "attributes-natural-language", b"en"),
+            value(0x45, "printer-uri", b"ipps://printer/ipp/print"),
+            vec![2],
+            value(0x21, "copies", &[0, 0, 0, 2]),
+            vec![3],
+        ];
+        assert_eq!(request.bytes(), expected.concat());
+    }
+}
