@@ -17,6 +17,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body, SendBody};
 
 use crate::address::Address;
+use crate::ask::Secret;
 use crate::error::PrinterError;
 use crate::operation::Operation;
 
@@ -83,7 +84,7 @@ pub(crate) struct Client {
     address: Address,
     agent: Agent,
     limits: Limits,
-    login: Option<String>,
+    login: Option<Secret>,
 }
 
 impl Client {
@@ -126,7 +127,7 @@ impl Client {
             return Err(bad("a user's name with a colon cannot log in (RFC 7617)"));
         }
         let both = format!("{}:{}", login.user, login.password);
-        self.login = Some(format!("Basic {}", STANDARD.encode(both)));
+        self.login = Some(Secret(format!("Basic {}", STANDARD.encode(both))));
         Ok(())
     }
 
@@ -157,7 +158,7 @@ impl Client {
             .header("accept", MEDIA_TYPE)
             .header("content-length", spool.size())
             .header("connection", "close");
-        if let Some(login) = &self.login {
+        if let Some(Secret(login)) = &self.login {
             request = request.header("authorization", login);
         }
         let silence = match operation {

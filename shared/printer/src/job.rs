@@ -133,6 +133,10 @@ pub struct JobEnd {
     pub sheets: Option<u32>,
     /// Reasons as sent.
     pub reasons: Vec<String>,
+    /// Whether the printer has come to rest. While it says processing-to-stop-point (RFC 8011 §5.3.8) it may still
+    /// move paper and count: look again, but not for ever, because CUPS before 2.4.8 says it of every job that ended
+    /// (OpenPrinting/cups#828).
+    pub settled: bool,
 }
 
 impl JobFacts {
@@ -189,12 +193,8 @@ impl JobFacts {
         self.name.as_deref() == Some(name)
     }
 
-    /// How it ended, once nothing more will happen. A cancelled or aborted job that is still on its way to a place
-    /// where it can stop (processing-to-stop-point, RFC 8011 §5.3.8) still moves paper, and has not ended.
+    /// How it ended; nothing, while it has not.
     pub fn end(&self) -> Option<JobEnd> {
-        if self.has_reason("processing-to-stop-point") {
-            return None;
-        }
         let how = match self.state {
             JobState::Pending | JobState::Held | JobState::Processing | JobState::Stopped => {
                 return None;
@@ -208,6 +208,7 @@ impl JobFacts {
             impressions: self.impressions_completed,
             sheets: self.media_sheets_completed,
             reasons: self.reasons.clone(),
+            settled: !self.has_reason("processing-to-stop-point"),
         })
     }
 
@@ -285,11 +286,16 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_still_moves_paper_has_not_ended() {
+    fn a_job_that_waits_or_is_printed_has_not_ended() {
         for state in [JobState::Pending, JobState::Held, JobState::Processing, JobState::Stopped] {
-            assert_eq!(job(state, &[]).end(), None, "{state}");
+            assert_eq!(job(state, &["job-canceled-by-user"]).end(), None, "{state}");
         }
-        let stopping = &["job-canceled-by-user", "processing-to-stop-point"];
-        assert_eq!(job(JobState::Canceled, stopping).end(), None);
+    }
+
+    #[test]
+    fn a_job_that_ended_may_still_move_paper() {
+        let settled = |reasons| job(JobState::Canceled, reasons).end().unwrap().settled;
+        assert!(settled(&["job-canceled-by-user"]));
+        assert!(!settled(&["job-canceled-by-user", "processing-to-stop-point"]));
     }
 }

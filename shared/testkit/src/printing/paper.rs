@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::http::{self, Body, Stream};
 use super::message::Message;
-use super::press::{Plan, Press, Printed, Whim};
+use super::press::{Plan, Press, Printed, Whim, uuid};
 use super::serve::{self, operation};
 use super::tls;
 use crate::{port, wait};
@@ -50,8 +50,6 @@ pub struct Setup {
     pub ignores: Vec<String>,
     /// How it counts pages.
     pub count: Count,
-    /// Its address; set when it starts.
-    pub(super) uri: String,
 }
 
 impl Default for Setup {
@@ -78,7 +76,6 @@ impl Default for Setup {
             prints_a_part: false,
             ignores: Vec::new(),
             count: form_feeds_or_pdf,
-            uri: String::new(),
         }
     }
 }
@@ -159,14 +156,14 @@ impl Paper {
     ///
     /// # Errors
     /// If no port is free, or, for TLS, `openssl` is missing.
-    pub fn start(mut setup: Setup) -> anyhow::Result<Paper> {
+    pub fn start(setup: Setup) -> anyhow::Result<Paper> {
         let dir = tempfile::Builder::new().prefix("decklog-paper-").tempdir()?;
         let tls = if setup.tls { Some(tls::make(dir.path())?) } else { None };
         let (listener, port) = listen()?;
         let scheme = if setup.tls { "ipps" } else { "ipp" };
-        setup.uri = format!("{scheme}://127.0.0.1:{port}/ipp/print");
+        let uri = format!("{scheme}://127.0.0.1:{port}/ipp/print");
         let shared = Shared {
-            press: Mutex::new(Press::new(setup)),
+            press: Mutex::new(Press::new(setup, uri)),
             changed: Condvar::new(),
             connections: Mutex::new(HashMap::new()),
             tls,
@@ -184,7 +181,7 @@ impl Paper {
 
     /// Its address.
     pub fn uri(&self) -> String {
-        self.shared.press().setup.uri.clone()
+        self.shared.press().uri.clone()
     }
 
     /// The certificate that vouches for it, where it speaks TLS.
@@ -224,8 +221,7 @@ impl Paper {
 
     /// Another device answers at this address from now on.
     pub fn becomes_another(&self) {
-        let another = Press::new(Setup::default()).uuid;
-        self.change(|press| press.uuid = another);
+        self.change(|press| press.uuid = uuid());
     }
 
     /// Prints so many pages more and then waits.

@@ -82,6 +82,8 @@ pub(super) enum Whim {
 /// Everything there is.
 pub(super) struct Press {
     pub(super) setup: Setup,
+    /// Its address.
+    pub(super) uri: String,
     pub(super) jobs: Vec<Job>,
     pub(super) next_id: u32,
     pub(super) uuid: String,
@@ -99,10 +101,11 @@ pub(super) struct Press {
 }
 
 impl Press {
-    pub(super) fn new(setup: Setup) -> Self {
+    pub(super) fn new(setup: Setup, uri: String) -> Self {
         Press {
             count: setup.count,
             setup,
+            uri,
             jobs: Vec::new(),
             next_id: 1,
             uuid: uuid(),
@@ -297,7 +300,8 @@ pub(super) fn end(job: &mut Job, state: State, now: i32) {
     }
 }
 
-fn uuid() -> String {
+/// A new one.
+pub(super) fn uuid() -> String {
     format!("urn:uuid:{}", uuid::Uuid::from_u128(next()))
 }
 

@@ -270,7 +270,7 @@ fn attributes(press: &Press, job: &Job) -> Group {
     }
     let id = i32::try_from(job.id).unwrap_or(i32::MAX);
     group.add("job-id", [Value::Integer(id)]);
-    group.add("job-uri", [Value::Uri(format!("{}/{id}", press.setup.uri))]);
+    group.add("job-uri", [Value::Uri(format!("{}/{id}", press.uri))]);
     group.add("job-uuid", [Value::Uri(job.uuid.clone())]);
     group.add("job-name", [Value::Name(job.name.clone())]);
     group.add("job-originating-user-name", [Value::Name(job.user.clone())]);
