@@ -6,7 +6,7 @@ use ureq::http::Uri;
 
 use crate::error::PrinterError;
 
-/// The port of both schemes (RFC 8011 §9.1 and RFC 7472 §4.1: it is 631 with TLS too, not 443).
+/// The port of both schemes (RFC 3510 and RFC 7472: it is 631 with TLS too, not 443).
 const PORT: u16 = 631;
 /// Most octets of a URI in IPP (RFC 8011 §5.1.6).
 const LONGEST: usize = 1023;
@@ -16,7 +16,7 @@ const LONGEST: usize = 1023;
 pub(crate) struct Address {
     /// As it was given, and as the printer is told (printer-uri).
     pub(crate) uri: String,
-    /// Where requests go: RFC 8010 §4 with `ipp:` read as `http:` and `ipps:` as `https:`.
+    /// Where requests go (RFC 8010 §4):  `ipp:` is `http:` and `ipps:` is `https:`.
     pub(crate) url: String,
     /// Whether the connection is encrypted.
     pub(crate) tls: bool,

@@ -21,7 +21,7 @@ use crate::ask::Secret;
 use crate::error::PrinterError;
 use crate::operation::Operation;
 
-/// What both directions carry (RFC 8010 §3.6).
+/// What both directions carry (RFC 8010 §4).
 const MEDIA_TYPE: &str = "application/ipp";
 /// Most bytes of a file with certificates.
 const MOST_PEM: u64 = 4 << 20;
@@ -56,7 +56,7 @@ impl fmt::Debug for Login {
 pub struct Limits {
     /// For the printer's name to be resolved, and again for a connection to stand.
     pub connect: Duration,
-    /// How long the printer may be silent in any operation but Send-Document.
+    /// How long the printer may take to answer, and again to end its answer, in any operation but Send-Document.
     pub silence: Duration,
     /// How long it may take nothing and say nothing while it gets a document. A printer that prints as it reads
     /// stops reading while it has no paper, so this is how long somebody may need to bring some.
@@ -174,7 +174,13 @@ impl Client {
         };
         let request = request.body(SendBody::from_reader(spool))?;
         let request = self.agent.configure_request(request);
-        let request = request.timeout_per_read(Some(silence)).timeout_per_write(Some(silence));
+        let request = request
+            .timeout_per_read(Some(silence))
+            .timeout_per_write(Some(silence))
+            // Also who says something now and then comes to an end. Only a document may take as long as it takes.
+            .timeout_send_request(Some(silence))
+            .timeout_recv_response(Some(silence))
+            .timeout_recv_body(Some(silence));
         self.agent.run(request.build())
     }
 }

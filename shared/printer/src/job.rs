@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::wire::Attributes;
 
-/// A job's number at one printer (job-id, RFC 8011 §5.3.2). It may begin anew after a restart.
+/// A job's number at one printer (job-id, RFC 8011 §5.3). It may begin anew after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(
     /// 1 and up.
@@ -114,7 +114,7 @@ pub enum HowEnded {
     CompletedWithWarnings,
     /// Completed with job-completed-with-errors: pages may be missing or spoiled.
     CompletedWithErrors,
-    /// Given on to another device (queued-in-device, RFC 8011 §5.3.7.2): nobody here knows whether it is on paper.
+    /// Given on to another device (queued-in-device, RFC 8011 §5.3.7.1): nobody here knows whether it is on paper.
     GivenOn,
     /// The printer gave up.
     Aborted,

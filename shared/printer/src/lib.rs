@@ -19,8 +19,7 @@
 //!
 //! # Whether it is still the same job
 //!
-//! Job numbers may begin anew when a printer is restarted (RFC 8011 §5.3.2 only asks that they differ within its
-//! memory), so a number alone is no proof. What a caller compares is the printer's uuid, then the job's name
+//! Job numbers may begin anew when a printer is restarted (RFC 8011 only asks that those it knows differ), so a number alone is no proof. What a caller compares is the printer's uuid, then the job's name
 //! ([`JobFacts::is_named`]) and, where the printer has one, the job's uuid. A smaller [`PrinterFacts::up_time`] than
 //! before says that it was restarted. A job that is not found proves nothing: printers forget what has ended, and
 //! some forget everything when they are switched off.

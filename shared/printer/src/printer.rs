@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::address::Address;
-use crate::ask::Ask;
+use crate::ask::{Ask, Unfit};
 use crate::error::PrinterError;
 use crate::facts::PrinterFacts;
 use crate::http::{Client, Limits, Login, Spool, Trust};
@@ -16,7 +16,7 @@ use crate::wire::{Answer, Group, Request, Value};
 /// Most jobs that are asked for at once.
 const PAGE: usize = 100;
 
-/// A printer at an address. Calls block; each is one request or a few, and nothing is tried again.
+/// A printer at an address. Calls block (in asynchronous code they belong where blocking is allowed); each is one request or a few, and nothing is tried again.
 #[derive(Debug, Clone)]
 pub struct Printer {
     client: Client,
@@ -78,7 +78,7 @@ impl Printer {
         let mut attributes = self.fitting(ask, Operation::ValidateJob)?;
         let format = Value::MimeType(ask.format.clone());
         attributes.push((Group::Operation, "document-format", format));
-        Ok(self.ask(Operation::ValidateJob, None, attributes)?.unsupported)
+        self.ask(Operation::ValidateJob, None, attributes).map(ignored)
     }
 
     /// Makes a job without a document (Create-Job). Asks first what the printer can do, as [`Printer::validate`] does.
@@ -92,14 +92,13 @@ impl Printer {
         let answer = self.ask(operation, None, attributes)?;
         let id = answer.jobs.first().and_then(job_id);
         let id = id.ok_or_else(|| self.malformed(operation, "there is no job-id".to_owned()))?;
-        Ok(Created { id, ignored: answer.unsupported })
+        Ok(Created { id, ignored: ignored(answer) })
     }
 
     /// Sends the one document of a job (Send-Document), as it is read. `user` is who made the job.
     ///
     /// # Errors
-    /// Any but [`PrinterError::Unfit`]. If [`PrinterError::is_unknown`], pages may be printed: ask for the job. A
-    /// document that cannot be read to its end, or has another length, is [`PrinterError::Lost`] too, since the
+    /// Any. If [`PrinterError::is_unknown`], pages may be printed: ask for the job. A document that cannot be read to its end, or has another length, is [`PrinterError::Lost`] too, since the
     /// printer may print what it has.
     pub fn send(
         &self,
@@ -241,19 +240,24 @@ impl Printer {
         attributes: Vec<(Group, &'static str, Value)>,
     ) -> Result<Vec<u8>, PrinterError> {
         // What IPP cannot say is not sent.
-        let unsayable = |why: String| PrinterError::Unreached {
+        let unsayable = |option: &'static str, why: String| PrinterError::Unfit {
             uri: self.uri().to_owned(),
-            operation,
-            why: format!("it cannot be said in IPP: {why}"),
+            unfit: vec![Unfit {
+                option,
+                asked: why,
+                supported: "what RFC 8011 §5.1 has".to_owned(),
+            }],
         };
-        let mut request = Request::new(operation, self.uri()).map_err(unsayable)?;
+        let target = |why| unsayable("printer-uri", why);
+        let mut request = Request::new(operation, self.uri()).map_err(target)?;
         if let Some(JobId(id)) = job {
-            let id = i32::try_from(id).map_err(|_| unsayable(format!("job-id {id}")))?;
-            request =
-                request.with(Group::Operation, "job-id", Value::Integer(id)).map_err(unsayable)?;
+            let id = i32::try_from(id).map_err(|_| unsayable("job-id", id.to_string()))?;
+            request = request
+                .with(Group::Operation, "job-id", Value::Integer(id))
+                .map_err(|why| unsayable("job-id", why))?;
         }
         for (group, name, value) in attributes {
-            request = request.with(group, name, value).map_err(unsayable)?;
+            request = request.with(group, name, value).map_err(|why| unsayable(name, why))?;
         }
         Ok(request.bytes())
     }
@@ -275,6 +279,15 @@ impl Printer {
     fn malformed(&self, operation: Operation, why: String) -> PrinterError {
         PrinterError::Malformed { uri: self.uri().to_owned(), operation, why }
     }
+}
+
+/// What was left away, although the printer was told to refuse then (RFC 8011 Appendix B.1.2).
+fn ignored(answer: Answer) -> Vec<String> {
+    if answer.unsupported.is_empty() && answer.status != 0 {
+        // It says that there is something and not what.
+        return vec![status::name(answer.status)];
+    }
+    answer.unsupported
 }
 
 /// What a refusal says, and which attributes it is about.

@@ -161,7 +161,7 @@ impl Attributes {
     fn read(group: &IppAttributeGroup) -> Self {
         let mut by_name = BTreeMap::new();
         for attribute in group.attributes() {
-            // Of two with one name the first counts; RFC 8010 §3.1.3 forbids a second.
+            // Of two with one name the first counts; RFC 8011 §4.1.3 forbids a second.
             let name = attribute.name().as_str().to_owned();
             by_name.entry(name).or_insert_with(|| items(attribute.value()));
         }

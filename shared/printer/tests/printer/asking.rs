@@ -256,9 +256,12 @@ fn a_printer_that_does_not_count_says_nothing_and_not_zero() {
 #[test]
 fn a_name_that_ipp_cannot_say_is_not_sent() {
     let (paper, printer) = paper();
-    let error = printer.cancel(printer::JobId(1), &"n".repeat(300)).unwrap_err();
-    assert!(matches!(error, PrinterError::Unreached { .. }), "{error}");
-    let error = printer.create(&Ask::new(&"n".repeat(300), USER, TEXT)).unwrap_err();
-    assert!(matches!(error, PrinterError::Unfit { .. }), "{error}");
+    let unsayable = printer.cancel(printer::JobId(1), &"n".repeat(300)).unwrap_err();
+    let too_long = printer.create(&Ask::new(&"n".repeat(300), USER, TEXT)).unwrap_err();
+    let too_high = printer.job(printer::JobId(u32::MAX)).unwrap_err();
+    for error in [unsayable, too_long, too_high] {
+        assert!(matches!(error, PrinterError::Unfit { .. }), "{error}");
+    }
     assert!(paper.requests(operation::CREATE_JOB).is_empty());
+    assert!(paper.requests(operation::CANCEL_JOB).is_empty());
 }

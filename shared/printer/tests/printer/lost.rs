@@ -195,6 +195,38 @@ fn a_printer_that_says_nothing_is_lost_after_the_silence() {
 }
 
 #[test]
+fn a_printer_that_only_trickles_is_lost_too() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let uri = uri(listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        read_all(&mut stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/ipp\r\n\r\n").unwrap();
+        // As long as anybody listens.
+        while stream.write_all(b"x").is_ok() {
+            std::thread::yield_now();
+        }
+    });
+    let silence = Duration::from_millis(200);
+    let limits = Limits { silence, answer_bytes: u64::MAX, ..Limits::default() };
+    let printer = Printer::new(&uri, &printer::Trust::System, limits).unwrap();
+    let error = printer.release(JobId(1), USER).unwrap_err();
+    assert!(is_lost(&error), "{error}");
+    drop(printer);
+    thread.join().unwrap();
+}
+
+#[test]
+fn an_encrypted_connection_on_which_nobody_speaks_is_not_reached() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let uri = format!("ipps://{}/ipp/print", listener.local_addr().unwrap());
+    let limits = Limits { silence: Duration::from_millis(50), ..Limits::default() };
+    let printer = Printer::new(&uri, &printer::Trust::System, limits).unwrap();
+    let error = printer.cancel(JobId(1), USER).unwrap_err();
+    assert!(is_unreached(&error), "{error}");
+}
+
+#[test]
 fn an_encrypted_connection_that_is_closed_at_once_is_not_reached() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let uri = format!("ipps://{}/ipp/print", listener.local_addr().unwrap());
