@@ -120,6 +120,14 @@ fn page(ordinal: u32) -> String {
     format!("%%Page: {ordinal} {ordinal}\n")
 }
 
+/// A header that is neither that of a resource nor of a font.
+fn begins_a_document(line: &[u8]) -> bool {
+    let Some(version) = line.strip_prefix(b"%!PS-Adobe-") else { return false };
+    let mut words = version.split(u8::is_ascii_whitespace);
+    let numbered = words.next().is_some_and(|word| word.first().is_some_and(u8::is_ascii_digit));
+    numbered && words.next().is_none_or(|word| word.is_empty() || word.starts_with(b"EPSF"))
+}
+
 fn atend(said: &[u8]) -> bool {
     said.trim_ascii() == b"(atend)"
 }
@@ -182,7 +190,7 @@ impl<'a> Reading<'a> {
         } else if line.text.starts_with(b"%%EOF") {
             self.end = Some(line.at.end);
             Ok(())
-        } else if line.text.starts_with(b"%!PS-Adobe") {
+        } else if begins_a_document(line.text) {
             Err(damaged("a second document begins in it"))
         } else {
             Ok(())

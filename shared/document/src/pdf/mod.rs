@@ -3,6 +3,7 @@
 //! The reader is our own: what is on the registry either decompresses what a file asks for without limits or keeps all
 //! objects of a file in memory, and repairs what it cannot read; here both would be wrong.
 
+mod annots;
 mod cmap;
 mod content;
 mod encodings;
@@ -12,8 +13,11 @@ mod fonts;
 mod layout;
 mod lexer;
 mod object;
+mod part;
 mod read;
 mod tree;
+mod used;
+mod write;
 mod xref;
 
 use std::ops::RangeInclusive;
@@ -62,13 +66,15 @@ impl<'a> Pdf<'a> {
         self.size
     }
 
+    /// The text of each page.
     pub(crate) fn texts(&self, limit: usize) -> Result<Vec<String>, DocumentError> {
         let mut reader = Reader::new(&self.file, limit);
         self.leaves.iter().map(|leaf| reader.page(&leaf.dict(&self.file)?)).collect()
     }
 
+    /// A document of these pages, which exist.
     pub(crate) fn part(&self, pages: RangeInclusive<u32>) -> Result<Vec<u8>, DocumentError> {
-        let _ = pages;
-        Ok(vec![])
+        let place = |page: u32| usize::try_from(page).unwrap_or(usize::MAX);
+        part::part(&self.file, &self.leaves, place(pages.start() - 1)..place(*pages.end()))
     }
 }

@@ -49,10 +49,6 @@ impl Dict {
 }
 
 impl Object {
-    pub(super) fn new_name(name: &str) -> Self {
-        Self::Name(name.as_bytes().to_vec())
-    }
-
     pub(super) fn name(&self) -> Option<&[u8]> {
         if let Self::Name(name) = self { Some(name) } else { None }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::annots::{Printed, placed, printed};
 use super::cmap::utf16;
 use super::content::{Operation, Operations};
 use super::encodings::Base;
@@ -99,6 +100,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         };
         let content = contents(self.file, page)?;
         let resources = self.file.dict(page, "Resources")?;
+        let annotations = printed(self.file, page)?;
         let mut page = Page {
             reader: self,
             glyphs: vec![],
@@ -108,6 +110,9 @@ impl<'f, 'a> Reader<'f, 'a> {
             marked: vec![],
         };
         page.run(&content, &resources, 0)?;
+        for annotation in annotations {
+            page.annotation(&annotation, ctm)?;
+        }
         Ok(lines(page.glyphs))
     }
 
@@ -285,6 +290,23 @@ impl Page<'_, '_, '_> {
         let done = self.run(&content, &resources, depth + 1);
         (self.state, self.saved) = (state, saved);
         done
+    }
+
+    /// What an annotation shows, in its rectangle.
+    fn annotation(&mut self, printed: &Printed, ctm: Matrix) -> Result<(), DocumentError> {
+        let file = self.reader.file;
+        let Some(appearance) = &printed.appearance else { return Ok(()) };
+        let appearance = file.follow(appearance)?;
+        let Some(form) = appearance.stream() else { return Ok(()) };
+        let bounds = file.array(&form.dict, "BBox")?.as_deref().and_then(numbers::<4>);
+        let matrix = file.array(&form.dict, "Matrix")?.as_deref().and_then(numbers::<6>);
+        if let Some((bounds, rectangle)) = bounds.zip(printed.rectangle(file)?) {
+            let place = placed(bounds, matrix.unwrap_or(UNIT), rectangle);
+            self.state = State::new(then(&place, &ctm));
+            self.marked.clear();
+            self.draw(form, &Dict::default(), 0)?;
+        }
+        Ok(())
     }
 
     fn mark(&mut self, instead: Option<Instead>) {
