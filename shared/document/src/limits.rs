@@ -15,6 +15,8 @@ pub struct Limits {
     pub values: u32,
     /// Bytes that one stream of a PDF may have when it is decompressed.
     pub stream: usize,
+    /// Bytes of text of all pages together.
+    pub text: usize,
     /// Work: bytes decompressed and parsed for one answer, all together; every byte counts as often as it is read.
     pub work: u64,
 }
@@ -24,9 +26,10 @@ impl Limits {
     pub const DEFAULT: Self = Self {
         bytes: 512 << 20,
         pages: 100_000,
-        objects: 2_000_000,
+        objects: 1_000_000,
         values: 1_000_000,
-        stream: 64 << 20,
+        stream: 32 << 20,
+        text: 64 << 20,
         work: 1 << 30,
     };
 
@@ -43,6 +46,10 @@ impl Limits {
 
     pub(crate) fn check_objects(&self, objects: usize) -> Result<(), DocumentError> {
         self.check("objects", objects, self.objects)
+    }
+
+    pub(crate) fn check_text(&self, bytes: usize) -> Result<(), DocumentError> {
+        self.check("bytes of text", bytes, self.text)
     }
 
     fn check(&self, what: &'static str, n: usize, limit: usize) -> Result<(), DocumentError> {

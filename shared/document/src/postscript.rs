@@ -41,7 +41,8 @@ struct Reading<'a> {
     promised: bool,
     size: Option<Size>,
     trailer: Option<usize>,
-    end: Option<usize>,
+    /// The line `%%EOF`.
+    end: Option<Range<usize>>,
 }
 
 impl<'a> PostScript<'a> {
@@ -188,7 +189,7 @@ impl<'a> Reading<'a> {
             self.trailer.get_or_insert(line.at.start);
             Ok(())
         } else if line.text.starts_with(b"%%EOF") {
-            self.end = Some(line.at.end);
+            self.end = Some(line.at.clone());
             Ok(())
         } else if begins_a_document(line.text) {
             Err(damaged("a second document begins in it"))
@@ -275,9 +276,9 @@ impl<'a> Reading<'a> {
         if self.depth > 0 {
             return Err(damaged("it ends in the middle of an included document"));
         }
-        let end = match (self.end, self.trailer) {
-            (Some(end), _) => end,
-            (None, Some(_)) => self.bytes.len(),
+        let after = match (self.end, self.trailer) {
+            (Some(end), trailer) => trailer.unwrap_or(end.start)..end.end,
+            (None, Some(trailer)) => trailer..self.bytes.len(),
             (None, None) => return Err(damaged("it is cut short: no %%Trailer and no %%EOF")),
         };
         let Some(said) = self.said else {
@@ -292,13 +293,12 @@ impl<'a> Reading<'a> {
         if pages == 0 {
             return Err(DocumentError::no_structure("there are none"));
         }
-        let trailer = self.trailer.unwrap_or(end).min(end);
-        let ends = self.starts.iter().skip(1).copied().chain([trailer]);
+        let ends = self.starts.iter().skip(1).copied().chain([after.start]);
         Ok(PostScript {
             bytes: self.bytes,
-            before: start..self.starts.first().copied().unwrap_or(trailer),
+            before: start..self.starts.first().copied().unwrap_or(after.start),
             pages: self.starts.iter().copied().zip(ends).map(|(from, to)| from..to).collect(),
-            after: trailer..end,
+            after,
             size: self.size,
         })
     }

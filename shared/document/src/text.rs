@@ -61,7 +61,8 @@ pub(crate) fn texts(
     limits: &Limits,
     limit: usize,
 ) -> Result<Vec<String>, DocumentError> {
-    let mut written = Written { pages: vec![], page: String::new(), line: vec![], limits, limit };
+    let mut written =
+        Written { pages: vec![], page: String::new(), line: vec![], bytes: 0, limits, limit };
     walk(bytes, layout, &mut written)?;
     Ok(written.pages)
 }
@@ -223,6 +224,8 @@ struct Written<'a> {
     pages: Vec<String>,
     page: String,
     line: Vec<char>,
+    /// Of the pages before.
+    bytes: usize,
     limits: &'a Limits,
     limit: usize,
 }
@@ -252,6 +255,8 @@ impl Paper for Written<'_> {
     fn page(&mut self, _: usize) -> Result<(), DocumentError> {
         let end = self.page.trim_end().len();
         self.page.truncate(end);
+        self.bytes += self.page.len();
+        self.limits.check_text(self.bytes)?;
         self.pages.push(std::mem::take(&mut self.page));
         self.limits.check_pages(u32::try_from(self.pages.len()).unwrap_or(u32::MAX))
     }

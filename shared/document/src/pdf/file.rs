@@ -136,6 +136,17 @@ impl<'a> File<'a> {
         Ok(found.and_then(|value| value.dict().cloned()).unwrap_or_default())
     }
 
+    /// An entry of a dictionary that is the value of a key, as a resource is one of its category.
+    pub(super) fn entry(
+        &self,
+        dict: &Dict,
+        key: &str,
+        name: &[u8],
+    ) -> Result<Option<Object>, DocumentError> {
+        let found = self.get(dict, key)?;
+        Ok(found.and_then(|found| found.dict()?.0.get(name).cloned()))
+    }
+
     /// The number that is the value of a key.
     pub(super) fn number(&self, dict: &Dict, key: &str) -> Result<Option<f64>, DocumentError> {
         Ok(self.get(dict, key)?.and_then(|value| value.number()))
@@ -149,6 +160,7 @@ impl<'a> File<'a> {
     ) -> Result<Option<Vec<Object>>, DocumentError> {
         let Some(found) = self.get(dict, key)? else { return Ok(None) };
         let Some(array) = found.array() else { return Ok(None) };
+        self.spend(array.len().saturating_mul(size_of::<Object>()))?;
         let followed = array.iter().map(|value| self.follow(value).map(Cow::into_owned));
         followed.collect::<Result<_, _>>().map(Some)
     }

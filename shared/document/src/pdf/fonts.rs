@@ -24,6 +24,8 @@ const TIMES: f64 = 0.9;
 const UNKNOWN: f64 = 0.55;
 /// Most widths of one font.
 const WIDTHS: usize = 70_000;
+/// How many of the differences from an encoding are read.
+const DIFFERENCES: usize = 1024;
 /// How much of a font program is searched for its encoding, in bytes: it stands at the beginning.
 const PROGRAM: usize = 64 << 10;
 
@@ -245,7 +247,7 @@ fn simple_texts(
 /// A code, and the names of the glyphs from there on.
 fn differences(all: &[Object], texts: &mut [Option<String>]) {
     let mut code = 0;
-    for object in all {
+    for object in all.iter().take(DIFFERENCES) {
         if let Some(first) = object.count::<usize>() {
             code = first;
         } else if let Some(name) = object.name() {

@@ -69,7 +69,14 @@ impl<'a> Pdf<'a> {
     /// The text of each page.
     pub(crate) fn texts(&self, limit: usize) -> Result<Vec<String>, DocumentError> {
         let mut reader = Reader::new(&self.file, limit);
-        self.leaves.iter().map(|leaf| reader.page(&leaf.dict(&self.file)?)).collect()
+        let (mut texts, mut bytes) = (vec![], 0);
+        for leaf in &self.leaves {
+            let text = reader.page(&leaf.dict(&self.file)?)?;
+            bytes += text.len();
+            self.file.limits.check_text(bytes)?;
+            texts.push(text);
+        }
+        Ok(texts)
     }
 
     /// A document of these pages, which exist.

@@ -341,10 +341,10 @@ impl Copier<'_, '_> {
             }
             Object::Dict(dict) => self.plain_dict(dict),
             Object::Stream(stream) if is_drawn(&stream.dict) => self.drawn(stream),
-            Object::Stream(stream) => match self.plain_dict(&stream.dict)? {
-                Object::Dict(dict) => self.with_data(dict, stream),
-                refused => Ok(refused),
-            },
+            Object::Stream(stream) => {
+                let dict = self.plain_dict(&stream.dict)?;
+                dict.dict().map_or(Ok(Object::Null), |dict| self.with_data(dict.clone(), stream))
+            }
             Object::Null
             | Object::Bool(_)
             | Object::Integer(_)

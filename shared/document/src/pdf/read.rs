@@ -1,5 +1,6 @@
 //! The text of a page: its content is followed as far as it moves and shows text (ISO 32000-1, 9).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -17,9 +18,12 @@ use crate::{DocumentError, check_text};
 /// How deep forms may be in forms.
 const FORMS: usize = 12;
 /// How many graphics states may be saved.
-const SAVED: usize = 256;
+pub(super) const SAVED: usize = 4096;
+pub(super) const TOO_MANY_STATES: &str = "a page saves too many graphics states";
 /// How deep marked content may be; what is deeper is not looked at.
 const MARKED: usize = 256;
+/// What reading a font counts as work at least, in bytes.
+const FONT_WORK: usize = 4096;
 /// What drawing a form counts as work at least, in bytes.
 const FORM_WORK: usize = 1024;
 /// Entries of fonts that are kept, about.
@@ -118,13 +122,13 @@ impl<'f, 'a> Reader<'f, 'a> {
 
     /// The font of a name; kept by the number of its object.
     fn font(&mut self, resources: &Dict, name: &[u8]) -> Result<Option<Rc<Font>>, DocumentError> {
-        let fonts = self.file.dict(resources, "Font")?;
-        let Some(object) = fonts.0.get(name) else { return Ok(None) };
+        let Some(object) = self.file.entry(resources, "Font", name)? else { return Ok(None) };
         if let Some(known) = object.reference().and_then(|id| self.fonts.get(&id)) {
             return Ok(Some(Rc::clone(known)));
         }
-        let found = self.file.follow(object)?;
+        let found = self.file.follow(&object)?;
         let Some(dict) = found.dict() else { return Ok(None) };
+        self.file.spend(FONT_WORK)?;
         let font = Rc::new(Font::read(self.file, dict)?);
         if let Some(id) = object.reference() {
             if self.weight > FONTS {
@@ -198,6 +202,8 @@ impl Page<'_, '_, '_> {
         match operation.operator {
             b"Do" => return self.form(operands, resources, depth),
             b"Tf" => return self.font(operands, resources),
+            b"q" if self.saved.len() >= SAVED => return Err(damaged(TOO_MANY_STATES)),
+            b"q" => self.saved.push(self.state.clone()),
             b"BMC" => self.mark(None),
             b"BDC" => {
                 let instead = self.instead(operands, resources)?;
@@ -217,7 +223,6 @@ impl Page<'_, '_, '_> {
         let state = &mut self.state;
         let number = operands.first().and_then(Object::number);
         match (operator, number) {
-            (b"q", _) if self.saved.len() < SAVED => self.saved.push(state.clone()),
             (b"Q", _) => *state = self.saved.pop().unwrap_or_else(|| state.clone()),
             (b"BT", _) => (state.text, state.line) = (UNIT, UNIT),
             (b"T*", _) => state.next_line((0.0, -state.leading)),
@@ -263,9 +268,8 @@ impl Page<'_, '_, '_> {
     ) -> Result<(), DocumentError> {
         let file = self.reader.file;
         let Some(name) = operands.first().and_then(Object::name) else { return Ok(()) };
-        let objects = file.dict(resources, "XObject")?;
-        let Some(object) = objects.0.get(name) else { return Ok(()) };
-        let object = file.follow(object)?;
+        let Some(object) = file.entry(resources, "XObject", name)? else { return Ok(()) };
+        let object = file.follow(&object)?;
         let Some(form) = object.stream().filter(|s| s.dict.is("Subtype", "Form")) else {
             return Ok(());
         };
@@ -279,8 +283,8 @@ impl Page<'_, '_, '_> {
     fn draw(&mut self, form: &Stream, above: &Dict, depth: usize) -> Result<(), DocumentError> {
         let file = self.reader.file;
         let resources = match form.dict.get("Resources") {
-            Some(_) => file.dict(&form.dict, "Resources")?,
-            None => above.clone(),
+            Some(_) => Cow::Owned(file.dict(&form.dict, "Resources")?),
+            None => Cow::Borrowed(above),
         };
         let matrix = file.array(&form.dict, "Matrix")?;
         let matrix = matrix.as_deref().and_then(numbers::<6>).unwrap_or(UNIT);
@@ -324,8 +328,8 @@ impl Page<'_, '_, '_> {
         let properties = match operands.get(1) {
             Some(Object::Dict(dict)) => dict.clone(),
             Some(Object::Name(name)) => {
-                let all = file.dict(resources, "Properties")?;
-                let found = all.0.get(name).map(|found| file.follow(found)).transpose()?;
+                let found = file.entry(resources, "Properties", name)?;
+                let found = found.as_ref().map(|found| file.follow(found)).transpose()?;
                 found.and_then(|found| found.dict().cloned()).unwrap_or_default()
             }
             Some(_) | None => return Ok(None),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::content::{Operation, Operations};
 use super::file::{File, damaged};
 use super::object::{Dict, Object};
+use super::read::{SAVED, TOO_MANY_STATES};
 use crate::DocumentError;
 
 /// How deep content without resources of its own may be in other content.
@@ -83,11 +84,13 @@ impl Look<'_, '_, '_> {
         let first = operation.operands.first();
         let last = operation.operands.last();
         match operation.operator {
+            b"q" if self.saved.len() >= SAVED => return Err(damaged(TOO_MANY_STATES)),
             b"q" => self.saved.push(self.font.clone()),
             b"Q" => self.font = self.saved.pop().unwrap_or_default(),
             b"Tf" => {
-                self.font = first.and_then(Object::name).unwrap_or_default().to_vec();
-                return self.name("Font", first);
+                self.name("Font", first)?;
+                let name = first.and_then(Object::name).filter(|name| self.used.has("Font", name));
+                self.font = name.unwrap_or(OUTSIDE).to_vec();
             }
             b"Do" => return self.name("XObject", first),
             b"gs" => {
@@ -128,16 +131,15 @@ impl Look<'_, '_, '_> {
         operand: Option<&Object>,
     ) -> Result<(), DocumentError> {
         let Some(name) = operand.and_then(Object::name) else { return Ok(()) };
-        if !self.used.names.insert((category, name.to_vec())) {
+        if self.used.has(category, name) {
             return Ok(());
         }
-        let all = self.file.dict(self.resources, category)?;
-        match all.0.get(name) {
-            Some(object) if matches!(category, "XObject" | "Pattern" | "Font") => {
-                self.inside(object)
-            }
-            Some(_) | None => Ok(()),
+        let Some(object) = self.file.entry(self.resources, category, name)? else { return Ok(()) };
+        self.used.names.insert((category, name.to_vec()));
+        if matches!(category, "XObject" | "Pattern" | "Font") {
+            return self.inside(&object);
         }
+        Ok(())
     }
 
     /// What is drawn and has no resources of its own uses those of what draws it.
