@@ -80,6 +80,9 @@ pub fn inspect_within(
             (raster.pages(), raster.size())
         }
     };
+    if pages == 0 {
+        return Err(DocumentError::Empty);
+    }
     Ok(Inspected { format, pages, first_page })
 }
 
@@ -150,26 +153,46 @@ pub fn part_within(
     if found != format {
         return Err(DocumentError::OtherFormat { asked: format, found });
     }
-    match format {
+    let count = pages.end().saturating_sub(*pages.start()).saturating_add(1);
+    let part = match format {
         Format::Pdf => {
             let pdf = Pdf::open(bytes, limits)?;
             check_range(&pages, pdf.pages())?;
-            pdf.part(pages)
+            pdf.part(pages)?
         }
         Format::PostScript => {
             let document = PostScript::open(bytes, limits)?;
             check_range(&pages, document.pages())?;
-            Ok(document.part(pages))
+            document.part(pages)
         }
         Format::Text => {
             check_range(&pages, text::count(bytes, layout, limits)?)?;
-            text::part(bytes, pages, layout, limits)
+            text::part(bytes, pages, layout, limits)?
         }
         Format::PwgRaster => {
             let raster = Raster::open(bytes, limits)?;
             check_range(&pages, raster.pages())?;
-            Ok(raster.part(pages))
+            raster.part(pages)
         }
+    };
+    check_part(&part, format, count, layout, limits)?;
+    Ok(part)
+}
+
+/// What goes to somebody is read again first.
+fn check_part(
+    part: &[u8],
+    format: Format,
+    pages: u32,
+    layout: &TextLayout,
+    limits: &Limits,
+) -> Result<(), DocumentError> {
+    match inspect_within(part, layout, limits) {
+        Ok(found) if (found.format, found.pages) == (format, pages) => Ok(()),
+        Ok(_) | Err(DocumentError::Damaged { .. } | DocumentError::NoStructure { .. }) => {
+            Err(DocumentError::damaged(format, "a part of it does not add up"))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -233,6 +233,9 @@ impl<'a> Reading<'a> {
     }
 
     fn said(&mut self, said: &[u8]) -> Result<(), DocumentError> {
+        if !self.starts.is_empty() && self.trailer.is_none() {
+            return Err(damaged("%%Pages: stands on a page"));
+        }
         if atend(said) {
             self.promised = true;
             return Ok(());

@@ -176,7 +176,7 @@ fn composite_widths(all: &[Object]) -> BTreeMap<u32, (u32, f64)> {
     while let ([first, second, ..], true) = (rest, widths.len() < WIDTHS) {
         let first: u32 = first.count().unwrap_or(u32::MAX);
         if let Some(each) = second.array() {
-            for (code, width) in (first..).zip(each).take(WIDTHS) {
+            for (code, width) in (first..=u32::MAX).zip(each).take(WIDTHS) {
                 widths.insert(code, (code, width.number().unwrap_or(0.0) / 1000.0));
             }
             rest = &rest[2..];

@@ -1,9 +1,12 @@
 //! Portable Document Format (ISO 32000), as far as counting, reading and dividing need it.
 //!
-//! The reader is our own: what is on the registry either decompresses what a file asks for without limits or keeps all
-//! objects of a file in memory, and repairs what it cannot read; here both would be wrong.
+//! The reader is our own, because those on the registry do what must not be done here with input that is hostile:
+//! `hayro-syntax` 0.9 decompresses cross-references and object streams without a limit and divides by zero when rows of
+//! samples have no columns; `lopdf` 0.47 keeps every object in memory (20 MB of zeros in an array took 1.2 GB), and counts
+//! pages of a file that is cut short or whose tree does not add up. Both repair what they cannot read.
 
 mod annots;
+mod belongs;
 mod cmap;
 mod content;
 mod encodings;

@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use super::annots::{Printed, printed};
+use super::belongs::{
+    ANNOTATION, CATEGORIES, FONT, FORM, IMAGE, LAYER, NOT_KEYS, NOT_TYPES, PAGE, STATE, STORED,
+    TILING,
+};
 use super::file::{File, unsupported};
 use super::object::{Dict, Object, Stream};
 use super::read::contents;
@@ -15,89 +19,6 @@ use super::tree::Leaf;
 use super::used::Used;
 use super::write::Writer;
 use crate::DocumentError;
-
-const PAGE: [&str; 8] =
-    ["MediaBox", "CropBox", "BleedBox", "TrimBox", "ArtBox", "Rotate", "UserUnit", "Group"];
-const FORM: [&str; 7] = ["Type", "Subtype", "FormType", "BBox", "Matrix", "Group", "OC"];
-const IMAGE: [&str; 16] = [
-    "Type",
-    "Subtype",
-    "Width",
-    "Height",
-    "ColorSpace",
-    "BitsPerComponent",
-    "Intent",
-    "ImageMask",
-    "Mask",
-    "Decode",
-    "Interpolate",
-    "SMask",
-    "SMaskInData",
-    "Matte",
-    "OC",
-    "Name",
-];
-const TILING: [&str; 8] =
-    ["Type", "PatternType", "PaintType", "TilingType", "BBox", "XStep", "YStep", "Matrix"];
-const STATE: [&str; 27] = [
-    "Type", "LW", "LC", "LJ", "ML", "D", "RI", "OP", "op", "OPM", "Font", "BG", "BG2", "UCR",
-    "UCR2", "TR", "TR2", "HT", "FL", "SM", "SA", "BM", "SMask", "CA", "ca", "AIS", "TK",
-];
-const FONT: [&str; 18] = [
-    "Type",
-    "Subtype",
-    "Name",
-    "BaseFont",
-    "FirstChar",
-    "LastChar",
-    "Widths",
-    "FontDescriptor",
-    "Encoding",
-    "ToUnicode",
-    "DescendantFonts",
-    "CIDSystemInfo",
-    "DW",
-    "W",
-    "DW2",
-    "W2",
-    "CIDToGIDMap",
-    "FontBBox",
-];
-const LAYER: [&str; 4] = ["Type", "Name", "Intent", "Usage"];
-const ANNOTATION: [&str; 7] = ["Subtype", "Rect", "F", "Border", "C", "BS", "OC"];
-/// How a stream is stored.
-const STORED: [&str; 2] = ["Filter", "DecodeParms"];
-/// What no value anywhere may bring with it.
-const NOT_KEYS: [&[u8]; 8] = [
-    b"Metadata",
-    b"PieceInfo",
-    b"AF",
-    b"StructParent",
-    b"StructParents",
-    b"Parent",
-    b"Dest",
-    b"Thumb",
-];
-/// What is never copied, wherever it is found.
-const NOT_TYPES: [&[u8]; 14] = [
-    b"Page",
-    b"Pages",
-    b"Catalog",
-    b"Template",
-    b"Annot",
-    b"Action",
-    b"StructTreeRoot",
-    b"StructElem",
-    b"Outlines",
-    b"Filespec",
-    b"F",
-    b"EmbeddedFile",
-    b"Metadata",
-    b"ObjStm",
-];
-/// What resources there are (7.8.3).
-const CATEGORIES: [&str; 7] =
-    ["Font", "XObject", "ExtGState", "ColorSpace", "Pattern", "Shading", "Properties"];
 
 /// As what an object is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -152,6 +152,7 @@ fn postscript_whose_comments_do_not_add_up_is_refused() {
         ("%!PS-Adobe-3.0\n%%Page: 1 1\n%%EOF\n", "does not say how many"),
         ("%!PS-Adobe-3.0\n%%Pages: (atend)\n%%Page: 1 1\n%%EOF\n", "does not say how many"),
         ("%!PS-Adobe-3.0\n%%Pages: 2\n%%Page: 1 1\n%%EOF\n", "has 1 pages and says that it has 2"),
+        ("%!PS-Adobe-3.0\n%%Pages: (atend)\n%%Page: 1 1\n%%Pages: 1\n%%EOF\n", "stands on a page"),
         ("%!PS-Adobe-3.0\n%%Pages: x\n%%Page: 1 1\n%%EOF\n", "no number"),
         ("%!PS-Adobe-3.0\n%%Pages: 0\n%%EOF\n", "there are none"),
         ("%!PS-Adobe-3.0\n%%Pages: 1\n%%Page: 1 1\nshowpage\n", "cut short"),

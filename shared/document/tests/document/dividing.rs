@@ -234,6 +234,18 @@ fn text_parts_are_the_bytes_of_their_pages() {
 }
 
 #[test]
+fn a_part_that_a_printer_would_take_for_something_else_is_refused() {
+    let whole = b"a text about PDF\x0c%PDF-1.7 is how it begins";
+    assert!(
+        part(&[&[b' '; 1024], &whole[..]].concat(), Format::Text, 1..=1, &TextLayout::default())
+            .is_ok()
+    );
+    let refused =
+        part(&[&[b' '; 1024], &whole[..]].concat(), Format::Text, 2..=2, &TextLayout::default());
+    assert!(matches!(refused, Err(DocumentError::Damaged { .. })), "{refused:?}");
+}
+
+#[test]
 fn every_text_part_has_as_many_pages_as_were_asked_for() {
     for whole in [
         "a\x0c\x0cb\n\n\n\n\nc",

@@ -42,6 +42,7 @@ fn the_header_of_a_pdf_may_be_anywhere_in_its_first_1024_bytes() {
 fn what_is_empty_or_unknown_is_refused_as_such() {
     let layout = TextLayout::default();
     assert_eq!(inspect(b"", &layout), Err(DocumentError::Empty));
+    assert_eq!(inspect("\u{feff}".as_bytes(), &layout), Err(DocumentError::Empty));
     assert_eq!(inspect(b"\x7fELF\0", &layout), Err(DocumentError::Unknown));
 }
 

@@ -27,7 +27,7 @@ const MEMORY: u64 = 300 << 10;
 /// Tells the process that it is the one with little memory.
 const LITTLE: &str = "DECKLOG_DOCUMENT_LITTLE_MEMORY";
 
-/// Asks everything about a document. What is good in whole is also good in parts.
+/// Asks everything about a document; a part that is made is good.
 fn ask(bytes: &[u8]) {
     let layout = TextLayout::default();
     let inspected = inspect_within(bytes, &layout, &LIMITS);

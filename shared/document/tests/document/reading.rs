@@ -57,6 +57,10 @@ fn a_turned_page_is_read_as_it_is_seen() {
 
 /// A page with a font of two-byte codes, as every modern program makes them.
 fn composite(to_unicode: &str, shown: &str) -> Vec<u8> {
+    composite_with("[1[600 700] 5 9 250]", to_unicode, shown)
+}
+
+fn composite_with(widths: &str, to_unicode: &str, shown: &str) -> Vec<u8> {
     file(&[
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
         "<</Type/Pages/Count 1/Kids[3 0 R]>>".to_owned(),
@@ -65,8 +69,7 @@ fn composite(to_unicode: &str, shown: &str) -> Vec<u8> {
         format!(
             "<</Type/Font/Subtype/Type0/BaseFont/AAAAAA+X/Encoding/Identity-H{to_unicode}/DescendantFonts[6 0 R]>>"
         ),
-        "<</Type/Font/Subtype/CIDFontType2/BaseFont/AAAAAA+X/DW 500/W[1[600 700] 5 9 250]>>"
-            .to_owned(),
+        format!("<</Type/Font/Subtype/CIDFontType2/BaseFont/AAAAAA+X/DW 500/W{widths}>>"),
         stream(
             "",
             "1 begincodespacerange <0000> <FFFF> endcodespacerange\n\
@@ -78,6 +81,22 @@ fn composite(to_unicode: &str, shown: &str) -> Vec<u8> {
 #[test]
 fn codes_of_two_bytes_mean_what_their_map_says() {
     assert_eq!(read(&composite("/ToUnicode 7 0 R", "<000100020003>")), ["Müý"]);
+}
+
+#[test]
+fn widths_of_codes_that_cannot_be_are_not_believed() {
+    for widths in [
+        "[4294967295[1 2 3]]",
+        "[4294967290 9999999999 1]",
+        "[-1[1]]",
+        "[1 2]",
+        "[1]",
+        "[[1]]",
+        "7",
+    ] {
+        let bytes = composite_with(widths, "/ToUnicode 7 0 R", "<000100020003>");
+        assert_eq!(read(&bytes), ["Müý"], "{widths}");
+    }
 }
 
 #[test]
