@@ -95,9 +95,9 @@ fn nothing_of_other_pages_or_of_the_document_is_in_a_part() {
         for bytes in [&part, &open] {
             let text = String::from_utf8_lossy(bytes);
             assert!(!text.contains("secret"), "{text}");
-            for mine in ["mine page", "mine form", "mine_i", "mine layer", "mine glyph"] {
-                assert!(text.contains(mine), "{mine}: {text}");
-            }
+        }
+        for mine in ["mine page", "mine form", "mine_i", "mine layer", "mine glyph"] {
+            assert!(holds(&open, mine), "{mine}: {}", String::from_utf8_lossy(&open));
         }
         assert_eq!(read(&part), ["mine page\nmine form\n\u{fffd}"]);
     }

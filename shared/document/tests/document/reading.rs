@@ -69,7 +69,7 @@ fn composite_with(widths: &str, to_unicode: &str, shown: &str) -> Vec<u8> {
         format!(
             "<</Type/Font/Subtype/Type0/BaseFont/AAAAAA+X/Encoding/Identity-H{to_unicode}/DescendantFonts[6 0 R]>>"
         ),
-        format!("<</Type/Font/Subtype/CIDFontType2/BaseFont/AAAAAA+X/DW 500/W{widths}>>"),
+        format!("<</Type/Font/Subtype/CIDFontType2/BaseFont/AAAAAA+X/DW 500/W {widths}>>"),
         stream(
             "",
             "1 begincodespacerange <0000> <FFFF> endcodespacerange\n\
