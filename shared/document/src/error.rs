@@ -80,6 +80,11 @@ impl DocumentError {
         Self::Unsupported { format, what: what.into() }
     }
 
+    /// Copies are asked for in the job, where they are counted.
+    pub(crate) fn copies(format: Format) -> Self {
+        Self::unsupported(format, "it asks for copies itself; ask for them in the job")
+    }
+
     pub(crate) fn no_structure(what: impl Into<String>) -> Self {
         Self::NoStructure { what: what.into() }
     }

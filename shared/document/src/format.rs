@@ -112,6 +112,18 @@ pub(crate) fn postscript_start(bytes: &[u8]) -> Option<usize> {
     bytes.get(at..)?.starts_with(b"%!PS").then_some(at)
 }
 
+/// Whether printer commands before the document ask for more than one copy: then more is printed than was counted.
+pub(crate) fn asks_for_copies(bytes: &[u8]) -> bool {
+    let preamble = &bytes[..preamble_end(bytes).unwrap_or(0)];
+    let more = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line).to_ascii_uppercase();
+        let (name, value) = line.split_once('=').unwrap_or((&line, "1"));
+        let name = name.trim_end();
+        (name.ends_with("COPIES") || name.ends_with("QTY")) && value.trim() != "1"
+    };
+    preamble.split(|&b| b == b'\n').any(more)
+}
+
 /// Where printer commands end: after the line `@PJL ENTER LANGUAGE=…`, or after the escape sequence alone.
 fn preamble_end(bytes: &[u8]) -> Option<usize> {
     let head = &bytes[..bytes.len().min(PREAMBLE)];

@@ -89,8 +89,8 @@ pub fn inspect_within(
 /// The text of each page: lines in reading order (from the top, each from the left), separated by line feeds. `limit`
 /// is the most bytes of text on one page; a page with more is an error, because what is cut might be what is looked for.
 ///
-/// A character of a PDF that its font gives no meaning is U+FFFD. Text that is drawn as a picture is not there; text that
-/// is drawn invisibly, as on scanned pages, is.
+/// All that the content of a PDF's page draws is read, also in layers that are hidden and where it is drawn invisibly, as on
+/// scanned pages. A character that its font gives no meaning is U+FFFD. Text that is drawn as a picture is not there.
 ///
 /// # Errors
 /// As [`inspect`]; the format is PostScript or raster, whose text cannot be read; a page has more text than `limit`.
@@ -201,7 +201,11 @@ fn recognised(bytes: &[u8], limits: &Limits) -> Result<Format, DocumentError> {
         return Err(DocumentError::Empty);
     }
     limits.check_bytes(bytes)?;
-    sniff(bytes).ok_or(DocumentError::Unknown)
+    let format = sniff(bytes).ok_or(DocumentError::Unknown)?;
+    if format::asks_for_copies(bytes) {
+        return Err(DocumentError::copies(format));
+    }
+    Ok(format)
 }
 
 fn check_range(asked: &RangeInclusive<u32>, pages: u32) -> Result<(), DocumentError> {

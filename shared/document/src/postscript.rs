@@ -121,6 +121,17 @@ fn page(ordinal: u32) -> String {
     format!("%%Page: {ordinal} {ordinal}\n")
 }
 
+/// `numcopies(n)` asks for copies (5.1).
+fn requirements(said: &[u8]) -> Result<(), DocumentError> {
+    let said = String::from_utf8_lossy(said);
+    let (_, copies) = said.split_once("numcopies").unwrap_or_default();
+    let copies = copies.trim_start().strip_prefix('(').and_then(|n| n.split(')').next());
+    if copies.is_some_and(|n| n.trim() != "1") {
+        return Err(DocumentError::copies(Format::PostScript));
+    }
+    Ok(())
+}
+
 /// A header that is neither that of a resource nor of a font.
 fn begins_a_document(line: &[u8]) -> bool {
     let Some(version) = line.strip_prefix(b"%!PS-Adobe-") else { return false };
@@ -178,7 +189,9 @@ impl<'a> Reading<'a> {
         if self.skip(line)? || self.depth > 0 {
             return Ok(());
         }
-        if let Some(said) = line.text.strip_prefix(b"%%Pages:") {
+        if let Some(said) = line.text.strip_prefix(b"%%Requirements:") {
+            requirements(said)
+        } else if let Some(said) = line.text.strip_prefix(b"%%Pages:") {
             self.said(said)
         } else if line.text.starts_with(b"%%Page:") {
             self.page(line)

@@ -27,6 +27,7 @@ struct Header {
     height: u32,
     pixel_bytes: usize,
     line_bytes: usize,
+    copies: u32,
     total: u32,
 }
 
@@ -39,6 +40,9 @@ impl<'a> Raster<'a> {
             let start = walk.at;
             let page = pages.len() + 1;
             let header = walk.header().map_err(|what| damaged(page, what))?;
+            if header.copies > 1 {
+                return Err(DocumentError::copies(Format::PwgRaster));
+            }
             walk.lines(&header).map_err(|what| damaged(page, what))?;
             total = total.max(header.total);
             pages.push(start..walk.at);
@@ -139,6 +143,7 @@ impl Walk<'_> {
             height,
             pixel_bytes: usize::try_from(bits.div_ceil(8)).unwrap_or(1),
             line_bytes: usize::try_from(line_bytes).map_err(|_| "its lines are too long")?,
+            copies: number(340),
             total: number(TOTAL_PAGES),
         })
     }

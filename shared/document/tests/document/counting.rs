@@ -279,6 +279,27 @@ fn documents_of_other_programs_have_as_many_pages_as_others_count() {
 }
 
 #[test]
+fn a_document_that_asks_for_copies_itself_is_refused() {
+    let postscript = |more: &str| format!("%!PS-Adobe-3.0\n{more}%%Pages: 1\n%%Page: 1 1\n%%EOF\n");
+    let job =
+        |more: &str| format!("\x1b%-12345X@PJL JOB\r\n{more}\r\n@PJL ENTER LANGUAGE=POSTSCRIPT\n");
+    let mut page = raster_page(10, 1);
+    page[343] = 2;
+    for bytes in [
+        (job("@PJL SET COPIES=2") + &postscript("")).into_bytes(),
+        (job("@PJL SET QTY = 3") + &postscript("")).into_bytes(),
+        postscript("%%Requirements: duplex numcopies(2) collate\n").into_bytes(),
+        [b"RaS2".to_vec(), page].concat(),
+    ] {
+        let refused = count(&bytes);
+        assert!(matches!(refused, Err(DocumentError::Unsupported { .. })), "{refused:?}");
+    }
+    let one = job("@PJL SET COPIES=1\n@PJL SET DUPLEX=ON")
+        + &postscript("%%Requirements: numcopies(1)\n");
+    assert_eq!(count(one.as_bytes()), Ok(1));
+}
+
+#[test]
 fn more_than_a_limit_is_refused() {
     let pdf = pages(&[&line("x"), &line("y")], "", &[]);
     let text = b"1\x0c2\x0c3";
