@@ -29,7 +29,7 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "domain",
     "tlog",
     "journal",
@@ -39,6 +39,7 @@ const OURS: [&str; 15] = [
     "engine",
     "paper",
     "printer",
+    "document",
     "testkit",
     "scheduler",
     "executor",
@@ -50,11 +51,11 @@ const OURS: [&str; 15] = [
 /// What of ours each crate may import.
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
-        "domain" | "tlog" | "settings" | "engine" | "paper" | "printer" => &[],
+        "domain" | "tlog" | "settings" | "engine" | "paper" | "printer" | "document" => &[],
         "journal" | "bus" => &["domain"],
         "eventlog" => &["domain", "tlog"],
         "scheduler" | "console" => &["domain", "journal", "bus"],
-        "executor" => &["domain", "journal", "bus", "settings", "engine"],
+        "executor" => &["domain", "journal", "bus", "settings", "engine", "printer", "document"],
         "audit" => &["domain", "tlog", "journal", "eventlog", "bus"],
         "testkit" => &["domain", "tlog"],
         "decklog" => &[
