@@ -34,6 +34,7 @@ mod job;
 mod listing;
 mod operation;
 mod printer;
+mod spool;
 mod status;
 mod trouble;
 mod wire;

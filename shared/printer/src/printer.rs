@@ -6,10 +6,11 @@ use crate::address::Address;
 use crate::ask::{Ask, Unfit};
 use crate::error::PrinterError;
 use crate::facts::PrinterFacts;
-use crate::http::{Client, Limits, Login, Spool, Trust};
+use crate::http::{Client, Limits, Login, Trust};
 use crate::job::{JobFacts, JobId, job_id};
 use crate::listing::{Jobs, Pages, Which};
 use crate::operation::Operation;
+use crate::spool::Spool;
 use crate::status;
 use crate::wire::{Answer, Group, Request, Value};
 

@@ -113,3 +113,42 @@ fn a_printer_that_does_not_say_its_state_is_not_believed() {
     thread.join().unwrap();
     assert!(matches!(error, PrinterError::Malformed { .. }), "{error}");
 }
+
+#[test]
+fn an_answer_about_another_job_is_not_believed() {
+    let about = |id: u8| {
+        let parts: [&[u8]; 7] = [
+            &[1, 1, 0, 0, 0, 0, 0, 1, 2, 0x21, 0, 6],
+            b"job-id",
+            &[0, 4, 0, 0, 0, id],
+            &[0x23, 0, 9],
+            b"job-state",
+            &[0, 4, 0, 0, 0, 9],
+            &[3],
+        ];
+        let (thread, printer) = answering(ipp("200 OK", &parts.concat()));
+        let told = printer.job(JobId(7));
+        thread.join().unwrap();
+        told
+    };
+    assert_eq!(about(7).unwrap().id, JobId(7));
+    let error = about(8).unwrap_err();
+    assert!(matches!(error, PrinterError::Malformed { .. }), "{error}");
+}
+
+#[test]
+fn nobody_sends_us_to_another_printer() {
+    let another = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    another.set_nonblocking(true).unwrap();
+    for status in ["301 Moved Permanently", "303 See Other", "307 Temporary Redirect"] {
+        let to = another.local_addr().unwrap();
+        let head = format!(
+            "HTTP/1.1 {status}\r\nLocation: http://{to}/\r\nContent-Type: application/ipp\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let error = cancelled(head.into_bytes()).unwrap_err();
+        assert!(matches!(error, PrinterError::Malformed { .. }), "{status}: {error}");
+        let knocked = another.accept().map_err(|error| error.kind());
+        assert_eq!(knocked.unwrap_err(), std::io::ErrorKind::WouldBlock, "{status}");
+    }
+}

@@ -7,6 +7,7 @@
 //! | [`Cups`] | a `cupsd` of its own with one queue | hold, release, and what a print server makes of it |
 
 mod cups;
+mod door;
 mod http;
 mod message;
 mod paper;
