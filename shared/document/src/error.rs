@@ -24,7 +24,7 @@ pub enum DocumentError {
     #[error("the PDF is encrypted; have it made without a password")]
     Encrypted,
     /// It does not add up, or ends too early.
-    #[error("the {format} document is damaged: {what}")]
+    #[error("the {format} document is damaged: {what}; have it made again")]
     Damaged {
         /// What it is otherwise.
         format: Format,

@@ -16,6 +16,8 @@ mod text;
 
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
+
 pub use error::DocumentError;
 pub use format::{Format, UnknownFormat, sniff};
 pub use limits::Limits;
@@ -28,7 +30,7 @@ use crate::postscript::PostScript;
 use crate::raster::Raster;
 
 /// Width and height in points (1/72 inch), as the page is seen: turned if it says so.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Size {
     /// From left to right.
     pub width: f64,
@@ -37,7 +39,7 @@ pub struct Size {
 }
 
 /// What a document is.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Inspected {
     /// Its format, by content.
     pub format: Format,

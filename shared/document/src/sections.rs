@@ -3,12 +3,13 @@
 use std::ops::RangeInclusive;
 
 use regex_lite::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
 
 /// Most bytes of a recipient's name.
 const MOST_RECIPIENT: usize = 1_024;
 
 /// Pages for one recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// What the marker caught, without space around it.
     pub recipient: String,

@@ -1,5 +1,7 @@
 //! Plain text as a line printer puts it on pages.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{DocumentError, Limits};
 
 /// Columns from one tab stop to the next.
@@ -16,7 +18,7 @@ const TAB: usize = 8;
 /// * A form feed ends the page, also an empty one. A form feed after the last thing printed begins no further page.
 /// * When as many lines as there are on a page have ended, the page is full: the next character or line feed begins
 ///   the next page. A form feed there ends the full page and makes no empty one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextLayout {
     /// Lines of a page; 0: as many as there are until a form feed.
     pub lines: u16,

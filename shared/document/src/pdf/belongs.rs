@@ -33,7 +33,7 @@ pub(super) const STATE: [&str; 27] = [
     "UCR2", "TR", "TR2", "HT", "FL", "SM", "SA", "BM", "SMask", "CA", "ca", "AIS", "TK",
 ];
 /// Of a font of any kind (tables 111 to 121).
-pub(super) const FONT: [&str; 18] = [
+pub(super) const FONT: [&str; 17] = [
     "Type",
     "Subtype",
     "Name",
@@ -41,7 +41,6 @@ pub(super) const FONT: [&str; 18] = [
     "FirstChar",
     "LastChar",
     "Widths",
-    "FontDescriptor",
     "Encoding",
     "ToUnicode",
     "DescendantFonts",
@@ -52,6 +51,35 @@ pub(super) const FONT: [&str; 18] = [
     "W2",
     "CIDToGIDMap",
     "FontBBox",
+];
+/// Of a font descriptor (tables 122 and 124).
+pub(super) const DESCRIPTOR: [&str; 26] = [
+    "Type",
+    "FontName",
+    "FontFamily",
+    "FontStretch",
+    "FontWeight",
+    "Flags",
+    "FontBBox",
+    "ItalicAngle",
+    "Ascent",
+    "Descent",
+    "Leading",
+    "CapHeight",
+    "XHeight",
+    "StemV",
+    "StemH",
+    "AvgWidth",
+    "MaxWidth",
+    "MissingWidth",
+    "FontFile",
+    "FontFile2",
+    "FontFile3",
+    "CharSet",
+    "Style",
+    "Lang",
+    "FD",
+    "CIDSet",
 ];
 /// Of a layer, an optional content group (table 98).
 pub(super) const LAYER: [&str; 4] = ["Type", "Name", "Intent", "Usage"];

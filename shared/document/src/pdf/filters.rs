@@ -294,6 +294,13 @@ mod tests {
     }
 
     #[test]
+    fn no_filter_makes_more_than_the_limit() {
+        assert_eq!(run_length(&[254, 9, 254, 9], 5), Err(Failure::TooMuch));
+        assert_eq!(run_length(&[2, 1, 2, 3], 2), Err(Failure::TooMuch));
+        assert_eq!(ascii85(b"zz", 7), Err(Failure::TooMuch));
+    }
+
+    #[test]
     fn a_predictor_with_rows_of_no_size_is_refused() {
         for columns in [0, usize::MAX] {
             let predictor = Predictor { kind: 2, colors: 1, bits: 8, columns };

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::annots::{Printed, printed};
 use super::belongs::{
-    ANNOTATION, CATEGORIES, FONT, FORM, IMAGE, LAYER, NOT_KEYS, NOT_TYPES, PAGE, STATE, STORED,
-    TILING,
+    ANNOTATION, CATEGORIES, DESCRIPTOR, FONT, FORM, IMAGE, LAYER, NOT_KEYS, NOT_TYPES, PAGE, STATE,
+    STORED, TILING,
 };
 use super::file::{File, unsupported};
 use super::object::{Dict, Object, Stream};
@@ -27,6 +27,8 @@ enum Kind {
     Plain,
     /// The content of a page.
     Content,
+    /// What a font says of itself.
+    Descriptor,
     /// An entry of a category of resources.
     Resource(&'static str),
 }
@@ -242,6 +244,9 @@ impl Copier<'_, '_> {
         match (kind, object) {
             (Kind::Content, Object::Stream(stream)) => self.stream(stream, &[]),
             (Kind::Content, _) => Ok(Object::Null),
+            (Kind::Descriptor, Object::Dict(dict)) => {
+                self.kept(dict, &DESCRIPTOR).map(Object::Dict)
+            }
             (Kind::Resource("XObject"), Object::Stream(stream)) => self.drawn(stream),
             (Kind::Resource("Pattern"), Object::Stream(stream)) => self.drawn(stream),
             (Kind::Resource("XObject"), _) => Ok(Object::Null),
@@ -250,7 +255,7 @@ impl Copier<'_, '_> {
                 self.kept(state, &STATE).map(Object::Dict)
             }
             (Kind::Resource("Properties"), Object::Dict(dict)) => self.properties(dict),
-            (Kind::Plain | Kind::Resource(_), _) => self.plain(object),
+            (Kind::Plain | Kind::Descriptor | Kind::Resource(_), _) => self.plain(object),
         }
     }
 
@@ -330,6 +335,9 @@ impl Copier<'_, '_> {
     /// A font; of a font that is drawn (Type 3) only the characters that are shown.
     fn font(&mut self, old: &Dict, id: Option<u32>) -> Result<Object, DocumentError> {
         let mut font = self.kept(old, &FONT)?;
+        if let Some(descriptor) = old.get("FontDescriptor") {
+            font.set("FontDescriptor", self.copy(descriptor, Kind::Descriptor)?);
+        }
         if !old.is("Subtype", "Type3") {
             return Ok(Object::Dict(font));
         }

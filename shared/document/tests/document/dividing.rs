@@ -30,7 +30,7 @@ fn assert_valid(pdf: &[u8], name: &str) {
 
 /// Two pages that share whatever pages can share. What belongs to page 1 alone is called `mine`, to page 2 alone or to
 /// nobody's page `secret`.
-fn entangled() -> Vec<u8> {
+fn entangled(type_of_page_2: &str) -> Vec<u8> {
     let form = |dict: &str, text: &str| {
         stream(&format!("/Type/XObject/Subtype/Form/BBox[0 0 200 300]{dict}"), &line(text))
     };
@@ -51,10 +51,11 @@ fn entangled() -> Vec<u8> {
          /OCProperties<</OCGs[15 0 R 16 0 R]/D<</Name(secret layers)/OFF[15 0 R 16 0 R]/Order[15 0 R 16 0 R]>>>>\
          /AF[14 0 R]>>".to_owned(),
         format!("<</Type/Pages/Count 2/Kids[4 0 R 5 0 R]/MediaBox[0 0 200 300]/Resources {resources}>>"),
-        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Secret(secret font)>>".to_owned(),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Secret(secret font)/FontDescriptor<</Type/FontDescriptor/FontName/Helvetica/Flags 32\
+         /Secret 7 0 R/FontBBox[0 0 9 9]/Style<</Page 5 0 R/File 14 0 R/Contents(mine style)>>>>>>".to_owned(),
         "<</Type/Page/Parent 2 0 R/Contents[6 0 R]/Annots[19 0 R 17 0 R 23 0 R]/StructParents 0/B[21 0 R]\
          /PieceInfo<</X(secret piece)>>/Thumb 11 0 R/AA<</O<</S/URI/URI(secret)>>>>>>".to_owned(),
-        "<</Type/Page/Parent 2 0 R/Contents 7 0 R/Annots[22 0 R]/StructParents 1>>".to_owned(),
+        format!("<<{type_of_page_2}/Parent 2 0 R/Contents 7 0 R/Annots[22 0 R]/StructParents 1>>"),
         stream("", &format!("{} /Fm1 Do /Im1 Do /OC /Mc1 BDC EMC /Gs1 gs /Span /Mc3 BDC EMC BT /T3 9 Tf (a) Tj ET", line("mine page"))),
         stream("", &format!("{} /Fm2 Do /Im2 Do /OC /Mc2 BDC EMC BT /T3 9 Tf (b) Tj ET", line("secret page"))),
         // A form without resources of its own uses those of the page.
@@ -85,10 +86,10 @@ fn entangled() -> Vec<u8> {
 
 #[test]
 fn nothing_of_other_pages_or_of_the_document_is_in_a_part() {
-    let whole = entangled();
+    let whole = entangled("/Type/Page");
     assert_valid(&whole, "the whole");
     let object_streams = convert(&whole, "qpdf --object-streams=generate in out");
-    for whole in [Some(whole), object_streams].into_iter().flatten() {
+    for whole in [Some(whole), Some(entangled("")), object_streams].into_iter().flatten() {
         let part = pdf_part(&whole, 1, 1);
         assert_valid(&part, "the part");
         let open = convert(&part, "qpdf --qdf in out").unwrap_or_else(|| part.clone());
@@ -105,7 +106,7 @@ fn nothing_of_other_pages_or_of_the_document_is_in_a_part() {
 
 #[test]
 fn a_hidden_layer_stays_hidden_in_a_part() {
-    let part = pdf_part(&entangled(), 1, 1);
+    let part = pdf_part(&entangled("/Type/Page"), 1, 1);
     let text = String::from_utf8_lossy(&part);
     let (_, layers) = text.split_once("/OCProperties").expect("it has layers");
     let (_, off) = layers.split_once("/OFF [").expect("some are off");
