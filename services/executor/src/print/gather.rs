@@ -113,10 +113,13 @@ fn take_away(taken: &Taken, gathered: &Gathered) -> Result<(), String> {
     for found in &gathered.documents {
         let source = Path::new(&found.source);
         // Somebody may have put another file there meanwhile.
-        let same = || arrival(&fs::symlink_metadata(source).ok()?, source) == found.arrival;
+        let same = || {
+            let now = fs::symlink_metadata(source).ok().and_then(|meta| arrival(&meta, source));
+            now == found.arrival
+        };
         let done = match taken {
             Taken::Keep => continue,
-            _ if found.arrival.is_none() || same() != Some(true) => continue,
+            _ if found.arrival.is_none() || !same() => continue,
             Taken::Remove => fs::remove_file(source),
             Taken::MoveTo(directory) => {
                 let name = source.file_name().unwrap_or_default();

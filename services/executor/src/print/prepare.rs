@@ -230,7 +230,7 @@ async fn piece(host: &Arc<Host>, bring: &Bring, offset: u64) -> anyhow::Result<B
         }
     };
     let body = Bytes::from(serde_json::to_vec(&query)?);
-    let answer = host.bus.request(Service::Host(bring.host.clone()), body, ANSWER).await?;
+    let answer = host.bus.request(&Service::Host(bring.host.clone()), body, ANSWER).await?;
     match answer.split_first() {
         Some((b'+', _)) => Ok(answer.slice(1..)),
         Some((b'-', _)) => bail!("host {} does not have it any more", bring.host),

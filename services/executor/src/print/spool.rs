@@ -201,7 +201,8 @@ impl Spool {
     pub(crate) fn give_code(&self, id: &StreamId, code: &str) -> anyhow::Result<bool> {
         let Some(facts) = self.facts(id)? else { return Ok(false) };
         let right = facts.code.as_deref().is_some_and(|wanted| {
-            ring::constant_time::verify_slices_are_equal(wanted.as_bytes(), code.as_bytes()).is_ok()
+            let tag = hmac::sign(&self.host_key, wanted.as_bytes());
+            hmac::verify(&self.host_key, code.as_bytes(), tag.as_ref()).is_ok()
         });
         if right {
             File::create(self.place(id).join("code-given"))?.sync_all()?;

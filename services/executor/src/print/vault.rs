@@ -71,7 +71,7 @@ fn filled(from: &mut dyn Read) -> io::Result<Vec<u8>> {
 }
 
 /// What is in a sealed file, from its beginning.
-pub(super) struct Unsealed {
+pub(crate) struct Unsealed {
     file: BufReader<File>,
     key: LessSafeKey,
     /// The frame that is read next, sealed.

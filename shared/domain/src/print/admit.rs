@@ -442,7 +442,7 @@ fn reprinted(
     for submission in &document.submissions {
         let Some((first, _)) = form.allocation(id, submission.round) else { continue };
         for (place, page) in
-            listed(&submission_pages(document, submission.round), all).into_iter().enumerate()
+            listed(document.pages_of(submission.round), all).into_iter().enumerate()
         {
             let number = first + place as u64;
             let fate = form.fate(number).map(|span| span.fate);
@@ -454,12 +454,6 @@ fn reprinted(
         }
     }
     None
-}
-
-/// The pages of an earlier printing. What a document is told to print changes only with a reprint.
-fn submission_pages(document: &Document, round: u32) -> Vec<PageRange> {
-    let pages = document.printed_pages.get(&round).cloned();
-    pages.unwrap_or_else(|| document.options.pages.clone())
 }
 
 /// The pages that ranges name, one by one.

@@ -8,6 +8,8 @@
 //! | `options` | how a document is printed |
 //! | [`document`] | a document as its events tell it |
 //! | [`spool`] | a queue as its events tell it |
+//! | [`register`] | what became of each number, and the file for the bank |
+//! | [`reconcile`] | what does not add up |
 //! | [`facts`] | what a host knows of a document and tells |
 //! | [`amount`] | amounts and control totals |
 //! | [`stock`] | a form as its events tell it: what became of each number |
@@ -21,6 +23,8 @@ pub mod facts;
 mod form;
 mod options;
 mod queue;
+pub mod reconcile;
+pub mod register;
 pub mod seen;
 pub mod spool;
 pub mod stock;
