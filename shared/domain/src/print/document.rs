@@ -295,10 +295,8 @@ impl Document {
 
     /// The word of its state; one that is printed and kept because somebody asked for that is *saved*.
     pub fn word(&self) -> &'static str {
-        match &self.state {
-            State::Printed if self.saved && self.erased.is_none() => "saved",
-            state => state.word(),
-        }
+        let kept = self.saved && self.erased.is_none();
+        if kept && self.state == State::Printed { "saved" } else { self.state.word() }
     }
 
     /// The run that made it.
