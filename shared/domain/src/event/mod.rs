@@ -237,6 +237,7 @@ family! {
 
 family! {
     /// Facts about a document.
+    #[expect(clippy::large_enum_variant, reason = "one lives for the moment of a decision")]
     PrintEvent {
         /// A document is on a host's disk and will be printed.
         PrintSpooled = "print.spooled" / 1,

@@ -2,18 +2,21 @@
 //! person, and of a form a second one, said so; a number is given once; and only the host that has a document speaks of
 //! its printing.
 
+mod stock;
+
+pub use stock::admit_of_form;
+
 use jiff::Timestamp;
 
 use super::document::{Document, State};
 use super::options::{HoldWhy, PageRange, check_ranges};
 use super::queue::Transport;
 use super::spool::Queue;
-use super::stock::{BATCH_MAX, Fate, Form, NUMBER_MAX};
+use super::stock::{Fate, Form};
 use crate::envelope::PayloadRef;
 use crate::event::{
-    FormAllocated, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormWitnessed,
-    Numbers, Origin, PrintEvent, PrintMoved, PrintReprintApproved, PrintSpooled, PrintSubmitted,
-    QueueEvent,
+    FormEvent, Numbers, Origin, PrintEvent, PrintMoved, PrintReprintApproved, PrintSpooled,
+    PrintSubmitted, QueueEvent,
 };
 use crate::ids::{Class, ProducerId, StreamId};
 use crate::job::Job;
@@ -488,167 +491,4 @@ pub fn admit_of_queue(
             need(queue.stopped.contains_key(&e.host), "it was not said to be stopped")
         }
     }
-}
-
-/// Whether the event may follow in the stream of a form.
-///
-/// # Errors
-/// The rule it breaks.
-pub fn admit_of_form(
-    form: Option<&Form>,
-    event: &FormEvent,
-    context: &Context<'_>,
-) -> Result<(), String> {
-    let form = form.ok_or("there is no such form")?;
-    match event {
-        FormEvent::FormLoaded(e) => admit_loaded(form, e),
-        FormEvent::FormWitnessed(e) => admit_witnessed(form, e, context),
-        FormEvent::FormUnloaded(e) => {
-            let batch = form.batches.iter().find(|batch| batch.number == e.batch);
-            let batch = batch.ok_or("there is no such stock")?;
-            need(batch.unloaded.is_none(), "it is taken out already")
-        }
-        FormEvent::FormAllocated(e) => admit_allocated(form, e, context),
-        FormEvent::FormPrinted(e) => admit_printed(form, e, context),
-        FormEvent::FormVoided(e) => {
-            check_range(e.first, e.last)?;
-            let loaded = (e.first..=e.last).all(|number| form.batch_of(number).is_some());
-            need(loaded, "not all of these numbers were ever loaded")?;
-            let spent = |number| {
-                form.fate(number)
-                    .is_some_and(|span| matches!(span.fate, Fate::Voided | Fate::Spoiled))
-            };
-            need(!(e.first..=e.last).any(spent), "one of them does not count already")
-        }
-        FormEvent::FormReturned(e) => admit_returned(form, e, context),
-        FormEvent::FormChecked(e) => admit_checked(form, e, context),
-        FormEvent::FormRegisterRead(e) => {
-            need(context.actor.is_some(), "a person reads")?;
-            check_range(e.first, e.last)
-        }
-    }
-}
-
-fn check_range(first: u64, last: u64) -> Result<(), String> {
-    need(first >= 1 && first <= last && last <= NUMBER_MAX, "numbers go from one to another")?;
-    need(last - first < BATCH_MAX, "at most a million numbers at once")
-}
-
-fn admit_loaded(form: &Form, e: &FormLoaded) -> Result<(), String> {
-    need(form.defined.active().is_some(), "the form is not active")?;
-    check_range(e.first, e.last)?;
-    // What was taken out may come back, as far as it was not used.
-    let overlaps = |batch: &&super::stock::Batch| batch.first <= e.last && e.first <= batch.last;
-    if let Some(other) = form.batches.iter().filter(|b| b.unloaded.is_none()).find(overlaps) {
-        return Err(format!(
-            "{} to {} are loaded already",
-            form.shown(other.first.max(e.first)),
-            form.shown(other.last.min(e.last))
-        ));
-    }
-    let used = form.spans.iter().find(|span| span.first <= e.last && e.first <= span.last);
-    match used {
-        None => Ok(()),
-        Some(span) => {
-            Err(format!("{} is {} already", form.shown(span.first.max(e.first)), span.fate.word()))
-        }
-    }
-}
-
-fn admit_witnessed(form: &Form, e: &FormWitnessed, context: &Context<'_>) -> Result<(), String> {
-    let batch = form.batches.iter().find(|batch| batch.number == e.batch);
-    let batch = batch.ok_or("there is no such stock")?;
-    need(
-        batch.witness.is_none() && batch.unloaded.is_none(),
-        "it is witnessed, or taken out, already",
-    )?;
-    need(context.is_another(batch.by.as_deref()), "somebody else sees it than loaded it")?;
-    let same = (batch.first, batch.last) == (e.first, e.last);
-    need(
-        same,
-        "these are not the numbers that were said when it was loaded: take it out and load it again",
-    )
-}
-
-fn admit_allocated(form: &Form, e: &FormAllocated, context: &Context<'_>) -> Result<(), String> {
-    let document = context.document.ok_or("there is no such document")?;
-    need(context.is_host(&document.spooled.host), "another host has the document")?;
-    need(
-        document.spooled.form.as_deref() == Some(context.id.rest()),
-        "it is printed on another form",
-    )?;
-    need(
-        document.state == State::Ready,
-        &format!("the document is {}, not ready", document.word()),
-    )?;
-    need(e.round == document.round, "that is not its printing")?;
-    need(form.of_printing(&e.document, e.round).is_empty(), "it has numbers already")?;
-    let count = u64::from(document.options.selected(document.spooled.pages));
-    let next = form.next(count)?;
-    need((e.first, e.last) == next, "these are not the next numbers")
-}
-
-fn admit_printed(form: &Form, e: &FormPrinted, context: &Context<'_>) -> Result<(), String> {
-    check_range(e.first, e.last)?;
-    let document = context.document.ok_or("there is no such document")?;
-    let its = |number| {
-        form.fate(number).is_some_and(|span| {
-            span.fate == Fate::Allocated
-                && span.document.as_ref() == Some(&e.document)
-                && span.round == e.round
-        })
-    };
-    need(
-        (e.first..=e.last).all(its),
-        "not all of these numbers were given to it and wait for an answer",
-    )?;
-    if context.source.class() == Class::Executor {
-        return need(context.is_host(&document.spooled.host), "another host has the document");
-    }
-    need(!e.evidence.trim().is_empty(), "say how it is known")?;
-    need(document.state.rests(), "it is at the printer: wait for its host")
-}
-
-/// Sheets come back from the end of what a printing was given, as far as nothing can have been printed on them.
-fn admit_returned(form: &Form, e: &FormReturned, context: &Context<'_>) -> Result<(), String> {
-    check_range(e.first, e.last)?;
-    let document = context.document.ok_or("there is no such document")?;
-    need(document.state.rests(), "it is at the printer, or waits for it")?;
-    let unclear = matches!(document.state, State::Unknown { .. });
-    need(!unclear, "nobody knows what was printed: resolve that first")?;
-    let its = |number| {
-        form.fate(number).is_some_and(|span| {
-            span.fate == Fate::Allocated
-                && span.document.as_ref() == Some(&e.document)
-                && span.round == e.round
-        })
-    };
-    need(
-        (e.first..=e.last).all(its),
-        "not all of these numbers were given to it and wait for an answer",
-    )?;
-    let batch = form.batch_of(e.last).ok_or("they were never loaded")?;
-    let above = form.spans.iter().any(|span| span.first > e.last && span.first <= batch.last);
-    need(!above, "numbers above them are used already: those below are spoiled, or gone")?;
-    let counted = document
-        .submissions
-        .iter()
-        .filter(|one| one.round == e.round)
-        .filter_map(|one| one.impressions)
-        .max();
-    let first = form.allocation(&e.document, e.round).map_or(0, |(first, _)| first);
-    let blank = first + u64::from(counted.unwrap_or(0));
-    need(e.first >= blank, "the printer counted a page on one of them")
-}
-
-fn admit_checked(form: &Form, e: &FormChecked, context: &Context<'_>) -> Result<(), String> {
-    check_range(e.first, e.last)?;
-    let (first, _) = form.allocation(&e.document, e.round).ok_or("that printing has no numbers")?;
-    let by = form.batch_of(first).and_then(|batch| batch.by.as_deref());
-    need(context.is_another(by), "somebody else reads the numbers than loaded the stock")?;
-    let released = context.document.and_then(|document| document.released_by.as_deref());
-    need(
-        released.is_none() || context.is_another(released),
-        "somebody else reads the numbers than released the document",
-    )
 }

@@ -263,10 +263,10 @@ pub const OPEN: [&str; 6] = ["ready", "held", "releasing", "printing", "stopped"
 impl Document {
     /// A document that was just spooled.
     pub fn new(spooled: &PrintSpooled, content: PayloadRef, told: Told<'_>) -> Self {
-        let state = match spooled.held_by() {
-            _ if !spooled.paper => State::Electronic,
+        let state = match spooled.held_by().filter(|_| spooled.paper) {
             Some(why) => State::Held { why, reason: why.words().to_owned() },
-            None => State::Ready,
+            None if spooled.paper => State::Ready,
+            None => State::Electronic,
         };
         Self {
             content,
@@ -295,10 +295,8 @@ impl Document {
 
     /// The word of its state; one that is printed and kept because somebody asked for that is *saved*.
     pub fn word(&self) -> &'static str {
-        match &self.state {
-            State::Printed if self.saved && self.erased.is_none() => "saved",
-            state => state.word(),
-        }
+        let kept = self.saved && self.erased.is_none();
+        if kept && self.state == State::Printed { "saved" } else { self.state.word() }
     }
 
     /// The run that made it.

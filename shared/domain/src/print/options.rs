@@ -84,7 +84,6 @@ pub enum ReleaseBy {
 
 impl ReleaseBy {
     /// Whether nobody need say anything.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
     pub fn is_at_once(&self) -> bool {
         *self == Self::AtOnce
     }

@@ -220,7 +220,6 @@ fn ten_minutes() -> HumanDuration {
     HumanDuration::from_secs(600)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_ten_minutes(duration: &HumanDuration) -> bool {
     *duration == ten_minutes()
 }
@@ -229,7 +228,6 @@ fn a_week() -> HumanDuration {
     HumanDuration::from_secs(7 * 86_400)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_a_week(duration: &HumanDuration) -> bool {
     *duration == a_week()
 }

@@ -8,7 +8,7 @@ use domain::event::{
     SkipReason,
 };
 use domain::flush::Flush;
-use domain::ids::{Class, StreamId};
+use domain::ids::{Class, StreamId, StreamType};
 use domain::keys::SecretKey;
 use domain::ledger::{Ledger, Mark, Refusal, SKEW_MS_MAX, Streams as _, may_state, reads};
 use jiff::Timestamp;
@@ -84,6 +84,12 @@ const ROLES: &[(&str, &str)] = &[
     ("dataset.proposed", "console"),
     ("dataset.approved", "console"),
     ("dataset.retired", "console"),
+    ("queue.proposed", "console"),
+    ("queue.approved", "console"),
+    ("queue.retired", "console"),
+    ("form.proposed", "console"),
+    ("form.approved", "console"),
+    ("form.retired", "console"),
     ("repository.proposed", "console"),
     ("repository.approved", "console"),
     ("repository.retired", "console"),
@@ -109,6 +115,45 @@ const ROLES: &[(&str, &str)] = &[
     ("backup.checked", "executor"),
     ("dataset.at-risk", "scheduler"),
     ("dataset.protected", "scheduler"),
+    ("print.spooled", "executor"),
+    ("print.held", "console"),
+    ("print.released", "console"),
+    ("print.code-refused", "executor"),
+    ("print.moved", "console"),
+    ("print.changed", "console"),
+    ("print.cancel-requested", "console"),
+    ("print.cancelled", "console executor"),
+    ("print.submitted", "executor"),
+    ("print.deferred", "executor"),
+    ("print.accepted", "executor"),
+    ("print.stopped", "executor"),
+    ("print.continued", "executor"),
+    ("print.completed", "executor"),
+    ("print.failed", "executor"),
+    ("print.unknown", "executor"),
+    ("print.resolved", "console"),
+    ("print.retried", "executor"),
+    ("print.reprint-requested", "console"),
+    ("print.reprint-approved", "console"),
+    ("print.reprint-declined", "console"),
+    ("print.read", "console"),
+    ("print.erased", "executor"),
+    ("print.delivered", "executor"),
+    ("print.delivery-failed", "executor"),
+    ("print.delivery-retried", "console"),
+    ("form.loaded", "console"),
+    ("form.witnessed", "console"),
+    ("form.unloaded", "console"),
+    ("form.allocated", "executor"),
+    ("form.printed", "console executor"),
+    ("form.voided", "console"),
+    ("form.returned", "console"),
+    ("form.checked", "console"),
+    ("form.register-read", "console"),
+    ("queue.held", "console"),
+    ("queue.released", "console"),
+    ("queue.stopped", "executor"),
+    ("queue.continued", "executor"),
 ];
 
 #[track_caller]
@@ -132,9 +177,11 @@ fn each_class_of_producer_states_its_own_kinds_and_no_other() {
                 let by = ["scheduler/s1", "executor/h1", "console/c1", "audit/main"]
                     .into_iter()
                     .find(|id| producer(id).class() == class);
-                let subject = stream(
-                    &format!("{}/x", event.stream_type().word()).replace("run/x", "run/x@y"),
-                );
+                let subject = match event.stream_type() {
+                    StreamType::Run => StreamId::run("x", "y"),
+                    StreamType::Document => StreamId::document(&"d".repeat(32)),
+                    other => stream(&format!("{}/x", other.word())),
+                };
                 let mark = world.say_next(by.unwrap(), subject, event.clone(), now);
                 let said = refused(&mark);
                 assert_eq!(said, format!("a producer of class {class} may not state {kind}"));
