@@ -11,6 +11,7 @@
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
 //! | [`handbook`] | the pages of `ops/handbook`, run and compared |
 //! | [`looking`] | names of files in snapshots, and how far a backup is |
+//! | [`prints`] | documents, checks and forms, printers that jam, and kills in between |
 //! | [`programs`] | finding, building and running the programs |
 //! | [`site`] | an installation of many processes, kept alive as systemd would |
 #![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
@@ -24,5 +25,6 @@ mod embedded;
 mod evidence;
 mod handbook;
 mod looking;
+mod prints;
 mod programs;
 mod site;

@@ -79,8 +79,17 @@ impl Attempt {
         let Phase::Ended(process, end, ended) = &self.phase else { return None };
         let (began, ended, end) = (process.began, *ended, end.clone());
         let (attempt, host) = (self.work.attempt, host_name(host));
-        let report =
-            AttemptReport { attempt, host, end, began, ended, output: None, killed: 0, text: None };
+        let report = AttemptReport {
+            attempt,
+            host,
+            end,
+            began,
+            ended,
+            output: None,
+            killed: 0,
+            text: None,
+            artefacts: Vec::new(),
+        };
         Some((report, process.cause.clone()))
     }
 }

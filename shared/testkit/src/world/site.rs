@@ -49,6 +49,8 @@ pub(super) fn random_thing(
         },
         ThingKind::Dataset => json!({ "rpo": "26h" }),
         ThingKind::Repository => json!({ "location": "/vault", "password": "env:VAULT" }),
+        ThingKind::Queue => json!({ "printer": "ipp://printer.example/ipp/print" }),
+        ThingKind::Form => json!({ "account": "Payroll", "queue": "office" }),
     };
     says["kind"] = json!(kind.word());
     says["name"] = json!(name);
