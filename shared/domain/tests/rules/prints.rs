@@ -2,6 +2,7 @@
 
 mod choice;
 mod definitions;
+mod seen;
 
 use std::sync::OnceLock;
 
