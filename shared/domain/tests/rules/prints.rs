@@ -3,6 +3,7 @@
 mod choice;
 mod definitions;
 mod seen;
+mod stock;
 
 use std::sync::OnceLock;
 
