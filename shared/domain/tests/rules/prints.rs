@@ -1,8 +1,14 @@
 //! Prints: what the recorder takes of documents, queues and numbered stock, from hosts and people who may not mean well.
 
+mod acts;
 mod choice;
+mod crowd;
 mod definitions;
+mod forms;
+mod reprints;
 mod seen;
+mod spooling;
+mod states;
 mod stock;
 
 use std::sync::OnceLock;
