@@ -18,14 +18,15 @@ use domain::envelope::{Draft, Envelope, PayloadRef};
 use domain::event::{
     ControlSeen, DefinitionRef, Event, FormAllocated, FormLoaded, FormWitnessed, Numbers, Origin,
     PrintAccepted, PrintCancelRequested, PrintCancelled, PrintCompleted, PrintFailed, PrintHeld,
-    PrintReleased, PrintSpooled, PrintStopped, PrintSubmitted, PrintUnknown,
+    PrintReleased, PrintSpooled, PrintStopped, PrintSubmitted, PrintUnknown, ThingAct,
+    ThingApproved, ThingEvent, ThingProposed,
 };
 use domain::ids::StreamId;
 use domain::ledger::{Mark, Memory, Streams as _, reads, reads_further};
 use domain::print::{Document, DocumentFormat, Form, PrintWork, Queue};
-use domain::site::ThingKind;
+use domain::site::{Thing, ThingKind};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::given::{World, later};
 use crate::site::{Site, refused, run_id};
@@ -105,7 +106,7 @@ pub(crate) fn site() -> Site {
         ("light", json!({"limit-bytes": 10})),
         ("plain", json!({"formats": ["text"]})),
         ("server", json!({"transport": "server"})),
-        ("checks", json!({})),
+        ("checks", json!({"inbox": {"host": "h2", "directory": "/srv/out"}})),
     ] {
         let mut all = json!({"kind": "queue", "name": name, "printer": printer(name)});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -255,6 +256,23 @@ impl Office {
     pub(crate) fn host(&mut self, host: &str, stream: &StreamId, event: impl Into<Event>) -> Mark {
         let draft = self.draft(stream, event);
         self.judge(&format!("executor/{host}"), draft)
+    }
+
+    /// Another definition of a queue or form is proposed by ana and approved by bob.
+    #[track_caller]
+    pub(crate) fn define(&mut self, kind: ThingKind, definition: &Value) {
+        let thing = Thing::read(kind, definition).unwrap();
+        let id = thing.stream();
+        let number = {
+            let state = self.world.streams.get(&id).unwrap();
+            state.body.thing().unwrap().versions.numbers + 1
+        };
+        let (digest, definition) = (thing.digest().unwrap(), thing.value().unwrap());
+        let proposed = ThingProposed { number, digest, definition, reason: why() };
+        let act = |act| ThingEvent { of: kind, act };
+        valid(&self.by("user/ana", &id, act(ThingAct::Proposed(proposed))));
+        let approved = ThingApproved { number, digest };
+        valid(&self.by("user/bob", &id, act(ThingAct::Approved(approved))));
     }
 
     pub(crate) fn wait(&mut self, ms: u64) {

@@ -402,3 +402,31 @@ fn content_is_kept_as_long_as_was_asked_for_and_erased_once() {
         refuses(&office.host("h1", &it(), kept()), early);
     }
 }
+
+#[test]
+fn what_is_erased_goes_nowhere_any_more() {
+    let erased = "its content is erased";
+    let lost = || PrintErased { reason: EraseReason::Lost };
+    let mut office = Office::new();
+    office.spool("report").says(lost());
+    refuses(&office.host("h1", &it(), office.submitted(&it())), erased);
+    let mut office = Office::new();
+    office.spool("report").bring("failed-unsent").says(lost());
+    refuses(&office.by("user/ana", &it(), released(false)), erased);
+    refuses(&office.by("user/ana", &it(), changed(None, Some(1))), erased);
+    let mut office = Office::with_stock();
+    office.spool("checks").says(lost());
+    refuses(&office.host("h1", &form_id(CHECKS), office.allocated(&it())), erased);
+}
+
+#[test]
+fn a_printer_that_stops_says_why_and_not_more_than_fits() {
+    let mut office = Office::new();
+    office.spool("report").print();
+    for count in [0, 21] {
+        let troubles = vec!["x".to_owned(); count];
+        let mark = office.host("h1", &it(), PrintStopped { troubles, impressions: None });
+        refuses(&mark, "1 to 20 troubles");
+    }
+    office.says(PrintStopped { troubles: vec!["x".to_owned(); 20], impressions: None });
+}

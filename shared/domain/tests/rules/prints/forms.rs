@@ -502,3 +502,49 @@ fn nothing_is_said_of_a_form_that_is_not_there() {
     refuses(&office.by("user/ana", &nowhere, voided(1, 2)), "there is no such form");
     assert_eq!(Fate::from(Spent::Spoiled), Fate::Spoiled);
 }
+
+#[test]
+fn a_check_that_waits_goes_where_its_stock_lies_however_queues_and_forms_are_defined_anew() {
+    let mut office = Office::with_stock();
+    office.spool("checks");
+    valid(&office.host("h1", &stock(), office.allocated(&it())));
+    let mut served = office.clone();
+    served.define(
+        ThingKind::Queue,
+        &json!({
+            "kind": "queue", "name": "checks", "printer": "ipp://checks.example/ipp/print",
+            "transport": "server",
+        }),
+    );
+    let mark = served.host("h1", &it(), served.submitted(&it()));
+    refuses(&mark, "a form goes straight to a printer that counts");
+    office.define(
+        ThingKind::Form,
+        &json!({
+            "kind": "form", "name": CHECKS, "account": "payroll", "queue": "upstairs",
+        }),
+    );
+    let mark = office.host("h1", &it(), office.submitted(&it()));
+    refuses(&mark, "the form lies in the tray of another queue's printer");
+}
+
+#[test]
+fn what_somebody_wants_cancelled_is_given_no_numbers() {
+    let mut office = Office::with_stock();
+    office.spool("checks");
+    valid(&office.host("h1", &stock(), office.allocated(&it())));
+    office.submit().does("user/ana", cancel_requested()).says(PrintDeferred { reason: why() });
+    office.does("user/ana", held());
+    valid(&office.by("user/ana", &stock(), returned(101, 110)));
+    office.does("user/ana", released(false));
+    let mark = office.host("h1", &stock(), office.allocated(&it()));
+    refuses(&mark, "somebody wants it cancelled");
+}
+
+#[test]
+fn nothing_is_loaded_for_a_form_that_is_retired() {
+    let mut office = Office::with_stock();
+    let act = ThingAct::Retired(domain::event::ThingRetired { reason: why() });
+    valid(&office.by("user/ana", &stock(), ThingEvent { of: ThingKind::Form, act }));
+    refuses(&office.load("user/cyd", 300, 400), "the form is not active");
+}

@@ -139,8 +139,12 @@ fn a_directory_is_watched_by_one_host_and_gives_no_forms() {
     refuses(&office.try_spool("h2", &it(), elsewhere), why);
     let definition = office.queue_reference("checks");
     let form = Some("payroll-checks".to_owned());
-    let on_form =
-        PrintSpooled { queue: "checks".to_owned(), definition, form, ..of_inbox(&office) };
+    let queue = "checks".to_owned();
+    let of_queue = PrintSpooled { queue, definition, host: "h2".to_owned(), ..of_inbox(&office) };
+    let on_form = PrintSpooled { form: form.clone(), ..of_queue.clone() };
+    refuses(&office.try_spool("h2", &it(), on_form), "a form is printed by a job");
+    valid(&office.try_spool("h2", &document_no(3), of_queue.clone()));
+    let on_form = PrintSpooled { form, host: "h1".to_owned(), ..of_queue };
     refuses(&office.try_spool("h1", &it(), on_form), why);
 }
 
@@ -173,6 +177,10 @@ fn the_next_attempt_of_a_run_prints_what_was_not_sent_and_no_other_attempt_does(
     office.spool("report").submit().says(failed(false, None));
     let retried = |attempt| PrintRetried { run: run_of("report"), attempt };
     let other = PrintRetried { run: run_id("other@request-1"), attempt: 1 };
+    let mut others = Office::new();
+    others.spool("report").submit().says(failed(false, None));
+    let of_other = PrintRetried { run: run_of("mixed"), attempt: 1 };
+    refuses(&others.host("h1", &it(), of_other), "it is of another run");
     for (event, why) in [
         (other, "there is no run/other@request-1"),
         (retried(2), "it is not an attempt of this host"),
