@@ -6,6 +6,7 @@ mod datasets;
 mod hosts;
 mod looking;
 mod occurrences;
+mod prints;
 mod requests;
 mod runs;
 
@@ -90,6 +91,12 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(datasets::approve_forget))
         .routes(routes!(datasets::decline_forget))
         .routes(routes!(datasets::certify_test))
+        .routes(routes!(prints::act_on_document))
+        .routes(routes!(prints::act_on_form))
+        .routes(routes!(prints::act_on_queue))
+        .routes(routes!(prints::read_document))
+        .routes(routes!(prints::read_facts))
+        .routes(routes!(prints::read_register))
         .routes(routes!(looking::browse))
         .routes(routes!(looking::find))
         .routes(routes!(looking::diff))

@@ -5,6 +5,7 @@ mod datasets;
 mod hosts;
 mod looking;
 mod occurrences;
+mod prints;
 mod requests;
 mod runs;
 
@@ -24,6 +25,7 @@ pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
 pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;
+pub(crate) use prints::{DocumentAct, FormAct, QueueAct};
 pub(crate) use requests::Wish;
 pub(crate) use runs::RunAct;
 
@@ -75,6 +77,25 @@ fn check_reason(reason: &str) -> Result<(), CommandError> {
 impl Console {
     async fn state(&self, id: &StreamId) -> Result<Option<StreamState>, CommandError> {
         stream(&self.bus, id).await.map_err(|error| CommandError::Unavailable(error.to_string()))
+    }
+
+    /// A stream as the log has it.
+    pub(crate) async fn stream_state(
+        &self,
+        id: &StreamId,
+    ) -> Result<Option<StreamState>, CommandError> {
+        self.state(id).await
+    }
+
+    /// Says one thing of a stream, whatever stands in it.
+    pub(crate) async fn say_of(
+        &self,
+        id: &StreamId,
+        actor: &str,
+        event: Event,
+    ) -> Result<(), CommandError> {
+        let next = |_: Option<&StreamState>| Ok(vec![event.clone()]);
+        self.change(id, actor, next).await.map(drop)
     }
 
     /// Says what `next` makes of the stream as it stands; `Ok(None)` from it means that there is nothing

@@ -5,6 +5,7 @@ mod ahead;
 mod backups;
 mod hosts;
 mod occurrences;
+mod prints;
 mod things;
 mod zones;
 
@@ -22,6 +23,11 @@ pub(crate) use backups::{
 };
 pub(crate) use hosts::Host;
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
+pub(crate) use prints::{
+    ChangeDocument, Check, DocumentAct, DocumentsAct, Forms, ListDocuments, MoveDocument, Numbers,
+    OneDocument, OneNumber, PositivePay, Print, Queues, ReadDocument, Reconcile, Register,
+    ReleaseDocuments, ReprintDocument, ResolveDocument, RetryDelivery,
+};
 pub(crate) use things::{Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing};
 pub(crate) use zones::{Tzdb, TzdbCompare};
 
@@ -104,6 +110,15 @@ pub(crate) enum Command {
     /// Backups: what is protected, by which snapshots, and what was proven.
     #[command(subcommand)]
     Backup(Backup),
+    /// Where documents wait for a printer: definitions. See `print queues`.
+    #[command(subcommand)]
+    Queue(Thing),
+    /// Numbered stock: definitions. See `print forms`.
+    #[command(subcommand)]
+    Form(Thing),
+    /// Prints: documents, queues, numbered stock.
+    #[command(subcommand)]
+    Print(Print),
     /// Hosts: which there are, and whether they take work.
     #[command(subcommand)]
     Host(Host),

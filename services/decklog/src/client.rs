@@ -18,6 +18,9 @@ use crate::exit;
 /// How long an answer may take that a host has to work for.
 const SLOW: Duration = Duration::from_secs(120);
 
+/// Most bytes of an answer: a document of the largest size.
+const ANSWER_BYTES: u64 = domain::print::DOCUMENT_BYTES_MAX + 1024 * 1024;
+
 /// A console.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -134,6 +137,11 @@ impl Client {
             .context("the console's answer cannot be read: it is of another version")
     }
 
+    /// The same for an answer that is no JSON.
+    pub(crate) fn post_bytes(&self, path: &str, body: &Value) -> anyhow::Result<Vec<u8>> {
+        self.post_within(path, &serde_json::to_vec(body)?, Some(SLOW))
+    }
+
     fn post(&self, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.post_within(path, body, None)
     }
@@ -168,7 +176,7 @@ impl Client {
 
 fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
     let status = response.status().as_u16();
-    let bytes = response.body_mut().with_config().limit(64 * 1024 * 1024).read_to_vec()?;
+    let bytes = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_vec()?;
     if status == 200 {
         return Ok(bytes);
     }

@@ -56,7 +56,14 @@ impl Site {
                 Some(Thing::Repository(one)) => {
                     known.locations.insert(thing.name.clone(), one.location);
                 }
-                Some(Thing::Blackout(_) | Thing::Lock(_) | Thing::Pool(_) | Thing::Dataset(_))
+                Some(
+                    Thing::Blackout(_)
+                    | Thing::Lock(_)
+                    | Thing::Pool(_)
+                    | Thing::Dataset(_)
+                    | Thing::Queue(_)
+                    | Thing::Form(_),
+                )
                 | None => {}
             }
         }

@@ -131,7 +131,10 @@ impl OwnWork {
             | StreamType::Lock
             | StreamType::Pool
             | StreamType::Dataset
-            | StreamType::Repository => false,
+            | StreamType::Repository
+            | StreamType::Queue
+            | StreamType::Form
+            | StreamType::Document => false,
         };
         if matters {
             self.ring();

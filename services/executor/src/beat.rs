@@ -109,7 +109,10 @@ enum News {
 }
 
 /// Kinds of events that can concern it, as they stand in the text of one.
-const NAMED: [&str; 6] = [
+const NAMED: [&str; 9] = [
+    "\"type\":\"print.",
+    "\"type\":\"queue.",
+    "\"type\":\"form.",
     "\"run.cancel-requested\"",
     "\"host.drained\"",
     "\"host.resumed\"",
@@ -128,6 +131,7 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
     let envelope = entry.envelope().ok()?;
     let about = envelope.subject.clone();
     host.own.hear(&about);
+    host.books.hear(&about);
     if host.watches(&about) {
         return Some(News::Watched(about));
     }

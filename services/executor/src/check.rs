@@ -34,6 +34,9 @@ fn problems_of(host: &Host, definition: &JobDefinition, value: &Value) -> Vec<St
     if let Some(kind) = definition.work() {
         spec = crate::backup::as_checked(host, kind, spec);
     }
+    if let Some(work) = &definition.print {
+        spec = crate::print::as_checked(host, work, spec);
+    }
     problems.extend(spec.refused.clone());
     problems.extend(obstacles::user(&spec));
     // An engine's own limit is a precaution; what a job asks for is meant to hold.

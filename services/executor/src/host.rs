@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::alone::OwnWork;
 use crate::attempt::{AllowList, AttemptDir, SupervisorProgram};
 use crate::backup::look;
+use crate::print::books::Books;
 
 /// An attempt under way on this host.
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub(crate) struct Host {
     pub(crate) tzdb: String,
     /// Jobs it decides itself.
     pub(crate) own: OwnWork,
+    /// Documents it has.
+    pub(crate) books: Books,
     /// Whether somebody said that it shall start nothing new; not known at first.
     drained: watch::Sender<Option<bool>>,
     held: Mutex<BTreeMap<StreamId, Held>>,
@@ -95,6 +98,7 @@ pub(crate) struct Parts {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) tzdb: String,
     pub(crate) own: OwnWork,
+    pub(crate) books: Books,
 }
 
 impl Host {
@@ -126,6 +130,7 @@ impl Host {
             stop: parts.stop,
             tzdb: parts.tzdb,
             own: parts.own,
+            books: parts.books,
             drained: watch::Sender::new(None),
             held: Mutex::new(BTreeMap::new()),
             watched: Mutex::new(BTreeMap::new()),

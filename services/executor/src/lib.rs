@@ -15,6 +15,7 @@ mod life;
 mod needs;
 mod order;
 mod output;
+mod print;
 mod questions;
 mod recover;
 mod service;

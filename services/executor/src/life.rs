@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bus::recorder::AskError;
-use domain::event::{AttemptReport, CommandEnd, OutputRef};
+use domain::event::{ArtefactRef, AttemptReport, CommandEnd, OutputRef};
 use domain::executor::{Cause, Ending, claim, conclude, end, give_up};
 use domain::ids::StreamId;
-use domain::job::{ExitCodes, JobDefinition};
+use domain::job::{ExitCodes, JobDefinition, Kind};
 use domain::ledger::{Mark, StreamState};
 use domain::wire::Work;
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::attempt::{AttemptDir, Cause as HostCause, Outcome, Spec, State, Status, prepare};
 use crate::host::{Held, Host};
-use crate::{backup, beat, order};
+use crate::{backup, beat, order, print};
 
 /// How long one wait for a supervisor lasts; then it is waited for again.
 const WATCH: Duration = Duration::from_secs(3_600);
@@ -61,12 +61,23 @@ pub(crate) fn allowed(host: &Host, mut spec: Spec) -> Spec {
 
 /// The same for whatever kind of job: a backup asks the log what there is first.
 async fn ready_spec(host: &Arc<Host>, work: &Work, definition: &JobDefinition) -> Spec {
-    if definition.work().is_none() {
+    if definition.work().is_none() && definition.print.is_none() {
         return spec(host, work, definition);
     }
     let filled = order::with_values(work, definition);
     let plain = order::spec(work, definition, host.cgroup.clone());
-    allowed(host, backup::prepare(host, work, &filled, plain).await)
+    let ready = match filled.kind {
+        Kind::Print => print::prepare(host, work, &filled, plain).await,
+        Kind::Command
+        | Kind::Backup
+        | Kind::BackupCopy
+        | Kind::BackupCheck
+        | Kind::Retention
+        | Kind::Prune
+        | Kind::Restore
+        | Kind::RestoreTest => backup::prepare(host, work, &filled, plain).await,
+    };
+    allowed(host, ready)
 }
 
 /// As whom it runs.
@@ -126,12 +137,24 @@ impl Taken<'_> {
                 return discard(dir.clone()).await;
             }
         }
-        if let Err(error) = backup::agree(host, &work.run, work.attempt, spec).await {
+        if let Err(error) = before(host, &work.run, work.attempt, spec, dir).await {
             return refuse(host, &work.run, work.attempt, dir, &format!("{error:#}")).await;
         }
         start(host, &work.run, dir).await?;
         watch(host, &work.run, work.attempt, dir, Some(version), Some(slot)).await
     }
+}
+
+/// What has to be before an attempt starts: what the log must agree to, and what other runs left for it.
+pub(crate) async fn before(
+    host: &Arc<Host>,
+    run: &StreamId,
+    number: u32,
+    spec: &Spec,
+    dir: &AttemptDir,
+) -> anyhow::Result<()> {
+    backup::agree(host, run, number, spec).await?;
+    print::fetch(host, spec, dir).await
 }
 
 /// Gives the attempt to a supervisor.
@@ -159,6 +182,17 @@ pub(crate) async fn watch(
     version: Option<u64>,
     slot: Option<OwnedSemaphorePermit>,
 ) -> anyhow::Result<()> {
+    if let Ok(spec) = dir.spec()
+        && spec.print.is_some()
+    {
+        tokio::spawn(print::intake::attend(
+            Arc::clone(host),
+            run.clone(),
+            number,
+            spec,
+            dir.clone(),
+        ));
+    }
     let (state, spec) = loop {
         let waiting = dir.clone();
         let wait = move || Ok(waiting.wait(WATCH)?.map(|state| (state, waiting.spec().ok())));
@@ -177,8 +211,11 @@ pub(crate) async fn watch(
                 Some(spec) => backup::tell(host, run, number, spec, dir).await.err(),
                 None => None,
             };
-            let is_backup = spec.as_ref().is_some_and(|spec| spec.backup.is_some());
+            let keeps =
+                spec.as_ref().is_some_and(|spec| spec.reports() || !spec.artefacts.is_empty());
+            let artefacts = artefacts(dir, &status, spec.clone()).await?;
             let mut ending = ending(host, number, &status, spec);
+            ending.report.artefacts = artefacts;
             if let Some(error) = unsaid {
                 not_said(run, &error, &mut ending);
             }
@@ -189,7 +226,7 @@ pub(crate) async fn watch(
                     false
                 }
             };
-            if told && !is_backup && has_nothing_to_tell(&status) {
+            if told && !keeps && has_nothing_to_tell(&status) {
                 return forget(dir.clone()).await;
             }
             mark_reported(dir.clone()).await
@@ -202,6 +239,20 @@ pub(crate) async fn watch(
             bail!("the attempt of {run} goes on, although waiting for it ended")
         }
     }
+}
+
+/// The files that a command which ended by itself left, and that are kept.
+async fn artefacts(
+    dir: &AttemptDir,
+    status: &Status,
+    spec: Option<Spec>,
+) -> anyhow::Result<Vec<ArtefactRef>> {
+    let Some(spec) = spec.filter(|spec| !spec.artefacts.is_empty()) else { return Ok(Vec::new()) };
+    if !matches!(status.outcome, Outcome::Exited { .. }) {
+        return Ok(Vec::new());
+    }
+    let dir = dir.clone();
+    blocking(move || Ok(dir.keep_artefacts(&spec))).await
 }
 
 /// What an engine did and the log does not have did not succeed, whatever its exit code says.
@@ -348,6 +399,7 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
         }),
         killed: u32::try_from(status.killed.len()).unwrap_or(u32::MAX),
         text: status.text.clone(),
+        artefacts: Vec::new(),
     };
     Ending { report, cause, exit_codes }
 }
@@ -385,6 +437,7 @@ fn not_started(host: &Host, attempt: u32, reason: &str) -> Ending {
         output: None,
         killed: 0,
         text: None,
+        artefacts: Vec::new(),
     };
     Ending { report, cause: Cause::Own, exit_codes: ExitCodes::default() }
 }

@@ -73,6 +73,9 @@ fn plain(work: &Work, definition: &JobDefinition) -> Spec {
         cgroup: None,
         memory_bytes: definition.memory_bytes(),
         backup: None,
+        print: None,
+        print_touches: definition.print.as_ref().map(|work| Box::new(crate::print::touches(work))),
+        artefacts: definition.artefacts.clone(),
         memo: serde_json::to_value(&definition.exit_codes).unwrap_or_default(),
     }
 }

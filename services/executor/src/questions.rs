@@ -8,8 +8,10 @@ use domain::wire::HostQuery;
 use tokio::sync::Semaphore;
 use tracing::warn;
 
+use crate::attempt::AttemptDir;
 use crate::host::Host;
 use crate::life::blocking;
+use crate::print::answers;
 use crate::{backup, check, output};
 
 /// Requests that may wait.
@@ -60,6 +62,17 @@ fn find(host: &Host, query: HostQuery) -> anyhow::Result<Option<Vec<u8>>> {
         }
         // Answered before, and not here: it waits for an engine.
         HostQuery::Look { .. } => Ok(None),
+        HostQuery::Artefact { run, attempt, name, offset, limit } => {
+            match AttemptDir::find(&host.attempts, run.as_str(), attempt) {
+                Some(dir) => answers::artefact(&dir, &name, offset, limit),
+                None => Ok(None),
+            }
+        }
+        HostQuery::Document { document, offset, limit } => {
+            answers::content(host, &document, offset, limit)
+        }
+        HostQuery::DocumentFacts { document } => answers::facts(host, &document),
+        HostQuery::Code { document, code } => answers::code(host, &document, &code),
         HostQuery::Progress { run, attempt } => {
             output::progress(&host.attempts, run.as_str(), attempt)
         }

@@ -70,7 +70,7 @@ async fn go_on(
         }
         info!(%run, attempt = number, "claimed in an earlier life and never started: starting it now");
         if let Ok(spec) = dir.spec()
-            && let Err(error) = crate::backup::agree(host, run, number, &spec).await
+            && let Err(error) = life::before(host, run, number, &spec, dir).await
         {
             return life::refuse(host, run, number, dir, &format!("{error:#}")).await;
         }

@@ -23,6 +23,8 @@ use crate::backup::look;
 use crate::config::ExecutorConfig;
 use crate::host::{Held, Host, Parts};
 use crate::leaves::{Leaves, Said};
+use crate::print::books::{self, Books};
+use crate::print::spool::Spool;
 use crate::{alone, beat, questions, recover, take};
 
 /// Whoever runs an executor tells it the time, when to stop, and what looks after commands.
@@ -85,6 +87,7 @@ pub async fn run(
     }
     tasks.spawn(alone::work(Arc::clone(&host)));
     tasks.spawn(announce(Arc::clone(&host), count, cut));
+    tasks.spawn(books::work(Arc::clone(&host)));
     tasks.spawn(beat::beat(Arc::clone(&host)));
     tasks.spawn(beat::listen(Arc::clone(&host)));
     tasks.spawn(questions::serve(Arc::clone(&host)));
@@ -147,6 +150,7 @@ fn open(
         stop: around.stop.clone(),
         tzdb: around.tzdb.clone(),
         own,
+        books: Books::new(Spool::open(&config.data)?),
     });
     Ok((host, opened.cut))
 }

@@ -555,6 +555,41 @@ pub enum HostQuery {
         /// Number of the attempt.
         attempt: u32,
     },
+    /// A piece of a file that an attempt kept. The answer is the bytes.
+    Artefact {
+        /// The run.
+        run: StreamId,
+        /// Number of the attempt.
+        attempt: u32,
+        /// Which.
+        name: String,
+        /// Bytes to leave out.
+        offset: u64,
+        /// Most bytes.
+        limit: u32,
+    },
+    /// A piece of a document's content. The answer is the bytes.
+    Document {
+        /// The document.
+        document: StreamId,
+        /// Bytes to leave out.
+        offset: u64,
+        /// Most bytes.
+        limit: u32,
+    },
+    /// What the host knows of a document beside the log. The answer is a
+    /// [`DocumentFacts`](crate::print::facts::DocumentFacts) as JSON.
+    DocumentFacts {
+        /// The document.
+        document: StreamId,
+    },
+    /// Whether this is the code of a document; if so, its host prints it when it is released. The answer is a JSON boolean.
+    Code {
+        /// The document.
+        document: StreamId,
+        /// What was given.
+        code: String,
+    },
     /// What would keep the host from running a job. The answer is a JSON list of sentences, empty for nothing.
     Check {
         /// The job's definition.

@@ -5,6 +5,7 @@
 //! | [`postgres`] | a throw-away Postgres cluster that can be stopped, killed and started again |
 //! | [`nats`] | a throw-away nats-server, with or without JetStream, whose storage can be deleted |
 //! | [`storage`] | servers that keep files for others: SFTP, S3, restic's REST interface |
+//! | [`printing`] | printers: one that fails as it is told, Debian's simulator, and a print server |
 //! | [`process`] | any other program as a child, with its output and its signals |
 //! | [`restic`] | the programs restic of this machine |
 //! | [`wait`] | waiting for a condition instead of sleeping |
@@ -16,6 +17,7 @@
 pub mod nats;
 mod port;
 pub mod postgres;
+pub mod printing;
 pub mod process;
 pub mod restic;
 pub mod storage;

@@ -17,6 +17,7 @@ mod migrate;
 mod night;
 mod occurrence;
 mod plan;
+mod print;
 mod rehearse;
 mod run;
 mod runs;
@@ -50,6 +51,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Blackout(thing) => things::run(ThingKind::Blackout, &thing, format),
         Command::Lock(thing) => things::run(ThingKind::Lock, &thing, format),
         Command::Pool(thing) => things::run(ThingKind::Pool, &thing, format),
+        Command::Queue(thing) => things::run(ThingKind::Queue, &thing, format),
+        Command::Form(thing) => things::run(ThingKind::Form, &thing, format),
+        Command::Print(wanted) => print::run(&wanted, format),
         Command::Dataset(thing) => things::run(ThingKind::Dataset, &thing, format),
         Command::Repository(thing) => things::run(ThingKind::Repository, &thing, format),
         Command::Backup(backup) => backup::run(&backup, format),

@@ -91,6 +91,8 @@ fn in_short(thing: &Definition) -> String {
             .map_or_else(|| "no limit".to_owned(), |limit| format!("{limit} attempts at once")),
         Definition::Dataset(dataset) => format!("RPO {}; {}", dataset.rpo, dataset.description),
         Definition::Repository(one) => format!("{} ({})", one.location, one.engine.word()),
+        Definition::Queue(queue) => queue.printer.clone(),
+        Definition::Form(form) => format!("{}, in queue {}", form.account, form.queue),
     }
 }
 
@@ -143,10 +145,8 @@ fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> an
     let (more, lines) = match kind {
         ThingKind::Calendar => days(&source, &state, year.unwrap_or_else(this_year))?,
         ThingKind::Blackout => covers(&source, &state)?,
-        ThingKind::Lock | ThingKind::Repository | ThingKind::Queue | ThingKind::Form => {
-            holders(&source, &claim_name(&id), &state)?
-        }
-        ThingKind::Dataset => More::default(),
+        ThingKind::Lock | ThingKind::Repository => holders(&source, &claim_name(&id), &state)?,
+        ThingKind::Dataset | ThingKind::Queue | ThingKind::Form => More::default(),
         ThingKind::Pool => members(&source, name)?,
     };
     let shown = Shown { view: StreamView { id, state }, more, lines };

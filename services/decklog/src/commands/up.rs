@@ -192,6 +192,9 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
             line(&format!("{} active", of.word()), format!("definition {}", e.number))
         }
         Event::BackupEvent(event) => line(event.kind(), backup_says(event)),
+        Event::PrintEvent(event) => line(event.kind(), String::new()),
+        Event::FormEvent(event) => line(event.kind(), String::new()),
+        Event::QueueEvent(event) => line(event.kind(), String::new()),
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => describe_tzdb(e, line),
         Event::JobEvent(JobEvent::JobProposed(_))
         | Event::ThingEvent(_)

@@ -20,6 +20,16 @@
 //! ssh-config = "/etc/decklog/ssh"  # how sftp: servers are reached, instead of the user's own configuration
 //! restic = "/opt/restic/restic"    # the program, where it is not in /usr/local/bin, /usr/bin, …
 //!
+//! [print]                          # without it, nothing is printed or sent from here
+//! user = "reports"                 # as whom files are read
+//! read = ["/srv/out"]              # what may be printed: these and all below them
+//! write = ["/srv/done"]            # where files that were printed may be moved, and documents put
+//! printers = ["ipps://printer-*.example/ipp/print"]    # by pattern
+//! mail = true                      # whether documents may be sent by mail
+//! sftp = ["drop@bank.example:/in"] # and where to by SFTP
+//! secrets = ["file:/etc/decklog/secrets/printer"]
+//! ca-file = "/etc/decklog/printers.pem"  # whom printers are believed, instead of the system's certificates
+//!
 //! [[provider]]                     # what looks up `exec:vault …`; what follows the name is its last argument
 //! name = "vault"
 //! command = ["/usr/local/bin/read-vault", "--"]
@@ -34,6 +44,7 @@
 mod backup;
 mod file;
 mod pattern;
+mod print;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -41,6 +52,7 @@ use std::ffi::OsString;
 use domain::job::secrets::SecretRef;
 
 pub use file::Problems;
+pub(crate) use pattern::matches as matches_name;
 
 use self::file::{Listed, Rule};
 use self::pattern::{is_plain, matches};
@@ -121,6 +133,9 @@ impl AllowList {
         let refused = |what: String, hint| Refused { what, whom: user.to_owned(), hint };
         if let Some(order) = &spec.backup {
             return self.backup_refusals(spec, &order.touches, user, default_user);
+        }
+        if let Some(touches) = &spec.print_touches {
+            return self.print_refusals(spec, touches, user, default_user);
         }
         match self.rules_for(spec, user, default_user) {
             Err(hint) => vec![refused(program_of(spec), hint)],
@@ -345,6 +360,9 @@ mod tests {
             cgroup: None,
             memory_bytes: None,
             backup: None,
+            print: None,
+            print_touches: None,
+            artefacts: BTreeMap::new(),
             memo: serde_json::Value::Null,
         }
     }

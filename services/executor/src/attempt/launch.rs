@@ -124,7 +124,13 @@ pub(crate) fn launch(
         None => Account::handed_on(),
     };
     let words = words(spec, dir, &account)?;
-    if spec.backup.is_some() {
+    if spec.print.is_some() {
+        let documents = dir.join(crate::print::order::DOCUMENTS);
+        let made =
+            crate::print::make_documents(&documents).and_then(|()| give(&documents, &account));
+        made.map_err(|error| format!("no directory for documents: {error}; check the disk"))?;
+    }
+    if spec.reports() {
         for file in [report(dir), progress_beside(&report(dir))] {
             make_report(&file, &account)
                 .map_err(|error| format!("no file for the report: {error}; check the disk"))?;
@@ -187,7 +193,7 @@ impl Start<'_> {
         command.env("DECKLOG_RUN", &self.spec.run);
         command.envs(self.spec.business_date.iter().map(|date| ("DECKLOG_BUSINESS_DATE", date)));
         command.env("DECKLOG_ATTEMPT", self.spec.attempt.to_string());
-        if self.spec.backup.is_some() {
+        if self.spec.reports() {
             command.env(engine::process::REPORT, report(self.dir));
         }
         command.process_group(0);
@@ -290,6 +296,11 @@ pub(crate) fn progress_beside(report: &Path) -> PathBuf {
 /// Empty, and the user's to write in: the directory is not.
 fn make_report(path: &Path, account: &Account) -> io::Result<()> {
     create(path, 0o600)?;
+    give(path, account)
+}
+
+/// Makes it the user's.
+fn give(path: &Path, account: &Account) -> io::Result<()> {
     match account.become_ids {
         Some((uid, gid)) if geteuid().is_root() => Ok(chown(path, Some(uid), Some(gid))?),
         Some(_) | None => Ok(()),

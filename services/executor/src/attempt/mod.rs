@@ -46,6 +46,7 @@
 //! | [`allow`], `obstacles` | what this host lets the centre run; what else would be in the way |
 
 pub mod allow;
+pub(crate) mod artefacts;
 pub mod cgroup;
 mod claim;
 mod control;
@@ -71,12 +72,14 @@ mod supervise;
 mod supervisors;
 mod tail;
 
+pub(crate) use allow::matches_name;
 pub use allow::{AllowList, Problems, Refused};
 pub use control::Started;
 pub use dir::{AttemptDir, list, prepare, sweep};
 pub use error::AttemptError;
 pub(crate) use launch::progress_beside;
 pub use recover::State;
+pub(crate) use secrets::plain as plain_secret;
 pub use spec::{AtLimit, OutputLimit, Program, Spec, Stop};
 pub use status::{Cause, Killed, Outcome, Output, Status, Usage};
 pub use stop::LINGER;

@@ -64,6 +64,11 @@ impl AttemptDir {
         Ok(self.ended(&who)?.unwrap_or(State::Vanished))
     }
 
+    /// Whether its command runs no more, or never will.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state(), Ok(State::Ended(_) | State::Vanished | State::Disowned))
+    }
+
     /// Claims are not forced to disk either: after a restart of the host there may have been one.
     fn unclaimed(&self) -> Result<State, AttemptError> {
         let now = boot().map_err(io_at("learn the host's uptime for", self.path()))?;

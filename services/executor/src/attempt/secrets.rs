@@ -41,6 +41,35 @@ pub(crate) fn look_up(
     Ok(found)
 }
 
+/// Looks up one secret without a provider, as this process.
+///
+/// # Errors
+/// It cannot be had, and why, without a byte of it.
+pub(crate) fn plain(reference: &str) -> Result<Vec<u8>, String> {
+    let found = match reference.parse()? {
+        SecretRef::File(path) => from_file(Path::new(&path))?,
+        SecretRef::Env(name) => from_environment(&name)?,
+        SecretRef::Credential(name) => from_credential(&name)?,
+        SecretRef::Exec { .. } => {
+            return Err("write file:, env: or credential: here; exec: is for jobs".to_owned());
+        }
+    };
+    usable(found)
+}
+
+fn from_environment(name: &str) -> Result<Vec<u8>, String> {
+    match std::env::var_os(name) {
+        Some(value) => Ok(value.into_vec()),
+        None => Err(format!("the executor has no variable {name}; set it in its unit")),
+    }
+}
+
+fn from_credential(name: &str) -> Result<Vec<u8>, String> {
+    let dir = std::env::var_os(CREDENTIALS)
+        .ok_or("the executor has no credentials; see LoadCredential= in its unit")?;
+    from_file(&PathBuf::from(dir).join(name))
+}
+
 fn read(
     spec: &Spec,
     wanted: &SecretRef,
@@ -48,15 +77,8 @@ fn read(
 ) -> Result<Vec<u8>, String> {
     match wanted {
         SecretRef::File(path) => from_file(Path::new(path)),
-        SecretRef::Env(name) => match std::env::var_os(name) {
-            Some(value) => Ok(value.into_vec()),
-            None => Err(format!("the executor has no variable {name}; set it in its unit")),
-        },
-        SecretRef::Credential(name) => {
-            let dir = std::env::var_os(CREDENTIALS)
-                .ok_or("the executor has no credentials; see LoadCredential= in its unit")?;
-            from_file(&PathBuf::from(dir).join(name))
-        }
+        SecretRef::Env(name) => from_environment(name),
+        SecretRef::Credential(name) => from_credential(name),
         SecretRef::Exec { provider, argument } => {
             let words = spec.providers.get(provider);
             let mut words =

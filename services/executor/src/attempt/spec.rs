@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::backup::order::BackupOrder;
+use crate::print::PrintTouches;
+use crate::print::order::PrintOrder;
 
 /// One start of one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +59,15 @@ pub struct Spec {
     /// For an engine, what its work touches and what is to be said of it. It then gets a file for its report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<Box<BackupOrder>>,
+    /// For a job that prints, what is printed and how. Its child gets a file for its report, and a directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub print: Option<Box<PrintOrder>>,
+    /// What it touches of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub print_touches: Option<Box<PrintTouches>>,
+    /// Files that the command leaves and that are kept, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub artefacts: super::artefacts::Artefacts,
     /// Kept for whoever reads the specification after the end; means nothing to a supervisor.
     pub memo: Value,
 }
@@ -135,6 +146,11 @@ impl Stop {
 }
 
 impl Spec {
+    /// Whether the process is one of ours that says in a file what it did.
+    pub(crate) fn reports(&self) -> bool {
+        self.backup.is_some() || self.print.is_some()
+    }
+
     /// What would keep this from being started on any host, or `None`.
     pub(crate) fn problem(&self) -> Option<String> {
         if self.run.is_empty() {

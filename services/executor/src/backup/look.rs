@@ -156,6 +156,9 @@ fn spec(host: &Host, look: &Look, repository: &RepositoryDefinition) -> Result<S
         cgroup: host.cgroup.clone(),
         memory_bytes: Some(MEMORY_BYTES),
         backup: Some(Box::new(BackupOrder { touches, ..BackupOrder::default() })),
+        print: None,
+        print_touches: None,
+        artefacts: BTreeMap::new(),
         memo: Value::Null,
     };
     let spec = allowed(host, spec);

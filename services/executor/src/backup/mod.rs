@@ -39,6 +39,7 @@ pub(crate) const ENGINE: &str = "engine";
 ///
 /// Call it first in `main`.
 pub fn main_if_engine() {
+    crate::print::main_if_child();
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|first| first == ENGINE) && args.next().is_none() {
         if let Some(code) = engine::guard() {

@@ -233,7 +233,7 @@ pub struct PrintDeferred {
 #[serde(deny_unknown_fields)]
 pub struct PrintAccepted {
     /// The job's number there (`job-id`, RFC 8011 §5.3.2).
-    pub job: i32,
+    pub job: u32,
     /// The job's identity there, where the printer gives one (`job-uuid`, PWG 5100.13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,

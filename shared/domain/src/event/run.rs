@@ -549,6 +549,18 @@ pub struct OutputRef {
     pub truncated: bool,
 }
 
+/// A file that a command left and that its host keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtefactRef {
+    /// What the job calls it.
+    pub name: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// SHA-256 of them.
+    pub sha256: Digest,
+}
+
 /// How a command ended, as the host saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "how", deny_unknown_fields)]
@@ -593,6 +605,9 @@ pub struct AttemptReport {
     /// What in the output decided the outcome, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextFound>,
+    /// Files it left that the host keeps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artefacts: Vec<ArtefactRef>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]

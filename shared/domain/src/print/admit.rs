@@ -532,7 +532,7 @@ fn reprinted(
     let wanted: Vec<u32> = listed(pages, all);
     for submission in &document.submissions {
         let Some(numbers) = &submission.numbers else { continue };
-        let pages = listed(&submission_pages(document, submission.round), all);
+        let pages = listed(document.pages_of(submission.round), all);
         for ((place, page), number) in (0..).zip(pages).zip(numbers.first..=numbers.last) {
             if wanted.contains(&page)
                 && let Some(span) = form.fate(number)
@@ -553,12 +553,6 @@ fn is_of(span: &Numbered, id: &StreamId, submission: &Submission, place: u32) ->
         Some(document) => document == id && span.round == submission.round,
         None => submission.impressions.is_none_or(|counted| place < counted),
     }
-}
-
-/// The pages of an earlier printing. What a document is told to print changes only with a reprint.
-fn submission_pages(document: &Document, round: u32) -> Vec<PageRange> {
-    let pages = document.printed_pages.get(&round).cloned();
-    pages.unwrap_or_else(|| document.options.pages.clone())
 }
 
 /// The pages that ranges name, one by one.

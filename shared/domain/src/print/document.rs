@@ -318,6 +318,11 @@ impl Document {
         self.submissions.last()
     }
 
+    /// The pages that a printing is of; all where there are none.
+    pub fn pages_of(&self, round: u32) -> &[PageRange] {
+        self.printed_pages.get(&round).unwrap_or(&self.options.pages)
+    }
+
     /// Impressions that its next printing is to have.
     pub fn expected(&self) -> u32 {
         self.options.impressions(self.spooled.pages)

@@ -8,15 +8,23 @@
 //! | `options` | how a document is printed |
 //! | [`document`] | a document as its events tell it |
 //! | [`spool`] | a queue as its events tell it |
+//! | [`register`] | what became of each number, and the file for the bank |
+//! | [`reconcile`] | what does not add up |
+//! | [`facts`] | what a host knows of a document and tells |
+//! | [`amount`] | amounts and control totals |
 //! | [`stock`] | a form as its events tell it: what became of each number |
 //! | [`seen`] | what a host says of what it saw at a printer |
 //! | [`admit`] | what the recorder accepts |
 
 pub mod admit;
+pub mod amount;
 pub mod document;
+pub mod facts;
 mod form;
 mod options;
 mod queue;
+pub mod reconcile;
+pub mod register;
 pub mod seen;
 pub mod spool;
 pub mod stock;

@@ -408,6 +408,7 @@ impl<'k> Stage<'k> {
             output: None,
             killed: 0,
             text: None,
+            artefacts: Vec::new(),
         };
         let definition = self.known.definition(run);
         let exit_codes = definition.map(|definition| definition.exit_codes).unwrap_or_default();

@@ -235,6 +235,9 @@ pub struct Run {
     pub confirmed: Option<String>,
     /// Nothing it had to wait for stands in its way any more.
     pub cleared: bool,
+    /// The runs that it waited for, where they let it go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleared_by: Vec<StreamId>,
     /// What blocks it.
     pub blocked: Option<RunBlocked>,
     /// A person has let it go on after it was held: windows and blackouts hold it no more.
@@ -426,6 +429,7 @@ impl Run {
             of_flow: false,
             confirmed: None,
             cleared: false,
+            cleared_by: Vec::new(),
             blocked: None,
             released: false,
             delayed: None,
@@ -469,6 +473,9 @@ impl Run {
                 self.renew_readiness();
             }
             RunEvent::RunCleared(_) | RunEvent::RunOverridden(_) => {
+                if let RunEvent::RunCleared(e) = event {
+                    self.cleared_by.clone_from(&e.by);
+                }
                 self.cleared = true;
                 self.blocked = None;
                 self.renew_readiness();

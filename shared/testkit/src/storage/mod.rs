@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const START_ATTEMPTS: usize = 4;
 
 /// Starts a server on a free port and waits until somebody answers there.
-fn start(command: impl Fn(u16) -> Command) -> anyhow::Result<(Daemon, u16)> {
+pub(crate) fn start(command: impl Fn(u16) -> Command) -> anyhow::Result<(Daemon, u16)> {
     let mut last = None;
     for _ in 0..START_ATTEMPTS {
         let port = port::free()?;
@@ -35,7 +35,8 @@ fn start(command: impl Fn(u16) -> Command) -> anyhow::Result<(Daemon, u16)> {
     Err(last.unwrap_or_else(|| anyhow::anyhow!("it was never started")))
 }
 
-fn answering(mut daemon: Daemon, port: u16) -> anyhow::Result<Daemon> {
+/// Waits until somebody answers at a port.
+pub(crate) fn answering(mut daemon: Daemon, port: u16) -> anyhow::Result<Daemon> {
     let mut answered = false;
     wait::until("a server to answer", PATIENCE, || {
         answered = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
@@ -47,7 +48,7 @@ fn answering(mut daemon: Daemon, port: u16) -> anyhow::Result<Daemon> {
 }
 
 /// Runs a program that must end well; its standard output.
-fn run(command: &mut Command) -> anyhow::Result<String> {
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("{name}: {}", crate::RUN_SETUP))?;
     let said = String::from_utf8_lossy(&output.stderr);

@@ -195,6 +195,7 @@ fn succeeded(life: Life, digest: Digest) -> anyhow::Result<Draft> {
         output: Some(OutputRef { sha256: digest, bytes: 0, kept: 0, truncated: false }),
         killed: 0,
         text: None,
+        artefacts: Vec::new(),
     };
     let event = RunSucceeded { attempt: 1, host: "bench".to_owned(), warning: false, report };
     Ok(Draft::new(life.run()?, 3, event))

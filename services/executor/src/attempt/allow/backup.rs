@@ -45,6 +45,7 @@ impl AllowList {
                 secrets: BTreeMap::new(),
                 env: touches.env.clone(),
                 backup: None,
+                print_touches: None,
                 ..spec.clone()
             };
             found.extend(self.refusals(&command, default_user));
@@ -110,7 +111,7 @@ fn places(rule: &BackupRule, touches: &Touches) -> Vec<(String, String)> {
     let mut found = Vec::new();
     // What a token stands for, only the run's own values tell.
     for (word, path, list, allowed) in reads.chain(writes).filter(|one| !one.1.starts_with("{{")) {
-        if let Some(hint) = path_hint(path, list, allowed) {
+        if let Some(hint) = path_hint_of(path, list, allowed, "[backup]") {
             found.push((format!("{word} {path}"), hint));
         }
     }
@@ -123,12 +124,18 @@ fn places(rule: &BackupRule, touches: &Touches) -> Vec<(String, String)> {
     found
 }
 
-fn path_hint(path: &str, list: &str, allowed: &[String]) -> Option<String> {
+/// What would have to change that a path may be touched; `None` where it may. `section` is the one that has the list.
+pub(super) fn path_hint_of(
+    path: &str,
+    list: &str,
+    allowed: &[String],
+    section: &str,
+) -> Option<String> {
     if !is_plain(path) {
         return Some("give its full path, without . and ..".to_owned());
     }
     let may = allowed.iter().any(|root| is_below(path, root) && leads_below(path, root));
-    (!may).then(|| format!("the owner of the host can add {path:?} to {list} of its [backup]"))
+    (!may).then(|| format!("the owner of the host can add {path:?} to {list} of its {section}"))
 }
 
 /// Whether it is still so when links are followed, as far as it exists.

@@ -17,6 +17,8 @@ pub(super) struct Listed {
     pub(super) providers: BTreeMap<String, Vec<String>>,
     /// What may be backed up and restored; nothing where there is none.
     pub(super) backup: Option<BackupRule>,
+    /// What may be printed and sent; nothing where there is none.
+    pub(super) print: Option<PrintRule>,
 }
 
 /// What may be backed up here, and where it may be restored to.
@@ -63,6 +65,41 @@ impl BackupRule {
     /// The first that is named, and not only by a star.
     pub(super) fn first_user(&self) -> Option<&str> {
         self.user.names().iter().map(String::as_str).find(|name| *name != "*")
+    }
+}
+
+/// What may be printed here, and where it may go.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PrintRule {
+    /// As whom files are read.
+    user: Users,
+    /// Directories and files that may be read: each with all that is below it.
+    #[serde(default)]
+    pub(super) read: Vec<String>,
+    /// Directories below which may be written.
+    #[serde(default)]
+    pub(super) write: Vec<String>,
+    /// Addresses of printers, by pattern.
+    #[serde(default)]
+    pub(super) printers: Vec<String>,
+    /// Whether documents may be sent by mail.
+    #[serde(default)]
+    pub(super) mail: bool,
+    /// Places of other hosts they may be sent to, by pattern.
+    #[serde(default)]
+    pub(super) sftp: Vec<String>,
+    /// References that passwords of printers may have.
+    #[serde(default)]
+    pub(super) secrets: Vec<String>,
+    /// Certificates that are trusted instead of those of the system.
+    #[serde(default, rename = "ca-file")]
+    pub(super) ca_file: Option<String>,
+}
+
+impl PrintRule {
+    pub(super) fn lets(&self, user: &str) -> bool {
+        self.user.names().iter().any(|allowed| allowed == "*" || allowed == user)
     }
 }
 
@@ -140,8 +177,12 @@ pub(super) fn read(text: &str) -> Result<Listed, Problems> {
                 Ok(rule) => listed.backup = Some(rule),
                 Err(error) => problems.push(format!("[backup]: {}", error.to_string().trim_end())),
             },
+            "print" => match value.try_into() {
+                Ok(rule) => listed.print = Some(rule),
+                Err(error) => problems.push(format!("[print]: {}", error.to_string().trim_end())),
+            },
             _ => problems.push(format!(
-                "{key:?} is not known here; there are secrets, [[allow]], [[provider]] and [backup]"
+                "{key:?} is not known here; there are secrets, [[allow]], [[provider]], [backup] and [print]"
             )),
         }
     }
@@ -152,6 +193,13 @@ pub(super) fn read(text: &str) -> Result<Listed, Problems> {
         let paths = rule.read.iter().chain(&rule.write).chain(own);
         for path in paths.filter(|path| !is_plain(path)) {
             problems.push(format!("[backup]: {path:?} must be a full path without . and .."));
+        }
+    }
+    if let Some(rule) = &listed.print {
+        check_references("[print]: secrets", &rule.secrets, &listed, &mut problems);
+        let paths = rule.read.iter().chain(&rule.write).chain(&rule.ca_file);
+        for path in paths.filter(|path| !is_plain(path)) {
+            problems.push(format!("[print]: {path:?} must be a full path without . and .."));
         }
     }
     for (number, rule) in &rules {

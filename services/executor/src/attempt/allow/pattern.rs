@@ -1,7 +1,7 @@
 //! Patterns of the host's own list: `*` and `?` stand for anything but a slash.
 
 /// Whether a text fits a pattern.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     fits(pattern.as_bytes(), text.as_bytes())
 }
 

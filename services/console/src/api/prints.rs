@@ -1,0 +1,259 @@
+//! Documents, queues and numbered stock.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use domain::event::{FormEvent, FormRegisterRead, PrintEvent, PrintRead, ReadWhat, Role};
+use domain::ids::StreamId;
+use domain::print::DOCUMENT_BYTES_MAX;
+use domain::print::document::Document;
+use domain::print::facts::DocumentFacts;
+use domain::print::register::{self, Entry};
+use domain::site::ThingKind;
+use domain::wire::HostQuery;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+use super::{Body, Result, Why};
+use crate::auth::Caller;
+use crate::commands::{Applied, CommandError, DocumentAct, FormAct, QueueAct};
+use crate::problem::Problem;
+use crate::state::Console;
+
+/// Bytes asked of a host at once.
+const PIECE: u32 = 256 * 1024;
+
+/// An act, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Said<A> {
+    /// What.
+    act: A,
+    /// Why.
+    reason: String,
+}
+
+/// Says something of a document: hold, release, cancel, move, change, reprint and the like.
+#[utoipa::path(post, path = "/api/v1/documents/{id}/acts", params(("id" = String, Path, description = "the first digits of its identity")), request_body = Said<DocumentAct>, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn act_on_document(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    Body(said): Body<Said<DocumentAct>>,
+) -> Result<Json<Applied>> {
+    match said.act {
+        DocumentAct::ApproveReprint => caller.needs(Role::Approver)?,
+        DocumentAct::DeclineReprint => {
+            caller.needs(Role::Operator).or_else(|_| caller.needs(Role::Approver))?;
+        }
+        DocumentAct::Hold
+        | DocumentAct::Release { .. }
+        | DocumentAct::Cancel
+        | DocumentAct::Move { .. }
+        | DocumentAct::Change { .. }
+        | DocumentAct::Reprint { .. }
+        | DocumentAct::Resolve { .. }
+        | DocumentAct::RetryDeliveries { .. } => caller.needs(Role::Operator)?,
+    }
+    Ok(Json(console.set_document(&id, &said.act, &caller.actor(), &said.reason).await?))
+}
+
+/// Says something of numbered stock: loaded, witnessed, void, returned, checked and the like.
+#[utoipa::path(post, path = "/api/v1/forms/{name}/acts", params(("name" = String, Path)), request_body = Said<FormAct>, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn act_on_form(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(said): Body<Said<FormAct>>,
+) -> Result<Json<Applied>> {
+    caller.needs(Role::Operator).or_else(|_| caller.needs(Role::Approver))?;
+    domain::ids::check_name("form", &name).map_err(Problem::bad_request)?;
+    Ok(Json(console.set_form(&name, &said.act, &caller.actor(), &said.reason).await?))
+}
+
+/// Holds a queue, or lets it go on.
+#[utoipa::path(post, path = "/api/v1/queues/{name}/acts", params(("name" = String, Path)), request_body = Said<QueueAct>, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn act_on_queue(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(said): Body<Said<QueueAct>>,
+) -> Result<Json<Applied>> {
+    caller.needs(Role::Operator)?;
+    domain::ids::check_name("queue", &name).map_err(Problem::bad_request)?;
+    Ok(Json(console.set_queue(&name, said.act, &caller.actor(), &said.reason).await?))
+}
+
+/// A document's content. The log hears of it first.
+#[utoipa::path(post, path = "/api/v1/documents/{id}/content", params(("id" = String, Path, description = "the first digits of its identity")), request_body = Why, responses((status = 200, content_type = "application/octet-stream"), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn read_document(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<impl IntoResponse> {
+    caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
+    let id = console.document_named(&id).await?;
+    let document = console.document(&id).await?;
+    let content = console.content(&id, &document).await?;
+    console.note_read(&id, ReadWhat::Content, &caller.actor(), &why.reason).await?;
+    let kind = document.spooled.format.media_type();
+    Ok(([(header::CONTENT_TYPE, kind)], content))
+}
+
+/// What a document's host knows of it beside the log: its title, recipients, payees and amounts, its code. The log hears of
+/// it first.
+#[utoipa::path(post, path = "/api/v1/documents/{id}/facts", params(("id" = String, Path, description = "the first digits of its identity")), request_body = Why, responses((status = 200, content_type = "application/json"), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn read_facts(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<DocumentFacts>> {
+    caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
+    let id = console.document_named(&id).await?;
+    let document = console.document(&id).await?;
+    let facts = console.facts(&id, &document).await?;
+    console.note_read(&id, ReadWhat::Register, &caller.actor(), &why.reason).await?;
+    Ok(Json(facts))
+}
+
+/// A range of numbers, and why it is asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Range {
+    /// The first number.
+    first: u64,
+    /// The last.
+    last: u64,
+    /// Why.
+    reason: String,
+    /// The account as the bank knows it, for the file for the bank.
+    #[serde(default)]
+    account: String,
+    /// The zone of its dates; UTC when absent.
+    #[serde(default)]
+    zone: Option<String>,
+}
+
+/// What became of each number, with payees and amounts.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Registered {
+    /// A line for each number that was ever loaded.
+    #[schema(value_type = Vec<Object>)]
+    entries: Vec<Entry>,
+    /// The file for the bank, where the form has one.
+    positive_pay: Option<String>,
+    /// Why there is none.
+    problem: Option<String>,
+}
+
+/// The register of a form with payees and amounts, and the file for the bank. The log hears of it first.
+#[utoipa::path(post, path = "/api/v1/forms/{name}/register", params(("name" = String, Path)), request_body = Range, responses((status = 200, body = Registered), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn read_register(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(range): Body<Range>,
+) -> Result<Json<Registered>> {
+    caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
+    domain::ids::check_name("form", &name).map_err(Problem::bad_request)?;
+    let zone =
+        TimeZone::get(range.zone.as_deref().unwrap_or("UTC")).map_err(Problem::bad_request)?;
+    let id = StreamId::thing(ThingKind::Form, &name);
+    let state = console.stream_state(&id).await?;
+    let form = state.as_ref().and_then(|state| state.body.form());
+    let form = form.ok_or_else(|| CommandError::NotFound(format!("form {name}")))?;
+    let mut known = BTreeMap::new();
+    for id in register::documents(form, range.first, range.last) {
+        let document = console.document(&id).await?;
+        // What is erased has no payees any more: its numbers still have their fates.
+        let facts = if document.erased.is_some() {
+            None
+        } else {
+            Some(console.facts(&id, &document).await?)
+        };
+        known.insert(id, (document, facts));
+    }
+    let read = FormRegisterRead { first: range.first, last: range.last, reason: range.reason };
+    console.say_of(&id, &caller.actor(), FormEvent::FormRegisterRead(read).into()).await?;
+    let entries = register::register(form, &known, range.first, range.last);
+    let layout = form.definition().and_then(|definition| definition.positive_pay);
+    let made =
+        layout.map(|layout| register::positive_pay(form, &layout, &entries, &range.account, &zone));
+    let (positive_pay, problem) = match made {
+        None => (None, None),
+        Some(Ok(text)) => (Some(text), None),
+        Some(Err(problem)) => (None, Some(problem)),
+    };
+    Ok(Json(Registered { entries, positive_pay, problem }))
+}
+
+impl Console {
+    async fn document(&self, id: &StreamId) -> std::result::Result<Document, CommandError> {
+        let state = self.stream_state(id).await?;
+        let document = state.as_ref().and_then(|state| state.body.document()).cloned();
+        document.ok_or_else(|| CommandError::NotFound(id.to_string()))
+    }
+
+    async fn facts(
+        &self,
+        id: &StreamId,
+        document: &Document,
+    ) -> std::result::Result<DocumentFacts, CommandError> {
+        let query = HostQuery::DocumentFacts { document: id.clone() };
+        let answer = self.ask_host(&document.spooled.host, &query).await?;
+        let bytes = told(&answer, &document.spooled.host)?;
+        serde_json::from_slice(bytes).map_err(|error| CommandError::Unavailable(error.to_string()))
+    }
+
+    async fn content(
+        &self,
+        id: &StreamId,
+        document: &Document,
+    ) -> std::result::Result<Vec<u8>, CommandError> {
+        let mut content = Vec::new();
+        while (content.len() as u64) < document.spooled.bytes.min(DOCUMENT_BYTES_MAX) {
+            let offset = content.len() as u64;
+            let query = HostQuery::Document { document: id.clone(), offset, limit: PIECE };
+            let answer = self.ask_host(&document.spooled.host, &query).await?;
+            let piece = told(&answer, &document.spooled.host)?;
+            if piece.is_empty() {
+                return Err(CommandError::Unavailable(
+                    "its host has less of it than the log knows".to_owned(),
+                ));
+            }
+            content.extend_from_slice(piece);
+        }
+        Ok(content)
+    }
+
+    /// What was read is told only when the log has it.
+    async fn note_read(
+        &self,
+        id: &StreamId,
+        what: ReadWhat,
+        actor: &str,
+        reason: &str,
+    ) -> std::result::Result<(), CommandError> {
+        let read = PrintRead { what, reason: reason.to_owned() };
+        self.say_of(id, actor, PrintEvent::PrintRead(read).into()).await
+    }
+}
+
+fn told<'a>(answer: &'a [u8], host: &str) -> std::result::Result<&'a [u8], CommandError> {
+    match answer.split_first() {
+        Some((b'+', bytes)) => Ok(bytes),
+        Some((b'-', _)) => {
+            Err(CommandError::NotFound(format!("content of it on host {host} any more")))
+        }
+        Some((_, problem)) => Err(CommandError::Unavailable(format!(
+            "host {host}: {}",
+            String::from_utf8_lossy(problem)
+        ))),
+        None => Err(CommandError::Unavailable(format!("host {host} answered nothing"))),
+    }
+}

@@ -1,0 +1,69 @@
+//! What is asked of this host about documents: their content, what is known of them, and whether a code is right.
+
+use std::io::Read;
+
+use anyhow::bail;
+use domain::ids::StreamId;
+use domain::print::facts::{DocumentFacts, SheetFacts};
+
+use crate::attempt::AttemptDir;
+use crate::host::Host;
+
+/// Most bytes of one answer.
+const ANSWER_BYTES: u64 = 512 * 1024;
+
+/// A piece of a document's content; `None` where it is not here.
+pub(crate) fn content(
+    host: &Host,
+    id: &StreamId,
+    offset: u64,
+    limit: u32,
+) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(mut content) = host.books.spool.content(id)? else { return Ok(None) };
+    std::io::copy(&mut content.by_ref().take(offset), &mut std::io::sink())?;
+    let mut piece = Vec::new();
+    content.take(u64::from(limit).min(ANSWER_BYTES)).read_to_end(&mut piece)?;
+    Ok(Some(piece))
+}
+
+/// What is known of a document and stands in no event, as JSON; `None` where it is not here.
+pub(crate) fn facts(host: &Host, id: &StreamId) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(facts) = host.books.spool.facts(id)? else { return Ok(None) };
+    let sheet = |one: &super::spool::Sheet| SheetFacts {
+        page: one.page,
+        amount: one.amount,
+        payee: one.payee.clone(),
+        number: one.number,
+    };
+    let told = DocumentFacts {
+        title: facts.title,
+        source: facts.source,
+        sheets: facts.sheets.iter().map(sheet).collect(),
+        recipients: facts.deliveries.into_iter().map(|one| one.recipient).collect(),
+        code: facts.code,
+    };
+    let json = serde_json::to_vec(&told)?;
+    if json.len() as u64 > ANSWER_BYTES {
+        bail!("what is known of it does not fit into one answer");
+    }
+    Ok(Some(json))
+}
+
+/// Whether this is the code of a document, as JSON; if so, it may be printed.
+pub(crate) fn code(host: &Host, id: &StreamId, code: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    Ok(Some(serde_json::to_vec(&host.books.spool.give_code(id, code)?)?))
+}
+
+/// A piece of an artefact that an attempt kept; `None` where there is none.
+pub(crate) fn artefact(
+    dir: &AttemptDir,
+    name: &str,
+    offset: u64,
+    limit: u32,
+) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(mut file) = dir.artefact(name)? else { return Ok(None) };
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(offset))?;
+    let mut piece = Vec::new();
+    file.take(u64::from(limit).min(ANSWER_BYTES)).read_to_end(&mut piece)?;
+    Ok(Some(piece))
+}

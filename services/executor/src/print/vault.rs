@@ -1,0 +1,200 @@
+//! Files that are encrypted, each with a key of its own that stands elsewhere: content is erased by destroying 32 bytes.
+//!
+//! A file is a line that says what it is, then frames of 64 KiB of text, each sealed with ChaCha20-Poly1305 (RFC 8439).
+//! A frame's nonce is its number and whether it is the last: a file that was cut, or whose frames were put elsewhere, is
+//! refused. A key is used for one file, so a nonce is used once.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// The first line of a file.
+const HEAD: &[u8] = b"decklog-sealed-1\n";
+/// Bytes of text in a frame.
+const FRAME: usize = 64 * 1024;
+/// Bytes that sealing adds.
+const TAG: usize = 16;
+
+/// A key, or a salt.
+pub(super) type Key = [u8; 32];
+
+/// 32 bytes that nobody can guess.
+pub(super) fn random() -> io::Result<Key> {
+    let mut bytes = [0; 32];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    Ok(bytes)
+}
+
+fn sealing(key: &Key) -> io::Result<LessSafeKey> {
+    let unbound = UnboundKey::new(&CHACHA20_POLY1305, key);
+    Ok(LessSafeKey::new(unbound.map_err(|_| io::Error::other("a key has another length"))?))
+}
+
+fn nonce(number: u64, last: bool) -> Nonce {
+    let mut bytes = [0; 12];
+    bytes[3] = u8::from(last);
+    bytes[4..].copy_from_slice(&number.to_be_bytes());
+    Nonce::assume_unique_for_key(bytes)
+}
+
+/// Writes all of `from` into a new file, and forces it to disk.
+pub(super) fn seal(path: &Path, key: &Key, from: &mut dyn Read) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut out = BufWriter::new(file);
+    out.write_all(HEAD)?;
+    let key = sealing(key)?;
+    let (mut number, mut frame) = (0, filled(from)?);
+    loop {
+        let next = if frame.len() < FRAME { Vec::new() } else { filled(from)? };
+        let last = next.is_empty();
+        let sealed = key.seal_in_place_append_tag(nonce(number, last), Aad::empty(), &mut frame);
+        sealed.map_err(|_| io::Error::other("a frame cannot be sealed"))?;
+        out.write_all(&frame)?;
+        if last {
+            break;
+        }
+        (number, frame) = (number + 1, next);
+    }
+    out.into_inner()?.sync_all()
+}
+
+/// As many bytes as a frame has, or what is left.
+fn filled(from: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(FRAME + TAG);
+    from.take(FRAME as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What is in a sealed file, from its beginning.
+pub(crate) struct Unsealed {
+    file: BufReader<File>,
+    key: LessSafeKey,
+    /// The frame that is read next, sealed.
+    ahead: Vec<u8>,
+    number: u64,
+    text: Vec<u8>,
+    at: usize,
+}
+
+/// Opens a sealed file.
+pub(super) fn open(path: &Path, key: &Key) -> io::Result<Unsealed> {
+    let mut file = BufReader::new(File::open(path)?);
+    let mut head = [0; HEAD.len()];
+    file.read_exact(&mut head)?;
+    if head != HEAD {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is no sealed file of this version",
+        ));
+    }
+    let mut unsealed = Unsealed {
+        file,
+        key: sealing(key)?,
+        ahead: Vec::new(),
+        number: 0,
+        text: Vec::new(),
+        at: 0,
+    };
+    unsealed.ahead = unsealed.sealed()?;
+    Ok(unsealed)
+}
+
+impl Unsealed {
+    fn sealed(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(FRAME + TAG);
+        self.file.by_ref().take((FRAME + TAG) as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn next(&mut self) -> io::Result<()> {
+        let after = self.sealed()?;
+        let mut frame = std::mem::replace(&mut self.ahead, after);
+        let last = self.ahead.is_empty();
+        let opened = self.key.open_in_place(nonce(self.number, last), Aad::empty(), &mut frame);
+        let length = opened.map(|text| text.len());
+        let damaged =
+            |_| io::Error::new(io::ErrorKind::InvalidData, "it is damaged, or its key is another");
+        frame.truncate(length.map_err(damaged)?);
+        (self.number, self.text, self.at) = (self.number + 1, frame, 0);
+        Ok(())
+    }
+}
+
+impl Read for Unsealed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.text.len() {
+            if self.ahead.is_empty() {
+                return Ok(0);
+            }
+            self.next()?;
+        }
+        let text = self.text.get(self.at..).unwrap_or_default();
+        let count = text.len().min(into.len());
+        into[..count].copy_from_slice(&text[..count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(content: &[u8]) -> (tempfile::TempDir, Key) {
+        let dir = tempfile::tempdir().unwrap();
+        let key = random().unwrap();
+        seal(&dir.path().join("f"), &key, &mut &content[..]).unwrap();
+        (dir, key)
+    }
+
+    fn read(dir: &Path, key: &Key) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        open(&dir.join("f"), key)?.read_to_end(&mut all)?;
+        Ok(all)
+    }
+
+    #[test]
+    fn what_is_sealed_is_read_back_whatever_its_length() {
+        for length in [0, 1, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME] {
+            let content: Vec<u8> = (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            let (dir, key) = sealed(&content);
+            assert_eq!(read(dir.path(), &key).unwrap(), content, "{length}");
+        }
+    }
+
+    #[test]
+    fn without_its_key_nothing_of_it_is_there() {
+        let (dir, _) = sealed(b"Pay to the order of Mia Brandt");
+        assert!(read(dir.path(), &random().unwrap()).is_err());
+        let bytes = std::fs::read(dir.path().join("f")).unwrap();
+        assert!(!bytes.windows(4).any(|four| four == b"Mia "));
+    }
+
+    #[test]
+    fn a_file_that_was_cut_changed_or_put_together_anew_is_refused() {
+        let (dir, key) = sealed(&vec![7; 2 * FRAME + 5]);
+        let path = dir.path().join("f");
+        let whole = std::fs::read(&path).unwrap();
+        let (head, frame) = (HEAD.len(), FRAME + TAG);
+        let mut changed = whole.clone();
+        changed[head + 10] ^= 1;
+        let swapped = [
+            &whole[..head],
+            &whole[head + frame..head + 2 * frame],
+            &whole[head..head + frame],
+            &whole[head + 2 * frame..],
+        ]
+        .concat();
+        for bad in
+            [&whole[..head + frame], &whole[..whole.len() - 1], &changed, &swapped, b"nonsense"]
+        {
+            std::fs::write(&path, bad).unwrap();
+            assert!(read(dir.path(), &key).is_err());
+        }
+    }
+}
