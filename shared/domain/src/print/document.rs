@@ -323,6 +323,12 @@ impl Document {
         self.printed_pages.get(&round).unwrap_or(&self.options.pages)
     }
 
+    /// The numbers that a printing was sent with. A form tells old ones together, and may not know any more whose they were.
+    pub fn numbers_of(&self, round: u32) -> Option<&Numbers> {
+        let of_round = self.submissions.iter().rev().find(|one| one.round == round);
+        of_round.and_then(|one| one.numbers.as_ref())
+    }
+
     /// Impressions that its next printing is to have.
     pub fn expected(&self) -> u32 {
         self.options.impressions(self.spooled.pages)

@@ -5,6 +5,7 @@ mod choice;
 mod crowd;
 mod definitions;
 mod forms;
+mod register;
 mod reprints;
 mod seen;
 mod spooling;

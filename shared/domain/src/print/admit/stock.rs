@@ -159,6 +159,7 @@ fn admit_returned(form: &Form, e: &FormReturned, context: &Context<'_>) -> Resul
         !above && last == e.last,
         "numbers above them are used already: those below are spoiled, or gone",
     )?;
+    let first = document.numbers_of(e.round).map_or(first, |numbers| numbers.first);
     let blank = counted(document, e.round)?;
     need(e.first >= first + u64::from(blank), "the printer counted a page on one of them")
 }
