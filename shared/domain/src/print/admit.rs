@@ -6,22 +6,23 @@ mod stock;
 
 pub use stock::admit_of_form;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::document::{Document, State};
-use super::options::{HoldWhy, PageRange, check_ranges};
-use super::queue::Transport;
+use super::document::{Document, REPRINTS_MAX, State, Submission};
+use super::options::{PageRange, ReleaseBy, Sides, check_ranges};
+use super::queue::{KEEP_MS_MAX, QueueDefinition, Transport};
 use super::spool::Queue;
-use super::stock::{Fate, Form};
+use super::stock::{Fate, Form, Numbered};
 use crate::envelope::PayloadRef;
 use crate::event::{
-    FormEvent, Numbers, Origin, PrintEvent, PrintMoved, PrintReprintApproved, PrintSpooled,
-    PrintSubmitted, QueueEvent,
+    EraseReason, FormEvent, Numbers, Origin, PrintEvent, PrintMoved, PrintReprintApproved,
+    PrintSpooled, PrintSubmitted, QueueEvent,
 };
 use crate::ids::{Class, ProducerId, StreamId};
 use crate::job::Job;
-use crate::ledger::Policy;
+use crate::ledger::{Policy, SKEW_MS_MAX};
 use crate::run::Run;
+use crate::site::{Thing, ThingKind};
 
 /// What the recorder has at hand beside the stream the event is for.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +61,12 @@ impl Context<'_> {
         self.policy.self_approval || (self.actor.is_some() && self.actor != other)
     }
 
+    /// What a person does has that person's name: on it the rules of two people rest.
+    fn check_person(&self) -> Result<(), String> {
+        let named = self.actor.is_some_and(|actor| !actor.is_empty());
+        need(named || self.source.class() != Class::Console, "it does not say who does it")
+    }
+
     fn is_host(&self, host: &str) -> bool {
         self.source.class() == Class::Executor && self.source.name() == host
     }
@@ -67,7 +74,6 @@ impl Context<'_> {
 
 /// The streams that must be at hand to judge an event of a document.
 pub fn reads(event: &PrintEvent) -> Vec<StreamId> {
-    use crate::site::ThingKind;
     let queue = |name: &str| StreamId::thing(ThingKind::Queue, name);
     let form = |name: &str| StreamId::thing(ThingKind::Form, name);
     let of_run = |run: &StreamId| {
@@ -134,6 +140,7 @@ pub fn admit(
     event: &PrintEvent,
     context: &Context<'_>,
 ) -> Result<(), String> {
+    context.check_person()?;
     let document = match (document, event) {
         (None, PrintEvent::PrintSpooled(e)) => return admit_spooled(e, context),
         (Some(_), PrintEvent::PrintSpooled(_)) => return Err("it is spooled already".to_owned()),
@@ -151,40 +158,63 @@ fn admit_spooled(e: &PrintSpooled, context: &Context<'_>) -> Result<(), String> 
     need(context.payload.is_some(), "it commits to no content")?;
     need(e.pages >= 1 && e.bytes >= 1, "a document has a page at least")?;
     need((1..=100).contains(&e.priority), "a priority is 1 to 100")?;
+    if let Some((field, problem)) = e.options.problems().first() {
+        return Err(format!("{field}: {problem}"));
+    }
     check_ranges(&e.options.pages, Some(e.pages))?;
     let queue = context.queue.and_then(|queue| queue.defined.active());
     let queue = queue.ok_or("there is no such queue that is active")?;
     need(queue.reference() == e.definition, "another definition of the queue is active")?;
     let queue = context.queue.and_then(Queue::definition).ok_or("the queue cannot be read")?;
     need(e.release >= queue.release, "the queue asks for somebody to release it")?;
-    need(
-        e.bytes <= queue.limit_bytes && e.pages <= queue.limit_pages,
-        "it is over the limits of its queue",
-    )?;
+    check_limits(&queue, e)?;
     if let Some(name) = &e.form {
         let form = context.form.and_then(|form| form.defined.active().and(form.definition()));
         let form = form.ok_or_else(|| format!("there is no active form {name}"))?;
         need(form.queue == e.queue, "the form lies in the tray of another queue's printer")?;
         need(e.options.copies == 1, "a form is printed once")?;
+        let one_side = e.options.sides.is_none_or(|sides| sides == Sides::OneSided);
+        need(
+            e.paper && one_side,
+            "each sheet of a form has one number: it is printed on one side",
+        )?;
         need(
             queue.transport == Transport::Direct,
             "a form goes straight to a printer that counts",
         )?;
     }
     match &e.origin {
-        Origin::Run { run, attempt, .. } => admit_of_run(e, run, *attempt, context),
+        Origin::Run { run, attempt, number, of } => {
+            need((1..=*of).contains(number), "it is one of those its run took")?;
+            admit_of_run(e, (run, *attempt), &queue, context)
+        }
         Origin::Inbox { .. } => {
             let inbox = queue.inbox.as_ref().filter(|inbox| inbox.host == e.host);
-            need(inbox.is_some(), "the queue watches no directory of this host")?;
-            need(e.form.is_none(), "a form is printed by a job")
+            let inbox = inbox.ok_or("the queue watches no directory of this host")?;
+            need(e.form.is_none(), "a form is printed by a job")?;
+            let same = e.paper
+                && e.deliveries == 0
+                && e.options == inbox.options
+                && e.keep_ms == queue.keep.millis();
+            need(same, "its queue says something else")
         }
     }
 }
 
+/// What a queue takes.
+fn check_limits(queue: &QueueDefinition, spooled: &PrintSpooled) -> Result<(), String> {
+    need(
+        spooled.bytes <= queue.limit_bytes && spooled.pages <= queue.limit_pages,
+        "it is over the limits of its queue",
+    )?;
+    let takes = queue.formats.is_empty() || queue.formats.contains(&spooled.format);
+    need(takes || !spooled.paper, "its queue takes no such documents")
+}
+
 fn admit_of_run(
     e: &PrintSpooled,
-    id: &StreamId,
-    attempt: u32,
+    (id, attempt): (&StreamId, u32),
+    queue: &QueueDefinition,
     context: &Context<'_>,
 ) -> Result<(), String> {
     let run = own_run(id, attempt, context)?;
@@ -196,9 +226,17 @@ fn admit_of_run(
     let same = work.queue == e.queue
         && work.form == e.form
         && work.purpose == e.purpose
-        && work.paper == e.paper;
+        && work.paper == e.paper
+        && work.options == e.options
+        && work.priority == e.priority
+        && work.keep.unwrap_or(queue.keep).millis() == e.keep_ms
+        && (e.deliveries == 0 || !work.deliver.is_empty())
+        && context.payload.is_some_and(|payload| payload.class == work.class);
     need(same, "its job says something else")?;
-    need(e.release >= work.release, "its job asks for somebody to release it")
+    need(e.release >= work.release, "its job asks for somebody to release it")?;
+    let amount = work.control.as_ref().is_some_and(|control| control.amount.is_some());
+    let compared = e.control.is_some_and(|seen| !amount || seen.amount_agrees.is_some());
+    need(compared || work.control.is_none(), "its job asks for a comparison with a control total")
 }
 
 fn own_run<'a>(id: &StreamId, number: u32, context: &Context<'a>) -> Result<&'a Run, String> {
@@ -206,6 +244,8 @@ fn own_run<'a>(id: &StreamId, number: u32, context: &Context<'a>) -> Result<&'a 
     let own =
         run.attempts.iter().any(|one| one.number == number && one.producer == *context.source);
     need(own, "it is not an attempt of this host")?;
+    let goes_on = run.is_running() && run.attempt().is_some_and(|one| one.number == number);
+    need(goes_on, "that attempt has ended")?;
     Ok(run)
 }
 
@@ -218,10 +258,11 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
         PrintEvent::PrintSpooled(_) => Err("it is spooled already".to_owned()),
         PrintEvent::PrintHeld(_) => is(*state == State::Ready, "ready"),
         PrintEvent::PrintReleased(e) => {
+            // Whatever else it waits for beside.
+            let code = document.spooled.release != ReleaseBy::Code || e.code;
+            need(code, "it is released by giving its code")?;
             match state {
-                State::Held { why, .. } => {
-                    need(*why != HoldWhy::Code || e.code, "it is released by giving its code")
-                }
+                State::Held { .. } => Ok(()),
                 // Nothing of it was sent: the same printing may be tried again.
                 State::Failed { sent: false, .. } => {
                     need(document.erased.is_none(), "its content is erased")
@@ -238,6 +279,8 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
             }
         }
         PrintEvent::PrintCodeRefused(e) => {
+            is(matches!(state, State::Held { .. }), "held")?;
+            need(document.spooled.release == ReleaseBy::Code, "it has no code")?;
             need(e.times == document.wrong_codes + 1, "it is counted otherwise")
         }
         PrintEvent::PrintMoved(e) => admit_moved(document, e, context),
@@ -251,9 +294,14 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
             need(once || document.spooled.form.is_none(), "a form is printed once")?;
             let most = super::options::COPIES_MAX;
             need(e.copies.is_none_or(|copies| (1..=most).contains(&copies)), "1 to 999 copies")?;
-            let allotted =
-                document.spooled.form.is_some() && e.pages.is_some() && is_allotted(document);
-            need(!allotted, "numbers were given for these pages already")?;
+            let of_form = document.spooled.form.is_some() && e.pages.is_some();
+            need(
+                !(of_form && is_allotted(document)),
+                "numbers were given for these pages already",
+            )?;
+            need(!(of_form && document.round > 1), "somebody has agreed to these pages")?;
+            let keep = e.keep_ms.is_none_or(|keep_ms| keep_ms <= KEEP_MS_MAX);
+            need(keep, "it is kept for a century at most")?;
             check_pages(e.pages.as_deref(), document)
         }
         PrintEvent::PrintCancelRequested(_) => {
@@ -265,10 +313,13 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
             Class::Console => {
                 is(matches!(state, State::Ready | State::Held { .. }), "ready or held")
             }
-            Class::Executor | Class::Scheduler | Class::Audit => is(
-                state.is_at_printer() || !state.rests() || matches!(state, State::Held { .. }),
-                "open",
-            ),
+            Class::Executor | Class::Scheduler | Class::Audit => {
+                let held = matches!(state, State::Held { .. });
+                is(state.is_at_printer() || *state == State::Ready || held, "open")?;
+                // Or a host could let it go: what it cancelled itself is tried again.
+                let wanted = document.cancel.is_some() || document.erased.is_some();
+                need(!held || wanted, "a person holds it: a person cancels it")
+            }
         },
         PrintEvent::PrintSubmitted(e) => admit_submitted(document, e, context),
         PrintEvent::PrintDeferred(_) | PrintEvent::PrintAccepted(_) => is(releasing, "releasing"),
@@ -283,17 +334,26 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
             let agrees = e.impressions.map(|counted| Some(counted) == expected);
             need(e.agrees == agrees, "what was counted is compared otherwise")
         }
-        PrintEvent::PrintFailed(_) | PrintEvent::PrintUnknown(_) => {
-            is(state.is_at_printer(), "at the printer")
+        PrintEvent::PrintFailed(e) => {
+            is(state.is_at_printer(), "at the printer")?;
+            let counted = e.impressions.is_some_and(|counted| counted > 0);
+            need(e.sent || !counted, "the printer counted pages of what was not sent")
         }
-        PrintEvent::PrintResolved(_) => is(matches!(state, State::Unknown { .. }), "unknown"),
+        PrintEvent::PrintUnknown(_) => is(state.is_at_printer(), "at the printer"),
+        PrintEvent::PrintResolved(e) => {
+            is(matches!(state, State::Unknown { .. }), "unknown")?;
+            need(!e.evidence.trim().is_empty(), "say how it is known")
+        }
         PrintEvent::PrintRetried(e) => {
             own_run(&e.run, e.attempt, context)?;
             need(document.run() == Some(&e.run), "it is of another run")?;
             // What may have reached paper, only a person has printed again.
             let unsent = match state {
                 State::Failed { sent, .. } => !sent,
-                State::Cancelled { .. } => document.submissions.iter().all(|one| one.job.is_none()),
+                State::Cancelled { .. } => {
+                    need(document.cancelled_by.is_none(), "somebody did not want it")?;
+                    document.submissions.iter().all(|one| one.job.is_none())
+                }
                 State::Ready
                 | State::Held { .. }
                 | State::Releasing
@@ -314,6 +374,7 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
             need(document.spooled.paper, "it does not go to paper")?;
             need(document.erased.is_none(), "its content is erased")?;
             need(document.request.is_none(), "that is asked for already")?;
+            need(document.reprints.len() < REPRINTS_MAX, "it was printed again too often")?;
             check_pages(e.pages.as_deref(), document)
         }
         PrintEvent::PrintReprintApproved(e) => admit_reprint(document, e, context),
@@ -323,9 +384,13 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
             need(asked, "nothing like that is asked for")
         }
         PrintEvent::PrintRead(_) => need(context.actor.is_some(), "a person reads"),
-        PrintEvent::PrintErased(_) => {
+        PrintEvent::PrintErased(e) => {
             need(document.erased.is_none(), "it is erased already")?;
-            is(!state.is_at_printer(), "away from the printer")
+            is(!state.is_at_printer(), "away from the printer")?;
+            // By the clock of its host, which may be ahead.
+            let now = context.received + SignedDuration::from_millis(SKEW_MS_MAX);
+            let over = document.erase_at().is_some_and(|at| at <= now);
+            need(over || e.reason == EraseReason::Lost, "it is to be kept for longer")
         }
         PrintEvent::PrintDelivered(e) => check_delivery(document, e.delivery),
         PrintEvent::PrintDeliveryFailed(e) => check_delivery(document, e.delivery),
@@ -371,7 +436,11 @@ fn admit_moved(document: &Document, e: &PrintMoved, context: &Context<'_>) -> Re
     need(
         !open || to.release.is_at_once(),
         "that queue asks for somebody to release it: hold it first",
-    )
+    )?;
+    let code = document.spooled.release == ReleaseBy::Code;
+    need(!(open && code), "whoever gave its code waits at another printer: hold it first")?;
+    need(code || to.release != ReleaseBy::Code, "that queue asks for a code, and it has none")?;
+    check_limits(&to, &document.spooled)
 }
 
 /// *Invariant:* a printing is submitted again only after the host has said that nothing of it was sent.
@@ -382,14 +451,20 @@ fn admit_submitted(
 ) -> Result<(), String> {
     need(document.state == State::Ready, &format!("it is {}, not ready", document.word()))?;
     need(document.erased.is_none(), "its content is erased")?;
+    need(document.cancel.is_none(), "somebody wants it cancelled")?;
     let next = document.submission().map_or(1, |last| last.number + 1);
     need(e.number == next, "it is counted otherwise")?;
     need(e.round == document.round && e.queue == document.queue, "that is not its printing")?;
     need(e.expected == document.expected(), "that is not what is asked for")?;
     let queue = context.queue.ok_or("there is no such queue")?;
     need(queue.held.is_none(), "its queue is held")?;
-    let known = queue.defined.versions.spans.iter().any(|span| span.reference() == e.definition);
-    need(known, "there is no such definition of the queue")?;
+    let known = queue.defined.versions.spans.iter().find(|span| span.reference() == e.definition);
+    let known = known.ok_or("there is no such definition of the queue")?;
+    let direct = match crate::site::state::read(ThingKind::Queue, known) {
+        Some(Thing::Queue(queue)) => queue.transport == Transport::Direct,
+        Some(_) | None => false,
+    };
+    need(direct || e.numbers.is_none(), "a form goes straight to a printer that counts")?;
     match (&document.spooled.form, &e.numbers) {
         (None, None) => Ok(()),
         (Some(name), Some(numbers)) if *name == numbers.form => {
@@ -408,7 +483,16 @@ fn check_numbers(
     let given = form.of_printing(context.id, document.round);
     let all = given.iter().all(|span| span.fate == Fate::Allocated);
     let same = form.allocation(context.id, document.round) == Some((numbers.first, numbers.last));
-    need(all && same, "these numbers were not given to it, or are used")
+    need(all && same, "these numbers were not given to it, or are used")?;
+    let count = u64::from(document.options.selected(document.spooled.pages));
+    need(
+        numbers.last - numbers.first + 1 == count,
+        "there is not one number for each of its pages",
+    )?;
+    let there = given.iter().all(|span| form.is_in_tray(span.first) && form.is_in_tray(span.last));
+    need(there, "the stock was taken out: give the numbers back first")?;
+    let its = form.definition().is_some_and(|form| form.queue == document.queue);
+    need(its, "the form lies in the tray of another queue's printer")
 }
 
 /// A reprint of a form: somebody else agrees, and what was printed before is void.
@@ -419,6 +503,10 @@ fn admit_reprint(
 ) -> Result<(), String> {
     let request = document.request.as_ref().filter(|request| request.number == e.request);
     let request = request.ok_or("nothing like that is asked for")?;
+    let ended =
+        matches!(document.state, State::Printed | State::Cancelled { .. } | State::Failed { .. });
+    need(ended, &format!("it is {}, not printed, cancelled or failed", document.word()))?;
+    need(document.erased.is_none(), "its content is erased")?;
     need(context.is_another(request.by.as_deref()), "nobody approves their own request")?;
     need(document.spooled.form == e.form, "it is printed on another form")?;
     let form = context.form.ok_or("there is no such form")?;
@@ -443,20 +531,28 @@ fn reprinted(
     let all = document.spooled.pages;
     let wanted: Vec<u32> = listed(pages, all);
     for submission in &document.submissions {
-        let Some((first, _)) = form.allocation(id, submission.round) else { continue };
-        for (place, page) in
-            listed(document.pages_of(submission.round), all).into_iter().enumerate()
-        {
-            let number = first + place as u64;
-            let fate = form.fate(number).map(|span| span.fate);
+        let Some(numbers) = &submission.numbers else { continue };
+        let pages = listed(document.pages_of(submission.round), all);
+        for ((place, page), number) in (0..).zip(pages).zip(numbers.first..=numbers.last) {
             if wanted.contains(&page)
-                && let Some(fate @ (Fate::Allocated | Fate::Printed)) = fate
+                && let Some(span) = form.fate(number)
+                && is_of(span, id, submission, place)
+                && let fate @ (Fate::Allocated | Fate::Printed) = span.fate
             {
                 return Some((number, fate));
             }
         }
     }
     None
+}
+
+/// Whether a number is still that of a submission: it may have come back since, and been given to another document.
+/// What is too old to be told one by one names no document; then those were its that its printer counted.
+fn is_of(span: &Numbered, id: &StreamId, submission: &Submission, place: u32) -> bool {
+    match &span.document {
+        Some(document) => document == id && span.round == submission.round,
+        None => submission.impressions.is_none_or(|counted| place < counted),
+    }
 }
 
 /// The pages that ranges name, one by one.
@@ -477,6 +573,7 @@ pub fn admit_of_queue(
     event: &QueueEvent,
     context: &Context<'_>,
 ) -> Result<(), String> {
+    context.check_person()?;
     let queue = queue.ok_or("there is no such queue")?;
     match event {
         QueueEvent::QueueHeld(_) => need(queue.held.is_none(), "it is held already"),

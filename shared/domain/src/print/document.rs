@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::options::{HoldWhy, Options, PageRange};
+use super::options::{HoldWhy, Options, PageRange, ReleaseBy};
 use crate::envelope::PayloadRef;
 use crate::event::{
     DefinitionRef, Means, Numbers, Origin, PrintAccepted, PrintChanged, PrintCompleted,
@@ -13,8 +13,10 @@ use crate::event::{
 };
 use crate::ids::StreamId;
 
-/// How many submissions are remembered.
+/// How many submissions are remembered, and the last of each printing.
 const SUBMISSIONS_KEPT: usize = 20;
+/// Most reprints of a document.
+pub const REPRINTS_MAX: usize = 100;
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,9 @@ pub struct Document {
     /// Somebody wants it stopped, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<String>,
+    /// The person who cancelled it, or wanted that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
     /// Deliveries of which something was said, by their number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deliveries: BTreeMap<u32, Delivery>,
@@ -283,6 +288,7 @@ impl Document {
             request: None,
             reprints: Vec::new(),
             cancel: None,
+            cancelled_by: None,
             deliveries: BTreeMap::new(),
             wrong_codes: 0,
             released_by: None,
@@ -315,6 +321,12 @@ impl Document {
     /// The pages that a printing is of; all where there are none.
     pub fn pages_of(&self, round: u32) -> &[PageRange] {
         self.printed_pages.get(&round).unwrap_or(&self.options.pages)
+    }
+
+    /// The numbers that a printing was sent with. A form tells old ones together, and may not know any more whose they were.
+    pub fn numbers_of(&self, round: u32) -> Option<&Numbers> {
+        let of_round = self.submissions.iter().rev().find(|one| one.round == round);
+        of_round.and_then(|one| one.numbers.as_ref())
     }
 
     /// Impressions that its next printing is to have.
@@ -368,16 +380,25 @@ impl Document {
                 self.released_by = told.actor.map(str::to_owned);
                 self.back();
             }
-            PrintEvent::PrintDeferred(_) | PrintEvent::PrintRetried(_) => self.back(),
+            PrintEvent::PrintDeferred(_) => self.back(),
+            PrintEvent::PrintRetried(_) => {
+                self.back();
+                self.state = self.waiting();
+            }
             PrintEvent::PrintCodeRefused(e) => self.wrong_codes = e.times,
             PrintEvent::PrintMoved(e) => {
                 self.queue.clone_from(&e.queue);
                 self.definition = e.definition.clone();
             }
             PrintEvent::PrintChanged(e) => self.change(e),
-            PrintEvent::PrintCancelRequested(e) => self.cancel = Some(e.reason.clone()),
+            PrintEvent::PrintCancelRequested(e) => {
+                self.cancel = Some(e.reason.clone());
+                self.cancelled_by = told.actor.map(str::to_owned);
+            }
             PrintEvent::PrintCancelled(e) => {
                 self.end(told, e.impressions, None, false);
+                let by = told.actor.map(str::to_owned);
+                self.cancelled_by = by.or(self.cancelled_by.take());
                 self.state = State::Cancelled { reason: e.reason.clone() };
             }
             PrintEvent::PrintSubmitted(e) => self.submit(e, told),
@@ -393,7 +414,9 @@ impl Document {
             PrintEvent::PrintContinued(_) => self.state = State::Printing,
             PrintEvent::PrintCompleted(e) => self.complete(e, told),
             PrintEvent::PrintFailed(e) => {
-                self.end(told, e.impressions, None, false);
+                // Of what was not sent nothing is printed.
+                let impressions = if e.sent { e.impressions } else { Some(0) };
+                self.end(told, impressions, None, false);
                 self.state = State::Failed { reason: e.reason.clone(), sent: e.sent };
             }
             PrintEvent::PrintUnknown(e) => {
@@ -421,6 +444,14 @@ impl Document {
             }
         }
         self
+    }
+
+    /// How it waits for its turn: what has a code waits for that each time.
+    fn waiting(&self) -> State {
+        if self.spooled.release != ReleaseBy::Code {
+            return State::Ready;
+        }
+        State::Held { why: HoldWhy::Code, reason: HoldWhy::Code.words().to_owned() }
     }
 
     fn back(&mut self) {
@@ -457,7 +488,16 @@ impl Document {
             completed: false,
         });
         if self.submissions.len() > SUBMISSIONS_KEPT {
-            self.submissions.remove(0);
+            self.forget_one();
+        }
+    }
+
+    /// The oldest submission after which the same printing was submitted again goes: of that, nothing was sent. The last of
+    /// each printing stays: it says what became of its numbers.
+    fn forget_one(&mut self) {
+        let again = |two: &[Submission]| matches!(two, [one, next] if one.round == next.round);
+        if let Some(place) = self.submissions.windows(2).position(again) {
+            self.submissions.remove(place);
         }
     }
 
@@ -515,7 +555,8 @@ impl Document {
         let Some(request) = self.request.take() else { return };
         self.printed_pages.insert(self.round, self.options.pages.clone());
         self.round += 1;
-        self.state = State::Ready;
+        self.state = self.waiting();
+        self.cancelled_by = None;
         self.reprints.push(Reprint {
             round: self.round,
             reason: request.reason,

@@ -128,7 +128,7 @@ impl PageRange {
     /// How many of a document's pages it is.
     pub fn count(self, pages: u32) -> u32 {
         let to = self.to.unwrap_or(pages).min(pages);
-        (to + 1).saturating_sub(self.from)
+        to.checked_sub(self.from).map_or(0, |more| more.saturating_add(1))
     }
 }
 
@@ -281,7 +281,7 @@ pub fn selected(ranges: &[PageRange], pages: u32) -> u32 {
     if ranges.is_empty() {
         return pages;
     }
-    ranges.iter().map(|range| range.count(pages)).sum()
+    ranges.iter().fold(0, |sum: u32, range| sum.saturating_add(range.count(pages)))
 }
 
 /// Whether ranges can be printed: in order, apart from each other, and within a document of so many pages.

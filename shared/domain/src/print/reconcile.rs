@@ -231,7 +231,7 @@ fn duplicates(documents: &BTreeMap<StreamId, Document>, found: &mut Vec<Exceptio
                 first.insert(key, (document.at, id));
             }
             Some((_, of)) => {
-                found.push(Exception::Duplicate { document: id.clone(), of: (*of).clone() })
+                found.push(Exception::Duplicate { document: id.clone(), of: (*of).clone() });
             }
         }
     }

@@ -84,8 +84,9 @@ fn entry(form: &Form, known: &BTreeMap<StreamId, Known>, number: u64) -> Entry {
         return entry;
     };
     let Some(id) = &span.document else { return entry };
-    let place =
-        form.allocation(id, span.round).map_or(0, |(first, _)| number.saturating_sub(first));
+    let sent = document.numbers_of(span.round).map(|numbers| numbers.first);
+    let first = sent.or_else(|| form.allocation(id, span.round).map(|(first, _)| first));
+    let place = number.saturating_sub(first.unwrap_or(number));
     entry.page = page_at(document, span.round, place);
     let sheet =
         facts.iter().flat_map(|facts| &facts.sheets).find(|sheet| Some(sheet.page) == entry.page);

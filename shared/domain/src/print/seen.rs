@@ -34,19 +34,26 @@ pub struct JobSeen {
 
 /// Most reasons in an event.
 const REASONS_MAX: usize = 20;
-/// Longest text of any, in characters.
-const TEXT_MAX: usize = 200;
+/// Longest text of any, in characters: all of them fit into an event, whatever they are made of.
+const TEXT_MAX: usize = 100;
+/// Longest reason that is repeated, in characters.
+const REASON_MAX: usize = 1_000;
 
 /// What is to be said of a document whose job was seen so; `None` where nothing is new.
 pub fn seen(document: &Document, transport: Transport, job: &JobSeen) -> Option<PrintEvent> {
     // What a print server counts are pages it has sent.
     let counted = job.impressions.filter(|_| transport == Transport::Direct);
+    if !document.state.is_at_printer() {
+        return None;
+    }
     match job.ended {
+        // No content goes to a job before the log knows that job: it cannot be done.
+        Some(Ended::Completed) if document.state == State::Releasing => None,
         Some(Ended::Completed) => {
             Some(PrintEvent::PrintCompleted(completed(document, transport, counted, job)))
         }
         Some(Ended::Canceled) => {
-            let by_us = document.cancel.clone();
+            let by_us = document.cancel.as_ref().map(|reason| cut(reason, REASON_MAX));
             let reason = by_us.unwrap_or_else(|| {
                 format!("it was cancelled at the printer{}", listed(&job.reasons))
             });
@@ -102,13 +109,17 @@ fn listed(reasons: &[String]) -> String {
     if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
 }
 
+/// What a printer sends may hold anything; a character that is not printed takes six bytes in an event.
+fn cut(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
+}
+
 fn short(texts: &[String]) -> Vec<String> {
-    let cut = |text: &String| text.chars().take(TEXT_MAX).collect();
-    texts.iter().take(REASONS_MAX).map(cut).collect()
+    texts.iter().take(REASONS_MAX).map(|text| cut(text, TEXT_MAX)).collect()
 }
 
 /// How many of a form's numbers, from its first, carry a page by the printer's own count: each page is a sheet.
 pub fn printed_numbers(first: u64, last: u64, impressions: Option<u32>) -> Option<(u64, u64)> {
-    let count = u64::from(impressions?).min(last + 1 - first);
+    let count = u64::from(impressions?).min(last.checked_sub(first)?.saturating_add(1));
     (count > 0).then(|| (first, first + count - 1))
 }

@@ -167,9 +167,14 @@ impl Form {
         self.spans.get(at).filter(|span| span.first <= number)
     }
 
-    /// The batch a number was loaded in.
+    /// The batch a number was loaded in; the newest, where it was taken out and came back.
     pub fn batch_of(&self, number: u64) -> Option<&Batch> {
-        self.batches.iter().find(|batch| (batch.first..=batch.last).contains(&number))
+        self.batches.iter().rev().find(|batch| (batch.first..=batch.last).contains(&number))
+    }
+
+    /// Whether a number's sheet lies where it is printed on.
+    pub fn is_in_tray(&self, number: u64) -> bool {
+        self.batch_of(number).is_some_and(|b| b.witness.is_some() && b.unloaded.is_none())
     }
 
     /// The numbers of a printing.
@@ -241,7 +246,7 @@ impl Form {
                 }
             }
         }
-        found
+        self.left().into_iter().fold(united(found), without)
     }
 
     /// The state after one more event. Total: what is in the log has happened.
@@ -337,19 +342,52 @@ impl Form {
         if surplus == 0 {
             return;
         }
+        let age = |span: &Numbered| (span.at, span.first);
+        let mut ages: Vec<_> = self.spans.iter().map(age).collect();
+        ages.sort_unstable();
+        let Some(youngest) = ages.get(surplus).copied() else { return };
+        let old = |span: &Numbered| span.fate != Fate::Allocated && age(span) <= youngest;
         let mut kept: Vec<Numbered> = Vec::with_capacity(self.spans.len());
-        for (place, span) in self.spans.drain(..).enumerate() {
-            let old = place <= surplus && span.fate != Fate::Allocated;
+        let mut after_old = false;
+        for span in self.spans.drain(..) {
+            let (follows_old, is_old) = (after_old, old(&span));
+            after_old = is_old;
+            let both = follows_old && is_old;
             match kept.last_mut() {
-                Some(last) if old && last.fate == span.fate && last.last + 1 == span.first => {
+                Some(last) if both && last.fate == span.fate && last.last + 1 == span.first => {
                     last.last = span.last;
-                    (last.document, last.round, last.at) = (None, 0, span.at);
+                    (last.document, last.round) = (None, 0);
+                    last.at = last.at.max(span.at);
                 }
                 Some(_) | None => kept.push(span),
             }
         }
         self.spans = kept;
     }
+}
+
+/// Ranges in order, apart from each other: what was taken out and came back lies in two batches.
+fn united(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    ranges.sort_unstable();
+    let mut apart: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());
+    for (first, last) in ranges {
+        match apart.last_mut() {
+            Some(before) if first <= before.1 => before.1 = before.1.max(last),
+            Some(_) | None => apart.push((first, last)),
+        }
+    }
+    apart
+}
+
+/// Ranges without the numbers of another: what can be printed on is not gone.
+fn without(ranges: Vec<(u64, u64)>, (first, last): (u64, u64)) -> Vec<(u64, u64)> {
+    let rest = |(a, b): (u64, u64)| {
+        let below = (a, b.min(first.saturating_sub(1)));
+        let above = (a.max(last.saturating_add(1)), b);
+        if b < first || last < a { [Some((a, b)), None] } else { [Some(below), Some(above)] }
+    };
+    let rest = ranges.into_iter().flat_map(rest).flatten();
+    rest.filter(|(first, last)| first <= last).collect()
 }
 
 impl Batch {

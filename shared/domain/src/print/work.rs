@@ -206,6 +206,8 @@ pub struct SftpTo {
     pub to: String,
 }
 
+/// Most parts of a document that is cut by its pages.
+const PARTS_MAX: usize = 200;
 /// Most ways of delivery of a job.
 const DELIVER_MAX: usize = 10;
 
@@ -357,10 +359,24 @@ impl PrintWork {
         }
     }
 
+    fn check_burst(&self, add: &mut impl FnMut(&str, &str)) {
+        let Some(Burst::Pages(parts)) = &self.burst else { return };
+        if !(1..=PARTS_MAX).contains(&parts.len()) {
+            add("burst.pages", "1 to 200 parts");
+        }
+        if parts.iter().any(|part| part.recipient.trim().is_empty() || part.recipient.len() > 100) {
+            add("burst.pages", "each part has the key of its recipient, of at most 100 bytes");
+        }
+    }
+
     fn check_delivery(&self, add: &mut impl FnMut(&str, &str)) {
         if !self.paper && self.deliver.is_empty() {
             add("paper", "what does not go to paper is sent somewhere: see `deliver`");
         }
+        if !self.paper && !self.release.is_at_once() {
+            add("release", "nobody releases what does not go to paper: it is sent at once");
+        }
+        self.check_burst(add);
         if self.burst.is_some() && self.deliver.is_empty() {
             add("burst", "parts are for recipients: see `deliver`");
         }
@@ -410,7 +426,13 @@ fn check_pattern(pattern: &str) -> Result<(), &'static str> {
 fn check_sftp(to: &str) -> Result<(), &'static str> {
     const SHAPE: &str = "write user@host:/directory";
     let (host, path) = to.split_once(':').ok_or(SHAPE)?;
-    if host.is_empty() || host.starts_with('-') || !host.bytes().all(|b| b.is_ascii_graphic()) {
+    // Neither part can be taken for an option of a program, nor mean anything to a shell. Braces are of tokens.
+    let word = |part: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-{}".contains(&b);
+        !part.is_empty() && !part.starts_with('-') && part.bytes().all(plain)
+    };
+    let (user, host) = host.split_once('@').ok_or(SHAPE)?;
+    if !word(user) || !word(host) {
         return Err(SHAPE);
     }
     if !path.starts_with('/') || path.contains(['\n', '\0', '"']) {

@@ -91,6 +91,7 @@ pub(crate) fn due(definition: DefinitionRef, instant: Timestamp) -> (StreamId, R
 }
 
 /// A log in memory with its producers.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) streams: Memory,

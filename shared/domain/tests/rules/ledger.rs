@@ -177,10 +177,13 @@ fn each_class_of_producer_states_its_own_kinds_and_no_other() {
                 let by = ["scheduler/s1", "executor/h1", "console/c1", "audit/main"]
                     .into_iter()
                     .find(|id| producer(id).class() == class);
-                let subject = match event.stream_type() {
-                    StreamType::Run => StreamId::run("x", "y"),
-                    StreamType::Document => StreamId::document(&"d".repeat(32)),
-                    other => stream(&format!("{}/x", other.word())),
+                let of = event.stream_type();
+                let subject = if of == StreamType::Run {
+                    StreamId::run("x", "y")
+                } else if of == StreamType::Document {
+                    StreamId::document(&"d".repeat(32))
+                } else {
+                    stream(&format!("{}/x", of.word()))
                 };
                 let mark = world.say_next(by.unwrap(), subject, event.clone(), now);
                 let said = refused(&mark);

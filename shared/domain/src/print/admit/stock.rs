@@ -6,7 +6,7 @@ use crate::event::{
     FormAllocated, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormWitnessed,
 };
 use crate::ids::Class;
-use crate::print::document::State;
+use crate::print::document::{Document, State};
 use crate::print::stock::{BATCH_MAX, Batch, Fate, Form, NUMBER_MAX};
 
 /// Whether the event may follow in the stream of a form.
@@ -18,6 +18,7 @@ pub fn admit_of_form(
     event: &FormEvent,
     context: &Context<'_>,
 ) -> Result<(), String> {
+    context.check_person()?;
     let form = form.ok_or("there is no such form")?;
     match event {
         FormEvent::FormLoaded(e) => admit_loaded(form, e),
@@ -100,6 +101,8 @@ fn admit_allocated(form: &Form, e: &FormAllocated, context: &Context<'_>) -> Res
         document.state == State::Ready,
         &format!("the document is {}, not ready", document.word()),
     )?;
+    need(document.cancel.is_none(), "somebody wants it cancelled")?;
+    need(document.erased.is_none(), "its content is erased")?;
     need(e.round == document.round, "that is not its printing")?;
     need(form.of_printing(&e.document, e.round).is_empty(), "it has numbers already")?;
     let count = u64::from(document.options.selected(document.spooled.pages));
@@ -121,6 +124,8 @@ fn admit_printed(form: &Form, e: &FormPrinted, context: &Context<'_>) -> Result<
         (e.first..=e.last).all(its),
         "not all of these numbers were given to it and wait for an answer",
     )?;
+    let went = document.submissions.iter().any(|one| one.round == e.round && one.numbers.is_some());
+    need(went, "that printing never went to a printer")?;
     if context.source.class() == Class::Executor {
         return need(context.is_host(&document.spooled.host), "another host has the document");
     }
@@ -148,23 +153,39 @@ fn admit_returned(form: &Form, e: &FormReturned, context: &Context<'_>) -> Resul
     )?;
     let batch = form.batch_of(e.last).ok_or("they were never loaded")?;
     let above = form.spans.iter().any(|span| span.first > e.last && span.first <= batch.last);
-    need(!above, "numbers above them are used already: those below are spoiled, or gone")?;
-    let counted = document
-        .submissions
-        .iter()
-        .filter(|one| one.round == e.round)
-        .filter_map(|one| one.impressions)
-        .max();
-    let first = form.allocation(&e.document, e.round).map_or(0, |(first, _)| first);
-    let blank = first + u64::from(counted.unwrap_or(0));
-    need(e.first >= blank, "the printer counted a page on one of them")
+    let allocation = form.allocation(&e.document, e.round);
+    let (first, last) = allocation.ok_or("that printing has no numbers")?;
+    need(
+        !above && last == e.last,
+        "numbers above them are used already: those below are spoiled, or gone",
+    )?;
+    let first = document.numbers_of(e.round).map_or(first, |numbers| numbers.first);
+    let blank = counted(document, e.round)?;
+    need(e.first >= first + u64::from(blank), "the printer counted a page on one of them")
+}
+
+/// On how many sheets of a printing there is a page. Nothing is sent to a printer before its job is known.
+fn counted(document: &Document, round: u32) -> Result<u32, String> {
+    let sent = document.submissions.iter().filter(|one| one.round == round && one.job.is_some());
+    let counts = sent.map(|one| one.impressions);
+    let most = counts.clone().flatten().max().unwrap_or(0);
+    let all = counts.clone().all(|count| count.is_some());
+    need(all, "nobody counted what was printed: say of each number what became of it")?;
+    Ok(most)
 }
 
 fn admit_checked(form: &Form, e: &FormChecked, context: &Context<'_>) -> Result<(), String> {
     check_range(e.first, e.last)?;
-    let (first, _) = form.allocation(&e.document, e.round).ok_or("that printing has no numbers")?;
-    let by = form.batch_of(first).and_then(|batch| batch.by.as_deref());
-    need(context.is_another(by), "somebody else reads the numbers than loaded the stock")?;
+    let allocation = form.allocation(&e.document, e.round);
+    let (first, last) = allocation.ok_or("that printing has no numbers")?;
+    let mut ended = context.document.iter().flat_map(|document| &document.submissions);
+    let ended = ended.any(|one| one.round == e.round && one.ended.is_some());
+    need(ended, "it is not printed yet")?;
+    // Each batch the sheets are of; of what was taken out and came back, the newer.
+    let touched = form.batches.iter().filter(|one| one.first <= last && first <= one.last);
+    let mut touched = touched.filter(|one| form.batch_of(one.first.max(first)) == Some(one));
+    let others = touched.all(|batch| context.is_another(batch.by.as_deref()));
+    need(others, "somebody else reads the numbers than loaded the stock")?;
     let released = context.document.and_then(|document| document.released_by.as_deref());
     need(
         released.is_none() || context.is_another(released),
