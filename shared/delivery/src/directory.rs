@@ -90,12 +90,16 @@ fn of_disk(what: Step, dir: &Path, error: &io::Error) -> DeliveryError {
         let message = format!("{}: {error}", shown(dir));
         DeliveryError::Refused { what, status: None, message, permanent }
     };
-    match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => refused(true),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => refused(false),
-        // Also a directory that is not there: what is mounted there may come back.
-        _passing => DeliveryError::unreached(what, &shown(dir), error),
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let kind = error.kind();
+    if matches!(kind, PermissionDenied | ReadOnlyFilesystem) {
+        return refused(true);
     }
+    if matches!(kind, StorageFull | QuotaExceeded) {
+        return refused(false);
+    }
+    // Also a directory that is not there: what is mounted there may come back.
+    DeliveryError::unreached(what, &shown(dir), error)
 }
 
 fn shown(dir: &Path) -> String {
@@ -172,7 +176,8 @@ mod tests {
 
     #[test]
     fn every_name_that_is_made_may_be_written() {
-        for part in ["", ".", "..", "-", "/", "\\", "\u{0}", "a.", ".pdf", "_", "日本", "~", "$(x)"] {
+        for part in ["", ".", "..", "-", "/", "\\", "\u{0}", "a.", ".pdf", "_", "日本", "~", "$(x)"]
+        {
             let name = file_name(&[part, part], part, part);
             assert_eq!(check_name(&name), Ok(()), "{part:?}: {name:?}");
             assert!(!name.starts_with('-'), "{name:?}");

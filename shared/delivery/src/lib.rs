@@ -17,10 +17,11 @@ mod address_list;
 pub mod directory;
 mod error;
 pub mod mail;
+pub mod sftp;
 mod shown;
 mod status;
-pub mod sftp;
 mod template;
+mod wait;
 
 pub use address::{Address, AddressError};
 pub use address_list::{AddressList, AddressListError, Entry};

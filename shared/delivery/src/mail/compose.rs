@@ -66,9 +66,8 @@ fn file(attachment: &Attachment) -> Result<SinglePart, DeliveryError> {
     let media_type = ContentType::parse(&attachment.media_type).map_err(|_| {
         DeliveryError::bad_message("attachment's media type", "it is not made like one")
     })?;
-    let body =
-        Body::new_with_encoding(attachment.content.clone(), ContentTransferEncoding::Base64)
-            .map_err(|_| DeliveryError::bad_message("attachment", "it cannot be encoded"))?;
+    let body = Body::new_with_encoding(attachment.content.clone(), ContentTransferEncoding::Base64)
+        .map_err(|_| DeliveryError::bad_message("attachment", "it cannot be encoded"))?;
     let named = ContentDisposition::attachment(&attachment.name);
     Ok(SinglePart::builder().header(named).header(media_type).body(body))
 }
@@ -116,7 +115,8 @@ fn check_line(what: &'static str, line: &str) -> Result<(), DeliveryError> {
 /// RFC 5322 §3.6.4: two parts that are dot-atoms.
 fn check_id(id: &str) -> Result<(), DeliveryError> {
     let of_atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
-    let part = |part: &str| part.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(of_atom));
+    let part =
+        |part: &str| part.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(of_atom));
     let good = id.len() <= MOST_ID && id.split_once('@').is_some_and(|(l, r)| part(l) && part(r));
     if good {
         return Ok(());
@@ -192,7 +192,9 @@ mod tests {
         };
         assert!(attached(|a| a.name = "a\r\nb.pdf".to_owned()).contains("attachment's name"));
         assert!(attached(|a| a.name = "../a.pdf".to_owned()).contains("no name of a file"));
-        assert!(attached(|a| a.media_type = "text/plain\r\nX: y".to_owned()).contains("media type"));
+        assert!(
+            attached(|a| a.media_type = "text/plain\r\nX: y".to_owned()).contains("media type")
+        );
         assert!(attached(|a| a.media_type = "pdf".to_owned()).contains("media type"));
         assert!(attached(|a| a.content = vec![0; 1001]).starts_with("1001 bytes are more"));
     }

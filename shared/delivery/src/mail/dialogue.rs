@@ -9,10 +9,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::receipt::receipt;
 use super::secure::Secure;
-use super::wire::{Reply, Trouble, Wire, in_time};
+use super::wire::{Reply, Trouble, Wire};
 use super::{Login, Receipt, Relay, Timeouts, Tls};
 use crate::error::check_size;
 use crate::shown::one_line;
+use crate::wait::in_time;
 use crate::{Address, DeliveryError, Step};
 
 /// Bytes of the message that are sent at once.
@@ -32,8 +33,10 @@ pub(super) fn deliver(
     check_settings(relay)?;
     let mut session = Session::connect(relay)?;
     let outcome = session.deliver(relay, secure, to, letter);
-    if matches!(outcome, Ok(_) | Err(DeliveryError::Refused { .. } | DeliveryError::TooLarge { .. }))
-    {
+    if matches!(
+        outcome,
+        Ok(_) | Err(DeliveryError::Refused { .. } | DeliveryError::TooLarge { .. })
+    ) {
         session.leave();
     }
     outcome
@@ -46,7 +49,10 @@ fn check_settings(relay: &Relay) -> Result<(), DeliveryError> {
         let why = "it is no name of a machine";
         return Err(DeliveryError::bad_settings("name for EHLO", why));
     }
-    if relay.login.as_ref().is_some_and(|login| (login.user.clone() + &login.password).contains('\0'))
+    if relay
+        .login
+        .as_ref()
+        .is_some_and(|login| (login.user.clone() + &login.password).contains('\0'))
     {
         return Err(DeliveryError::bad_settings("login", "it has a zero byte"));
     }
@@ -71,7 +77,9 @@ impl Abilities {
             let mut words = line.split_ascii_whitespace();
             match words.next() {
                 Some("STARTTLS") => can.start_tls = true,
-                Some("SIZE") => can.size = Some(words.next().map_or(Ok(0), str::parse).unwrap_or(0)),
+                Some("SIZE") => {
+                    can.size = Some(words.next().map_or(Ok(0), str::parse).unwrap_or(0));
+                }
                 Some("AUTH") => can.add_mechanisms(words),
                 Some(_) | None => {}
             }
@@ -204,9 +212,8 @@ impl Session {
         let step = Step::Verdict;
         self.wire.patience(self.timeouts.verdict);
         let sent = self.wire.send(b".\r\n").map_err(Trouble::from);
-        let lost = |why: String| {
-            DeliveryError::Lost { step, peer: self.peer.clone(), kind: None, why }
-        };
+        let lost =
+            |why: String| DeliveryError::Lost { step, peer: self.peer.clone(), kind: None, why };
         match sent.and_then(|()| self.wire.reply()) {
             Ok(reply) if reply.code / 100 == 2 => Ok(reply),
             Ok(reply) if reply.code >= 400 => Err(refused(step, &reply)),

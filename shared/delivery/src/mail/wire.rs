@@ -8,13 +8,12 @@ use rustls::{ClientConnection, StreamOwned};
 
 use crate::Status;
 use crate::shown::one_line;
+use crate::wait::in_time;
 
 /// Most bytes of an answer. RFC 5321 §4.5.3.1.5 has 512 for a line; an answer to `EHLO` has some twenty.
 const MOST_REPLY: usize = 16 << 10;
 /// Bytes that are asked of the connection at once.
 const PIECE: usize = 2 << 10;
-/// Longer than anybody waits.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// An answer.
 #[derive(Debug)]
@@ -101,12 +100,6 @@ impl Write for Timed {
     fn flush(&mut self) -> io::Result<()> {
         self.socket.flush()
     }
-}
-
-/// The instant after so long; a year from now where it would be none.
-pub(super) fn in_time(patience: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(patience).unwrap_or(now + LONGEST)
 }
 
 enum Stream {
@@ -265,7 +258,9 @@ mod tests {
         assert_eq!(read(b"250 ok\r\n"), Some((250, true, "ok".to_owned())));
         assert_eq!(read(b"250-SIZE 10\r\n"), Some((250, false, "SIZE 10".to_owned())));
         assert_eq!(read(b"250\r\n"), Some((250, true, String::new())));
-        for line in [&b"25\r\n"[..], b"abc hello\r\n", b"250_x\r\n", b"\xff\xfe\xfd\xfc\r\n", b"", b"+25 x"] {
+        for line in
+            [&b"25\r\n"[..], b"abc hello\r\n", b"250_x\r\n", b"\xff\xfe\xfd\xfc\r\n", b"", b"+25 x"]
+        {
             assert_eq!(read(line), None, "{line:?}");
         }
     }

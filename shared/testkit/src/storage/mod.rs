@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const START_ATTEMPTS: usize = 4;
 
 /// Starts a server on a free port and waits until somebody answers there.
-fn start(command: impl Fn(u16) -> Command) -> anyhow::Result<(Daemon, u16)> {
+pub(crate) fn start(command: impl Fn(u16) -> Command) -> anyhow::Result<(Daemon, u16)> {
     let mut last = None;
     for _ in 0..START_ATTEMPTS {
         let port = port::free()?;
@@ -47,7 +47,7 @@ fn answering(mut daemon: Daemon, port: u16) -> anyhow::Result<Daemon> {
 }
 
 /// Runs a program that must end well; its standard output.
-fn run(command: &mut Command) -> anyhow::Result<String> {
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("{name}: {}", crate::RUN_SETUP))?;
     let said = String::from_utf8_lossy(&output.stderr);
