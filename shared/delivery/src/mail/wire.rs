@@ -189,7 +189,7 @@ impl Wire {
         let mut lines = Vec::new();
         let mut bytes = 0;
         loop {
-            let line = self.line(MOST_REPLY - bytes)?;
+            let line = self.line(MOST_REPLY.saturating_sub(bytes))?;
             bytes += line.len();
             let (code, last, text) = read_line(&line)?;
             lines.push((code, text));
@@ -207,11 +207,12 @@ impl Wire {
     /// The next line, with its end, of at most so many bytes.
     fn line(&mut self, most: usize) -> Result<Vec<u8>, Trouble> {
         loop {
-            if let Some(end) = self.unread.iter().position(|&byte| byte == b'\n') {
-                return Ok(self.unread.drain(..=end).collect());
-            }
-            if self.unread.len() > most {
+            let end = self.unread.iter().position(|&byte| byte == b'\n');
+            if end.unwrap_or(self.unread.len()) >= most {
                 return Err(Trouble::Nonsense("an answer without end".to_owned()));
+            }
+            if let Some(end) = end {
+                return Ok(self.unread.drain(..=end).collect());
             }
             let mut piece = [0; PIECE];
             let got = self.receive(&mut piece)?;

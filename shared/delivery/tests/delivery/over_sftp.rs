@@ -143,7 +143,7 @@ fn when_time_is_up_everything_that_was_started_ends() {
         let dir = TempDir::new().expect("a directory");
         let mark = dir.path().join("child");
         let hang = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", mark.display());
-        let server = Server { time_limit: Duration::from_secs(2), ..broken(&dir, begun, &hang) };
+        let server = Server { time_limit: Duration::from_secs(5), ..broken(&dir, begun, &hang) };
         let error = put(&server, "a.pdf", b"x").expect_err("it takes too long");
         assert_eq!(error.may_have_arrived(), lost, "{error:?}");
         assert!(error.without_names().contains("timed out"), "{error:?}");

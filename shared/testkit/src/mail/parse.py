@@ -2,13 +2,16 @@
 
 import base64
 import email
+import email.header
 import email.policy
+import email.utils
 import json
 import sys
 
 with open(sys.argv[1], "rb") as file:
     raw = file.read()
 message = email.message_from_bytes(raw, policy=email.policy.SMTP)
+plain = email.message_from_bytes(raw)
 
 
 def part(p):
@@ -23,17 +26,21 @@ def part(p):
     }
 
 
-def box(header):
-    [one] = header.addresses
-    return {"name": one.display_name, "address": one.addr_spec}
+def box(name):
+    # The newer parser puts spaces between the encoded words of a name, which RFC 2047 6.2 forbids.
+    [(phrase, address)] = email.utils.getaddresses([plain[name].replace("\r\n", "")])
+    [one] = message[name].addresses
+    assert one.addr_spec == address, (one, phrase, address)
+    words = email.header.make_header(email.header.decode_header(phrase))
+    return {"name": str(words), "address": address}
 
 
 print(
     json.dumps(
         {
             "subject": str(message["Subject"]),
-            "from": box(message["From"]),
-            "to": box(message["To"]),
+            "from": box("From"),
+            "to": box("To"),
             "id": message["Message-ID"],
             "date": message["Date"].datetime.isoformat(),
             "auto": message["Auto-Submitted"],

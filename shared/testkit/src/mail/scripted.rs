@@ -49,16 +49,16 @@ impl Scripted {
         self.port
     }
 
-    /// Everything it heard. Waits until the client has gone.
+    /// Everything it heard. Waits until the client has gone, and for none that has not come by now.
     pub fn heard(&mut self) -> String {
+        // Whoever waits for a client sees one that goes at once.
+        TcpStream::connect(("127.0.0.1", self.port)).ok();
         self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 }
 
 impl Drop for Scripted {
     fn drop(&mut self) {
-        // Whoever waits for a client sees one that goes at once.
-        TcpStream::connect(("127.0.0.1", self.port)).ok();
         self.heard();
     }
 }

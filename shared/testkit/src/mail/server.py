@@ -44,20 +44,20 @@ class Handler:
             return f"554 5.7.1 message for <{to}> looks like spam"
         if who == "late":
             return f"451 4.3.0 <{to}> cannot be scanned now"
-        self.keep(session, envelope)
+        self.keep(server, session, envelope)
         if who == "gone":
             server.transport.abort()
         return f"250 2.0.0 Ok: queued as Q{self.count:05}"
 
-    def keep(self, session, envelope):
+    def keep(self, server, session, envelope):
         self.count += 1
         name = os.path.join(place, f"{self.count:06}")
         about = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "mail_options": envelope.mail_options,
-            "tls": session.ssl is not None,
-            "login": getattr(session, "login_data", None) and session.login_data.decode(),
+            "tls": server.transport.get_extra_info("ssl_object") is not None,
+            "login": session.auth_data.login.decode() if session.authenticated else None,
             "hello": session.host_name,
         }
         with open(name + ".eml", "wb") as file:
@@ -69,10 +69,8 @@ class Handler:
 
 def authenticate(server, session, envelope, mechanism, data):
     good = isinstance(data, LoginPassword) and data == LoginPassword(b"decklog", b"horse")
-    if good:
-        session.login_data = data.login
     # handled=False has the server answer 535 itself.
-    return AuthResult(success=good, handled=False)
+    return AuthResult(success=good, handled=False, auth_data=data)
 
 
 smtp = {"data_size_limit": options["size"], "enable_SMTPUTF8": True}
