@@ -62,8 +62,13 @@ fn there_already(dir: &Path) -> Result<Put, DeliveryError> {
     Ok(Put::AlreadyThere)
 }
 
+/// Makes the names in a directory durable, where its file system has that: some on servers say that they do not.
 fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    let without = [io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported];
+    match File::open(dir)?.sync_all() {
+        Err(error) if without.contains(&error.kind()) => Ok(()),
+        done => done,
+    }
 }
 
 /// Whether a plain file has this content.

@@ -275,8 +275,8 @@ fn refused(what: Step, reply: &Reply) -> DeliveryError {
 /// Where the relay is. One without encryption must be on this machine.
 fn addresses(relay: &Relay, peer: &str) -> Result<Vec<SocketAddr>, DeliveryError> {
     let failed = |error: &io::Error| DeliveryError::unreached(Step::Resolve, peer, error);
-    let host = relay.host.trim_start_matches('[').trim_end_matches(']');
-    let found = (host, relay.port).to_socket_addrs().map_err(|error| failed(&error))?;
+    let found =
+        (relay.bare_host(), relay.port).to_socket_addrs().map_err(|error| failed(&error))?;
     let found: Vec<SocketAddr> = found.take(MOST_ADDRESSES).collect();
     if found.is_empty() {
         return Err(failed(&io::ErrorKind::NotFound.into()));

@@ -59,7 +59,7 @@ pub struct Timeouts {
     pub answer: Duration,
     /// For the verdict on the whole message: it is scanned first (RFC 5321 §4.5.3.2.6 asks for ten minutes).
     pub verdict: Duration,
-    /// For everything together.
+    /// For everything together, except asking for the addresses of its name, which the system bounds.
     pub total: Duration,
 }
 
@@ -93,6 +93,14 @@ pub struct Relay {
     pub timeouts: Timeouts,
     /// Most bytes of a message as it is sent: a third more than its attachment.
     pub limit_bytes: u64,
+}
+
+impl Relay {
+    /// Its host without the brackets that a number of IPv6 may have.
+    fn bare_host(&self) -> &str {
+        let inside = self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        inside.unwrap_or(&self.host)
+    }
 }
 
 /// A file in a message.

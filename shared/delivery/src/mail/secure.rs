@@ -25,7 +25,7 @@ impl Secure {
         match relay.tls {
             Tls::None => Ok(Self { trusted: None }),
             Tls::Wrapper | Tls::StartTls => {
-                let name = ServerName::try_from(relay.host.clone()).map_err(|_| {
+                let name = ServerName::try_from(relay.bare_host().to_owned()).map_err(|_| {
                     DeliveryError::bad_settings("relay's host", "it is no name and no number")
                 })?;
                 Ok(Self { trusted: Some((Arc::new(config(relay)?), name)) })

@@ -76,6 +76,7 @@ fn a_document_arrives_as_it_was_with_a_receipt() {
 #[test]
 fn names_subjects_and_file_names_in_any_letters_are_read_as_they_were_written() {
     let (server, relay) = start(MailTls::None);
+    let [mixed, plain] = ["lange Wörter und kurze ".repeat(16), "plain words go on ".repeat(20)];
     let words = [
         "Prüfung der Übersicht",
         "日本語の件名がとても長いのでいくつもの行に折り返される必要がありますし、それでも読める必要があります",
@@ -84,8 +85,8 @@ fn names_subjects_and_file_names_in_any_letters_are_read_as_they_were_written() 
         "O'Neill",
         "a.b",
         "🖨 Druck",
-        &"lange Wörter und kurze ".repeat(16).trim_end().to_owned(),
-        &"plain words that go on ".repeat(17).trim_end().to_owned(),
+        mixed.trim_end(),
+        plain.trim_end(),
         &"x".repeat(400),
     ];
     for word in words {

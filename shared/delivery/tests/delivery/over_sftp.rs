@@ -127,7 +127,7 @@ fn a_session_that_breaks_off_has_brought_nothing_until_the_file_is_named() {
             let error = put(&broken(&dir, begun, ending), "a.pdf", b"x").expect_err("it breaks");
             match (&error, step) {
                 (DeliveryError::Unreached { step, .. }, Some(expected)) => {
-                    assert_eq!(*step, expected)
+                    assert_eq!(*step, expected);
                 }
                 (DeliveryError::Lost { step: Step::Name, .. }, None) => {}
                 other => panic!("{other:?}"),
