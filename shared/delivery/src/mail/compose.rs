@@ -90,10 +90,7 @@ fn check(relay: &Relay, message: &Message) -> Result<(), DeliveryError> {
     if attachment.name.is_empty() || attachment.name.contains(['/', '\\']) {
         return Err(DeliveryError::bad_message("attachment's name", "it is no name of a file"));
     }
-    if attachment.media_type.len() > MOST_LINE || !attachment.media_type.is_ascii() {
-        let what = "attachment's media type";
-        return Err(DeliveryError::bad_message(what, "it is not made like one"));
-    }
+    check_media_type(&attachment.media_type)?;
     check_size(attachment.content.len(), relay.limit_bytes)
 }
 
@@ -108,6 +105,19 @@ fn check_line(what: &'static str, line: &str) -> Result<(), DeliveryError> {
     // Readers would take it for something encoded (RFC 2047 §2) and show something else.
     if line.contains("=?") {
         return Err(DeliveryError::bad_message(what, "it has =? in it"));
+    }
+    Ok(())
+}
+
+fn check_media_type(media_type: &str) -> Result<(), DeliveryError> {
+    let bad = |why| Err(DeliveryError::bad_message("attachment's media type", why));
+    if media_type.len() > MOST_LINE || !media_type.is_ascii() {
+        return bad("it is not made like one");
+    }
+    // What has parts of its own is not encoded (RFC 2045 §6.4), and a file always is.
+    let lower = media_type.trim_start().to_ascii_lowercase();
+    if lower.starts_with("multipart/") || lower.starts_with("message/") {
+        return bad("it is of something with parts; use application/octet-stream");
     }
     Ok(())
 }
@@ -196,6 +206,7 @@ mod tests {
             attached(|a| a.media_type = "text/plain\r\nX: y".to_owned()).contains("media type")
         );
         assert!(attached(|a| a.media_type = "pdf".to_owned()).contains("media type"));
+        assert!(attached(|a| a.media_type = "Multipart/mixed".to_owned()).contains("with parts"));
         assert!(attached(|a| a.content = vec![0; 1001]).starts_with("1001 bytes are more"));
     }
 
