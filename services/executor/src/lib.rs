@@ -13,6 +13,7 @@ mod host;
 mod leaves;
 mod life;
 mod needs;
+mod one_line;
 mod order;
 mod output;
 mod print;
@@ -24,6 +25,7 @@ mod zones;
 
 pub use backup::{bare, main_if_engine};
 pub use config::ExecutorConfig;
+pub use one_line::OneLine;
 pub use output::read_output;
 pub use service::{Producer, Surroundings, run};
 pub use zones::{tzdb, zone_files};

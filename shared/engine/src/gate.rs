@@ -2,7 +2,7 @@
 //! must not be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rustic_core::{
@@ -17,7 +17,7 @@ use crate::store::{Files, failed};
 /// The engine writes its snapshot even when its source ended early or its dump command failed;
 /// here is the last place where that can be prevented.
 pub(crate) struct Gate {
-    files: Files,
+    files: Arc<Files>,
     cancel: Cancel,
     written: Mutex<BTreeMap<Id, u64>>,
     /// Torn packs in a storage that cannot rename: nobody sees them.
@@ -29,7 +29,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// A gate before the files of a repository.
-    pub(crate) fn new(files: Files, cancel: Cancel) -> Self {
+    pub(crate) fn new(files: Arc<Files>, cancel: Cancel) -> Self {
         Self {
             files,
             cancel,
@@ -184,7 +184,7 @@ mod tests {
     fn gate() -> (Gate, Memory) {
         let memory = Memory::default();
         let files = Files::new(Box::new(memory.clone()), "memory".to_owned());
-        (Gate::new(files, Cancel::default()), memory)
+        (Gate::new(Arc::new(files), Cancel::default()), memory)
     }
 
     fn put(gate: &Gate, tpe: FileType) -> Id {

@@ -26,6 +26,7 @@ mod run;
 mod rustic;
 mod store;
 mod target;
+mod verdict;
 
 pub use context::{Cancel, exit_code};
 pub use path::{BadEscape, FilePath};

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::path::FilePath;
 use crate::problem::Problem;
-use crate::report::ProblemKind;
+use crate::report::{BackupReport, ProblemKind};
+use crate::request::Backup;
 
 /// The format this crate writes.
-pub(crate) const FORMAT: &str = "decklog-manifest-1";
+const FORMAT: &str = "decklog-manifest-1";
 
 /// The path of the manifest in the snapshot that holds it.
 pub(crate) const PATH: &str = "/decklog/manifest.jsonl.zst";
@@ -141,6 +142,34 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
+    /// The manifest of a snapshot that was asked for, with how much of the source could not be read.
+    pub(crate) fn new(asked: &Backup, snapshot: String, entries: Vec<Entry>, errors: u64) -> Self {
+        let header = Header {
+            format: FORMAT.to_owned(),
+            dataset: asked.dataset.clone(),
+            run: asked.run.clone(),
+            snapshot,
+            source: asked.source.clone(),
+            entries: entries.len() as u64,
+            errors,
+        };
+        Self { header, entries }
+    }
+
+    /// What it says of how much was saved.
+    pub(crate) fn counted(&self) -> BackupReport {
+        let count = |wanted: &str| self.entries.iter().filter(|e| e.kind == wanted).count() as u64;
+        let (files, dirs) = (count("file"), count("dir"));
+        BackupReport {
+            snapshot: self.header.snapshot.clone(),
+            files,
+            dirs,
+            others: self.entries.len() as u64 - files - dirs,
+            bytes: self.entries.iter().map(|entry| entry.size).sum(),
+            ..BackupReport::default()
+        }
+    }
+
     /// Writes it as it is stored: JSON lines, compressed.
     pub(crate) fn write(&self) -> std::io::Result<Vec<u8>> {
         let mut out = zstd::Encoder::new(Vec::new(), LEVEL)?;

@@ -6,6 +6,7 @@
 //! | [`nats`] | a throw-away nats-server, with or without JetStream, whose storage can be deleted |
 //! | [`storage`] | servers that keep files for others: SFTP, S3, restic's REST interface |
 //! | [`printing`] | printers: one that fails as it is told, Debian's simulator, and a print server |
+//! | [`mail`] | mail servers: a real one whose mail can be read back, and one that follows a script |
 //! | [`process`] | any other program as a child, with its output and its signals |
 //! | [`restic`] | the programs restic of this machine |
 //! | [`wait`] | waiting for a condition instead of sleeping |
@@ -14,6 +15,7 @@
 //! Every server lives in its own directory and on its own loopback port, and is ended by its process
 //! id when its value is dropped, so tests run side by side and leave nothing behind.
 
+pub mod mail;
 pub mod nats;
 mod port;
 pub mod postgres;

@@ -35,7 +35,7 @@ use crate::cli::{Cli, Command, Place};
 use crate::client::Client;
 use crate::embedded::{ADDRESS, Embedded, Wanted};
 use crate::source::{self, DEFAULT_DATA};
-use crate::{output, roles};
+use crate::{exit, output, roles};
 
 /// Carries a command out.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
@@ -151,4 +151,13 @@ fn console_at(place: &Place) -> anyhow::Result<Option<Client>> {
         return Ok(Some(Client::new(server, &source::token(place)?)));
     }
     Ok(console_of(&place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())))
+}
+
+/// The same, where a console is needed because somebody must do something: look, run it.
+fn console_that(place: &Place, does: &str) -> anyhow::Result<Client> {
+    console_at(place)?.ok_or_else(|| {
+        exit::unreachable(format!(
+            "nobody {does}: name a console with --server, or start `decklog up` on the data directory"
+        ))
+    })
 }

@@ -11,6 +11,7 @@ use engine::{
 use jiff::Timestamp;
 
 use super::voice::{of, snapshot};
+use crate::one_line::OneLine;
 
 /// How it is called.
 pub const USAGE: &str = "\
@@ -147,7 +148,7 @@ impl Bare {
         };
         let mut screen = Screen::of(&operation);
         let report = self.ask(operation, &mut |line| screen.show(line));
-        screen.end();
+        screen.line.leave();
         Ok(told(&report))
     }
 
@@ -209,14 +210,14 @@ struct Screen {
     people: bool,
     /// Whether there is nothing else on standard output, so that programs find there how far it is.
     free: bool,
-    /// Length of the line that is written over.
-    drawn: usize,
+    line: OneLine,
 }
 
 impl Screen {
     fn of(operation: &Operation) -> Self {
         let free = matches!(operation, Operation::Restore(_) | Operation::Check(_));
-        Self { pace: Pace::default(), people: io::stderr().is_terminal(), free, drawn: 0 }
+        let people = io::stderr().is_terminal();
+        Self { pace: Pace::default(), people, free, line: OneLine::default() }
     }
 
     fn show(&mut self, line: Line) {
@@ -226,14 +227,13 @@ impl Screen {
             Line::Snapshot(one) => writeln!(out, "{}", snapshot(&one)),
             Line::Entry(one) => writeln!(out, "{}", entry(&one)),
             Line::Warning(warning) => {
-                self.end();
-                let path = warning.path.map_or_else(String::new, |path| format!("{path}: "));
-                writeln!(io::stderr(), "{path}{}", warning.message)
+                self.line.leave();
+                writeln!(io::stderr(), "{warning}")
             }
             Line::Progress(said) => {
                 let told = of(&mut self.pace, &said, Timestamp::now());
                 if self.people {
-                    self.bar(&told.bar())
+                    self.line.draw(&told.bar())
                 } else if self.free {
                     serde_json::to_string(&told)
                         .map_err(Into::into)
@@ -244,19 +244,6 @@ impl Screen {
             }
             Line::Report(_) => Ok(()),
         };
-    }
-
-    fn bar(&mut self, text: &str) -> io::Result<()> {
-        write!(io::stderr(), "\r{text:<width$}", width = self.drawn)?;
-        self.drawn = text.chars().count();
-        io::stderr().flush()
-    }
-
-    /// Leaves the line that is written over.
-    fn end(&mut self) {
-        if std::mem::take(&mut self.drawn) > 0 {
-            eprintln!();
-        }
     }
 }
 

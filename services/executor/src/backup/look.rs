@@ -120,7 +120,7 @@ fn spec(host: &Host, look: &Look, repository: &RepositoryDefinition) -> Result<S
     let not_allowed = |why: String| Unseen::NotAllowed(why);
     let run_as = host.allow.looks_as(&host.user).map_err(|why| not_allowed(why.to_string()))?;
     let request = engine::Request {
-        // The one that is built in reads whatever either writes, and only it can look.
+        // The one that is built in reads whatever either writes.
         repository: engine::Repository {
             engine: engine::EngineName::Rustic,
             ..engine_repository(host, repository, false)
@@ -262,8 +262,7 @@ fn told(host: &Host, look: &Look, said: &Said) -> Result<Looked, Unseen> {
                 }
             }
             Ok(Line::Warning(warning)) if unread.len() < UNREAD_MAX => {
-                let path = warning.path.map_or_else(String::new, |path| format!("{path}: "));
-                unread.push(format!("{path}{}", warning.message).chars().take(500).collect());
+                unread.push(warning.to_string().chars().take(500).collect());
             }
             // What is no line was said for people, or is cut.
             Ok(Line::Warning(_) | Line::Progress(_) | Line::Snapshot(_) | Line::Report(_))

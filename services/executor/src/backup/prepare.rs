@@ -423,3 +423,11 @@ pub(crate) fn touches(kind: Kind<'_>) -> Touches {
         Kind::Copy(_) | Kind::Check(_) | Kind::Retention(_) | Kind::Prune(_) => Touches::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_keys_that_a_repository_may_name_are_those_that_engines_read() {
+        assert_eq!(domain::backup::STORAGE_KEYS, engine::Keys::NAMES);
+    }
+}

@@ -47,11 +47,7 @@ impl Voice {
                 self.said = Instant::now();
                 writeln!(out, "{}", told.words())
             }
-            Line::Warning(warning) => {
-                let path =
-                    warning.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
-                writeln!(out, "{path}{}", warning.message)
-            }
+            Line::Warning(warning) => writeln!(out, "{warning}"),
             Line::Snapshot(one) => writeln!(out, "{}", snapshot(one)),
             Line::Entry(_) | Line::Report(_) => Ok(()),
         };

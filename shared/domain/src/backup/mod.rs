@@ -32,7 +32,7 @@ mod work;
 pub use dataset::{DatasetDefinition, RetentionRule};
 pub use protection::Protection;
 pub use record::{Dataset, Repository, Snapshot};
-pub use repository::{EngineName, RepositoryDefinition};
+pub use repository::{EngineName, RepositoryDefinition, STORAGE_KEYS};
 pub use retention::{Verdict, plan};
 pub use sample::sample;
 pub use work::{

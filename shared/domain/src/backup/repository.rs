@@ -78,8 +78,8 @@ pub struct RepositoryDefinition {
     pub writers: u32,
 }
 
-/// The keys of storages there are. Other variables could lead an engine to another server.
-const KEYS: [&str; 6] = [
+/// The keys of storages there are, by the names engines read. Other variables could lead an engine to another server.
+pub const STORAGE_KEYS: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -105,8 +105,8 @@ impl RepositoryDefinition {
             add("password", message);
         }
         for (name, reference) in &self.secrets {
-            if !KEYS.contains(&name.as_str()) {
-                let known = KEYS.join(", ");
+            if !STORAGE_KEYS.contains(&name.as_str()) {
+                let known = STORAGE_KEYS.join(", ");
                 add("secrets", format!("{name:?} is no key of a storage; there are {known}"));
             }
             if let Err(message) = reference.parse::<SecretRef>() {

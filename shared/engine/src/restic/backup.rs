@@ -17,17 +17,18 @@ use super::settle::{Settled, only_file, settle};
 use super::source::Source as Seen;
 use crate::context::CANCELLED;
 use crate::dump::path_of;
-use crate::engine::{Answer, Ended};
+use crate::engine::Answer;
 use crate::hooks::around;
-use crate::manifest::{FORMAT, Header, Manifest, hex};
+use crate::manifest::{Manifest, hex};
 use crate::problem::{Problem, io};
 use crate::report::{
-    BackupReport, CheckReport, Counted, Done, MOST_NAMED, ManifestInfo, Outcome, ProblemKind,
-    SnapshotInfo, Warning,
+    BackupReport, CheckReport, Counted, MOST_NAMED, ManifestInfo, ProblemKind, SnapshotInfo,
+    Warning,
 };
 use crate::request::{Backup, Command, Paths, Source};
 use crate::rustic::Rustic;
-use crate::rustic::list::{MANIFEST, MOST_SNAPSHOTS, OURS, linked};
+use crate::rustic::list::{MOST_SNAPSHOTS, linked, manifest_tags, tags};
+use crate::verdict;
 
 pub(super) fn backup(engine: &Restic<'_>, asked: &Backup) -> Answer {
     engine.program.must_write("backing up")?;
@@ -36,16 +37,6 @@ pub(super) fn backup(engine: &Restic<'_>, asked: &Backup) -> Answer {
         return Err(Problem::new(ProblemKind::BadRequest, message));
     }
     around(asked, &engine.context, || write(engine, asked))
-}
-
-fn tags(asked: &Backup) -> Vec<String> {
-    let ours = [
-        OURS.to_owned(),
-        format!("dataset={}", asked.dataset),
-        format!("run={}", asked.run),
-        format!("attempt={}", asked.attempt),
-    ];
-    ours.into_iter().chain(asked.tags.iter().cloned()).collect()
 }
 
 /// What the repository was before.
@@ -203,24 +194,12 @@ fn keep(
     asked: &Backup,
     written: &Written,
 ) -> Result<(Manifest, ManifestInfo), Problem> {
-    let entries = &written.settled.entries;
-    let header = Header {
-        format: FORMAT.to_owned(),
-        dataset: asked.dataset.clone(),
-        run: asked.run.clone(),
-        snapshot: written.saved.summary.snapshot_id.clone(),
-        source: asked.source.clone(),
-        entries: entries.len() as u64,
-        errors: written.settled.errors.len() as u64,
-    };
-    let manifest = Manifest { header, entries: entries.values().cloned().collect() };
+    let settled = &written.settled;
+    let entries = settled.entries.values().cloned().collect();
+    let snapshot = written.saved.summary.snapshot_id.clone();
+    let manifest = Manifest::new(asked, snapshot, entries, settled.errors.len() as u64);
     let bytes = manifest.write().map_err(io(ProblemKind::Internal, "compressing the manifest"))?;
-    let tags = [
-        MANIFEST.to_owned(),
-        format!("of={}", manifest.header.snapshot),
-        format!("dataset={}", asked.dataset),
-        format!("run={}", asked.run),
-    ];
+    let tags = manifest_tags(asked, &manifest.header.snapshot);
     let path = Path::new(crate::manifest::PATH);
     let mut write = |to: &mut PipeWriter| to.write_all(&bytes).map_err(|_| Unfed::Gone);
     let saved = from_pipe(engine, arguments(engine, asked, &tags), path, &mut write)?;
@@ -241,19 +220,12 @@ fn keep(
 
 fn report(written: Written, manifest: &Manifest) -> BackupReport {
     let Written { saved, settled, sockets } = written;
-    let count = |wanted: &str| manifest.entries.iter().filter(|e| e.kind == wanted).count() as u64;
-    let (files, dirs) = (count("file"), count("dir"));
     let summary = saved.summary;
     let mut errors = Counted::default();
     for (path, message) in settled.errors {
         errors.push(Warning { path: Some(path.into()), message }, MOST_NAMED);
     }
     BackupReport {
-        snapshot: summary.snapshot_id,
-        files,
-        dirs,
-        others: manifest.entries.len() as u64 - files - dirs,
-        bytes: manifest.entries.iter().map(|entry| entry.size).sum(),
         files_new: summary.files_new,
         files_changed: summary.files_changed,
         files_unmodified: summary.files_unmodified,
@@ -262,7 +234,7 @@ fn report(written: Written, manifest: &Manifest) -> BackupReport {
         errors,
         changed: settled.changed,
         skipped_sockets: sockets,
-        ..BackupReport::default()
+        ..manifest.counted()
     }
 }
 
@@ -284,23 +256,8 @@ fn conclude(
     let check = engine.read_again(before, report.stored_bytes, asked.read_back)?;
     let bytes = report.stored_bytes * u64::from(asked.read_back) / 100;
     report.second = second(engine, &report.snapshot, bytes)?;
-    let listed = !report.tree.is_empty();
-    let good = listed && check.good && report.second.as_ref().is_none_or(|second| second.good);
     report.check = Some(check);
-    let errors = report.errors.count;
-    let done = Done::Backup(Box::new(report));
-    if !good {
-        let message = "the snapshot was written, but it does not read back as the source was read: \
-                       do not rely on it; check the repository and back up anew";
-        return Ok(Ended::with(done, Outcome::Failed, ProblemKind::Damaged, message));
-    }
-    if errors > 0 {
-        let message = format!(
-            "{errors} files or directories of the source could not be read and are missing"
-        );
-        return Ok(Ended::with(done, Outcome::Incomplete, ProblemKind::Source, message));
-    }
-    Ok(Ended::good(done))
+    Ok(verdict::backup(report))
 }
 
 /// What the engine built in says of the snapshot, where that is wished: it walks it and reads a share of its packs.

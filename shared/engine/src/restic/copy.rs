@@ -6,11 +6,12 @@
 use super::Restic;
 use super::program::{Program, checked, refuse_open};
 use super::read::{named, snapshots};
-use crate::engine::{Answer, Ended};
+use crate::engine::Answer;
 use crate::problem::Problem;
-use crate::report::{Copied, CopyReport, Done, Outcome, ProblemKind, SnapshotInfo};
+use crate::report::{Copied, CopyReport, ProblemKind, SnapshotInfo};
 use crate::request::{Copy, Secrets};
 use crate::rustic::list::linked;
+use crate::verdict;
 
 /// Most ids in one command.
 const MOST_IDS: usize = 500;
@@ -110,24 +111,14 @@ fn conclude(
 ) -> Answer {
     let there = snapshots(target)?;
     for info in wanted {
-        let copy = copy_of(&there, info).ok_or_else(|| {
-            let message =
-                format!("copying {}: it is not in the other repository afterwards", info.id);
-            Problem::new(ProblemKind::Damaged, message)
-        })?;
+        let copy = copy_of(&there, info).ok_or_else(|| verdict::not_copied(&info.id))?;
         let already = already.contains(&info.id.as_str());
         report.copied.push(Copied { snapshot: info.id.clone(), copy: copy.id.clone(), already });
     }
     let new = target.packs()?.into_iter().filter(|(id, _)| !before.contains_key(id));
     let bytes = new.map(|(_, bytes)| bytes.unwrap_or(UNKNOWN_PACK)).sum();
-    let check = target.read_again(before, bytes, share)?;
-    let good = check.good;
-    report.check = Some(check);
-    if good {
-        return Ok(Ended::good(Done::Copy(report)));
-    }
-    let message = "copying: the copies are not whole; check the first repository and copy anew";
-    Ok(Ended::with(Done::Copy(report), Outcome::Failed, ProblemKind::Damaged, message))
+    report.check = Some(target.read_again(before, bytes, share)?);
+    Ok(verdict::copy(report))
 }
 
 /// Bytes that a pack has at most by default, where its size is not known.

@@ -5,7 +5,7 @@
 //! name is the one restic sent, and restic looks at what it sends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use super::Restic;
@@ -15,6 +15,7 @@ use crate::context::lock;
 use crate::problem::{Problem, io};
 use crate::report::{CheckReport, MOST_NAMED, ProblemKind};
 use crate::rustic::read::{in_parallel, threads};
+use crate::store::{Dir, Local, Name, Object, Storage as _};
 
 /// Packs with their bytes, as far as these are known.
 pub(super) type Packs = BTreeMap<String, Option<u64>>;
@@ -92,33 +93,18 @@ impl Restic<'_> {
     }
 }
 
-/// Where a pack is.
-pub(super) fn place(directory: &Path, id: &str) -> PathBuf {
-    directory.join("data").join(id.get(..2).unwrap_or_default()).join(id)
-}
-
 /// Whether a pack hashes to its name.
 ///
 /// # Errors
 /// It cannot be read just now, which does not make it a torn one.
 pub(super) fn is_whole(directory: &Path, id: &str) -> std::io::Result<bool> {
-    Ok(of_file(&place(directory, id))?.0 == *id)
+    let place = Local::new(directory.to_owned()).place(&Name::pack(id));
+    Ok(of_file(&place)?.0 == *id)
 }
 
 fn here(directory: &Path) -> std::io::Result<Packs> {
-    let mut packs = Packs::new();
-    for dir in std::fs::read_dir(directory.join("data"))? {
-        let dir = dir?;
-        if !dir.file_type()?.is_dir() {
-            continue;
-        }
-        for pack in std::fs::read_dir(dir.path())? {
-            let pack = pack?;
-            let name = pack.file_name().to_string_lossy().into_owned();
-            if name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit()) {
-                packs.insert(name, pack.metadata().ok().map(|meta| meta.len()));
-            }
-        }
-    }
-    Ok(packs)
+    let all = Local::new(directory.to_owned()).list(Dir::Data)?;
+    let is_pack =
+        |one: &Object| one.name.len() == 64 && one.name.bytes().all(|b| b.is_ascii_hexdigit());
+    Ok(all.into_iter().filter(is_pack).map(|one| (one.name, Some(one.size))).collect())
 }

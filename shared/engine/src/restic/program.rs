@@ -18,7 +18,7 @@ use crate::guardian::Guardian;
 use crate::problem::{Problem, io};
 use crate::report::ProblemKind;
 use crate::request::{Keys, Repository, Secrets};
-use crate::store::Location;
+use crate::store::{Location, Remote};
 
 /// The oldest version whose repositories and answers are known here.
 const OLDEST: (u32, u32) = (0, 14);
@@ -368,12 +368,12 @@ fn bad_location(location: &str, why: &str) -> Problem {
 
 /// Refuses to send a password for everybody to read, which restic would do.
 pub(super) fn refuse_open(location: &str, keys: &Keys) -> Result<(), Problem> {
-    let open = matches!(location.parse(), Ok(Location::Rest(url)) if url.open);
-    if open && keys.get("RESTIC_REST_PASSWORD").is_some() {
-        let why = "a password would be sent for everybody to read: use rest:https://";
-        return Err(bad_location(location, why));
+    match location.parse() {
+        Ok(Location::Remote(Remote::Rest(url))) => {
+            url.carries(keys).map_err(|why| bad_location(location, &why))
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
-    Ok(())
 }
 
 fn arguments(repository: &Repository) -> Result<Vec<OsString>, Problem> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Restic;
 use super::backup::of_attempt;
-use super::packs::{Packs, is_whole, place};
+use super::packs::{Packs, is_whole};
 use super::program::{checked, failed, failed_as, said};
 use super::read::{parsed, repository_id, snapshots};
 use crate::engine::{Answer, Ended};
@@ -20,7 +20,8 @@ use crate::report::{
 };
 use crate::request::{Backup, Forget, Prune, Repository};
 use crate::rustic::list::linked;
-use crate::store::{Local, Storage as _};
+use crate::store::{Local, Name, Storage as _, make_beside};
+use crate::verdict;
 
 /// Most ids in one command: it has room for some two megabytes.
 const MOST_IDS: usize = 500;
@@ -67,12 +68,13 @@ impl Restic<'_> {
 
     fn create(&self) -> Result<(), Problem> {
         self.look()?;
-        if self.secrets.password.is_empty() {
-            let message = "creating a repository: no password is given; set one in the secrets";
-            return Err(Problem::new(ProblemKind::BadRequest, message));
-        }
+        verdict::has_password(self.secrets)?;
         match self.directory() {
-            Some(_) => self.create_beside(),
+            Some(_) => make_beside(&self.repository.location, |beside| {
+                let location = beside.to_owned();
+                let new = Repository { location, ..self.repository.clone() };
+                Restic::find(&new, self.secrets, self.context.clone())?.make()
+            }),
             None => self.make(),
         }
     }
@@ -87,36 +89,6 @@ impl Restic<'_> {
         let otherwise =
             if exists { ProblemKind::RepositoryExists } else { ProblemKind::Unreachable };
         Err(failed_as(otherwise, &format!("creating a repository at {location}"), &output))
-    }
-
-    /// Makes it beside its place and gives it its name when it is whole: of two that make it at once one wins, and
-    /// nobody ever finds half of one, or two keys for two repositories.
-    fn create_beside(&self) -> Result<(), Problem> {
-        let location = &self.repository.location;
-        let tried = format!("creating a repository at {location}");
-        let exists = || {
-            let message = format!("{tried}: something is there already; name another location");
-            Problem::new(ProblemKind::RepositoryExists, message)
-        };
-        if std::fs::read_dir(location).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(exists());
-        }
-        let beside = format!("{}.new-{}", location.trim_end_matches('/'), std::process::id());
-        let new = Repository { location: beside.clone(), ..self.repository.clone() };
-        let made = Restic::find(&new, self.secrets, self.context.clone())?.make();
-        let named = made.and_then(|()| {
-            std::fs::rename(&beside, location).map_err(|error| {
-                use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
-                if matches!(error.kind(), AlreadyExists | DirectoryNotEmpty) {
-                    return exists();
-                }
-                io(ProblemKind::Unreachable, tried.clone())(error)
-            })
-        });
-        if named.is_err() {
-            let _ = std::fs::remove_dir_all(&beside);
-        }
-        named
     }
 
     /// Removes the locks of a restic that was killed, and takes what it wrote into the index; gives the packs.
@@ -195,12 +167,12 @@ impl Restic<'_> {
         let mut report = RepairReport { packs_missing: missing, ..RepairReport::default() };
         if let Some(directory) = self.directory() {
             let torn = torn(directory, &added)?;
+            let files = Local::new(directory.to_owned());
             for id in &torn {
                 added.remove(id);
-                let place = place(directory, id);
                 let tried = format!("setting the torn pack {id} aside");
-                std::fs::rename(&place, place.with_extension("torn"))
-                    .map_err(io(ProblemKind::Unreachable, tried))?;
+                let aside = files.set_aside(&Name::pack(id));
+                aside.map_err(io(ProblemKind::Unreachable, tried))?;
                 report.packs_torn.push(id.clone(), MOST_NAMED);
             }
             if !torn.is_empty() {
@@ -280,19 +252,10 @@ pub(super) fn repair(engine: &Restic<'_>) -> Answer {
 
 pub(super) fn forget(engine: &Restic<'_>, asked: &Forget) -> Answer {
     engine.program.must_write("forgetting snapshots")?;
-    if asked.snapshots.is_empty() {
-        let message = "forgetting snapshots: none is named; nothing was removed";
-        return Err(Problem::new(ProblemKind::BadRequest, message));
-    }
+    verdict::some_to_forget(&asked.snapshots)?;
     let there = linked(snapshots(engine)?);
-    let of = |id: &String| there.iter().find(|info| info.id == *id);
-    let strange: Vec<&str> =
-        asked.snapshots.iter().filter(|id| of(id).is_none()).map(String::as_str).collect();
-    if !strange.is_empty() {
-        let message =
-            format!("forgetting snapshots: not there: {}; nothing was removed", strange.join(", "));
-        return Err(Problem::new(ProblemKind::NotFound, message));
-    }
+    let of = |id: &str| there.iter().find(|info| info.id == id);
+    verdict::all_to_forget(&asked.snapshots, |id| of(id).is_some())?;
     let manifests: Vec<String> =
         asked.snapshots.iter().filter_map(|id| of(id)?.manifest.clone()).collect();
     engine.unlock()?;

@@ -13,22 +13,22 @@ use sha2::{Digest, Sha256};
 
 use super::Rustic;
 use super::check::hex_id;
-use super::list::{self, MANIFEST, OURS, is_of};
+use super::list::{self, is_of};
 use super::read::{Found, Indexed};
 use super::upkeep::{Mended, mend};
 use super::verify::verify;
 use crate::dump::Dump;
-use crate::engine::{Answer, Ended};
+use crate::engine::Answer;
 use crate::hooks::around;
 use crate::ledger::{Files, Ledger, State, hash_file, roots};
-use crate::manifest::{self, Entry, FORMAT, Header, Manifest, hex};
+use crate::manifest::{self, Entry, Manifest, hex};
 use crate::problem::{Problem, io, rustic};
 use crate::report::{
-    BackupReport, CheckReport, Done, MOST_NAMED, ManifestInfo, Outcome, ProblemKind, RepairReport,
-    Warning,
+    BackupReport, CheckReport, MOST_NAMED, ManifestInfo, ProblemKind, RepairReport, Warning,
 };
 use crate::request::{Backup, Source};
 use crate::restic::Restic;
+use crate::verdict;
 
 pub(super) fn backup(engine: &Rustic<'_>, asked: &Backup) -> Answer {
     around(asked, &engine.context, || write(engine, asked))
@@ -86,22 +86,8 @@ fn conclude(
     report.present = list::present(&indexed.snapshots, Some(&asked.dataset));
     let check = verify(&indexed, &catalogue, manifest, packs, asked.read_back, &engine.context)?;
     report.second = second(engine, report.stored_bytes * u64::from(asked.read_back) / 100)?;
-    let good = check.good && report.second.as_ref().is_none_or(|second| second.good);
     report.check = Some(check);
-    let errors = report.errors.count;
-    let done = Done::Backup(Box::new(report));
-    if !good {
-        let message = "the snapshot was written, but it does not read back as the source was read: \
-                       do not rely on it; check the repository and back up anew";
-        return Ok(Ended::with(done, Outcome::Failed, ProblemKind::Damaged, message));
-    }
-    if errors > 0 {
-        let message = format!(
-            "{errors} files or directories of the source could not be read and are missing"
-        );
-        return Ok(Ended::with(done, Outcome::Incomplete, ProblemKind::Source, message));
-    }
-    Ok(Ended::good(done))
+    Ok(verdict::backup(report))
 }
 
 /// What an installed restic says of the repository, where that is wished.
@@ -152,7 +138,7 @@ fn archive(
     let context = &engine.context;
     context.meter.phase("backup", 0);
     let ledger = Arc::new(Ledger::new(context.meter.clone(), context.cancel.clone()));
-    let blank = blank(asked)?;
+    let blank = blank(asked, list::tags(asked))?;
     let written = match &asked.source {
         Source::Paths(paths) => {
             let source = Files::new(paths, ledger.clone(), indexed.gate.clone())?;
@@ -198,18 +184,13 @@ where
     written.map_err(rustic(ProblemKind::Unreachable, "writing the snapshot"))
 }
 
-fn blank(asked: &Backup) -> Result<SnapshotFile, Problem> {
+/// A snapshot with these tags and nothing in it.
+fn blank(asked: &Backup, tags: Vec<String>) -> Result<SnapshotFile, Problem> {
     let mut snapshot = SnapshotOptions::default()
         .host(asked.host.clone())
         .to_snapshot()
         .map_err(rustic(ProblemKind::BadRequest, "preparing the snapshot"))?;
-    let ours = [
-        OURS.to_owned(),
-        format!("dataset={}", asked.dataset),
-        format!("run={}", asked.run),
-        format!("attempt={}", asked.attempt),
-    ];
-    for tag in ours.into_iter().chain(asked.tags.iter().cloned()) {
+    for tag in tags {
         snapshot.tags.add(tag);
     }
     Ok(snapshot)
@@ -248,26 +229,10 @@ fn keep_manifest(
     entries: BTreeMap<PathBuf, Entry>,
     errors: &crate::report::Counted<Warning>,
 ) -> Result<(Manifest, ManifestInfo), Problem> {
-    let header = Header {
-        format: FORMAT.to_owned(),
-        dataset: asked.dataset.clone(),
-        run: asked.run.clone(),
-        snapshot: hex_id(*written.id),
-        source: asked.source.clone(),
-        entries: entries.len() as u64,
-        errors: errors.count,
-    };
-    let manifest = Manifest { header, entries: entries.into_values().collect() };
+    let entries = entries.into_values().collect();
+    let manifest = Manifest::new(asked, hex_id(*written.id), entries, errors.count);
     let bytes = manifest.write().map_err(io(ProblemKind::Internal, "compressing the manifest"))?;
-    let mut blank = SnapshotOptions::default()
-        .host(asked.host.clone())
-        .to_snapshot()
-        .map_err(rustic(ProblemKind::BadRequest, "preparing the manifest's snapshot"))?;
-    for tag in [MANIFEST.to_owned(), format!("of={}", manifest.header.snapshot)] {
-        blank.tags.add(tag);
-    }
-    blank.tags.add(format!("dataset={}", asked.dataset));
-    blank.tags.add(format!("run={}", asked.run));
+    let blank = blank(asked, list::manifest_tags(asked, &manifest.header.snapshot))?;
     let (sha256, length) = (hex(&Sha256::digest(&bytes)), bytes.len() as u64);
     let held = store(indexed, &InMemory(bytes), blank, &[PathBuf::from(manifest::PATH)], None)?;
     let info = ManifestInfo {
@@ -318,22 +283,15 @@ impl ReadSource for InMemory {
 
 fn report(written: &SnapshotFile, manifest: &Manifest) -> BackupReport {
     let summary = written.summary.clone().unwrap_or_default();
-    let count = |wanted: &str| manifest.entries.iter().filter(|e| e.kind == wanted).count() as u64;
-    let (files, dirs) = (count("file"), count("dir"));
     BackupReport {
-        snapshot: hex_id(*written.id),
         tree: hex_id(*written.tree),
         parent: written.parent.map(|id| hex_id(*id)),
         time: written.time.timestamp().as_microsecond(),
-        files,
-        dirs,
-        others: manifest.entries.len() as u64 - files - dirs,
-        bytes: manifest.entries.iter().map(|e| e.size).sum(),
         files_new: summary.files_new,
         files_changed: summary.files_changed,
         files_unmodified: summary.files_unmodified,
         added_bytes: summary.data_added,
         stored_bytes: summary.data_added_packed,
-        ..BackupReport::default()
+        ..manifest.counted()
     }
 }

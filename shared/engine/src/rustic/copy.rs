@@ -6,10 +6,11 @@ use super::Rustic;
 use super::check::{examine_packs, hex_id, map};
 use super::list::manifest_for;
 use super::read::{Indexed, named};
-use crate::engine::{Answer, Ended};
+use crate::engine::Answer;
 use crate::problem::{Problem, rustic};
-use crate::report::{Copied, CopyReport, Done, Outcome, ProblemKind};
+use crate::report::{Copied, CopyReport, ProblemKind};
 use crate::request::{Copy, EngineName, Secrets};
+use crate::verdict;
 
 pub(super) fn copy(engine: &Rustic<'_>, asked: &Copy) -> Answer {
     let bad = |message: &str| Problem::new(ProblemKind::BadRequest, message);
@@ -70,10 +71,7 @@ fn conclude(
     let mut copies = Vec::new();
     for snapshot in wanted {
         let id = hex_id(*snapshot.id);
-        let copy = copy_of(&there, snapshot).ok_or_else(|| {
-            let message = format!("copying {id}: it is not in the other repository afterwards");
-            Problem::new(ProblemKind::Damaged, message)
-        })?;
+        let copy = copy_of(&there, snapshot).ok_or_else(|| verdict::not_copied(&id))?;
         let already = already.contains(&id);
         report.copied.push(Copied { snapshot: id, copy: hex_id(*copy.id), already });
         copies.push(copy);
@@ -82,11 +80,6 @@ fn conclude(
     check.snapshots = copies.len() as u64;
     map(&there, &catalogue, &damaged, &copies, &mut check);
     check.good = check.errors.count == 0;
-    let good = check.good;
     report.check = Some(check);
-    if good {
-        return Ok(Ended::good(Done::Copy(report)));
-    }
-    let message = "copying: the copies are not whole; check the first repository and copy anew";
-    Ok(Ended::with(Done::Copy(report), Outcome::Failed, ProblemKind::Damaged, message))
+    Ok(verdict::copy(report))
 }

@@ -7,7 +7,7 @@ use rustic_core::repofile::{SnapshotFile, SnapshotId};
 use super::Rustic;
 use crate::engine::{Answer, Ended};
 use crate::report::{Counted, Done, Line, ListReport, SnapshotInfo};
-use crate::request::List;
+use crate::request::{Backup, List};
 
 /// Every snapshot of ours has this tag.
 pub(crate) const OURS: &str = "decklog";
@@ -16,6 +16,27 @@ pub(crate) const MANIFEST: &str = "decklog-manifest";
 
 /// Most snapshots a report names; the lines name them all.
 pub(crate) const MOST_SNAPSHOTS: usize = 1000;
+
+/// The tags of a snapshot that is asked for.
+pub(crate) fn tags(asked: &Backup) -> Vec<String> {
+    let ours = [
+        OURS.to_owned(),
+        format!("dataset={}", asked.dataset),
+        format!("run={}", asked.run),
+        format!("attempt={}", asked.attempt),
+    ];
+    ours.into_iter().chain(asked.tags.iter().cloned()).collect()
+}
+
+/// The tags of the snapshot that holds the manifest of another one.
+pub(crate) fn manifest_tags(asked: &Backup, of: &str) -> Vec<String> {
+    vec![
+        MANIFEST.to_owned(),
+        format!("of={of}"),
+        format!("dataset={}", asked.dataset),
+        format!("run={}", asked.run),
+    ]
+}
 
 /// The value of a tag `name=value`.
 pub(crate) fn tag<'a>(snapshot: &'a SnapshotFile, name: &str) -> Option<&'a str> {

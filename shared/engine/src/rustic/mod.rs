@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustic_core::repofile::{MasterKey, SnapshotFile};
 use rustic_core::{
     ConfigOptions, Credentials, FileType, KeyOptions, OpenStatus, ReadBackend as _,
-    Repository as Rustics, RepositoryBackends, RepositoryOptions,
+    Repository as Rustics, RepositoryBackends, RepositoryOptions, RusticResult,
 };
 
 use crate::context::Context;
@@ -29,7 +29,8 @@ use crate::request::{
     Backup, Browse, Check, Copy, Diff, Find, Forget, List, ManifestOf, Prune, Repository, Restore,
     Secrets,
 };
-use crate::store::{self, Location};
+use crate::store::{self, Files, Location, make_beside};
+use crate::verdict;
 
 /// The version of the library that is built in.
 pub(crate) const VERSION: &str = "rustic_core 0.13.0";
@@ -42,6 +43,7 @@ pub(crate) struct Rustic<'a> {
     /// The key the password opened. To open the repository once more in the same operation needs no password: its
     /// configuration, index and snapshots are read anew all the same, and another repository's would not decrypt.
     key: OnceLock<MasterKey>,
+    files: OnceLock<Arc<Files>>,
 }
 
 /// A repository whose key was found.
@@ -52,19 +54,18 @@ pub(crate) struct Opened {
 
 impl<'a> Rustic<'a> {
     pub(crate) fn new(repository: &'a Repository, secrets: &'a Secrets, context: Context) -> Self {
-        Self { repository, secrets, context, key: OnceLock::new() }
+        Self { repository, secrets, context, key: OnceLock::new(), files: OnceLock::new() }
     }
 
     /// Opens the repository.
     pub(crate) fn open(&self) -> Result<Opened, Problem> {
-        let (repo, gate) = self.connect(self.repository)?;
+        let (repo, gate) = self.found()?;
         self.unlock(repo, gate)
     }
 
     /// Opens the repository to write in it.
     pub(crate) fn open_to_write(&self) -> Result<Opened, Problem> {
-        let (repo, gate) = self.connect(self.repository)?;
-        self.must_be_there(&repo)?;
+        let (repo, gate) = self.found()?;
         refuse_locks(gate.files())?;
         self.unlock(repo, gate)
     }
@@ -87,67 +88,42 @@ impl<'a> Rustic<'a> {
 
     fn create(&self) -> Result<Opened, Problem> {
         let location = &self.repository.location;
-        let (repo, gate) = self.connect(self.repository)?;
-        let there =
-            repo.config_id().map_err(rustic(ProblemKind::Unreachable, reading(location)))?;
-        if there.is_some() {
-            return Err(is_there(location));
+        let (repo, gate) = self.connect()?;
+        if is_there(&repo, location)? {
+            return Err(taken(location));
         }
-        if self.secrets.password.is_empty() {
-            let message = "creating a repository: no password is given; set one in the secrets";
-            return Err(Problem::new(ProblemKind::BadRequest, message));
-        }
+        verdict::has_password(self.secrets)?;
         match location.parse() {
-            Ok(Location::Local(_)) => {
-                drop((repo, gate));
-                self.create_beside()?;
-            }
-            Ok(Location::Sftp(_) | Location::S3(_) | Location::Rest(_)) | Err(_) => {
-                self.create_there(repo, &gate)?;
-            }
+            Ok(Location::Local(_)) => make_beside(location, |beside| self.make_at(beside))?,
+            Ok(Location::Remote(_)) | Err(_) => self.make_there(repo, &gate)?,
         }
         self.open()
     }
 
+    /// Makes one elsewhere with the same password.
+    fn make_at(&self, location: &str) -> Result<(), Problem> {
+        let repository = Repository { location: location.to_owned(), ..self.repository.clone() };
+        let other = Rustic::new(&repository, self.secrets, self.context.clone());
+        let (repo, gate) = other.connect()?;
+        let synced = other.init(repo).and_then(|()| gate.sync());
+        synced.map_err(rustic(ProblemKind::Unreachable, creating(&self.repository.location)))
+    }
+
     /// Makes it where it will be: of two that make it at once one writes the configuration, and the other one nothing.
-    fn create_there(&self, repo: Rustics<()>, gate: &Gate) -> Result<(), Problem> {
+    fn make_there(&self, repo: Rustics<()>, gate: &Gate) -> Result<(), Problem> {
         let location = &self.repository.location;
-        let credentials = Credentials::password(&self.secrets.password);
-        let made = repo.init(&credentials, &KeyOptions::default(), &ConfigOptions::default());
-        let Err(error) = made else { return Ok(()) };
-        let tried = format!("creating a repository at {location}");
+        let Err(error) = self.init(repo) else { return Ok(()) };
         let another = gate.list(FileType::Config).is_ok_and(|there| !there.is_empty());
         Err(if another {
-            is_there(location)
+            taken(location)
         } else {
-            rustic(ProblemKind::Unreachable, tried)(error)
+            rustic(ProblemKind::Unreachable, creating(location))(error)
         })
     }
 
-    /// Makes it beside its place and gives it its name when it is whole: of two that make it at once one wins, and
-    /// nobody ever sees half of one.
-    fn create_beside(&self) -> Result<(), Problem> {
-        let location = &self.repository.location;
-        let tried = format!("creating a repository at {location}");
-        let beside = format!("{}.new-{}", location.trim_end_matches('/'), std::process::id());
-        let new = Repository { location: beside.clone(), ..self.repository.clone() };
-        let (repo, gate) = self.connect(&new)?;
+    fn init(&self, repo: Rustics<()>) -> RusticResult<()> {
         let credentials = Credentials::password(&self.secrets.password);
-        repo.init(&credentials, &KeyOptions::default(), &ConfigOptions::default())
-            .map_err(rustic(ProblemKind::Unreachable, tried.clone()))?;
-        gate.sync().map_err(rustic(ProblemKind::Unreachable, tried.clone()))?;
-        let named = std::fs::rename(&beside, location);
-        if named.is_err() {
-            let _ = std::fs::remove_dir_all(&beside);
-        }
-        named.map_err(|error| {
-            use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
-            if matches!(error.kind(), AlreadyExists | DirectoryNotEmpty) {
-                let message = format!("{tried}: something is there already; name another location");
-                return Problem::new(ProblemKind::RepositoryExists, message);
-            }
-            Problem::new(ProblemKind::Unreachable, format!("{tried}: {error}"))
-        })
+        repo.init(&credentials, &KeyOptions::default(), &ConfigOptions::default()).map(drop)
     }
 }
 
@@ -231,28 +207,50 @@ impl Opened {
 const BEING_MADE: Duration = Duration::from_secs(10);
 
 impl Rustic<'_> {
-    fn connect(&self, repository: &Repository) -> Result<(Rustics<()>, Arc<Gate>), Problem> {
-        let cancel = &self.context.cancel;
-        let files = store::open(repository, &self.secrets.keys, cancel)?;
-        let gate = Arc::new(Gate::new(files, cancel.clone()));
-        let mut options = RepositoryOptions::default().no_cache(repository.cache.is_none());
-        if let Some(cache) = &repository.cache {
+    /// The files of the repository. The session with a server is opened once an operation.
+    fn files(&self) -> Result<Arc<Files>, Problem> {
+        if let Some(files) = self.files.get() {
+            return Ok(files.clone());
+        }
+        let opened = store::open(self.repository, &self.secrets.keys, &self.context.cancel)?;
+        Ok(self.files.get_or_init(|| Arc::new(opened)).clone())
+    }
+
+    /// The library before a gate of its own.
+    fn connect(&self) -> Result<(Rustics<()>, Arc<Gate>), Problem> {
+        let gate = Arc::new(Gate::new(self.files()?, self.context.cancel.clone()));
+        let mut options = RepositoryOptions::default().no_cache(self.repository.cache.is_none());
+        if let Some(cache) = &self.repository.cache {
             options = options.cache_dir(cache.path());
         }
         let backends = RepositoryBackends::new(gate.clone(), None);
         let repo = Rustics::new(&options, &backends)
-            .map_err(rustic(ProblemKind::BadRequest, reading(&repository.location)))?;
+            .map_err(rustic(ProblemKind::BadRequest, reading(&self.repository.location)))?;
         Ok((repo, gate))
     }
 
-    /// Opens a repository with the password.
+    /// The same, where there is a repository.
+    fn found(&self) -> Result<(Rustics<()>, Arc<Gate>), Problem> {
+        let location = &self.repository.location;
+        let (repo, gate) = self.connect()?;
+        if is_there(&repo, location)? {
+            return Ok((repo, gate));
+        }
+        let message = format!(
+            "opening the repository {location}: there is none; check the location, or create one"
+        );
+        Err(Problem::new(ProblemKind::NotARepository, message))
+    }
+
+    /// Opens what was found, with the password or the key it has opened before.
     fn unlock(&self, repo: Rustics<()>, gate: Arc<Gate>) -> Result<Opened, Problem> {
         let location = &self.repository.location;
-        self.must_be_there(&repo)?;
-        self.wait_for_a_key(&gate)?;
         let credentials = match self.key.get() {
             Some(key) => Credentials::Masterkey(key.clone()),
-            None => Credentials::password(&self.secrets.password),
+            None => {
+                self.wait_for_a_key(&gate)?;
+                Credentials::password(&self.secrets.password)
+            }
         };
         let repo = repo.open(&credentials).map_err(|error| {
             let tried = format!("opening the repository {location}");
@@ -264,18 +262,6 @@ impl Rustic<'_> {
         })?;
         let _ = self.key.set(repo.key());
         Ok(Opened { repo, gate })
-    }
-
-    fn must_be_there(&self, repo: &Rustics<()>) -> Result<(), Problem> {
-        let location = &self.repository.location;
-        let there = repo.config_id();
-        if there.map_err(rustic(ProblemKind::Unreachable, reading(location)))?.is_some() {
-            return Ok(());
-        }
-        let message = format!(
-            "opening the repository {location}: there is none; check the location, or create one"
-        );
-        Err(Problem::new(ProblemKind::NotARepository, message))
     }
 
     /// The key is written after the configuration, in another request.
@@ -301,10 +287,19 @@ impl Rustic<'_> {
     }
 }
 
-fn is_there(location: &str) -> Problem {
+fn is_there(repo: &Rustics<()>, location: &str) -> Result<bool, Problem> {
+    let there = repo.config_id().map_err(rustic(ProblemKind::Unreachable, reading(location)))?;
+    Ok(there.is_some())
+}
+
+fn taken(location: &str) -> Problem {
     let message =
         format!("creating a repository at {location}: there is one already; name another location");
     Problem::new(ProblemKind::RepositoryExists, message)
+}
+
+fn creating(location: &str) -> String {
+    format!("creating a repository at {location}")
 }
 
 fn reading(location: &str) -> String {

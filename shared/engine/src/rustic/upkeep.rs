@@ -12,26 +12,18 @@ use crate::engine::{Answer, Ended};
 use crate::problem::{Problem, io, rustic};
 use crate::report::{Done, ForgetReport, MOST_NAMED, ProblemKind, PruneReport, RepairReport};
 use crate::request::{Forget, Prune};
+use crate::verdict;
 
 /// Fewer bytes than a header and its length make no pack.
 const SMALLEST_PACK: u64 = 73;
 
 pub(super) fn forget(engine: &Rustic<'_>, asked: &Forget) -> Answer {
-    if asked.snapshots.is_empty() {
-        let message = "forgetting snapshots: none is named; nothing was removed";
-        return Err(Problem::new(ProblemKind::BadRequest, message));
-    }
+    verdict::some_to_forget(&asked.snapshots)?;
     let opened = engine.open_to_write()?;
     let all = opened.snapshots()?;
     let there: BTreeMap<String, SnapshotId> =
         all.iter().filter(|s| !is_manifest(s)).map(|s| (hex_id(*s.id), s.id)).collect();
-    let strange: Vec<&str> =
-        asked.snapshots.iter().filter(|id| !there.contains_key(*id)).map(String::as_str).collect();
-    if !strange.is_empty() {
-        let message =
-            format!("forgetting snapshots: not there: {}; nothing was removed", strange.join(", "));
-        return Err(Problem::new(ProblemKind::NotFound, message));
-    }
+    verdict::all_to_forget(&asked.snapshots, |id| there.contains_key(id))?;
     let named = all.iter().filter(|s| asked.snapshots.contains(&hex_id(*s.id)));
     let with: Vec<SnapshotId> = named.filter_map(|s| Some(manifest_for(&all, s)?.id)).collect();
     engine.context.cancel.check()?;

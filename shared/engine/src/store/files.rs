@@ -52,13 +52,14 @@ impl Files {
     /// already is ours when the answer to our first try was lost.
     fn write_config(&self, content: &[Bytes]) -> io::Result<()> {
         let config = Name::config();
+        let keys = lock(&self.keys).take().unwrap_or_default();
         if let Err(error) = self.storage.write(&config, content, Mode::New) {
             let there = self.storage.read(&config, None);
             if there.is_err() || there.is_ok_and(|there| there != content.concat()) {
                 return Err(error);
             }
         }
-        for (name, content) in lock(&self.keys).take().unwrap_or_default() {
+        for (name, content) in keys {
             self.storage.write(&name, &content, Mode::Replace)?;
         }
         Ok(())

@@ -10,7 +10,6 @@ use ureq::http::{Method, Request, Response, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
-use super::Mode;
 use crate::context::Cancel;
 use crate::path::FilePath;
 
@@ -247,11 +246,6 @@ pub(super) fn joined(content: &[Bytes]) -> Bytes {
         [one] => one.clone(),
         many => many.concat().into(),
     }
-}
-
-/// Whether a write must find nothing.
-pub(super) fn is_new(mode: Mode) -> bool {
-    mode == Mode::New
 }
 
 fn roots(ca_file: Option<&FilePath>) -> io::Result<RootCerts> {

@@ -12,6 +12,8 @@ use bytes::Bytes;
 
 use super::{Dir, Mode, Name, Object, Storage, UNFINISHED, is_abandoned};
 use crate::context::lock;
+use crate::problem::{self, Problem};
+use crate::report::ProblemKind;
 
 /// The directories of a repository.
 const DIRS: [Dir; 5] = [Dir::Keys, Dir::Index, Dir::Snapshots, Dir::Data, Dir::Locks];
@@ -29,7 +31,8 @@ impl Local {
         Self { directory, unsynced: Mutex::default(), written: AtomicU64::new(0) }
     }
 
-    fn place(&self, name: &Name) -> PathBuf {
+    /// Where a file is.
+    pub(crate) fn place(&self, name: &Name) -> PathBuf {
         self.directory.join(name.path())
     }
 
@@ -68,6 +71,34 @@ impl Local {
         }
         Ok(shards)
     }
+}
+
+/// Has a repository made beside its place and gives it its name when it is whole: of two that make it at once one wins,
+/// and nobody ever finds half of one, or two keys for two repositories.
+pub(crate) fn make_beside(
+    location: &str,
+    make: impl FnOnce(&str) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let tried = format!("creating a repository at {location}");
+    let taken = || {
+        let message = format!("{tried}: something is there already; name another location");
+        Problem::new(ProblemKind::RepositoryExists, message)
+    };
+    if fs::read_dir(location).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(taken());
+    }
+    let beside = format!("{}.new-{}", location.trim_end_matches('/'), std::process::id());
+    let named = make(&beside).and_then(|()| {
+        fs::rename(&beside, location).map_err(|error| {
+            use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
+            let lost = matches!(error.kind(), AlreadyExists | DirectoryNotEmpty);
+            if lost { taken() } else { problem::io(ProblemKind::Unreachable, tried.clone())(error) }
+        })
+    });
+    if named.is_err() {
+        let _ = fs::remove_dir_all(&beside);
+    }
+    named
 }
 
 /// Whether the file system has no hard links: then the last look decides.

@@ -3,11 +3,20 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::request::Keys;
+
 /// Where a repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     /// A directory of this host.
     Local(PathBuf),
+    /// A place on another machine.
+    Remote(Remote),
+}
+
+/// A place on another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Remote {
     /// A directory of a server that is reached by `ssh`.
     Sftp(Server),
     /// Objects of a bucket.
@@ -58,16 +67,29 @@ impl FromStr for Location {
         if text.starts_with('/') {
             return Ok(Self::Local(text.into()));
         }
-        match text.split_once(':') {
-            Some(("sftp", rest)) => sftp(rest).map(Self::Sftp),
-            Some(("s3", rest)) => s3(rest).map(Self::S3),
-            Some(("rest", rest)) => rest_url(rest).map(Self::Rest),
-            Some(_) | None => {
-                Err("a local repository needs an absolute path, another one begins with sftp:, \
-                                   s3: or rest:"
-                    .to_owned())
-            }
+        let remote = match text.split_once(':') {
+            Some(("sftp", rest)) => sftp(rest).map(Remote::Sftp),
+            Some(("s3", rest)) => s3(rest).map(Remote::S3),
+            Some(("rest", rest)) => rest_url(rest).map(Remote::Rest),
+            Some(_) | None => Err(
+                "a local repository needs an absolute path, another one begins with sftp:, s3: or \
+                                   rest:"
+                    .to_owned(),
+            ),
+        };
+        remote.map(Self::Remote)
+    }
+}
+
+impl Url {
+    /// Refuses to send a password for everybody to read.
+    pub(crate) fn carries(&self, keys: &Keys) -> Result<(), String> {
+        if self.open && keys.get("RESTIC_REST_PASSWORD").is_some() {
+            return Err(
+                "a password would be sent for everybody to read: use rest:https://".to_owned()
+            );
         }
+        Ok(())
     }
 }
 
@@ -159,16 +181,20 @@ mod tests {
 
     fn server(user: Option<&str>, host: &str, port: Option<u16>, path: &str) -> Location {
         let (user, host, path) = (user.map(str::to_owned), host.to_owned(), path.to_owned());
-        Location::Sftp(Server { user, host, port, path })
+        Location::Remote(Remote::Sftp(Server { user, host, port, path }))
     }
 
     fn bucket(endpoint: &str, bucket: &str, prefix: &str) -> Location {
         let [endpoint, bucket, prefix] = [endpoint, bucket, prefix].map(str::to_owned);
-        Location::S3(Bucket { endpoint, bucket, prefix })
+        Location::Remote(Remote::S3(Bucket { endpoint, bucket, prefix }))
     }
 
     fn url(base: &str, user: Option<&str>, open: bool) -> Location {
-        Location::Rest(Url { base: base.to_owned(), user: user.map(str::to_owned), open })
+        Location::Remote(Remote::Rest(Url {
+            base: base.to_owned(),
+            user: user.map(str::to_owned),
+            open,
+        }))
     }
 
     #[test]

@@ -34,8 +34,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 pub(crate) use files::{Files, failed};
-pub(crate) use local::Local;
-pub(crate) use location::Location;
+pub(crate) use local::{Local, make_beside};
+pub(crate) use location::{Location, Remote};
 
 use crate::context::Cancel;
 use crate::problem::Problem;
@@ -86,6 +86,11 @@ impl Name {
     /// The file `config`.
     pub(crate) fn config() -> Self {
         Self { dir: Dir::Config, name: String::new() }
+    }
+
+    /// A pack.
+    pub(crate) fn pack(id: &str) -> Self {
+        Self { dir: Dir::Data, name: id.to_owned() }
     }
 
     /// Its path with `/`, packs in directories by the first two digits: the default layout.
@@ -190,34 +195,30 @@ pub(crate) fn open(
     let parsed: Location = location.parse().map_err(bad)?;
     let storage: Box<dyn Storage> = match parsed {
         Location::Local(path) => Box::new(Local::new(path)),
-        remote @ (Location::Sftp(_) | Location::S3(_) | Location::Rest(_)) => {
-            connect(remote, repository, keys, cancel)?
-        }
+        Location::Remote(remote) => connect(remote, repository, keys, cancel)?,
     };
     Ok(Files::new(storage, location.clone()))
 }
 
 #[cfg(feature = "remote")]
 fn connect(
-    location: Location,
+    remote: Remote,
     repository: &Repository,
     keys: &Keys,
     cancel: &Cancel,
 ) -> Result<Box<dyn Storage>, Problem> {
-    let opened: io::Result<Box<dyn Storage>> = match location {
-        Location::Sftp(server) => {
+    let client = || http::Client::new(repository.ca_file.as_ref(), cancel.clone());
+    let opened = match remote {
+        Remote::Sftp(server) => {
             let config = repository.ssh_config.as_ref().map(|path| path.path().to_owned());
-            sftp::Sftp::new(server, config, cancel.clone()).map(|one| Box::new(one) as _)
+            sftp::Sftp::new(server, config, cancel.clone()).map(boxed)
         }
-        Location::S3(place) => {
-            let client = http::Client::new(repository.ca_file.as_ref(), cancel.clone());
-            client.and_then(|client| s3::S3::new(place, repository, keys, client)).map(boxed)
+        Remote::S3(place) => client()
+            .and_then(|client| s3::S3::new(place, repository.region.as_deref(), keys, client))
+            .map(boxed),
+        Remote::Rest(place) => {
+            client().and_then(|client| rest::Rest::new(place, keys, client)).map(boxed)
         }
-        Location::Rest(place) => {
-            let client = http::Client::new(repository.ca_file.as_ref(), cancel.clone());
-            client.and_then(|client| rest::Rest::new(place, keys, client)).map(boxed)
-        }
-        Location::Local(path) => Ok(Box::new(Local::new(path))),
     };
     let tried = format!("opening {}", repository.location);
     opened.map_err(|error| {
@@ -234,7 +235,7 @@ fn boxed<S: Storage + 'static>(storage: S) -> Box<dyn Storage> {
 
 #[cfg(not(feature = "remote"))]
 fn connect(
-    _: Location,
+    _: Remote,
     repository: &Repository,
     _: &Keys,
     _: &Cancel,

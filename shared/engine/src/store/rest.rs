@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use ureq::http::Method;
 
-use super::http::{Call, Client, is_new, joined, range_header, whole};
+use super::http::{Call, Client, joined, range_header, whole};
 use super::location::Url;
 use super::{Dir, Mode, Name, Object, Storage};
 use crate::request::Keys;
@@ -34,14 +34,9 @@ struct Listed {
 impl Rest {
     /// The repository at a place, as the user of the location or of the keys.
     pub(super) fn new(place: Url, keys: &Keys, client: Client) -> io::Result<Self> {
+        place.carries(keys).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let user = place.user.or_else(|| keys.get("RESTIC_REST_USERNAME").map(str::to_owned));
         let password = keys.get("RESTIC_REST_PASSWORD");
-        if place.open && password.is_some() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a password would be sent for everybody to read: use rest:https://",
-            ));
-        }
         let authorization = user.map(|user| {
             let both = format!("{user}:{}", password.unwrap_or_default());
             format!("Basic {}", BASE64_STANDARD.encode(both))
@@ -102,7 +97,7 @@ impl Storage for Rest {
 
     /// The interface has no "only if it is not there"; a server that only appends refuses by itself.
     fn write(&self, name: &Name, content: &[Bytes], mode: Mode) -> io::Result<()> {
-        if is_new(mode) && self.has(name)? {
+        if mode == Mode::New && self.has(name)? {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let content = joined(content);

@@ -15,10 +15,10 @@ use rusty_s3::{Bucket as Signed, Credentials, Map, S3Action, UrlStyle};
 use sha2::{Digest, Sha256};
 use ureq::http::Method;
 
-use super::http::{Call, Client, is_new, joined, range_header, whole};
+use super::http::{Call, Client, joined, range_header, whole};
 use super::location::Bucket;
 use super::{Dir, Mode, Name, Object, Storage};
-use crate::request::{Keys, Repository};
+use crate::request::Keys;
 
 /// How long a signature holds: longer than a request may take on a slow line.
 const HOLDS: Duration = Duration::from_secs(60 * 60);
@@ -38,16 +38,14 @@ impl S3 {
     /// The objects of a place, with the keys of its storage.
     pub(super) fn new(
         place: Bucket,
-        repository: &Repository,
+        region: Option<&str>,
         keys: &Keys,
         client: Client,
     ) -> io::Result<Self> {
         let bad = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
         let endpoint = place.endpoint.parse().map_err(|error| bad(format!("{error}")))?;
-        let region = repository.region.clone();
-        let region = region.or_else(|| keys.get("AWS_DEFAULT_REGION").map(str::to_owned));
-        let region = region.unwrap_or_else(|| NO_REGION.to_owned());
-        let bucket = Signed::new(endpoint, UrlStyle::Path, place.bucket, region);
+        let region = region.or_else(|| keys.get("AWS_DEFAULT_REGION")).unwrap_or(NO_REGION);
+        let bucket = Signed::new(endpoint, UrlStyle::Path, place.bucket, region.to_owned());
         let bucket = bucket.map_err(|error| bad(format!("{error}")))?;
         Ok(Self { bucket, credentials: credentials(keys)?, prefix: place.prefix, client })
     }
@@ -151,7 +149,7 @@ impl Storage for S3 {
             ("content-md5", BASE64_STANDARD.encode(Md5::digest(&content))),
             ("x-amz-checksum-sha256", BASE64_STANDARD.encode(Sha256::digest(&content))),
         ];
-        if is_new(mode) {
+        if mode == Mode::New {
             headers.push(("if-none-match", "*".to_owned()));
         }
         let sent = self.client.send(|| {

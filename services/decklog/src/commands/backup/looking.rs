@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::datasets;
 use crate::cli::{Browse, Diff, Eyes, Find, Format};
-use crate::commands::console_at;
+use crate::commands::console_that;
 use crate::output::{self, Table, local};
 use crate::source::Source;
 use crate::{client, exit};
@@ -86,11 +86,7 @@ struct Answer {
 }
 
 fn ask(eyes: &Eyes, path: &str, mut body: Value) -> anyhow::Result<Looked> {
-    let client = console_at(&eyes.place)?.ok_or_else(|| {
-        exit::unreachable(
-            "nobody looks: name a console with --server, or start `decklog up` on the data directory",
-        )
-    })?;
+    let client = console_that(&eyes.place, "looks")?;
     body["host"] = json!(eyes.host);
     body["limit"] = json!(eyes.limit);
     let answer: Answer = client.post_slow(path, &body)?;

@@ -1,6 +1,6 @@
 //! `decklog backup watch`, and how far it is in other commands: asked of the host live, and in no event.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use domain::backup::progress::Progress;
@@ -8,13 +8,14 @@ use domain::ids::StreamId;
 use domain::job::{Job, JobDefinition};
 use domain::run::{Outcome, Run, State};
 use domain::wire::{Content, Query, RunFilter};
+use executor::OneLine;
 use serde::Serialize;
 
 use super::Standing;
 use crate::cli::{Format, Place, Watch};
 use crate::client::Client;
 use crate::commands::runs::run_id;
-use crate::commands::{console_at, logs};
+use crate::commands::{console_at, console_that, logs};
 use crate::source::Source;
 use crate::{exit, output};
 
@@ -25,11 +26,7 @@ const ASKED_MAX: usize = 20;
 
 pub(super) fn watch(wanted: &Watch, format: Format) -> anyhow::Result<()> {
     let id = run_id(&wanted.run)?;
-    let client = console_at(&wanted.place)?.ok_or_else(|| {
-        exit::unreachable(
-            "nobody runs it: name a console with --server, or start `decklog up` on the data directory",
-        )
-    })?;
+    let client = console_that(&wanted.place, "runs it")?;
     let mut screen = Screen::new(format);
     let run = loop {
         // Asked first: what ends in between is seen to have ended the next time.
@@ -59,15 +56,14 @@ fn over(run: &Run) -> bool {
 struct Screen {
     /// Whether people look: then it is one line that is written over.
     people: bool,
-    /// Length of that line.
-    drawn: usize,
+    line: OneLine,
     last: Option<Progress>,
 }
 
 impl Screen {
     fn new(format: Format) -> Self {
         let people = format == Format::Table && io::stderr().is_terminal();
-        Self { people, drawn: 0, last: None }
+        Self { people, line: OneLine::default(), last: None }
     }
 
     fn show(&mut self, progress: &Progress) -> anyhow::Result<()> {
@@ -78,16 +74,11 @@ impl Screen {
         if !self.people {
             return output::line(&serde_json::to_string(progress)?);
         }
-        let text = progress.bar();
-        eprint!("\r{text:<width$}", width = self.drawn);
-        self.drawn = text.chars().count();
-        Ok(io::stderr().flush()?)
+        Ok(self.line.draw(&progress.bar())?)
     }
 
     fn end(&mut self, run: &Run) -> anyhow::Result<()> {
-        if std::mem::take(&mut self.drawn) > 0 {
-            eprintln!();
-        }
+        self.line.leave();
         let why = run.message.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
         eprintln!("{}: {}{why}", run.id, run.state.word());
         Ok(())
