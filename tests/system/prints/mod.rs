@@ -74,10 +74,10 @@ pub(crate) fn ended(up: &Up, run: &str) -> String {
     let mut shown = Value::Null;
     let seen = wait::until(&format!("the end of {run}"), SOON, || {
         shown = up.call(&["run-show", run, "-o", "json"]).ended(0).json();
-        shown["state"]["body"]["run"]["state"]["is"] == "ended"
+        shown["run"]["state"]["is"] == "ended"
     });
     seen.unwrap_or_else(|error| panic!("{error}: {shown:#}\n{}", up.daemon.output()));
-    shown["state"]["body"]["run"]["state"]["outcome"].as_str().unwrap().to_owned()
+    shown["run"]["state"]["outcome"].as_str().unwrap().to_owned()
 }
 
 /// All documents, oldest first.
