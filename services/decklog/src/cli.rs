@@ -228,6 +228,12 @@ pub(crate) struct Up {
     /// The host's own file of what may run as whom; without one everything may run, as this user.
     #[arg(long)]
     pub(crate) allow: Option<PathBuf>,
+    /// File that says how documents are sent by mail: what [executor.mail] is for an executor.
+    #[arg(long)]
+    pub(crate) mail: Option<PathBuf>,
+    /// Directory with this host's lists of addresses.
+    #[arg(long)]
+    pub(crate) lists: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -47,6 +47,8 @@ pub(crate) struct Wanted {
     pub(crate) work: bool,
     pub(crate) slots: u32,
     pub(crate) allow: Option<PathBuf>,
+    pub(crate) mail: Option<executor::MailConfig>,
+    pub(crate) lists: Option<PathBuf>,
 }
 
 /// An embedded installation at work.
@@ -126,6 +128,8 @@ impl Embedded {
             slots: wanted.slots,
             allow: wanted.allow.clone(),
             allow_everything_as_me: wanted.allow.is_none(),
+            mail: wanted.mail.clone(),
+            lists: wanted.lists.clone(),
             ..ExecutorConfig::new(&host::name(), self.dir.join("executor"))
         };
         let producer = executor::Producer { token: token(&self.dir, Class::Executor)? };

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::alone::OwnWork;
 use crate::attempt::{AllowList, AttemptDir, SupervisorProgram};
 use crate::backup::look;
+use crate::config::MailConfig;
 use crate::print::books::Books;
 
 /// An attempt under way on this host.
@@ -68,6 +69,10 @@ pub(crate) struct Host {
     pub(crate) own: OwnWork,
     /// Documents it has.
     pub(crate) books: Books,
+    /// How it sends mail.
+    pub(crate) mail: Option<MailConfig>,
+    /// Where its lists of addresses are.
+    pub(crate) lists: Option<PathBuf>,
     /// Whether somebody said that it shall start nothing new; not known at first.
     drained: watch::Sender<Option<bool>>,
     held: Mutex<BTreeMap<StreamId, Held>>,
@@ -99,6 +104,8 @@ pub(crate) struct Parts {
     pub(crate) tzdb: String,
     pub(crate) own: OwnWork,
     pub(crate) books: Books,
+    pub(crate) mail: Option<MailConfig>,
+    pub(crate) lists: Option<PathBuf>,
 }
 
 impl Host {
@@ -131,6 +138,8 @@ impl Host {
             tzdb: parts.tzdb,
             own: parts.own,
             books: parts.books,
+            mail: parts.mail,
+            lists: parts.lists,
             drained: watch::Sender::new(None),
             held: Mutex::new(BTreeMap::new()),
             watched: Mutex::new(BTreeMap::new()),

@@ -151,6 +151,8 @@ fn open(
         tzdb: around.tzdb.clone(),
         own,
         books: Books::new(Spool::open(&config.data)?),
+        mail: config.mail.clone(),
+        lists: config.lists.clone(),
     });
     Ok((host, opened.cut))
 }

@@ -145,7 +145,8 @@ fn the_output_and_an_artefact_of_another_job_are_printed_as_their_host_kept_them
     let up = office.up(&office.site("", "", &more));
     assert_eq!(ended(&up, &ask(&up, "prints-output")), "failed", "no run has done its work");
     assert_eq!(ended(&up, &ask(&up, "makes")), "succeeded");
-    assert_eq!(ended(&up, &ask(&up, "prints-output")), "succeeded");
+    let run = ask(&up, "prints-output");
+    assert_eq!(ended(&up, &run), "succeeded", "{}", up.call(&["logs", &run]).out);
     assert_eq!(office.paper.times(b"one\n", 1), 1);
     fs::write(&report, "another\n").unwrap();
     assert_eq!(ended(&up, &ask(&up, "prints-artefact")), "succeeded");
@@ -171,7 +172,7 @@ fn a_document_is_released_by_the_code_its_host_made_and_by_nothing_else() {
     wait_for_states(&up, &["printed"]);
     assert_eq!(office.paper.times(&text, 1), 1);
     let out = office.path("copy.txt");
-    said(&up, &["read", &one, "--output", out.to_str().unwrap()]).ended(0);
+    said(&up, &["read", &one, "--to", out.to_str().unwrap()]).ended(0);
     assert_eq!(fs::read(&out).unwrap(), text);
     let events = up.call(&["events", "-o", "json"]).ended(0).out;
     assert_eq!(events.matches("\"print.read\"").count(), 2, "both readings are events");

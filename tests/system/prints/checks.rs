@@ -97,7 +97,7 @@ fn checks_are_printed_on_the_next_numbers_counted_registered_and_told_to_the_ban
         "12345678",
         "--zone",
         "UTC",
-        "--output",
+        "--to",
     ];
     said(&up, &[&wanted[..], &[bank.to_str().unwrap()]].concat()).ended(0);
     let bank = fs::read_to_string(bank).unwrap();

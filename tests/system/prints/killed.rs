@@ -90,7 +90,7 @@ fn settle(office: &Office, up: &Up) {
                 "print",
                 "read",
                 &id,
-                "--output",
+                "--to",
                 office.path(&id).to_str().unwrap(),
                 "--reason",
                 "to look",

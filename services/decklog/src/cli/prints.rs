@@ -203,8 +203,8 @@ pub(crate) struct ReadDocument {
     /// The first digits of its identity.
     pub(crate) document: String,
     /// The file; it must not exist.
-    #[arg(short, long)]
-    pub(crate) output: PathBuf,
+    #[arg(long)]
+    pub(crate) to: PathBuf,
     /// Why.
     #[arg(long)]
     pub(crate) reason: String,
@@ -340,8 +340,8 @@ pub(crate) struct PositivePay {
     #[arg(long)]
     pub(crate) zone: Option<String>,
     /// The file; it must not exist.
-    #[arg(short, long)]
-    pub(crate) output: PathBuf,
+    #[arg(long)]
+    pub(crate) to: PathBuf,
     /// Why.
     #[arg(long)]
     pub(crate) reason: String,

@@ -30,6 +30,8 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     roles::log_to_stderr("warn");
     // Read first: a mistake in a file is said before anything is started.
     let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
+    let mail =
+        up.mail.as_deref().map(executor::MailConfig::read).transpose().map_err(exit::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let wanted = Wanted {
@@ -38,6 +40,8 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             work: true,
             slots: up.slots,
             allow: up.allow.clone(),
+            mail: mail.clone(),
+            lists: up.lists.clone(),
         };
         let mut embedded = Embedded::start(wanted).await?;
         // Before it says where it is: from then on somebody may stop it, and it is to stop in order.

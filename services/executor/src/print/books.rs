@@ -91,10 +91,6 @@ impl Books {
         }
     }
 
-    pub(crate) fn ring(&self) {
-        self.bell.notify_one();
-    }
-
     pub(crate) fn get(&self, id: &StreamId) -> Option<Known> {
         lock(&self.known).get(id).cloned()
     }
@@ -268,6 +264,6 @@ pub(super) async fn say(
 
 /// Whether nothing more becomes of a document by itself, as far as its run is concerned.
 pub(super) fn is_over(document: &Document) -> bool {
-    document.state.rests()
-        && (matches!(document.state, State::Held { .. }) || document.undelivered() == 0)
+    let waits = matches!(document.state, State::Held { .. } | State::Cancelled { .. });
+    document.state.rests() && (waits || document.undelivered() == 0)
 }

@@ -36,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Reads a task, carries it out, and gives the exit code: 0 good, 1 not, 130 told to stop.
 pub(super) fn main() -> i32 {
-    let task: Task = match serde_json::from_reader(io::stdin().lock()) {
+    let mut task: Task = match serde_json::from_reader(io::stdin().lock()) {
         Ok(task) => task,
         Err(error) => return failed(&format!("reading the task from standard input: {error}"), 2),
     };
@@ -50,6 +50,9 @@ pub(super) fn main() -> i32 {
         return failed("nobody waits for what is found", 2);
     };
     let place = report.parent().unwrap_or(Path::new(".")).to_owned();
+    if let Some((path, _)) = &mut task.brought {
+        *path = place.join(&*path);
+    }
     let gathered = match gather(&task, &place.join(DOCUMENTS)) {
         Ok(gathered) => gathered,
         Err(problem) => return failed(&problem, 1),

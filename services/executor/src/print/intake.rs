@@ -16,9 +16,9 @@ use domain::print::{Document, ReleaseBy, State, commitment, document_id};
 use tracing::{info, warn};
 
 use super::books::{Known, fetch, is_over, say};
-use super::keeping;
+use super::deliver;
 use super::order::{DOCUMENTS, FATES, Fate, Fates, Found, Gathered, PrintOrder};
-use super::spool::{Facts, Planned, digest};
+use super::spool::{Facts, digest};
 use super::vault;
 use crate::attempt::{AttemptDir, Spec};
 use crate::host::Host;
@@ -148,7 +148,7 @@ impl Intake<'_> {
         let id = document_id(&fingerprint, &origin, &self.order.work.purpose, number);
         let parts: Vec<_> = found.parts.iter().map(|part| documents.join(&part.file)).collect();
         let (deliveries, ways) = (
-            keeping::planned(self.host, &self.order.work, found)?,
+            deliver::planned(self.host, &self.order.work, found)?,
             self.order.work.deliver.clone(),
         );
         let facts = Facts {
@@ -327,9 +327,4 @@ fn printed(document: &Document) -> (String, bool) {
         ),
         None => (format!("printed; nobody counted its {expected} impressions"), true),
     }
-}
-
-/// A delivery of the whole document to nobody in particular.
-pub(super) fn whole(way: usize) -> Planned {
-    Planned { way, recipient: String::new(), pages: None, part: None }
 }

@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use domain::event::{EraseReason, PrintErased, PrintEvent};
 use domain::ids::StreamId;
-use domain::print::{Deliver, PrintWork};
 use tracing::{info, warn};
 
 use super::books::{Known, fetch, say};
+use super::deliver;
 use super::drive::account;
-use super::intake::whole;
-use super::order::Found;
-use super::spool::Planned;
 use crate::host::Host;
 use crate::life::blocking;
 
@@ -23,7 +20,8 @@ pub(super) fn begin(host: &Arc<Host>, id: &StreamId, known: &Known) {
     let unaccounted = document.state.rests()
         && document.submission().is_some_and(|last| last.numbers.is_some() && last.ended.is_some())
         && !host.books.is_accounted(id, document.submissions.len());
-    if !erase && !unaccounted {
+    let deliver = deliver::is_due(document);
+    if !erase && !unaccounted && !deliver {
         return;
     }
     let name = id.to_string();
@@ -32,7 +30,11 @@ pub(super) fn begin(host: &Arc<Host>, id: &StreamId, known: &Known) {
     }
     let (host, id) = (Arc::clone(host), id.clone());
     tokio::spawn(async move {
-        let done = if erase { forget(&host, &id).await } else { settle(&host, &id).await };
+        let done = match (erase, unaccounted) {
+            (true, _) => forget(&host, &id).await,
+            (false, true) => settle(&host, &id).await,
+            (false, false) => deliver::all(&host, &id).await,
+        };
         if let Err(error) = done {
             warn!(document = %id, error = %format!("{error:#}"), "a document that rests cannot be looked after now");
         }
@@ -61,24 +63,4 @@ async fn forget(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
     let event = PrintErased { reason: EraseReason::Kept };
     say(host, id, &known, PrintEvent::PrintErased(event)).await?;
     Ok(())
-}
-
-/// To whom a document goes, by the host's own lists.
-///
-/// # Errors
-/// There is no such list, or somebody is not in it: then nothing is printed or sent.
-pub(super) fn planned(
-    _host: &Host,
-    work: &PrintWork,
-    found: &Found,
-) -> anyhow::Result<Vec<Planned>> {
-    let mut planned = Vec::new();
-    for (way, deliver) in work.deliver.iter().enumerate() {
-        match deliver {
-            Deliver::Mail(_) => anyhow::bail!("this host sends no mail"),
-            Deliver::Directory(_) | Deliver::Sftp(_) => planned.push(whole(way)),
-        }
-    }
-    let _ = found;
-    Ok(planned)
 }

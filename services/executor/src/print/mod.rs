@@ -14,11 +14,13 @@
 //! | `books` | what is known of this host's documents, and who works on them |
 //! | `drive` | a document's way through a printer |
 //! | `device` | a printer, as this host reaches it |
+//! | `deliver` | documents on their way to people |
 //! | `keeping` | what happens to documents that rest |
 //! | `answers` | what is asked of this host about documents |
 
 pub(crate) mod answers;
 pub(crate) mod books;
+mod deliver;
 pub(crate) mod device;
 mod drive;
 mod gather;

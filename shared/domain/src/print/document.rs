@@ -268,7 +268,9 @@ pub const OPEN: [&str; 6] = ["ready", "held", "releasing", "printing", "stopped"
 impl Document {
     /// A document that was just spooled.
     pub fn new(spooled: &PrintSpooled, content: PayloadRef, told: Told<'_>) -> Self {
-        let state = match spooled.held_by().filter(|_| spooled.paper) {
+        // What does not agree with its source goes nowhere, neither to paper nor to people.
+        let held = spooled.held_by().filter(|why| spooled.paper || *why == HoldWhy::ControlTotal);
+        let state = match held {
             Some(why) => State::Held { why, reason: why.words().to_owned() },
             None if spooled.paper => State::Ready,
             None => State::Electronic,
@@ -345,7 +347,8 @@ impl Document {
             self.state,
             State::Printed | State::Cancelled { .. } | State::Failed { .. } | State::Electronic
         );
-        let quiet = self.request.is_none() && self.undelivered() == 0 && self.erased.is_none();
+        let sends = !matches!(self.state, State::Cancelled { .. }) && self.undelivered() > 0;
+        let quiet = self.request.is_none() && !sends && self.erased.is_none();
         let kept =
             jiff::SignedDuration::from_millis(i64::try_from(self.keep_ms).unwrap_or(i64::MAX));
         (over && quiet).then(|| self.changed.checked_add(kept).unwrap_or(Timestamp::MAX))
@@ -455,7 +458,7 @@ impl Document {
     }
 
     fn back(&mut self) {
-        self.state = State::Ready;
+        self.state = if self.spooled.paper { State::Ready } else { State::Electronic };
         if let Some(last) = self.submissions.last_mut().filter(|last| last.ended.is_none()) {
             last.ended = Some(self.changed);
         }

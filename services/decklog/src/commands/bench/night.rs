@@ -25,7 +25,15 @@ const WAIT: Duration = Duration::from_secs(300);
 
 fn wanted(dir: &Path, work: bool) -> Wanted {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    Wanted { data: dir.to_owned(), listen, work, slots: SLOTS, allow: None }
+    Wanted {
+        data: dir.to_owned(),
+        listen,
+        work,
+        slots: SLOTS,
+        allow: None,
+        mail: None,
+        lists: None,
+    }
 }
 
 /// `schedules` jobs, of which `due` fall due in one and the same second.

@@ -357,15 +357,15 @@ fn ranges(text: Option<&str>) -> anyhow::Result<Option<Vec<PageRange>>> {
 }
 
 pub(super) fn read(wanted: &ReadDocument) -> anyhow::Result<()> {
-    if wanted.output.exists() {
-        return Err(exit::usage(format!("{} exists already", wanted.output.display())));
+    if wanted.to.exists() {
+        return Err(exit::usage(format!("{} exists already", wanted.to.display())));
     }
     let path = format!("/api/v1/documents/{}/content", wanted.document);
     let bytes = with_console(&wanted.place, |client| {
         client.post_bytes(&path, &json!({"reason": wanted.reason}))
     })?;
-    write_new(&wanted.output, &bytes)?;
-    output::line(&format!("{}: {} bytes", wanted.output.display(), bytes.len()))
+    write_new(&wanted.to, &bytes)?;
+    output::line(&format!("{}: {} bytes", wanted.to.display(), bytes.len()))
 }
 
 pub(super) fn facts(wanted: &DocumentAct, format: Format) -> anyhow::Result<()> {

@@ -272,8 +272,8 @@ fn define(form: &mut Form, event: &ThingEvent, received: Timestamp, actor: Optio
 }
 
 fn positive_pay(wanted: &PositivePay) -> anyhow::Result<()> {
-    if wanted.output.exists() {
-        return Err(exit::usage(format!("{} exists already", wanted.output.display())));
+    if wanted.to.exists() {
+        return Err(exit::usage(format!("{} exists already", wanted.to.display())));
     }
     let zone = wanted.zone.clone().unwrap_or_else(crate::host::zone);
     let body: Value = json!({
@@ -289,8 +289,8 @@ fn positive_pay(wanted: &PositivePay) -> anyhow::Result<()> {
         let none = || format!("form {} has no positive-pay in its definition", wanted.form);
         return Err(exit::unclean(read.problem.unwrap_or_else(none)));
     };
-    write_new(&wanted.output, text.as_bytes())?;
+    write_new(&wanted.to, text.as_bytes())?;
     let lines = text.lines().count();
     let digest = domain::canonical::Digest::of(text.as_bytes());
-    output::line(&format!("{}: {lines} lines, sha-256 {digest}", wanted.output.display()))
+    output::line(&format!("{}: {lines} lines, sha-256 {digest}", wanted.to.display()))
 }
