@@ -24,6 +24,7 @@ use crate::config::ExecutorConfig;
 use crate::host::{Held, Host, Parts};
 use crate::leaves::{Leaves, Said};
 use crate::print::books::{self, Books};
+use crate::print::inbox;
 use crate::print::spool::Spool;
 use crate::{alone, beat, questions, recover, take};
 
@@ -88,6 +89,7 @@ pub async fn run(
     tasks.spawn(alone::work(Arc::clone(&host)));
     tasks.spawn(announce(Arc::clone(&host), count, cut));
     tasks.spawn(books::work(Arc::clone(&host)));
+    tasks.spawn(inbox::watch(Arc::clone(&host)));
     tasks.spawn(beat::beat(Arc::clone(&host)));
     tasks.spawn(beat::listen(Arc::clone(&host)));
     tasks.spawn(questions::serve(Arc::clone(&host)));

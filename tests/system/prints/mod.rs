@@ -4,6 +4,7 @@
 mod acts;
 mod checks;
 mod killed;
+mod sent;
 
 use std::fs;
 use std::path::{Path, PathBuf};

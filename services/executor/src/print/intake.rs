@@ -261,7 +261,7 @@ fn open(path: &Path) -> anyhow::Result<fs::File> {
 }
 
 /// As a whole, and to be read by whoever the child runs as.
-fn write_fates(dir: &Path, fates: &Fates) -> io::Result<()> {
+pub(super) fn write_fates(dir: &Path, fates: &Fates) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let beside = dir.join(".fates");
     let mut file =
@@ -270,7 +270,7 @@ fn write_fates(dir: &Path, fates: &Fates) -> io::Result<()> {
     fs::rename(beside, dir.join(FATES))
 }
 
-fn code() -> anyhow::Result<String> {
+pub(super) fn code() -> anyhow::Result<String> {
     let bytes = vault::random()?;
     // Of 32 random bytes, digits are taken from those below 250: each is as likely as another.
     let digits = bytes.iter().filter(|byte| **byte < 250).take(CODE_DIGITS);

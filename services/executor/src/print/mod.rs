@@ -10,6 +10,7 @@
 //! | `prepare` | from a job and the log to an order; what other runs left |
 //! | `gather` | the child's side |
 //! | `intake` | from what it found to the log, and back |
+//! | `inbox`, `look` | directories that queues watch |
 //! | `vault`, `spool` | files that are encrypted; the documents in them |
 //! | `books` | what is known of this host's documents, and who works on them |
 //! | `drive` | a document's way through a printer |
@@ -24,8 +25,10 @@ mod deliver;
 pub(crate) mod device;
 mod drive;
 mod gather;
+pub(crate) mod inbox;
 pub(crate) mod intake;
 mod keeping;
+mod look;
 pub(crate) mod order;
 mod prepare;
 pub(crate) mod spool;
