@@ -55,7 +55,7 @@ fn deliveries(up: &Up) -> BTreeMap<String, Value> {
 fn a_report_is_printed_and_mailed_over_tls_and_put_into_a_directory_and_names_stand_in_no_event() {
     let office = Office::new();
     let text = office.text("report.txt", 2);
-    lists(&office, "key,address,name\nmia,mia.brandt@staff.example,Mia Brandt\n");
+    lists(&office, "# key, address, name\nmia,mia.brandt@staff.example,Mia Brandt\n");
     fs::create_dir(office.path("drop")).unwrap();
     let job = format!(
         "  deliver:\n  - mail: {{ list: staff, subject: 'The report for {{recipient}}', body: 'Pages {{pages}} of {{document}}.' }}\n\
@@ -65,7 +65,8 @@ fn a_report_is_printed_and_mailed_over_tls_and_put_into_a_directory_and_names_st
     let server = starttls();
     let up = up_with_mail(&office, &office.site("", &job, ""), &server);
     let run = ask(&up, "reports");
-    assert_eq!(ended(&up, &run), "succeeded", "{}", up.call(&["logs", &run]).out);
+    let how = ended(&up, &run);
+    assert_eq!(how, "succeeded", "{}\n{}", up.call(&["logs", &run]).out, up.daemon.output());
     assert!(up.call(&["logs", &run]).ended(0).out.contains("delivered to 2 of 2"));
     assert_eq!(office.paper.times(&text, 2), 1);
     let mail = server.received().unwrap();
@@ -91,7 +92,7 @@ fn a_document_for_two_hundred_is_cut_and_sent_to_each_and_one_bad_address_is_one
     let pages: Vec<String> =
         (1..=200).map(|n| format!("Statement for E{n:03}\nof person {n}\n")).collect();
     fs::write(office.path("out/statements.txt"), pages.join("\x0c")).unwrap();
-    let mut list = "key,address,name\n".to_owned();
+    let mut list = "# key, address, name\n".to_owned();
     for n in 1..=200 {
         let who = if n == 77 { "unknown".to_owned() } else { format!("person{n}") };
         list.push_str(&format!("E{n:03},{who}@staff.example,Person {n}\n"));
