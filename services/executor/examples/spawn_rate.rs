@@ -112,6 +112,9 @@ fn ready(root: &Path, run: usize) -> AttemptDir {
         cgroup: None,
         memory_bytes: None,
         backup: None,
+        print: None,
+        print_touches: None,
+        artefacts: BTreeMap::new(),
         memo: serde_json::Value::Null,
     };
     prepare(root, &spec).unwrap()

@@ -35,6 +35,8 @@ impl Held {
 
 /// Most runs that are watched because they wait for files.
 const WATCHED_MAX: usize = 1_000;
+/// Documents delivered at once.
+const DELIVERING: usize = 4;
 /// Most looks at files at once.
 const LOOKS: usize = 8;
 
@@ -58,6 +60,8 @@ pub(crate) struct Host {
     pub(crate) files: Semaphore,
     /// Places for looks into snapshots.
     pub(crate) eyes: Semaphore,
+    /// Places for documents that are delivered.
+    pub(crate) delivering: Semaphore,
     /// The pools it takes work from.
     pub(crate) pools: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
@@ -131,6 +135,7 @@ impl Host {
             slots_all: parts.slots,
             files: Semaphore::new(LOOKS),
             eyes: Semaphore::new(look::AT_ONCE),
+            delivering: Semaphore::new(DELIVERING),
             pools: parts.pools,
             labels: parts.labels,
             clock: parts.clock,

@@ -43,6 +43,7 @@ async fn answer(host: Arc<Host>, request: Request) {
             let sight = backup::look::look(&host, &look).await;
             serde_json::to_vec(&sight).map(Some).map_err(Into::into)
         }
+        Ok(HostQuery::Code { document, code }) => answers::code(&host, &document, code).await,
         Ok(query) => blocking(move || find(&host, query)).await,
         Err(error) => Err(error.into()),
     };
@@ -60,8 +61,8 @@ fn find(host: &Host, query: HostQuery) -> anyhow::Result<Option<Vec<u8>>> {
         HostQuery::Output { run, attempt, offset, limit } => {
             output::part(&host.attempts, run.as_str(), attempt, offset, limit)
         }
-        // Answered before, and not here: it waits for an engine.
-        HostQuery::Look { .. } => Ok(None),
+        // Answered before, and not here: they wait for an engine, and for the log.
+        HostQuery::Look { .. } | HostQuery::Code { .. } => Ok(None),
         HostQuery::Artefact { run, attempt, name, offset, limit } => {
             match AttemptDir::find(&host.attempts, run.as_str(), attempt) {
                 Some(dir) => answers::artefact(&dir, &name, offset, limit),
@@ -72,7 +73,6 @@ fn find(host: &Host, query: HostQuery) -> anyhow::Result<Option<Vec<u8>>> {
             answers::content(host, &document, offset, limit)
         }
         HostQuery::DocumentFacts { document } => answers::facts(host, &document),
-        HostQuery::Code { document, code } => answers::code(host, &document, &code),
         HostQuery::Progress { run, attempt } => {
             output::progress(&host.attempts, run.as_str(), attempt)
         }

@@ -27,7 +27,7 @@ impl AttemptDir {
             match self.keep_artefact(name, Path::new(path), spec) {
                 Ok(artefact) => kept.push(artefact),
                 Err(error) => {
-                    warn!(run = %spec.run, %name, %path, %error, "an artefact is not kept")
+                    warn!(run = %spec.run, %name, %path, %error, "an artefact is not kept");
                 }
             }
         }

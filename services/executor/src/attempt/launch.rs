@@ -126,8 +126,11 @@ pub(crate) fn launch(
     let words = words(spec, dir, &account)?;
     if spec.print.is_some() {
         let documents = dir.join(crate::print::order::DOCUMENTS);
+        let brought = dir.join(crate::print::order::BROUGHT);
         let made =
             crate::print::make_documents(&documents).and_then(|()| give(&documents, &account));
+        let made =
+            made.and_then(|()| if brought.exists() { give(&brought, &account) } else { Ok(()) });
         made.map_err(|error| format!("no directory for documents: {error}; check the disk"))?;
     }
     if spec.reports() {

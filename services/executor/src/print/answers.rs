@@ -1,14 +1,20 @@
 //! What is asked of this host about documents: their content, what is known of them, and whether a code is right.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use anyhow::bail;
+use domain::event::{PrintCodeRefused, PrintEvent};
 use domain::ids::StreamId;
 use domain::print::facts::{DocumentFacts, SheetFacts};
 
+use super::books::{fetch, say};
 use crate::attempt::AttemptDir;
 use crate::host::Host;
+use crate::life::blocking;
 
+/// After so many wrong codes a document is not released by any: of 100 million, ten are a one in ten million chance.
+const WRONG_CODES_MAX: u32 = 10;
 /// Most bytes of one answer.
 const ANSWER_BYTES: u64 = 512 * 1024;
 
@@ -49,9 +55,24 @@ pub(crate) fn facts(host: &Host, id: &StreamId) -> anyhow::Result<Option<Vec<u8>
     Ok(Some(json))
 }
 
-/// Whether this is the code of a document, as JSON; if so, it may be printed.
-pub(crate) fn code(host: &Host, id: &StreamId, code: &str) -> anyhow::Result<Option<Vec<u8>>> {
-    Ok(Some(serde_json::to_vec(&host.books.spool.give_code(id, code)?)?))
+/// Whether this is the code of a document, as JSON; if so, it may be printed. A wrong one is said, and after too many of them
+/// none is right any more.
+pub(crate) async fn code(
+    host: &Arc<Host>,
+    id: &StreamId,
+    code: String,
+) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(known) = fetch(host, id).await else { return Ok(None) };
+    if known.document.wrong_codes >= WRONG_CODES_MAX {
+        bail!("a wrong code was given {WRONG_CODES_MAX} times: cancel it, and print it again");
+    }
+    let (books, asked) = (Arc::clone(host), id.clone());
+    let right = blocking(move || books.books.spool.give_code(&asked, &code)).await?;
+    if !right {
+        let refused = PrintCodeRefused { times: known.document.wrong_codes + 1 };
+        say(host, id, &known, PrintEvent::PrintCodeRefused(refused)).await?;
+    }
+    Ok(Some(serde_json::to_vec(&right)?))
 }
 
 /// A piece of an artefact that an attempt kept; `None` where there is none.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::recorder::AskError;
 use domain::envelope::Draft;
@@ -25,7 +25,12 @@ use crate::life::{state, until_answered};
 
 /// How often documents are looked at although nothing was heard.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long something that failed is left alone.
+const AFTER_FAILURE: Duration = Duration::from_secs(20);
+/// How often everything is read from the log again, whatever was heard.
+const RELOAD: Duration = Duration::from_secs(120);
 /// Documents asked for at once.
+
 const PAGE: u32 = 200;
 
 /// What this host knows of its documents.
@@ -41,8 +46,13 @@ pub(crate) struct Books {
     /// Queues and documents that somebody works on.
     busy: Mutex<BTreeSet<String>>,
     /// Documents whose numbers are accounted for, as of so many submissions.
-    accounted: Mutex<BTreeMap<StreamId, usize>>,
+    accounted: Mutex<BTreeMap<StreamId, Accounted>>,
+    /// What failed, and when it may be tried again.
+    later: Mutex<BTreeMap<String, Instant>>,
 }
+
+/// A printing whose numbers are accounted for: which submission, and what was counted.
+pub(super) type Accounted = (usize, Option<u32>);
 
 /// A document as the log had it.
 #[derive(Debug, Clone)]
@@ -65,6 +75,7 @@ impl Books {
             changes: watch::Sender::new(0),
             busy: Mutex::default(),
             accounted: Mutex::default(),
+            later: Mutex::default(),
         }
     }
 
@@ -100,8 +111,15 @@ impl Books {
         self.changes.subscribe()
     }
 
+    /// Takes in what the log says, unless something newer is known.
     pub(crate) fn put(&self, id: &StreamId, document: Document, version: u64) {
-        lock(&self.known).insert(id.clone(), Known { document, version });
+        {
+            let mut all = lock(&self.known);
+            if all.get(id).is_some_and(|known| known.version >= version) {
+                return;
+            }
+            all.insert(id.clone(), Known { document, version });
+        }
         self.changes.send_modify(|changes| *changes += 1);
         self.bell.notify_one();
     }
@@ -114,12 +132,22 @@ impl Books {
         lock(&self.known).iter().map(|(id, known)| (id.clone(), known.clone())).collect()
     }
 
-    pub(super) fn is_accounted(&self, id: &StreamId, submissions: usize) -> bool {
-        lock(&self.accounted).get(id) == Some(&submissions)
+    pub(super) fn is_accounted(&self, id: &StreamId, so: Accounted) -> bool {
+        lock(&self.accounted).get(id) == Some(&so)
     }
 
-    pub(super) fn note_accounted(&self, id: &StreamId, submissions: usize) {
-        lock(&self.accounted).insert(id.clone(), submissions);
+    pub(super) fn note_accounted(&self, id: &StreamId, so: Accounted) {
+        lock(&self.accounted).insert(id.clone(), so);
+    }
+
+    /// Whether something that failed may be tried again.
+    pub(super) fn may(&self, what: &str) -> bool {
+        lock(&self.later).get(what).is_none_or(|at| *at <= Instant::now())
+    }
+
+    /// It failed: not again at once.
+    pub(super) fn put_off(&self, what: &str) {
+        lock(&self.later).insert(what.to_owned(), Instant::now() + AFTER_FAILURE);
     }
 
     /// Whether nobody else works on that; whoever is told so does, until they [`Books::leave`].
@@ -132,11 +160,13 @@ impl Books {
         self.bell.notify_one();
     }
 
-    /// The document of a queue that comes next: what the printer may have, then the highest priority, then the oldest.
-    pub(super) fn next_of(&self, queue: &str) -> Option<StreamId> {
+    /// The document of a queue that comes next: what the printer may have, then the highest priority, then the oldest. Those
+    /// that failed are passed over.
+    pub(super) fn next_of(&self, queue: &str, failed: &BTreeSet<StreamId>) -> Option<StreamId> {
         let all = lock(&self.known);
         let of_queue = all.iter().filter(|(_, one)| one.document.queue == queue);
-        let open = of_queue.filter(|(_, one)| !one.document.state.rests());
+        let open =
+            of_queue.filter(|(id, one)| !one.document.state.rests() && !failed.contains(*id));
         let rank = |one: &Known| {
             let document = &one.document;
             let at_printer = document.state.is_at_printer();
@@ -146,10 +176,28 @@ impl Books {
     }
 }
 
+/// Somebody works on something, until this is dropped: also when they panic.
+pub(super) struct Busy {
+    pub(super) host: Arc<Host>,
+    pub(super) name: String,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.host.books.leave(&self.name);
+    }
+}
+
 /// Works on documents until told to stop.
 pub(crate) async fn work(host: Arc<Host>) {
     load(&host).await;
+    keeping::sweep(&host).await;
+    let mut loaded = Instant::now();
     loop {
+        if loaded.elapsed() >= RELOAD {
+            load(&host).await;
+            loaded = Instant::now();
+        }
         renew(&host).await;
         for (id, known) in host.books.all() {
             keeping::begin(&host, &id, &known);
@@ -171,8 +219,8 @@ fn begin(host: &Arc<Host>, queue: &str) {
     }
     let (host, queue) = (Arc::clone(host), queue.to_owned());
     tokio::spawn(async move {
-        drive::queue(&host, &queue).await;
-        host.books.leave(&name);
+        let busy = Busy { host, name };
+        drive::queue(&busy.host, &queue).await;
     });
 }
 
@@ -202,7 +250,10 @@ async fn load(host: &Arc<Host>) {
     }
 }
 
-async fn ask(host: &Host, filter: &DocumentFilter) -> Result<Vec<(StreamId, Known)>, AskError> {
+pub(super) async fn ask(
+    host: &Host,
+    filter: &DocumentFilter,
+) -> Result<Vec<(StreamId, Known)>, AskError> {
     match bus::recorder::ask(&host.bus, &Query::Documents(filter.clone())).await?.content {
         Content::Streams(views) => Ok(views
             .into_iter()

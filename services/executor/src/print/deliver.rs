@@ -183,12 +183,28 @@ async fn one(
     let sending = Sending::new(id, number, planned, known.document, facts)?;
     let done = loop {
         tries += 1;
-        let (sending, host, facts, lists) =
+        // An earlier life began this very try, and nobody knows how it ended.
+        let note = format!("mail-{number}-{tries}");
+        if sending.means == Means::Mail && host.books.spool.has_note(id, &note) {
+            break Err(Undelivered::Unknown);
+        }
+        let Some(now) = fetch(host, id).await else { return Ok(()) };
+        if !is_due(&now.document) {
+            return Ok(());
+        }
+        let (sending, books, facts, lists) =
             (sending.clone(), Arc::clone(host), Arc::clone(facts), Arc::clone(lists));
-        let tried = blocking(move || Ok(sending.send(&host, &facts, &lists))).await?;
+        let tried = blocking(move || {
+            if sending.means == Means::Mail {
+                books.books.spool.note(&sending.id, &note)?;
+            }
+            Ok(sending.send(&books, &facts, &lists))
+        })
+        .await?;
         match (tried, waits.next()) {
             (Err(Undelivered::Error(error)), Some(wait)) if error.may_be_tried_again() => {
-                info!(document = %id, delivery = number, error = %error.without_names(), "a delivery is tried again");
+                let error = error.without_names();
+                info!(document = %id, delivery = number, %error, "a delivery is tried again");
                 tokio::time::sleep(*wait).await;
             }
             (done, _) => break done,
@@ -223,6 +239,9 @@ async fn tell(
             let (reason, unknown) = match error {
                 Undelivered::Error(error) => (error.without_names(), error.may_have_arrived()),
                 Undelivered::Here(reason) => (reason, false),
+                Undelivered::Unknown => {
+                    ("this host was stopped while it was sent, and nobody knows whether it was taken".to_owned(), true)
+                }
             };
             warn!(document = %sending.id, delivery, %reason, "a delivery failed");
             let reason = short(&reason);
@@ -271,6 +290,8 @@ enum Undelivered {
     Error(DeliveryError),
     /// This host. No names in it.
     Here(String),
+    /// An earlier life was killed while it sent it.
+    Unknown,
 }
 
 impl Sending {
@@ -297,6 +318,7 @@ impl Sending {
         facts: &Facts,
         lists: &BTreeMap<String, AddressList>,
     ) -> Result<Taken, Undelivered> {
+        self.may(host)?;
         let content = self.content(host)?;
         let fingerprint = host.books.spool.fingerprint(&mut content.as_slice());
         let fingerprint = fingerprint.map_err(|error| Undelivered::Here(error.to_string()))?;
@@ -328,6 +350,16 @@ impl Sending {
             }
         };
         Ok(Taken { receipt, fingerprint })
+    }
+
+    /// The host's owner may have changed their mind since it was planned.
+    fn may(&self, host: &Host) -> Result<(), Undelivered> {
+        let checked = match &self.way {
+            Deliver::Mail(_) => host.allow.check_sending(None),
+            Deliver::Sftp(to) => host.allow.check_sending(Some(&to.to)),
+            Deliver::Directory(to) => host.allow.check_directory(&to.path),
+        };
+        checked.map_err(Undelivered::Here)
     }
 
     fn content(&self, host: &Host) -> Result<Vec<u8>, Undelivered> {

@@ -152,7 +152,7 @@ impl Device {
         ask.tray.clone_from(&options.tray);
         ask.output_bin.clone_from(&options.output_bin);
         for word in &options.finishing {
-            ask.finishings.push(word.parse::<Finishing>().map_err(|error| error.to_string())?);
+            ask.finishings.push(word.parse::<Finishing>()?);
         }
         let pages = document.spooled.pages;
         let range =

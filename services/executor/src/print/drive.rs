@@ -6,21 +6,22 @@
 //! Whoever is killed between 1 and 3 looks for the job by its name; between 3 and 5, asks what became of it. Content is
 //! never sent a second time into a job, and never sent at all before the log has the job's number.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::envelope::Draft;
 use domain::event::{
-    FormAllocated, FormPrinted, Numbers, PrintAccepted, PrintDeferred, PrintFailed, PrintStopped,
-    PrintSubmitted, PrintUnknown, QueueContinued, QueueStopped,
+    FormAllocated, FormPrinted, Numbers, PrintAccepted, PrintCancelled, PrintDeferred, PrintEvent,
+    PrintFailed, PrintStopped, PrintSubmitted, PrintUnknown, QueueContinued, QueueStopped,
 };
 use domain::ids::StreamId;
 use domain::ledger::Mark;
 use domain::print::seen::printed_numbers;
 use domain::print::stock::Fate;
-use domain::print::{Document, QueueDefinition, ReleaseBy, State};
+use domain::print::{Document, QueueDefinition, ReleaseBy, State, Transport};
 use domain::site::ThingKind;
-use printer::{JobFacts, JobId, PrinterError};
+use printer::{HowEnded, JobFacts, JobId, PrinterError};
 use tracing::{info, warn};
 
 use super::books::{Known, fetch, say};
@@ -33,6 +34,8 @@ use crate::life::{blocking, state};
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 /// How long between two looks at a job: at first, and at most.
 const FOLLOW: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(2));
+/// Most troubles that are said at once.
+const TROUBLES_MAX: usize = 20;
 /// How often a job is made anew that the printer does not know.
 const TRIES: u32 = 3;
 /// For how long a printer may be silent before that is said.
@@ -40,25 +43,63 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// For how long a job that has ended may still move paper before its count is taken as it is.
 const SETTLE: Duration = Duration::from_secs(20);
 
-/// Works on a queue until nothing of it is left to do.
+/// Works on a queue until nothing of it is left to do. A document that makes trouble of its own keeps no other waiting.
 pub(super) async fn queue(host: &Arc<Host>, name: &str) {
-    let mut wait = AGAIN.0;
-    while let Some(id) = host.books.next_of(name) {
-        let moved = match document(host, &id).await {
-            Ok(moved) => moved,
-            Err(error) => {
-                warn!(document = %id, error = %format!("{error:#}"), "a document cannot be printed now");
-                false
-            }
+    let (mut wait, mut failed) = (AGAIN.0, BTreeSet::new());
+    loop {
+        let way = match host.books.next_of(name, &failed) {
+            Some(id) => match document(host, name, &id).await {
+                Ok(way) => {
+                    if way == Way::Stuck {
+                        failed.insert(id);
+                    }
+                    way
+                }
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    warn!(document = %id, %error, "a document cannot be printed now");
+                    failed.insert(id);
+                    Way::Stuck
+                }
+            },
+            None if failed.is_empty() => return,
+            None => Way::Waits,
         };
-        if moved {
+        if way != Way::Waits {
             wait = AGAIN.0;
             continue;
         }
+        // What is heard of any document is news; what was tried in vain is tried again only after a while.
         let mut changes = host.books.changes();
         let news = tokio::time::timeout(wait, changes.changed()).await.is_ok();
-        wait = if news { AGAIN.0 } else { (wait * 2).min(AGAIN.1) };
+        if news {
+            tokio::time::sleep(AGAIN.0).await;
+        } else {
+            wait = (wait * 2).min(AGAIN.1);
+            failed.clear();
+        }
     }
+}
+
+/// What became of a look at a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Something.
+    Moved,
+    /// Its queue has to wait.
+    Waits,
+    /// It has to wait itself, and others need not.
+    Stuck,
+}
+
+/// What comes next.
+enum Next {
+    /// This.
+    Go(Stage),
+    /// Nothing, as long as the printer or the stock is as it is.
+    Wait,
+    /// Nothing: the log does not take what would have to be said.
+    Stuck,
 }
 
 /// What this life knows of a submission.
@@ -70,35 +111,44 @@ enum Stage {
     Submitted,
     /// There is a job without content.
     Accepted(JobId),
-    /// The content was sent, or may have been.
+    /// The printer has taken the content.
     Sent,
+    /// Some of the content was sent, and perhaps all of it.
+    Cut,
     /// The printer did not take the content.
     NotTaken,
 }
 
-/// Takes a document as far as it goes. Whether anything became of it.
-async fn document(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<bool> {
-    let (mut stage, mut moved) = (Stage::Unknown, false);
+/// Takes a document as far as it goes.
+async fn document(host: &Arc<Host>, queue: &str, id: &StreamId) -> anyhow::Result<Way> {
+    let (mut stage, mut way) = (Stage::Unknown, Way::Waits);
     loop {
-        let Some(known) = fetch(host, id).await else { return Ok(moved) };
+        let Some(known) = fetch(host, id).await else { return Ok(Way::Stuck) };
+        let document = &known.document;
+        if document.queue != queue || document.state.rests() {
+            return Ok(Way::Moved);
+        }
+        let unsent = matches!(document.state, State::Ready | State::Releasing);
+        if let (true, Some(reason)) = (unsent, document.cancel.clone()) {
+            let cancelled = PrintCancelled { reason, impressions: None };
+            let said = say(host, id, &known, PrintEvent::PrintCancelled(cancelled)).await?;
+            return Ok(if said.is_some() { Way::Moved } else { Way::Stuck });
+        }
         let Some((device, definition, reference)) = reach(host, id, &known).await? else {
-            return Ok(moved);
+            return Ok(way);
         };
         let one = One { host, id, device, queue: definition, reference };
-        let next = match &known.document.state {
-            State::Ready => one.submit(&known).await?,
-            State::Releasing => one.make(&known, stage).await?,
-            State::Printing | State::Stopped { .. } => one.print(&known, stage).await?,
-            State::Held { .. }
-            | State::Printed
-            | State::Cancelled { .. }
-            | State::Failed { .. }
-            | State::Unknown { .. }
-            | State::Electronic => return Ok(moved),
+        let next = if document.state == State::Ready {
+            one.submit(&known).await?
+        } else if document.state == State::Releasing {
+            one.make(&known, stage).await?
+        } else {
+            one.print(&known, stage).await?
         };
         match next {
-            Some(next) => (stage, moved) = (next, true),
-            None => return Ok(moved),
+            Next::Go(next) => (stage, way) = (next, Way::Moved),
+            Next::Wait => return Ok(way),
+            Next::Stuck => return Ok(Way::Stuck),
         }
     }
 }
@@ -161,7 +211,7 @@ struct One<'a> {
 
 impl One<'_> {
     /// Says that a job will be made, where the printer takes one.
-    async fn submit(&self, known: &Known) -> anyhow::Result<Option<Stage>> {
+    async fn submit(&self, known: &Known) -> anyhow::Result<Next> {
         let document = &known.document;
         let in_the_way = match self.device.call(Device::look).await {
             Ok(facts) => troubles(&facts),
@@ -169,7 +219,7 @@ impl One<'_> {
         };
         if !in_the_way.is_empty() {
             stopped(self.host, &document.queue, in_the_way).await?;
-            return Ok(None);
+            return Ok(Next::Wait);
         }
         if !self.is_whole(document).await? {
             // It was never sent: whoever wants it prints it from its source.
@@ -181,7 +231,7 @@ impl One<'_> {
             None => None,
             Some(form) => match self.numbers(form, document).await? {
                 Some(numbers) => Some(numbers),
-                None => return Ok(None),
+                None => return Ok(Next::Wait),
             },
         };
         continued(self.host, &document.queue).await?;
@@ -193,7 +243,21 @@ impl One<'_> {
             expected: document.expected(),
             numbers,
         };
-        Ok(say(self.host, self.id, known, submitted).await?.map(|_| Stage::Submitted))
+        self.say_and_go(known, PrintEvent::PrintSubmitted(submitted), Stage::Submitted).await
+    }
+
+    /// Says something; where the log does not take it although nothing else was said meanwhile, it never will.
+    async fn say_and_go(
+        &self,
+        known: &Known,
+        event: PrintEvent,
+        next: Stage,
+    ) -> anyhow::Result<Next> {
+        if say(self.host, self.id, known, event).await?.is_some() {
+            return Ok(Next::Go(next));
+        }
+        let now = fetch(self.host, self.id).await.map_or(0, |now| now.version);
+        Ok(if now > known.version { Next::Go(Stage::Unknown) } else { Next::Stuck })
     }
 
     async fn is_whole(&self, document: &Document) -> anyhow::Result<bool> {
@@ -218,7 +282,14 @@ impl One<'_> {
                 return Ok(Some(Numbers { form: form.to_owned(), first, last }));
             }
             let count = u64::from(document.options.selected(document.spooled.pages));
-            let (first, last) = match stock.next(count) {
+            let next = stock.next(count);
+            let next = match next {
+                Ok((first, last)) => {
+                    self.check_sheets(document, first).await?.map(|()| (first, last))
+                }
+                Err(reason) => Err(reason),
+            };
+            let (first, last) = match next {
                 Ok(next) => next,
                 Err(reason) => {
                     stopped(
@@ -243,8 +314,31 @@ impl One<'_> {
         }
     }
 
+    /// Where the document itself prints numbers, they are those of the sheets.
+    async fn check_sheets(
+        &self,
+        document: &Document,
+        first: u64,
+    ) -> anyhow::Result<Result<(), String>> {
+        let (host, id) = (Arc::clone(self.host), self.id.clone());
+        let Some(facts) = blocking(move || host.books.spool.facts(&id)).await? else {
+            anyhow::bail!("what its sheets say is lost on this host");
+        };
+        let pages = domain::print::listed(&document.options.pages, document.spooled.pages);
+        for (page, number) in pages.into_iter().zip(first..) {
+            let said =
+                facts.sheets.iter().find(|sheet| sheet.page == page).and_then(|sheet| sheet.number);
+            if let Some(said) = said.filter(|said| *said != number) {
+                return Ok(Err(format!(
+                    "page {page} says number {said}, the next sheet has {number}"
+                )));
+            }
+        }
+        Ok(Ok(()))
+    }
+
     /// Makes a job, or finds the one that was made, and has its number in the log.
-    async fn make(&self, known: &Known, stage: Stage) -> anyhow::Result<Option<Stage>> {
+    async fn make(&self, known: &Known, stage: Stage) -> anyhow::Result<Next> {
         let number = known.document.submission().map_or(1, |last| last.number);
         let name = job_name(self.id, number);
         if stage != Stage::Submitted {
@@ -277,10 +371,14 @@ impl One<'_> {
                             .await;
                     }
                     Ok(None) => {
-                        warn!(document = %self.id, %error, "the printer has no such job; it is made again")
+                        warn!(document = %self.id, %error, "the printer has no such job; it is made again");
                     }
                     Err(error) => return self.deferred(known, &error.to_string()).await,
                 },
+                // It will take it later.
+                Err(error @ PrinterError::Refused { .. }) if is_for_now(&error) => {
+                    return self.deferred(known, &error.to_string()).await;
+                }
                 // Asked and not answered, without having changed anything.
                 Err(error @ (PrinterError::Lost { .. } | PrinterError::Malformed { .. })) => {
                     return self.deferred(known, &error.to_string()).await;
@@ -303,19 +401,32 @@ impl One<'_> {
         job: JobId,
         uuid: Option<String>,
         stage: Stage,
-    ) -> anyhow::Result<Option<Stage>> {
+    ) -> anyhow::Result<Next> {
         let printer = self.device.call(Device::look).await.ok().and_then(|facts| facts.uuid);
+        let uuid = match uuid {
+            Some(uuid) => Some(uuid),
+            None => self.uuid(job, known).await,
+        };
         let accepted = PrintAccepted { job: job.0, uuid, printer };
         // A job that was found has no content: that is sent only after this is in the log.
         let next = if stage == Stage::Unknown { Stage::Accepted(job) } else { stage };
-        Ok(say(self.host, self.id, known, accepted).await?.map(|_| next))
+        self.say_and_go(known, PrintEvent::PrintAccepted(accepted), next).await
     }
 
-    async fn deferred(&self, known: &Known, why: &str) -> anyhow::Result<Option<Stage>> {
+    /// The identity of a job, where the printer gives one.
+    async fn uuid(&self, job: JobId, known: &Known) -> Option<String> {
+        let name = job_name(self.id, known.document.submission().map_or(1, |last| last.number));
+        match self.device.call(move |device| Ok(device.ask_of(job, &name))).await {
+            Ok(Told::Job(facts)) => facts.uuid,
+            Ok(Told::NotKnown(_) | Told::Silent(_)) | Err(_) => None,
+        }
+    }
+
+    async fn deferred(&self, known: &Known, why: &str) -> anyhow::Result<Next> {
         stopped(self.host, &known.document.queue, vec![short(why)]).await?;
-        let deferred = PrintDeferred { reason: short(why) };
-        say(self.host, self.id, known, deferred).await?;
-        Ok(None)
+        let deferred = PrintEvent::PrintDeferred(PrintDeferred { reason: short(why) });
+        let said = say(self.host, self.id, known, deferred).await?;
+        Ok(if said.is_some() { Next::Wait } else { Next::Stuck })
     }
 
     async fn failed(
@@ -324,54 +435,78 @@ impl One<'_> {
         why: &str,
         impressions: Option<u32>,
         sent: bool,
-    ) -> anyhow::Result<Option<Stage>> {
+    ) -> anyhow::Result<Next> {
         warn!(document = %self.id, %why, "a document is not printed");
         let failed = PrintFailed { reason: why.chars().take(500).collect(), impressions, sent };
-        Ok(say(self.host, self.id, known, failed).await?.map(|_| Stage::Unknown))
+        self.say_and_go(known, PrintEvent::PrintFailed(failed), Stage::Unknown).await
     }
 
     /// Sends the content where that was not done, and follows the job to its end.
-    async fn print(&self, known: &Known, stage: Stage) -> anyhow::Result<Option<Stage>> {
+    async fn print(&self, known: &Known, stage: Stage) -> anyhow::Result<Next> {
         match stage {
-            Stage::Accepted(job) => Ok(Some(self.send(known, job).await?)),
-            Stage::Unknown | Stage::Submitted | Stage::Sent | Stage::NotTaken => {
-                self.follow(known, stage).await
+            // Not wanted any more: the job without content is ended.
+            Stage::Accepted(_) if known.document.cancel.is_some() => {
+                self.follow(known, Stage::NotTaken).await
             }
+            Stage::Accepted(job) => Ok(Next::Go(self.send(known, job).await?)),
+            Stage::Unknown | Stage::Submitted => self.follow(known, self.remembered(known)).await,
+            Stage::Sent | Stage::Cut | Stage::NotTaken => self.follow(known, stage).await,
+        }
+    }
+
+    /// How far an earlier life came, by what it noted on disk.
+    fn remembered(&self, known: &Known) -> Stage {
+        let number = known.document.submission().map_or(1, |last| last.number);
+        let noted =
+            |what: &str| self.host.books.spool.has_note(self.id, &format!("{what}-{number}"));
+        match (noted("sent"), noted("sending")) {
+            (true, _) => Stage::Sent,
+            (false, true) => Stage::Cut,
+            (false, false) => Stage::NotTaken,
         }
     }
 
     async fn send(&self, known: &Known, job: JobId) -> anyhow::Result<Stage> {
+        let number = known.document.submission().map_or(1, |last| last.number);
         let (host, id) = (Arc::clone(self.host), self.id.clone());
-        let Some(mut content) = blocking(move || host.books.spool.content(&id)).await? else {
-            return Ok(Stage::NotTaken);
-        };
-        let (format, length) =
-            (known.document.spooled.format.media_type(), known.document.spooled.bytes);
+        let content = blocking(move || {
+            let content = host.books.spool.content(&id)?;
+            host.books.spool.note(&id, &format!("sending-{number}"))?;
+            Ok(content)
+        });
+        let Some(mut content) = content.await? else { return Ok(Stage::NotTaken) };
+        let spooled = &known.document.spooled;
+        let (format, length) = (spooled.format.media_type(), spooled.bytes);
         info!(document = %self.id, job = job.0, queue = %known.document.queue, "sending");
         let sent =
             self.device.call(move |device| device.send(job, format, &mut content, length)).await;
-        Ok(match sent {
-            Ok(()) => Stage::Sent,
+        match sent {
+            Ok(()) => {
+                let (host, id) = (Arc::clone(self.host), self.id.clone());
+                blocking(move || Ok(host.books.spool.note(&id, &format!("sent-{number}"))?))
+                    .await?;
+                Ok(Stage::Sent)
+            }
             Err(error) => {
                 warn!(document = %self.id, %error, "the printer did not say that it took a document");
-                if error.is_unknown() { Stage::Sent } else { Stage::NotTaken }
+                Ok(if error.is_unknown() { Stage::Cut } else { Stage::NotTaken })
             }
-        })
+        }
     }
 
     /// Asks what becomes of the job until it has ended, or until nobody can say.
-    async fn follow(&self, known: &Known, stage: Stage) -> anyhow::Result<Option<Stage>> {
+    async fn follow(&self, known: &Known, stage: Stage) -> anyhow::Result<Next> {
         let Some(accepted) = known.document.submission().and_then(|last| last.job.clone()) else {
             anyhow::bail!("the log does not know its job");
         };
         let mut watch = Watch::new(stage, JobId(accepted.job));
         loop {
-            let Some(now) = self.host.books.get(self.id) else { return Ok(None) };
+            let Some(now) = self.host.books.get(self.id) else { return Ok(Next::Stuck) };
             if !now.document.state.is_at_printer() {
-                return Ok(Some(stage));
+                return Ok(Next::Go(stage));
             }
             match self.look(&now, &mut watch, &accepted).await? {
-                Look::Over(event) => return self.over(&now, event).await,
+                Look::Over(event) => return self.over(&now, *event).await,
                 Look::Said => watch.rest = FOLLOW.0,
                 Look::Nothing => {}
             }
@@ -392,16 +527,19 @@ impl One<'_> {
         let told = self.device.call(move |device| Ok(device.ask_of(job, &name))).await;
         let facts = match told {
             Ok(Told::Job(facts)) => facts,
-            Ok(Told::NotKnown(why)) => return Ok(Look::unknown(&why, watch.counted)),
+            Ok(Told::NotKnown(why)) => return Ok(self.unknown(&why, watch)),
             Ok(Told::Silent(why)) => return self.silent(now, watch, &why).await,
             Err(error) => return self.silent(now, watch, &error.to_string()).await,
         };
+        let printer = self.device.call(Device::look).await;
+        if let (Some(before), Ok(now)) = (&accepted.printer, &printer)
+            && now.uuid.as_ref().is_some_and(|uuid| uuid != before)
+        {
+            return Ok(self.unknown("another printer answers at its address", watch));
+        }
         let other = |uuid: &String| facts.uuid.as_ref().is_some_and(|now| now != uuid);
         if accepted.uuid.as_ref().is_some_and(other) {
-            return Ok(Look::unknown(
-                "another job has its number: the printer began anew",
-                watch.counted,
-            ));
+            return Ok(self.unknown("another job has its number: the printer began anew", watch));
         }
         watch.silent_since = None;
         watch.counted = facts.impressions_completed.or(watch.counted);
@@ -410,19 +548,15 @@ impl One<'_> {
         if unsettled && watch.unsettled_since.get_or_insert_with(Instant::now).elapsed() < SETTLE {
             return Ok(Look::Nothing);
         }
-        let in_the_way = match facts.end() {
-            Some(_) => Vec::new(),
-            None => self
-                .device
-                .call(Device::look)
-                .await
-                .map(|facts| troubles(&facts))
-                .unwrap_or_default(),
+        let in_the_way = match (facts.end(), &printer) {
+            (None, Ok(facts)) => troubles(facts),
+            (Some(_), _) | (None, Err(_)) => Vec::new(),
         };
+        watch.doubtful = is_doubtful(&facts, self.queue.transport);
         let seen = seen(&facts, in_the_way);
         let ended = seen.ended.is_some();
         match domain::print::seen::seen(&now.document, self.queue.transport, &seen) {
-            Some(event) if ended => Ok(Look::Over(watch.in_truth(event))),
+            Some(event) if ended => Ok(Look::Over(Box::new(watch.in_truth(event, &now.document)))),
             Some(event) => {
                 say(self.host, self.id, now, event).await?;
                 Ok(Look::Said)
@@ -433,19 +567,17 @@ impl One<'_> {
 
     /// A job somebody wants stopped, and one whose content will never come, is cancelled at the printer.
     async fn end_what_is_not_wanted(&self, now: &Known, watch: &mut Watch, facts: &JobFacts) {
-        if watch.stage == Stage::NotTaken {
-            watch.not_whole = true;
-        }
         if facts.end().is_some() {
             return;
         }
-        // Content that was cut off by the end of an earlier life is not sent again, and what is there of it is not printed.
+        // Content that was cut off is not sent again, and what is there of it is not printed. A printer that does not say that
+        // it waits for more is given as long as its queue has patience.
         let incomplete =
             ["job-incoming", "job-data-insufficient"].iter().any(|reason| facts.has_reason(reason));
-        let cut_off = watch.stage == Stage::NotTaken || (watch.stage != Stage::Sent && incomplete);
-        if cut_off {
-            watch.not_whole = true;
-        }
+        let too_long = watch.began.elapsed() >= self.queue.patience.as_duration();
+        let nothing = facts.impressions_completed.unwrap_or(0) == 0;
+        let cut = watch.stage == Stage::Cut && nothing && (incomplete || too_long);
+        let cut_off = watch.stage == Stage::NotTaken || cut;
         if !(cut_off || now.document.cancel.is_some()) || watch.cancelled {
             return;
         }
@@ -465,28 +597,57 @@ impl One<'_> {
         let since = watch.silent_since.get_or_insert_with(Instant::now).elapsed();
         if since >= self.queue.patience.as_duration() {
             let reason = format!("the printer has not answered for {}: {why}", self.queue.patience);
-            return Ok(Look::unknown(&reason, watch.counted));
+            return Ok(self.unknown(&reason, watch));
         }
         let troubles = vec!["does not answer".to_owned()];
         let known = State::Stopped { troubles: troubles.clone() };
         if since >= SILENCE.min(self.queue.patience.as_duration() / 2)
             && now.document.state != known
         {
-            let stopped = PrintStopped { troubles, impressions: watch.counted };
+            let stopped = PrintStopped { troubles, impressions: self.counted(watch) };
             say(self.host, self.id, now, stopped).await?;
         }
         Ok(Look::Nothing)
     }
 
-    async fn over(
-        &self,
-        now: &Known,
-        event: domain::event::PrintEvent,
-    ) -> anyhow::Result<Option<Stage>> {
-        if say(self.host, self.id, now, event).await?.is_some() {
-            account(self.host, self.id).await?;
-        }
-        Ok(Some(Stage::Unknown))
+    /// What was counted, as far as it is evidence.
+    fn counted(&self, watch: &Watch) -> Option<u32> {
+        watch.counted.filter(|_| self.queue.transport == Transport::Direct)
+    }
+
+    fn unknown(&self, why: &str, watch: &Watch) -> Look {
+        let reason = why.chars().take(500).collect();
+        let unknown = PrintUnknown { reason, impressions: self.counted(watch) };
+        Look::Over(Box::new(PrintEvent::PrintUnknown(unknown)))
+    }
+
+    async fn over(&self, now: &Known, event: PrintEvent) -> anyhow::Result<Next> {
+        let next = self.say_and_go(now, event, Stage::Unknown).await?;
+        account(self.host, self.id).await?;
+        Ok(next)
+    }
+}
+
+/// Whether a printer only has no time just now.
+fn is_for_now(error: &PrinterError) -> bool {
+    let PrinterError::Refused { status, .. } = error else { return false };
+    let busy =
+        ["busy", "not-accepting-jobs", "temporary-error", "service-unavailable", "device-error"];
+    busy.iter().any(|word| status.as_str() == format!("server-error-{word}"))
+}
+
+/// Whether a job that is completed may have left pages out, or was only given on.
+fn is_doubtful(facts: &JobFacts, transport: Transport) -> bool {
+    match facts.end().map(|end| end.how) {
+        Some(HowEnded::GivenOn) => transport == Transport::Direct,
+        Some(HowEnded::CompletedWithErrors) => true,
+        Some(
+            HowEnded::Completed
+            | HowEnded::CompletedWithWarnings
+            | HowEnded::Aborted
+            | HowEnded::Canceled,
+        )
+        | None => false,
     }
 }
 
@@ -533,18 +694,11 @@ pub(super) async fn account(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<(
 /// What a look at a job came to.
 enum Look {
     /// It is over, and this is said.
-    Over(domain::event::PrintEvent),
+    Over(Box<PrintEvent>),
     /// Something was said.
     Said,
     /// Nothing is new.
     Nothing,
-}
-
-impl Look {
-    fn unknown(why: &str, impressions: Option<u32>) -> Self {
-        let reason = why.chars().take(500).collect();
-        Self::Over(domain::event::PrintEvent::PrintUnknown(PrintUnknown { reason, impressions }))
-    }
 }
 
 /// What is kept in mind while a job is followed.
@@ -556,8 +710,9 @@ struct Watch {
     silent_since: Option<Instant>,
     unsettled_since: Option<Instant>,
     cancelled: bool,
-    /// The printer never had all of its content.
-    not_whole: bool,
+    began: Instant,
+    /// The printer says itself that something is missing, or has only given it on.
+    doubtful: bool,
 }
 
 impl Watch {
@@ -570,34 +725,53 @@ impl Watch {
             silent_since: None,
             unsettled_since: None,
             cancelled: false,
-            not_whole: false,
+            began: Instant::now(),
+            doubtful: false,
         }
     }
 
-    /// A job that we cancelled because its content never came whole has not been cancelled by anybody.
-    fn in_truth(&self, event: domain::event::PrintEvent) -> domain::event::PrintEvent {
-        use domain::event::PrintEvent;
-        let counted = if let PrintEvent::PrintCancelled(e) = &event {
-            e.impressions
-        } else if let PrintEvent::PrintFailed(e) = &event {
-            e.impressions
-        } else {
-            return event;
-        };
-        if !self.not_whole {
+    /// What a printer says of a job whose content it never had, or may not have had whole, is not all there is to say.
+    fn in_truth(&self, event: PrintEvent, document: &Document) -> PrintEvent {
+        let unsent = self.stage == Stage::NotTaken;
+        if let PrintEvent::PrintCompleted(e) = &event {
+            let whole = self.stage == Stage::Sent && !self.doubtful;
+            return match (unsent, e.agrees) {
+                (true, _) => not_sent(e.impressions, true),
+                (false, Some(true)) => event,
+                (false, _) if whole => event,
+                (false, _) => {
+                    let reason =
+                        "the printer calls it done, and nobody knows whether it had all of it"
+                            .to_owned();
+                    PrintEvent::PrintUnknown(PrintUnknown { reason, impressions: e.impressions })
+                }
+            };
+        }
+        // What somebody wanted cancelled is cancelled.
+        if document.cancel.is_some() {
             return event;
         }
-        PrintEvent::PrintFailed(PrintFailed {
-            reason: "it was not sent whole, and the printer's job was cancelled".to_owned(),
-            impressions: counted,
-            // Nothing on paper by the printer's own count: then nothing stands in the way of sending it.
-            sent: counted != Some(0),
-        })
+        let cut = unsent || (self.stage == Stage::Cut && self.cancelled);
+        match &event {
+            PrintEvent::PrintCancelled(e) if cut => not_sent(e.impressions, unsent),
+            PrintEvent::PrintFailed(e) if cut => not_sent(e.impressions, unsent),
+            _ => event,
+        }
     }
 }
 
+/// Its content never came whole. Where the printer has counted nothing, nothing stands in the way of sending it.
+fn not_sent(impressions: Option<u32>, nothing: bool) -> PrintEvent {
+    PrintEvent::PrintFailed(PrintFailed {
+        reason: "it was not sent whole, and the printer's job was ended".to_owned(),
+        impressions,
+        sent: impressions.map_or(!nothing, |count| count > 0),
+    })
+}
+
 /// Says that documents of a queue wait for its printer, where the log does not know it.
-async fn stopped(host: &Arc<Host>, queue: &str, troubles: Vec<String>) -> anyhow::Result<()> {
+async fn stopped(host: &Arc<Host>, queue: &str, mut troubles: Vec<String>) -> anyhow::Result<()> {
+    troubles.truncate(TROUBLES_MAX);
     let id = StreamId::thing(ThingKind::Queue, queue);
     let Some(found) = state(host, &id).await else { return Ok(()) };
     if found.body.queue().and_then(|queue| queue.stopped.get(&host.name)) == Some(&troubles) {

@@ -54,6 +54,12 @@ struct Trace {
     written: (i64, i64),
 }
 
+impl Trace {
+    fn of(meta: &fs::Metadata) -> Self {
+        Self { inode: meta.ino(), bytes: meta.len(), written: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
+
 /// Watches until told to stop.
 pub(crate) async fn watch(host: Arc<Host>) {
     let (mut watched, mut asked): (Vec<Watched>, Option<Instant>) = (Vec::new(), None);
@@ -111,8 +117,14 @@ async fn round(
                 continue;
             }
         };
-        if since.elapsed() >= one.inbox.settle.as_duration() {
-            take(host, one, &path, &trace).await?;
+        let name = path.display().to_string();
+        if since.elapsed() < one.inbox.settle.as_duration() || !host.books.may(&name) {
+            continue;
+        }
+        // One that makes trouble keeps no other waiting.
+        if let Err(error) = take(host, one, &path, &trace).await {
+            warn!(%name, error = %format!("{error:#}"), "a file cannot be taken now");
+            host.books.put_off(&name);
         }
     }
     Ok(())
@@ -129,8 +141,7 @@ fn files(directory: &Path) -> anyhow::Result<Vec<(PathBuf, Trace)>> {
         let meta = fs::symlink_metadata(entry.path());
         let Ok(meta) = meta else { continue };
         if meta.is_file() && !name.starts_with('.') && !name.ends_with(REFUSED) {
-            let written = (meta.mtime(), meta.mtime_nsec());
-            found.push((entry.path(), Trace { inode: meta.ino(), bytes: meta.len(), written }));
+            found.push((entry.path(), Trace::of(&meta)));
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
@@ -145,6 +156,10 @@ async fn take(host: &Arc<Host>, one: &Watched, path: &Path, trace: &Trace) -> an
         Ok(looked) => looked,
         Err(error) => return set_aside(path, &error),
     };
+    // Another file may have come under this name meanwhile: that one is looked at in its turn.
+    if !is_still(path, trace) {
+        return Ok(());
+    }
     if let Err(problem) = domain::print::check_ranges(&one.inbox.options.pages, Some(looked.pages))
     {
         return set_aside(path, &anyhow::anyhow!(problem));
@@ -164,7 +179,14 @@ async fn take(host: &Arc<Host>, one: &Watched, path: &Path, trace: &Trace) -> an
         fetch(host, &id).await.context("the log does not know it although it took it")?;
         info!(document = %id, queue = %one.queue.name, "taken out of the queue's directory");
     }
-    fs::remove_file(path).with_context(|| format!("removing {}", path.display()))
+    if is_still(path, trace) {
+        fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn is_still(path: &Path, trace: &Trace) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && Trace::of(&meta) == *trace)
 }
 
 fn keep(
@@ -175,7 +197,9 @@ fn keep(
     looked: &Looked,
 ) -> anyhow::Result<(domain::ids::StreamId, PrintSpooled, PayloadRef)> {
     let spool = &host.books.spool;
-    let fingerprint = spool.fingerprint(&mut fs::File::open(&looked.copy)?)?;
+    let mut content = fs::File::open(&looked.copy.0)?;
+    let fingerprint = spool.fingerprint(&mut content)?;
+    std::io::Seek::rewind(&mut content)?;
     let origin =
         format!("inbox {}\n{}\n{}\n{:?}", host.name, path.display(), trace.inode, trace.written);
     let id = document_id(&fingerprint, &origin, &one.queue.name, 1);
@@ -189,10 +213,10 @@ fn keep(
         ways: Vec::new(),
         code: (release == ReleaseBy::Code).then(code).transpose()?,
     };
-    let facts = spool.put(&id, &looked.copy, &[], facts)?;
-    let content: Digest = digest(&mut fs::File::open(&looked.copy)?)?;
+    let facts = spool.put(&id, content, Vec::new(), facts)?;
+    let mut sealed = spool.content(&id)?.context("it was kept, and is not here")?;
+    let content: Digest = digest(&mut sealed)?;
     let commitment = commitment(&facts.salt, &content);
-    let _ = fs::remove_file(&looked.copy);
     let nanos = i32::try_from(trace.written.1).unwrap_or(0);
     let spooled = PrintSpooled {
         origin: Origin::Inbox {
@@ -220,10 +244,22 @@ fn keep(
     Ok((id, spooled, PayloadRef { commitment, class: CLASS.to_owned() }))
 }
 
-/// What cannot be printed stays, under another name.
+/// What cannot be printed stays, under another name that nobody has.
 fn set_aside(path: &Path, error: &anyhow::Error) -> anyhow::Result<()> {
     warn!(path = %path.display(), error = %format!("{error:#}"), "a file cannot be printed, and is set aside");
-    let mut name = path.as_os_str().to_owned();
-    name.push(REFUSED);
-    fs::rename(path, name).with_context(|| format!("setting {} aside", path.display()))
+    for number in 0..1_000 {
+        let mut name = path.as_os_str().to_owned();
+        if number > 0 {
+            name.push(format!(".{number}"));
+        }
+        name.push(REFUSED);
+        match fs::hard_link(path, &name) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("setting {} aside", path.display()));
+            }
+            Ok(()) => return Ok(fs::remove_file(path)?),
+        }
+    }
+    bail!("{} cannot be set aside: there are a thousand of that name", path.display())
 }

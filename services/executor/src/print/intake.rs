@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use domain::event::{Event, Origin, PrintCancelled, PrintEvent, PrintRetried, Pri
 use domain::ids::StreamId;
 use domain::ledger::Mark;
 use domain::print::{Document, ReleaseBy, State, commitment, document_id};
+use domain::wire::DocumentFilter;
 use tracing::{info, warn};
 
 use super::books::{Known, fetch, is_over, say};
@@ -22,10 +24,12 @@ use super::spool::{Facts, digest};
 use super::vault;
 use crate::attempt::{AttemptDir, Spec};
 use crate::host::Host;
-use crate::life::blocking;
+use crate::life::{blocking, until_answered};
 
 /// How often the child is looked at until it has found its documents.
 const LOOK: Duration = Duration::from_millis(100);
+/// The documents that were taken in, beside the attempt's specification.
+const TAKEN: &str = "taken";
 /// Digits of a code.
 const CODE_DIGITS: usize = 8;
 
@@ -44,6 +48,7 @@ pub(crate) async fn attend(
         warn!(%run, %problem, "documents could not be taken in");
         intake.tell(&Fates { problem: Some(problem), ..Fates::default() });
     }
+    intake.clear();
 }
 
 struct Intake<'a> {
@@ -62,19 +67,84 @@ struct Kept {
     commitment: Digest,
 }
 
+/// What the child wrote, opened: nobody puts anything else in its place any more.
+struct Copies {
+    content: fs::File,
+    parts: Vec<fs::File>,
+    fingerprint: Digest,
+}
+
+impl Copies {
+    async fn take(intake: &Intake<'_>, found: &Found) -> anyhow::Result<Self> {
+        let documents = intake.dir.path().join(DOCUMENTS);
+        let (host, found) = (Arc::clone(intake.host), found.clone());
+        blocking(move || {
+            let mut content = open(&documents, &found.file)?;
+            let length = content.metadata()?.len();
+            anyhow::ensure!(length == found.bytes, "it has changed since it was looked at");
+            let parts = found.parts.iter().map(|part| open(&documents, &part.file));
+            let parts = parts.collect::<anyhow::Result<Vec<_>>>()?;
+            let fingerprint = host.books.spool.fingerprint(&mut content)?;
+            io::Seek::rewind(&mut content)?;
+            Ok(Self { content, parts, fingerprint })
+        })
+        .await
+    }
+}
+
 impl Intake<'_> {
     async fn all(&self) -> anyhow::Result<()> {
-        let Some(gathered) = self.gathered().await? else { return Ok(()) };
+        let taken = match self.taken()? {
+            // An earlier life has taken all of them in.
+            Some(ids) => Ok(ids),
+            None => match self.gathered().await? {
+                Some(gathered) => self.take_all_in(&gathered).await,
+                None => return Ok(()),
+            },
+        };
+        match taken {
+            Ok(ids) => {
+                self.tell(&Fates { spooled: true, ..Fates::default() });
+                self.clear();
+                self.follow(&ids).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes all documents in. Where one of them cannot be, nothing of the others that was not sent begins to be printed.
+    async fn take_all_in(&self, gathered: &Gathered) -> anyhow::Result<Vec<StreamId>> {
         self.host.outbox.recovered().await;
         let mut ids = Vec::new();
         for (number, found) in (1..).zip(&gathered.documents) {
             let of = u32::try_from(gathered.documents.len()).unwrap_or(u32::MAX);
-            let id = self.take_in(found, number, of, gathered.control).await;
-            ids.push(id.with_context(|| found.title.clone())?);
+            match self.take_in(found, number, of, gathered.control).await {
+                Ok(id) => ids.push(id),
+                Err(error) => {
+                    self.give_up(&ids).await?;
+                    return Err(error.context(found.title.clone()));
+                }
+            }
         }
-        self.tell(&Fates { spooled: true, ..Fates::default() });
-        self.clear();
-        self.follow(&ids).await
+        self.note_taken(&ids)?;
+        Ok(ids)
+    }
+
+    /// The documents that an earlier life of this attempt's intake took in.
+    fn taken(&self) -> anyhow::Result<Option<Vec<StreamId>>> {
+        match fs::read(self.dir.path().join(TAKEN)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn note_taken(&self, ids: &[StreamId]) -> anyhow::Result<()> {
+        let beside = self.dir.path().join(".taken");
+        let mut file = fs::File::create(&beside)?;
+        file.write_all(&serde_json::to_vec(ids)?)?;
+        file.sync_all()?;
+        Ok(fs::rename(beside, self.dir.path().join(TAKEN))?)
     }
 
     /// What the child found; `None` where it ended without.
@@ -104,22 +174,69 @@ impl Intake<'_> {
         of: u32,
         control: Option<domain::event::ControlSeen>,
     ) -> anyhow::Result<StreamId> {
-        let kept = self.keep(found, number)?;
-        if let Some(known) = fetch(self.host, &kept.id).await {
-            return self.known_already(kept.id, known).await;
+        let copies = Copies::take(self, found).await?;
+        let id = self.identity(found, copies.fingerprint, number);
+        if let Some(known) = fetch(self.host, &id).await {
+            return self.known_already(id, known).await;
         }
+        self.refuse_another_version(&id, number).await?;
+        let kept = self.keep(id, found, copies).await?;
         let spooled = self.spooled(found, &kept, number, of, control);
         let class = self.order.work.class.clone();
-        let draft =
-            Draft::new(kept.id.clone(), 1, Event::PrintEvent(PrintEvent::PrintSpooled(spooled)))
-                .with_payload(PayloadRef { commitment: kept.commitment, class });
+        let event = Event::PrintEvent(PrintEvent::PrintSpooled(spooled));
+        let draft = Draft::new(kept.id.clone(), 1, event)
+            .with_payload(PayloadRef { commitment: kept.commitment, class });
         match self.host.outbox.say(draft).await?.mark {
             Mark::Valid | Mark::Conflict { .. } => {}
-            Mark::Refused { reason } => bail!("the log does not take it: {reason}"),
+            Mark::Refused { reason } => {
+                let (host, id) = (Arc::clone(self.host), kept.id.clone());
+                blocking(move || host.books.spool.erase(&id)).await?;
+                bail!("the log does not take it: {reason}");
+            }
         }
         fetch(self.host, &kept.id).await.context("the log does not know it although it took it")?;
         info!(document = %kept.id, run = %self.run, pages = found.pages, "spooled");
         Ok(kept.id)
+    }
+
+    /// A document is what its content, its source and its purpose are, and not where it stands among others. What is taken
+    /// away from where it lies is the same in every run.
+    fn identity(&self, found: &Found, fingerprint: Digest, number: u32) -> StreamId {
+        let (origin, place) = match (&found.arrival, &self.order.bring) {
+            (Some(arrival), _) => (format!("file {}\n{arrival}", self.host.name), 1),
+            (None, None) => (format!("run {}\n{}", self.run, found.source), 1),
+            (None, Some(_)) => (format!("run {}", self.run), number),
+        };
+        document_id(&fingerprint, &origin, &self.order.work.purpose, place)
+    }
+
+    /// No retry prints another version of what an attempt before has sent to a printer: a person looks first.
+    async fn refuse_another_version(&self, id: &StreamId, number: u32) -> anyhow::Result<()> {
+        if self.attempt == 1 {
+            return Ok(());
+        }
+        let filter = DocumentFilter {
+            run: Some(self.run.clone()),
+            limit: 1_000,
+            ..DocumentFilter::default()
+        };
+        let others = until_answered(|| super::books::ask(self.host, &filter)).await;
+        let sent = |document: &Document| {
+            let origin = &document.spooled.origin;
+            let same = matches!(origin, Origin::Run { number: other, .. } if *other == number);
+            let form = document.spooled.form.is_some();
+            let began =
+                document.submissions.iter().any(|one| one.job.is_some() || one.numbers.is_some());
+            began && (same || form)
+        };
+        if let Some((other, _)) =
+            others.iter().find(|(other, one)| other != id && sent(&one.document))
+        {
+            bail!(
+                "an attempt before has printed another version of it, or a part ({other}): a person must look"
+            );
+        }
+        Ok(())
     }
 
     /// Another attempt of the run, or a run that took the same file, has it in the log.
@@ -136,33 +253,25 @@ impl Intake<'_> {
         Ok(id)
     }
 
-    fn keep(&self, found: &Found, number: u32) -> anyhow::Result<Kept> {
-        let documents = self.dir.path().join(DOCUMENTS);
-        let path = documents.join(&found.file);
-        let spool = &self.host.books.spool;
-        let fingerprint = spool.fingerprint(&mut open(&path)?)?;
-        let origin = match &found.arrival {
-            Some(arrival) => format!("file {}\n{arrival}", self.host.name),
-            None => format!("run {}\n{number}", self.run),
-        };
-        let id = document_id(&fingerprint, &origin, &self.order.work.purpose, number);
-        let parts: Vec<_> = found.parts.iter().map(|part| documents.join(&part.file)).collect();
-        let (deliveries, ways) = (
-            deliver::planned(self.host, &self.order.work, found)?,
-            self.order.work.deliver.clone(),
-        );
+    async fn keep(&self, id: StreamId, found: &Found, copies: Copies) -> anyhow::Result<Kept> {
         let facts = Facts {
             title: found.title.clone(),
             source: found.source.clone(),
             salt: vault::random()?,
             sheets: found.sheets.clone(),
-            deliveries,
-            ways,
+            deliveries: deliver::planned(self.host, &self.order.work, found)?,
+            ways: self.order.work.deliver.clone(),
             code: (self.release() == ReleaseBy::Code).then(code).transpose()?,
         };
-        let facts = spool.put(&id, &path, &parts, facts)?;
-        let commitment = commitment(&facts.salt, &digest(&mut open(&path)?)?);
-        Ok(Kept { id, facts, fingerprint, commitment })
+        let (host, fingerprint) = (Arc::clone(self.host), copies.fingerprint);
+        blocking(move || {
+            let facts = host.books.spool.put(&id, copies.content, copies.parts, facts)?;
+            let mut sealed =
+                host.books.spool.content(&id)?.context("it was kept, and is not here")?;
+            let commitment = commitment(&facts.salt, &digest(&mut sealed)?);
+            Ok(Kept { id, facts, fingerprint, commitment })
+        })
+        .await
     }
 
     fn release(&self) -> ReleaseBy {
@@ -244,20 +353,41 @@ impl Intake<'_> {
 
     /// What the child wrote is in the spool, encrypted: nothing of it stays in the clear.
     fn clear(&self) {
-        for name in [DOCUMENTS, super::order::BROUGHT] {
-            let path = self.dir.path().join(name);
-            let Ok(entries) = fs::read_dir(&path) else { continue };
-            for entry in entries.flatten() {
-                if let Err(error) = fs::remove_file(entry.path()) {
-                    warn!(path = %entry.path().display(), %error, "a copy of a document stays in the clear");
+        let documents =
+            fs::read_dir(self.dir.path().join(DOCUMENTS)).into_iter().flatten().flatten();
+        let brought = self.dir.path().join(super::order::BROUGHT);
+        for path in documents.map(|entry| entry.path()).chain([brought]) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    warn!(path = %path.display(), %error, "a copy of a document stays in the clear");
                 }
+                Ok(()) | Err(_) => {}
             }
         }
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<fs::File> {
-    fs::File::open(path).with_context(|| format!("opening {}", path.display()))
+/// A file that the child wrote: its directory belongs to the job's user, who is not to lead us anywhere else.
+fn open(documents: &Path, name: &str) -> anyhow::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let plain = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    anyhow::ensure!(
+        plain && name.starts_with(|c: char| c.is_ascii_digit()),
+        "{name:?} is no name of ours"
+    );
+    let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
+    let path = documents.join(name);
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits()).open(&path);
+    let file = file.with_context(|| format!("opening {}", path.display()))?;
+    let (meta, place) = (file.metadata()?, fs::symlink_metadata(documents)?);
+    let ours = meta.is_file() && meta.nlink() == 1 && meta.uid() == place.uid();
+    anyhow::ensure!(ours, "{} is not what the child wrote", path.display());
+    anyhow::ensure!(
+        meta.len() <= domain::print::DOCUMENT_BYTES_MAX,
+        "{} is too large",
+        path.display()
+    );
+    Ok(file)
 }
 
 /// As a whole, and to be read by whoever the child runs as.
@@ -282,7 +412,7 @@ pub(super) fn code() -> anyhow::Result<String> {
 fn fate(id: &StreamId, known: Option<&Known>) -> Fate {
     let short = id.rest().get(..8).unwrap_or_default().to_owned();
     let Some(known) = known else {
-        return Fate { id: short, words: "erased".to_owned(), good: true };
+        return Fate { id: short, words: "the log does not know it".to_owned(), good: false };
     };
     let (words, good) = in_words(&known.document);
     Fate { id: short, words, good }

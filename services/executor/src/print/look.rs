@@ -29,14 +29,24 @@ const POLL: Duration = Duration::from_millis(20);
 /// What was found of a file.
 #[derive(Debug)]
 pub(super) struct Looked {
-    /// The copy that was looked at; whoever has it removes it.
-    pub(super) copy: PathBuf,
+    /// The copy that was looked at.
+    pub(super) copy: Copy,
     /// What it is.
     pub(super) format: DocumentFormat,
     /// Pages.
     pub(super) pages: u32,
     /// Bytes.
     pub(super) bytes: u64,
+}
+
+/// A file that goes away when this is dropped.
+#[derive(Debug)]
+pub(super) struct Copy(pub(super) PathBuf);
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Looks at a file. Blocks.
@@ -78,7 +88,7 @@ fn run(host: &Host, dir: &AttemptDir) -> anyhow::Result<Looked> {
         .looks
         .join(format!(".{}", dir.path().file_name().unwrap_or_default().to_string_lossy()));
     fs::rename(dir.path().join(DOCUMENTS).join(file), &copy).context("keeping a copy")?;
-    let looked = Looked { copy, format: *format, pages: *pages, bytes: *bytes };
+    let looked = Looked { copy: Copy(copy), format: *format, pages: *pages, bytes: *bytes };
     write_fates(dir.path(), &Fates { spooled: true, problem: None, ended: Some(Vec::new()) })?;
     dir.wait(LAST)?;
     Ok(looked)

@@ -45,7 +45,7 @@ pub(crate) async fn prepare(
     let program = documents_of(host);
     match order(host, work, print).await {
         Ok(order) => {
-            let title = order.bring.as_ref().map(|bring| title(bring));
+            let title = order.bring.as_ref().map(title);
             let brought = title.map(|title| (BROUGHT.into(), title));
             let task = Task { work: order.work.clone(), queue: order.queue.clone(), brought };
             let stdin = serde_json::to_string(&task).ok();
@@ -190,7 +190,7 @@ pub(crate) async fn fetch(host: &Arc<Host>, spec: &Spec, dir: &AttemptDir) -> an
     let file = blocking(move || {
         let path = place.join(BROUGHT);
         let file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&path);
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
         file.with_context(|| format!("opening {}", path.display()))
     })
     .await?;

@@ -111,12 +111,17 @@ impl Spool {
     pub(crate) fn put(
         &self,
         id: &StreamId,
-        from: &Path,
-        parts: &[PathBuf],
+        mut content: File,
+        parts: Vec<File>,
         facts: Facts,
     ) -> anyhow::Result<Facts> {
         if let Some(known) = self.facts(id)? {
             return Ok(known);
+        }
+        // What is there without its key, or half made, is nothing.
+        match fs::remove_dir_all(self.place(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
         }
         let key = vault::random()?;
         write_key(&self.keys.join(id.rest()), &key).context("writing the key of a document")?;
@@ -126,15 +131,11 @@ impl Spool {
             Ok(()) | Err(_) => {}
         }
         DirBuilder::new().mode(0o700).create(&beside)?;
-        let mut content =
-            File::open(from).with_context(|| format!("opening {}", from.display()))?;
         vault::seal(&beside.join("content"), &key, &mut content).context("keeping a document")?;
         // One key seals one file: what is derived from it is another.
-        for (number, from) in (1..).zip(parts) {
+        for (number, mut part) in (1..).zip(parts) {
             let name = part_name(number);
-            let mut content =
-                File::open(from).with_context(|| format!("opening {}", from.display()))?;
-            vault::seal(&beside.join(&name), &derived(&key, &name), &mut content)?;
+            vault::seal(&beside.join(&name), &derived(&key, &name), &mut part)?;
         }
         let words = serde_json::to_vec(&facts)?;
         vault::seal(&beside.join("facts"), &derived(&key, "facts"), &mut words.as_slice())?;
@@ -231,6 +232,34 @@ impl Spool {
         Ok(Some(
             vault::open(&path, &key).with_context(|| format!("opening part {number} of {id}"))?,
         ))
+    }
+
+    /// Notes on disk that something is about to be done for a document, so that an earlier life's beginning is known.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) fn note(&self, id: &StreamId, what: &str) -> io::Result<()> {
+        File::create(self.place(id).join(what))?.sync_all()?;
+        sync_dir(&self.place(id))
+    }
+
+    /// Whether that was noted.
+    pub(crate) fn has_note(&self, id: &StreamId, what: &str) -> bool {
+        self.place(id).join(what).exists()
+    }
+
+    /// All documents that are here.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub(crate) fn all(&self) -> io::Result<Vec<StreamId>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.root)? {
+            let name = entry?.file_name();
+            let id = name.to_str().and_then(|name| format!("document/{name}").parse().ok());
+            found.extend(id);
+        }
+        Ok(found)
     }
 
     /// Destroys the key of a document, and then removes what it sealed.
@@ -355,7 +384,7 @@ mod tests {
         let from = dir.path().join("in");
         fs::write(&from, b"Pay to the order of Mia").unwrap();
         let spool = Spool::open(dir.path()).unwrap();
-        spool.put(&id(), &from, &[], facts()).unwrap();
+        spool.put(&id(), File::open(&from).unwrap(), Vec::new(), facts()).unwrap();
         let again = Spool::open(dir.path()).unwrap();
         assert_eq!(again.facts(&id()).unwrap(), Some(facts()));
         let mut content = Vec::new();
@@ -384,10 +413,16 @@ mod tests {
         let from = dir.path().join("in");
         fs::write(&from, b"one").unwrap();
         let spool = Spool::open(dir.path()).unwrap();
-        spool.put(&id(), &from, &[], facts()).unwrap();
+        spool.put(&id(), File::open(&from).unwrap(), Vec::new(), facts()).unwrap();
         fs::write(&from, b"two").unwrap();
-        let kept =
-            spool.put(&id(), &from, &[], Facts { title: "other".into(), ..facts() }).unwrap();
+        let kept = spool
+            .put(
+                &id(),
+                File::open(&from).unwrap(),
+                Vec::new(),
+                Facts { title: "other".into(), ..facts() },
+            )
+            .unwrap();
         assert_eq!(kept.title, "checks-2026-11.pdf");
         let mut content = Vec::new();
         spool.content(&id()).unwrap().unwrap().read_to_end(&mut content).unwrap();

@@ -97,6 +97,9 @@ pub(crate) fn argv(words: &[&str]) -> Spec {
         cgroup: None,
         memory_bytes: None,
         backup: None,
+        print: None,
+        print_touches: None,
+        artefacts: BTreeMap::new(),
         memo: serde_json::Value::Null,
     }
 }

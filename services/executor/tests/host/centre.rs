@@ -147,6 +147,8 @@ impl Log {
                     });
                 Content::Streams(selected.map(|(id, state)| view(id, state)).collect())
             }
+            // No test here prints.
+            Query::Documents(_) => Content::Streams(Vec::new()),
             Query::Leaves { .. }
             | Query::Runs(_)
             | Query::Past { .. }
@@ -173,6 +175,8 @@ fn is_of(selection: Selection, body: &Body) -> bool {
         Selection::OpenRuns => body.run().is_some_and(|run| !run.state.is_ended()),
         Selection::Leased => body.job().is_some_and(|job| job.lease().is_some()),
         Selection::Things => body.thing().is_some(),
+        Selection::Queues => body.queue().is_some(),
+        Selection::Forms => body.form().is_some(),
         Selection::Jobs | Selection::Hosts | Selection::Users | Selection::Blackouts => {
             panic!("no executor asks for {selection:?}")
         }

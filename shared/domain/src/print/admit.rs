@@ -556,7 +556,7 @@ fn is_of(span: &Numbered, id: &StreamId, submission: &Submission, place: u32) ->
 }
 
 /// The pages that ranges name, one by one.
-fn listed(ranges: &[PageRange], pages: u32) -> Vec<u32> {
+pub fn listed(ranges: &[PageRange], pages: u32) -> Vec<u32> {
     if ranges.is_empty() {
         return (1..=pages).collect();
     }

@@ -30,6 +30,7 @@ pub mod spool;
 pub mod stock;
 mod work;
 
+pub use admit::listed;
 pub use document::{Document, State};
 pub use form::{FormDefinition, FormKind, PayColumn, PositivePay};
 pub use options::{

@@ -149,7 +149,17 @@ pub(crate) fn started(run: &StreamId, version: u64, attempt: u32) -> Draft {
 fn report(attempt: u32) -> AttemptReport {
     let (began, ended) = (at("2026-11-20T02:00:00Z"), at("2026-11-20T02:00:01Z"));
     let (host, end) = ("h0".to_owned(), CommandEnd::Exited { code: 0 });
-    AttemptReport { attempt, host, end, began, ended, output: None, killed: 0, text: None }
+    AttemptReport {
+        attempt,
+        host,
+        end,
+        began,
+        ended,
+        output: None,
+        killed: 0,
+        text: None,
+        artefacts: Vec::new(),
+    }
 }
 
 pub(crate) fn succeeded(run: &StreamId, version: u64, attempt: u32, warning: bool) -> Draft {

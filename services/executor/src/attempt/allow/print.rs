@@ -105,6 +105,22 @@ impl AllowList {
         }
     }
 
+    /// Whether this host puts documents into a directory.
+    ///
+    /// # Errors
+    /// It does not, and what would have to change.
+    pub(crate) fn check_directory(&self, directory: &str) -> Result<(), String> {
+        if self.everything_as_me {
+            return Ok(());
+        }
+        let allowed =
+            self.listed.print.as_ref().map(|rule| rule.write.as_slice()).unwrap_or_default();
+        match path_hint_of(directory, "write", allowed, SECTION) {
+            None => Ok(()),
+            Some(hint) => Err(format!("this host does not put documents into {directory}; {hint}")),
+        }
+    }
+
     /// Whether this host sends documents by mail, and by SFTP to that place.
     ///
     /// # Errors
