@@ -4,7 +4,7 @@
 mod acts;
 mod checks;
 mod killed;
-mod sent;
+pub(crate) mod sent;
 
 use std::fs;
 use std::path::{Path, PathBuf};
