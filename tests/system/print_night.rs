@@ -89,10 +89,10 @@ fn the_night_of_the_readme_ends_on_paper_and_in_the_mail_of_those_who_review_it(
     assert_eq!(ended(&up, &review), "succeeded", "{}", up.call(&["logs", &review]).out);
     let print = asked("morning.print");
     assert_eq!(ended(&up, &print), "succeeded", "{}", up.call(&["logs", &print]).out);
-    wait_for_states(&up, &["printed"]);
+    let printed = wait_for_states(&up, &["printed"]);
     wait::until("both mails", SOON, || example.files("mailbox/new").len() == 2).unwrap();
     let sheets = example.files("paper");
-    assert_eq!(sheets.len(), 1, "{sheets:?}");
+    assert_eq!(printed[0]["pages"], sheets.len(), "{sheets:?}");
     let page = text(&example.path("out/review.pdf"));
     for words in ["Corner Shop", "close.archive", "the shift lead"] {
         assert!(page.contains(words), "{words}: {page}");
@@ -140,9 +140,21 @@ fn the_head_of_the_day_is_a_page_whose_code_is_the_head_and_no_file_is_replaced_
     let mut scan = Command::new("zbarimg");
     scan.args(["--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable"]);
     let code = run(scan.arg(sheet.with_extension("png"))).ended(0).out;
-    let (origin, rest) = code.split_once('\n').unwrap();
-    let size: u64 = rest.lines().next().unwrap().parse().unwrap();
-    assert!(!origin.is_empty() && size > 0, "{code}");
-    assert!(text(&pdf).contains(&size.to_string()));
+    let head = dir.path().join("head.txt");
+    fs::write(&head, &code).unwrap();
+    let verify = |head: &Path| up.call(&["verify", "--head", head.to_str().unwrap()]);
+    assert!(verify(&head).ended(0).out.contains("1 of them kept outside"));
+    let root = code.lines().nth(2).unwrap();
+    let other = format!("{}{}", if root.starts_with('A') { 'B' } else { 'A' }, &root[1..]);
+    for (wrong, ends) in [(code.replace(root, &other), 1), (code[..20].to_owned(), 2)] {
+        fs::write(&head, wrong).unwrap();
+        verify(&head).ended(ends);
+    }
+    let elsewhere = crate::programs::Up::start(&dir.path().join("another"), &[&site]);
+    fs::write(&head, &code).unwrap();
+    let path = head.to_str().unwrap();
+    let said = elsewhere.call(&["verify", "--head", path]).ended(1).out;
+    assert!(said.contains("FINDING"), "of another log: {said}");
+    elsewhere.stop();
     up.stop();
 }

@@ -473,6 +473,10 @@ pub(crate) struct Verify {
     /// The database of a log: postgres://… or the path of a SQLite file.
     #[arg(long, conflicts_with_all = ["data", "server"])]
     pub(crate) database: Option<String>,
+    /// A signed head that somebody kept, such as the text of the code on a printed one: the log must still hold, unchanged,
+    /// all that it stands for. May be given again.
+    #[arg(long = "head", value_name = "FILE")]
+    pub(crate) heads: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
