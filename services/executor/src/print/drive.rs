@@ -25,7 +25,7 @@ use printer::{HowEnded, JobFacts, JobId, PrinterError};
 use tracing::{info, warn};
 
 use super::books::{Known, fetch, say};
-use super::device::{Device, Told, job_name, seen, short, troubles};
+use super::device::{Device, Told, at_work, job_name, seen, short, troubles};
 use super::password_of;
 use crate::host::Host;
 use crate::life::{blocking, state};
@@ -549,7 +549,7 @@ impl One<'_> {
             return Ok(Look::Nothing);
         }
         let in_the_way = match (facts.end(), &printer) {
-            (None, Ok(facts)) => troubles(facts),
+            (None, Ok(facts)) => at_work(facts),
             (Some(_), _) | (None, Err(_)) => Vec::new(),
         };
         watch.doubtful = is_doubtful(&facts, self.queue.transport);
