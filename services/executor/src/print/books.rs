@@ -30,7 +30,6 @@ const AFTER_FAILURE: Duration = Duration::from_secs(20);
 /// How often everything is read from the log again, whatever was heard.
 const RELOAD: Duration = Duration::from_secs(120);
 /// Documents asked for at once.
-
 const PAGE: u32 = 200;
 
 /// What this host knows of its documents.

@@ -777,11 +777,13 @@ impl Watch {
             return event;
         }
         let cut = unsent || (self.stage == Stage::Cut && self.cancelled);
-        match &event {
-            PrintEvent::PrintCancelled(e) if cut => not_sent(e.impressions, unsent),
-            PrintEvent::PrintFailed(e) if cut => not_sent(e.impressions, unsent),
-            _ => event,
+        if let (true, PrintEvent::PrintCancelled(e)) = (cut, &event) {
+            return not_sent(e.impressions, unsent);
         }
+        if let (true, PrintEvent::PrintFailed(e)) = (cut, &event) {
+            return not_sent(e.impressions, unsent);
+        }
+        event
     }
 }
 

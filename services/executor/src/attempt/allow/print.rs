@@ -32,8 +32,9 @@ impl AllowList {
         let mut hints: Vec<(String, String)> = Vec::new();
         let reads = touches.read.iter().map(|path| ("reading", path, "read", &rule.read));
         let writes = touches.write.iter().map(|path| ("writing", path, "write", &rule.write));
-        // What a token stands for, only the run's own values tell.
-        for (word, path, list, allowed) in reads.chain(writes).filter(|one| !one.1.contains("{{")) {
+        // What a token stands for, only the run's own values tell: before there is one, it is not asked for.
+        let is_open = |path: &str| spec.print.is_none() && path.contains("{{");
+        for (word, path, list, allowed) in reads.chain(writes).filter(|one| !is_open(one.1)) {
             if let Some(hint) = path_hint_of(path, list, allowed, SECTION) {
                 hints.push((format!("{word} {path}"), hint));
             }
