@@ -6,6 +6,7 @@ mod backups;
 mod hosts;
 mod occurrences;
 mod prints;
+mod reports;
 mod things;
 mod zones;
 
@@ -28,6 +29,7 @@ pub(crate) use prints::{
     OneDocument, OneNumber, PositivePay, Print, Queues, ReadDocument, Reconcile, Register,
     ReleaseDocuments, ReprintDocument, ResolveDocument, RetryDelivery,
 };
+pub(crate) use reports::{Paper, Report, ReportOf};
 pub(crate) use things::{Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing};
 pub(crate) use zones::{Tzdb, TzdbCompare};
 
@@ -119,6 +121,9 @@ pub(crate) enum Command {
     /// Prints: documents, queues, numbered stock.
     #[command(subcommand)]
     Print(Print),
+    /// Printed pages of our own, as PDF: the signed head of the day, the morning review.
+    #[command(subcommand)]
+    Report(Report),
     /// Hosts: which there are, and whether they take work.
     #[command(subcommand)]
     Host(Host),
@@ -468,6 +473,10 @@ pub(crate) struct Verify {
     /// The database of a log: postgres://… or the path of a SQLite file.
     #[arg(long, conflicts_with_all = ["data", "server"])]
     pub(crate) database: Option<String>,
+    /// A signed head that somebody kept, such as the text of the code on a printed one: the log must still hold, unchanged,
+    /// all that it stands for. May be given again.
+    #[arg(long = "head", value_name = "FILE")]
+    pub(crate) heads: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

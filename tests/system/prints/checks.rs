@@ -25,6 +25,11 @@ pub(super) fn control(office: &Office, rows: impl Iterator<Item = usize>) {
 }
 
 pub(super) fn site(office: &Office) -> PathBuf {
+    site_of(office, &office.paper.uri(), "")
+}
+
+/// The same with such a queue to another printer.
+pub(super) fn site_of(office: &Office, printer: &str, queue: &str) -> PathBuf {
     let control = office.path("control.csv");
     let job = format!(
         "  purpose: checks\n  form: checks\n\
@@ -34,7 +39,7 @@ pub(super) fn site(office: &Office) -> PathBuf {
     );
     let form = "---\nkind: form\nname: checks\naccount: Payroll, First Bank\nqueue: office\n\
                 positive-pay:\n  columns: [account, number, amount, date, payee, status]\n";
-    office.site("", &job, form)
+    office.site_at(printer, queue, &job, form)
 }
 
 pub(super) fn load(up: &Up, first: &str, last: &str) {

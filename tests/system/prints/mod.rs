@@ -4,7 +4,8 @@
 mod acts;
 mod checks;
 mod killed;
-mod sent;
+pub(crate) mod sent;
+mod simulators;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,12 @@ impl Office {
 
     /// A queue to the printer, a job that prints what lies in the directory, and what else is given.
     pub(crate) fn site(&self, queue: &str, job: &str, more: &str) -> PathBuf {
-        let (printer, out) = (self.paper.uri(), self.path("out"));
+        self.site_at(&self.paper.uri(), queue, job, more)
+    }
+
+    /// The same to another printer.
+    pub(crate) fn site_at(&self, printer: &str, queue: &str, job: &str, more: &str) -> PathBuf {
+        let out = self.path("out");
         let text = format!(
             "kind: queue\nname: office\nprinter: {printer}\n{queue}---\n\
              kind: print\nname: reports\nprint:\n  documents: {{ files: '{}/*' }}\n  queue: office\n{job}{more}",

@@ -23,16 +23,20 @@ fn up_with_mail(office: &Office, site: &Path, server: &MailServer) -> Up {
         server.ca_file().display()
     );
     fs::write(&mail, text).unwrap();
-    let data = office.path("data");
+    up_sending(&office.path("data"), site, &mail, &office.path("lists"))
+}
+
+/// `decklog up` with a file that says how mail is sent, and lists of who gets it.
+pub(crate) fn up_sending(data: &Path, site: &Path, mail: &Path, lists: &Path) -> Up {
     let mut command = decklog(["up", "--listen", "127.0.0.1:0"]);
-    command.arg("--mail").arg(&mail).arg("--lists").arg(office.path("lists"));
-    command.arg("--data").arg(&data).arg("--with").arg(site);
+    command.arg("--mail").arg(mail).arg("--lists").arg(lists);
+    command.arg("--data").arg(data).arg("--with").arg(site);
     let mut daemon = Daemon::spawn(&mut command).unwrap();
     let line = daemon.wait_for_line("API  http://", READY).unwrap();
     let server = line.split_whitespace().nth(1).unwrap().trim_end_matches("/api/v1").to_owned();
-    let active = || run(decklog(["plan", "--data"]).arg(&data).arg(site)).code == 0;
+    let active = || run(decklog(["plan", "--data"]).arg(data).arg(site)).code == 0;
     wait::until("the jobs to be active", READY, active).unwrap();
-    Up { daemon, data, server }
+    Up { daemon, data: data.to_owned(), server }
 }
 
 fn lists(office: &Office, text: &str) {

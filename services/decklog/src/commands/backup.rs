@@ -172,11 +172,11 @@ fn words(protection: Protection, nobody: bool) -> (&'static str, String) {
         Protection::Awaited { until } => {
             ("awaited", format!("its first snapshot is expected by {}", local(until)))
         }
-        Protection::AtRisk { reason } => ("at-risk", risk(&reason)),
+        Protection::AtRisk { reason } => ("at-risk", why_at_risk(&reason)),
     }
 }
 
-fn risk(reason: &RiskReason) -> String {
+pub(super) fn why_at_risk(reason: &RiskReason) -> String {
     match reason {
         RiskReason::NoSnapshot => "no snapshot can be restored".to_owned(),
         RiskReason::TooOld { newest } => {

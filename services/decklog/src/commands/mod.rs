@@ -19,6 +19,7 @@ mod occurrence;
 mod plan;
 mod print;
 mod rehearse;
+mod report;
 mod run;
 mod runs;
 mod schedule;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Pool(thing) => things::run(ThingKind::Pool, &thing, format),
         Command::Queue(thing) => things::run(ThingKind::Queue, &thing, format),
         Command::Form(thing) => things::run(ThingKind::Form, &thing, format),
+        Command::Report(wanted) => report::run(&wanted),
         Command::Print(wanted) => print::run(&wanted, format),
         Command::Dataset(thing) => things::run(ThingKind::Dataset, &thing, format),
         Command::Repository(thing) => things::run(ThingKind::Repository, &thing, format),

@@ -4,6 +4,7 @@ mod documents;
 mod forms;
 mod queues;
 
+pub(super) use documents::{find as find_documents, short as short_of};
 use serde_json::{Value, json};
 
 use super::with_console;
@@ -46,7 +47,7 @@ fn act(place: &Place, path: &str, act: &Value, reason: &str, format: Format) -> 
 }
 
 /// Writes a file that is not there yet.
-fn write_new(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(super) fn write_new(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);

@@ -17,7 +17,7 @@ use domain::run::State;
 use domain::wire::{Content, HeadView, LeafView, Query};
 use jiff::Timestamp;
 use serde::Serialize;
-use tlog::{Checkpoint, Frontier, VerifierKey, leaf_hash};
+use tlog::{Checkpoint, Frontier, Note, VerifierKey, leaf_hash};
 
 use crate::cli::{Format, Verify};
 use crate::source::Source;
@@ -37,6 +37,8 @@ struct Report {
     signatures: u64,
     producers: u64,
     heads: u64,
+    /// Heads that somebody kept outside of the log, and brought.
+    heads_kept: u64,
     occurrences_expected: u64,
     occurrences_recorded: u64,
     occurrences_undecided: u64,
@@ -85,13 +87,33 @@ fn signers_memory(dir: Option<&Path>) -> Option<Frontier> {
     Frontier::from_bytes(size.parse().ok()?, &unhex(bytes)?).ok()
 }
 
+/// A head that somebody kept, with its size. A scanner or an editor may have changed how its lines end.
+fn kept(path: &Path) -> anyhow::Result<(u64, String)> {
+    let usage = |error: &dyn std::fmt::Display| {
+        let path = path.display();
+        exit::usage(format!(
+            "reading the head in {path}: {error}; it is the text of a signed head, all lines of it"
+        ))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| usage(&error))?;
+    let note = text.replace("\r\n", "\n").trim_end().to_owned() + "\n";
+    let parsed = Note::parse(note.as_bytes()).map_err(|error| usage(&error))?;
+    let head = Checkpoint::parse(parsed.text()).map_err(|error| usage(&error))?;
+    Ok((head.size(), note))
+}
+
 pub(crate) fn run(verify: &Verify, format: Format) -> anyhow::Result<()> {
+    let kept = verify.heads.iter().map(|path| kept(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let source = match &verify.database {
         Some(address) => Source::database(address, None)?,
         None => Source::open(&verify.place)?,
     };
     // Signed heads are asked for first: the log can then only be longer than each of them says.
     let mut verifier = Verifier::new(&source)?;
+    for (size, note) in kept {
+        verifier.report.heads_kept += 1;
+        verifier.heads.entry(size).or_default().push(note);
+    }
     let Content::Head(head) = source.ask(&Query::Head)?.content else {
         anyhow::bail!("the answer is to another question");
     };
@@ -343,11 +365,15 @@ fn zones(report: &Report) -> String {
 
 fn text(report: &Report) -> String {
     let r = report;
+    let brought = match r.heads_kept {
+        0 => String::new(),
+        count => format!(", {count} of them kept outside and brought here"),
+    };
     let mut text = format!(
         "log          {}\n\
          events       {} read: bytes, counters, back-hashes, stream versions and marks computed again; {} void\n\
          signatures   {} of {} producers\n\
-         tree         root and {} signed heads\n\
+         tree         root and {} signed heads{}\n\
          occurrences  {} implied by the approved schedules, {} in the log, {} too young to be decided\n\
          runs         {}: {} open, {} unknown, all others with exactly one outcome\n",
         r.origin,
@@ -356,6 +382,7 @@ fn text(report: &Report) -> String {
         r.signatures,
         r.producers,
         r.heads,
+        brought,
         r.occurrences_expected,
         r.occurrences_recorded,
         r.occurrences_undecided,

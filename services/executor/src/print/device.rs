@@ -9,7 +9,7 @@ use domain::print::seen::{Ended, JobSeen};
 use domain::print::{Document, PageRange, QueueDefinition};
 use printer::{
     Ask, Finishing, HowEnded, JobFacts, JobId, Limits, Login, Pages, Printer, PrinterError,
-    PrinterFacts, PrinterState, Severity, Trust, Which,
+    PrinterFacts, PrinterState, Severity, Trouble, TroubleKind, Trust, Which,
 };
 
 /// Jobs that are looked through for one by its name.
@@ -170,14 +170,27 @@ pub(super) fn job_name(id: &StreamId, number: u32) -> String {
 
 /// What keeps a printer from taking or printing anything, in words.
 pub(super) fn troubles(facts: &PrinterFacts) -> Vec<String> {
+    named(facts, false)
+}
+
+/// What keeps a printer from going on with a job it works on. No paper moves with a jam or an open cover, even where the
+/// printer says that it is processing and calls it a warning, as `ippeveprinter` does.
+pub(super) fn at_work(facts: &PrinterFacts) -> Vec<String> {
+    named(facts, true)
+}
+
+fn named(facts: &PrinterFacts, works: bool) -> Vec<String> {
     let stopped = facts.state == PrinterState::Stopped;
-    let grave = |severity: Severity| match severity {
+    let moves_nothing = |kind: &TroubleKind| {
+        matches!(kind, TroubleKind::MediaJam | TroubleKind::CoverOpen | TroubleKind::DoorOpen)
+    };
+    let grave = |one: &Trouble| match one.severity {
         Severity::Error => true,
         // Of a printer that stands still, whatever it names may be why.
-        Severity::Unsaid | Severity::Warning => stopped,
+        Severity::Unsaid | Severity::Warning => stopped || (works && moves_nothing(&one.kind)),
         Severity::Report => false,
     };
-    let named = facts.troubles().into_iter().filter(|one| grave(one.severity));
+    let named = facts.troubles().into_iter().filter(grave);
     let mut found: Vec<String> = named.map(|one| short(&one.to_string())).collect();
     if stopped && found.is_empty() {
         let message = facts.message.as_deref().filter(|text| !text.is_empty());

@@ -25,7 +25,7 @@ use printer::{HowEnded, JobFacts, JobId, PrinterError};
 use tracing::{info, warn};
 
 use super::books::{Known, fetch, say};
-use super::device::{Device, Told, job_name, seen, short, troubles};
+use super::device::{Device, Told, at_work, job_name, seen, short, troubles};
 use super::password_of;
 use crate::host::Host;
 use crate::life::{blocking, state};
@@ -36,6 +36,8 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const FOLLOW: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(2));
 /// Most troubles that are said at once.
 const TROUBLES_MAX: usize = 20;
+/// How long before a printer that takes no job for now is asked for one again.
+const TURN: Duration = Duration::from_secs(2);
 /// How often a job is made anew that the printer does not know.
 const TRIES: u32 = 3;
 /// For how long a printer may be silent before that is said.
@@ -109,6 +111,8 @@ enum Stage {
     Unknown,
     /// Nothing was sent: it has just been said that something will be.
     Submitted,
+    /// Nothing was sent: the printer takes no job for now.
+    Waiting,
     /// There is a job without content.
     Accepted(JobId),
     /// The printer has taken the content.
@@ -341,7 +345,7 @@ impl One<'_> {
     async fn make(&self, known: &Known, stage: Stage) -> anyhow::Result<Next> {
         let number = known.document.submission().map_or(1, |last| last.number);
         let name = job_name(self.id, number);
-        if stage != Stage::Submitted {
+        if !matches!(stage, Stage::Submitted | Stage::Waiting) {
             match self.find(&name).await {
                 Ok(Some(job)) => return self.accepted(known, job.id, job.uuid, stage).await,
                 Ok(None) => {}
@@ -360,7 +364,12 @@ impl One<'_> {
                 device.create(&asked)
             });
             match made.await {
-                Ok(job) => return self.accepted(known, job, None, Stage::Accepted(job)).await,
+                Ok(job) => {
+                    if stage == Stage::Waiting {
+                        continued(self.host, &known.document.queue).await?;
+                    }
+                    return self.accepted(known, job, None, Stage::Accepted(job)).await;
+                }
                 Err(PrinterError::Unreached { why, .. }) => {
                     return self.deferred(known, &why).await;
                 }
@@ -377,7 +386,7 @@ impl One<'_> {
                 },
                 // It will take it later.
                 Err(error @ PrinterError::Refused { .. }) if is_for_now(&error) => {
-                    return self.deferred(known, &error.to_string()).await;
+                    return self.wait_for_turn(known, &error.to_string()).await;
                 }
                 // Asked and not answered, without having changed anything.
                 Err(error @ (PrinterError::Lost { .. } | PrinterError::Malformed { .. })) => {
@@ -422,6 +431,20 @@ impl One<'_> {
         }
     }
 
+    /// A printer that takes no job for now is asked again after a rest, and nothing is said each time.
+    async fn wait_for_turn(&self, known: &Known, why: &str) -> anyhow::Result<Next> {
+        let queue = &known.document.queue;
+        stopped(self.host, queue, vec![short(why)]).await?;
+        tokio::time::sleep(TURN).await;
+        let found = state(self.host, &StreamId::thing(ThingKind::Queue, queue)).await;
+        let is_held =
+            found.is_some_and(|found| found.body.queue().is_some_and(|queue| queue.held.is_some()));
+        if is_held || self.host.is_drained() {
+            return self.deferred(known, why).await;
+        }
+        Ok(Next::Go(Stage::Waiting))
+    }
+
     async fn deferred(&self, known: &Known, why: &str) -> anyhow::Result<Next> {
         stopped(self.host, &known.document.queue, vec![short(why)]).await?;
         let deferred = PrintEvent::PrintDeferred(PrintDeferred { reason: short(why) });
@@ -449,7 +472,9 @@ impl One<'_> {
                 self.follow(known, Stage::NotTaken).await
             }
             Stage::Accepted(job) => Ok(Next::Go(self.send(known, job).await?)),
-            Stage::Unknown | Stage::Submitted => self.follow(known, self.remembered(known)).await,
+            Stage::Unknown | Stage::Submitted | Stage::Waiting => {
+                self.follow(known, self.remembered(known)).await
+            }
             Stage::Sent | Stage::Cut | Stage::NotTaken => self.follow(known, stage).await,
         }
     }
@@ -549,7 +574,7 @@ impl One<'_> {
             return Ok(Look::Nothing);
         }
         let in_the_way = match (facts.end(), &printer) {
-            (None, Ok(facts)) => troubles(facts),
+            (None, Ok(facts)) => at_work(facts),
             (Some(_), _) | (None, Err(_)) => Vec::new(),
         };
         watch.doubtful = is_doubtful(&facts, self.queue.transport);

@@ -96,7 +96,14 @@ impl Intake<'_> {
     async fn all(&self) -> anyhow::Result<()> {
         let taken = match self.taken()? {
             // An earlier life has taken all of them in.
-            Some(ids) => Ok(ids),
+            Some(ids) => {
+                self.host.outbox.recovered().await;
+                // This life's books may not have them yet.
+                for id in &ids {
+                    fetch(self.host, id).await;
+                }
+                Ok(ids)
+            }
             None => match self.gathered().await? {
                 Some(gathered) => self.take_all_in(&gathered).await,
                 None => return Ok(()),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the simulator prints with. Files beside it say how:
 #   pages  how many a document has        only   how many may be printed so far
-#   jam    after how many it jams, until the file is gone
+#   jam    after how many it jams, until the file is gone; or stops for what stands in `reason`
 #   abort  after how many it gives up     paper  every page that was printed, one a line
 cd "$(dirname "$0")" || exit 1
 say() { echo "$*" >&2; }
@@ -16,9 +16,10 @@ said=0
 say "ATTR: job-impressions=$pages job-impressions-completed=0"
 while [ "$said" -lt "$pages" ]; do
     if is jam "$said"; then
-        say "STATE: +media-jam-error"
+        reason=$(cat reason 2>/dev/null || echo media-jam-error)
+        say "STATE: +$reason"
         while [ -e jam ]; do pause; done
-        say "STATE: -media-jam-error"
+        say "STATE: -$reason"
     fi
     if is abort "$said"; then exit 1; fi
     while is_over only "$said"; do pause; done

@@ -87,6 +87,16 @@ impl Simulator {
         self.write("jam", pages)
     }
 
+    /// Stops after so many pages of a job for another reason than a jam (`printer-state-reasons`, of those it knows),
+    /// until [`Simulator::jam_after`] is told `None`.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn stop_after(&self, pages: usize, reason: &str) -> anyhow::Result<()> {
+        std::fs::write(self.dir.path().join("reason"), reason)?;
+        self.write("jam", Some(pages))
+    }
+
     /// Gives a job up after so many pages.
     ///
     /// # Errors

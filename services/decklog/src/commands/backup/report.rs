@@ -9,7 +9,7 @@ use domain::ids::StreamId;
 use domain::site::{Thing, ThingKind};
 use jiff::Timestamp;
 
-use super::{datasets, risk, seconds, size};
+use super::{datasets, seconds, size, why_at_risk};
 use crate::cli::Place;
 use crate::output::{self, local};
 use crate::source::Source;
@@ -78,7 +78,7 @@ fn one(
     let rto = definition.rto.map_or("none".to_owned(), |rto| rto.to_string());
     let _ = writeln!(out, "  goals     RPO {}, RTO {rto}", definition.rpo);
     if let Protection::AtRisk { reason } = Protection::of(dataset, now) {
-        let _ = writeln!(out, "  AT RISK   {}", risk(&reason));
+        let _ = writeln!(out, "  AT RISK   {}", why_at_risk(&reason));
     }
     let tested = dataset.tests.iter().rev().find(|test| test.result.good);
     let _ = match tested {

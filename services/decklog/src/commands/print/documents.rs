@@ -27,7 +27,7 @@ const PAGE: u32 = 200;
 const DIGITS_MIN: usize = 4;
 
 /// The documents that fit, newest first, page by page.
-pub(super) fn find(
+pub(in crate::commands) fn find(
     source: &Source,
     filter: &DocumentFilter,
 ) -> anyhow::Result<Vec<(StreamId, Document, u64)>> {
@@ -77,7 +77,7 @@ pub(super) fn one(source: &Source, text: &str) -> anyhow::Result<(StreamId, Docu
     }
 }
 
-pub(super) fn short(id: &StreamId) -> String {
+pub(in crate::commands) fn short(id: &StreamId) -> String {
     id.rest().get(..8).unwrap_or_default().to_owned()
 }
 
