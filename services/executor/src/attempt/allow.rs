@@ -203,7 +203,8 @@ impl AllowList {
                 asked.path, asked.user
             ));
         }
-        let user: Vec<&Rule> = program.into_iter().filter(|rule| rule.lets(asked.user)).collect();
+        let user: Vec<&Rule> =
+            program.into_iter().filter(|rule| rule.user.lets(asked.user)).collect();
         if user.is_empty() {
             return Err(format!(
                 "its rule names other users; the host's owner can add {}",
@@ -274,12 +275,6 @@ struct Asked<'a> {
     user: &'a str,
     script: bool,
     variable: Option<&'a str>,
-}
-
-impl Rule {
-    fn lets(&self, user: &str) -> bool {
-        self.users.iter().any(|allowed| allowed == "*" || allowed == user)
-    }
 }
 
 fn word_of(spec: &Spec) -> &str {

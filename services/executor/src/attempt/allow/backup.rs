@@ -77,7 +77,7 @@ impl AllowList {
                 hint: "the owner of the host can set look = true in its [backup]".to_owned(),
             });
         }
-        let first = rule.first_user().filter(|_| !rule.lets(default_user));
+        let first = rule.user.first_named().filter(|_| !rule.user.lets(default_user));
         Ok(first.map(str::to_owned))
     }
 
@@ -86,7 +86,7 @@ impl AllowList {
         if self.everything_as_me {
             return as_me(user, default_user).map(|()| None);
         }
-        let rule = self.listed.backup.as_ref().filter(|rule| rule.lets(user));
+        let rule = self.listed.backup.as_ref().filter(|rule| rule.user.lets(user));
         rule.map(Some).ok_or_else(|| {
             format!(
                 "the owner of the host can add [backup] user = {user:?} with what may be read and written"

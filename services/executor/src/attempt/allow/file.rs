@@ -26,7 +26,7 @@ pub(super) struct Listed {
 #[serde(deny_unknown_fields)]
 pub(super) struct BackupRule {
     /// As whom.
-    user: Users,
+    pub(super) user: Users,
     /// Directories and files that may be read: each with all that is below it.
     #[serde(default)]
     pub(super) read: Vec<String>,
@@ -57,23 +57,12 @@ fn yes() -> bool {
     true
 }
 
-impl BackupRule {
-    pub(super) fn lets(&self, user: &str) -> bool {
-        self.user.names().iter().any(|allowed| allowed == "*" || allowed == user)
-    }
-
-    /// The first that is named, and not only by a star.
-    pub(super) fn first_user(&self) -> Option<&str> {
-        self.user.names().iter().map(String::as_str).find(|name| *name != "*")
-    }
-}
-
 /// What may be printed here, and where it may go.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PrintRule {
     /// As whom files are read.
-    user: Users,
+    pub(super) user: Users,
     /// Directories and files that may be read: each with all that is below it.
     #[serde(default)]
     pub(super) read: Vec<String>,
@@ -97,17 +86,11 @@ pub(super) struct PrintRule {
     pub(super) ca_file: Option<String>,
 }
 
-impl PrintRule {
-    pub(super) fn lets(&self, user: &str) -> bool {
-        self.user.names().iter().any(|allowed| allowed == "*" || allowed == user)
-    }
-}
-
 /// Who may run what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rule {
     pub(super) program: String,
-    pub(super) users: Vec<String>,
+    pub(super) user: Users,
     pub(super) scripts: bool,
     /// References that what runs by this rule may use.
     pub(super) secrets: Vec<String>,
@@ -131,7 +114,7 @@ struct RuleEntry {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "user must be a name or a list of names")]
-enum Users {
+pub(super) enum Users {
     One(String),
     Several(Vec<String>),
 }
@@ -142,6 +125,15 @@ impl Users {
             Self::One(name) => std::slice::from_ref(name),
             Self::Several(names) => names,
         }
+    }
+
+    pub(super) fn lets(&self, user: &str) -> bool {
+        self.names().iter().any(|allowed| allowed == "*" || allowed == user)
+    }
+
+    /// The first that is named, and not only by a star.
+    pub(super) fn first_named(&self) -> Option<&str> {
+        self.names().iter().map(String::as_str).find(|name| *name != "*")
     }
 }
 
@@ -241,12 +233,12 @@ fn rule(number: usize, entry: RuleEntry, problems: &mut Vec<String>) -> Option<R
             entry.program
         ));
     }
-    let users = entry.user.names().to_vec();
+    let users = entry.user.names();
     if users.is_empty() || users.iter().any(String::is_empty) {
         problems.push(format!("rule {number}: user must name somebody, or \"*\""));
     }
-    let RuleEntry { program, scripts, secrets, .. } = entry;
-    (problems.len() == before).then_some(Rule { program, users, scripts, secrets })
+    let RuleEntry { program, user, scripts, secrets } = entry;
+    (problems.len() == before).then_some(Rule { program, user, scripts, secrets })
 }
 
 fn provider(

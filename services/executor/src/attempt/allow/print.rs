@@ -158,7 +158,7 @@ impl AllowList {
         if self.everything_as_me {
             return as_me(user, default_user).map(|()| None);
         }
-        let rule = self.listed.print.as_ref().filter(|rule| rule.lets(user));
+        let rule = self.listed.print.as_ref().filter(|rule| rule.user.lets(user));
         rule.map(Some).ok_or_else(|| {
             format!("the owner of the host can add {SECTION} user = {user:?} with what may be read and printed")
         })

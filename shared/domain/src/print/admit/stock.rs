@@ -5,7 +5,7 @@ use super::{Context, need};
 use crate::event::{
     FormAllocated, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormWitnessed,
 };
-use crate::ids::Class;
+use crate::ids::{Class, StreamId};
 use crate::print::document::{Document, State};
 use crate::print::stock::{BATCH_MAX, Batch, Fate, Form, NUMBER_MAX};
 
@@ -110,20 +110,30 @@ fn admit_allocated(form: &Form, e: &FormAllocated, context: &Context<'_>) -> Res
     need((e.first, e.last) == next, "these are not the next numbers")
 }
 
-fn admit_printed(form: &Form, e: &FormPrinted, context: &Context<'_>) -> Result<(), String> {
-    check_range(e.first, e.last)?;
-    let document = context.document.ok_or("there is no such document")?;
+/// All of these numbers were given to a printing of a document, and nothing was said of them since.
+fn need_waiting(
+    form: &Form,
+    (first, last): (u64, u64),
+    document: &StreamId,
+    round: u32,
+) -> Result<(), String> {
     let its = |number| {
         form.fate(number).is_some_and(|span| {
             span.fate == Fate::Allocated
-                && span.document.as_ref() == Some(&e.document)
-                && span.round == e.round
+                && span.document.as_ref() == Some(document)
+                && span.round == round
         })
     };
     need(
-        (e.first..=e.last).all(its),
+        (first..=last).all(its),
         "not all of these numbers were given to it and wait for an answer",
-    )?;
+    )
+}
+
+fn admit_printed(form: &Form, e: &FormPrinted, context: &Context<'_>) -> Result<(), String> {
+    check_range(e.first, e.last)?;
+    let document = context.document.ok_or("there is no such document")?;
+    need_waiting(form, (e.first, e.last), &e.document, e.round)?;
     let went = document.submissions.iter().any(|one| one.round == e.round && one.numbers.is_some());
     need(went, "that printing never went to a printer")?;
     if context.source.class() == Class::Executor {
@@ -140,17 +150,7 @@ fn admit_returned(form: &Form, e: &FormReturned, context: &Context<'_>) -> Resul
     need(document.state.rests(), "it is at the printer, or waits for it")?;
     let unclear = matches!(document.state, State::Unknown { .. });
     need(!unclear, "nobody knows what was printed: resolve that first")?;
-    let its = |number| {
-        form.fate(number).is_some_and(|span| {
-            span.fate == Fate::Allocated
-                && span.document.as_ref() == Some(&e.document)
-                && span.round == e.round
-        })
-    };
-    need(
-        (e.first..=e.last).all(its),
-        "not all of these numbers were given to it and wait for an answer",
-    )?;
+    need_waiting(form, (e.first, e.last), &e.document, e.round)?;
     let batch = form.batch_of(e.last).ok_or("they were never loaded")?;
     let above = form.spans.iter().any(|span| span.first > e.last && span.first <= batch.last);
     let allocation = form.allocation(&e.document, e.round);
