@@ -2,10 +2,10 @@
 //! read by poppler; our own pages by the same command.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use testkit::port::free;
 use testkit::wait;
 
 use crate::prints::sent::up_sending;
@@ -26,7 +26,7 @@ struct Example {
 impl Example {
     fn prepare() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let example = Self { dir, printer: free_port(), mail: free_port() };
+        let example = Self { dir, printer: free().unwrap(), mail: free().unwrap() };
         run(&mut example.preparing()).ended(0);
         let site = fs::read_to_string(source().join("morning.yaml")).unwrap();
         let here = example.dir.path().to_str().unwrap();
@@ -62,10 +62,6 @@ impl Drop for Example {
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/print-night")
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The text of a PDF as poppler reads it.

@@ -147,7 +147,8 @@ impl Up {
         Self::started(command, data, jobs)
     }
 
-    fn started(mut command: Command, data: &Path, jobs: &[&Path]) -> Self {
+    /// The same by a command of which only data and jobs are missing.
+    pub(crate) fn started(mut command: Command, data: &Path, jobs: &[&Path]) -> Self {
         command.arg("--data").arg(data);
         if !jobs.is_empty() {
             command.arg("--with").args(jobs);

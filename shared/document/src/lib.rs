@@ -9,7 +9,6 @@ mod format;
 mod limits;
 mod pdf;
 mod postscript;
-mod ranges;
 mod raster;
 mod sections;
 mod text;
@@ -21,7 +20,6 @@ use serde::{Deserialize, Serialize};
 pub use error::DocumentError;
 pub use format::{Format, UnknownFormat, sniff};
 pub use limits::Limits;
-pub use ranges::{PageRanges, PageRangesError};
 pub use sections::{Section, SectionsError, marker, sections};
 pub use text::TextLayout;
 

@@ -139,7 +139,7 @@ fn is_early(status: &str) -> bool {
     EARLY.contains(&status) || status.starts_with("http-")
 }
 
-/// A message behind a colon, when there is one.
+/// A message in brackets, when there is one.
 pub(crate) fn said(message: Option<&str>) -> String {
     message.map_or_else(String::new, |message| format!(" ({message})"))
 }

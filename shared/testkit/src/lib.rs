@@ -7,6 +7,7 @@
 //! | [`storage`] | servers that keep files for others: SFTP, S3, restic's REST interface |
 //! | [`printing`] | printers: one that fails as it is told, Debian's simulator, and a print server |
 //! | [`mail`] | mail servers: a real one whose mail can be read back, and one that follows a script |
+//! | [`port`] | ports for servers that others start |
 //! | [`process`] | any other program as a child, with its output and its signals |
 //! | [`restic`] | the programs restic of this machine |
 //! | [`wait`] | waiting for a condition instead of sleeping |
@@ -17,7 +18,7 @@
 
 pub mod mail;
 pub mod nats;
-mod port;
+pub mod port;
 pub mod postgres;
 pub mod printing;
 pub mod process;

@@ -15,7 +15,10 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 
 /// A loopback port nobody listens on now. Test programs run side by side, so each begins at a place
 /// of its own; a caller still has to try another port if its server finds this one taken.
-pub(crate) fn free() -> anyhow::Result<u16> {
+///
+/// # Errors
+/// If none of the range is free.
+pub fn free() -> anyhow::Result<u16> {
     let start = start_of_this_process();
     for _ in 0..COUNT {
         let step = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;

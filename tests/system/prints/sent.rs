@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use testkit::mail::{MailOptions, MailServer, MailTls};
-use testkit::process::Daemon;
 use testkit::wait;
 
 use super::{Office, SOON, ask, documents, ended, id, wait_for_states};
-use crate::programs::{READY, Up, decklog, run};
+use crate::programs::{Up, decklog};
 
 /// `decklog up` that sends mail through a server with TLS.
 fn up_with_mail(office: &Office, site: &Path, server: &MailServer) -> Up {
@@ -30,13 +29,7 @@ fn up_with_mail(office: &Office, site: &Path, server: &MailServer) -> Up {
 pub(crate) fn up_sending(data: &Path, site: &Path, mail: &Path, lists: &Path) -> Up {
     let mut command = decklog(["up", "--listen", "127.0.0.1:0"]);
     command.arg("--mail").arg(mail).arg("--lists").arg(lists);
-    command.arg("--data").arg(data).arg("--with").arg(site);
-    let mut daemon = Daemon::spawn(&mut command).unwrap();
-    let line = daemon.wait_for_line("API  http://", READY).unwrap();
-    let server = line.split_whitespace().nth(1).unwrap().trim_end_matches("/api/v1").to_owned();
-    let active = || run(decklog(["plan", "--data"]).arg(data).arg(site)).code == 0;
-    wait::until("the jobs to be active", READY, active).unwrap();
-    Up { daemon, data: data.to_owned(), server }
+    Up::started(command, data, &[site])
 }
 
 fn lists(office: &Office, text: &str) {

@@ -46,6 +46,14 @@ fn act(place: &Place, path: &str, act: &Value, reason: &str, format: Format) -> 
     output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
 }
 
+/// Whether a file is not there yet; asked before a content is, of which the log hears.
+fn must_be_new(path: &std::path::Path) -> anyhow::Result<()> {
+    if path.exists() {
+        return Err(crate::exit::usage(format!("{} exists already", path.display())));
+    }
+    Ok(())
+}
+
 /// Writes a file that is not there yet.
 pub(super) fn write_new(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write as _;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::backup::protection::active;
 use domain::backup::{Dataset, Protection};
+use domain::envelope::Envelope;
 use domain::event::{Event, JobEvent, ThingAct};
 use domain::ids::StreamId;
 use domain::ledger::Body;
@@ -140,10 +141,10 @@ fn head(of: &ReportOf) -> anyhow::Result<Vec<u8>> {
 /// Events since an instant, and those of them that a person caused.
 fn counts(made: &Made<'_>, since: Timestamp) -> anyhow::Result<(u64, u64)> {
     let (mut events, mut people) = (0, 0);
-    each_event(made, since, |entry, actor, _| {
+    each_event(made, since, |entry, envelope| {
+        let by_people = envelope.actor.as_deref().is_some_and(|who| who.starts_with("user/"));
         events += 1;
-        people +=
-            u64::from(entry.void.is_none() && actor.is_some_and(|who| who.starts_with("user/")));
+        people += u64::from(entry.void.is_none() && by_people);
     })?;
     Ok((events, people))
 }
@@ -152,7 +153,7 @@ fn counts(made: &Made<'_>, since: Timestamp) -> anyhow::Result<(u64, u64)> {
 fn each_event(
     made: &Made<'_>,
     since: Timestamp,
-    mut take: impl FnMut(&LogEntry, Option<&str>, Option<&Event>),
+    mut take: impl FnMut(&LogEntry, &Envelope),
 ) -> anyhow::Result<()> {
     let mut end = made.position;
     while end > 0 {
@@ -169,9 +170,7 @@ fn each_event(
                 if entry.received < since {
                     continue;
                 }
-                let envelope = entry.envelope()?;
-                let event = envelope.event().ok();
-                take(entry, envelope.actor.as_deref(), event.as_ref());
+                take(entry, &entry.envelope()?);
             }
             at = last.position;
         }
@@ -307,16 +306,12 @@ fn at_risk(made: &Made<'_>, dataset: &Dataset) -> Option<DatasetAtRisk> {
 fn prints(made: &Made<'_>, since: Timestamp) -> anyhow::Result<Vec<UndeliveredPrint>> {
     let limit = u32::try_from(ROWS_MAX).unwrap_or(u32::MAX);
     let filter = DocumentFilter { since: Some(since), limit, ..DocumentFilter::default() };
-    let mut all: BTreeMap<StreamId, Document> = BTreeMap::new();
-    for (id, one, _) in find_documents(&made.source, &filter)? {
-        all.insert(id, one);
-    }
+    let mut all: BTreeMap<StreamId, Document> =
+        find_documents(&made.source, &filter)?.into_iter().collect();
     // What has waited longer than that has not arrived all the same.
     let states = domain::print::document::OPEN.map(str::to_owned).to_vec();
     let open = DocumentFilter { states, limit, ..DocumentFilter::default() };
-    for (id, one, _) in find_documents(&made.source, &open)? {
-        all.insert(id, one);
-    }
+    all.extend(find_documents(&made.source, &open)?);
     Ok(all.iter().filter_map(|(id, one)| undelivered(id, one)).collect())
 }
 
@@ -355,17 +350,17 @@ fn undelivered(id: &StreamId, one: &Document) -> Option<UndeliveredPrint> {
 
 fn changes(made: &Made<'_>, since: Timestamp) -> anyhow::Result<Vec<Change>> {
     let mut found = Vec::new();
-    each_event(made, since, |entry, actor, event| {
-        let (Some(event), true) = (event, entry.void.is_none()) else { return };
-        let Ok(envelope) = entry.envelope() else { return };
-        if let Some((what, reason)) = changed(event) {
+    each_event(made, since, |entry, envelope| {
+        // A kind that this program does not know is no change that it could name.
+        let (Ok(event), true) = (envelope.event(), entry.void.is_none()) else { return };
+        if let Some((what, reason)) = changed(&event) {
             found.push((
                 entry.position,
                 Change {
                     at: made.at(entry.received),
                     what: what.to_owned(),
                     subject: envelope.subject.to_string(),
-                    who: actor.unwrap_or("-").to_owned(),
+                    who: envelope.actor.clone().unwrap_or_else(|| "-".to_owned()),
                     reason,
                 },
             ));

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{act, write_new};
+use super::{act, must_be_new, write_new};
 use crate::cli::{
     ChangeDocument, DocumentAct, DocumentsAct, Format, ListDocuments, MoveDocument, OneDocument,
     ReadDocument, ReleaseDocuments, ReprintDocument, ResolveDocument, RetryDelivery,
 };
+use crate::commands::runs::run_id;
 use crate::commands::with_console;
 use crate::output::{self, Table, local};
 use crate::source::Source;
@@ -30,18 +31,18 @@ const DIGITS_MIN: usize = 4;
 pub(in crate::commands) fn find(
     source: &Source,
     filter: &DocumentFilter,
-) -> anyhow::Result<Vec<(StreamId, Document, u64)>> {
-    let mut found: Vec<(StreamId, Document, u64)> = Vec::new();
+) -> anyhow::Result<Vec<(StreamId, Document)>> {
+    let mut found: Vec<(StreamId, Document)> = Vec::new();
     let mut asked = DocumentFilter { limit: PAGE, ..filter.clone() };
     while found.len() < filter.limit as usize {
         let Content::Streams(page) = source.ask(&Query::Documents(asked.clone()))?.content else {
             bail!("the answer is to another question");
         };
         let page: Vec<_> = page.into_iter().filter_map(of_view).collect();
-        let Some(oldest) = page.last().map(|(_, document, _)| document.at) else { break };
+        let Some(oldest) = page.last().map(|(_, document)| document.at) else { break };
         let before = found.len();
         for one in page {
-            if !found.iter().rev().take(PAGE as usize).any(|(id, _, _)| *id == one.0) {
+            if !found.iter().rev().take(PAGE as usize).any(|(id, _)| *id == one.0) {
                 found.push(one);
             }
         }
@@ -53,8 +54,8 @@ pub(in crate::commands) fn find(
     Ok(found)
 }
 
-fn of_view(view: StreamView) -> Option<(StreamId, Document, u64)> {
-    Some((view.id, view.state.body.document()?.clone(), view.state.version))
+fn of_view(view: StreamView) -> Option<(StreamId, Document)> {
+    Some((view.id, view.state.body.document()?.clone()))
 }
 
 /// The one document whose identity begins so.
@@ -69,7 +70,7 @@ pub(super) fn one(source: &Source, text: &str) -> anyhow::Result<(StreamId, Docu
         DocumentFilter { prefix: Some(text.to_owned()), limit: 2, ..DocumentFilter::default() };
     let mut found = find(source, &filter)?;
     match (found.pop(), found.is_empty()) {
-        (Some((id, document, _)), true) => Ok((id, document)),
+        (Some(one), true) => Ok(one),
         (None, _) => Err(exit::not_found(format!("there is no document {text}"))),
         (Some(_), false) => {
             Err(exit::usage(format!("several documents begin with {text}: write more of it")))
@@ -105,14 +106,10 @@ pub(super) fn list(wanted: &ListDocuments, format: Format) -> anyhow::Result<()>
         (None, true) => Vec::new(),
         (None, false) => OPEN.iter().chain(&["failed"]).map(|word| (*word).to_owned()).collect(),
     };
-    let run = wanted.run.as_deref().map(|run| {
-        let name = if run.starts_with("run/") { run.to_owned() } else { format!("run/{run}") };
-        name.parse::<StreamId>().map_err(exit::usage)
-    });
     let filter = DocumentFilter {
         queue: wanted.queue.clone(),
         host: wanted.host.clone(),
-        run: run.transpose()?,
+        run: wanted.run.as_deref().map(run_id).transpose()?,
         form: wanted.form.clone(),
         states,
         since: wanted.since.as_deref().map(|text| when::since(text, host::now())).transpose()?,
@@ -120,7 +117,7 @@ pub(super) fn list(wanted: &ListDocuments, format: Format) -> anyhow::Result<()>
         ..DocumentFilter::default()
     };
     let rows: Vec<Row> =
-        find(&source, &filter)?.into_iter().map(|(id, one, _)| row(id, &one)).collect();
+        find(&source, &filter)?.into_iter().map(|(id, one)| row(id, &one)).collect();
     output::list(format, &rows, |rows| {
         let mut table = Table::new([
             "DOCUMENT", "STATE", "QUEUE", "PAGES", "PRIORITY", "SPOOLED", "RUN", "WHY",
@@ -357,9 +354,7 @@ fn ranges(text: Option<&str>) -> anyhow::Result<Option<Vec<PageRange>>> {
 }
 
 pub(super) fn read(wanted: &ReadDocument) -> anyhow::Result<()> {
-    if wanted.to.exists() {
-        return Err(exit::usage(format!("{} exists already", wanted.to.display())));
-    }
+    must_be_new(&wanted.to)?;
     let path = format!("/api/v1/documents/{}/content", wanted.document);
     let bytes = with_console(&wanted.place, |client| {
         client.post_bytes(&path, &json!({"reason": wanted.reason}))

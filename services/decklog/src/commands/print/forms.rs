@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::documents::short;
-use super::{act, write_new};
+use super::{act, must_be_new, write_new};
 use crate::cli::{Check, Format, Forms, Named, Numbers, OneNumber, Place, PositivePay, Register};
 use crate::commands::with_console;
 use crate::output::{self, Table, local};
@@ -81,12 +81,15 @@ struct Row {
     gaps: u64,
 }
 
+/// All forms there are.
+pub(super) fn all(source: &Source) -> anyhow::Result<Vec<Form>> {
+    let of = |body: Body| if let Body::Form(form) = body { Some(*form) } else { None };
+    let views = source.streams(Selection::Forms)?;
+    Ok(views.into_iter().filter_map(|view| of(view.state.body)).collect())
+}
+
 fn list(place: &Place, format: Format) -> anyhow::Result<()> {
-    let views = Source::open(place)?.streams(Selection::Forms)?;
-    let forms: Vec<Form> = views
-        .into_iter()
-        .filter_map(|view| if let Body::Form(form) = view.state.body { Some(*form) } else { None })
-        .collect();
+    let forms = all(&Source::open(place)?)?;
     let rows: Vec<Row> = forms.iter().map(row).collect();
     output::list(format, &rows, |rows| {
         let mut table = Table::new([
@@ -272,9 +275,7 @@ fn define(form: &mut Form, event: &ThingEvent, received: Timestamp, actor: Optio
 }
 
 fn positive_pay(wanted: &PositivePay) -> anyhow::Result<()> {
-    if wanted.to.exists() {
-        return Err(exit::usage(format!("{} exists already", wanted.to.display())));
-    }
+    must_be_new(&wanted.to)?;
     let zone = wanted.zone.clone().unwrap_or_else(crate::host::zone);
     let body: Value = json!({
         "first": wanted.first,

@@ -10,8 +10,8 @@ use domain::wire::{DocumentFilter, Selection};
 use serde::Serialize;
 use serde_json::json;
 
-use super::act as say;
 use super::documents::{find, short};
+use super::{act as say, forms};
 use crate::cli::{Format, NamedAct, Queues, Reconcile};
 use crate::output::{self, Table};
 use crate::source::Source;
@@ -57,7 +57,7 @@ pub(super) fn list(wanted: &Queues, format: Format) -> anyhow::Result<()> {
             until: Some(since),
             ..DocumentFilter::default()
         })?);
-        let figures = figures(all.iter().map(|(_, document, _)| document), since);
+        let figures = figures(all.iter().map(|(_, document)| document), since);
         let troubles = || {
             queue
                 .stopped
@@ -121,14 +121,8 @@ pub(super) fn reconcile(wanted: &Reconcile, format: Format) -> anyhow::Result<()
     let since = when::since(&wanted.since, host::now())?;
     let filter =
         DocumentFilter { since: Some(since), limit: DOCUMENTS_MAX, ..DocumentFilter::default() };
-    let documents: BTreeMap<StreamId, Document> =
-        find(&source, &filter)?.into_iter().map(|(id, document, _)| (id, document)).collect();
-    let of = |body: Body| if let Body::Form(form) = body { Some(*form) } else { None };
-    let forms: Vec<Form> = source
-        .streams(Selection::Forms)?
-        .into_iter()
-        .filter_map(|view| of(view.state.body))
-        .collect();
+    let documents: BTreeMap<StreamId, Document> = find(&source, &filter)?.into_iter().collect();
+    let forms = forms::all(&source)?;
     let found = compare(&documents, &forms);
     output::list(format, &found, |found| {
         let mut table = Table::new(["WHAT", "OF", "IN WORDS"]);
