@@ -14,7 +14,6 @@ use axum::extract::{Path, Query as Params, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Json, Router};
-use bus::Service;
 use bus::recorder::ask;
 use bytes::Bytes;
 use domain::backup::progress::Progress;
@@ -558,26 +557,10 @@ async fn part_of(
 }
 
 async fn output_from(console: &Console, host: &str, query: &HostQuery) -> Result<Bytes> {
-    let found = ask_host(console, host, query).await?;
+    let found = console.ask_host(host, query).await?;
     found.ok_or_else(|| {
         Problem::not_found(format!("host {host} does not have the output (any more)"))
     })
-}
-
-/// What a host has of an attempt, if it has it.
-async fn ask_host(console: &Console, host: &str, query: &HostQuery) -> Result<Option<Bytes>> {
-    let body = serde_json::to_vec(query).map_err(Problem::unavailable)?;
-    let wait = std::time::Duration::from_secs(10);
-    let answer =
-        console.bus.request(&Service::Host(host.to_owned()), Bytes::from(body), wait).await;
-    let answer = answer.map_err(|error| {
-        Problem::unavailable(format!("host {host} runs it and does not answer: {error}"))
-    })?;
-    match answer.first() {
-        Some(b'+') => Ok(Some(answer.slice(1..))),
-        Some(b'-') => Ok(None),
-        Some(_) | None => Err(Problem::unavailable(String::from_utf8_lossy(&answer))),
-    }
 }
 
 /// How far the newest attempt of a run is, if it is one of a backup, a restore or another work of an engine: asked of its
@@ -593,7 +576,7 @@ async fn run_progress(
     let progress: Option<Progress> = match &attempt {
         Some(attempt) if !ended => {
             let query = HostQuery::Progress { run: id, attempt: attempt.number };
-            let found = ask_host(&console, &attempt.host, &query).await?;
+            let found = console.ask_host(&attempt.host, &query).await?;
             found.and_then(|bytes| serde_json::from_slice(&bytes).ok())
         }
         Some(_) | None => None,

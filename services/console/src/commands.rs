@@ -25,7 +25,7 @@ pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
 pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;
-pub(crate) use prints::{DocumentAct, FormAct, QueueAct};
+pub(crate) use prints::{DocumentAct, FormAct, QueueAct, document_of};
 pub(crate) use requests::Wish;
 pub(crate) use runs::RunAct;
 
@@ -46,6 +46,9 @@ pub enum CommandError {
     /// The recorder cannot be reached.
     #[error("the recorder cannot be reached: {0}")]
     Unavailable(String),
+    /// A host that has to be asked does not answer, or cannot.
+    #[error("{0}")]
+    Host(String),
 }
 
 /// What a command became.
@@ -65,7 +68,8 @@ const TRIES: usize = 8;
 /// Longest reason, in bytes.
 const REASON_BYTES: usize = 1_000;
 
-fn check_reason(reason: &str) -> Result<(), CommandError> {
+/// Whether a reason is one.
+pub(crate) fn check_reason(reason: &str) -> Result<(), CommandError> {
     if reason.trim().is_empty() || reason.len() > REASON_BYTES {
         return Err(CommandError::Invalid(format!(
             "a reason of 1 to {REASON_BYTES} bytes is needed"
@@ -75,27 +79,20 @@ fn check_reason(reason: &str) -> Result<(), CommandError> {
 }
 
 impl Console {
-    async fn state(&self, id: &StreamId) -> Result<Option<StreamState>, CommandError> {
+    /// A stream as the log has it.
+    pub(crate) async fn state(&self, id: &StreamId) -> Result<Option<StreamState>, CommandError> {
         stream(&self.bus, id).await.map_err(|error| CommandError::Unavailable(error.to_string()))
     }
 
-    /// A stream as the log has it.
-    pub(crate) async fn stream_state(
-        &self,
-        id: &StreamId,
-    ) -> Result<Option<StreamState>, CommandError> {
-        self.state(id).await
-    }
-
-    /// Says one thing of a stream, whatever stands in it.
+    /// Says one thing of a stream, whatever stands in it; at which position.
     pub(crate) async fn say_of(
         &self,
         id: &StreamId,
         actor: &str,
         event: Event,
-    ) -> Result<(), CommandError> {
+    ) -> Result<u64, CommandError> {
         let next = |_: Option<&StreamState>| Ok(vec![event.clone()]);
-        self.change(id, actor, next).await.map(drop)
+        Ok(self.change(id, actor, next).await?.unwrap_or_default())
     }
 
     /// Says what `next` makes of the stream as it stands; `Ok(None)` from it means that there is nothing
@@ -104,7 +101,7 @@ impl Console {
         &self,
         id: &StreamId,
         actor: &str,
-        next: impl Fn(Option<&StreamState>) -> Result<Vec<Event>, CommandError>,
+        mut next: impl FnMut(Option<&StreamState>) -> Result<Vec<Event>, CommandError>,
     ) -> Result<Option<u64>, CommandError> {
         for _ in 0..TRIES {
             let state = self.state(id).await?;

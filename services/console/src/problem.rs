@@ -82,7 +82,7 @@ impl From<CommandError> for Problem {
             CommandError::NotFound(_) => Self::not_found(&error),
             CommandError::Invalid(_) => Self::bad_request(&error),
             CommandError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", &error),
-            CommandError::Unavailable(_) => Self::unavailable(&error),
+            CommandError::Unavailable(_) | CommandError::Host(_) => Self::unavailable(&error),
         }
     }
 }

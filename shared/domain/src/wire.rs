@@ -533,6 +533,19 @@ pub struct StreamView {
     pub state: StreamState,
 }
 
+/// What a host answered: behind a `+` what it was asked for, a `-` where it does not have that, or behind a `!` why not.
+///
+/// # Errors
+/// Why not.
+pub fn answered(answer: &[u8]) -> Result<Option<&[u8]>, String> {
+    match answer.split_first() {
+        Some((b'+', found)) => Ok(Some(found)),
+        Some((b'-', _)) => Ok(None),
+        Some((_, problem)) => Err(String::from_utf8_lossy(problem).into_owned()),
+        None => Err("it answered nothing".to_owned()),
+    }
+}
+
 /// A question to one host's executor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "ask", deny_unknown_fields)]

@@ -263,12 +263,17 @@ impl EventLog {
         query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
         let rows = query.rows(&self.any, "listing documents").await?;
         let ids = rows.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        self.in_order(ids).await
+    }
+
+    /// These streams, as far as they fit: the first are those that do.
+    async fn in_order(&self, ids: Vec<StreamId>) -> Result<Vec<StreamView>, LogError> {
         let mut found = self.streams(&ids.iter().cloned().collect()).await?;
-        let newest = ids.into_iter().filter_map(|id| {
+        let views = ids.into_iter().filter_map(|id| {
             let state = found.remove(&id)?;
             Some(StreamView { id, state })
         });
-        Ok(all_that_fit(newest.collect()))
+        Ok(all_that_fit(views.collect()))
     }
 
     /// The newest runs of a job that have ended, and after them as many again that were skipped or missed: these are not
@@ -285,13 +290,7 @@ impl EventLog {
                 ids.push(named(row)?);
             }
         }
-        let mut found = self.streams(&ids.iter().cloned().collect()).await?;
-        // The newest first: they are those that fit.
-        let newest = ids.into_iter().filter_map(|id| {
-            let state = found.remove(&id)?;
-            Some(StreamView { id, state })
-        });
-        Ok(all_that_fit(newest.collect()))
+        self.in_order(ids).await
     }
 
     async fn night(&self, since: Timestamp, until: Timestamp) -> Result<Night, LogError> {

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
+use bytes::Bytes;
 use domain::event::{FormEvent, FormRegisterRead, PrintEvent, PrintRead, ReadWhat, Role};
 use domain::ids::StreamId;
 use domain::print::DOCUMENT_BYTES_MAX;
@@ -19,7 +20,9 @@ use utoipa::ToSchema;
 
 use super::{Body, Result, Why};
 use crate::auth::Caller;
-use crate::commands::{Applied, CommandError, DocumentAct, FormAct, QueueAct};
+use crate::commands::{
+    Applied, CommandError, DocumentAct, FormAct, QueueAct, check_reason, document_of,
+};
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -96,8 +99,8 @@ pub(super) async fn read_document(
     Body(why): Body<Why>,
 ) -> Result<impl IntoResponse> {
     caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
-    let id = console.document_named(&id).await?;
-    let document = console.document(&id).await?;
+    check_reason(&why.reason)?;
+    let (id, document) = console.document_named(&id).await?;
     let content = console.content(&id, &document).await?;
     console.note_read(&id, ReadWhat::Content, &caller.actor(), &why.reason).await?;
     let kind = document.spooled.format.media_type();
@@ -114,8 +117,8 @@ pub(super) async fn read_facts(
     Body(why): Body<Why>,
 ) -> Result<Json<DocumentFacts>> {
     caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
-    let id = console.document_named(&id).await?;
-    let document = console.document(&id).await?;
+    check_reason(&why.reason)?;
+    let (id, document) = console.document_named(&id).await?;
     let facts = console.facts(&id, &document).await?;
     console.note_read(&id, ReadWhat::Register, &caller.actor(), &why.reason).await?;
     Ok(Json(facts))
@@ -161,15 +164,16 @@ pub(super) async fn read_register(
 ) -> Result<Json<Registered>> {
     caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
     domain::ids::check_name("form", &name).map_err(Problem::bad_request)?;
+    check_reason(&range.reason)?;
     let zone =
         TimeZone::get(range.zone.as_deref().unwrap_or("UTC")).map_err(Problem::bad_request)?;
     let id = StreamId::thing(ThingKind::Form, &name);
-    let state = console.stream_state(&id).await?;
+    let state = console.state(&id).await?;
     let form = state.as_ref().and_then(|state| state.body.form());
     let form = form.ok_or_else(|| CommandError::NotFound(format!("form {name}")))?;
     let mut known = BTreeMap::new();
     for id in register::documents(form, range.first, range.last) {
-        let document = console.document(&id).await?;
+        let document = document_of(&id, console.state(&id).await?.as_ref())?;
         // What is erased has no payees any more: its numbers still have their fates.
         let facts = if document.erased.is_some() {
             None
@@ -193,21 +197,14 @@ pub(super) async fn read_register(
 }
 
 impl Console {
-    async fn document(&self, id: &StreamId) -> std::result::Result<Document, CommandError> {
-        let state = self.stream_state(id).await?;
-        let document = state.as_ref().and_then(|state| state.body.document()).cloned();
-        document.ok_or_else(|| CommandError::NotFound(id.to_string()))
-    }
-
     async fn facts(
         &self,
         id: &StreamId,
         document: &Document,
     ) -> std::result::Result<DocumentFacts, CommandError> {
         let query = HostQuery::DocumentFacts { document: id.clone() };
-        let answer = self.ask_host(&document.spooled.host, &query).await?;
-        let bytes = told(&answer, &document.spooled.host)?;
-        serde_json::from_slice(bytes).map_err(|error| CommandError::Unavailable(error.to_string()))
+        let found = self.kept_by(&document.spooled.host, &query).await?;
+        serde_json::from_slice(&found).map_err(|error| CommandError::Host(error.to_string()))
     }
 
     async fn content(
@@ -219,14 +216,12 @@ impl Console {
         while (content.len() as u64) < document.spooled.bytes.min(DOCUMENT_BYTES_MAX) {
             let offset = content.len() as u64;
             let query = HostQuery::Document { document: id.clone(), offset, limit: PIECE };
-            let answer = self.ask_host(&document.spooled.host, &query).await?;
-            let piece = told(&answer, &document.spooled.host)?;
+            let piece = self.kept_by(&document.spooled.host, &query).await?;
             if piece.is_empty() {
-                return Err(CommandError::Unavailable(
-                    "its host has less of it than the log knows".to_owned(),
-                ));
+                let less = "its host has less of it than the log knows";
+                return Err(CommandError::Host(less.to_owned()));
             }
-            content.extend_from_slice(piece);
+            content.extend_from_slice(&piece);
         }
         Ok(content)
     }
@@ -240,20 +235,17 @@ impl Console {
         reason: &str,
     ) -> std::result::Result<(), CommandError> {
         let read = PrintRead { what, reason: reason.to_owned() };
-        self.say_of(id, actor, PrintEvent::PrintRead(read).into()).await
+        self.say_of(id, actor, PrintEvent::PrintRead(read).into()).await.map(drop)
     }
-}
 
-fn told<'a>(answer: &'a [u8], host: &str) -> std::result::Result<&'a [u8], CommandError> {
-    match answer.split_first() {
-        Some((b'+', bytes)) => Ok(bytes),
-        Some((b'-', _)) => {
-            Err(CommandError::NotFound(format!("content of it on host {host} any more")))
-        }
-        Some((_, problem)) => Err(CommandError::Unavailable(format!(
-            "host {host}: {}",
-            String::from_utf8_lossy(problem)
-        ))),
-        None => Err(CommandError::Unavailable(format!("host {host} answered nothing"))),
+    /// What a host has of a document.
+    async fn kept_by(
+        &self,
+        host: &str,
+        query: &HostQuery,
+    ) -> std::result::Result<Bytes, CommandError> {
+        let found = self.ask_host(host, query).await?;
+        let gone = || CommandError::NotFound(format!("content of it on host {host} any more"));
+        found.ok_or_else(gone)
     }
 }

@@ -10,7 +10,7 @@ use domain::backup::Dataset;
 use domain::backup::looking::{self, LOOK_MS, Look, Looked, NAMES, Sight, Unseen, Wanted};
 use domain::ids::StreamId;
 use domain::job::JobDefinition;
-use domain::ledger::{Host, StreamState};
+use domain::ledger::Host;
 use domain::site::ThingKind;
 use domain::wire::{HostQuery, Selection, StreamView};
 
@@ -89,9 +89,8 @@ impl Console {
             None => self.ask_likely(dataset, &look).await?,
         };
         let event = looking::event(&look, &looked);
-        let next = |_: Option<&StreamState>| Ok(vec![event.clone().into()]);
-        let position = self.change(&id, actor, next).await?;
-        Ok((position.unwrap_or_default(), looked))
+        let position = self.say_of(&id, actor, event.into()).await?;
+        Ok((position, looked))
     }
 
     /// Asks whoever wrote it; and where that does not help, whoever has a job with the repository.

@@ -13,7 +13,7 @@ use domain::ledger::StreamState;
 use domain::print::{Document, Form, PageRange, State};
 use domain::site::ThingKind;
 use domain::time::HumanDuration;
-use domain::wire::{Content, DocumentFilter, HostQuery, Query};
+use domain::wire::{Content, DocumentFilter, HostQuery, Query, answered};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -155,8 +155,8 @@ pub(crate) enum QueueAct {
 }
 
 impl DocumentAct {
-    fn done(&self, document: &Document) -> String {
-        let text = match self {
+    fn done(&self, document: &Document) -> &'static str {
+        match self {
             Self::Hold => "held",
             Self::Release { .. } => "released: it is printed when its turn comes",
             Self::Cancel if document.state.is_at_printer() => {
@@ -175,8 +175,7 @@ impl DocumentAct {
             Self::DeclineReprint => "declined",
             Self::Resolve { .. } => "resolved",
             Self::RetryDeliveries { .. } => "tried again",
-        };
-        text.to_owned()
+        }
     }
 
     fn event(
@@ -279,16 +278,15 @@ impl FormAct {
             span.ok_or_else(|| nothing("printing", number))
         };
         let batch = |number: u64| {
-            let batch = form.batches.iter().rev().find(|b| (b.first..=b.last).contains(&number));
-            batch.map(|batch| batch.number).ok_or_else(|| nothing("stock", number))
+            let batch = form.batch_of(number).map(|batch| batch.number);
+            batch.ok_or_else(|| nothing("stock", number))
         };
         let event = match self {
             Self::Load { first, last } => {
                 FormEvent::FormLoaded(FormLoaded { first: *first, last: *last, note: reason })
             }
             Self::Witness { first, last } => {
-                let open =
-                    form.batches.iter().rev().find(|b| b.witness.is_none() && b.unloaded.is_none());
+                let open = form.batches.iter().rev().find(|batch| batch.waits());
                 let open = open.ok_or_else(|| {
                     CommandError::NotFound("stock that waits for a second person".to_owned())
                 })?;
@@ -337,9 +335,21 @@ impl FormAct {
     }
 }
 
+/// The document that a stream is.
+pub(crate) fn document_of(
+    id: &StreamId,
+    state: Option<&StreamState>,
+) -> Result<Document, CommandError> {
+    let document = state.and_then(|state| state.body.document()).cloned();
+    document.ok_or_else(|| CommandError::NotFound(named(id)))
+}
+
 impl Console {
     /// The one document whose identity begins so.
-    pub(crate) async fn document_named(&self, text: &str) -> Result<StreamId, CommandError> {
+    pub(crate) async fn document_named(
+        &self,
+        text: &str,
+    ) -> Result<(StreamId, Document), CommandError> {
         let digits = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if !digits || !(PREFIX_MIN..=32).contains(&text.len()) {
             let text =
@@ -350,13 +360,13 @@ impl Console {
             DocumentFilter { prefix: Some(text.to_owned()), limit: 2, ..DocumentFilter::default() };
         let answer = bus::recorder::ask(&self.bus, &Query::Documents(filter)).await;
         let answer = answer.map_err(|error| CommandError::Unavailable(error.to_string()))?;
-        let Content::Streams(found) = answer.content else {
+        let Content::Streams(mut found) = answer.content else {
             return Err(CommandError::Unavailable("the answer is to another question".to_owned()));
         };
-        match found.as_slice() {
-            [one] => Ok(one.id.clone()),
-            [] => Err(CommandError::NotFound(format!("document {text}"))),
-            _ => Err(CommandError::Invalid(format!(
+        match (found.pop(), found.is_empty()) {
+            (Some(one), true) => Ok((one.id.clone(), document_of(&one.id, Some(&one.state))?)),
+            (None, _) => Err(CommandError::NotFound(format!("document {text}"))),
+            (Some(_), false) => Err(CommandError::Invalid(format!(
                 "several documents begin with {text}: write more of it"
             ))),
         }
@@ -371,9 +381,9 @@ impl Console {
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
-        let id = self.document_named(text).await?;
+        let (id, document) = self.document_named(text).await?;
         if let DocumentAct::Release { code: Some(code) } = act {
-            self.give_code(&id, code).await?;
+            self.give_code(&id, &document, code).await?;
         }
         let queue = match act {
             DocumentAct::Move { queue } => {
@@ -389,52 +399,54 @@ impl Console {
             | DocumentAct::Resolve { .. }
             | DocumentAct::RetryDeliveries { .. } => None,
         };
-        let done = std::sync::Mutex::new(String::new());
+        let mut done = "";
         let next = |state: Option<&StreamState>| {
             let document = state.and_then(|state| state.body.document());
             let document = document.ok_or_else(|| CommandError::NotFound(named(&id)))?;
-            if let Ok(mut done) = done.lock() {
-                *done = act.done(document);
-            }
+            done = act.done(document);
             Ok(vec![act.event(document, reason, queue.as_ref())?])
         };
         let position = self.change(&id, actor, next).await?;
-        let done = done.into_inner().unwrap_or_default();
-        Ok(applied(position, id, &done))
+        Ok(applied(position, id, done))
     }
 
     /// The host that has the document knows its code.
-    async fn give_code(&self, id: &StreamId, code: &str) -> Result<(), CommandError> {
-        let state = self.state(id).await?;
-        let document = state.as_ref().and_then(|state| state.body.document());
-        let document = document.ok_or_else(|| CommandError::NotFound(named(id)))?;
+    async fn give_code(
+        &self,
+        id: &StreamId,
+        document: &Document,
+        code: &str,
+    ) -> Result<(), CommandError> {
         if !matches!(document.state, State::Held { .. }) {
             return Err(CommandError::Refused(format!("it is {}, not held", document.word())));
         }
         let query = HostQuery::Code { document: id.clone(), code: code.to_owned() };
-        let answer = self.ask_host(&document.spooled.host, &query).await?;
-        match answer.as_ref() {
-            b"+true" => Ok(()),
-            b"+false" => Err(CommandError::Refused("that is not its code".to_owned())),
-            other => Err(CommandError::Unavailable(String::from_utf8_lossy(other).into_owned())),
+        let host = &document.spooled.host;
+        match self.ask_host(host, &query).await?.as_deref() {
+            Some(b"true") => Ok(()),
+            Some(b"false") => Err(CommandError::Refused("that is not its code".to_owned())),
+            Some(_) | None => {
+                Err(CommandError::Host(format!("host {host} does not know its code")))
+            }
         }
     }
 
-    /// Asks a host something.
+    /// Asks a host for something; `None` where it does not have it.
     pub(crate) async fn ask_host(
         &self,
         host: &str,
         query: &HostQuery,
-    ) -> Result<Bytes, CommandError> {
-        let gone = |error: String| {
-            CommandError::Unavailable(format!("host {host} does not answer: {error}"))
+    ) -> Result<Option<Bytes>, CommandError> {
+        let gone = |error: &dyn std::fmt::Display| {
+            CommandError::Host(format!("host {host} does not answer: {error}"))
         };
-        let body = serde_json::to_vec(query).map_err(|error| gone(error.to_string()))?;
+        let body = serde_json::to_vec(query).map_err(|error| gone(&error))?;
         let service = Service::Host(host.to_owned());
-        self.bus
-            .request(&service, Bytes::from(body), HOST)
-            .await
-            .map_err(|error| gone(error.to_string()))
+        let answer = self.bus.request(&service, Bytes::from(body), HOST).await;
+        let answer = answer.map_err(|error| gone(&error))?;
+        let found = answered(&answer)
+            .map_err(|problem| CommandError::Host(format!("host {host}: {problem}")))?;
+        Ok(found.map(|found| answer.slice_ref(found)))
     }
 
     /// Says something of numbered stock.
@@ -447,7 +459,7 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         let document = match act {
-            FormAct::Check { document, .. } => Some(self.document_named(document).await?),
+            FormAct::Check { document, .. } => Some(self.document_named(document).await?.0),
             FormAct::Load { .. }
             | FormAct::Witness { .. }
             | FormAct::Unload { .. }

@@ -17,7 +17,7 @@ use domain::job::JobDefinition;
 use domain::print::{DocumentSource, PrintWork, QueueDefinition};
 use domain::run::Run;
 use domain::site::{Thing, ThingKind};
-use domain::wire::{Content, HostQuery, Query, RunFilter, Work};
+use domain::wire::{Content, HostQuery, Query, RunFilter, Work, answered};
 use sha2::Digest as _;
 
 use super::documents_of;
@@ -231,11 +231,10 @@ async fn piece(host: &Arc<Host>, bring: &Bring, offset: u64) -> anyhow::Result<B
     };
     let body = Bytes::from(serde_json::to_vec(&query)?);
     let answer = host.bus.request(&Service::Host(bring.host.clone()), body, ANSWER).await?;
-    match answer.split_first() {
-        Some((b'+', _)) => Ok(answer.slice(1..)),
-        Some((b'-', _)) => bail!("host {} does not have it any more", bring.host),
-        Some((_, problem)) => bail!("host {}: {}", bring.host, String::from_utf8_lossy(problem)),
-        None => bail!("host {} answered nothing", bring.host),
+    match answered(&answer) {
+        Ok(Some(found)) => Ok(answer.slice_ref(found)),
+        Ok(None) => bail!("host {} does not have it any more", bring.host),
+        Err(problem) => bail!("host {}: {problem}", bring.host),
     }
 }
 

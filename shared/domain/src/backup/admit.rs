@@ -12,7 +12,7 @@ use crate::canonical::Digest;
 use crate::event::{BackupEvent, BackupForgotten, ForgetReason, RiskReason, Seer};
 use crate::ids::{ProducerId, StreamId};
 use crate::job::{Job, JobDefinition, Work};
-use crate::ledger::Policy;
+use crate::ledger::{Policy, need};
 use crate::run::{Run, State};
 
 /// What the recorder has at hand beside the dataset.
@@ -38,10 +38,6 @@ pub struct Context<'a> {
 pub const AT_ONCE: usize = 100;
 /// Most damaged snapshots in one event: with their numbers they take more room.
 pub const DAMAGED_MAX: usize = 130;
-
-fn need(holds: bool, what: &str) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(what.to_owned()) }
-}
 
 /// The run an event is of.
 pub fn run_of(event: &BackupEvent) -> Option<(&StreamId, u32)> {
@@ -126,8 +122,8 @@ pub fn admit(
             let request = dataset.request.as_ref().filter(|request| request.number == e.request);
             let request = request.ok_or("nothing like that is asked for")?;
             need(request.approved_by.is_none(), "it is approved already")?;
-            let same = context.actor.is_none() || context.actor == request.by.as_deref();
-            need(context.policy.self_approval || !same, "nobody approves their own request")?;
+            let another = context.policy.is_another(context.actor, request.by.as_deref());
+            need(another, "nobody approves their own request")?;
             let (repository, ids) = (&request.repository, &request.snapshots);
             let free = free_of_holds(dataset, repository, ids, context.received);
             need(free, "one of them is on hold: end that first")
@@ -157,8 +153,8 @@ pub fn admit(
         BackupEvent::BackupHoldEnded(e) => {
             let one = dataset.snapshot(&e.repository, e.snapshot);
             let hold = one.and_then(|one| one.held(context.received)).ok_or("it is not on hold")?;
-            let same = context.actor.is_none() || context.actor == hold.by.as_deref();
-            need(context.policy.self_approval || !same, "somebody else ends a hold than set it")
+            let another = context.policy.is_another(context.actor, hold.by.as_deref());
+            need(another, "somebody else ends a hold than set it")
         }
         BackupEvent::BackupOrphanFound(_)
         | BackupEvent::BackupVerified(_)
@@ -309,6 +305,6 @@ fn admit_certified(dataset: &Dataset, run: &StreamId, context: &Context<'_>) -> 
     let test = test.ok_or("there is no such test")?;
     need(test.certified.is_none(), "it is certified already")?;
     let actor = context.actor.ok_or("a person certifies")?;
-    let same = test.asked_by.as_deref() == Some(actor);
-    need(context.policy.self_approval || !same, "somebody else certifies a test than asked for it")
+    let another = context.policy.is_another(Some(actor), test.asked_by.as_deref());
+    need(another, "somebody else certifies a test than asked for it")
 }

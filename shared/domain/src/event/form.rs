@@ -80,16 +80,6 @@ pub enum Spent {
     Spoiled,
 }
 
-impl Spent {
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Voided => "voided",
-            Self::Spoiled => "spoiled",
-        }
-    }
-}
-
 /// `form.voided` 1: the sheets with these numbers do not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -370,10 +370,8 @@ pub struct PrintRead {
 pub enum ReadWhat {
     /// Its content.
     Content,
-    /// Payees, amounts and numbers of its sheets.
+    /// What its host knows of it beside the log: title, recipients, payees, amounts, code.
     Register,
-    /// Its title and its recipients.
-    Names,
 }
 
 /// `print.erased` 1: the key of its content is destroyed.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Body, Policy, Streams, Turn};
+use super::{Body, Policy, Streams, Turn, need};
 use crate::canonical::{Digest, canonical};
 use crate::envelope::Envelope;
 use crate::event::{JobEvent, JobLeaseGranted, ThingAct, ThingEvent};
@@ -33,10 +33,6 @@ pub fn named_by_thing(thing: &Thing) -> BTreeSet<StreamId> {
     let calendars = calendars.iter().map(|name| StreamId::thing(ThingKind::Calendar, name));
     let queue = if let Thing::Form(form) = thing { Some(&form.queue) } else { None };
     calendars.chain(queue.map(|name| StreamId::thing(ThingKind::Queue, name))).collect()
-}
-
-fn need(holds: bool, what: &str) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
 pub(super) fn admit_job(
@@ -198,8 +194,8 @@ fn check_approval(
         (proposal.number, proposal.digest) == approved,
         "it approves another definition than the one proposed last",
     )?;
-    let same = envelope.actor.is_none() || envelope.actor == proposal.by;
-    need(policy.self_approval || !same, "nobody approves their own change")
+    let another = policy.is_another(envelope.actor.as_deref(), proposal.by.as_deref());
+    need(another, "nobody approves their own change")
 }
 
 /// Everything a definition names is there and active.

@@ -59,6 +59,18 @@ pub struct Policy {
     pub self_approval: bool,
 }
 
+impl Policy {
+    /// Whether whoever acts is somebody else than `other`, as far as the site demands that. Who is not named is nobody else.
+    pub(crate) fn is_another(self, actor: Option<&str>, other: Option<&str>) -> bool {
+        self.self_approval || (actor.is_some() && actor != other)
+    }
+}
+
+/// A rule, and what is said where it does not hold.
+pub(crate) fn need(holds: bool, what: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.to_owned()) }
+}
+
 /// What must be known of the log to judge its next event.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {

@@ -20,7 +20,7 @@ use crate::event::{
 };
 use crate::ids::{Class, ProducerId, StreamId};
 use crate::job::Job;
-use crate::ledger::{Policy, SKEW_MS_MAX};
+use crate::ledger::{Policy, SKEW_MS_MAX, need};
 use crate::run::Run;
 use crate::site::{Thing, ThingKind};
 
@@ -51,14 +51,10 @@ pub struct Context<'a> {
     pub received: Timestamp,
 }
 
-fn need(holds: bool, what: &str) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(what.to_owned()) }
-}
-
 impl Context<'_> {
     /// Whether whoever acts is somebody else than `other`, as far as the site demands that.
     fn is_another(&self, other: Option<&str>) -> bool {
-        self.policy.self_approval || (self.actor.is_some() && self.actor != other)
+        self.policy.is_another(self.actor, other)
     }
 
     /// What a person does has that person's name: on it the rules of two people rest.
@@ -529,12 +525,15 @@ fn reprinted(
     pages: &[PageRange],
 ) -> Option<(u64, Fate)> {
     let all = document.spooled.pages;
-    let wanted: Vec<u32> = listed(pages, all);
+    let wanted = |page: u32| {
+        pages.is_empty()
+            || pages.iter().any(|range| range.from <= page && range.to.is_none_or(|to| page <= to))
+    };
     for submission in &document.submissions {
         let Some(numbers) = &submission.numbers else { continue };
-        let pages = listed(document.pages_of(submission.round), all);
-        for ((place, page), number) in (0..).zip(pages).zip(numbers.first..=numbers.last) {
-            if wanted.contains(&page)
+        let printed = listed(document.pages_of(submission.round), all);
+        for ((place, page), number) in (0..).zip(printed).zip(numbers.first..=numbers.last) {
+            if wanted(page)
                 && let Some(span) = form.fate(number)
                 && is_of(span, id, submission, place)
                 && let fate @ (Fate::Allocated | Fate::Printed) = span.fate

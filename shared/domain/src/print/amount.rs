@@ -4,7 +4,7 @@ use super::work::ControlRule;
 use crate::event::ControlSeen;
 
 /// Parts of one.
-pub const PARTS: i64 = 10_000;
+const PARTS: i64 = 10_000;
 
 /// Reads an amount such as `1,234.50`, `$ 12.5` or, with a comma before the cents, `1.234,50 €`.
 ///
@@ -38,7 +38,8 @@ pub fn read(text: &str, decimal: char) -> Result<i64, String> {
 /// An amount with two digits behind the point, or four where it has them.
 pub fn shown(amount: i64) -> String {
     let sign = if amount < 0 { "-" } else { "" };
-    let (whole, part) = (amount.unsigned_abs() / 10_000, amount.unsigned_abs() % 10_000);
+    let parts = PARTS.unsigned_abs();
+    let (whole, part) = (amount.unsigned_abs() / parts, amount.unsigned_abs() % parts);
     if part % 100 == 0 {
         format!("{sign}{whole}.{:02}", part / 100)
     } else {

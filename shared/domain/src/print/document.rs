@@ -433,9 +433,8 @@ impl Document {
             PrintEvent::PrintErased(_) => self.erased = Some(told.received),
             PrintEvent::PrintDelivered(e) => {
                 let state = DeliveryState::Delivered { receipt: e.receipt.clone() };
-                let (means, pages, tries) = (e.means, e.pages, e.tries);
-                let one = Delivery { means, pages, tries, state, at: told.received };
-                self.deliveries.insert(e.delivery, one);
+                let (means, pages, tries, at) = (e.means, e.pages, e.tries, told.received);
+                self.deliveries.insert(e.delivery, Delivery { means, pages, tries, state, at });
             }
             PrintEvent::PrintDeliveryFailed(e) => self.undelivered_because(e, told),
             PrintEvent::PrintDeliveryRetried(e) => {
@@ -574,8 +573,7 @@ impl Document {
 
     fn undelivered_because(&mut self, e: &PrintDeliveryFailed, told: Told<'_>) {
         let state = DeliveryState::Failed { reason: e.reason.clone(), unknown: e.unknown };
-        let (means, pages, tries) = (e.means, e.pages, e.tries);
-        let one = Delivery { means, pages, tries, state, at: told.received };
-        self.deliveries.insert(e.delivery, one);
+        let (means, pages, tries, at) = (e.means, e.pages, e.tries, told.received);
+        self.deliveries.insert(e.delivery, Delivery { means, pages, tries, state, at });
     }
 }

@@ -37,10 +37,7 @@ pub use options::{
     COPIES_MAX, DocumentFormat, HoldWhy, Options, PageRange, ReleaseBy, Sides, check_ranges,
     selected,
 };
-pub use queue::{
-    DOCUMENT_BYTES_MAX, DOCUMENT_PAGES_MAX, Inbox, QueueDefinition, QueueKind, TextLayout,
-    Transport,
-};
+pub use queue::{DOCUMENT_BYTES_MAX, Inbox, QueueDefinition, QueueKind, TextLayout, Transport};
 pub use spool::Queue;
 pub use stock::Form;
 pub use work::{

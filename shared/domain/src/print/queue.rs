@@ -116,7 +116,7 @@ pub struct QueueDefinition {
 /// Largest document of any queue, in bytes: it is read into the memory of the process that looks at it.
 pub const DOCUMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Most pages of any document.
-pub const DOCUMENT_PAGES_MAX: u32 = 100_000;
+const DOCUMENT_PAGES_MAX: u32 = 100_000;
 /// Longest time for which content is kept: legal holds are for evidence, and a century is a slip of the pen.
 pub(crate) const KEEP_MS_MAX: u64 = 100 * 366 * 86_400_000;
 

@@ -24,7 +24,7 @@ pub enum Exception {
         /// Impressions counted.
         counted: u32,
     },
-    /// A printer counted nothing for a form, or for what must be proven.
+    /// A printer counted nothing for a form.
     NotCounted {
         /// The document.
         document: StreamId,
@@ -251,7 +251,7 @@ fn of_form(form: &Form, documents: &BTreeMap<StreamId, Document>, found: &mut Ve
     for (first, last) in form.gaps() {
         found.push(Exception::Gap { form: name.clone(), first, last });
     }
-    for batch in form.batches.iter().filter(|b| b.witness.is_none() && b.unloaded.is_none()) {
+    for batch in form.batches.iter().filter(|batch| batch.waits()) {
         let (first, last) = (batch.first, batch.last);
         found.push(Exception::NotWitnessed { form: name.clone(), first, last });
     }

@@ -131,29 +131,31 @@ pub fn positive_pay(
             layout.columns.iter().map(|column| column.title().to_owned()).collect();
         lines.push(line(&titles, layout.separator));
     }
+    // Read once: a file has a line for each of a hundred thousand numbers.
+    let definition = form.definition();
+    let shown = |number: u64| {
+        definition.as_ref().map_or_else(|| number.to_string(), |form| form.shown(number))
+    };
     for entry in entries {
         let paid = match entry.fate {
             Some(Fate::Printed) => true,
             Some(Fate::Voided | Fate::Spoiled) => false,
             Some(Fate::Allocated) => {
-                return Err(format!(
-                    "nobody has said what became of number {}",
-                    form.shown(entry.number)
-                ));
+                let number = shown(entry.number);
+                return Err(format!("nobody has said what became of number {number}"));
             }
             None => continue,
         };
-        let cells = layout
-            .columns
-            .iter()
-            .map(|column| cell(form, layout, entry, column, account, zone, paid));
+        let number = shown(entry.number);
+        let columns = layout.columns.iter();
+        let cells = columns.map(|column| cell(&number, layout, entry, column, account, zone, paid));
         lines.push(line(&cells.collect::<Result<Vec<_>, _>>()?, layout.separator));
     }
     Ok(lines.concat())
 }
 
 fn cell(
-    form: &Form,
+    number: &str,
     layout: &PositivePay,
     entry: &Entry,
     column: &PayColumn,
@@ -162,7 +164,6 @@ fn cell(
     paid: bool,
 ) -> Result<String, String> {
     let missing = |what: &str| {
-        let number = form.shown(entry.number);
         // What is void may be a blank sheet.
         if paid {
             Err(format!("the {what} of number {number} is not known"))
@@ -172,7 +173,7 @@ fn cell(
     };
     match column {
         PayColumn::Account => Ok(account.to_owned()),
-        PayColumn::Number => Ok(form.shown(entry.number)),
+        PayColumn::Number => Ok(number.to_owned()),
         PayColumn::Amount => match entry.amount {
             Some(amount) if layout.cents => Ok((amount / 100).to_string()),
             Some(amount) => Ok(amount::shown(amount)),

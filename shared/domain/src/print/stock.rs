@@ -172,9 +172,27 @@ impl Form {
         self.batches.iter().rev().find(|batch| (batch.first..=batch.last).contains(&number))
     }
 
+    /// What is known of these numbers: each span that has one of them.
+    pub fn touched(&self, first: u64, last: u64) -> impl Iterator<Item = &Numbered> {
+        let at = self.spans.partition_point(|span| span.last < first);
+        let from_it = self.spans.get(at..).unwrap_or_default().iter();
+        from_it.take_while(move |span| span.first <= last)
+    }
+
+    /// Whether all of these numbers were loaded once.
+    pub fn was_loaded(&self, first: u64, last: u64) -> bool {
+        let mut next = first;
+        for (from, to) in united(self.batches.iter().map(|b| (b.first, b.last)).collect()) {
+            if from <= next && next <= to {
+                next = to + 1;
+            }
+        }
+        next > last
+    }
+
     /// Whether a number's sheet lies where it is printed on.
     pub fn is_in_tray(&self, number: u64) -> bool {
-        self.batch_of(number).is_some_and(|b| b.witness.is_some() && b.unloaded.is_none())
+        self.batch_of(number).is_some_and(Batch::is_usable)
     }
 
     /// The numbers of a printing.
@@ -192,7 +210,7 @@ impl Form {
 
     /// Sheets that can be printed on: in stock a second person has seen, above all that was used of it.
     pub fn left(&self) -> Vec<(u64, u64)> {
-        let usable = self.batches.iter().filter(|b| b.witness.is_some() && b.unloaded.is_none());
+        let usable = self.batches.iter().filter(|batch| batch.is_usable());
         let rest = usable.map(|batch| (self.next_of(batch), batch.last));
         rest.filter(|(next, last)| next <= last).collect()
     }
@@ -235,7 +253,8 @@ impl Form {
         for batch in &self.batches {
             let (mut at, next) = (batch.first, self.next_of(batch));
             while at < next {
-                match self.spans.iter().find(|span| span.last >= at) {
+                let of_it = self.spans.partition_point(|span| span.last < at);
+                match self.spans.get(of_it) {
                     Some(span) if span.first <= at => at = span.last + 1,
                     Some(span) => {
                         let end = (span.first - 1).min(next - 1);
@@ -275,7 +294,7 @@ impl Form {
             }),
             FormEvent::FormPrinted(e) => self.become_of(e.first, e.last, Fate::Printed, at),
             FormEvent::FormVoided(e) => self.become_of(e.first, e.last, e.how.into(), at),
-            FormEvent::FormReturned(e) => self.free(e.first, e.last),
+            FormEvent::FormReturned(e) => self.cut(e.first, e.last),
             FormEvent::FormChecked(e) => self.check(e, told),
             FormEvent::FormRegisterRead(_) => {}
         }
@@ -298,17 +317,9 @@ impl Form {
         }
     }
 
-    /// Makes numbers free again.
-    fn free(&mut self, first: u64, last: u64) {
-        let at = Timestamp::UNIX_EPOCH;
-        self.set(Numbered { first, last, fate: Fate::Allocated, document: None, round: 0, at });
-        self.spans.retain(|span| span.first != first || span.document.is_some());
-    }
-
     /// Gives numbers another fate; whose they were is kept.
     fn become_of(&mut self, first: u64, last: u64, fate: Fate, at: Timestamp) {
-        let known: Vec<Numbered> =
-            self.spans.iter().filter(|s| s.first <= last && s.last >= first).cloned().collect();
+        let known: Vec<Numbered> = self.touched(first, last).cloned().collect();
         self.set(Numbered { first, last, fate, document: None, round: 0, at });
         for span in known {
             let (first, last) = (span.first.max(first), span.last.min(last));
@@ -318,21 +329,26 @@ impl Form {
 
     /// Puts a span in the place of whatever was there.
     fn set(&mut self, new: Numbered) {
+        self.cut(new.first, new.last);
+        let at = self.spans.partition_point(|span| span.first < new.first);
+        self.spans.insert(at, new);
+    }
+
+    /// Makes numbers free.
+    fn cut(&mut self, first: u64, last: u64) {
         let mut spans = Vec::with_capacity(self.spans.len() + 2);
         for span in self.spans.drain(..) {
-            if span.last < new.first || span.first > new.last {
+            if span.last < first || span.first > last {
                 spans.push(span);
                 continue;
             }
-            if span.first < new.first {
-                spans.push(Numbered { last: new.first - 1, ..span.clone() });
+            if span.first < first {
+                spans.push(Numbered { last: first - 1, ..span.clone() });
             }
-            if span.last > new.last {
-                spans.push(Numbered { first: new.last + 1, ..span });
+            if span.last > last {
+                spans.push(Numbered { first: last + 1, ..span });
             }
         }
-        spans.push(new);
-        spans.sort_by_key(|span| span.first);
         self.spans = spans;
     }
 
@@ -391,6 +407,16 @@ fn without(ranges: Vec<(u64, u64)>, (first, last): (u64, u64)) -> Vec<(u64, u64)
 }
 
 impl Batch {
+    /// Whether it is printed on: a second person has seen it, and it was not taken out.
+    pub fn is_usable(&self) -> bool {
+        self.witness.is_some() && self.unloaded.is_none()
+    }
+
+    /// Whether it waits for a second person.
+    pub fn waits(&self) -> bool {
+        self.witness.is_none() && self.unloaded.is_none()
+    }
+
     fn new(e: &FormLoaded, told: Told<'_>) -> Self {
         Self {
             number: told.version,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::options::{Options, PageRange, ReleaseBy};
+use super::options::{Options, PageRange, ReleaseBy, Sides};
 use crate::ids::{StreamId, is_name};
 use crate::site::ThingKind;
 use crate::time::HumanDuration;
@@ -35,7 +35,7 @@ pub struct PrintWork {
     /// For how long the content is kept after printing; as long as the queue says when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<HumanDuration>,
-    /// The class of content, which says who may read it and for how long: `general`, `payroll`, `health`.
+    /// The class of content, which stands beside its commitment in the log: `general`, `payroll`, `health`.
     #[serde(default = "general", skip_serializing_if = "is_general")]
     pub class: String,
     /// The numbered stock they are printed on.
@@ -320,7 +320,7 @@ impl PrintWork {
         if self.options.copies != 1 {
             add("options.copies", "a form is printed once");
         }
-        if self.options.sides.is_some_and(|sides| sides.word() != "one-sided") {
+        if self.options.sides.is_some_and(|sides| sides != Sides::OneSided) {
             add("options.sides", "each sheet of a form has one number: it is printed on one side");
         }
     }

@@ -213,12 +213,16 @@ fn register(wanted: &Register, format: Format) -> anyhow::Result<()> {
             read.entries
         }
     };
+    let definition = form.definition();
+    let shown = |number: u64| {
+        definition.as_ref().map_or_else(|| number.to_string(), |form| form.shown(number))
+    };
     output::list(format, &entries, |entries| {
         let mut table = Table::new(["NUMBER", "FATE", "AT", "DOCUMENT", "PAGE", "AMOUNT", "PAYEE"]);
         for one in entries {
             let dash = || "-".to_owned();
             table.row([
-                form.shown(one.number),
+                shown(one.number),
                 one.fate.map_or("unused", Fate::word).to_owned(),
                 one.at.map_or_else(dash, local),
                 one.document.as_ref().map_or_else(dash, short),

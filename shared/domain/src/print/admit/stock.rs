@@ -1,13 +1,14 @@
 //! What the recorder accepts about numbered stock. *Invariants:* a number is given once; one that was printed never becomes
 //! free again; and what is loaded, or read on a sheet, a second person has seen.
 
-use super::{Context, need};
+use super::Context;
 use crate::event::{
     FormAllocated, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormWitnessed,
 };
 use crate::ids::{Class, StreamId};
+use crate::ledger::need;
 use crate::print::document::{Document, State};
-use crate::print::stock::{BATCH_MAX, Batch, Fate, Form, NUMBER_MAX};
+use crate::print::stock::{BATCH_MAX, Batch, Fate, Form, NUMBER_MAX, Numbered};
 
 /// Whether the event may follow in the stream of a form.
 ///
@@ -32,13 +33,10 @@ pub fn admit_of_form(
         FormEvent::FormPrinted(e) => admit_printed(form, e, context),
         FormEvent::FormVoided(e) => {
             check_range(e.first, e.last)?;
-            let loaded = (e.first..=e.last).all(|number| form.batch_of(number).is_some());
+            let loaded = form.was_loaded(e.first, e.last);
             need(loaded, "not all of these numbers were ever loaded")?;
-            let spent = |number| {
-                form.fate(number)
-                    .is_some_and(|span| matches!(span.fate, Fate::Voided | Fate::Spoiled))
-            };
-            need(!(e.first..=e.last).any(spent), "one of them does not count already")
+            let spent = |span: &Numbered| matches!(span.fate, Fate::Voided | Fate::Spoiled);
+            need(!form.touched(e.first, e.last).any(spent), "one of them does not count already")
         }
         FormEvent::FormReturned(e) => admit_returned(form, e, context),
         FormEvent::FormChecked(e) => admit_checked(form, e, context),
@@ -66,8 +64,7 @@ fn admit_loaded(form: &Form, e: &FormLoaded) -> Result<(), String> {
             form.shown(other.last.min(e.last))
         ));
     }
-    let used = form.spans.iter().find(|span| span.first <= e.last && e.first <= span.last);
-    match used {
+    match form.touched(e.first, e.last).next() {
         None => Ok(()),
         Some(span) => {
             Err(format!("{} is {} already", form.shown(span.first.max(e.first)), span.fate.word()))
@@ -78,10 +75,7 @@ fn admit_loaded(form: &Form, e: &FormLoaded) -> Result<(), String> {
 fn admit_witnessed(form: &Form, e: &FormWitnessed, context: &Context<'_>) -> Result<(), String> {
     let batch = form.batches.iter().find(|batch| batch.number == e.batch);
     let batch = batch.ok_or("there is no such stock")?;
-    need(
-        batch.witness.is_none() && batch.unloaded.is_none(),
-        "it is witnessed, or taken out, already",
-    )?;
+    need(batch.waits(), "it is witnessed, or taken out, already")?;
     need(context.is_another(batch.by.as_deref()), "somebody else sees it than loaded it")?;
     let same = (batch.first, batch.last) == (e.first, e.last);
     need(
@@ -117,15 +111,15 @@ fn need_waiting(
     document: &StreamId,
     round: u32,
 ) -> Result<(), String> {
-    let its = |number| {
-        form.fate(number).is_some_and(|span| {
-            span.fate == Fate::Allocated
-                && span.document.as_ref() == Some(document)
-                && span.round == round
-        })
+    let its = |span: &&Numbered| {
+        span.fate == Fate::Allocated
+            && span.document.as_ref() == Some(document)
+            && span.round == round
     };
+    let waiting = form.touched(first, last).filter(its);
+    let count: u64 = waiting.map(|span| span.last.min(last) + 1 - span.first.max(first)).sum();
     need(
-        (first..=last).all(its),
+        count == last - first + 1,
         "not all of these numbers were given to it and wait for an answer",
     )
 }
