@@ -28,7 +28,7 @@ const SMALL_CODE_BYTES: usize = 420;
 
 const TITLE: &str = "Signed head of the log";
 
-/// A page with the log's signed head as it stood at the end of a day, to be kept by somebody who
+/// A page with the log's signed head as it stood on a day when the page was made, to be kept by somebody who
 /// does not run the log: whoever holds last month's page can tell whether last month was rewritten.
 ///
 /// Origin, size and root are read out of the checkpoint, so the page cannot contradict it. What is
@@ -107,7 +107,7 @@ impl DailyHead {
         let text = self.checkpoint.as_bytes();
         let width = if text.len() > SMALL_CODE_BYTES { LARGE_CODE_WIDTH } else { CODE_WIDTH };
         let qr = Code::new("a checkpoint", text, width)?;
-        opening(flow, &self.site, &self.day, TITLE, &format!("at the end of {}", self.day));
+        opening(flow, &self.site, &self.day, TITLE, &format!("on {}", self.day));
         flow.gap(8.0);
         strokes(flow, &head.root, "The root");
         flow.gap(flow.loose(14.0).max(qr.margin()));
@@ -145,7 +145,7 @@ impl DailyHead {
     fn explain(&self, flow: &mut Flow<'_>) {
         flow.heading("What this page is for", 60.0);
         flow.paragraph(
-            "The root stands for every event that the log held at the end of the day: change, remove \
+            "The root stands for every event that the log held when this page was made: change, remove \
              or insert one, and the root becomes another. The log has signed it, and nobody who runs \
              the log can take this sheet of paper back; so keep it where they have no key. To find \
              out later whether the past was rewritten, read the code with any telephone, save its \

@@ -179,3 +179,53 @@ fn a_printing_that_breaks_off_is_accounted_for_sheet_by_sheet_and_the_rest_is_pr
     up.stop();
     crate::programs::call(&office.path("data"), &["verify"]).ended(0);
 }
+
+/// The printer fed and spoiled a sheet, and went on by itself: its last page lies on a number it was not given. And four
+/// sheets left the tray while it was changed.
+#[test]
+fn a_sheet_that_slipped_moves_pages_and_sheets_that_are_gone_are_a_gap() {
+    let office = Office::new();
+    checks(&office, "checks.txt", 1, 5);
+    control(&office, 1..=5);
+    let up = office.up(&site(&office));
+    load(&up, "1001", "1020");
+    assert_eq!(ended(&up, &ask(&up, "reports")), "succeeded");
+    let one = id(&wait_for_states(&up, &["printed"])[0]);
+    wait::until("five numbers to be printed", SOON, || form(&up)["printed"] == 5).unwrap();
+    act(&up, &["forms", "check", "checks", &one, "1001", "1006"]);
+    let kinds = |up: &Up| -> Vec<String> {
+        let found = up.call(&["print", "reconcile", "-o", "json"]).json();
+        let of = |one: &Value| one["kind"].as_str().unwrap().to_owned();
+        found.as_array().unwrap().iter().map(of).collect()
+    };
+    assert_eq!(kinds(&up), ["check-differs"]);
+    act(&up, &["forms", "slip", "checks", "1003", "1003"]);
+    act(&up, &["forms", "check", "checks", &one, "1001", "1006"]);
+    assert_eq!(kinds(&up), [""; 0]);
+    let register = said(&up, &["forms", "register", "checks"]).ended(0).out;
+    let line = |number: &str| {
+        let line = register.lines().find(|line| line.starts_with(number)).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        (words[1].to_owned(), line.contains("Person 3"))
+    };
+    assert_eq!(line("001003"), ("spoiled".to_owned(), false));
+    assert_eq!(line("001004"), ("printed".to_owned(), true), "{register}");
+    assert!(register.contains("001007 to 001020  unused"), "{register}");
+
+    act(&up, &["forms", "unload", "checks", "1001"]);
+    load(&up, "1011", "1020");
+    checks(&office, "checks.txt", 11, 2);
+    control(&office, 11..=12);
+    assert_eq!(ended(&up, &ask(&up, "reports")), "succeeded");
+    let two = id(&wait_for_states(&up, &["printed", "printed"])[1]);
+    act(&up, &["forms", "check", "checks", &two, "1011", "1012"]);
+    let found = up.call(&["print", "reconcile", "-o", "json"]).ended(1).json();
+    assert_eq!(
+        (&found[0]["kind"], &found[0]["first"], &found[0]["last"]),
+        (&"gap".into(), &1007.into(), &1010.into()),
+        "{found}"
+    );
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    up.stop();
+    crate::programs::call(&office.path("data"), &["verify"]).ended(0);
+}

@@ -3,10 +3,11 @@
 use bus::Service;
 use bytes::Bytes;
 use domain::event::{
-    Event, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormUnloaded, FormVoided,
-    FormWitnessed, PrintCancelRequested, PrintCancelled, PrintChanged, PrintDeliveryRetried,
-    PrintEvent, PrintHeld, PrintMoved, PrintReleased, PrintReprintApproved, PrintReprintDeclined,
-    PrintReprintRequested, PrintResolved, QueueEvent, QueueHeld, QueueReleased, Spent,
+    Event, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormSlipped,
+    FormUnloaded, FormVoided, FormWitnessed, PrintCancelRequested, PrintCancelled, PrintChanged,
+    PrintDeliveryRetried, PrintEvent, PrintHeld, PrintMoved, PrintReleased, PrintReprintApproved,
+    PrintReprintDeclined, PrintReprintRequested, PrintResolved, QueueEvent, QueueHeld,
+    QueueReleased, Spent,
 };
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
@@ -121,6 +122,13 @@ pub(crate) enum FormAct {
     },
     /// Sheets that a printing had lie blank in the tray.
     Return {
+        /// The first.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+    /// Sheets went through a printing without their pages, which lie on the next ones.
+    Slip {
         /// The first.
         first: u64,
         /// The last.
@@ -257,6 +265,7 @@ impl FormAct {
             Self::Void { spoiled: true, .. } => "spoiled: they do not count",
             Self::Void { .. } => "void: they do not count",
             Self::Return { .. } => "free again",
+            Self::Slip { .. } => "spoiled: the pages after them lie on the next sheets",
             Self::Printed { .. } => "printed",
             Self::Check { .. } => "checked",
         }
@@ -312,6 +321,11 @@ impl FormAct {
                     last: *last,
                     reason,
                 })
+            }
+            Self::Slip { first, last } => {
+                let (document, round) = of(*first)?;
+                let slipped = FormSlipped { document, round, first: *first, last: *last, reason };
+                FormEvent::FormSlipped(slipped)
             }
             Self::Printed { first, last } => {
                 let (document, round) = of(*first)?;
@@ -465,6 +479,7 @@ impl Console {
             | FormAct::Unload { .. }
             | FormAct::Void { .. }
             | FormAct::Return { .. }
+            | FormAct::Slip { .. }
             | FormAct::Printed { .. } => None,
         };
         let id = StreamId::thing(ThingKind::Form, name);

@@ -250,6 +250,8 @@ pub(crate) enum Forms {
     Spoil(Numbers),
     /// Says that sheets which a printing had lie blank in the tray: they are free again.
     Return(Numbers),
+    /// Says that sheets went through a printing without their pages: those and all after them lie on later sheets.
+    Slip(Numbers),
     /// Says that sheets were printed of which the printer said nothing.
     Printed(Numbers),
     /// Says which numbers you read on the first and last sheet of a document. Somebody else does than loaded the stock.

@@ -111,6 +111,24 @@ pub struct FormReturned {
     pub reason: String,
 }
 
+/// `form.slipped` 1: within a printing that has ended, the sheets with these numbers went through without their pages, such as
+/// those a printer fed and spoiled before it went on by itself. Each page that would have lain on them, and each after
+/// those, lies on a later sheet; the printing used as many sheets more, above its last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormSlipped {
+    /// The document.
+    pub document: StreamId,
+    /// Which printing of it.
+    pub round: u32,
+    /// The first number without a page.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// How that is known.
+    pub reason: String,
+}
+
 /// `form.checked` 1: after a printing, a second person read the numbers on its first and last sheet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

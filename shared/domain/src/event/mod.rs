@@ -311,6 +311,8 @@ family! {
         FormVoided = "form.voided" / 1,
         /// They lie blank in the tray, and are free again.
         FormReturned = "form.returned" / 1,
+        /// They went through without a page, and what follows lies on later ones.
+        FormSlipped = "form.slipped" / 1,
         /// A second person read the first and the last number of a printing.
         FormChecked = "form.checked" / 1,
         /// Somebody was given payees and amounts.

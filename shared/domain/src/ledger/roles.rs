@@ -149,6 +149,7 @@ fn may_state_of_forms(event: &FormEvent) -> &'static [Class] {
         | FormEvent::FormUnloaded(_)
         | FormEvent::FormVoided(_)
         | FormEvent::FormReturned(_)
+        | FormEvent::FormSlipped(_)
         | FormEvent::FormChecked(_)
         | FormEvent::FormRegisterRead(_) => &[Console],
     }

@@ -118,6 +118,7 @@ pub fn document_of(event: &FormEvent) -> Option<&StreamId> {
         FormEvent::FormAllocated(e) => Some(&e.document),
         FormEvent::FormPrinted(e) => Some(&e.document),
         FormEvent::FormReturned(e) => Some(&e.document),
+        FormEvent::FormSlipped(e) => Some(&e.document),
         FormEvent::FormChecked(e) => Some(&e.document),
         FormEvent::FormLoaded(_)
         | FormEvent::FormWitnessed(_)
@@ -532,7 +533,8 @@ fn reprinted(
     for submission in &document.submissions {
         let Some(numbers) = &submission.numbers else { continue };
         let printed = listed(document.pages_of(submission.round), all);
-        for ((place, page), number) in (0..).zip(printed).zip(numbers.first..=numbers.last) {
+        let sheets = form.sheets(id, submission.round, (numbers.first, numbers.last));
+        for ((place, page), number) in (0..).zip(printed).zip(sheets) {
             if wanted(page)
                 && let Some(span) = form.fate(number)
                 && is_of(span, id, submission, place)

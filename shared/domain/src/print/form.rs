@@ -78,7 +78,7 @@ pub enum PayColumn {
     Amount,
     /// The payee.
     Payee,
-    /// The day it was printed on.
+    /// The day it was printed on, or, of one that is not to be paid, the day it was made void.
     Date,
     /// Whether it is to be paid.
     Status,

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::document::{Document, State};
+use super::seen::printed_numbers;
 use super::stock::{Fate, Form};
 use crate::canonical::Digest;
 use crate::ids::StreamId;
@@ -300,16 +301,30 @@ fn counts(documents: &BTreeMap<StreamId, Document>, forms: &[Form], found: &mut 
         {
             continue;
         }
-        let of_it = |span: &&super::stock::Numbered| {
-            span.fate == Fate::Printed
-                && of_run.iter().any(|(id, _)| span.document.as_ref() == Some(*id))
-        };
-        let printed = form.spans.iter().filter(of_it).map(|span| span.last + 1 - span.first).sum();
+        let printed = of_run.iter().map(|(id, document)| printed_of(form, id, document)).sum();
         if printed != control.expected {
             let document = (*first).clone();
             found.push(Exception::ControlCount { document, expected: control.expected, printed });
         }
     }
+}
+
+/// How many numbers of a document were printed and count. What is too old to be told one by one names no document any more:
+/// then those of its printings count that still are what its printer made of them.
+fn printed_of(form: &Form, id: &StreamId, document: &Document) -> u64 {
+    let named = form.spans.iter().filter(|span| span.document.as_ref() == Some(id));
+    let named = named.filter(|span| span.fate == Fate::Printed);
+    let named: u64 = named.map(|span| span.last + 1 - span.first).sum();
+    let printings = document.submissions.iter().filter_map(|one| {
+        let numbers = one.numbers.as_ref()?;
+        printed_numbers(numbers.first, numbers.last, one.impressions)
+    });
+    let nameless = printings.flat_map(|(first, last)| {
+        let known = form.touched(first, last).filter(|span| span.document.is_none());
+        let printed = known.filter(|span| span.fate == Fate::Printed);
+        printed.map(move |span| span.last.min(last) + 1 - span.first.max(first))
+    });
+    named + nameless.sum::<u64>()
 }
 
 /// How a queue does: from its documents of a time.

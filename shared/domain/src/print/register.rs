@@ -86,8 +86,11 @@ fn entry(form: &Form, known: &BTreeMap<StreamId, Known>, number: u64) -> Entry {
     let Some(id) = &span.document else { return entry };
     let sent = document.numbers_of(span.round).map(|numbers| numbers.first);
     let first = sent.or_else(|| form.allocation(id, span.round).map(|(first, _)| first));
-    let place = number.saturating_sub(first.unwrap_or(number));
-    entry.page = page_at(document, span.round, place);
+    let slipped = form.slipped(id, span.round, number);
+    let place = number.saturating_sub(first.unwrap_or(number)).saturating_sub(slipped);
+    if !span.slipped {
+        entry.page = page_at(document, span.round, place);
+    }
     let sheet =
         facts.iter().flat_map(|facts| &facts.sheets).find(|sheet| Some(sheet.page) == entry.page);
     if let Some(sheet) = sheet {
@@ -175,7 +178,10 @@ fn cell(
         PayColumn::Account => Ok(account.to_owned()),
         PayColumn::Number => Ok(number.to_owned()),
         PayColumn::Amount => match entry.amount {
-            Some(amount) if layout.cents => Ok((amount / 100).to_string()),
+            Some(amount) if layout.cents && amount % 100 == 0 => Ok((amount / 100).to_string()),
+            Some(_) if layout.cents => {
+                Err(format!("the amount of number {number} has parts of a cent"))
+            }
             Some(amount) => Ok(amount::shown(amount)),
             None => missing("amount"),
         },

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::Told;
 use super::form::FormDefinition;
-use crate::event::{FormChecked, FormEvent, FormLoaded, Spent};
+use crate::event::{FormChecked, FormEvent, FormLoaded, FormSlipped, Spent};
 use crate::ids::StreamId;
 use crate::site::{Defined, Thing, ThingKind};
 
@@ -105,6 +105,9 @@ pub struct Numbered {
     pub round: u32,
     /// When it was said.
     pub at: Timestamp,
+    /// Whether they went through that printing without a page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub slipped: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
@@ -208,6 +211,31 @@ impl Form {
         Some((spans.first()?.first, spans.last()?.last))
     }
 
+    /// How many sheets below a number went through a printing without a page.
+    pub fn slipped(&self, document: &StreamId, round: u32, below: u64) -> u64 {
+        let spans = self.of_printing(document, round).into_iter();
+        let slipped = spans.filter(|span| span.slipped && span.first < below);
+        slipped.map(|span| span.last.min(below - 1) + 1 - span.first).sum()
+    }
+
+    /// The sheets of a printing that was given numbers from `first` to `last`, in the order of its pages.
+    pub fn sheets(
+        &self,
+        document: &StreamId,
+        round: u32,
+        (first, last): (u64, u64),
+    ) -> impl Iterator<Item = u64> {
+        let slipped: Vec<(u64, u64)> = self
+            .of_printing(document, round)
+            .into_iter()
+            .filter(|span| span.slipped)
+            .map(|span| (span.first, span.last))
+            .collect();
+        let more: u64 = slipped.iter().map(|(first, last)| last + 1 - first).sum();
+        let without = move |number: &u64| !slipped.iter().any(|(a, b)| (a..=b).contains(&number));
+        (first..=last.saturating_add(more)).filter(without)
+    }
+
     /// Sheets that can be printed on: in stock a second person has seen, above all that was used of it.
     pub fn left(&self) -> Vec<(u64, u64)> {
         let usable = self.batches.iter().filter(|batch| batch.is_usable());
@@ -291,7 +319,9 @@ impl Form {
                 document: Some(e.document.clone()),
                 round: e.round,
                 at,
+                slipped: false,
             }),
+            FormEvent::FormSlipped(e) => self.slip(e, at),
             FormEvent::FormPrinted(e) => self.become_of(e.first, e.last, Fate::Printed, at),
             FormEvent::FormVoided(e) => self.become_of(e.first, e.last, e.how.into(), at),
             FormEvent::FormReturned(e) => self.cut(e.first, e.last),
@@ -320,10 +350,47 @@ impl Form {
     /// Gives numbers another fate; whose they were is kept.
     fn become_of(&mut self, first: u64, last: u64, fate: Fate, at: Timestamp) {
         let known: Vec<Numbered> = self.touched(first, last).cloned().collect();
-        self.set(Numbered { first, last, fate, document: None, round: 0, at });
+        let nobodys = Numbered { first, last, fate, document: None, round: 0, at, slipped: false };
+        self.set(nobodys);
         for span in known {
             let (first, last) = (span.first.max(first), span.last.min(last));
             self.set(Numbered { first, last, fate, at, ..span });
+        }
+    }
+
+    /// Pages move up to the next sheets: as many as were printed on from the first of these numbers on.
+    fn slip(&mut self, e: &FormSlipped, at: Timestamp) {
+        let Some((_, end)) = self.allocation(&e.document, e.round) else { return };
+        let (count, last) = (e.last.saturating_sub(e.first) + 1, end.max(e.last));
+        let mut pages: u64 = self
+            .touched(e.first, last)
+            .filter(|span| is_page(span, e))
+            .map(|span| span.last.min(last) + 1 - span.first.max(e.first))
+            .sum();
+        let before: Vec<(u64, u64)> = self
+            .touched(e.last + 1, last)
+            .filter(|span| span.slipped)
+            .map(|span| (span.first, span.last))
+            .collect();
+        let its = |first, last, fate, slipped| Numbered {
+            first,
+            last,
+            fate,
+            document: Some(e.document.clone()),
+            round: e.round,
+            at,
+            slipped,
+        };
+        self.set(its(e.first, e.last, Fate::Spoiled, true));
+        for (first, last) in between(e.last + 1, last.saturating_add(count), &before) {
+            let printed = pages.min(last + 1 - first);
+            pages -= printed;
+            if printed > 0 {
+                self.set(its(first, first + printed - 1, Fate::Printed, false));
+            }
+            if first + printed <= last {
+                self.set(its(first + printed, last, Fate::Allocated, false));
+            }
         }
     }
 
@@ -370,7 +437,12 @@ impl Form {
             after_old = is_old;
             let both = follows_old && is_old;
             match kept.last_mut() {
-                Some(last) if both && last.fate == span.fate && last.last + 1 == span.first => {
+                Some(last)
+                    if both
+                        && last.fate == span.fate
+                        && !(last.slipped || span.slipped)
+                        && last.last + 1 == span.first =>
+                {
                     last.last = span.last;
                     (last.document, last.round) = (None, 0);
                     last.at = last.at.max(span.at);
@@ -380,6 +452,18 @@ impl Form {
         }
         self.spans = kept;
     }
+}
+
+/// Whether a span has a page that a slip moves: what is printed, and what was called waste before it was known that its page
+/// went to the next sheet.
+fn is_page(span: &Numbered, e: &FormSlipped) -> bool {
+    let waste = span.fate == Fate::Spoiled && !span.slipped && span.first <= e.last;
+    span.fate == Fate::Printed || waste
+}
+
+/// What of a range lies between others, which are in order.
+fn between(first: u64, last: u64, others: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    others.iter().fold(vec![(first, last)], |ranges, other| without(ranges, *other))
 }
 
 /// Ranges in order, apart from each other: what was taken out and came back lies in two batches.

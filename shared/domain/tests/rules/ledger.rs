@@ -148,6 +148,7 @@ const ROLES: &[(&str, &str)] = &[
     ("form.printed", "console executor"),
     ("form.voided", "console"),
     ("form.returned", "console"),
+    ("form.slipped", "console"),
     ("form.checked", "console"),
     ("form.register-read", "console"),
     ("queue.held", "console"),

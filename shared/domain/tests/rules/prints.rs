@@ -8,6 +8,7 @@ mod forms;
 mod register;
 mod reprints;
 mod seen;
+mod slips;
 mod spooling;
 mod states;
 mod stock;

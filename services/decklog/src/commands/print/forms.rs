@@ -35,6 +35,7 @@ pub(super) fn run(wanted: &Forms, format: Format) -> anyhow::Result<()> {
         Forms::Void(numbers) => say(numbers, "void", format),
         Forms::Spoil(numbers) => spoil(numbers, format),
         Forms::Return(numbers) => say(numbers, "return", format),
+        Forms::Slip(numbers) => say(numbers, "slip", format),
         Forms::Printed(numbers) => say(numbers, "printed", format),
         Forms::Check(wanted) => check(wanted, format),
         Forms::PositivePay(wanted) => positive_pay(wanted),
@@ -219,10 +220,11 @@ fn register(wanted: &Register, format: Format) -> anyhow::Result<()> {
     };
     output::list(format, &entries, |entries| {
         let mut table = Table::new(["NUMBER", "FATE", "AT", "DOCUMENT", "PAGE", "AMOUNT", "PAYEE"]);
-        for one in entries {
+        for (one, last) in in_lines(entries) {
             let dash = || "-".to_owned();
+            let to = if last > one.number { format!(" to {}", shown(last)) } else { String::new() };
             table.row([
-                shown(one.number),
+                format!("{}{to}", shown(one.number)),
                 one.fate.map_or("unused", Fate::word).to_owned(),
                 one.at.map_or_else(dash, local),
                 one.document.as_ref().map_or_else(dash, short),
@@ -233,6 +235,22 @@ fn register(wanted: &Register, format: Format) -> anyhow::Result<()> {
         }
         table
     })
+}
+
+/// Entries as lines: numbers that lie unused one after the other share one, each with the last of them.
+fn in_lines(entries: &[Entry]) -> Vec<(&Entry, u64)> {
+    let mut lines: Vec<(&Entry, u64)> = Vec::new();
+    for entry in entries {
+        match lines.last_mut() {
+            Some((one, last))
+                if one.fate.is_none() && entry.fate.is_none() && *last + 1 == entry.number =>
+            {
+                *last = entry.number;
+            }
+            Some(_) | None => lines.push((entry, entry.number)),
+        }
+    }
+    lines
 }
 
 /// The end of a day, or an instant.

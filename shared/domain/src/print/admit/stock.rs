@@ -3,7 +3,8 @@
 
 use super::Context;
 use crate::event::{
-    FormAllocated, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormWitnessed,
+    FormAllocated, FormChecked, FormEvent, FormLoaded, FormPrinted, FormReturned, FormSlipped,
+    FormWitnessed,
 };
 use crate::ids::{Class, StreamId};
 use crate::ledger::need;
@@ -39,6 +40,7 @@ pub fn admit_of_form(
             need(!form.touched(e.first, e.last).any(spent), "one of them does not count already")
         }
         FormEvent::FormReturned(e) => admit_returned(form, e, context),
+        FormEvent::FormSlipped(e) => admit_slipped(form, e, context),
         FormEvent::FormChecked(e) => admit_checked(form, e, context),
         FormEvent::FormRegisterRead(e) => {
             need(context.actor.is_some(), "a person reads")?;
@@ -155,7 +157,52 @@ fn admit_returned(form: &Form, e: &FormReturned, context: &Context<'_>) -> Resul
     )?;
     let first = document.numbers_of(e.round).map_or(first, |numbers| numbers.first);
     let blank = counted(document, e.round)?;
-    need(e.first >= first + u64::from(blank), "the printer counted a page on one of them")
+    let slipped = form.slipped(&e.document, e.round, e.first);
+    let paged = first + u64::from(blank) + slipped;
+    need(e.first >= paged, "the printer counted a page on one of them")
+}
+
+/// Pages move to later sheets only where nothing else was said of those, and where they were not given to anything else.
+fn admit_slipped(form: &Form, e: &FormSlipped, context: &Context<'_>) -> Result<(), String> {
+    check_range(e.first, e.last)?;
+    need(!e.reason.trim().is_empty(), "say how it is known")?;
+    let document = context.document.ok_or("there is no such document")?;
+    let (first, end) =
+        form.allocation(&e.document, e.round).ok_or("that printing has no numbers")?;
+    let mut its = document.submissions.iter().filter(|one| one.round == e.round);
+    let went = its.any(|one| one.job.is_some() && one.ended.is_some());
+    need(went && document.state.rests(), "it is not printed yet, or at the printer")?;
+    let unclear = matches!(document.state, State::Unknown { .. });
+    need(!unclear, "nobody knows what was printed: resolve that first")?;
+    need(first <= e.first && e.last <= end, "these are not numbers of that printing")?;
+    for span in form.touched(e.first, end) {
+        let its = span.document.as_ref() == Some(&e.document) && span.round == e.round;
+        need(its, "one of these numbers is not of that printing")?;
+        let here = span.first <= e.last;
+        let slipped = here && span.slipped;
+        need(!slipped, "one of them is said to have slipped already")?;
+        let settled =
+            span.fate == Fate::Voided || (span.fate == Fate::Spoiled && !here && !span.slipped);
+        if settled {
+            let (number, word) = (form.shown(span.first.max(e.first)), span.fate.word());
+            return Err(format!(
+                "number {number} is {word}: which page lay on it would be another; say what slipped first, then what does not count"
+            ));
+        }
+    }
+    let (next, last) = (end + 1, end + (e.last - e.first + 1));
+    if let Some(span) = form.touched(next, last).next() {
+        let (number, word) = (form.shown(span.first.max(next)), span.fate.word());
+        return Err(format!(
+            "it used the sheets up to {}, and {number} is {word} already",
+            form.shown(last)
+        ));
+    }
+    let there = form.is_in_tray(next) && form.is_in_tray(last);
+    need(
+        there && form.was_loaded(next, last),
+        "it used sheets above its last, and those were never loaded",
+    )
 }
 
 /// On how many sheets of a printing there is a page. Nothing is sent to a printer before its job is known.

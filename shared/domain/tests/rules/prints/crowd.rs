@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::event::{
-    Event, FormEvent, FormPrinted, FormReturned, FormUnloaded, FormVoided, PrintChanged,
-    PrintContinued, PrintDeferred, PrintEvent, PrintMoved, PrintReprintApproved,
+    Event, FormEvent, FormPrinted, FormReturned, FormSlipped, FormUnloaded, FormVoided,
+    PrintChanged, PrintContinued, PrintDeferred, PrintEvent, PrintMoved, PrintReprintApproved,
     PrintReprintDeclined, PrintReprintRequested, PrintResolved, PrintRetried, QueueHeld,
     QueueReleased, Spent,
 };
@@ -48,6 +48,7 @@ struct Watcher {
     reprints: u32,
     completed: u32,
     returned: u32,
+    slips: u32,
 }
 
 impl Watcher {
@@ -126,7 +127,33 @@ impl Watcher {
         }
     }
 
-    fn of_form(&mut self, event: &FormEvent) {
+    /// As many numbers carry a page as before, and what was waste is one more for each that slipped.
+    fn slip(&mut self, e: &FormSlipped, before: &Form) {
+        let (first, end) = before.allocation(&e.document, e.round).unwrap();
+        let more = e.last + 1 - e.first;
+        assert!(first <= e.first && e.last <= end, "{e:?}");
+        let slipped = |number: &u64| before.fate(*number).is_some_and(|span| span.slipped);
+        let has_page = |number: &u64| {
+            let waste = self.fates[number] == Fate::Spoiled && *number <= e.last;
+            self.fates[number] == Fate::Printed || waste
+        };
+        let below_end = (e.first..=end).filter(|number| !slipped(number));
+        let mut pages = below_end.filter(has_page).count();
+        for number in (e.first..=end + more).filter(|number| !slipped(number)) {
+            let fate = match number {
+                number if number <= e.last => Fate::Spoiled,
+                _ if pages > 0 => {
+                    pages -= 1;
+                    Fate::Printed
+                }
+                _ => Fate::Allocated,
+            };
+            self.fates.insert(number, fate);
+        }
+        self.slips += 1;
+    }
+
+    fn of_form(&mut self, event: &FormEvent, before: &Form) {
         match event {
             FormEvent::FormAllocated(e) => {
                 for number in e.first..=e.last {
@@ -156,6 +183,7 @@ impl Watcher {
                 }
                 self.returned += 1;
             }
+            FormEvent::FormSlipped(e) => self.slip(e, before),
             FormEvent::FormLoaded(_)
             | FormEvent::FormWitnessed(_)
             | FormEvent::FormUnloaded(_)
@@ -191,7 +219,8 @@ impl Watcher {
                     chosen.is_empty() || chosen.iter().any(is)
                 };
                 let listed = (1..=document.spooled.pages).filter(selected);
-                for (page, number) in listed.zip(numbers.first..=numbers.last) {
+                let sheets = form.sheets(id, one.round, (numbers.first, numbers.last));
+                for (page, number) in listed.zip(sheets) {
                     let span = form.fate(number);
                     let its = span.is_some_and(|span| {
                         span.document.as_ref() == Some(id)
@@ -350,6 +379,11 @@ impl Crowd {
             7 | 8 if likely => {
                 FormReturned { document, round, first: blank, last: end, reason: why() }.into()
             }
+            7 | 8 if self.dice.in_ten(7) => {
+                let at = blank - counted + self.dice.below(end + 2 + counted - blank);
+                let last = at + self.dice.below(2);
+                FormSlipped { document, round, first: at, last, reason: why() }.into()
+            }
             7 | 8 => FormReturned { document, round, first, last, reason: why() }.into(),
             _ if self.dice.below(20) == 0 => {
                 let batch = self.dice.one(&form.batches).number;
@@ -391,7 +425,7 @@ impl Crowd {
             }
             _ => (queue_id("office"), QueueReleased { reason: why() }.into(), false),
         };
-        let before = self.office.clone_states(&stream);
+        let (before, form) = (self.office.clone_states(&stream), self.office.form(CHECKS));
         let mark = if by_host {
             self.office.host(&host, &stream, event.clone())
         } else {
@@ -408,7 +442,7 @@ impl Crowd {
                 assert!(!own, "another host spoke of {id}");
                 self.watcher.of_document(&self.office, Some(&document), event, &id);
             }
-            Event::FormEvent(event) => self.watcher.of_form(event),
+            Event::FormEvent(event) => self.watcher.of_form(event, &form),
             Event::QueueEvent(_) => {}
             Event::JobEvent(_)
             | Event::RunEvent(_)
@@ -434,7 +468,8 @@ impl Office {
 
 #[test]
 fn whoever_says_what_every_check_counts_once_and_nothing_is_sent_twice() {
-    let (mut taken, mut reprints, mut completed, mut returned) = (BTreeMap::new(), 0, 0, 0);
+    let (mut taken, mut reprints, mut completed) = (BTreeMap::new(), 0, 0);
+    let (mut returned, mut slips) = (0, 0);
     for seed in 1..=WORLDS {
         let mut crowd = Crowd::new(seed);
         for _ in 0..STEPS {
@@ -447,12 +482,13 @@ fn whoever_says_what_every_check_counts_once_and_nothing_is_sent_twice() {
         reprints += crowd.watcher.reprints;
         completed += crowd.watcher.completed;
         returned += crowd.watcher.returned;
+        slips += crowd.watcher.slips;
     }
     // It was no world in which nothing happens.
     let taken: BTreeMap<&str, u32> = taken;
     assert!(
-        completed > 50 && reprints > 10 && returned > 10,
-        "{completed} {reprints} {returned} {taken:?}"
+        completed > 50 && reprints > 10 && returned > 10 && slips > 2,
+        "{completed} {reprints} {returned} {slips} {taken:?}"
     );
     for kind in ["print.retried", "print.moved", "print.resolved", "form.voided", "form.printed"] {
         assert!(taken.get(kind).is_some_and(|times| *times > 5), "{kind}: {taken:?}");

@@ -38,6 +38,7 @@ impl Book {
             FormEvent::FormLoaded(_)
             | FormEvent::FormWitnessed(_)
             | FormEvent::FormUnloaded(_)
+            | FormEvent::FormSlipped(_)
             | FormEvent::FormChecked(_)
             | FormEvent::FormRegisterRead(_) => {}
         }
