@@ -5,11 +5,12 @@ mod datasets;
 mod hosts;
 mod looking;
 mod occurrences;
+mod people;
 mod prints;
 mod requests;
 mod runs;
 
-use bus::recorder::stream;
+use bus::recorder::{ask, stream};
 use domain::envelope::Draft;
 use domain::event::{
     Event, JobApproved, JobLeaseReturned, JobPaused, JobProposed, JobResumed, JobRetired, ThingAct,
@@ -17,7 +18,9 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::job::{Definition, Job, Versions};
-use domain::ledger::{Mark, StreamState};
+use domain::ledger::{Mark, Policy, StreamState};
+use domain::people::action_of;
+use domain::wire::{Content, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,10 +28,13 @@ pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
 pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;
+pub use people::Once;
+pub(crate) use people::{TokenWanted, UserAct};
 pub(crate) use prints::{DocumentAct, FormAct, QueueAct, document_of};
 pub(crate) use requests::Wish;
 pub(crate) use runs::RunAct;
 
+use crate::people::Caller;
 use crate::state::Console;
 
 /// Why a command did not become an event.
@@ -40,6 +46,9 @@ pub enum CommandError {
     /// It does not make sense.
     #[error("{0}")]
     Invalid(String),
+    /// They may not.
+    #[error("{0}")]
+    Denied(String),
     /// A rule says no.
     #[error("refused: {0}")]
     Refused(String),
@@ -88,11 +97,40 @@ impl Console {
     pub(crate) async fn say_of(
         &self,
         id: &StreamId,
-        actor: &str,
+        caller: &Caller,
         event: Event,
     ) -> Result<u64, CommandError> {
         let next = |_: Option<&StreamState>| Ok(vec![event.clone()]);
-        Ok(self.change(id, actor, next).await?.unwrap_or_default())
+        Ok(self.change(id, caller, next).await?.unwrap_or_default())
+    }
+
+    /// Says one thing of a stream that nobody is asked leave for: what the console says itself, or of who comes in.
+    pub(crate) async fn say_freely(
+        &self,
+        id: &StreamId,
+        actor: Option<&str>,
+        event: Event,
+    ) -> Result<u64, CommandError> {
+        for _ in 0..TRIES {
+            let state = self.state(id).await?;
+            match self.say_after(id, state.as_ref(), actor, vec![event.clone()]).await? {
+                (_, Mark::Conflict { .. }) => {}
+                (_, Mark::Refused { reason }) => return Err(CommandError::Refused(reason)),
+                (position, Mark::Valid) => return Ok(position),
+            }
+        }
+        Err(CommandError::Unavailable(format!("{id} changes too fast; try again")))
+    }
+
+    /// Rules of the site, as the log has them.
+    pub(crate) async fn policy(&self) -> Result<Policy, CommandError> {
+        let unavailable =
+            |error: &dyn std::fmt::Display| CommandError::Unavailable(error.to_string());
+        let answer = ask(&self.bus, &Query::Head).await.map_err(|error| unavailable(&error))?;
+        let Content::Head(head) = answer.content else {
+            return Err(unavailable(&"the answer is to another question"));
+        };
+        Ok(head.policy)
     }
 
     /// Says what `next` makes of the stream as it stands; `Ok(None)` from it means that there is nothing
@@ -100,26 +138,40 @@ impl Console {
     async fn change(
         &self,
         id: &StreamId,
-        actor: &str,
+        caller: &Caller,
         mut next: impl FnMut(Option<&StreamState>) -> Result<Vec<Event>, CommandError>,
     ) -> Result<Option<u64>, CommandError> {
         for _ in 0..TRIES {
             let state = self.state(id).await?;
-            let version = state.as_ref().map_or(0, |state| state.version);
             let events = next(state.as_ref())?;
             if events.is_empty() {
                 return Ok(None);
             }
-            let drafts = events.into_iter().zip(version + 1..);
-            let drafts = drafts
-                .map(|(event, version)| Draft::new(id.clone(), version, event).by(Some(actor)));
-            match self.say(drafts.collect()).await? {
+            for action in events.iter().filter_map(action_of) {
+                caller.may(self, action, Some(id)).await?;
+            }
+            match self.say_after(id, state.as_ref(), Some(&caller.actor()), events).await? {
                 (_, Mark::Conflict { .. }) => {}
                 (_, Mark::Refused { reason }) => return Err(CommandError::Refused(reason)),
                 (position, Mark::Valid) => return Ok(Some(position)),
             }
         }
         Err(CommandError::Unavailable(format!("{id} changes too fast; try again")))
+    }
+
+    /// Says events as the next of a stream that stands so.
+    async fn say_after(
+        &self,
+        id: &StreamId,
+        state: Option<&StreamState>,
+        actor: Option<&str>,
+        events: Vec<Event>,
+    ) -> Result<(u64, Mark), CommandError> {
+        let version = state.map_or(0, |state| state.version);
+        let drafts = events.into_iter().zip(version + 1..);
+        let drafts =
+            drafts.map(|(event, version)| Draft::new(id.clone(), version, event).by(actor));
+        self.say(drafts.collect()).await
     }
 
     /// Says drafts; the mark is that of the first void one, or valid.
@@ -137,7 +189,7 @@ impl Console {
     pub(crate) async fn apply(
         &self,
         definition: &Definition,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -171,8 +223,8 @@ impl Console {
                 }
             }])
         };
-        let proposed = self.change(&id, actor, propose).await?;
-        match self.approve(&id, actor).await {
+        let proposed = self.change(&id, caller, propose).await?;
+        match self.approve(&id, caller).await {
             Ok(applied) => Ok(applied),
             Err(CommandError::Refused(reason)) if reason.contains("their own change") => {
                 Ok(Applied {
@@ -190,7 +242,7 @@ impl Console {
     pub(crate) async fn approve(
         &self,
         id: &StreamId,
-        actor: &str,
+        caller: &Caller,
     ) -> Result<Applied, CommandError> {
         let approve = |state: Option<&StreamState>| {
             let versions = state.and_then(versions_of);
@@ -210,7 +262,7 @@ impl Console {
                 }
             }])
         };
-        let position = self.change(id, actor, approve).await?;
+        let position = self.change(id, caller, approve).await?;
         Ok(applied(position, id.clone(), "active"))
     }
 
@@ -218,7 +270,7 @@ impl Console {
     pub(crate) async fn retire_thing(
         &self,
         id: &StreamId,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -228,7 +280,7 @@ impl Console {
             let act = ThingAct::Retired(ThingRetired { reason: reason.to_owned() });
             Ok(vec![ThingEvent { of, act }.into()])
         };
-        let position = self.change(id, actor, retire).await?;
+        let position = self.change(id, caller, retire).await?;
         Ok(applied(position, id.clone(), "retired"))
     }
 
@@ -237,7 +289,7 @@ impl Console {
         &self,
         name: &str,
         act: JobAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -258,7 +310,7 @@ impl Console {
                 }
             }])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done()))
     }
 }

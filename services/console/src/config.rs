@@ -20,10 +20,14 @@ pub struct ConsoleConfig {
     /// File with the join token of class `console`.
     #[serde(default)]
     pub join_token_file: Option<PathBuf>,
-    /// Whether one person may approve their own change. Said in the log when it differs from what the
-    /// log says.
+    /// File with the secret that keys passwords and sessions; consoles of one site share it. `console.secret` in `data` when
+    /// absent, made at first start.
     #[serde(default)]
-    pub self_approval: bool,
+    pub secret_file: Option<PathBuf>,
+    /// Whether one person may approve their own change. Said in the log when it differs from what the
+    /// log says; when absent, it stays as it is.
+    #[serde(default)]
+    pub self_approval: Option<bool>,
 }
 
 fn one() -> String {
@@ -37,7 +41,24 @@ fn listen() -> SocketAddr {
 impl ConsoleConfig {
     /// The usual settings for a data directory.
     pub fn new(data: PathBuf) -> Self {
-        Self { name: one(), listen: listen(), data, join_token_file: None, self_approval: false }
+        Self {
+            name: one(),
+            listen: listen(),
+            data,
+            join_token_file: None,
+            secret_file: None,
+            self_approval: None,
+        }
+    }
+
+    /// Where the secret lies.
+    pub(crate) fn secret(&self) -> PathBuf {
+        self.secret_file.clone().unwrap_or_else(|| self.data.join("console.secret"))
+    }
+
+    /// Whether browsers come by TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        false
     }
 
     /// Everything that is wrong with it.

@@ -233,6 +233,9 @@ pub(crate) struct Up {
     /// The host's own file of what may run as whom; without one everything may run, as this user.
     #[arg(long)]
     pub(crate) allow: Option<PathBuf>,
+    /// Whether one person may approve what they proposed themselves. It is an event, and stays so; a new log lets them.
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) self_approval: Option<bool>,
     /// File that says how documents are sent by mail: what [executor.mail] is for an executor.
     #[arg(long)]
     pub(crate) mail: Option<PathBuf>,

@@ -49,6 +49,8 @@ pub(crate) struct Wanted {
     pub(crate) allow: Option<PathBuf>,
     pub(crate) mail: Option<executor::MailConfig>,
     pub(crate) lists: Option<PathBuf>,
+    /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
+    pub(crate) self_approval: Option<bool>,
 }
 
 /// An embedded installation at work.
@@ -57,6 +59,8 @@ pub(crate) struct Embedded {
     pub(crate) log: EventLog,
     pub(crate) client: Client,
     pub(crate) address: SocketAddr,
+    /// The code by which the first person comes in, as long as nobody has.
+    pub(crate) code: Option<String>,
     drain: watch::Sender<bool>,
     tasks: Vec<Task>,
     dir: PathBuf,
@@ -90,14 +94,17 @@ impl Embedded {
         let log =
             EventLog::open(&EventLog::file_in(&dir).display().to_string(), Access::Append).await?;
         log.migrate().await?;
+        let is_new = log.head().await?.0 == 0;
         let bus = Bus::in_process();
         let (drain, draining) = watch::channel(false);
         let mut tasks = vec![start_audit(&dir, &bus).await?];
-        let (console, address) = start_console(&dir, wanted.listen, &bus).await?;
+        let self_approval = wanted.self_approval.or(is_new.then_some(true));
+        let (console, ready) = start_console(&dir, wanted.listen, self_approval, &bus).await?;
+        let console::Ready { address, code } = ready;
         tasks.push(console);
         let token = std::fs::read_to_string(dir.join("console.token"))?;
         let client = Client::new(&format!("http://{address}"), &token);
-        let mut embedded = Self { bus, log, client, address, drain, tasks, dir, _lock: lock };
+        let mut embedded = Self { bus, log, client, address, code, drain, tasks, dir, _lock: lock };
         if wanted.work {
             embedded.start_work(&wanted, draining).await?;
             std::fs::write(embedded.dir.join(ADDRESS), address.to_string())?;
@@ -203,17 +210,17 @@ async fn start_audit(dir: &Path, bus: &Bus) -> anyhow::Result<Task> {
 async fn start_console(
     dir: &Path,
     listen: SocketAddr,
+    self_approval: Option<bool>,
     bus: &Bus,
-) -> anyhow::Result<(Task, SocketAddr)> {
+) -> anyhow::Result<(Task, console::Ready)> {
     let (stop, stopped) = watch::channel(false);
-    let config =
-        ConsoleConfig { listen, self_approval: true, ..ConsoleConfig::new(dir.to_owned()) };
+    let config = ConsoleConfig { listen, self_approval, ..ConsoleConfig::new(dir.to_owned()) };
     let producer = console::Producer { token: token(dir, Class::Console)? };
     let around = console::Surroundings { clock: clock(), stop: stopped };
     let bus = bus.clone();
     let task = start("console", stop, |ready| {
-        console::run(config, producer, bus, around, move |address| {
-            let _ = ready.send(address);
+        console::run(config, producer, bus, around, move |answers| {
+            let _ = ready.send(answers);
         })
     });
     task.await

@@ -110,7 +110,12 @@ pub(crate) fn console(role: &Role) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let around = console::Surroundings { clock: clock(), stop: stop_on_signals()? };
         let bus = connect(&config, "console").await?;
-        let ready = |address| info!(role = "console", %address, "ready");
+        let ready = |console::Ready { address, code }| {
+            info!(role = "console", %address, "ready");
+            if let Some(code) = code {
+                info!(role = "console", %code, "nobody has a password yet: come in as admin by this code, once");
+            }
+        };
         console::run(own, console::Producer { token }, bus, around, ready).await
     })
 }

@@ -47,6 +47,7 @@ pub mod keys;
 pub mod leaf;
 pub mod ledger;
 pub mod night;
+pub mod people;
 pub mod plan;
 pub mod print;
 pub mod rehearsal;

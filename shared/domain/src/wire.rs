@@ -12,7 +12,7 @@ use crate::canonical::Digest;
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::ids::{ProducerId, StreamId};
 use crate::keys::{KeyError, PublicKey, Seal, SecretKey};
-use crate::ledger::{Mark, StreamState};
+use crate::ledger::{Mark, Policy, StreamState};
 
 /// A run offered to a pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -502,6 +502,9 @@ pub enum Content {
 pub struct HeadView {
     /// Name of the log.
     pub origin: String,
+    /// Rules of the site.
+    #[serde(default)]
+    pub policy: Policy,
     /// Size, in events.
     pub size: u64,
     /// Root of the tree.

@@ -44,7 +44,9 @@ impl EventLog {
             Query::Head => {
                 let origin = self.origin().await?.map(|(origin, _)| origin).unwrap_or_default();
                 let signed = self.checkpoints(1).await?.into_iter().next();
-                Content::Head(HeadView { origin, size: position, root: digest(&root), signed })
+                let policy = self.policy().await?;
+                let (size, root) = (position, digest(&root));
+                Content::Head(HeadView { origin, policy, size, root, signed })
             }
             Query::Events { after, limit, stream } => {
                 let entries = self.entries(*after, *limit, stream.as_ref()).await?;

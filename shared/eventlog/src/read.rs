@@ -103,20 +103,32 @@ impl EventLog {
     }
 
     async fn ledger_at(&self, (frontier, received): &(Frontier, i64)) -> Result<Ledger, LogError> {
-        let row = sqlx::query("SELECT origin, head_key, self_approval FROM ledger WHERE id = 1")
-            .fetch_one(&self.any)
-            .await
-            .map_err(LogError::database("reading the log's rules"))?;
-        let self_approval: i64 = get(&row, "self_approval")?;
+        let row = sqlx::query(
+            "SELECT origin, head_key, self_approval, accounts FROM ledger WHERE id = 1",
+        )
+        .fetch_one(&self.any)
+        .await
+        .map_err(LogError::database("reading the log's rules"))?;
         let empty = frontier.size() == 0;
         Ok(Ledger {
             origin: get(&row, "origin")?,
             head_key: get(&row, "head_key")?,
             producers: self.producers().await?,
-            policy: Policy { self_approval: self_approval != 0 },
+            policy: self.policy().await?,
             size: frontier.size(),
             received: if empty { None } else { Some(timestamp("head", *received)?) },
         })
+    }
+
+    /// Rules of the site.
+    pub(crate) async fn policy(&self) -> Result<Policy, LogError> {
+        let row = sqlx::query("SELECT self_approval, accounts FROM ledger WHERE id = 1")
+            .fetch_one(&self.any)
+            .await
+            .map_err(LogError::database("reading the log's rules"))?;
+        let (self_approval, accounts): (i64, i64) =
+            (get(&row, "self_approval")?, get(&row, "accounts")?);
+        Ok(Policy { self_approval: self_approval != 0, accounts: accounts != 0 })
     }
 
     async fn producers(&self) -> Result<BTreeMap<ProducerId, Producer>, LogError> {

@@ -84,6 +84,7 @@ pub(crate) struct LedgerRow {
     pub(crate) origin: Option<String>,
     pub(crate) head_key: Option<String>,
     pub(crate) self_approval: i64,
+    pub(crate) accounts: i64,
 }
 
 /// One batch.
@@ -239,6 +240,7 @@ impl LedgerRow {
             origin: ledger.origin.clone(),
             head_key: ledger.head_key.clone(),
             self_approval: i64::from(ledger.policy.self_approval),
+            accounts: i64::from(ledger.policy.accounts),
         }
     }
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 use utoipa::ToSchema;
 
 use super::{Applied, CommandError, applied, check_reason, named};
+use crate::people::Caller;
 use crate::state::Console;
 
 /// How long a host may take to say whether a code is right.
@@ -391,7 +392,7 @@ impl Console {
         &self,
         text: &str,
         act: &DocumentAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -420,7 +421,7 @@ impl Console {
             done = act.done(document);
             Ok(vec![act.event(document, reason, queue.as_ref())?])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, done))
     }
 
@@ -468,7 +469,7 @@ impl Console {
         &self,
         name: &str,
         act: &FormAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -488,7 +489,7 @@ impl Console {
             let form = form.ok_or_else(|| CommandError::NotFound(named(&id)))?;
             Ok(vec![act.event(form, reason, document.clone())?])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done()))
     }
 
@@ -497,7 +498,7 @@ impl Console {
         &self,
         name: &str,
         act: QueueAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -512,7 +513,7 @@ impl Console {
                 QueueAct::Release => QueueEvent::QueueReleased(QueueReleased { reason }).into(),
             }])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         let done = match act {
             QueueAct::Hold => "held: nothing more goes to its printer",
             QueueAct::Release => "released",

@@ -132,8 +132,16 @@ fn with_console<T>(
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let wanted =
-        Wanted { data: dir, listen, work: false, slots: 1, allow: None, mail: None, lists: None };
+    let wanted = Wanted {
+        data: dir,
+        listen,
+        work: false,
+        slots: 1,
+        allow: None,
+        mail: None,
+        lists: None,
+        self_approval: None,
+    };
     let embedded = runtime.block_on(Embedded::start(wanted))?;
     let done = act(&embedded.client);
     runtime.block_on(embedded.stop())?;

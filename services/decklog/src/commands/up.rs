@@ -42,6 +42,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             allow: up.allow.clone(),
             mail: mail.clone(),
             lists: up.lists.clone(),
+            self_approval: up.self_approval,
         };
         let mut embedded = Embedded::start(wanted).await?;
         // Before it says where it is: from then on somebody may stop it, and it is to stop in order.
@@ -69,8 +70,12 @@ fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let (data, address, tzdb) = (up.data.display(), embedded.address, host::tzdb().version);
     output::print(&format!(
-        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nAPI  http://{address}/api/v1  token {data}/console.token\n",
+        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nconsole  http://{address}/\nAPI  http://{address}/api/v1  token {data}/console.token\n",
         host::name()
+    ))?;
+    let Some(code) = &embedded.code else { return Ok(()) };
+    output::print(&format!(
+        "nobody has a password yet: come in as admin by http://{address}/login?name=admin&code={code} (once)\n"
     ))
 }
 

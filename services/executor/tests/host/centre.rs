@@ -133,6 +133,7 @@ impl Log {
     fn answer(&self, query: &Query) -> Answer {
         let content = match query {
             Query::Head => Content::Head(HeadView {
+                policy: domain::ledger::Policy::default(),
                 origin: "test".to_owned(),
                 size: self.ledger.size,
                 root: Digest::NONE,

@@ -355,6 +355,30 @@ family! {
         UserCreated = "user.created" / 1,
         /// A secret was issued that speaks for the account.
         UserTokenIssued = "user.token-issued" / 1,
+        /// There is an account, for the first time or again.
+        UserProvisioned = "user.provisioned" / 1,
+        /// It may do other things from now on.
+        UserGrantsSet = "user.grants-set" / 1,
+        /// It may do nothing any more.
+        UserRemoved = "user.removed" / 1,
+        /// It comes in by this once.
+        UserCodeIssued = "user.code-issued" / 1,
+        /// It has another password.
+        UserPasswordSet = "user.password-set" / 1,
+        /// Programs may come in by this.
+        UserTokenCreated = "user.token-created" / 1,
+        /// They may not any more.
+        UserTokenRevoked = "user.token-revoked" / 1,
+        /// They did, on a day.
+        UserTokenUsed = "user.token-used" / 1,
+        /// A person came in.
+        UserLoggedIn = "user.logged-in" / 1,
+        /// They left.
+        UserLoggedOut = "user.logged-out" / 1,
+        /// Somebody could not come in.
+        UserLoginFailed = "user.login-failed" / 1,
+        /// They wanted to do what they may not.
+        UserDenied = "user.denied" / 1,
     }
 }
 
@@ -369,6 +393,8 @@ family! {
         LogHeadSigned = "log.head-signed" / 1,
         /// A rule of the site changed.
         LogPolicySet = "log.policy-set" / 1,
+        /// From now on whoever acts has an account that may.
+        LogAccountsRequired = "log.accounts-required" / 1,
         /// A producer found the end of its journal torn and cut it.
         LogJournalCut = "log.journal-cut" / 1,
         /// Bytes arrived that are not a signed event of an enrolled producer.

@@ -5,6 +5,7 @@
 //! becomes a leaf. [`Ledger::judge`] marks each: valid, or void with the reason, in which case it
 //! changes no stream. Void events keep the producer's counter gapless, and who tried is evidence.
 
+mod actors;
 mod conditions;
 mod definitions;
 mod flushes;
@@ -22,7 +23,7 @@ pub use definitions::{named_by_job, named_by_thing};
 pub use flushes::{Opened, Refusal};
 pub use roles::may_state;
 pub(crate) use streams::evolve_host;
-pub use streams::{Body, Host, Memory, StreamState, Streams, Turn, User};
+pub use streams::{Body, Host, Memory, StreamState, Streams, Turn};
 pub use turns::units;
 
 use crate::backup;
@@ -31,9 +32,10 @@ use crate::envelope::{Envelope, Place};
 use crate::event::{
     BackupEvent, Event, JobEvent, LogEvent, PrintEvent, RunEvent, ThingAct, ThingEvent,
 };
-use crate::ids::{ProducerId, StreamId, StreamType};
+use crate::ids::{Class, ProducerId, StreamId, StreamType};
 use crate::job::{Job, JobDefinition};
 use crate::keys::PublicKey;
+use crate::people;
 use crate::print;
 use crate::print::admit::Context;
 use crate::run::Run;
@@ -57,6 +59,9 @@ pub struct Producer {
 pub struct Policy {
     /// Whether one person may approve their own change.
     pub self_approval: bool,
+    /// Whether whoever acts at a console has an account that may.
+    #[serde(default)]
+    pub accounts: bool,
 }
 
 impl Policy {
@@ -188,6 +193,9 @@ impl Ledger {
         received: Timestamp,
     ) -> Result<(), String> {
         let body = streams.get(&envelope.subject).map(|stream| &stream.body);
+        if self.policy.accounts && envelope.source.class() == Class::Console {
+            actors::check(streams, envelope, event, received)?;
+        }
         match event {
             Event::JobEvent(event) => {
                 definitions::admit_job(streams, envelope, event, self.policy, received)
@@ -218,7 +226,15 @@ impl Ledger {
                 print::admit::admit_of_queue(body.and_then(Body::queue), event, &context)
             }
             Event::HostEvent(event) => streams::admit_host(body, event),
-            Event::UserEvent(event) => streams::admit_user(body, event),
+            Event::UserEvent(event) => {
+                let context = people::Context {
+                    name: envelope.subject.rest(),
+                    actor: envelope.actor.as_deref(),
+                    policy: self.policy,
+                    received,
+                };
+                people::admit(body.and_then(Body::user), event, &context)
+            }
             Event::LogEvent(event) => self.admit_log(body, event),
         }
     }
@@ -338,6 +354,9 @@ impl Ledger {
             | LogEvent::LogPolicySet(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_) => Ok(()),
+            LogEvent::LogAccountsRequired(_) => {
+                need(!self.policy.accounts, "accounts are required already")
+            }
             LogEvent::LogTzdbChanged(e) => streams::admit_tzdb(body, e),
         }
     }
@@ -351,7 +370,8 @@ impl Ledger {
                 self.enrol(&e.producer, &e.key);
             }
             LogEvent::LogProducerEnrolled(e) => self.enrol(&e.producer, &e.key),
-            LogEvent::LogPolicySet(e) => self.policy = Policy { self_approval: e.self_approval },
+            LogEvent::LogPolicySet(e) => self.policy.self_approval = e.self_approval,
+            LogEvent::LogAccountsRequired(_) => self.policy.accounts = true,
             LogEvent::LogHeadSigned(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_)
@@ -401,6 +421,7 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
     let subject = &envelope.subject;
     let mut ids = BTreeSet::from([subject.clone()]);
     ids.extend(subject.run_job().map(StreamId::job));
+    ids.extend(actors::reads(envelope));
     match event {
         Event::RunEvent(event) => ids.extend(conditions::reads(envelope, event)),
         Event::JobEvent(JobEvent::JobProposed(e)) => {

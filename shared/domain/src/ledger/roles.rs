@@ -3,7 +3,7 @@
 use crate::envelope::Envelope;
 use crate::event::{
     BackupEvent, Event, FormEvent, HostEvent, JobEvent, LogEvent, PrintEvent, QueueEvent, RunEvent,
-    SkipReason, UserEvent,
+    SkipReason,
 };
 use crate::ids::Class::{self, Audit, Console, Executor, Scheduler};
 use crate::ids::StreamId;
@@ -32,7 +32,7 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         Event::RunEvent(event) => may_state_of_run(event),
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => &[Executor],
         Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => &[Console],
-        Event::UserEvent(UserEvent::UserCreated(_) | UserEvent::UserTokenIssued(_)) => &[Console],
+        Event::UserEvent(_) => &[Console],
         Event::LogEvent(event) => may_state_of_log(event),
     }
 }
@@ -168,7 +168,7 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogProducerEnrolled(_)
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogRejected(_) => &[Audit],
-        LogEvent::LogPolicySet(_) => &[Console],
+        LogEvent::LogPolicySet(_) | LogEvent::LogAccountsRequired(_) => &[Console],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
         LogEvent::LogJournalCut(_) => &Class::ALL,
     }

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::record::Told;
 use crate::backup::{Dataset, Repository};
-use crate::canonical::Digest;
 use crate::envelope::Envelope;
 use crate::event::{
-    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, Role, RunEvent,
-    ThingEvent, UserEvent,
+    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, RunEvent, ThingEvent,
 };
 use crate::ids::{StreamId, StreamType};
 use crate::job::{Claim, Job};
+use crate::people::User;
 use crate::print::document::Told as PrintTold;
 use crate::print::{Document, Form, Queue};
 use crate::run::{Context, Run};
@@ -34,17 +33,6 @@ pub struct Host {
     /// Why it starts nothing new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drained: Option<String>,
-}
-
-/// A person or program that may act.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct User {
-    /// Its name.
-    pub name: String,
-    /// What it may do.
-    pub roles: Vec<Role>,
-    /// Hashes of its tokens.
-    pub tokens: Vec<Digest>,
 }
 
 /// What a stream is about.
@@ -344,8 +332,8 @@ fn evolve(
             Some(Body::Host(evolve_host(host, name, event, received)))
         }
         Event::UserEvent(event) => {
-            let user = if let Some(Body::User(user)) = old { user } else { User::default() };
-            Some(Body::User(evolve_user(user, name, event)))
+            let user = if let Some(Body::User(user)) = old { user } else { User::new(name) };
+            Some(Body::User(user.evolve(event, received, actor)))
         }
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => Some(Body::Tzdb(e.to.clone())),
         Event::LogEvent(_) => Some(Body::Log),
@@ -483,15 +471,6 @@ pub(crate) fn evolve_host(
     host
 }
 
-fn evolve_user(mut user: User, name: &str, event: &UserEvent) -> User {
-    name.clone_into(&mut user.name);
-    match event {
-        UserEvent::UserCreated(e) => user.roles.clone_from(&e.roles),
-        UserEvent::UserTokenIssued(e) => user.tokens.push(e.token),
-    }
-    user
-}
-
 /// A host is drained once, and resumed when it is drained.
 pub(super) fn admit_host(body: Option<&Body>, event: &HostEvent) -> Result<(), String> {
     let drained = body.and_then(Body::host).is_some_and(|host| host.drained.is_some());
@@ -518,14 +497,6 @@ pub(super) fn admit_tzdb(body: Option<&Body>, event: &LogTzdbChanged) -> Result<
         return Err(format!("the time zone database in use is {known}, not {from}"));
     }
     Ok(())
-}
-
-pub(super) fn admit_user(body: Option<&Body>, event: &UserEvent) -> Result<(), String> {
-    match (body.and_then(Body::user), event) {
-        (None, UserEvent::UserTokenIssued(_)) => Err("there is no such user".to_owned()),
-        (Some(_), UserEvent::UserCreated(_)) => Err("the user exists already".to_owned()),
-        (None, UserEvent::UserCreated(_)) | (Some(_), UserEvent::UserTokenIssued(_)) => Ok(()),
-    }
 }
 
 /// A run's name says which job it belongs to, and which occurrence or request it is: so one occurrence cannot

@@ -19,6 +19,7 @@ mod looking;
 mod musts;
 mod orders;
 mod parameters;
+mod people;
 mod prints;
 mod progress;
 mod recorder;

@@ -58,6 +58,7 @@ impl<'a> Recorder<'a> {
             Query::Done { jobs, limit } => Content::Runs(self.done(jobs, *limit)),
             Query::Past { job, limit } => Content::Streams(self.past(job, *limit)),
             Query::Head => Content::Head(HeadView {
+                policy: domain::ledger::Policy::default(),
                 origin: "log.example/decklog".to_owned(),
                 size: self.world.feed.len() as u64,
                 root: Digest::NONE,

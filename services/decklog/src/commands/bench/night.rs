@@ -33,6 +33,7 @@ fn wanted(dir: &Path, work: bool) -> Wanted {
         allow: None,
         mail: None,
         lists: None,
+        self_approval: None,
     }
 }
 
