@@ -51,6 +51,7 @@ pub mod people;
 pub mod plan;
 pub mod print;
 pub mod rehearsal;
+pub mod review;
 pub mod run;
 pub mod scheduler;
 pub mod site;

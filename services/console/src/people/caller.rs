@@ -149,7 +149,8 @@ async fn job_of(console: &Console, id: &StreamId) -> Result<Option<StreamId>, Co
         | StreamType::Dataset
         | StreamType::Repository
         | StreamType::Queue
-        | StreamType::Form => Ok(None),
+        | StreamType::Form
+        | StreamType::Review => Ok(None),
     }
 }
 

@@ -97,7 +97,8 @@ impl Books {
             | StreamType::Lock
             | StreamType::Pool
             | StreamType::Dataset
-            | StreamType::Repository => {}
+            | StreamType::Repository
+            | StreamType::Review => {}
         }
     }
 

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::{Body, Streams};
 use crate::envelope::Envelope;
-use crate::event::{Event, JobEvent};
+use crate::event::{Event, JobEvent, ThingAct, ThingEvent};
 use crate::ids::{Class, StreamId, StreamType};
 use crate::job::JobDefinition;
-use crate::people::{Subject, check_actor, pools_of};
+use crate::people::{Action, Subject, check_actor, pools_of};
 
 /// The account of whoever acts.
 pub(super) fn reads(envelope: &Envelope) -> Option<StreamId> {
@@ -42,8 +42,12 @@ pub(super) fn check(
     if let Some(host) = about.and_then(Body::host) {
         pools.extend(host.started.iter().flat_map(|started| started.pools.clone()));
     }
+    // What cannot wait, its author makes active themselves.
+    let expedited = is_approval(event)
+        && about.and_then(Body::versions).is_some_and(|versions| versions.is_expedited_by(actor));
     let subject = Subject { job: job.as_ref().map(StreamId::rest), pools: &pools };
-    check_actor(actor, user, event, about.and_then(Body::user), &subject, received)
+    let asked = if expedited { Some(Action::Expedite) } else { None };
+    check_actor(actor, user, (event, asked), about.and_then(Body::user), &subject, received)
 }
 
 /// The job that a stream is, or is of.
@@ -65,6 +69,15 @@ fn job_of(subject: &StreamId, about: Option<&Body>) -> Option<StreamId> {
         | StreamType::Dataset
         | StreamType::Repository
         | StreamType::Queue
-        | StreamType::Form => None,
+        | StreamType::Form
+        | StreamType::Review => None,
     }
+}
+
+fn is_approval(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::JobEvent(JobEvent::JobApproved(_))
+            | Event::ThingEvent(ThingEvent { act: ThingAct::Approved(_), .. })
+    )
 }

@@ -30,14 +30,15 @@ use crate::backup;
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, Place};
 use crate::event::{
-    BackupEvent, Event, JobEvent, LogEvent, PrintEvent, RunEvent, ThingAct, ThingEvent,
+    BackupEvent, Event, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct, ThingEvent,
 };
 use crate::ids::{Class, ProducerId, StreamId, StreamType};
-use crate::job::{Job, JobDefinition};
+use crate::job::{Job, JobDefinition, admit_change};
 use crate::keys::PublicKey;
 use crate::people;
 use crate::print;
 use crate::print::admit::Context;
+use crate::review;
 use crate::run::Run;
 use crate::site::{Thing, ThingKind};
 
@@ -225,6 +226,18 @@ impl Ledger {
                 let context = self.bare_context(envelope, received);
                 print::admit::admit_of_queue(body.and_then(Body::queue), event, &context)
             }
+            Event::ChangeEvent(event) => {
+                let versions = body.and_then(Body::versions).ok_or("there is no such change")?;
+                let actor = envelope.actor.as_deref();
+                admit_change(versions, event, actor, self.policy, received)
+            }
+            Event::ReviewEvent(event) => {
+                let run = run_of_note(event).and_then(|run| streams.get(run));
+                let run = run.and_then(|state| state.body.run());
+                let review = body.and_then(Body::review);
+                let actor = envelope.actor.as_deref();
+                review::admit(review, event, actor, run, (received, self.size))
+            }
             Event::HostEvent(event) => streams::admit_host(body, event),
             Event::UserEvent(event) => {
                 let context = people::Context {
@@ -281,7 +294,8 @@ impl Ledger {
             | StreamType::Pool
             | StreamType::Queue
             | StreamType::Form
-            | StreamType::Document => Err("snapshots are spoken of elsewhere".to_owned()),
+            | StreamType::Document
+            | StreamType::Review => Err("snapshots are spoken of elsewhere".to_owned()),
         }
     }
 
@@ -323,6 +337,7 @@ impl Ledger {
                     | Body::Dataset(_)
                     | Body::Repository(_)
                     | Body::Document(_)
+                    | Body::Review(_)
                     | Body::Tzdb(_),
                 )
                 | None => {}
@@ -386,6 +401,14 @@ impl Ledger {
     }
 }
 
+/// The run that a note of a review is about.
+fn run_of_note(event: &ReviewEvent) -> Option<&StreamId> {
+    match event {
+        ReviewEvent::ReviewNoted(e) => Some(&e.run),
+        ReviewEvent::ReviewSigned(_) => None,
+    }
+}
+
 fn admit_run(
     streams: &impl Streams,
     run: Option<&Run>,
@@ -441,11 +464,13 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         }
         Event::PrintEvent(event) => ids.extend(print::admit::reads(event)),
         Event::FormEvent(event) => ids.extend(print::admit::document_of(event).cloned()),
+        Event::ReviewEvent(event) => ids.extend(run_of_note(event).cloned()),
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)
         | Event::UserEvent(_)
         | Event::QueueEvent(_)
+        | Event::ChangeEvent(_)
         | Event::LogEvent(_) => {}
     }
     ids
@@ -482,8 +507,11 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
             };
             values.filter_map(read).flat_map(|thing| named_by_thing(&thing)).collect()
         }
-        Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) | Body::Document(_) => {
-            BTreeSet::new()
-        }
+        Body::Host(_)
+        | Body::User(_)
+        | Body::Log
+        | Body::Tzdb(_)
+        | Body::Review(_)
+        | Body::Document(_) => BTreeSet::new(),
     }
 }

@@ -12,10 +12,11 @@ use crate::event::{
     Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, RunEvent, ThingEvent,
 };
 use crate::ids::{StreamId, StreamType};
-use crate::job::{Claim, Job};
+use crate::job::{Claim, Job, Versions};
 use crate::people::User;
 use crate::print::document::Told as PrintTold;
 use crate::print::{Document, Form, Queue};
+use crate::review::Review;
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
 
@@ -63,6 +64,8 @@ pub enum Body {
     Document(Box<Document>),
     /// The version of the time zone database by which occurrences are decided.
     Tzdb(String),
+    /// What people say of nights.
+    Review(Box<Review>),
 }
 
 impl Body {
@@ -95,6 +98,7 @@ impl Body {
             | Self::Host(_)
             | Self::User(_)
             | Self::Log
+            | Self::Review(_)
             | Self::Tzdb(_) => None,
         }
     }
@@ -127,6 +131,35 @@ impl Body {
     /// The version of the time zone database, where it is about that.
     pub fn tzdb(&self) -> Option<&str> {
         if let Self::Tzdb(version) = self { Some(version) } else { None }
+    }
+
+    /// What people say of nights, where it is that.
+    pub fn review(&self) -> Option<&Review> {
+        if let Self::Review(review) = self { Some(review) } else { None }
+    }
+
+    /// The definitions of whatever is defined there.
+    pub fn versions(&self) -> Option<&Versions> {
+        let job = self.job().map(|job| &job.versions);
+        job.or_else(|| self.thing().map(|thing| &thing.versions))
+    }
+
+    fn versions_mut(&mut self) -> Option<&mut Versions> {
+        match self {
+            Self::Job(job) => Some(&mut job.versions),
+            Self::Thing(thing) => Some(&mut thing.versions),
+            Self::Dataset(dataset) => Some(&mut dataset.defined.versions),
+            Self::Repository(repository) => Some(&mut repository.defined.versions),
+            Self::Queue(queue) => Some(&mut queue.defined.versions),
+            Self::Form(form) => Some(&mut form.defined.versions),
+            Self::Document(_)
+            | Self::Run(_)
+            | Self::Host(_)
+            | Self::User(_)
+            | Self::Log
+            | Self::Review(_)
+            | Self::Tzdb(_) => None,
+        }
     }
 
     /// The user, where it is one.
@@ -353,8 +386,21 @@ fn evolve(
                 | Body::Queue(_)
                 | Body::Form(_)
                 | Body::Document(_)
+                | Body::Review(_)
                 | Body::Tzdb(_)) => other,
             })
+        }
+        Event::ChangeEvent(event) => {
+            let mut body = old?;
+            if let Some(versions) = body.versions_mut() {
+                versions.hear(event, received, actor);
+            }
+            Some(body)
+        }
+        Event::ReviewEvent(event) => {
+            let review =
+                if let Some(Body::Review(review)) = old { *review } else { Review::default() };
+            Some(Body::Review(Box::new(review.evolve(event, received, actor))))
         }
         Event::PrintEvent(event) => evolve_document(old, envelope, event, received),
         Event::FormEvent(event) => {

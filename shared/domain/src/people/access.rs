@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::account::User;
 use super::grant::{Grant, Scope};
 use crate::event::{
-    BackupEvent, Event, FormEvent, HostEvent, JobEvent, LogEvent, PrintEvent, QueueEvent, Role,
-    RunEvent, ThingAct, ThingEvent, UserEvent,
+    BackupEvent, ChangeEvent, Event, FormEvent, HostEvent, JobEvent, LogEvent, PrintEvent,
+    QueueEvent, Role, RunEvent, ThingAct, ThingEvent, UserEvent,
 };
 use crate::job::{Job, JobDefinition};
 
@@ -30,6 +30,10 @@ pub enum Action {
     Propose,
     /// Say yes or no to a definition that somebody else asks for.
     Approve,
+    /// Say something of a change.
+    CommentChanges,
+    /// Make a change active that cannot wait, before somebody else has looked.
+    Expedite,
     /// Ask for a run.
     RequestRuns,
     /// Hold, release, skip, move, delay, confirm and cancel runs.
@@ -40,6 +44,8 @@ pub enum Action {
     ResolveRuns,
     /// Pause and resume jobs, and take them back from their hosts.
     SteerJobs,
+    /// Say what becomes of the exceptions of a night, and sign for it.
+    SignReviews,
     /// Keep snapshots from being forgotten.
     HoldSnapshots,
     /// Ask for a snapshot to be forgotten.
@@ -66,7 +72,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order people read them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::View,
         Self::ReadOutput,
         Self::ReadDocuments,
@@ -74,11 +80,14 @@ impl Action {
         Self::LookIntoBackups,
         Self::Propose,
         Self::Approve,
+        Self::CommentChanges,
+        Self::Expedite,
         Self::RequestRuns,
         Self::SteerRuns,
         Self::ConfirmRuns,
         Self::ResolveRuns,
         Self::SteerJobs,
+        Self::SignReviews,
         Self::HoldSnapshots,
         Self::RequestForget,
         Self::ApproveForget,
@@ -101,7 +110,8 @@ impl Action {
             Self::ReadDocuments => &[Approver, Auditor],
             Self::LookIntoBackups => &[Operator, Auditor],
             Self::AskHosts => &[Operator, Author, Approver],
-            Self::Propose => &[Author],
+            Self::Propose | Self::Expedite => &[Author],
+            Self::CommentChanges => &[Operator, Author, Approver, Admin],
             Self::Approve | Self::ApproveForget | Self::CertifyTests | Self::ApproveReprints => {
                 &[Approver]
             }
@@ -112,7 +122,9 @@ impl Action {
             | Self::RequestForget
             | Self::SteerPrints => &[Operator],
             Self::ConfirmRuns => &[Operator, Author, Approver, Admin],
-            Self::HoldSnapshots | Self::KeepStock | Self::DeclineRequests => &[Operator, Approver],
+            Self::SignReviews | Self::HoldSnapshots | Self::KeepStock | Self::DeclineRequests => {
+                &[Operator, Approver]
+            }
             Self::KeepHosts => &[Operator, Admin],
             Self::KeepPeople => &[Admin],
         }
@@ -122,7 +134,9 @@ impl Action {
     pub fn needs_person(self) -> bool {
         match self {
             Self::Approve
+            | Self::Expedite
             | Self::ConfirmRuns
+            | Self::SignReviews
             | Self::ApproveForget
             | Self::CertifyTests
             | Self::KeepStock
@@ -134,6 +148,7 @@ impl Action {
             | Self::AskHosts
             | Self::LookIntoBackups
             | Self::Propose
+            | Self::CommentChanges
             | Self::RequestRuns
             | Self::SteerRuns
             | Self::ResolveRuns
@@ -157,11 +172,14 @@ impl Action {
             Self::LookIntoBackups => "look-into-backups",
             Self::Propose => "propose",
             Self::Approve => "approve",
+            Self::CommentChanges => "comment-changes",
+            Self::Expedite => "expedite",
             Self::RequestRuns => "request-runs",
             Self::SteerRuns => "steer-runs",
             Self::ConfirmRuns => "confirm-runs",
             Self::ResolveRuns => "resolve-runs",
             Self::SteerJobs => "steer-jobs",
+            Self::SignReviews => "sign-reviews",
             Self::HoldSnapshots => "hold-snapshots",
             Self::RequestForget => "request-forget",
             Self::ApproveForget => "approve-forget",
@@ -188,11 +206,14 @@ impl Action {
             Self::LookIntoBackups => "look into snapshots",
             Self::Propose => "propose, withdraw and retire definitions",
             Self::Approve => "approve and reject definitions that somebody else proposed",
+            Self::CommentChanges => "comment on changes",
+            Self::Expedite => "make a change active that cannot wait, and be looked at afterwards",
             Self::RequestRuns => "ask for runs",
             Self::SteerRuns => "hold, release, skip, move, delay and cancel runs",
             Self::ConfirmRuns => "confirm runs that ask for their role",
             Self::ResolveRuns => "say how a run ended that nobody knows of",
             Self::SteerJobs => "pause and resume jobs",
+            Self::SignReviews => "note exceptions of a night, and sign for it",
             Self::HoldSnapshots => "keep snapshots from being forgotten",
             Self::RequestForget => "ask for snapshots to be forgotten",
             Self::ApproveForget => "approve that",
@@ -351,6 +372,13 @@ pub fn action_of(event: &Event) -> Option<Action> {
             | RunEvent::RunRetryScheduled(_)
             | RunEvent::RunReported(_) => Action::SteerRuns,
         },
+        Event::ChangeEvent(event) => match event {
+            ChangeEvent::ChangeRejected(_) | ChangeEvent::ChangeRatified(_) => Action::Approve,
+            ChangeEvent::ChangeWithdrawn(_) => Action::Propose,
+            ChangeEvent::ChangeCommented(_) => Action::CommentChanges,
+            ChangeEvent::ChangeExpedited(_) => Action::Expedite,
+        },
+        Event::ReviewEvent(_) => Action::SignReviews,
         Event::BackupEvent(event) => return of_backup(event),
         Event::PrintEvent(event) => match event {
             PrintEvent::PrintReprintApproved(_) => Action::ApproveReprints,

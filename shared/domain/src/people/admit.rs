@@ -51,20 +51,22 @@ impl Context<'_> {
 }
 
 /// Whether whoever acts may, where the log asks for accounts: every event that a console states on somebody's behalf. `about`
-/// is the account the event is about, where it is about one.
+/// is the account the event is about, where it is about one;
+/// `asked` is the action where it is another than the event has by itself.
 ///
 /// # Errors
 /// Why they may not.
 pub(crate) fn check_actor(
     actor: Option<&str>,
     user: Option<&User>,
-    event: &Event,
+    (event, asked): (&Event, Option<Action>),
     about: Option<&User>,
     subject: &Subject<'_>,
     now: Timestamp,
 ) -> Result<(), String> {
     let own = about.is_some_and(|about| actor == Some(about.actor().as_str()));
-    let Some(action) = action_by(event, own || actor.is_none()) else { return Ok(()) };
+    let action = asked.or_else(|| action_by(event, own || actor.is_none()));
+    let Some(action) = action else { return Ok(()) };
     let Some(actor) = actor else {
         // Somebody at the console's own machine lets an administrator back in.
         let code = matches!(event, Event::UserEvent(UserEvent::UserCodeIssued(_)));

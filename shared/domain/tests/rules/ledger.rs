@@ -168,6 +168,13 @@ const ROLES: &[(&str, &str)] = &[
     ("queue.released", "console"),
     ("queue.stopped", "executor"),
     ("queue.continued", "executor"),
+    ("change.rejected", "console"),
+    ("change.withdrawn", "console"),
+    ("change.commented", "console"),
+    ("change.expedited", "console"),
+    ("change.ratified", "console"),
+    ("review.noted", "console"),
+    ("review.signed", "console"),
 ];
 
 #[track_caller]

@@ -26,11 +26,14 @@ ask-hosts          -      x        x      x        -       -
 look-into-backups  -      x        -      -        x       -
 propose            -      -        x      -        -       -
 approve            -      -        -      x        -       -
+comment-changes    -      x        x      x        -       x
+expedite           -      -        x      -        -       -
 request-runs       -      x        -      -        -       -
 steer-runs         -      x        -      -        -       -
 confirm-runs       -      x        x      x        -       x
 resolve-runs       -      x        -      -        -       -
 steer-jobs         -      x        -      -        -       -
+sign-reviews       -      x        -      x        -       -
 hold-snapshots     -      x        -      x        -       -
 request-forget     -      x        -      -        -       -
 approve-forget     -      -        -      x        -       -

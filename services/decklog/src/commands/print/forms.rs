@@ -286,7 +286,9 @@ fn at(source: &Source, name: &str, until: Timestamp) -> anyhow::Result<Form> {
                 | Event::LogEvent(_)
                 | Event::BackupEvent(_)
                 | Event::PrintEvent(_)
-                | Event::QueueEvent(_) => {}
+                | Event::QueueEvent(_)
+                | Event::ChangeEvent(_)
+                | Event::ReviewEvent(_) => {}
             }
         }
     }
