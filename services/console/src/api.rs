@@ -2,6 +2,7 @@
 
 mod ahead;
 mod calendar;
+pub(crate) mod changes;
 mod datasets;
 mod hosts;
 mod looking;
@@ -9,6 +10,7 @@ mod occurrences;
 mod people;
 mod prints;
 mod requests;
+mod review;
 mod runs;
 
 use axum::extract::{Path, Query as Params, State};
@@ -105,6 +107,13 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(hosts::show_host))
         .routes(routes!(hosts::drain_host))
         .routes(routes!(hosts::resume_host))
+        .routes(routes!(changes::list_changes))
+        .routes(routes!(changes::history))
+        .routes(routes!(changes::effect))
+        .routes(routes!(changes::act_on_change))
+        .routes(routes!(review::review))
+        .routes(routes!(review::note))
+        .routes(routes!(review::sign))
         .routes(routes!(people::me))
         .routes(routes!(people::roles))
         .routes(routes!(people::list_users))

@@ -1,6 +1,7 @@
 //! What people want, said in the log. Each reads where a stream stands, says the next event, and tries
 //! again when somebody else was faster; whether it is allowed the recorder decides by the rules of `domain`.
 
+mod changes;
 mod datasets;
 mod hosts;
 mod looking;
@@ -11,6 +12,7 @@ mod requests;
 mod runs;
 
 use bus::recorder::{ask, stream};
+use domain::canonical::Digest;
 use domain::envelope::Draft;
 use domain::event::{
     Event, JobApproved, JobLeaseReturned, JobPaused, JobProposed, JobResumed, JobRetired, ThingAct,
@@ -18,12 +20,13 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::job::{Definition, Job, Versions};
-use domain::ledger::{Mark, Policy, StreamState};
-use domain::people::action_of;
+use domain::ledger::{Mark, Policy, StreamState, action_needed};
+use domain::people::Action;
 use domain::wire::{Content, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use changes::{ChangeAct, Proposed};
 pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
 pub(crate) use looking::Eyes;
@@ -147,10 +150,12 @@ impl Console {
             if events.is_empty() {
                 return Ok(None);
             }
-            for action in events.iter().filter_map(action_of) {
+            let (body, actor) = (state.as_ref().map(|state| &state.body), caller.actor());
+            let needed = |event: &Event| action_needed(event, body, Some(&actor));
+            for action in events.iter().filter_map(needed) {
                 caller.may(self, action, Some(id)).await?;
             }
-            match self.say_after(id, state.as_ref(), Some(&caller.actor()), events).await? {
+            match self.say_after(id, state.as_ref(), Some(&actor), events).await? {
                 (_, Mark::Conflict { .. }) => {}
                 (_, Mark::Refused { reason }) => return Err(CommandError::Refused(reason)),
                 (position, Mark::Valid) => return Ok(Some(position)),
@@ -207,7 +212,7 @@ impl Console {
         };
         let propose = |state: Option<&StreamState>| {
             let nothing = Versions::default();
-            let versions = state.and_then(versions_of).unwrap_or(&nothing);
+            let versions = state.and_then(|state| state.body.versions()).unwrap_or(&nothing);
             let same = versions.active().is_some_and(|active| active.digest == digest);
             let waits = versions.proposal.as_ref().is_some_and(|p| p.digest == digest);
             if same || waits {
@@ -224,6 +229,13 @@ impl Console {
             }])
         };
         let proposed = self.change(&id, caller, propose).await?;
+        let by_themselves = self.policy().await?.self_approval;
+        if let Some(position) = proposed
+            && !(by_themselves && caller.could(Action::Approve, (self.clock)()))
+        {
+            let message = "proposed; it waits for approval by somebody else".to_owned();
+            return Ok(Applied { position, stream: id, message });
+        }
         match self.approve(&id, caller).await {
             Ok(applied) => Ok(applied),
             Err(CommandError::Refused(reason)) if reason.contains("their own change") => {
@@ -245,7 +257,7 @@ impl Console {
         caller: &Caller,
     ) -> Result<Applied, CommandError> {
         let approve = |state: Option<&StreamState>| {
-            let versions = state.and_then(versions_of);
+            let versions = state.and_then(|state| state.body.versions());
             let versions = versions.ok_or_else(|| CommandError::NotFound(named(id)))?;
             let proposal = versions.proposal.as_ref().ok_or_else(|| {
                 CommandError::Invalid(format!(
@@ -253,14 +265,7 @@ impl Console {
                     named(id)
                 ))
             })?;
-            let (number, digest) = (proposal.number, proposal.digest);
-            Ok(vec![match id.stream_type().thing() {
-                None => JobApproved { number, digest }.into(),
-                Some(of) => {
-                    let act = ThingAct::Approved(ThingApproved { number, digest });
-                    ThingEvent { of, act }.into()
-                }
-            }])
+            Ok(vec![approved(id, proposal.number, proposal.digest)])
         };
         let position = self.change(id, caller, approve).await?;
         Ok(applied(position, id.clone(), "active"))
@@ -335,10 +340,15 @@ impl JobAct {
     }
 }
 
-/// The definitions of a job or of another thing.
-fn versions_of(state: &StreamState) -> Option<&Versions> {
-    let job = state.body.job().map(|job| &job.versions);
-    job.or_else(|| state.body.thing().map(|thing| &thing.versions))
+/// A definition that waits becomes the active one.
+fn approved(id: &StreamId, number: u32, digest: Digest) -> Event {
+    match id.stream_type().thing() {
+        None => JobApproved { number, digest }.into(),
+        Some(of) => {
+            let act = ThingAct::Approved(ThingApproved { number, digest });
+            ThingEvent { of, act }.into()
+        }
+    }
 }
 
 fn named(id: &StreamId) -> String {
@@ -350,7 +360,11 @@ fn known_job<'a>(name: &str, state: Option<&'a StreamState>) -> Result<&'a Job, 
     job.ok_or_else(|| CommandError::NotFound(format!("job {name}")))
 }
 
-fn applied(position: Option<u64>, stream: StreamId, message: impl Into<String>) -> Applied {
+pub(crate) fn applied(
+    position: Option<u64>,
+    stream: StreamId,
+    message: impl Into<String>,
+) -> Applied {
     match position {
         Some(position) => Applied { position, stream, message: message.into() },
         None => unchanged(stream),

@@ -10,6 +10,7 @@ mod metrics;
 mod pages;
 mod people;
 mod problem;
+mod review;
 mod service;
 mod state;
 

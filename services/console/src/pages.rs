@@ -5,18 +5,23 @@
 //! | `shell` | what is around each page, and who looks at it |
 //! | `forms` | what a browser sends |
 //! | `answer` | pages, redirections, problems; the headers of all |
+//! | `night` | what is looked at in the morning, and signed |
+//! | `changes` | what waits for somebody, and what it would do |
 //! | `login`, `account`, `people` | coming in; one's own account; all accounts, and the table of who may do what |
 
 mod account;
 mod answer;
+mod changes;
 mod forms;
 mod login;
+mod night;
 mod people;
 mod shell;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
+use domain::people::Action;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -54,6 +59,12 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/account", get(account::page))
         .route("/account/password", post(account::set_password))
         .route("/account/tokens", post(account::create_token))
+        .route("/night", get(night::page))
+        .route("/night/notes", post(night::note))
+        .route("/night/signature", post(night::sign))
+        .route("/night/signed", get(night::signed))
+        .route("/changes", get(changes::page))
+        .route("/changes/{kind}/{name}", get(changes::one).post(changes::act))
         .route("/people", get(people::page).post(people::provision))
         .route("/people/roles", get(people::roles))
         .route("/people/{name}", get(people::person).post(people::act))
@@ -62,7 +73,8 @@ pub(crate) fn routes() -> Router<Console> {
         .layer(axum::middleware::map_response(answer::harden))
 }
 
-/// Where somebody lands: whoever reads only begins with what there is to read.
+/// Where somebody lands: whoever may say yes begins with what waits for that, everybody else with the night.
 async fn home(visitor: Visitor, State(_): State<Console>) -> Page {
-    visitor.away("/people")
+    let approves = visitor.could(Action::Approve) && !visitor.could(Action::SteerRuns);
+    visitor.away(if approves { "/changes" } else { "/night" })
 }

@@ -32,6 +32,7 @@
 pub mod backup;
 pub mod calendar;
 pub mod canonical;
+pub mod effect;
 pub mod envelope;
 pub mod event;
 pub mod executor;

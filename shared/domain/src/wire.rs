@@ -409,6 +409,8 @@ pub enum Selection {
     Blackouts,
     /// Jobs that a host has, or had, leave to decide.
     Leased,
+    /// Jobs and other things of which a change waits for somebody.
+    Waiting,
 }
 
 /// Which runs.

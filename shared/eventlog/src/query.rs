@@ -109,6 +109,7 @@ impl EventLog {
             }
             Selection::Queues => "s.type = 'queue' AND s.type <> 'run'",
             Selection::Forms => "s.type = 'form' AND s.type <> 'run'",
+            Selection::Waiting => "s.scheduled = 1 AND s.type <> 'run' AND s.type <> 'document'",
             Selection::Leased => "s.type = 'job' AND s.type <> 'run' AND s.host IS NOT NULL",
         };
         let mut query = Sql::new(STATES);

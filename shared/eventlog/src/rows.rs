@@ -2,7 +2,7 @@
 
 use domain::canonical::Digest;
 use domain::ids::StreamId;
-use domain::job::Job;
+use domain::job::{Job, Versions};
 use domain::ledger::{Ledger, Mark, Producer, StreamState, Turn};
 use domain::print::Document;
 use domain::run::Run;
@@ -174,10 +174,16 @@ impl TurnRow {
 }
 
 impl RunColumns {
-    /// Of what is no run, only the host is kept that has, or had, leave to decide a job.
+    /// Of what is no run, only the host is kept that has, or had, leave to decide a job, and whether a change of it waits for
+    /// somebody.
     fn leased(state: &StreamState) -> Self {
         let lease = state.body.job().and_then(Job::lease);
-        Self { host: lease.and_then(|lease| lease.host.clone()), ..Self::default() }
+        let waits = state.body.versions().is_some_and(Versions::waits);
+        Self {
+            host: lease.and_then(|lease| lease.host.clone()),
+            scheduled: waits.then_some(1),
+            ..Self::default()
+        }
     }
 
     /// A document is listed by its queue, its run, its form, and whether its content is still there.

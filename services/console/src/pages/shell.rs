@@ -22,7 +22,7 @@ pub(crate) struct NavItem {
 }
 
 /// Where people go, and what the first letters of their address are there.
-const NAV: &[(&str, &str)] = &[("/people", "People")];
+const NAV: &[(&str, &str)] = &[("/night", "Night"), ("/changes", "Changes"), ("/people", "People")];
 
 /// Whoever looks at a page.
 #[derive(Debug)]

@@ -204,6 +204,8 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::PrintEvent(event) => line(event.kind(), String::new()),
         Event::FormEvent(event) => line(event.kind(), String::new()),
         Event::QueueEvent(event) => line(event.kind(), String::new()),
+        Event::ChangeEvent(event) => line(event.kind(), String::new()),
+        Event::ReviewEvent(event) => line(event.kind(), String::new()),
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => describe_tzdb(e, line),
         Event::JobEvent(JobEvent::JobProposed(_))
         | Event::ThingEvent(_)

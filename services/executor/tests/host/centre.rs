@@ -174,6 +174,7 @@ impl Log {
 fn is_of(selection: Selection, body: &Body) -> bool {
     match selection {
         Selection::OpenRuns => body.run().is_some_and(|run| !run.state.is_ended()),
+        Selection::Waiting => body.versions().is_some_and(|versions| versions.waits()),
         Selection::Leased => body.job().is_some_and(|job| job.lease().is_some()),
         Selection::Things => body.thing().is_some(),
         Selection::Queues => body.queue().is_some(),

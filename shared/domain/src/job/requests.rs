@@ -140,6 +140,11 @@ impl Versions {
         self.requests.iter().find(|request| request.number == number)
     }
 
+    /// Whether a change of it waits for somebody: to be approved, or, after an emergency, to be looked at.
+    pub fn waits(&self) -> bool {
+        self.proposal.is_some() || self.requests.iter().any(ChangeRequest::waits_for_a_look)
+    }
+
     /// Whether whoever proposed the definition that waits may make it active themselves, because it cannot wait.
     pub(crate) fn is_expedited_by(&self, actor: Option<&str>) -> bool {
         let open = self.proposal.as_ref().and_then(|proposal| self.request(proposal.number));

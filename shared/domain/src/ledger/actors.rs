@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::{Body, Streams};
 use crate::envelope::Envelope;
-use crate::event::{Event, JobEvent, ThingAct, ThingEvent};
+use crate::event::{Event, JobEvent, ThingAct, ThingEvent, UserEvent};
 use crate::ids::{Class, StreamId, StreamType};
 use crate::job::JobDefinition;
-use crate::people::{Action, Subject, check_actor, pools_of};
+use crate::people::{Action, Subject, User, action_of, check_actor, pools_of};
 
 /// The account of whoever acts.
 pub(super) fn reads(envelope: &Envelope) -> Option<StreamId> {
@@ -42,12 +42,41 @@ pub(super) fn check(
     if let Some(host) = about.and_then(Body::host) {
         pools.extend(host.started.iter().flat_map(|started| started.pools.clone()));
     }
-    // What cannot wait, its author makes active themselves.
-    let expedited = is_approval(event)
-        && about.and_then(Body::versions).is_some_and(|versions| versions.is_expedited_by(actor));
     let subject = Subject { job: job.as_ref().map(StreamId::rest), pools: &pools };
-    let asked = if expedited { Some(Action::Expedite) } else { None };
-    check_actor(actor, user, (event, asked), about.and_then(Body::user), &subject, received)
+    let action = action_needed(event, about, actor);
+    check_actor(actor, user, event, action, &subject, received)
+}
+
+/// What an event of a console needs of whoever acts, with what it is about at hand; `None` for what a console states on its
+/// own, and for what anybody does to their own account.
+pub fn action_needed(event: &Event, about: Option<&Body>, actor: Option<&str>) -> Option<Action> {
+    let expedited = || about.and_then(Body::versions).is_some_and(|v| v.is_expedited_by(actor));
+    if is_approval(event) && expedited() {
+        // What cannot wait, its author makes active themselves.
+        return Some(Action::Expedite);
+    }
+    let user = about.and_then(Body::user).map(User::actor);
+    let others = actor.is_some() && user.as_deref() != actor;
+    match event {
+        // What others do to an account's tokens and sessions, only those who keep the accounts do.
+        Event::UserEvent(
+            UserEvent::UserTokenCreated(_)
+            | UserEvent::UserTokenRevoked(_)
+            | UserEvent::UserLoggedOut(_),
+        ) if others => Some(Action::KeepPeople),
+        Event::UserEvent(_)
+        | Event::JobEvent(_)
+        | Event::RunEvent(_)
+        | Event::HostEvent(_)
+        | Event::LogEvent(_)
+        | Event::ThingEvent(_)
+        | Event::BackupEvent(_)
+        | Event::PrintEvent(_)
+        | Event::FormEvent(_)
+        | Event::QueueEvent(_)
+        | Event::ChangeEvent(_)
+        | Event::ReviewEvent(_) => action_of(event),
+    }
 }
 
 /// The job that a stream is, or is of.

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::access::{Action, Subject, action_of, decide};
+use super::access::{Action, Subject, decide};
 use super::account::User;
 use super::grant::Grant;
 use crate::event::{
@@ -50,22 +50,18 @@ impl Context<'_> {
     }
 }
 
-/// Whether whoever acts may, where the log asks for accounts: every event that a console states on somebody's behalf. `about`
-/// is the account the event is about, where it is about one;
-/// `asked` is the action where it is another than the event has by itself.
+/// Whether whoever acts may do what an event of a console needs, where the log asks for accounts.
 ///
 /// # Errors
 /// Why they may not.
 pub(crate) fn check_actor(
     actor: Option<&str>,
     user: Option<&User>,
-    (event, asked): (&Event, Option<Action>),
-    about: Option<&User>,
+    event: &Event,
+    action: Option<Action>,
     subject: &Subject<'_>,
     now: Timestamp,
 ) -> Result<(), String> {
-    let own = about.is_some_and(|about| actor == Some(about.actor().as_str()));
-    let action = asked.or_else(|| action_by(event, own || actor.is_none()));
     let Some(action) = action else { return Ok(()) };
     let Some(actor) = actor else {
         // Somebody at the console's own machine lets an administrator back in.
@@ -74,19 +70,6 @@ pub(crate) fn check_actor(
     };
     let user = user.ok_or_else(|| format!("there is no account {actor}"))?;
     decide(user, &[], action, subject, now).map_err(|denial| denial.to_string())
-}
-
-/// What others do to an account's tokens and sessions, only those who keep the accounts do.
-fn action_by(event: &Event, own: bool) -> Option<Action> {
-    let ends = matches!(
-        event,
-        Event::UserEvent(
-            UserEvent::UserTokenCreated(_)
-                | UserEvent::UserTokenRevoked(_)
-                | UserEvent::UserLoggedOut(_)
-        )
-    );
-    if ends && !own { Some(Action::KeepPeople) } else { action_of(event) }
 }
 
 /// Whether the event may follow in the stream of an account.

@@ -7,6 +7,7 @@ mod calendar_oracle;
 mod calendars;
 mod changes;
 mod complaints;
+mod effects;
 mod executor;
 mod expect;
 mod forecast;

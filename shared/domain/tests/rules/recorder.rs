@@ -91,6 +91,9 @@ impl<'a> Recorder<'a> {
                 Selection::Blackouts => kind == StreamType::Blackout,
                 Selection::Queues => kind == StreamType::Queue,
                 Selection::Forms => kind == StreamType::Form,
+                Selection::Waiting => {
+                    state.body.versions().is_some_and(|versions| versions.waits())
+                }
                 Selection::Leased => state.body.job().is_some_and(|job| job.lease().is_some()),
             };
             fits && id.as_str() > after
