@@ -8,9 +8,9 @@ use domain::event::{Disposition, ReviewNoted, ReviewSigned};
 use domain::ids::StreamId;
 use domain::job::ChangeRequest;
 use domain::ledger::Body;
-use domain::night::Night;
+use domain::night::{EXCEPTIONS, Night};
 use domain::print::Document;
-use domain::review::{Review, Shown, stream};
+use domain::review::{OPEN_MAX, Review, Shown, stream};
 use domain::wire::{Content, DocumentFilter, Query, RunRow, Selection};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,10 @@ pub(crate) struct Morning {
     pub(crate) position: u64,
     pub(crate) since: Timestamp,
     pub(crate) until: Timestamp,
+    /// What happened, with what was not over at the last review and has ended badly since.
     pub(crate) night: Night,
+    /// Runs that are not over yet.
+    pub(crate) running: Vec<StreamId>,
     pub(crate) review: Review,
     /// The states of each job's newest runs, oldest first.
     pub(crate) strips: BTreeMap<String, Vec<String>>,
@@ -112,9 +115,11 @@ impl Console {
         let first = until.checked_sub(FIRST).unwrap_or(until);
         let since = review.since().unwrap_or(first).min(until);
         let answer = ask(&self.bus, &Query::Night { since, until }).await.map_err(unavailable)?;
-        let Content::Night(night) = answer.content else {
+        let Content::Night(mut night) = answer.content else {
             return Err(unavailable("the answer is to another question"));
         };
+        night.exceptions.splice(0..0, self.carried(&review).await?);
+        let running = self.running(until).await?;
         let strips = self.strips(&night).await?;
         let (datasets, documents) = (self.at_risk(until).await?, self.undelivered(since).await?);
         let (position, emergencies) = (answer.position, self.emergencies().await?);
@@ -123,12 +128,38 @@ impl Console {
             since,
             until,
             night,
+            running,
             review,
             strips,
             datasets,
             documents,
             emergencies,
         })
+    }
+
+    /// What was not over at the last review, and has ended badly since.
+    async fn carried(&self, review: &Review) -> Result<Vec<RunRow>, CommandError> {
+        let mut found = Vec::new();
+        for id in review.carried() {
+            let state = self.state(id).await?;
+            let row = state.as_ref().and_then(|state| state.body.run()).map(RunRow::of);
+            let bad = |row: &RunRow| EXCEPTIONS.contains(&row.state.as_str());
+            found.extend(row.filter(bad));
+        }
+        Ok(found)
+    }
+
+    /// Runs that are not over yet, of all times until an instant.
+    async fn running(&self, until: Timestamp) -> Result<Vec<StreamId>, CommandError> {
+        let mut found = Vec::new();
+        let take = |view: domain::wire::StreamView| {
+            let run = view.state.body.run();
+            if run.is_some_and(|run| run.instant() < until) {
+                found.push(view.id);
+            }
+        };
+        each_stream(&self.bus, Selection::OpenRuns, take).await.map_err(unavailable)?;
+        Ok(found)
     }
 
     async fn strips(&self, night: &Night) -> Result<BTreeMap<String, Vec<String>>, CommandError> {
@@ -230,14 +261,20 @@ impl Console {
             let text = "the night is another by now than the one that was shown: look again";
             return Err(CommandError::Refused(text.to_owned()));
         }
+        if morning.running.len() > OPEN_MAX {
+            let text = format!("more than {OPEN_MAX} runs are not over yet: sign when they are");
+            return Err(CommandError::Refused(text));
+        }
         let exceptions = u32::try_from(morning.night.exceptions.len()).unwrap_or(u32::MAX);
+        let seen = morning.shown().digest().map_err(unavailable)?;
         let signed = ReviewSigned {
             since: morning.since,
             until: morning.until,
             position: morning.position,
-            shown: morning.shown().digest().map_err(unavailable)?,
+            shown: seen,
             numbers: morning.night.numbers,
             exceptions,
+            open: morning.running,
             statement: wanted.statement.clone(),
         };
         let event = domain::event::ReviewEvent::ReviewSigned(signed);

@@ -3,6 +3,7 @@
 mod acts;
 mod ahead;
 mod backups;
+mod changes;
 mod hosts;
 mod occurrences;
 mod prints;
@@ -22,6 +23,7 @@ pub(crate) use backups::{
     Backup, Browse, Certify, Diff, Eyes, Find, ForgetSnapshots, HoldSnapshot, Restore, Retention,
     SnapshotAct, Watch,
 };
+pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
 pub(crate) use hosts::Host;
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use prints::{
@@ -173,6 +175,12 @@ pub(crate) enum Command {
     Events(Events),
     /// What happened last night.
     Night(Night),
+    /// The morning review: what is open, what becomes of it, and the signature.
+    #[command(subcommand)]
+    Review(Review),
+    /// Changes of definitions: what waits, what it does, and what is said of it.
+    #[command(subcommand)]
+    Change(Change),
     /// What will run when, what will not and why, and how many in each hour; and the calendars of the site.
     Calendar(Calendar),
     /// Reads the whole log again and checks everything that can be checked without its owner's word.

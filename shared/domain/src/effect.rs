@@ -14,7 +14,7 @@ use crate::ledger::named_by_job;
 /// How far an effect is computed: 14 days.
 pub const AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Most occurrences of a definition that are looked at.
-const OCCURRENCES_MAX: usize = 20_000;
+const OCCURRENCES_MAX: usize = 25_000;
 /// Most instants of each kind that are told one by one; the numbers count them all.
 pub const TOLD_MAX: usize = 50;
 
@@ -35,6 +35,8 @@ pub struct Effect {
     pub moved: Vec<(Timestamp, Timestamp)>,
     /// How many move.
     pub moves: u64,
+    /// Whether there are more than can be looked at: more than 25,000 of one definition.
+    pub more: bool,
     /// What it names: calendars, locks, pools, datasets, queues, forms.
     pub touches: Vec<StreamId>,
 }
@@ -59,6 +61,7 @@ pub fn effect(
         Ok(runs.map(|(one, planned)| (planned.at, one.local.date())).collect())
     };
     let (before, after) = (active.map(runs).transpose()?.unwrap_or_default(), runs(new)?);
+    let more = before.len().max(after.len()) >= OCCURRENCES_MAX;
     let mut days = Days::new();
     for (at, day) in before {
         days.entry(day).or_default().0.push(at);
@@ -67,7 +70,7 @@ pub fn effect(
         days.entry(day).or_default().1.push(at);
     }
     let mut effect =
-        Effect { touches: named_by_job(new).into_iter().collect(), ..Effect::default() };
+        Effect { more, touches: named_by_job(new).into_iter().collect(), ..Effect::default() };
     days.into_values().for_each(|(before, after)| effect.take_day(&before, &after));
     Ok(effect)
 }

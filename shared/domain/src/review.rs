@@ -22,6 +22,8 @@ const NOTED_KEPT: usize = 5_000;
 const TEXT_BYTES_MAX: usize = 1_000;
 /// The longest that exceptions of a job may be taken for granted: 366 days.
 const ACCEPTED_MS_MAX: i64 = 366 * 24 * 3_600 * 1_000;
+/// Most runs that are not over when a review is signed.
+pub const OPEN_MAX: usize = 80;
 /// A review is missing when the last ended longer ago: 36 hours.
 pub const MISSING_MS: i64 = 36 * 3_600 * 1_000;
 
@@ -67,6 +69,11 @@ impl Review {
     /// Where the next review begins; `None` before the first.
     pub fn since(&self) -> Option<Timestamp> {
         self.signed.last().map(|signed| signed.what.until)
+    }
+
+    /// Runs that were not over at the last review: how they ended is looked at in the next.
+    pub fn carried(&self) -> &[StreamId] {
+        self.signed.last().map(|signed| signed.what.open.as_slice()).unwrap_or_default()
     }
 
     /// What was said of an exception: of its run, or of all of its job's.
@@ -196,6 +203,7 @@ pub(crate) fn admit(
             let ahead = e.until.as_millisecond() - received.as_millisecond();
             need(e.since < e.until && ahead <= SKEW_MS_MAX, "nobody reviews what is to come")?;
             need((1..=size).contains(&e.position), "the log has no such position")?;
+            need(e.open.len() <= OPEN_MAX, "80 runs at most are left to the next review")?;
             need(e.statement.len() <= TEXT_BYTES_MAX, "a statement has 1000 bytes at most")
         }
     }

@@ -13,6 +13,7 @@ use crate::envelope::{Envelope, EnvelopeError};
 use crate::ids::{ProducerId, StreamId};
 use crate::keys::{KeyError, PublicKey, Seal, SecretKey};
 use crate::ledger::{Mark, Policy, StreamState};
+use crate::run::Run;
 
 /// A run offered to a pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -464,6 +465,28 @@ pub struct RunRow {
     pub ended: Option<Timestamp>,
     /// One sentence about why it is as it is.
     pub message: Option<String>,
+}
+
+impl RunRow {
+    /// A run as lists show it.
+    pub fn of(run: &Run) -> Self {
+        let attempt = run.attempt();
+        let ended = run.state.is_ended();
+        Self {
+            run: run.id.clone(),
+            job: run.job.clone(),
+            state: run.state.word().to_owned(),
+            instant: run.instant(),
+            scheduled: run.nominal.is_some(),
+            open: !ended,
+            late: run.began_late_ms().is_some() || !run.late.is_empty(),
+            attempts: u32::try_from(run.attempts.len()).unwrap_or(u32::MAX),
+            host: attempt.map(|attempt| attempt.host.clone()),
+            started: attempt.map(|attempt| attempt.started),
+            ended: ended.then_some(run.changed),
+            message: crate::run::message(run),
+        }
+    }
 }
 
 /// An answer of the recorder. Every one says to which position it is true.

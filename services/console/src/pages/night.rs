@@ -105,6 +105,9 @@ pub(crate) fn class_of(state: &str) -> &'static str {
 
 fn sentence(morning: &Morning) -> String {
     let n = morning.night.numbers;
+    if n.expected == 0 {
+        return "No run was due.".to_owned();
+    }
     let more = [
         (n.failed, "failed"),
         (n.missed, "missed"),
@@ -116,7 +119,12 @@ fn sentence(morning: &Morning) -> String {
     ];
     let more = more.iter().filter(|(count, _)| *count > 0);
     let more: String = more.map(|(count, word)| format!(", {count} {word}")).collect();
-    format!("{} runs were due: {} ended well{more}.", n.expected, n.ran)
+    let due = if n.expected == 1 {
+        "1 run was due".to_owned()
+    } else {
+        format!("{} runs were due", n.expected)
+    };
+    format!("{due}: {} ended well{more}.", n.ran)
 }
 
 fn row(morning: &Morning, row: &RunRow) -> Row {

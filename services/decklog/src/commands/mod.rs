@@ -5,6 +5,7 @@ mod apply;
 mod backup;
 mod bench;
 mod calendar;
+mod changes;
 mod config;
 mod events;
 mod export;
@@ -20,6 +21,7 @@ mod plan;
 mod print;
 mod rehearse;
 mod report;
+mod review;
 mod run;
 mod runs;
 mod schedule;
@@ -79,6 +81,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Logs(logs) => logs::run(&logs),
         Command::Events(events) => events::run(&events, format),
         Command::Night(night) => night::run(&night, format),
+        Command::Review(wanted) => review::run(&wanted, format),
+        Command::Change(wanted) => changes::run(&wanted, format),
         Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Import(import) => import::run(&import, format),

@@ -71,6 +71,9 @@ pub struct ReviewSigned {
     pub numbers: Numbers,
     /// How many exceptions there were; each has a disposition.
     pub exceptions: u32,
+    /// Runs of the time, or of one before, that were not over yet: the next review looks at how they ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<StreamId>,
     /// What they say, where they say anything.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub statement: String,

@@ -216,7 +216,7 @@ impl Action {
             Self::SignReviews => "note exceptions of a night, and sign for it",
             Self::HoldSnapshots => "keep snapshots from being forgotten",
             Self::RequestForget => "ask for snapshots to be forgotten",
-            Self::ApproveForget => "approve that",
+            Self::ApproveForget => "approve that snapshots are forgotten",
             Self::CertifyTests => "certify restore tests",
             Self::SteerPrints => "hold, release, move, cancel and repeat prints",
             Self::KeepStock => "load, witness, void and check numbered stock",

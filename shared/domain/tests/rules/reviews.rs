@@ -67,6 +67,7 @@ fn signed(since: Timestamp, until: Timestamp) -> ReviewSigned {
         shown: Digest::of(b"shown"),
         numbers: Numbers::default(),
         exceptions: 0,
+        open: vec![],
         statement: String::new(),
     }
 }
@@ -142,6 +143,19 @@ fn one_review_begins_where_the_last_has_ended_so_no_instant_is_left_out() {
     assert_eq!(says(&mut site, "user/bob", signed(now, next)), Mark::Valid);
     let all = review(&site).signed;
     assert_eq!(all.iter().map(|one| one.by.as_str()).collect::<Vec<_>>(), ["user/ana", "user/bob"]);
+}
+
+#[test]
+fn what_is_not_over_at_a_review_is_left_to_the_next() {
+    let mut site = site();
+    let (yesterday, now) = (later(site.now, -24 * 3_600_000), site.now);
+    let open = vec![run_id("pay@request-1")];
+    let one = ReviewSigned { open: open.clone(), ..signed(yesterday, now) };
+    let too_many = ReviewSigned { open: vec![run_id("pay@request-1"); 81], ..one.clone() };
+    let most = "80 runs at most are left to the next review";
+    assert_eq!(refused(&says(&mut site, "user/ana", too_many)), most);
+    assert_eq!(says(&mut site, "user/ana", one), Mark::Valid);
+    assert_eq!(review(&site).carried(), open);
 }
 
 #[test]
