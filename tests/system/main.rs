@@ -19,6 +19,7 @@
 
 mod backup_night;
 mod backups;
+mod browser;
 mod cli;
 mod compose;
 mod distributed;
@@ -26,6 +27,7 @@ mod embedded;
 mod evidence;
 mod handbook;
 mod looking;
+mod mornings;
 mod print_night;
 mod prints;
 mod programs;
