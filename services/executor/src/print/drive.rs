@@ -48,7 +48,13 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// Works on a queue until nothing of it is left to do. A document that makes trouble of its own keeps no other waiting.
 pub(super) async fn queue(host: &Arc<Host>, name: &str) {
     let (mut wait, mut failed) = (AGAIN.0, BTreeSet::new());
+    let mut cleared = Instant::now();
     loop {
+        // However much is heard of other queues.
+        if cleared.elapsed() >= AGAIN.1 {
+            failed.clear();
+            cleared = Instant::now();
+        }
         let way = match host.books.next_of(name, &failed) {
             Some(id) => match document(host, name, &id).await {
                 Ok(way) => {
