@@ -131,7 +131,7 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
     let envelope = entry.envelope().ok()?;
     let about = envelope.subject.clone();
     host.own.hear(&about);
-    host.books.hear(&about);
+    host.books.hear(&about, &envelope.source);
     if host.watches(&about) {
         return Some(News::Watched(about));
     }

@@ -62,7 +62,7 @@ pub struct ExecutorConfig {
 pub struct MailConfig {
     /// The host that takes mail.
     pub relay: String,
-    /// Its port; 587, or 465 where `tls` is `tls`.
+    /// Its port; 587, or 465 where `tls` is `tls` and 25 where it is `none`.
     #[serde(default)]
     pub port: Option<u16>,
     /// How it is spoken to.

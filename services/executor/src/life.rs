@@ -182,9 +182,9 @@ pub(crate) async fn watch(
     version: Option<u64>,
     slot: Option<OwnedSemaphorePermit>,
 ) -> anyhow::Result<()> {
-    if let Ok(spec) = dir.spec()
-        && spec.print.is_some()
-    {
+    let written = dir.clone();
+    let spec = blocking(move || Ok(written.spec().ok())).await?;
+    if let Some(spec) = spec.filter(|spec| spec.print.is_some()) {
         tokio::spawn(print::intake::attend(
             Arc::clone(host),
             run.clone(),
@@ -213,7 +213,7 @@ pub(crate) async fn watch(
             };
             let keeps =
                 spec.as_ref().is_some_and(|spec| spec.reports() || !spec.artefacts.is_empty());
-            let artefacts = artefacts(dir, &status, spec.clone()).await?;
+            let artefacts = artefacts(dir, &status, spec.as_ref()).await?;
             let mut ending = ending(host, number, &status, spec);
             ending.report.artefacts = artefacts;
             if let Some(error) = unsaid {
@@ -245,13 +245,13 @@ pub(crate) async fn watch(
 async fn artefacts(
     dir: &AttemptDir,
     status: &Status,
-    spec: Option<Spec>,
+    spec: Option<&Spec>,
 ) -> anyhow::Result<Vec<ArtefactRef>> {
     let Some(spec) = spec.filter(|spec| !spec.artefacts.is_empty()) else { return Ok(Vec::new()) };
     if !matches!(status.outcome, Outcome::Exited { .. }) {
         return Ok(Vec::new());
     }
-    let dir = dir.clone();
+    let (dir, spec) = (dir.clone(), spec.clone());
     blocking(move || Ok(dir.keep_artefacts(&spec))).await
 }
 
@@ -273,12 +273,12 @@ async fn vanished(
     slot: Option<OwnedSemaphorePermit>,
 ) -> anyhow::Result<()> {
     let leftovers = dir.clone();
-    let killed = blocking(move || leftovers.kill_leftovers().map_err(Into::into)).await?;
+    let (killed, spec) =
+        blocking(move || Ok((leftovers.kill_leftovers()?, leftovers.spec().ok()))).await?;
     drop(slot);
     host.ended(run);
     // An engine may have done its work and said so, although nobody saw it end.
-    if let Ok(spec) = dir.spec()
-        && spec.backup.is_some()
+    if let Some(spec) = spec.filter(|spec| spec.backup.is_some())
         && let Err(error) = backup::tell(host, run, number, &spec, dir).await
     {
         warn!(%run, error = %format!("{error:#}"), "what its engine did is not known");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bus::recorder::AskError;
 use domain::envelope::Draft;
 use domain::event::Event;
-use domain::ids::{StreamId, StreamType};
+use domain::ids::{Class, ProducerId, StreamId, StreamType};
 use domain::ledger::Mark;
 use domain::print::{Document, State};
 use domain::wire::{Content, DocumentFilter, Query};
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
+use super::keeping::{Due, due};
 use super::spool::Spool;
 use super::{drive, keeping};
 use crate::host::Host;
@@ -78,13 +79,16 @@ impl Books {
         }
     }
 
-    /// Something was said about a stream.
-    pub(crate) fn hear(&self, id: &StreamId) {
+    /// Something was said about a stream, and by whom.
+    pub(crate) fn hear(&self, id: &StreamId, by: &ProducerId) {
         match id.stream_type() {
-            StreamType::Document if lock(&self.known).contains_key(id) => {
+            StreamType::Document if self.knows(id) => {
                 lock(&self.dirty).insert(id.clone());
                 self.bell.notify_one();
             }
+            // A queue that was released, or stock that was loaded. What hosts say of printers they try is not: they would
+            // wake each other, and themselves.
+            StreamType::Queue | StreamType::Form if by.class() != Class::Executor => self.ring(),
             StreamType::Queue | StreamType::Form => self.bell.notify_one(),
             StreamType::Document
             | StreamType::Job
@@ -102,11 +106,21 @@ impl Books {
         }
     }
 
+    /// Those who wait for news look again.
+    fn ring(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+        self.bell.notify_one();
+    }
+
+    pub(super) fn knows(&self, id: &StreamId) -> bool {
+        lock(&self.known).contains_key(id)
+    }
+
     pub(crate) fn get(&self, id: &StreamId) -> Option<Known> {
         lock(&self.known).get(id).cloned()
     }
 
-    /// Rises with every change of what is known.
+    /// Rises with every change of what is known, and when people say something of a queue or a form.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -120,20 +134,24 @@ impl Books {
             }
             all.insert(id.clone(), Known { document, version });
         }
-        self.changes.send_modify(|changes| *changes += 1);
-        self.bell.notify_one();
+        self.ring();
     }
 
     fn forget(&self, id: &StreamId) {
         lock(&self.known).remove(id);
+        lock(&self.accounted).remove(id);
+        lock(&self.later).remove(id.as_str());
     }
 
-    fn all(&self) -> Vec<(StreamId, Known)> {
-        lock(&self.known).iter().map(|(id, known)| (id.clone(), known.clone())).collect()
-    }
-
-    pub(super) fn is_accounted(&self, id: &StreamId, so: Accounted) -> bool {
-        lock(&self.accounted).get(id) == Some(&so)
+    /// The queues with documents to be printed, and what is to be done for documents besides.
+    fn to_do(&self, now: Timestamp) -> (BTreeSet<String>, Vec<(StreamId, Due)>) {
+        let (all, accounted) = (lock(&self.known), lock(&self.accounted));
+        let open = all.values().filter(|one| !one.document.state.rests());
+        let queues = open.map(|one| one.document.queue.clone()).collect();
+        let of = |(id, one): (&StreamId, &Known)| {
+            Some((id.clone(), due(&one.document, now, accounted.get(id))?))
+        };
+        (queues, all.iter().filter_map(of).collect())
     }
 
     pub(super) fn note_accounted(&self, id: &StreamId, so: Accounted) {
@@ -142,7 +160,9 @@ impl Books {
 
     /// Whether something that failed may be tried again.
     pub(super) fn may(&self, what: &str) -> bool {
-        lock(&self.later).get(what).is_none_or(|at| *at <= Instant::now())
+        let (mut later, now) = (lock(&self.later), Instant::now());
+        later.retain(|_, at| *at > now);
+        !later.contains_key(what)
     }
 
     /// It failed: not again at once.
@@ -167,12 +187,11 @@ impl Books {
         let of_queue = all.iter().filter(|(_, one)| one.document.queue == queue);
         let open =
             of_queue.filter(|(id, one)| !one.document.state.rests() && !failed.contains(*id));
-        let rank = |one: &Known| {
+        let first = open.min_by_key(|(id, one)| {
             let document = &one.document;
-            let at_printer = document.state.is_at_printer();
-            (!at_printer, 100 - document.priority.min(100), document.at)
-        };
-        open.min_by_key(|(id, one)| (rank(one), (*id).clone())).map(|(id, _)| id.clone())
+            (!document.state.is_at_printer(), 100 - document.priority.min(100), document.at, *id)
+        });
+        first.map(|(id, _)| id.clone())
     }
 }
 
@@ -199,11 +218,12 @@ pub(crate) async fn work(host: Arc<Host>) {
             loaded = Instant::now();
         }
         renew(&host).await;
-        for (id, known) in host.books.all() {
-            keeping::begin(&host, &id, &known);
-            if !known.document.state.rests() {
-                begin(&host, &known.document.queue);
-            }
+        let (queues, due) = host.books.to_do((host.clock)());
+        for (id, due) in due {
+            keeping::begin(&host, id, due);
+        }
+        for queue in queues {
+            begin(&host, queue);
         }
         tokio::select! {
             () = host.books.bell.notified() => {}
@@ -212,14 +232,13 @@ pub(crate) async fn work(host: Arc<Host>) {
     }
 }
 
-fn begin(host: &Arc<Host>, queue: &str) {
+fn begin(host: &Arc<Host>, queue: String) {
     let name = format!("queue/{queue}");
     if !host.books.take(&name) {
         return;
     }
-    let (host, queue) = (Arc::clone(host), queue.to_owned());
+    let busy = Busy { host: Arc::clone(host), name };
     tokio::spawn(async move {
-        let busy = Busy { host, name };
         drive::queue(&busy.host, &queue).await;
     });
 }
@@ -241,7 +260,7 @@ async fn load(host: &Arc<Host>) {
         let Some(oldest) = page.last().map(|(_, known)| known.document.at) else { return };
         let mut new = 0_usize;
         for (id, known) in page {
-            new += usize::from(host.books.get(&id).is_none());
+            new += usize::from(!host.books.knows(&id));
             host.books.put(&id, known.document, known.version);
         }
         // Several may share an instant: from the newest of them on once more, and when that brings nothing, from below.
@@ -291,24 +310,34 @@ pub(super) async fn fetch(host: &Arc<Host>, id: &StreamId) -> Option<Known> {
     Some(Known { document, version: found.version })
 }
 
-/// Says something of a document, as the next event after what is known; `None` where something else was said before, or it
-/// is refused. What is known afterwards is given.
+/// What became of something that was to be said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It is in the log.
+    Yes,
+    /// Somebody else said something first.
+    Moved,
+    /// It breaks a rule, and which.
+    Refused(String),
+}
+
+/// Says something of a document, as the next event after what is known. What is known afterwards is in the books.
 pub(super) async fn say(
     host: &Arc<Host>,
     id: &StreamId,
     known: &Known,
     event: impl Into<Event>,
-) -> anyhow::Result<Option<Known>> {
+) -> anyhow::Result<Said> {
     let event = event.into();
     let kind = event.kind();
     let verdict = host.outbox.say(Draft::new(id.clone(), known.version + 1, event)).await?;
-    let now = fetch(host, id).await;
+    fetch(host, id).await;
     match verdict.mark {
-        Mark::Valid => Ok(now),
-        Mark::Conflict { .. } => Ok(None),
+        Mark::Valid => Ok(Said::Yes),
+        Mark::Conflict { .. } => Ok(Said::Moved),
         Mark::Refused { reason } => {
             warn!(document = %id, %kind, %reason, "the recorder does not take what is said of a document");
-            Ok(None)
+            Ok(Said::Refused(reason))
         }
     }
 }
@@ -317,4 +346,101 @@ pub(super) async fn say(
 pub(super) fn is_over(document: &Document) -> bool {
     let waits = matches!(document.state, State::Held { .. } | State::Cancelled { .. });
     document.state.rests() && (waits || document.undelivered() == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::canonical::Digest;
+    use domain::envelope::PayloadRef;
+    use domain::event::{DefinitionRef, Origin, PrintSpooled};
+    use domain::print::document::Told;
+    use domain::print::{DocumentFormat, Options, ReleaseBy};
+
+    use super::*;
+
+    fn books() -> (tempfile::TempDir, Books) {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        (dir, Books::new(spool))
+    }
+
+    fn id(name: &str) -> StreamId {
+        StreamId::document(&name.repeat(32))
+    }
+
+    fn document(priority: u8, second: i64) -> Document {
+        let received = Timestamp::from_second(second).unwrap();
+        let spooled = PrintSpooled {
+            origin: Origin::Inbox { written: received },
+            host: "h1".into(),
+            queue: "a".into(),
+            definition: DefinitionRef::new(1, Digest::NONE),
+            purpose: "inbox".into(),
+            fingerprint: Digest::NONE,
+            format: DocumentFormat::Text,
+            pages: 1,
+            bytes: 1,
+            options: Options::default(),
+            priority,
+            form: None,
+            release: ReleaseBy::default(),
+            control: None,
+            keep_ms: 1_000,
+            deliveries: 0,
+            paper: true,
+        };
+        let content = PayloadRef { commitment: Digest::NONE, class: "general".into() };
+        Document::new(&spooled, content, Told { version: 1, received, actor: None })
+    }
+
+    #[test]
+    fn what_people_say_of_a_queue_is_news_at_once_and_what_hosts_say_of_its_printer_is_not() {
+        let (_dir, books) = books();
+        let queue = StreamId::thing(domain::site::ThingKind::Queue, "a");
+        let changes = books.changes();
+        books.hear(&queue, &"executor/h2".parse().unwrap());
+        assert!(!changes.has_changed().unwrap());
+        books.hear(&queue, &"console/main".parse().unwrap());
+        assert!(changes.has_changed().unwrap());
+    }
+
+    #[test]
+    fn next_is_what_is_at_the_printer_then_the_highest_priority_then_the_oldest() {
+        let (_dir, books) = books();
+        let at_printer = Document { state: State::Printing, ..document(1, 9) };
+        let all = [
+            ("1", at_printer),
+            ("3", document(80, 5)),
+            ("2", document(80, 5)),
+            ("0", document(80, 6)),
+            ("4", document(50, 1)),
+        ];
+        for (name, document) in all {
+            books.put(&id(name), document, 1);
+        }
+        let mut failed = BTreeSet::new();
+        for name in ["1", "2", "3", "0", "4"] {
+            let next = books.next_of("a", &failed).unwrap();
+            assert_eq!(next, id(name));
+            failed.insert(next);
+        }
+        assert_eq!(books.next_of("a", &failed), None);
+        assert_eq!(books.next_of("b", &BTreeSet::new()), None);
+    }
+
+    #[test]
+    fn a_document_is_to_be_erased_when_its_time_has_come_and_what_is_forgotten_leaves_nothing() {
+        let (_dir, books) = books();
+        books.put(&id("1"), document(50, 1), 1);
+        books.put(&id("2"), Document { state: State::Printed, ..document(50, 1) }, 1);
+        let at = |second| books.to_do(Timestamp::from_second(second).unwrap());
+        assert_eq!(at(1), (BTreeSet::from(["a".to_owned()]), Vec::new()));
+        assert_eq!(at(2).1, [(id("2"), Due::Erase)]);
+        books.note_accounted(&id("2"), (0, None));
+        books.put_off(id("2").as_str());
+        assert!(!books.may(id("2").as_str()));
+        books.forget(&id("2"));
+        assert!(at(2).1.is_empty() && lock(&books.accounted).is_empty());
+        assert!(books.may(id("2").as_str()));
+    }
 }

@@ -19,7 +19,7 @@ use domain::print::{
 };
 use tracing::{info, warn};
 
-use super::books::{fetch, say};
+use super::books::{Said, fetch, say};
 use super::order::Found;
 use super::spool::{Facts, Planned};
 use crate::config::{MailConfig, MailTls};
@@ -48,7 +48,7 @@ pub(super) fn is_due(document: &Document) -> bool {
     goes && document.erased.is_none() && document.undelivered() > 0
 }
 
-/// To whom a document goes, by the host's own lists.
+/// To whom a document goes, by the host's own lists. Blocks.
 ///
 /// # Errors
 /// The host does not send so, there is no such list, or a part is for somebody who is not in it: then nothing is printed or
@@ -139,9 +139,13 @@ fn whole(way: usize) -> Planned {
 /// Delivers what of a document was not delivered yet.
 pub(super) async fn all(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
     let (books, asked) = (Arc::clone(host), id.clone());
-    let facts = blocking(move || books.books.spool.facts(&asked)).await?;
-    let facts = Arc::new(facts.context("its recipients are lost on this host")?);
-    let lists = Arc::new(lists(host, &facts));
+    let (facts, lists) = blocking(move || {
+        let facts = books.books.spool.facts(&asked)?;
+        let facts = facts.context("its recipients are lost on this host")?;
+        let lists = lists(&books, &facts);
+        Ok((Arc::new(facts), Arc::new(lists)))
+    })
+    .await?;
     for (number, planned) in (1..).zip(facts.deliveries.clone()) {
         one(host, id, number, planned, &facts, &lists).await?;
     }
@@ -261,8 +265,12 @@ async fn tell(
         if said.is_some_and(|one| one.state != DeliveryState::Again) {
             return Ok(());
         }
-        if say(host, &sending.id, &known, event.clone()).await?.is_some() {
-            return Ok(());
+        match say(host, &sending.id, &known, event.clone()).await? {
+            Said::Yes => return Ok(()),
+            Said::Moved => {}
+            Said::Refused(reason) => {
+                bail!("the log does not take what became of delivery {delivery}: {reason}")
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! Whoever is killed between 1 and 3 looks for the job by its name; between 3 and 5, asks what became of it. Content is
 //! never sent a second time into a job, and never sent at all before the log has the job's number.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use domain::site::ThingKind;
 use printer::{HowEnded, JobFacts, JobId, PrinterError};
 use tracing::{info, warn};
 
-use super::books::{Known, fetch, say};
+use super::books::{Known, Said, fetch, say};
 use super::device::{Device, Told, at_work, job_name, seen, short, troubles};
 use super::password_of;
 use crate::host::Host;
@@ -48,7 +48,13 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// Works on a queue until nothing of it is left to do. A document that makes trouble of its own keeps no other waiting.
 pub(super) async fn queue(host: &Arc<Host>, name: &str) {
     let (mut wait, mut failed) = (AGAIN.0, BTreeSet::new());
+    let mut cleared = Instant::now();
     loop {
+        // However much is heard of other queues.
+        if cleared.elapsed() >= AGAIN.1 {
+            failed.clear();
+            cleared = Instant::now();
+        }
         let way = match host.books.next_of(name, &failed) {
             Some(id) => match document(host, name, &id).await {
                 Ok(way) => {
@@ -136,7 +142,7 @@ async fn document(host: &Arc<Host>, queue: &str, id: &StreamId) -> anyhow::Resul
         if let (true, Some(reason)) = (unsent, document.cancel.clone()) {
             let cancelled = PrintCancelled { reason, impressions: None };
             let said = say(host, id, &known, PrintEvent::PrintCancelled(cancelled)).await?;
-            return Ok(if said.is_some() { Way::Moved } else { Way::Stuck });
+            return Ok(if said == Said::Yes { Way::Moved } else { Way::Stuck });
         }
         let Some((device, definition, reference)) = reach(host, id, &known).await? else {
             return Ok(way);
@@ -247,21 +253,17 @@ impl One<'_> {
             expected: document.expected(),
             numbers,
         };
-        self.say_and_go(known, PrintEvent::PrintSubmitted(submitted), Stage::Submitted).await
+        self.say_then(known, PrintEvent::PrintSubmitted(submitted), Next::Go(Stage::Submitted))
+            .await
     }
 
-    /// Says something; where the log does not take it although nothing else was said meanwhile, it never will.
-    async fn say_and_go(
-        &self,
-        known: &Known,
-        event: PrintEvent,
-        next: Stage,
-    ) -> anyhow::Result<Next> {
-        if say(self.host, self.id, known, event).await?.is_some() {
-            return Ok(Next::Go(next));
-        }
-        let now = fetch(self.host, self.id).await.map_or(0, |now| now.version);
-        Ok(if now > known.version { Next::Go(Stage::Unknown) } else { Next::Stuck })
+    /// Says something, and what comes next when it is said. What the log refuses, it never takes.
+    async fn say_then(&self, known: &Known, event: PrintEvent, next: Next) -> anyhow::Result<Next> {
+        Ok(match say(self.host, self.id, known, event).await? {
+            Said::Yes => next,
+            Said::Moved => Next::Go(Stage::Unknown),
+            Said::Refused(_) => Next::Stuck,
+        })
     }
 
     async fn is_whole(&self, document: &Document) -> anyhow::Result<bool> {
@@ -328,11 +330,11 @@ impl One<'_> {
         let Some(facts) = blocking(move || host.books.spool.facts(&id)).await? else {
             anyhow::bail!("what its sheets say is lost on this host");
         };
+        let numbered = facts.sheets.iter().filter_map(|sheet| Some((sheet.page, sheet.number?)));
+        let numbered: BTreeMap<u32, u64> = numbered.collect();
         let pages = domain::print::listed(&document.options.pages, document.spooled.pages);
         for (page, number) in pages.into_iter().zip(first..) {
-            let said =
-                facts.sheets.iter().find(|sheet| sheet.page == page).and_then(|sheet| sheet.number);
-            if let Some(said) = said.filter(|said| *said != number) {
+            if let Some(said) = numbered.get(&page).filter(|said| **said != number) {
                 return Ok(Err(format!(
                     "page {page} says number {said}, the next sheet has {number}"
                 )));
@@ -343,7 +345,7 @@ impl One<'_> {
 
     /// Makes a job, or finds the one that was made, and has its number in the log.
     async fn make(&self, known: &Known, stage: Stage) -> anyhow::Result<Next> {
-        let number = known.document.submission().map_or(1, |last| last.number);
+        let number = number(&known.document);
         let name = job_name(self.id, number);
         if !matches!(stage, Stage::Submitted | Stage::Waiting) {
             match self.find(&name).await {
@@ -419,12 +421,12 @@ impl One<'_> {
         let accepted = PrintAccepted { job: job.0, uuid, printer };
         // A job that was found has no content: that is sent only after this is in the log.
         let next = if stage == Stage::Unknown { Stage::Accepted(job) } else { stage };
-        self.say_and_go(known, PrintEvent::PrintAccepted(accepted), next).await
+        self.say_then(known, PrintEvent::PrintAccepted(accepted), Next::Go(next)).await
     }
 
     /// The identity of a job, where the printer gives one.
     async fn uuid(&self, job: JobId, known: &Known) -> Option<String> {
-        let name = job_name(self.id, known.document.submission().map_or(1, |last| last.number));
+        let name = job_name(self.id, number(&known.document));
         match self.device.call(move |device| Ok(device.ask_of(job, &name))).await {
             Ok(Told::Job(facts)) => facts.uuid,
             Ok(Told::NotKnown(_) | Told::Silent(_)) | Err(_) => None,
@@ -448,8 +450,7 @@ impl One<'_> {
     async fn deferred(&self, known: &Known, why: &str) -> anyhow::Result<Next> {
         stopped(self.host, &known.document.queue, vec![short(why)]).await?;
         let deferred = PrintEvent::PrintDeferred(PrintDeferred { reason: short(why) });
-        let said = say(self.host, self.id, known, deferred).await?;
-        Ok(if said.is_some() { Next::Wait } else { Next::Stuck })
+        self.say_then(known, deferred, Next::Wait).await
     }
 
     async fn failed(
@@ -461,7 +462,7 @@ impl One<'_> {
     ) -> anyhow::Result<Next> {
         warn!(document = %self.id, %why, "a document is not printed");
         let failed = PrintFailed { reason: why.chars().take(500).collect(), impressions, sent };
-        self.say_and_go(known, PrintEvent::PrintFailed(failed), Stage::Unknown).await
+        self.say_then(known, PrintEvent::PrintFailed(failed), Next::Go(Stage::Unknown)).await
     }
 
     /// Sends the content where that was not done, and follows the job to its end.
@@ -481,7 +482,7 @@ impl One<'_> {
 
     /// How far an earlier life came, by what it noted on disk.
     fn remembered(&self, known: &Known) -> Stage {
-        let number = known.document.submission().map_or(1, |last| last.number);
+        let number = number(&known.document);
         let noted =
             |what: &str| self.host.books.spool.has_note(self.id, &format!("{what}-{number}"));
         match (noted("sent"), noted("sending")) {
@@ -492,7 +493,7 @@ impl One<'_> {
     }
 
     async fn send(&self, known: &Known, job: JobId) -> anyhow::Result<Stage> {
-        let number = known.document.submission().map_or(1, |last| last.number);
+        let number = number(&known.document);
         let (host, id) = (Arc::clone(self.host), self.id.clone());
         let content = blocking(move || {
             let content = host.books.spool.content(&id)?;
@@ -526,16 +527,20 @@ impl One<'_> {
         };
         let mut watch = Watch::new(stage, JobId(accepted.job));
         loop {
+            let mut changes = self.host.books.changes();
             let Some(now) = self.host.books.get(self.id) else { return Ok(Next::Stuck) };
             if !now.document.state.is_at_printer() {
                 return Ok(Next::Go(stage));
             }
             match self.look(&now, &mut watch, &accepted).await? {
                 Look::Over(event) => return self.over(&now, *event).await,
-                Look::Said => watch.rest = FOLLOW.0,
+                Look::Said => {
+                    watch.rest = FOLLOW.0;
+                    // It is no news to whoever said it.
+                    changes.mark_unchanged();
+                }
                 Look::Nothing => {}
             }
-            let mut changes = self.host.books.changes();
             let _ = tokio::time::timeout(watch.rest, changes.changed()).await;
             watch.rest = (watch.rest * 2).min(FOLLOW.1);
         }
@@ -547,8 +552,7 @@ impl One<'_> {
         watch: &mut Watch,
         accepted: &PrintAccepted,
     ) -> anyhow::Result<Look> {
-        let number = now.document.submission().map_or(1, |last| last.number);
-        let (job, name) = (watch.job, job_name(self.id, number));
+        let (job, name) = (watch.job, job_name(self.id, number(&now.document)));
         let told = self.device.call(move |device| Ok(device.ask_of(job, &name))).await;
         let facts = match told {
             Ok(Told::Job(facts)) => facts,
@@ -647,10 +651,15 @@ impl One<'_> {
     }
 
     async fn over(&self, now: &Known, event: PrintEvent) -> anyhow::Result<Next> {
-        let next = self.say_and_go(now, event, Stage::Unknown).await?;
+        let next = self.say_then(now, event, Next::Go(Stage::Unknown)).await?;
         account(self.host, self.id).await?;
         Ok(next)
     }
+}
+
+/// The number of the newest submission.
+fn number(document: &Document) -> u32 {
+    document.submission().map_or(1, |last| last.number)
 }
 
 /// Whether a printer only has no time just now.

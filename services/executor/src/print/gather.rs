@@ -117,7 +117,7 @@ fn take_away(taken: &Taken, gathered: &Gathered) -> Result<(), String> {
         let source = Path::new(&found.source);
         // Somebody may have put another file there meanwhile.
         let same = || {
-            let now = fs::symlink_metadata(source).ok().and_then(|meta| arrival(&meta, source));
+            let now = fs::symlink_metadata(source).ok().map(|meta| arrival(&meta, source));
             now == found.arrival
         };
         let done = match taken {
@@ -156,8 +156,8 @@ fn move_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     Err(io::Error::other("there are a thousand files of that name"))
 }
 
-fn arrival(meta: &fs::Metadata, path: &Path) -> Option<String> {
-    Some(format!("{}\n{}\n{}.{}", path.display(), meta.ino(), meta.mtime(), meta.mtime_nsec()))
+fn arrival(meta: &fs::Metadata, path: &Path) -> String {
+    format!("{}\n{}\n{}.{}", path.display(), meta.ino(), meta.mtime(), meta.mtime_nsec())
 }
 
 /// What there is, copied, looked at and cut.
@@ -221,7 +221,7 @@ struct Looking<'a> {
 impl Looking<'_> {
     fn look(&self, path: &Path, title: &str) -> Result<Found, String> {
         let (bytes, meta) = self.read(path)?;
-        let layout = self.layout()?;
+        let layout = self.layout();
         let limits = self.limits();
         let seen = document::inspect_within(&bytes, &layout, &limits).map_err(|e| e.to_string())?;
         let format = format_of(seen.format);
@@ -235,15 +235,18 @@ impl Looking<'_> {
                 takes.join(", ")
             ));
         }
-        let texts = || {
+        let (register, burst) = (&self.task.work.register, &self.task.work.burst);
+        let texts = if register.is_some() || matches!(burst, Some(Burst::Marker(_))) {
             document::texts_within(&bytes, &layout, PAGE_TEXT_MAX, &limits)
-                .map_err(|e| e.to_string())
+                .map_err(|e| e.to_string())?
+        } else {
+            Vec::new()
         };
-        let sheets = match &self.task.work.register {
-            Some(rule) => sheets(&texts()?, rule)?,
+        let sheets = match register {
+            Some(rule) => sheets(&texts, rule)?,
             None => Vec::new(),
         };
-        let parts = match &self.task.work.burst {
+        let parts = match burst {
             Some(burst) => self.cut(burst, &bytes, seen.format, seen.pages, &texts)?,
             None => Vec::new(),
         };
@@ -254,7 +257,7 @@ impl Looking<'_> {
             file,
             title: title.to_owned(),
             source: path.display().to_string(),
-            arrival: if keeps { None } else { arrival(&meta, path) },
+            arrival: (!keeps).then(|| arrival(&meta, path)),
             format,
             pages: seen.pages,
             bytes: bytes.len() as u64,
@@ -263,9 +266,9 @@ impl Looking<'_> {
         })
     }
 
-    fn layout(&self) -> Result<TextLayout, String> {
+    fn layout(&self) -> TextLayout {
         let text = self.task.queue.text;
-        Ok(TextLayout { lines: text.lines, columns: text.columns })
+        TextLayout { lines: text.lines, columns: text.columns }
     }
 
     fn limits(&self) -> Limits {
@@ -311,12 +314,12 @@ impl Looking<'_> {
         bytes: &[u8],
         format: Format,
         pages: u32,
-        texts: &dyn Fn() -> Result<Vec<String>, String>,
+        texts: &[String],
     ) -> Result<Vec<Part>, String> {
         let sections: Vec<(String, PageRange)> = match burst {
             Burst::Marker(pattern) => {
                 let marker = document::marker(pattern).map_err(|e| e.to_string())?;
-                let found = document::sections(&texts()?, &marker).map_err(|e| e.to_string())?;
+                let found = document::sections(texts, &marker).map_err(|e| e.to_string())?;
                 let range = |s: document::Section| {
                     let (from, to) = (*s.pages.start(), Some(*s.pages.end()));
                     (s.recipient, PageRange { from, to })
@@ -336,7 +339,7 @@ impl Looking<'_> {
         if sections.len() > PARTS_MAX {
             return Err(format!("it has more than {PARTS_MAX} parts"));
         }
-        let layout = self.layout()?;
+        let layout = self.layout();
         let mut parts = Vec::new();
         for (number, (recipient, pages)) in (1..).zip(sections) {
             let range = pages.from..=pages.to.unwrap_or(pages.from);

@@ -107,7 +107,7 @@ async fn round(
     let there = blocking(move || files(&directory)).await?;
     let below = Path::new(&one.inbox.directory);
     seen.retain(|path, _| {
-        path.parent() != Some(below) || there.iter().any(|(other, _)| other == path)
+        path.parent() != Some(below) || there.binary_search_by(|(other, _)| other.cmp(path)).is_ok()
     });
     for (path, trace) in there {
         let since = match seen.get(&path) {

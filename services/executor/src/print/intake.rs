@@ -17,7 +17,7 @@ use domain::print::{Document, ReleaseBy, State, commitment, document_id};
 use domain::wire::DocumentFilter;
 use tracing::{info, warn};
 
-use super::books::{Known, fetch, is_over, say};
+use super::books::{Known, Said, fetch, is_over, say};
 use super::deliver;
 use super::order::{DOCUMENTS, FATES, Fate, Fates, Found, Gathered, PrintOrder};
 use super::spool::{Facts, digest};
@@ -94,7 +94,7 @@ impl Copies {
 
 impl Intake<'_> {
     async fn all(&self) -> anyhow::Result<()> {
-        let taken = match self.taken()? {
+        let ids = match self.taken()? {
             // An earlier life has taken all of them in.
             Some(ids) => {
                 self.host.outbox.recovered().await;
@@ -102,21 +102,16 @@ impl Intake<'_> {
                 for id in &ids {
                     fetch(self.host, id).await;
                 }
-                Ok(ids)
+                ids
             }
             None => match self.gathered().await? {
-                Some(gathered) => self.take_all_in(&gathered).await,
+                Some(gathered) => self.take_all_in(&gathered).await?,
                 None => return Ok(()),
             },
         };
-        match taken {
-            Ok(ids) => {
-                self.tell(&Fates { spooled: true, ..Fates::default() });
-                self.clear();
-                self.follow(&ids).await
-            }
-            Err(error) => Err(error),
-        }
+        self.tell(&Fates { spooled: true, ..Fates::default() });
+        self.clear();
+        self.follow(&ids).await
     }
 
     /// Takes all documents in. Where one of them cannot be, nothing of the others that was not sent begins to be printed.
@@ -133,7 +128,7 @@ impl Intake<'_> {
                 }
             }
         }
-        self.note_taken(&ids)?;
+        self.note_taken(&ids).await?;
         Ok(ids)
     }
 
@@ -146,12 +141,9 @@ impl Intake<'_> {
         }
     }
 
-    fn note_taken(&self, ids: &[StreamId]) -> anyhow::Result<()> {
-        let beside = self.dir.path().join(".taken");
-        let mut file = fs::File::create(&beside)?;
-        file.write_all(&serde_json::to_vec(ids)?)?;
-        file.sync_all()?;
-        Ok(fs::rename(beside, self.dir.path().join(TAKEN))?)
+    async fn note_taken(&self, ids: &[StreamId]) -> anyhow::Result<()> {
+        let (path, bytes) = (self.dir.path().join(TAKEN), serde_json::to_vec(ids)?);
+        blocking(move || Ok(journal::replace(&path, &bytes, 0o600)?)).await
     }
 
     /// What the child found; `None` where it ended without.
@@ -261,17 +253,18 @@ impl Intake<'_> {
     }
 
     async fn keep(&self, id: StreamId, found: &Found, copies: Copies) -> anyhow::Result<Kept> {
-        let facts = Facts {
-            title: found.title.clone(),
-            source: found.source.clone(),
-            salt: vault::random()?,
-            sheets: found.sheets.clone(),
-            deliveries: deliver::planned(self.host, &self.order.work, found)?,
-            ways: self.order.work.deliver.clone(),
-            code: (self.release() == ReleaseBy::Code).then(code).transpose()?,
-        };
         let (host, fingerprint) = (Arc::clone(self.host), copies.fingerprint);
+        let (work, found, release) = (self.order.work.clone(), found.clone(), self.release());
         blocking(move || {
+            let facts = Facts {
+                salt: vault::random()?,
+                deliveries: deliver::planned(&host, &work, &found)?,
+                ways: work.deliver,
+                code: (release == ReleaseBy::Code).then(code).transpose()?,
+                title: found.title,
+                source: found.source,
+                sheets: found.sheets,
+            };
             let facts = host.books.spool.put(&id, copies.content, copies.parts, facts)?;
             let mut sealed =
                 host.books.spool.content(&id)?.context("it was kept, and is not here")?;
@@ -341,11 +334,9 @@ impl Intake<'_> {
             {
                 let reason = "its run was stopped before it was printed".to_owned();
                 let cancelled = PrintCancelled { reason, impressions: None };
-                if say(self.host, id, &known, PrintEvent::PrintCancelled(cancelled))
-                    .await?
-                    .is_some()
-                {
-                    break;
+                match say(self.host, id, &known, PrintEvent::PrintCancelled(cancelled)).await? {
+                    Said::Yes | Said::Refused(_) => break,
+                    Said::Moved => {}
                 }
             }
         }

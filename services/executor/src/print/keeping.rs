@@ -2,50 +2,68 @@
 
 use std::sync::Arc;
 
+use anyhow::bail;
 use domain::event::{EraseReason, PrintErased, PrintEvent};
 use domain::ids::StreamId;
 use domain::print::Document;
+use jiff::Timestamp;
 use tracing::{info, warn};
 
-use super::books::{Accounted, Busy, Known, fetch, say};
+use super::books::{Accounted, Busy, Said, fetch, say};
 use super::deliver;
 use super::drive::account;
 use crate::host::Host;
 use crate::life::blocking;
 
-/// Begins what is to be done for a document, where nobody does already.
-pub(super) fn begin(host: &Arc<Host>, id: &StreamId, known: &Known) {
-    let document = &known.document;
-    let now = (host.clock)();
-    let erase = document.erase_at().is_some_and(|at| at <= now);
-    let unaccounted = document.state.rests()
-        && document.submission().is_some_and(|last| last.numbers.is_some() && last.ended.is_some())
-        && !host.books.is_accounted(id, accounted(document));
-    let deliver = deliver::is_due(document);
-    if !erase && !unaccounted && !deliver {
-        return;
+/// What is to be done for a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Its time has come: it is erased.
+    Erase,
+    /// Nobody has said yet which of its numbers carry a page.
+    Account,
+    /// It goes to people.
+    Deliver,
+}
+
+/// What is to be done for a document now, where `known` of its newest printing is accounted for.
+pub(super) fn due(document: &Document, now: Timestamp, known: Option<&Accounted>) -> Option<Due> {
+    let last = document.submission();
+    let numbered = last.is_some_and(|last| last.numbers.is_some() && last.ended.is_some());
+    if document.erase_at().is_some_and(|at| at <= now) {
+        Some(Due::Erase)
+    } else if document.state.rests() && numbered && known != Some(&accounted(document)) {
+        Some(Due::Account)
+    } else {
+        deliver::is_due(document).then_some(Due::Deliver)
     }
+}
+
+/// Begins what is to be done for a document, where nobody does already.
+pub(super) fn begin(host: &Arc<Host>, id: StreamId, due: Due) {
     let name = id.to_string();
     if !host.books.may(&name) || !host.books.take(&name) {
         return;
     }
-    let (busy, id) = (Busy { host: Arc::clone(host), name }, id.clone());
+    let busy = Busy { host: Arc::clone(host), name };
     tokio::spawn(async move {
-        let host = &busy.host;
-        let done = match (erase, unaccounted) {
-            (true, _) => forget(host, &id).await,
-            (false, true) => settle(host, &id).await,
-            (false, false) => match host.delivering.acquire().await {
-                Ok(_place) => deliver::all(host, &id).await,
-                Err(error) => Err(error.into()),
-            },
-        };
-        if let Err(error) = done {
+        if let Err(error) = done(&busy.host, &id, due).await {
             let error = format!("{error:#}");
             warn!(document = %id, %error, "a document that rests cannot be looked after now");
-            host.books.put_off(&busy.name);
+            busy.host.books.put_off(&busy.name);
         }
     });
+}
+
+async fn done(host: &Arc<Host>, id: &StreamId, due: Due) -> anyhow::Result<()> {
+    match due {
+        Due::Erase => forget(host, id).await,
+        Due::Account => settle(host, id).await,
+        Due::Deliver => {
+            let _place = host.delivering.acquire().await?;
+            deliver::all(host, id).await
+        }
+    }
 }
 
 /// What of a document's newest printing is to be accounted for.
@@ -68,10 +86,11 @@ async fn forget(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
         return Ok(());
     }
     let event = PrintErased { reason: EraseReason::Kept };
-    if say(host, id, &known, PrintEvent::PrintErased(event)).await?.is_none() {
-        anyhow::bail!("the log does not take that it is erased");
+    match say(host, id, &known, PrintEvent::PrintErased(event)).await? {
+        Said::Yes => erase(host, id).await,
+        Said::Moved => bail!("something else was said of it meanwhile"),
+        Said::Refused(reason) => bail!("the log does not take that it is erased: {reason}"),
     }
-    erase(host, id).await
 }
 
 async fn erase(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
@@ -85,12 +104,10 @@ async fn erase(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
 pub(super) async fn sweep(host: &Arc<Host>) {
     let books = Arc::clone(host);
     let there = blocking(move || Ok(books.books.spool.all()?)).await.unwrap_or_default();
-    for id in there {
-        let erased = match fetch(host, &id).await {
-            Some(known) => known.document.erased.is_some(),
-            // Perhaps it is about to be said.
-            None => false,
-        };
+    // What is in the books was not said to be erased.
+    for id in there.into_iter().filter(|id| !host.books.knows(id)) {
+        // What the log does not know is perhaps about to be said.
+        let erased = fetch(host, &id).await.is_some_and(|known| known.document.erased.is_some());
         if erased && let Err(error) = erase(host, &id).await {
             warn!(document = %id, error = %format!("{error:#}"), "a document's key cannot be destroyed");
         }

@@ -43,19 +43,24 @@ pub(crate) async fn prepare(
 ) -> Spec {
     let Some(print) = &definition.print else { return spec };
     let program = documents_of(host);
-    match order(host, work, print).await {
-        Ok(order) => {
-            let title = order.bring.as_ref().map(title);
-            let brought = title.map(|title| (BROUGHT.into(), title));
-            let task = Task { work: order.work.clone(), queue: order.queue.clone(), brought };
-            let stdin = serde_json::to_string(&task).ok();
-            Spec { program, stdin, print: Some(Box::new(order)), env: BTreeMap::new(), ..spec }
+    let order = order(host, work, print).await;
+    match order.and_then(|order| Ok((told(&order)?, Box::new(order)))) {
+        Ok((stdin, order)) => {
+            let (stdin, print) = (Some(stdin), Some(order));
+            Spec { program, stdin, print, env: BTreeMap::new(), ..spec }
         }
         Err(reason) => {
             let refused = spec.refused.clone().or(Some(reason));
             Spec { refused, program, ..spec }
         }
     }
+}
+
+/// What the child is told, as JSON.
+fn told(order: &PrintOrder) -> Result<String, String> {
+    let brought = order.bring.as_ref().map(|bring| (BROUGHT.into(), title(bring)));
+    let task = Task { work: order.work.clone(), queue: order.queue.clone(), brought };
+    serde_json::to_string(&task).map_err(|error| format!("the order cannot be written: {error}"))
 }
 
 fn title(bring: &Bring) -> String {

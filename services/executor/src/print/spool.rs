@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -16,7 +16,13 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::vault::{self, Key};
+use super::vault::{self, Key, Unsealed};
+
+/// The files of a document, besides its parts.
+const CONTENT: &str = "content";
+const FACTS: &str = "facts";
+/// The note that its code was given to this host.
+const CODE_GIVEN: &str = "code-given";
 
 /// What is known of a document and stands in no event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,26 +125,21 @@ impl Spool {
             return Ok(known);
         }
         // What is there without its key, or half made, is nothing.
-        match fs::remove_dir_all(self.place(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            Ok(()) | Err(_) => {}
-        }
+        remove(&self.place(id))?;
         let key = vault::random()?;
-        write_key(&self.keys.join(id.rest()), &key).context("writing the key of a document")?;
+        journal::replace(&self.keys.join(id.rest()), &key, 0o600)
+            .context("writing the key of a document")?;
         let beside = self.root.join(format!(".new-{}", id.rest()));
-        match fs::remove_dir_all(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            Ok(()) | Err(_) => {}
-        }
+        remove(&beside)?;
         DirBuilder::new().mode(0o700).create(&beside)?;
-        vault::seal(&beside.join("content"), &key, &mut content).context("keeping a document")?;
-        // One key seals one file: what is derived from it is another.
+        let seal = |name: &str, from: &mut dyn Read| {
+            vault::seal(&beside.join(name), &key_of(&key, name), from)
+        };
+        seal(CONTENT, &mut content).context("keeping a document")?;
         for (number, mut part) in (1..).zip(parts) {
-            let name = part_name(number);
-            vault::seal(&beside.join(&name), &derived(&key, &name), &mut part)?;
+            seal(&part_name(number), &mut part)?;
         }
-        let words = serde_json::to_vec(&facts)?;
-        vault::seal(&beside.join("facts"), &derived(&key, "facts"), &mut words.as_slice())?;
+        seal(FACTS, &mut serde_json::to_vec(&facts)?.as_slice())?;
         sync_dir(&beside)?;
         fs::rename(&beside, self.place(id)).context("naming a document")?;
         sync_dir(&self.root)?;
@@ -165,12 +166,9 @@ impl Spool {
     /// # Errors
     /// It is damaged, or the disk refuses.
     pub(crate) fn facts(&self, id: &StreamId) -> anyhow::Result<Option<Facts>> {
-        let path = self.place(id).join("facts");
-        let Some(key) = self.key(id)?.filter(|_| path.exists()) else { return Ok(None) };
+        let Some(mut file) = self.sealed(id, FACTS)? else { return Ok(None) };
         let mut words = Vec::new();
-        let read = vault::open(&path, &derived(&key, "facts"))
-            .and_then(|mut file| file.read_to_end(&mut words));
-        read.with_context(|| format!("reading what is known of {id}"))?;
+        file.read_to_end(&mut words).with_context(|| format!("reading what is known of {id}"))?;
         Ok(Some(serde_json::from_slice(&words)?))
     }
 
@@ -178,10 +176,16 @@ impl Spool {
     ///
     /// # Errors
     /// It is damaged, or the disk refuses.
-    pub(crate) fn content(&self, id: &StreamId) -> anyhow::Result<Option<vault::Unsealed>> {
-        let path = self.place(id).join("content");
+    pub(crate) fn content(&self, id: &StreamId) -> anyhow::Result<Option<Unsealed>> {
+        self.sealed(id, CONTENT)
+    }
+
+    /// A file of a document; `None` where it is not here, or erased.
+    fn sealed(&self, id: &StreamId, name: &str) -> anyhow::Result<Option<Unsealed>> {
+        let path = self.place(id).join(name);
         let Some(key) = self.key(id)?.filter(|_| path.exists()) else { return Ok(None) };
-        Ok(Some(vault::open(&path, &key).with_context(|| format!("opening {id}"))?))
+        let file = vault::open(&path, &key_of(&key, name));
+        Ok(Some(file.with_context(|| format!("opening the {name} of {id}"))?))
     }
 
     /// Whether the content that is here is what the log committed to.
@@ -206,32 +210,22 @@ impl Spool {
             hmac::verify(&self.host_key, code.as_bytes(), tag.as_ref()).is_ok()
         });
         if right {
-            File::create(self.place(id).join("code-given"))?.sync_all()?;
-            sync_dir(&self.place(id))?;
+            self.note(id, CODE_GIVEN)?;
         }
         Ok(right)
     }
 
     /// Whether the code of a document was given to this host.
     pub(crate) fn code_was_given(&self, id: &StreamId) -> bool {
-        self.place(id).join("code-given").exists()
+        self.has_note(id, CODE_GIVEN)
     }
 
     /// A part of a document; `None` where it is not here, or erased.
     ///
     /// # Errors
     /// It is damaged, or the disk refuses.
-    pub(crate) fn part(
-        &self,
-        id: &StreamId,
-        number: usize,
-    ) -> anyhow::Result<Option<vault::Unsealed>> {
-        let path = self.place(id).join(part_name(number));
-        let Some(key) = self.key(id)?.filter(|_| path.exists()) else { return Ok(None) };
-        let key = derived(&key, &part_name(number));
-        Ok(Some(
-            vault::open(&path, &key).with_context(|| format!("opening part {number} of {id}"))?,
-        ))
+    pub(crate) fn part(&self, id: &StreamId, number: usize) -> anyhow::Result<Option<Unsealed>> {
+        self.sealed(id, &part_name(number))
     }
 
     /// Notes on disk that something is about to be done for a document, so that an earlier life's beginning is known.
@@ -275,10 +269,15 @@ impl Spool {
             fs::remove_file(&key)?;
             sync_dir(&self.keys)?;
         }
-        match fs::remove_dir_all(self.place(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        Ok(remove(&self.place(id))?)
+    }
+}
+
+/// Removes a directory, where there is one.
+fn remove(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -305,7 +304,11 @@ fn part_name(number: usize) -> String {
     format!("part-{number}")
 }
 
-fn derived(key: &Key, name: &str) -> Key {
+/// One key seals one file: the document's own its content, and each other file one that is derived from it.
+fn key_of(key: &Key, name: &str) -> Key {
+    if name == CONTENT {
+        return *key;
+    }
     let mut hash = Sha256::new();
     hash.update(format!("decklog-sealed-1\n{name}\n"));
     hash.update(key);
@@ -320,22 +323,11 @@ fn key_at(path: &Path) -> anyhow::Result<Key> {
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = vault::random()?;
-            write_key(path, &key)?;
+            journal::replace(path, &key, 0o600)?;
             Ok(key)
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Under its name it is whole.
-fn write_key(path: &Path, key: &Key) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(key)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    sync_dir(path.parent().unwrap_or(Path::new("/")))
 }
 
 fn sync_dir(path: &Path) -> io::Result<()> {

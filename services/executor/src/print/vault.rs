@@ -5,7 +5,7 @@
 //! refused. A key is used for one file, so a nonce is used once.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -101,10 +101,28 @@ pub(super) fn open(path: &Path, key: &Key) -> io::Result<Unsealed> {
         at: 0,
     };
     unsealed.ahead = unsealed.sealed()?;
-    Ok(unsealed)
+    // There is a frame also of nothing.
+    if unsealed.ahead.is_empty() { Err(damaged()) } else { Ok(unsealed) }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is damaged, or its key is another")
 }
 
 impl Unsealed {
+    /// Goes on from this byte of the text; past its end there is nothing.
+    pub(super) fn skip_to(&mut self, offset: u64) -> io::Result<()> {
+        let (text, sealed) = (FRAME as u64, (FRAME + TAG) as u64);
+        let frames = self.file.get_ref().metadata()?.len().saturating_sub(HEAD.len() as u64);
+        // The last frame is opened also by whoever asks for what comes after: it says that it is the last.
+        let number = (offset / text).min(frames.saturating_sub(1) / sealed);
+        self.file.seek(SeekFrom::Start(HEAD.len() as u64 + number * sealed))?;
+        (self.number, self.text, self.at) = (number, Vec::new(), 0);
+        self.ahead = self.sealed()?;
+        io::copy(&mut self.by_ref().take(offset - number * text), &mut io::sink())?;
+        Ok(())
+    }
+
     fn sealed(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(FRAME + TAG);
         self.file.by_ref().take((FRAME + TAG) as u64).read_to_end(&mut bytes)?;
@@ -117,9 +135,7 @@ impl Unsealed {
         let last = self.ahead.is_empty();
         let opened = self.key.open_in_place(nonce(self.number, last), Aad::empty(), &mut frame);
         let length = opened.map(|text| text.len());
-        let damaged =
-            |_| io::Error::new(io::ErrorKind::InvalidData, "it is damaged, or its key is another");
-        frame.truncate(length.map_err(damaged)?);
+        frame.truncate(length.map_err(|_| damaged())?);
         (self.number, self.text, self.at) = (self.number + 1, frame, 0);
         Ok(())
     }
@@ -158,6 +174,19 @@ mod tests {
         Ok(all)
     }
 
+    fn read_from(mut unsealed: Unsealed, offset: u64) -> io::Result<Vec<u8>> {
+        let mut rest = Vec::new();
+        unsealed.skip_to(offset)?;
+        unsealed.read_to_end(&mut rest)?;
+        Ok(rest)
+    }
+
+    /// Around each border of frames, and far past the end.
+    fn offsets() -> impl Iterator<Item = u64> {
+        let borders = (0..=4).map(|number| number * FRAME as u64);
+        borders.flat_map(|at| at.saturating_sub(2)..at + 3).chain([u64::MAX - 1, u64::MAX])
+    }
+
     #[test]
     fn what_is_sealed_is_read_back_whatever_its_length() {
         for length in [0, 1, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME] {
@@ -190,11 +219,39 @@ mod tests {
             &whole[head + 2 * frame..],
         ]
         .concat();
-        for bad in
-            [&whole[..head + frame], &whole[..whole.len() - 1], &changed, &swapped, b"nonsense"]
-        {
+        let cut = [&whole[..head], &whole[..head + frame], &whole[..whole.len() - 1]];
+        for bad in cut.into_iter().chain([&changed[..], &swapped, b"nonsense"]) {
             std::fs::write(&path, bad).unwrap();
             assert!(read(dir.path(), &key).is_err());
+        }
+    }
+
+    #[test]
+    fn reading_from_any_byte_gives_what_comes_after_it_and_nothing_past_the_end() {
+        for length in [3, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME - 1, 3 * FRAME] {
+            let content: Vec<u8> = (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            let (dir, key) = sealed(&content);
+            for offset in offsets() {
+                let after = usize::try_from(offset).unwrap().min(length);
+                let mut unsealed = open(&dir.path().join("f"), &key).unwrap();
+                unsealed.read_exact(&mut [0; 3]).unwrap();
+                let rest = read_from(unsealed, offset).unwrap();
+                assert_eq!(rest, content[after..], "{length} from {offset}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_is_refused_from_whichever_byte_it_is_read() {
+        let (dir, key) = sealed(&vec![7; 3 * FRAME]);
+        let path = dir.path().join("f");
+        let whole = std::fs::read(&path).unwrap();
+        for frames in [1, 2] {
+            std::fs::write(&path, &whole[..HEAD.len() + frames * (FRAME + TAG)]).unwrap();
+            for offset in offsets() {
+                let rest = read_from(open(&path, &key).unwrap(), offset);
+                assert!(rest.is_err(), "{frames} from {offset}");
+            }
         }
     }
 }
