@@ -19,7 +19,7 @@ use domain::event::{
 use domain::ids::StreamId;
 use domain::job::{Definition, Job, Versions};
 use domain::ledger::{Mark, Policy, StreamState};
-use domain::people::action_of;
+use domain::people::Action;
 use domain::wire::{Content, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -147,8 +147,8 @@ impl Console {
             if events.is_empty() {
                 return Ok(None);
             }
-            for action in events.iter().filter_map(action_of) {
-                caller.may(self, action, Some(id)).await?;
+            for event in &events {
+                caller.may_say(self, event, id).await?;
             }
             match self.say_after(id, state.as_ref(), Some(&caller.actor()), events).await? {
                 (_, Mark::Conflict { .. }) => {}
@@ -205,10 +205,11 @@ impl Console {
             }
             Definition::Thing(thing) => (thing.digest().map_err(bad)?, thing.value().map_err(bad)?),
         };
+        let mut same = false;
         let propose = |state: Option<&StreamState>| {
             let nothing = Versions::default();
             let versions = state.and_then(versions_of).unwrap_or(&nothing);
-            let same = versions.active().is_some_and(|active| active.digest == digest);
+            same = versions.active().is_some_and(|active| active.digest == digest);
             let waits = versions.proposal.as_ref().is_some_and(|p| p.digest == digest);
             if same || waits {
                 return Ok(Vec::new());
@@ -224,14 +225,23 @@ impl Console {
             }])
         };
         let proposed = self.change(&id, caller, propose).await?;
+        if same {
+            // What waits there is something else, and nobody says yes to it by this.
+            return Ok(unchanged(id));
+        }
+        let waits = |id: StreamId, why: &dyn std::fmt::Display| Applied {
+            position: proposed.unwrap_or(0),
+            stream: id,
+            message: format!("proposed; it waits for approval by somebody else ({why})"),
+        };
+        // Whoever proposes and may not approve has tried nothing that they may not.
+        if let Err(denial) = caller.allowed(self, Action::Approve, Some(&id)).await? {
+            return Ok(waits(id, &denial));
+        }
         match self.approve(&id, caller).await {
             Ok(applied) => Ok(applied),
             Err(CommandError::Refused(reason)) if reason.contains("their own change") => {
-                Ok(Applied {
-                    position: proposed.unwrap_or(0),
-                    stream: id,
-                    message: format!("proposed; it waits for approval by somebody else ({reason})"),
-                })
+                Ok(waits(id, &format!("refused: {reason}")))
             }
             Err(CommandError::Invalid(_)) => Ok(unchanged(id)),
             Err(error) => Err(error),
