@@ -70,6 +70,8 @@ impl Http {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            // Who is refused before everything was read finds the line closed.
+            .max_idle_connections(0)
             .timeout_global(Some(Duration::from_secs(60)))
             .build();
         Self { agent: agent.into(), server: up.server.clone(), with: Vec::new() }
