@@ -213,7 +213,10 @@ fn a_change_is_commented_rejected_withdrawn_expedited_looked_at_and_reverted_fro
     up.call(&["change", "show", "job/pay"]).ended(3);
     apply(&job("/bin/true"));
     say("expedite", "2").ended(0);
-    assert_eq!(up.call(&["job", "list", "-o", "json"]).ended(0).json().as_array().unwrap().len(), 1);
+    assert_eq!(
+        up.call(&["job", "list", "-o", "json"]).ended(0).json().as_array().unwrap().len(),
+        1
+    );
     let waiting = up.call(&["change", "list", "-o", "json"]).ended(0).json();
     assert_eq!(waiting[0]["request"]["number"], 2, "{waiting}");
     let own = say("ratify", "2").ended(5);

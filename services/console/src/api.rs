@@ -607,10 +607,11 @@ async fn check_job(
     State(console): State<Console>,
     Body(body): Body<Check>,
 ) -> Result<Json<Checked>> {
-    // What is installed on a host is for those who bring jobs there, or let them.
-    caller.may(&console, Action::AskHosts, None).await?;
     let definition: JobDefinition =
         serde_json::from_value(body.definition).map_err(Problem::bad_request)?;
+    // What is installed on a host is for those who bring jobs there, or let them.
+    let id = StreamId::job(job_name(&definition.name)?);
+    caller.may(&console, Action::AskHosts, Some(&id)).await?;
     Ok(Json(console.check(&definition).await?))
 }
 

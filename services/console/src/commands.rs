@@ -20,7 +20,7 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::job::{Definition, Job, Versions};
-use domain::ledger::{Mark, Policy, StreamState, action_needed};
+use domain::ledger::{Mark, Policy, StreamState};
 use domain::people::Action;
 use domain::wire::{Content, Query};
 use serde::{Deserialize, Serialize};
@@ -150,12 +150,11 @@ impl Console {
             if events.is_empty() {
                 return Ok(None);
             }
-            let (body, actor) = (state.as_ref().map(|state| &state.body), caller.actor());
-            let needed = |event: &Event| action_needed(event, body, Some(&actor));
-            for action in events.iter().filter_map(needed) {
-                caller.may(self, action, Some(id)).await?;
+            let body = state.as_ref().map(|state| &state.body);
+            for event in &events {
+                caller.may_say(self, event, body, id).await?;
             }
-            match self.say_after(id, state.as_ref(), Some(&actor), events).await? {
+            match self.say_after(id, state.as_ref(), Some(&caller.actor()), events).await? {
                 (_, Mark::Conflict { .. }) => {}
                 (_, Mark::Refused { reason }) => return Err(CommandError::Refused(reason)),
                 (position, Mark::Valid) => return Ok(Some(position)),
@@ -210,10 +209,11 @@ impl Console {
             }
             Definition::Thing(thing) => (thing.digest().map_err(bad)?, thing.value().map_err(bad)?),
         };
+        let mut same = false;
         let propose = |state: Option<&StreamState>| {
             let nothing = Versions::default();
             let versions = state.and_then(|state| state.body.versions()).unwrap_or(&nothing);
-            let same = versions.active().is_some_and(|active| active.digest == digest);
+            same = versions.active().is_some_and(|active| active.digest == digest);
             let waits = versions.proposal.as_ref().is_some_and(|p| p.digest == digest);
             if same || waits {
                 return Ok(Vec::new());
@@ -229,21 +229,27 @@ impl Console {
             }])
         };
         let proposed = self.change(&id, caller, propose).await?;
-        let by_themselves = self.policy().await?.self_approval;
-        if let Some(position) = proposed
-            && !(by_themselves && caller.could(Action::Approve, (self.clock)()))
-        {
-            let message = "proposed; it waits for approval by somebody else".to_owned();
-            return Ok(Applied { position, stream: id, message });
+        if same {
+            // What waits there is something else, and nobody says yes to it by this.
+            return Ok(unchanged(id));
+        }
+        let waits = |id: StreamId, why: &dyn std::fmt::Display| Applied {
+            position: proposed.unwrap_or(0),
+            stream: id,
+            message: format!("proposed; it waits for approval by somebody else ({why})"),
+        };
+        // Whoever proposes and may not approve has tried nothing that they may not.
+        if let Err(denial) = caller.allowed(self, Action::Approve, Some(&id)).await? {
+            return Ok(waits(id, &denial));
+        }
+        // What is refused anyway is not tried: it would stand in the log.
+        if proposed.is_some() && !self.policy().await?.self_approval {
+            return Ok(waits(id, &"refused: nobody approves their own change"));
         }
         match self.approve(&id, caller).await {
             Ok(applied) => Ok(applied),
             Err(CommandError::Refused(reason)) if reason.contains("their own change") => {
-                Ok(Applied {
-                    position: proposed.unwrap_or(0),
-                    stream: id,
-                    message: format!("proposed; it waits for approval by somebody else ({reason})"),
-                })
+                Ok(waits(id, &format!("refused: {reason}")))
             }
             Err(CommandError::Invalid(_)) => Ok(unchanged(id)),
             Err(error) => Err(error),

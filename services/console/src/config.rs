@@ -28,6 +28,9 @@ pub struct ConsoleConfig {
     /// log says; when absent, it stays as it is.
     #[serde(default)]
     pub self_approval: Option<bool>,
+    /// The account that somebody at this machine lets in at the start, by a code. No file says this.
+    #[serde(skip)]
+    pub let_in: Option<String>,
 }
 
 fn one() -> String {
@@ -48,6 +51,7 @@ impl ConsoleConfig {
             join_token_file: None,
             secret_file: None,
             self_approval: None,
+            let_in: None,
         }
     }
 

@@ -168,7 +168,10 @@ async fn prepare(
         let event = LogJournalCut { producer, bytes, whole_until };
         console.outbox.append(vec![Draft::new(stream, version, event)]).await?;
     }
-    let code = people::prepare(console, &config.data).await?;
+    let mut code = people::prepare(console, &config.data).await?;
+    if let Some(name) = &config.let_in {
+        code = Some(people::let_in(console, name).await?);
+    }
     set_policy(console, config).await?;
     Ok((position, code))
 }

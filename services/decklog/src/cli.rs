@@ -6,6 +6,7 @@ mod backups;
 mod changes;
 mod hosts;
 mod occurrences;
+mod people;
 mod prints;
 mod reports;
 mod things;
@@ -26,6 +27,10 @@ pub(crate) use backups::{
 pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
 pub(crate) use hosts::Host;
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
+pub(crate) use people::{
+    AddUser, CreateToken, EndSession, GrantUser, ListTokens, ResetUser, RevokeToken, User,
+    UserToken,
+};
 pub(crate) use prints::{
     ChangeDocument, Check, DocumentAct, DocumentsAct, Forms, ListDocuments, MoveDocument, Numbers,
     OneDocument, OneNumber, PositivePay, Print, Queues, ReadDocument, Reconcile, Register,
@@ -129,6 +134,9 @@ pub(crate) enum Command {
     /// Hosts: which there are, and whether they take work.
     #[command(subcommand)]
     Host(Host),
+    /// Accounts: who there is, what each may do, and by what they come in.
+    #[command(subcommand)]
+    User(User),
     /// Single occurrences, also ahead of their time.
     #[command(subcommand)]
     Occurrence(Occurrence),

@@ -51,6 +51,25 @@ pub(crate) struct Wanted {
     pub(crate) lists: Option<PathBuf>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
     pub(crate) self_approval: Option<bool>,
+    /// The account that is let in by a code, although nobody who keeps the accounts says so.
+    pub(crate) let_in: Option<String>,
+}
+
+impl Wanted {
+    /// Only what one command needs on a data directory.
+    pub(crate) fn for_one_command(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            work: false,
+            slots: 1,
+            allow: None,
+            mail: None,
+            lists: None,
+            self_approval: None,
+            let_in: None,
+        }
+    }
 }
 
 /// An embedded installation at work.
@@ -99,7 +118,13 @@ impl Embedded {
         let (drain, draining) = watch::channel(false);
         let mut tasks = vec![start_audit(&dir, &bus).await?];
         let self_approval = wanted.self_approval.or(is_new.then_some(true));
-        let (console, ready) = start_console(&dir, wanted.listen, self_approval, &bus).await?;
+        let config = ConsoleConfig {
+            listen: wanted.listen,
+            self_approval,
+            let_in: wanted.let_in.clone(),
+            ..ConsoleConfig::new(dir.clone())
+        };
+        let (console, ready) = start_console(&dir, config, &bus).await?;
         let console::Ready { address, code } = ready;
         tasks.push(console);
         let token = std::fs::read_to_string(dir.join("console.token"))?;
@@ -209,12 +234,10 @@ async fn start_audit(dir: &Path, bus: &Bus) -> anyhow::Result<Task> {
 
 async fn start_console(
     dir: &Path,
-    listen: SocketAddr,
-    self_approval: Option<bool>,
+    config: ConsoleConfig,
     bus: &Bus,
 ) -> anyhow::Result<(Task, console::Ready)> {
     let (stop, stopped) = watch::channel(false);
-    let config = ConsoleConfig { listen, self_approval, ..ConsoleConfig::new(dir.to_owned()) };
     let producer = console::Producer { token: token(dir, Class::Console)? };
     let around = console::Surroundings { clock: clock(), stop: stopped };
     let bus = bus.clone();

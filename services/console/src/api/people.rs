@@ -75,7 +75,8 @@ fn words(grants: &[Grant]) -> Vec<String> {
 }
 
 impl UserView {
-    pub(crate) fn of(user: &User, now: Timestamp) -> Self {
+    /// How an account stands at an instant.
+    pub fn of(user: &User, now: Timestamp) -> Self {
         let tokens = user.tokens.iter().filter(|token| token.is_open(now));
         let open = |one: &&Session| one.ended.is_none() && now < one.until;
         let state = match (&user.removed, user.is_idle(now)) {

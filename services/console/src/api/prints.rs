@@ -83,9 +83,9 @@ pub(super) async fn read_document(
     Path(id): Path<String>,
     Body(why): Body<Why>,
 ) -> Result<impl IntoResponse> {
-    caller.may(&console, Action::ReadDocuments, None).await?;
     check_reason(&why.reason)?;
     let (id, document) = console.document_named(&id).await?;
+    caller.may(&console, Action::ReadDocuments, Some(&id)).await?;
     let content = console.content(&id, &document).await?;
     console.note_read(&id, ReadWhat::Content, &caller, &why.reason).await?;
     let kind = document.spooled.format.media_type();
@@ -101,9 +101,9 @@ pub(super) async fn read_facts(
     Path(id): Path<String>,
     Body(why): Body<Why>,
 ) -> Result<Json<DocumentFacts>> {
-    caller.may(&console, Action::ReadDocuments, None).await?;
     check_reason(&why.reason)?;
     let (id, document) = console.document_named(&id).await?;
+    caller.may(&console, Action::ReadDocuments, Some(&id)).await?;
     let facts = console.facts(&id, &document).await?;
     console.note_read(&id, ReadWhat::Register, &caller, &why.reason).await?;
     Ok(Json(facts))

@@ -6,7 +6,7 @@ use domain::event::{
     UserTokenCreated, UserTokenRevoked,
 };
 use domain::ids::StreamId;
-use domain::people::Grant;
+use domain::people::{Action, Grant};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -104,6 +104,7 @@ impl Console {
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
+        self.check_keeps(name, caller).await?;
         let id = StreamId::user(name);
         let reason = reason.to_owned();
         let event = match act.clone() {
@@ -148,6 +149,7 @@ impl Console {
             let why = "a token makes no other: log in, or use the token of the console's machine";
             return Err(CommandError::Denied(why.to_owned()));
         }
+        self.check_keeps(user, caller).await?;
         let id = StreamId::user(user);
         let secret = new_token().map_err(|error| CommandError::Unavailable(error.to_string()))?;
         let days = i64::from(wanted.days.unwrap_or(TOKEN_DAYS));
@@ -158,6 +160,14 @@ impl Console {
         let position = self.say_of(&id, caller, event.into()).await?;
         self.renew_user(&id).await?;
         Ok(Once { position, name, secret, until })
+    }
+
+    /// Accounts of others are for those who keep them. The recorder does not know how narrow a token is.
+    async fn check_keeps(&self, name: &str, caller: &Caller) -> Result<(), CommandError> {
+        if caller.user.name == name {
+            return Ok(());
+        }
+        caller.may(self, Action::KeepPeople, Some(&StreamId::user(name))).await
     }
 
     /// What was done shows at once.

@@ -8,7 +8,7 @@ use domain::people::Grant;
 
 use super::answer::Page;
 use super::shell::Visitor;
-use crate::people::Form;
+use crate::people::{Form, is_our_own};
 use crate::state::Console;
 
 /// The fields of a form. Those with nothing in them are not there.
@@ -70,9 +70,10 @@ impl FromRequest<Console> for Sent {
     async fn from_request(request: Request, console: &Console) -> Result<Self, Page> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, console).await?;
+        let ours = is_our_own(&parts);
         let fields = Fields::from_request(Request::from_parts(parts, body), console).await?;
         let session = visitor.caller.session().unwrap_or_default();
-        if !Form::is_word(&console.keys, session, fields.get("word").unwrap_or_default()) {
+        if !ours || !Form::is_word(&console.keys, session, fields.get("word").unwrap_or_default()) {
             let why = "this form is of another session, or of another site: open the page again";
             return Err(Page::problem(StatusCode::FORBIDDEN, why));
         }

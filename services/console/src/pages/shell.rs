@@ -77,6 +77,9 @@ impl Shell {
     }
 
     /// The same with the position to which its data is true.
+    #[expect(
+        reason = "pages of accounts show what the console heard; it reads as the page does: as of"
+    )]
     #[must_use]
     pub(crate) fn as_of(mut self, console: &Console, position: u64) -> Self {
         let now = (console.clock)();

@@ -11,9 +11,10 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
-use domain::event::{LogOut, UserDenied, UserLoggedOut, UserTokenUsed};
+use domain::event::{Event, LogOut, UserDenied, UserLoggedOut, UserTokenUsed};
 use domain::ids::{StreamId, StreamType};
-use domain::people::{Action, Grant, Subject, User, decide};
+use domain::ledger::{Body, action_needed};
+use domain::people::{Action, Denial, Grant, Subject, User, decide, pool_asked};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -91,23 +92,66 @@ impl Caller {
         action: Action,
         about: Option<&StreamId>,
     ) -> Result<(), CommandError> {
+        let decided = self.allowed(console, action, about).await?;
+        self.hold_to(console, action, about, decided).await
+    }
+
+    /// Refuses to say what they may not do.
+    pub(crate) async fn may_say(
+        &self,
+        console: &Console,
+        event: &Event,
+        body: Option<&Body>,
+        about: &StreamId,
+    ) -> Result<(), CommandError> {
+        let action = action_needed(event, body, Some(&self.actor()));
+        let Some(action) = action else { return Ok(()) };
+        let decided = self.decided(console, action, Some(about), pool_asked(event)).await?;
+        self.hold_to(console, action, Some(about), decided).await
+    }
+
+    async fn hold_to(
+        &self,
+        console: &Console,
+        action: Action,
+        about: Option<&StreamId>,
+        decided: Result<(), Denial>,
+    ) -> Result<(), CommandError> {
+        let Err(denial) = decided else { return Ok(()) };
+        let reason = denial.to_string();
+        self.say_denied(console, action, about, &reason, (console.clock)()).await;
+        Err(CommandError::Denied(reason))
+    }
+
+    /// Whether they may do it. Nobody hears of that.
+    pub(crate) async fn allowed(
+        &self,
+        console: &Console,
+        action: Action,
+        about: Option<&StreamId>,
+    ) -> Result<Result<(), Denial>, CommandError> {
+        self.decided(console, action, about, None).await
+    }
+
+    async fn decided(
+        &self,
+        console: &Console,
+        action: Action,
+        about: Option<&StreamId>,
+        pool: Option<String>,
+    ) -> Result<Result<(), Denial>, CommandError> {
         let job = match about {
             Some(id) => job_of(console, id).await?,
             None => None,
         };
-        let pools = match (&job, about) {
+        let mut pools = match (&job, about) {
             (Some(job), _) => pools_of_job(console, job).await?,
             (None, Some(id)) => pools_of_host(console, id).await?,
             (None, None) => Vec::new(),
         };
+        pools.extend(pool);
         let subject = Subject { job: job.as_ref().map(StreamId::rest), pools: &pools };
-        let now = (console.clock)();
-        let Err(denial) = decide(&self.user, &self.limits, action, &subject, now) else {
-            return Ok(());
-        };
-        let reason = denial.to_string();
-        self.say_denied(console, action, about, &reason, now).await;
-        Err(CommandError::Denied(reason))
+        Ok(decide(&self.user, &self.limits, action, &subject, (console.clock)()))
     }
 
     async fn say_denied(
@@ -262,9 +306,7 @@ fn may_look(caller: &Caller, now: Timestamp) -> Result<(), Problem> {
     let all = Subject::default();
     let scoped = decide(&caller.user, &[], Action::View, &all, now);
     match scoped {
-        Err(denial @ (domain::people::Denial::Removed(_) | domain::people::Denial::Idle(_))) => {
-            Err(Problem::forbidden(denial))
-        }
+        Err(denial @ (Denial::Removed(_) | Denial::Idle(_))) => Err(Problem::forbidden(denial)),
         // Lists hold what is of other folders too: who has a role anywhere sees how things stand.
         Ok(()) | Err(_) => Ok(()),
     }

@@ -23,6 +23,8 @@ const TOKEN: (SignedDuration, SignedDuration) =
     (SignedDuration::from_hours(365 * 24), SignedDuration::from_hours(30 * 24));
 /// How long the first code lives.
 const CODE: SignedDuration = SignedDuration::from_hours(7 * 24 - 1);
+/// How long a code lives that somebody at this machine asks for.
+const LET_IN: SignedDuration = SignedDuration::from_hours(24);
 
 /// Makes the first account where there is none, the token of this machine where it has none, and the code where nobody could
 /// come in to the first account otherwise; the code.
@@ -109,6 +111,19 @@ async fn first_code(console: &Console, data: &Path) -> anyhow::Result<Option<Str
     say(console, &StreamId::user(FIRST_USER), None, issued).await?;
     journal::replace(&path, code.as_bytes(), 0o600)?;
     Ok(Some(code))
+}
+
+/// A code for somebody whom no administrator lets in any more: whoever starts a console on this machine may ask for it, and the
+/// log hears of it from nobody in particular.
+///
+/// # Errors
+/// The recorder refuses it: there is no such person.
+pub(crate) async fn let_in(console: &Console, name: &str) -> anyhow::Result<String> {
+    let code = new_code()?;
+    let hash = Digest::of(plain_code(&code).as_bytes());
+    let until = (console.clock)() + LET_IN;
+    say(console, &StreamId::user(name), None, UserCodeIssued { code: hash, until }).await?;
+    Ok(code)
 }
 
 async fn say(

@@ -28,6 +28,7 @@ mod schedule;
 mod things;
 mod tzdb;
 mod up;
+mod user;
 mod verify;
 mod why;
 
@@ -62,6 +63,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Repository(thing) => things::run(ThingKind::Repository, &thing, format),
         Command::Backup(backup) => backup::run(&backup, format),
         Command::Host(host) => host::run(&host, format),
+        Command::User(user) => user::run(&user, format),
         Command::Occurrence(occurrence) => occurrence::run(&occurrence, format),
         Command::Run(run) => run::run(&run, format),
         Command::Runs(runs) => runs::list(&runs, format),
@@ -135,18 +137,7 @@ fn with_console<T>(
         return act(&client);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let wanted = Wanted {
-        data: dir,
-        listen,
-        work: false,
-        slots: 1,
-        allow: None,
-        mail: None,
-        lists: None,
-        self_approval: None,
-    };
-    let embedded = runtime.block_on(Embedded::start(wanted))?;
+    let embedded = runtime.block_on(Embedded::start(Wanted::for_one_command(&dir)))?;
     let done = act(&embedded.client);
     runtime.block_on(embedded.stop())?;
     done

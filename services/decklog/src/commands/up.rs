@@ -43,6 +43,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             mail: mail.clone(),
             lists: up.lists.clone(),
             self_approval: up.self_approval,
+            let_in: None,
         };
         let mut embedded = Embedded::start(wanted).await?;
         // Before it says where it is: from then on somebody may stop it, and it is to stop in order.
@@ -97,6 +98,10 @@ async fn follow(embedded: &Embedded) -> anyhow::Result<tokio::task::JoinHandle<(
 }
 
 async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<()> {
+    if new.is_empty() {
+        // It needs no account then: the first one may be gone.
+        return Ok(());
+    }
     let client: Client = embedded.client.clone();
     tokio::task::spawn_blocking(move || {
         super::plan::check(&new, &Site::read(&Source::Remote(client.clone()))?)?;

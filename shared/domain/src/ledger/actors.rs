@@ -6,8 +6,7 @@ use super::{Body, Streams};
 use crate::envelope::Envelope;
 use crate::event::{Event, JobEvent, ThingAct, ThingEvent, UserEvent};
 use crate::ids::{Class, StreamId, StreamType};
-use crate::job::JobDefinition;
-use crate::people::{Action, Subject, User, action_of, check_actor, pools_of};
+use crate::people::{Action, Subject, User, action_of, check_actor, pool_asked, pools_of};
 
 /// The account of whoever acts.
 pub(super) fn reads(envelope: &Envelope) -> Option<StreamId> {
@@ -35,10 +34,7 @@ pub(super) fn check(
     let job = job_of(&envelope.subject, about);
     let state = job.as_ref().and_then(of).and_then(Body::job);
     let mut pools: Vec<String> = state.map(pools_of).unwrap_or_default();
-    if let Event::JobEvent(JobEvent::JobProposed(e)) = event {
-        let asked: Option<JobDefinition> = serde_json::from_value(e.definition.clone()).ok();
-        pools.extend(asked.into_iter().map(|definition| definition.pool));
-    }
+    pools.extend(pool_asked(event));
     if let Some(host) = about.and_then(Body::host) {
         pools.extend(host.started.iter().flat_map(|started| started.pools.clone()));
     }

@@ -484,6 +484,13 @@ fn of_log(event: &LogEvent) -> Option<Action> {
     }
 }
 
+/// The pool in which a job would run that is asked for.
+pub fn pool_asked(event: &Event) -> Option<String> {
+    let Event::JobEvent(JobEvent::JobProposed(e)) = event else { return None };
+    let asked: Option<JobDefinition> = serde_json::from_value(e.definition.clone()).ok();
+    asked.map(|definition| definition.pool)
+}
+
 /// The pools that a job runs in, by what holds and by what waits for approval.
 pub fn pools_of(job: &Job) -> Vec<String> {
     let active = job.active().and_then(|span| span.read().ok());
