@@ -11,6 +11,7 @@
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
 //! | [`handbook`] | the pages of `ops/handbook`, run and compared |
 //! | [`looking`] | names of files in snapshots, and how far a backup is |
+//! | [`pages`] | the console as somebody sees it without scripts |
 //! | [`print_night`] | the example of the README that ends on paper and in the mail |
 //! | [`prints`] | documents, checks and forms, printers that jam, and kills in between |
 //! | [`programs`] | finding, building and running the programs |
@@ -26,6 +27,7 @@ mod embedded;
 mod evidence;
 mod handbook;
 mod looking;
+mod pages;
 mod print_night;
 mod prints;
 mod programs;
