@@ -496,6 +496,7 @@ async fn list_runs(
         pool: runs.pool,
         since: optional(runs.since.as_ref())?,
         until: optional(runs.until.as_ref())?,
+        behind: None,
         limit: runs.limit.min(2_000),
     };
     let Answer { position, content } = ask(&console.bus, &Query::Runs(filter)).await?;

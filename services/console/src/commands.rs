@@ -34,7 +34,7 @@ pub(crate) use occurrences::OccurrenceAct;
 pub use people::Once;
 pub(crate) use people::{TokenWanted, UserAct};
 pub(crate) use prints::{DocumentAct, FormAct, QueueAct, document_of};
-pub(crate) use requests::Wish;
+pub(crate) use requests::{Wish, drawn};
 pub(crate) use runs::RunAct;
 
 use crate::people::Caller;

@@ -7,24 +7,46 @@
 //! | `answer` | pages, redirections, problems; the headers of all |
 //! | `night` | what is looked at in the morning, and signed |
 //! | `changes` | what waits for somebody, and what it would do |
+//! | `reading` | what pages ask the recorder for |
+//! | `words`, `why` | how states, times and addresses are told; why a run or a job is as it is |
 //! | `login`, `account`, `people` | coming in; one's own account; all accounts, and the table of who may do what |
+//! | `jobs`, `job`, `runs`, `run` | what is to run, and what ran |
+//! | `backups`, `dataset` | what could be restored now |
+//! | `prints`, `stock` | documents; queues and numbered forms |
+//! | `hosts` | where things run |
+//! | `events` | the log |
 
 mod account;
 mod answer;
+mod backups;
 mod changes;
+mod dataset;
+mod events;
 mod forms;
+mod hosts;
+mod job;
+mod jobs;
 mod login;
 mod night;
 mod people;
+mod prints;
+mod reading;
+mod run;
+mod runs;
 mod shell;
+mod stock;
+mod why;
+mod words;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use domain::people::Action;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::commands::CommandError;
 use crate::state::Console;
 use answer::Page;
 use shell::Visitor;
@@ -51,6 +73,16 @@ pub(crate) fn when(at: impl Instant) -> String {
     at.instant().to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
+/// Something here went wrong.
+fn broken(error: &dyn std::fmt::Display) -> Page {
+    Page::problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+}
+
+/// A form asked for an act that there is not.
+fn no_such(act: &str, of: &str) -> CommandError {
+    CommandError::Invalid(format!("{act:?} is nothing that is done to a {of}"))
+}
+
 pub(crate) fn routes() -> Router<Console> {
     Router::new()
         .route("/", get(home))
@@ -69,6 +101,20 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/people/roles", get(people::roles))
         .route("/people/{name}", get(people::person).post(people::act))
         .route("/people/{name}/code", post(people::issue_code))
+        .route("/jobs", get(jobs::page))
+        .route("/jobs/{name}", get(job::page).post(job::act))
+        .route("/runs", get(runs::page))
+        .route("/runs/{*run}", get(run::page).post(run::act))
+        .route("/backups", get(backups::page))
+        .route("/backups/{name}", get(dataset::page).post(dataset::act))
+        .route("/prints", get(prints::page))
+        .route("/prints/documents/{id}", get(prints::document).post(prints::act))
+        .route("/prints/queues", get(stock::page).post(stock::act))
+        .route("/prints/forms/{name}", get(stock::form))
+        .route("/hosts", get(hosts::page))
+        .route("/hosts/{name}", get(hosts::host).post(hosts::act))
+        .route("/events", get(events::page))
+        .route("/events/{position}", get(events::event))
         .route("/assets/{name}", get(answer::asset))
         .layer(axum::middleware::map_response(answer::harden))
 }

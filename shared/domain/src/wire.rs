@@ -278,6 +278,8 @@ pub enum Query {
         /// Only of this stream.
         stream: Option<StreamId>,
     },
+    /// Events, newest first.
+    Search(EventFilter),
     /// The bytes the tree commits to, after a position.
     Leaves {
         /// A position; 0 for the beginning.
@@ -348,6 +350,32 @@ pub enum Query {
         /// Most heads.
         limit: u32,
     },
+}
+
+/// Which events.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventFilter {
+    /// Of this stream.
+    #[serde(default)]
+    pub stream: Option<StreamId>,
+    /// Of this type, such as `run.failed`.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Received not before this.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Received before this.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// Only positions after this one.
+    #[serde(default)]
+    pub after: u64,
+    /// Only positions before this one; to page, that of the last event that was given.
+    #[serde(default)]
+    pub before: Option<u64>,
+    /// Most events.
+    pub limit: u32,
 }
 
 /// Which documents.
@@ -433,6 +461,9 @@ pub struct RunFilter {
     /// Whose instant is before this.
     #[serde(default)]
     pub until: Option<Timestamp>,
+    /// Only those that come after this one in the list; to page, the instant and name of the last run that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<(Timestamp, StreamId)>,
     /// Most runs.
     pub limit: u32,
 }

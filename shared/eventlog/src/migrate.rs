@@ -41,6 +41,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0005_people.sql"),
         include_str!("../../../migrations/sqlite/0005_people.sql"),
     ),
+    (
+        6,
+        "search",
+        include_str!("../../../migrations/postgres/0006_search.sql"),
+        include_str!("../../../migrations/sqlite/0006_search.sql"),
+    ),
 ];
 
 /// The form of what the read model keeps as JSON. It is raised when that changes.

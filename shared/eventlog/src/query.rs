@@ -52,6 +52,11 @@ impl EventLog {
                 let entries = self.entries(*after, *limit, stream.as_ref()).await?;
                 Content::Events(fitting(entries, |entry| entry.event.get().len()))
             }
+            Query::Search(filter) => {
+                Content::Events(fitting(self.search(filter).await?, |entry| {
+                    entry.event.get().len()
+                }))
+            }
             Query::Leaves { after, limit } => {
                 Content::Leaves(self.leaf_views(*after, *limit).await?)
             }
@@ -225,6 +230,12 @@ impl EventLog {
         }
         if let Some(until) = filter.until {
             query.push(" AND instant < ").number(until.as_microsecond());
+        }
+        if let Some((instant, run)) = &filter.behind {
+            let instant = instant.as_microsecond();
+            query.push(" AND instant <= ").number(instant);
+            query.push(" AND (instant < ").number(instant);
+            query.push(" OR stream < ").text(run.as_str()).push(")");
         }
         query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
         query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));

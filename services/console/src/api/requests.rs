@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Body, Result, job_name, run_id};
-use crate::commands::{Applied, Wish};
+use crate::commands::{Applied, Wish, drawn};
 use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
@@ -45,13 +45,6 @@ impl Wanted {
         domain::ids::check_name("request", &request).map_err(Problem::bad_request)?;
         Ok(Wish { request, reason: self.reason, parameters: self.parameters })
     }
-}
-
-fn drawn() -> Result<String> {
-    let mut entropy = [0_u8; 8];
-    getrandom::fill(&mut entropy)
-        .map_err(|error| Problem::unavailable(format!("no entropy: {error}")))?;
-    Ok(domain::canonical::hex(&entropy))
 }
 
 /// Asks for a run of a job, now.

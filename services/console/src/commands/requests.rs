@@ -31,6 +31,14 @@ pub(crate) struct Wish {
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
+/// The name of a request that nobody has made before.
+pub(crate) fn drawn() -> Result<String, CommandError> {
+    let mut entropy = [0_u8; 8];
+    let gone = |error| CommandError::Unavailable(format!("no entropy: {error}"));
+    getrandom::fill(&mut entropy).map_err(gone)?;
+    Ok(domain::canonical::hex(&entropy))
+}
+
 impl Console {
     /// Asks for a run of a job.
     pub(crate) async fn request_run(

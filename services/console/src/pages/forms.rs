@@ -34,6 +34,13 @@ impl Fields {
         self.get(name).ok_or_else(|| format!("{name} is missing"))
     }
 
+    /// Those whose names begin so, by what comes after that.
+    pub(crate) fn behind(&self, prefix: &str) -> BTreeMap<String, String> {
+        let own = self.0.iter();
+        own.filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())))
+            .collect()
+    }
+
     /// Grants, separated by commas or blanks.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use super::answer::{Page, encoded};
 use super::forms::{Fields, Sent};
 use super::shell::{Shell, Visitor};
 use super::when;
+use super::words::tone;
 use crate::commands::CommandError;
 use crate::review::{AtRisk, Morning, NoteWanted, SignWanted};
 use crate::state::Console;
@@ -93,16 +94,6 @@ struct SignedPage {
     rows: Vec<Signed>,
 }
 
-/// How a state is shown beside its word.
-pub(crate) fn class_of(state: &str) -> &'static str {
-    match state {
-        "succeeded" => "good",
-        "failed" | "timed-out" | "missed" | "unknown" => "bad",
-        "warning" | "cancelled" | "late" | "skipped" => "warn",
-        _ => "",
-    }
-}
-
 fn sentence(morning: &Morning) -> String {
     let n = morning.night.numbers;
     if n.expected == 0 {
@@ -148,7 +139,7 @@ fn row(morning: &Morning, row: &RunRow) -> Row {
         anchor: format!("run-{}", run.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
         run,
         instant: when(row.instant),
-        class: class_of(&row.state),
+        class: tone(&row.state),
         state: row.state.clone(),
         late: row.late,
         host: row.host.clone(),
@@ -165,7 +156,7 @@ fn groups(morning: &Morning) -> Vec<Group> {
     }
     let strip = |job: &str| {
         let states = morning.strips.get(job).into_iter().flatten();
-        states.map(|state| Word { word: state.clone(), class: class_of(state) }).collect()
+        states.map(|state| Word { word: state.clone(), class: tone(state) }).collect()
     };
     let group =
         |(job, rows): (&str, Vec<Row>)| Group { job: job.to_owned(), strip: strip(job), rows };

@@ -86,11 +86,9 @@ pub(crate) async fn provision(State(console): State<Console>, sent: Sent) -> Pag
     let page = everybody(&console, &sent.visitor);
     match made {
         Ok(once) => sent.visitor.page(&PeoplePage { once, ..page }),
-        Err(error) => problem_page(
-            &sent.visitor,
-            &PeoplePage { problem: Some(error.to_string()), ..page },
-            &error,
-        ),
+        Err(error) => {
+            sent.visitor.refused(&PeoplePage { problem: Some(error.to_string()), ..page }, &error)
+        }
     }
 }
 
@@ -105,11 +103,6 @@ async fn make(console: &Console, sent: &Sent) -> Result<Option<Once>, CommandErr
         return Ok(None);
     }
     console.issue_code(&name, &sent.visitor.caller).await.map(Some)
-}
-
-fn problem_page(visitor: &Visitor, page: &impl Template, error: &CommandError) -> Page {
-    let status = crate::problem::Problem::from(error.clone()).status;
-    visitor.page(page).with_status(StatusCode::from_u16(status).unwrap_or(StatusCode::CONFLICT))
 }
 
 fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<PersonPage, Page> {
@@ -160,7 +153,7 @@ pub(crate) async fn act(
         Err(error) => {
             let page = one(&console, visitor, &name)?;
             let problem = Some(error.to_string());
-            Ok(problem_page(visitor, &PersonPage { problem, ..page }, &error))
+            Ok(visitor.refused(&PersonPage { problem, ..page }, &error))
         }
     }
 }
@@ -185,11 +178,9 @@ pub(crate) async fn issue_code(
     let page = everybody(&console, &sent.visitor);
     match made {
         Ok(once) => sent.visitor.page(&PeoplePage { once: Some(once), ..page }),
-        Err(error) => problem_page(
-            &sent.visitor,
-            &PeoplePage { problem: Some(error.to_string()), ..page },
-            &error,
-        ),
+        Err(error) => {
+            sent.visitor.refused(&PeoplePage { problem: Some(error.to_string()), ..page }, &error)
+        }
     }
 }
 

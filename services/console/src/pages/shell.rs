@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use domain::ledger::Policy;
 use domain::people::{Action, User};
@@ -10,7 +11,9 @@ use jiff::Timestamp;
 
 use super::answer::{Page, asset_path, encoded};
 use super::when;
+use crate::commands::CommandError;
 use crate::people::{Caller, Form};
+use crate::problem::Problem;
 use crate::state::Console;
 
 /// A link of the navigation.
@@ -22,7 +25,17 @@ pub(crate) struct NavItem {
 }
 
 /// Where people go, and what the first letters of their address are there.
-const NAV: &[(&str, &str)] = &[("/night", "Night"), ("/changes", "Changes"), ("/people", "People")];
+const NAV: &[(&str, &str)] = &[
+    ("/night", "Night"),
+    ("/changes", "Changes"),
+    ("/jobs", "Jobs"),
+    ("/runs", "Runs"),
+    ("/backups", "Backups"),
+    ("/prints", "Prints"),
+    ("/hosts", "Hosts"),
+    ("/events", "Events"),
+    ("/people", "People"),
+];
 
 /// Whoever looks at a page.
 #[derive(Debug)]
@@ -77,10 +90,8 @@ impl Shell {
     }
 
     /// The same with the position to which its data is true.
-    #[expect(
-        reason = "pages of accounts show what the console heard; it reads as the page does: as of"
-    )]
     #[must_use]
+    #[expect(clippy::wrong_self_convention, reason = "it reads as the page says it: data as of")]
     pub(crate) fn as_of(mut self, console: &Console, position: u64) -> Self {
         let now = (console.clock)();
         // What was read just now is true now, if the recorder goes on.
@@ -171,6 +182,12 @@ impl Visitor {
     /// A page for them.
     pub(crate) fn page(&self, template: &impl askama::Template) -> Page {
         Page::of(template).with_cookie(self.caller.cookie.clone())
+    }
+
+    /// The page with what went wrong, and its status.
+    pub(crate) fn refused(&self, template: &impl askama::Template, error: &CommandError) -> Page {
+        let status = StatusCode::from_u16(Problem::from(error.clone()).status);
+        self.page(template).with_status(status.unwrap_or(StatusCode::CONFLICT))
     }
 
     /// Leads them elsewhere.

@@ -32,8 +32,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
     let mail =
         up.mail.as_deref().map(executor::MailConfig::read).transpose().map_err(exit::usage)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    roles::serve(async {
         let wanted = Wanted {
             data: up.data.clone(),
             listen: up.listen,

@@ -151,6 +151,7 @@ impl Log {
             // No test here prints.
             Query::Documents(_) => Content::Streams(Vec::new()),
             Query::Leaves { .. }
+            | Query::Search(_)
             | Query::Runs(_)
             | Query::Past { .. }
             | Query::Night { .. }

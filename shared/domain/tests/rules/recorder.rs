@@ -65,6 +65,7 @@ impl<'a> Recorder<'a> {
                 signed: None,
             }),
             Query::Leaves { .. }
+            | Query::Search(_)
             | Query::Night { .. }
             | Query::Heads { .. }
             | Query::Documents(_) => {

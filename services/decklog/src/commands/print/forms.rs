@@ -6,7 +6,7 @@ use domain::event::{Event, ThingEvent};
 use domain::ids::StreamId;
 use domain::ledger::Body;
 use domain::print::document::Told;
-use domain::print::register::{Entry, register as entries_of};
+use domain::print::register::{Entry, in_lines, register as entries_of};
 use domain::print::stock::Fate;
 use domain::print::{Form, amount};
 use domain::site::ThingKind;
@@ -235,22 +235,6 @@ fn register(wanted: &Register, format: Format) -> anyhow::Result<()> {
         }
         table
     })
-}
-
-/// Entries as lines: numbers that lie unused one after the other share one, each with the last of them.
-fn in_lines(entries: &[Entry]) -> Vec<(&Entry, u64)> {
-    let mut lines: Vec<(&Entry, u64)> = Vec::new();
-    for entry in entries {
-        match lines.last_mut() {
-            Some((one, last))
-                if one.fate.is_none() && entry.fate.is_none() && *last + 1 == entry.number =>
-            {
-                *last = entry.number;
-            }
-            Some(_) | None => lines.push((entry, entry.number)),
-        }
-    }
-    lines
 }
 
 /// The end of a day, or an instant.
