@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::process::Daemon;
 
 use crate::evidence::{self, Marks};
-use crate::programs::{Random, call, decklog, run_for};
+use crate::programs::{Random, Up, call, decklog, run_for};
 
 /// How often it is killed.
 const LIVES: u32 = 10;

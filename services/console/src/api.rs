@@ -143,7 +143,7 @@ pub(crate) fn router(console: Console) -> Router {
     let (router, _) = routes().split_for_parts();
     let router: Router<Console> = router;
     router
-        .merge(crate::pages::routes())
+        .merge(crate::pages::routes(console.secure))
         .route("/openapi.json", axum::routing::get(|| async { Json(openapi()) }))
         .fallback(|| async { Problem::not_found("there is nothing here; see /openapi.json") })
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))

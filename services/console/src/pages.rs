@@ -83,7 +83,7 @@ fn no_such(act: &str, of: &str) -> CommandError {
     CommandError::Invalid(format!("{act:?} is nothing that is done to a {of}"))
 }
 
-pub(crate) fn routes() -> Router<Console> {
+pub(crate) fn routes(secure: bool) -> Router<Console> {
     Router::new()
         .route("/", get(home))
         .route("/login", get(login::page).post(login::log_in))
@@ -116,7 +116,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/events", get(events::page))
         .route("/events/{position}", get(events::event))
         .route("/assets/{name}", get(answer::asset))
-        .layer(axum::middleware::map_response(answer::harden))
+        .layer(axum::middleware::map_response_with_state(secure, answer::harden))
 }
 
 /// Where somebody lands: whoever may say yes begins with what waits for that, everybody else with the night.

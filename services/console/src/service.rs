@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::ConsoleConfig;
+use crate::listen::{Peer, TlsListener};
 use crate::metrics::Metrics;
 use crate::people::{self, Keys};
 use crate::state::Console;
@@ -58,6 +59,12 @@ pub struct Ready {
     pub code: Option<String>,
 }
 
+/// How browsers come.
+enum Way {
+    Plain(TcpListener),
+    Tls(TlsListener),
+}
+
 /// Serves until it is told to stop. `ready` is called when it answers.
 ///
 /// # Errors
@@ -69,6 +76,8 @@ pub async fn run(
     around: Surroundings,
     ready: impl FnOnce(Ready) + Send,
 ) -> anyhow::Result<()> {
+    let problems = config.problems();
+    anyhow::ensure!(problems.is_empty(), "{}", problems.join("; "));
     let (console, cut) = open(&config, producer, bus.clone(), &around)?;
     let mut stop = around.stop.clone();
     let prepared = tokio::select! {
@@ -84,6 +93,10 @@ pub async fn run(
         )
     })?;
     let address = listener.local_addr()?;
+    let listener = match &config.tls {
+        Some(tls) => Way::Tls(TlsListener::over(listener, tls)?),
+        None => Way::Plain(listener),
+    };
     let counting = tokio::spawn(metrics::watch(console.clone(), position));
     info!(%address, "serving");
     ready(Ready { address, code });
@@ -91,8 +104,17 @@ pub async fn run(
     let shutdown = async move {
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    let router = api::router(console).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown);
+    let router = api::router(console).into_make_service_with_connect_info::<Peer>();
+    let serving = async move {
+        match listener {
+            Way::Plain(listener) => {
+                axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+            }
+            Way::Tls(listener) => {
+                axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+            }
+        }
+    };
     let mut stopped = around.stop.clone();
     let bounded = async move {
         // Whoever still reads a long answer is cut off in the end.
@@ -100,7 +122,7 @@ pub async fn run(
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
     tokio::select! {
-        served = async { serving.await } => served.context("serving")?,
+        served = serving => served.context("serving")?,
         () = bounded => {}
         reason = outbox.failure() => anyhow::bail!("the recorder refuses this console: {reason}"),
     }

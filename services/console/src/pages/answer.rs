@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -119,7 +119,7 @@ impl IntoResponse for Page {
 }
 
 /// The headers of every answer to a browser.
-pub(crate) async fn harden(mut response: Response) -> Response {
+pub(crate) async fn harden(State(secure): State<bool>, mut response: Response) -> Response {
     let headers = response.headers_mut();
     let mut put = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
@@ -128,6 +128,10 @@ pub(crate) async fn harden(mut response: Response) -> Response {
     put(X_CONTENT_TYPE_OPTIONS, "nosniff");
     put(REFERRER_POLICY, "same-origin");
     put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    if secure {
+        // From now on browsers come by TLS only (RFC 6797).
+        put(HeaderName::from_static("strict-transport-security"), "max-age=31536000");
+    }
     put(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
     response
 }

@@ -1,7 +1,5 @@
 //! Coming in and leaving.
 
-use std::net::SocketAddr;
-
 use askama::Template;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{StatusCode, request::Parts};
@@ -10,6 +8,7 @@ use serde::Deserialize;
 use super::answer::Page;
 use super::forms::{Fields, Sent};
 use super::shell::Shell;
+use crate::listen::Peer;
 use crate::people::{Gone, Identity, is_our_own};
 use crate::state::Console;
 
@@ -45,7 +44,7 @@ pub(crate) async fn page(Query(asked): Query<Asked>) -> Page {
 /// Somebody gives a name, and a password or a code.
 pub(crate) async fn log_in(
     State(console): State<Console>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
     parts: Parts,
     fields: Fields,
 ) -> Page {
