@@ -27,6 +27,7 @@ mod compose;
 mod distributed;
 mod embedded;
 mod evidence;
+mod fuzz;
 mod handbook;
 mod looking;
 mod mornings;

@@ -136,7 +136,7 @@ fn routes() -> OpenApiRouter<Console> {
 /// The API as an OpenAPI document.
 pub fn openapi() -> Value {
     let (_, document) = routes().split_for_parts();
-    serde_json::to_value(document).unwrap_or_default()
+    crate::document::complete(serde_json::to_value(document).unwrap_or_default())
 }
 
 pub(crate) fn router(console: Console) -> Router {

@@ -5,6 +5,7 @@ mod api;
 mod check;
 mod commands;
 mod config;
+mod document;
 mod heard;
 mod listen;
 mod metrics;

@@ -15,9 +15,11 @@
 //! | `prints`, `stock` | documents; queues and numbered forms |
 //! | `hosts` | where things run |
 //! | `events` | the log |
+//! | `api` | what programs ask and do |
 
 mod account;
 mod answer;
+mod api;
 mod backups;
 mod changes;
 mod dataset;
@@ -115,6 +117,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/hosts/{name}", get(hosts::host).post(hosts::act))
         .route("/events", get(events::page))
         .route("/events/{position}", get(events::event))
+        .route("/docs", get(api::page))
         .route("/assets/{name}", get(answer::asset))
         .layer(axum::middleware::map_response_with_state(secure, answer::harden))
 }

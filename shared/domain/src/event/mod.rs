@@ -642,10 +642,10 @@ mod tests {
         for (kind, schema) in Event::kinds() {
             assert!(schema >= 1, "{kind}");
             let word = kind.split_once('.').unwrap().0;
-            // What is said of snapshots stands in the streams of datasets and repositories, and what is said of prints in
-            // those of documents.
-            let of_snapshots = matches!(word, "backup" | "restore" | "print");
-            assert!(of_snapshots || StreamType::from_word(word).is_some(), "{kind}");
+            // What is said of snapshots stands in the streams of datasets and repositories, what is said of prints in those
+            // of documents, and what is said of changes wherever something is defined.
+            let elsewhere = matches!(word, "backup" | "restore" | "print" | "change");
+            assert!(elsewhere || StreamType::from_word(word).is_some(), "{kind}");
         }
     }
 }
