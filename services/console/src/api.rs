@@ -688,7 +688,7 @@ async fn readyz(State(console): State<Console>) -> Result<String> {
 }
 
 /// Metrics for Prometheus.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(
     State(console): State<Console>,
 ) -> std::result::Result<impl IntoResponse, StatusCode> {

@@ -22,6 +22,8 @@ use crate::state::Console;
 
 /// Where the first review begins, before there is another.
 const FIRST: SignedDuration = SignedDuration::from_hours(24);
+/// How far clocks may be apart.
+const SKEW: SignedDuration = SignedDuration::from_millis(domain::ledger::SKEW_MS_MAX);
 /// Nights of the strip beside a job.
 const STRIP: u32 = 14;
 /// Jobs whose strips are shown.
@@ -109,7 +111,11 @@ impl Morning {
 impl Console {
     /// What is to be reviewed: since the last review until an instant, as far as a position tells it.
     pub(crate) async fn morning(&self, until: Option<Timestamp>) -> Result<Morning, CommandError> {
-        let until = until.unwrap_or_else(|| (self.clock)());
+        let until = match until {
+            Some(until) => until,
+            // The recorder's clock may be behind this one.
+            None => (self.clock)().checked_sub(SKEW).map_err(unavailable)?,
+        };
         let state = self.state(&stream()).await?;
         let review = state.and_then(|state| state.body.review().cloned()).unwrap_or_default();
         let first = until.checked_sub(FIRST).unwrap_or(until);

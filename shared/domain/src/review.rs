@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::canonical::{Digest, canonical};
 use crate::event::{Disposition, ReviewEvent, ReviewNoted, ReviewSigned};
 use crate::ids::StreamId;
-use crate::ledger::{SKEW_MS_MAX, need};
+use crate::ledger::need;
 use crate::night::{Night, Numbers};
 use crate::run::Run;
 use crate::wire::RunRow;
@@ -145,8 +146,8 @@ pub struct Shown<'a> {
     pub position: u64,
     /// The numbers.
     pub numbers: Numbers,
-    /// Each exception: its run, its state, and the word of its disposition.
-    pub exceptions: Vec<(&'a StreamId, &'a str, &'a str)>,
+    /// Each exception: its run, its state, and what was said of it.
+    pub exceptions: Vec<(&'a StreamId, &'a str, Value)>,
 }
 
 impl<'a> Shown<'a> {
@@ -157,10 +158,13 @@ impl<'a> Shown<'a> {
         span: (Timestamp, Timestamp),
         position: u64,
     ) -> Self {
-        let word = |row: &RunRow| match review.disposition(row) {
-            Some(Said::Noted(noted)) => noted.disposition.word(),
-            Some(Said::Accepted(_)) => "accepted",
-            None => "open",
+        let said = |row: &RunRow| match review.disposition(row) {
+            Some(Said::Noted(noted)) => {
+                let disposition = serde_json::to_value(&noted.disposition).unwrap_or_default();
+                json!({"said": noted.disposition.word(), "disposition": disposition, "note": noted.note, "by": noted.by})
+            }
+            Some(Said::Accepted(until)) => json!({"said": "accepted", "until": until}),
+            None => json!({"said": "open"}),
         };
         let exceptions = night.exceptions.iter();
         Self {
@@ -168,7 +172,7 @@ impl<'a> Shown<'a> {
             until: span.1,
             position,
             numbers: night.numbers,
-            exceptions: exceptions.map(|row| (&row.run, row.state.as_str(), word(row))).collect(),
+            exceptions: exceptions.map(|row| (&row.run, row.state.as_str(), said(row))).collect(),
         }
     }
 
@@ -200,8 +204,8 @@ pub(crate) fn admit(
             let since = review.and_then(Review::since);
             let joins = since.is_none_or(|since| since == e.since);
             need(joins, "a review begins where the last has ended")?;
-            let ahead = e.until.as_millisecond() - received.as_millisecond();
-            need(e.since < e.until && ahead <= SKEW_MS_MAX, "nobody reviews what is to come")?;
+            // By no clock: what begins in the time that is signed has begun.
+            need(e.since < e.until && e.until <= received, "nobody reviews what is to come")?;
             need((1..=size).contains(&e.position), "the log has no such position")?;
             need(e.open.len() <= OPEN_MAX, "80 runs at most are left to the next review")?;
             need(e.statement.len() <= TEXT_BYTES_MAX, "a statement has 1000 bytes at most")
@@ -210,7 +214,9 @@ pub(crate) fn admit(
 }
 
 fn admit_noted(e: &ReviewNoted, run: Option<&Run>, received: Timestamp) -> Result<(), String> {
-    need(run.is_some(), "there is no such run")?;
+    let run = run.ok_or("there is no such run")?;
+    let bad = crate::night::EXCEPTIONS.contains(&run.state.word());
+    need(bad, "it is no exception: it has not ended, or ended as it should")?;
     let says = !e.note.trim().is_empty() && e.note.len() <= TEXT_BYTES_MAX;
     need(says, "a note of 1 to 1000 bytes is needed")?;
     match &e.disposition {
@@ -225,7 +231,8 @@ fn admit_noted(e: &ReviewNoted, run: Option<&Run>, received: Timestamp) -> Resul
             need(soon, "it is accepted for a year at most, and not for the past")
         }
         Disposition::Rerun { run: again } => {
-            need(again.run_job() == e.run.run_job(), "that is a run of another job")
+            need(again.run_job() == e.run.run_job(), "that is a run of another job")?;
+            need(*again != e.run, "that is the run itself")
         }
     }
 }

@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::{Body, Result, Why};
 use crate::commands::{
-    Applied, CommandError, DocumentAct, FormAct, QueueAct, check_reason, document_of,
+    Applied, CommandError, DocumentAct, FormAct, QueueAct, check_number, check_reason, document_of,
 };
 use crate::people::Caller;
 use crate::problem::Problem;
@@ -150,6 +150,7 @@ pub(super) async fn read_register(
     domain::ids::check_name("form", &name).map_err(Problem::bad_request)?;
     caller.may(&console, Action::ReadDocuments, None).await?;
     check_reason(&range.reason)?;
+    check_number(range.first).and_then(|()| check_number(range.last))?;
     let zone =
         TimeZone::get(range.zone.as_deref().unwrap_or("UTC")).map_err(Problem::bad_request)?;
     let id = StreamId::thing(ThingKind::Form, &name);

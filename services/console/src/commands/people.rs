@@ -105,6 +105,10 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         self.check_keeps(name, caller).await?;
+        if !caller.is_unlimited() {
+            let why = "a token that is narrower than its account touches no account";
+            return Err(CommandError::Denied(why.to_owned()));
+        }
         let id = StreamId::user(name);
         let reason = reason.to_owned();
         let event = match act.clone() {
@@ -145,6 +149,10 @@ impl Console {
         wanted: &TokenWanted,
         caller: &Caller,
     ) -> Result<Once, CommandError> {
+        if caller.user.program {
+            let why = "an administrator makes a program's tokens, so that they end";
+            return Err(CommandError::Denied(why.to_owned()));
+        }
         if !caller.is_unlimited() {
             let why = "a token makes no other: log in, or use the token of the console's machine";
             return Err(CommandError::Denied(why.to_owned()));

@@ -11,6 +11,7 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
+use domain::print::stock::NUMBER_MAX;
 use domain::print::{Document, Form, PageRange, State};
 use domain::site::ThingKind;
 use domain::time::HumanDuration;
@@ -257,7 +258,31 @@ impl DocumentAct {
     }
 }
 
+/// Whether a number may stand on a sheet.
+pub(crate) fn check_number(number: u64) -> Result<(), CommandError> {
+    if (1..=NUMBER_MAX).contains(&number) {
+        return Ok(());
+    }
+    Err(CommandError::Invalid(format!(
+        "{number} is on no sheet: numbers go from 1 to {NUMBER_MAX}"
+    )))
+}
+
 impl FormAct {
+    fn check_numbers(&self) -> Result<(), CommandError> {
+        let (first, last) = match self {
+            Self::Load { first, last }
+            | Self::Witness { first, last }
+            | Self::Void { first, last, .. }
+            | Self::Return { first, last }
+            | Self::Slip { first, last }
+            | Self::Printed { first, last }
+            | Self::Check { first, last, .. } => (*first, *last),
+            Self::Unload { number } => (*number, *number),
+        };
+        check_number(first).and_then(|()| check_number(last))
+    }
+
     fn done(&self) -> &'static str {
         match self {
             Self::Load { .. } => "loaded: it is printed on when a second person has seen it",
@@ -473,6 +498,7 @@ impl Console {
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
+        act.check_numbers()?;
         let document = match act {
             FormAct::Check { document, .. } => Some(self.document_named(document).await?.0),
             FormAct::Load { .. }

@@ -77,9 +77,9 @@ pub(crate) async fn set_password(State(console): State<Console>, sent: Sent) -> 
 /// A token, shown once.
 pub(crate) async fn create_token(State(console): State<Console>, sent: Sent) -> Page {
     let visitor = &sent.visitor;
-    let made = match sent.fields.grants("grants") {
-        Ok(grants) => {
-            let days = sent.fields.get("days").and_then(|days| days.parse().ok());
+    let days = sent.fields.number("days");
+    let made = match sent.fields.grants("grants").and_then(|grants| Ok((grants, days?))) {
+        Ok((grants, days)) => {
             let wanted = TokenWanted { name: sent.fields.text("name"), grants, days };
             let made = console.create_token(&visitor.user().name, &wanted, &visitor.caller).await;
             made.map_err(|error| error.to_string())

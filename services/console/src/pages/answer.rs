@@ -55,7 +55,9 @@ impl Page {
     /// Leads elsewhere, by GET.
     pub(crate) fn away(to: &str) -> Self {
         // Within this console only: whatever stands in a link.
-        let ours = to.starts_with('/') && !to.starts_with("//") && !to.contains(['\\', '\r', '\n']);
+        let ours = to.starts_with('/')
+            && !to.starts_with("//")
+            && !to.contains(|c: char| c == '\\' || c.is_control());
         let to = if ours { to.to_owned() } else { "/".to_owned() };
         Self { status: StatusCode::SEE_OTHER, body: String::new(), to: Some(to), cookie: None }
     }
@@ -182,6 +184,7 @@ mod tests {
             ("//evil.example", "/"),
             ("https://evil.example", "/"),
             ("/\\evil.example", "/"),
+            ("/\t/evil.example", "/"),
             ("/a\r\nSet-Cookie: x", "/"),
             ("", "/"),
         ] {

@@ -276,7 +276,7 @@ fn wanted(fields: &Fields) -> Result<ChangeAct, String> {
         "comment" => Ok(ChangeAct::Comment { number }),
         "ratify" => Ok(ChangeAct::Ratify { number }),
         "expedite" => {
-            let hours = fields.get("hours").and_then(|hours| hours.parse().ok());
+            let hours = fields.number("hours")?;
             Ok(ChangeAct::Expedite { number, hours })
         }
         "revert" => Ok(ChangeAct::Revert { to: number }),

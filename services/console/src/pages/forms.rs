@@ -41,6 +41,15 @@ impl Fields {
             .collect()
     }
 
+    /// A number, where something stands in the field.
+    ///
+    /// # Errors
+    /// What stands there is none.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, String> {
+        let number = self.get(name).map(str::parse);
+        number.transpose().map_err(|_| format!("{name} is a number"))
+    }
+
     /// Grants, separated by commas or blanks.
     ///
     /// # Errors

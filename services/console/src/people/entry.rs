@@ -65,9 +65,11 @@ impl Console {
         from: IpAddr,
     ) -> Result<Came, Gone> {
         let now = (self.clock)();
-        if let Some(wait) = self.patience.wait(name, from, now) {
-            return Err(Gone::Wait(wait.as_secs() + 1));
-        }
+        // Counted before it is looked at: or many at once would all be looked at.
+        let times = match self.patience.begin(name, from, now) {
+            Ok(times) => times,
+            Err(wait) => return Err(Gone::Wait(wait.as_secs() + 1)),
+        };
         let id = domain::ids::is_name(name).then(|| StreamId::user(name));
         if let Some(id) = &id {
             let renewed = self.people.renew(&self.bus, id).await;
@@ -76,8 +78,7 @@ impl Console {
         let user = self.people.get(name).filter(|user| user.removed.is_none() && !user.program);
         let (by, right) = self.is_right(user.as_deref(), identity).await?;
         let (Some(user), Some(id), true) = (user, id, right) else {
-            let times = self.patience.failed(name, from, now);
-            self.say_failed(name, by, times).await;
+            self.say_failed(name, by, times);
             return Err(Gone::Wrong);
         };
         let came = self.begin_session(&user, &id, by).await?;
@@ -124,16 +125,20 @@ impl Console {
         Ok(Came { cookie, by_code: by == Entry::Code })
     }
 
-    /// The first of a row of failures is said, and each tenth: an account that nobody has is in no event.
-    async fn say_failed(&self, name: &str, by: Entry, times: u32) {
+    /// The first of a row of failures is said, and each tenth: an account that nobody has is in no event. Nobody waits for it,
+    /// or a name could be told by the time it takes.
+    fn say_failed(&self, name: &str, by: Entry, times: u32) {
         let known = self.people.get(name).is_some_and(|user| user.removed.is_none());
         if !known || !(times == 1 || times.is_multiple_of(10)) {
             return;
         }
-        let event = UserLoginFailed { by, times };
-        if let Err(error) = self.say_freely(&StreamId::user(name), None, event.into()).await {
-            tracing::warn!(%error, user = %name, "a failed login could not be said");
-        }
+        let (console, id) = (self.clone(), StreamId::user(name));
+        tokio::spawn(async move {
+            let event = UserLoginFailed { by, times };
+            if let Err(error) = console.say_freely(&id, None, event.into()).await {
+                tracing::warn!(%error, %id, "a failed login could not be said");
+            }
+        });
     }
 
     /// They leave; the header that takes the cookie back.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::with_console;
+use super::with_log;
 use crate::cli::{Change, Decide, Expedite, Format, OfThing, Place};
 use crate::output::{self, Table};
 use console::Applied;
@@ -39,7 +39,7 @@ fn expedite(one: &Expedite, format: Format) -> anyhow::Result<()> {
 fn said(one: &Decide, act: &Value, format: Format) -> anyhow::Result<()> {
     let body = json!({"act": act, "reason": one.reason});
     let path = format!("{}/acts", path(&one.thing));
-    let applied: Applied = with_console(&one.place, |client| client.post_slow(&path, &body))?;
+    let applied: Applied = with_log(&one.place, |client| client.post_slow(&path, &body))?;
     output::one(format, &applied, |done| format!("{}: {}\n", done.stream, done.message))
 }
 
@@ -56,7 +56,7 @@ struct Waiting {
 }
 
 fn list(place: &Place, format: Format) -> anyhow::Result<()> {
-    let listed: Listed = with_console(place, |client| client.get_json("/api/v1/changes"))?;
+    let listed: Listed = with_log(place, |client| client.get_json("/api/v1/changes"))?;
     output::list(format, &listed.items, |items| {
         let mut table = Table::new(["WHAT", "DEFINITION", "WAITS FOR", "BY", "AT", "WHY"]);
         for Waiting { stream, request } in items {
@@ -79,7 +79,7 @@ fn history(of: &OfThing, format: Format) -> anyhow::Result<()> {
     struct History {
         items: Vec<domain::job::ChangeRequest>,
     }
-    let history: History = with_console(&of.place, |client| client.get_json(&path(&of.thing)))?;
+    let history: History = with_log(&of.place, |client| client.get_json(&path(&of.thing)))?;
     output::list(format, &history.items, |items| {
         let mut table = Table::new(["DEFINITION", "BECAME", "BY", "AT", "WHY"]);
         for request in items {
@@ -97,13 +97,13 @@ fn history(of: &OfThing, format: Format) -> anyhow::Result<()> {
 
 fn show(of: &OfThing, format: Format) -> anyhow::Result<()> {
     let path = format!("{}/effect", path(&of.thing));
-    let shown: Value = with_console(&of.place, |client| client.get_json(&path))?;
+    let shown: Value = with_log(&of.place, |client| client.get_json(&path))?;
     output::one(format, &shown, |shown| text(&of.thing, shown))
 }
 
 fn text(thing: &str, shown: &Value) -> String {
     let request = &shown["request"];
-    let plain = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let plain = |value: &Value| output::one_line(value.as_str().unwrap_or_default());
     let mut lines = vec![format!(
         "{thing}: definition {} by {}: {}",
         request["number"],

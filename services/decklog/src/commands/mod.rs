@@ -133,7 +133,7 @@ fn with_console<T>(
         return act(&Client::new(server, &source::token(place)?));
     }
     let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-    if let Some(client) = console_of(&dir) {
+    if let Some(client) = console_of(&dir, place) {
         return act(&client);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -143,10 +143,24 @@ fn with_console<T>(
     done
 }
 
-/// The console of an `up` that runs on this data directory.
-fn console_of(dir: &std::path::Path) -> Option<Client> {
+/// The same where there is a log already: who only looks, or says something of what is there, begins none.
+fn with_log<T>(place: &Place, act: impl FnOnce(&Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    if place.server.is_none() && !eventlog::EventLog::file_in(&dir).exists() {
+        return Err(exit::not_found(format!(
+            "there is no log in {}: name its directory with --data, or a console with --server",
+            dir.display()
+        )));
+    }
+    with_console(place, act)
+}
+
+/// The console of an `up` that runs on this data directory; whoever names a token comes in by that.
+fn console_of(dir: &std::path::Path, place: &Place) -> Option<Client> {
     let address = std::fs::read_to_string(dir.join(ADDRESS)).ok()?;
-    let token = std::fs::read_to_string(dir.join("console.token")).ok()?;
+    let named = place.token_file.clone();
+    let file = named.unwrap_or_else(|| dir.join("console.token"));
+    let token = std::fs::read_to_string(file).ok()?;
     let client = Client::new(&format!("http://{address}"), &token);
     client.is_there().then_some(client)
 }
@@ -156,7 +170,8 @@ fn console_at(place: &Place) -> anyhow::Result<Option<Client>> {
     if let Some(server) = &place.server {
         return Ok(Some(Client::new(server, &source::token(place)?)));
     }
-    Ok(console_of(&place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())))
+    let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    Ok(console_of(&dir, place))
 }
 
 /// The same, where a console is needed because somebody must do something: look, run it.

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::with_console;
+use super::with_log;
 use crate::cli::{Becomes, Format, Note, Place, Review, Sign};
 use crate::{exit, output, when};
 
@@ -24,15 +24,15 @@ struct Morning {
     since: Timestamp,
     until: Timestamp,
     numbers: domain::night::Numbers,
-    /// Run, state, and the word of its disposition.
-    exceptions: Vec<(String, String, String)>,
+    /// Run, state, and what was said of it.
+    exceptions: Vec<(String, String, Value)>,
     open: Vec<String>,
     shown: String,
     overdue: bool,
 }
 
 fn morning(place: &Place) -> anyhow::Result<Morning> {
-    with_console(place, |client| client.get_json("/api/v1/review"))
+    with_log(place, |client| client.get_json("/api/v1/review"))
 }
 
 fn show(place: &Place, format: Format) -> anyhow::Result<()> {
@@ -51,7 +51,8 @@ fn text(morning: &Morning) -> String {
     if morning.overdue {
         lines.push("a review is overdue".to_owned());
     }
-    for (run, state, word) in &morning.exceptions {
+    for (run, state, said) in &morning.exceptions {
+        let word = said["said"].as_str().unwrap_or_default();
         let run = run.trim_start_matches("run/");
         lines.push(format!("  {word:<9} {state:<10} {run}"));
     }
@@ -85,7 +86,7 @@ fn note(wanted: &Note, format: Format) -> anyhow::Result<()> {
     let run = wanted.run.trim_start_matches("run/");
     let body = json!({"run": run, "disposition": disposition, "note": wanted.note});
     let applied: Applied =
-        with_console(&wanted.place, |client| client.post_slow("/api/v1/review/notes", &body))?;
+        with_log(&wanted.place, |client| client.post_slow("/api/v1/review/notes", &body))?;
     output::one(format, &applied, |done| format!("{run}: {}\n", done.message))
 }
 
@@ -106,7 +107,7 @@ fn sign(wanted: &Sign, format: Format) -> anyhow::Result<()> {
         "statement": wanted.statement,
     });
     let applied: Applied =
-        with_console(&wanted.place, |client| client.post_slow("/api/v1/review/signature", &body))?;
+        with_log(&wanted.place, |client| client.post_slow("/api/v1/review/signature", &body))?;
     output::one(format, &applied, |done| {
         format!(
             "signed: everything until {}, event {}\n",

@@ -10,7 +10,7 @@ use domain::wire::Selection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{console_at, with_console};
+use super::{console_at, with_log};
 use crate::cli::{EndSession, Format, GrantUser, ListTokens, Named, NamedAct, Place, User};
 use crate::output::{self, Table};
 use crate::source::Source;
@@ -76,7 +76,7 @@ struct Me {
 }
 
 fn me(place: &Place) -> anyhow::Result<Me> {
-    with_console(place, |client| client.get_json("/api/v1/me"))
+    with_log(place, |client| client.get_json("/api/v1/me"))
 }
 
 fn whoami(place: &Place, format: Format) -> anyhow::Result<()> {
@@ -122,7 +122,7 @@ fn roles_table(rows: &[MayRow]) -> Table {
 /// Says something of an account.
 fn act(name: &str, place: &Place, body: &Value, format: Format) -> anyhow::Result<()> {
     let path = format!("/api/v1/users/{name}/acts");
-    let applied = with_console(place, |client| client.act(&path, body))?;
+    let applied = with_log(place, |client| client.act(&path, body))?;
     output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
 }
 

@@ -124,7 +124,7 @@ fn what_is_said_of_an_exception_is_about_a_run_that_there_is_and_has_words() {
 fn one_review_begins_where_the_last_has_ended_so_no_instant_is_left_out() {
     let mut site = site();
     let (yesterday, now) = (later(site.now, -24 * 3_600_000), site.now);
-    let to_come = signed(yesterday, later(now, 3_000));
+    let to_come = signed(yesterday, later(now, 1));
     assert_eq!(refused(&says(&mut site, "user/ana", to_come)), "nobody reviews what is to come");
     let empty = signed(now, now);
     assert_eq!(refused(&says(&mut site, "user/ana", empty)), "nobody reviews what is to come");

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{act, check_keeps, me, tokens};
 use crate::cli::{AddUser, CreateToken, Format, Named, Place, ResetUser, RevokeToken, UserToken};
 use crate::client::Client;
-use crate::commands::{console_at, with_console};
+use crate::commands::{console_at, with_log};
 use crate::embedded::{Embedded, Wanted};
 use crate::output;
 
@@ -26,7 +26,7 @@ pub(super) fn add(add: &AddUser, format: Format) -> anyhow::Result<()> {
     let wanted = json!({"act": "provision", "grants": add.grants, "program": add.program});
     let body = json!({"act": wanted, "reason": add.reason});
     let path = format!("/api/v1/users/{name}/acts");
-    let (account, code) = with_console(&add.place, |client| {
+    let (account, code) = with_log(&add.place, |client| {
         let account = client.act(&path, &body)?;
         let code = if add.program { None } else { Some(new_code(client, name)?) };
         Ok((account, code))
@@ -58,7 +58,7 @@ fn print_code(code: &Once, login: &str) -> anyhow::Result<()> {
 }
 
 pub(super) fn code(which: &Named, format: Format) -> anyhow::Result<()> {
-    let code = with_console(&which.place, |client| new_code(client, &which.name))?;
+    let code = with_log(&which.place, |client| new_code(client, &which.name))?;
     match format {
         Format::Table => print_code(&code, &login(&which.place, &which.name)?),
         Format::Json | Format::Jsonl => output::one(format, &code, |_| String::new()),
@@ -85,7 +85,7 @@ fn create_token(create: &CreateToken, format: Format) -> anyhow::Result<()> {
     let owner = owner(create.user.as_ref(), &create.place)?;
     let body = json!({"name": create.name, "grants": create.grants, "days": create.days});
     let path = format!("/api/v1/users/{owner}/tokens");
-    let once: Once = with_console(&create.place, |client| client.post_json(&path, &body))?;
+    let once: Once = with_log(&create.place, |client| client.post_json(&path, &body))?;
     if matches!(format, Format::Table) {
         let until = output::local(once.until);
         eprintln!(
