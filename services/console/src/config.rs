@@ -112,7 +112,7 @@ mod tests {
             ("0.0.0.0:7400", None, false, false),
             ("192.0.2.1:7400", None, false, false),
             ("[::]:7400", None, false, false),
-            ("0.0.0.0:7400", Some(tls.clone()), false, true),
+            ("0.0.0.0:7400", Some(tls), false, true),
             ("0.0.0.0:7400", None, true, true),
         ] {
             let listen = listen.parse().unwrap();

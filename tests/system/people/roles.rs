@@ -122,6 +122,23 @@ impl Site {
                 let grants = if n.is_multiple_of(2) { ["viewer"] } else { ["auditor"] };
                 act("/users/somebody/acts", json!({"act": "set-grants", "grants": grants}))
             }
+            "comment-changes" => {
+                act("/changes/job/pay.export/acts", json!({"act": "comment", "number": 1}))
+            }
+            "expedite" => {
+                let name = format!("urgent-{n}");
+                self.prepare("/jobs", &job(&name));
+                let path = format!("/changes/job/{name}/acts");
+                act(&path, json!({"act": "expedite", "number": 1}))
+            }
+            "sign-reviews" => {
+                let said = json!({"run": run, "disposition": {"is": "note"}, "note": "a try"});
+                post("/review/notes", &said)
+            }
+            "own-account" if name == "robot" => {
+                self.prepare("/users/robot/tokens", &json!({"name": "spare"}));
+                act("/users/robot/acts", json!({"act": "revoke-token", "name": "spare"}))
+            }
             "own-account" => {
                 post(&format!("/users/{name}/tokens"), &json!({"name": format!("try-{n}")}))
             }
@@ -175,7 +192,7 @@ fn each_role_does_what_the_table_says_and_nothing_else_by_token_and_by_session_a
         assert_eq!(may(&answer, action), !person, "a program and {action}: {answer:?}");
         assert!(!person || answer.detail().contains("needs a person's name"), "{answer:?}");
     }
-    assert_eq!(table.as_array().unwrap().len() * people.len(), 23 * 6);
+    assert_eq!(table.as_array().unwrap().len() * people.len(), 26 * 6);
     said_once_each(&site.up, &people, &denied);
     changed_nothing(&site.up);
     stop_and_verify(site.up);

@@ -13,13 +13,15 @@ use serde_json::json;
 use crate::given::{at, later};
 use crate::site::{Site, refused, run_id};
 
-/// A site with a run of `pay` and one of `other`.
+/// A site with a run of `pay` and one of `other` that somebody cancelled, and one of `pay` that waits.
 fn site() -> Site {
     let mut site = Site::new();
     for name in ["pay", "other"] {
         site.apply(json!({"name": name, "command": {"argv": ["/bin/true"]}}));
-        site.request(&format!("{name}@request-1"));
+        let run = format!("{name}@request-1");
+        site.request(&run).cancel(&run);
     }
+    site.until("00:01").request("pay@request-2");
     site
 }
 
@@ -100,9 +102,14 @@ fn what_is_said_of_an_exception_is_about_a_run_that_there_is_and_has_words() {
     let far = Disposition::Accepted { until: later(site.now, 367 * 24 * 3_600_000) };
     let ticket = Disposition::Ticket { reference: " ".to_owned() };
     let rerun = Disposition::Rerun { run: run_id("other@request-1") };
+    let itself = Disposition::Rerun { run: run_id("pay@request-1") };
     let granted = "it is accepted for a year at most, and not for the past";
     for (event, why) in [
         (noted("gone@request-1", Disposition::Note {}), "there is no such run"),
+        (
+            noted("pay@request-2", Disposition::Note {}),
+            "it is no exception: it has not ended, or ended as it should",
+        ),
         (
             ReviewNoted { note: " ".to_owned(), ..noted("pay@request-1", Disposition::Note {}) },
             "a note of 1 to 1000 bytes is needed",
@@ -111,6 +118,7 @@ fn what_is_said_of_an_exception_is_about_a_run_that_there_is_and_has_words() {
         (noted("pay@request-1", far), granted),
         (noted("pay@request-1", ticket), "a ticket has a name of 1 to 100 bytes"),
         (noted("pay@request-1", rerun), "that is a run of another job"),
+        (noted("pay@request-1", itself), "that is the run itself"),
     ] {
         assert_eq!(refused(&says(&mut site, "user/ana", event)), why);
     }
