@@ -376,6 +376,7 @@ fn people_hold_forget_and_certify_from_the_command_line_and_read_the_recovery_re
     let again = up.call(&["backup", "certify", "files", "--statement", "all there"]);
     assert_eq!(again.code, 3, "nothing is left to certify: {again:?}");
     let report = up.call(&["backup", "report"]).ended(0).out;
+    // Names have no order in time: the report names the newest.
     let kept = recorded(&dataset(&up, "files"), "vault");
     let named = kept.iter().any(|id| report.contains(id));
     assert!(named && report.contains(&night.text("vault")), "{report}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::process::Daemon;
 
 use crate::evidence::{self, Marks};
-use crate::programs::{Random, call, decklog, run_for};
+use crate::programs::{Random, Up, call, decklog, run_for};
 
 /// How often it is killed.
 const LIVES: u32 = 10;
@@ -43,4 +43,31 @@ fn killed_at_any_moment_up_loses_no_event_starts_nothing_twice_and_accounts_for_
     let tally = evidence::count(&events, &marks);
     assert_eq!(tally.unknown, Vec::<String>::new());
     assert_eq!(verified["events"], tally.events);
+}
+
+/// What is watched ends when it likes, and whoever stops the service does not wait for that.
+#[test]
+fn a_service_that_is_stopped_ends_although_a_command_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (go, file) = (dir.path().join("go"), dir.path().join("jobs.yaml"));
+    let text = format!(
+        "name: long\ncommand: {{ argv: [/bin/sh, -c, 'while [ ! -e {} ]; do sleep 0.1; done'] }}\n",
+        go.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let data = dir.path().join("data");
+    let up = Up::start(&data, &[&file]);
+    up.call(&["run", "long", "--reason", "to see"]).ended(0);
+    let soon = std::time::Duration::from_secs(60);
+    let running =
+        || up.call(&["runs", "--state", "running", "-o", "json"]).ended(0).out.contains("long@");
+    testkit::wait::until("the command to run", soon, running).unwrap();
+    // It is given a minute, and the command ends only after that.
+    up.stop();
+    std::fs::write(&go, "").unwrap();
+    let up = Up::start(&data, &[]);
+    let over =
+        || up.call(&["runs", "--state", "succeeded", "-o", "json"]).ended(0).out.contains("long@");
+    testkit::wait::until("the command to have ended well", soon, over).unwrap();
+    up.stop();
 }

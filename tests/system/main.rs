@@ -11,6 +11,8 @@
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
 //! | [`handbook`] | the pages of `ops/handbook`, run and compared |
 //! | [`looking`] | names of files in snapshots, and how far a backup is |
+//! | [`people`] | accounts: who may do what, what takes two people, coming in and being shut out |
+//! | [`pages`] | the console as somebody sees it without scripts |
 //! | [`print_night`] | the example of the README that ends on paper and in the mail |
 //! | [`prints`] | documents, checks and forms, printers that jam, and kills in between |
 //! | [`programs`] | finding, building and running the programs |
@@ -19,13 +21,18 @@
 
 mod backup_night;
 mod backups;
+mod browser;
 mod cli;
 mod compose;
 mod distributed;
 mod embedded;
 mod evidence;
+mod fuzz;
 mod handbook;
 mod looking;
+mod mornings;
+mod pages;
+mod people;
 mod print_night;
 mod prints;
 mod programs;

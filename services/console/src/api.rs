@@ -2,12 +2,15 @@
 
 mod ahead;
 mod calendar;
+pub(crate) mod changes;
 mod datasets;
 mod hosts;
 mod looking;
 mod occurrences;
+mod people;
 mod prints;
 mod requests;
+mod review;
 mod runs;
 
 use axum::extract::{Path, Query as Params, State};
@@ -17,9 +20,9 @@ use axum::{Json, Router};
 use bus::recorder::ask;
 use bytes::Bytes;
 use domain::backup::progress::Progress;
-use domain::event::Role;
 use domain::ids::StreamId;
 use domain::job::{Definition, JobDefinition};
+use domain::people::Action;
 use domain::run::Attempt;
 use domain::site::{Thing, ThingKind};
 use domain::wire::{Answer, Content, HostQuery, Query, RunFilter, Selection};
@@ -29,11 +32,12 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use people::{SessionView, TokenView, UserView};
 pub use requests::FlowRequested;
 
-use crate::auth::Caller;
 use crate::check::Checked;
 use crate::commands::{Applied, JobAct};
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -103,6 +107,20 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(hosts::show_host))
         .routes(routes!(hosts::drain_host))
         .routes(routes!(hosts::resume_host))
+        .routes(routes!(changes::list_changes))
+        .routes(routes!(changes::history))
+        .routes(routes!(changes::effect))
+        .routes(routes!(changes::act_on_change))
+        .routes(routes!(review::review))
+        .routes(routes!(review::note))
+        .routes(routes!(review::sign))
+        .routes(routes!(people::me))
+        .routes(routes!(people::roles))
+        .routes(routes!(people::list_users))
+        .routes(routes!(people::show_user))
+        .routes(routes!(people::act_on_user))
+        .routes(routes!(people::issue_code))
+        .routes(routes!(people::create_token))
         .routes(routes!(ahead::why))
         .routes(routes!(calendar::calendar))
         .routes(routes!(check_job))
@@ -118,12 +136,14 @@ fn routes() -> OpenApiRouter<Console> {
 /// The API as an OpenAPI document.
 pub fn openapi() -> Value {
     let (_, document) = routes().split_for_parts();
-    serde_json::to_value(document).unwrap_or_default()
+    crate::document::complete(serde_json::to_value(document).unwrap_or_default())
 }
 
 pub(crate) fn router(console: Console) -> Router {
     let (router, _) = routes().split_for_parts();
+    let router: Router<Console> = router;
     router
+        .merge(crate::pages::routes(console.secure))
         .route("/openapi.json", axum::routing::get(|| async { Json(openapi()) }))
         .fallback(|| async { Problem::not_found("there is nothing here; see /openapi.json") })
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
@@ -316,11 +336,10 @@ async fn apply_job(
     State(console): State<Console>,
     Body(body): Body<Apply>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     let definition: JobDefinition =
         serde_json::from_value(body.definition).map_err(Problem::bad_request)?;
     let definition = Definition::Job(Box::new(definition));
-    Ok(Json(console.apply(&definition, &caller.actor(), &body.reason).await?))
+    Ok(Json(console.apply(&definition, &caller, &body.reason).await?))
 }
 
 /// Lists calendars, blackouts, locks and pools in the order of their names.
@@ -340,14 +359,13 @@ async fn apply_thing(
     State(console): State<Console>,
     Body(body): Body<Apply>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     let kind = body.definition.get("kind").and_then(Value::as_str).unwrap_or_default();
     let kind = ThingKind::from_word(kind).ok_or_else(|| {
         Problem::bad_request("kind: one of calendar, blackout, lock, pool".to_owned())
     })?;
     let thing = Thing::read(kind, &body.definition).map_err(Problem::bad_request)?;
     let definition = Definition::Thing(thing);
-    Ok(Json(console.apply(&definition, &caller.actor(), &body.reason).await?))
+    Ok(Json(console.apply(&definition, &caller, &body.reason).await?))
 }
 
 fn thing_id(kind: &str, name: &str) -> Result<StreamId> {
@@ -374,8 +392,7 @@ async fn approve_thing(
     State(console): State<Console>,
     Path((kind, name)): Path<(String, String)>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Approver)?;
-    Ok(Json(console.approve(&thing_id(&kind, &name)?, &caller.actor()).await?))
+    Ok(Json(console.approve(&thing_id(&kind, &name)?, &caller).await?))
 }
 
 /// Retires it: no new job may name it; for those that do it goes on holding.
@@ -386,9 +403,8 @@ async fn retire_thing(
     Path((kind, name)): Path<(String, String)>,
     Body(why): Body<Why>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     let id = thing_id(&kind, &name)?;
-    Ok(Json(console.retire_thing(&id, &caller.actor(), &why.reason).await?))
+    Ok(Json(console.retire_thing(&id, &caller, &why.reason).await?))
 }
 
 /// Shows a job: definitions, pauses, what waits for approval.
@@ -408,9 +424,8 @@ async fn approve_job(
     State(console): State<Console>,
     Path(name): Path<String>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Approver)?;
     let id = StreamId::job(job_name(&name)?);
-    Ok(Json(console.approve(&id, &caller.actor()).await?))
+    Ok(Json(console.approve(&id, &caller).await?))
 }
 
 async fn set_job(
@@ -420,8 +435,7 @@ async fn set_job(
     act: JobAct,
     why: &Why,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
-    Ok(Json(console.set_job(job_name(name)?, act, &caller.actor(), &why.reason).await?))
+    Ok(Json(console.set_job(job_name(name)?, act, caller, &why.reason).await?))
 }
 
 /// Pauses a job: its occurrences are skipped, each with the reason.
@@ -482,6 +496,7 @@ async fn list_runs(
         pool: runs.pool,
         since: optional(runs.since.as_ref())?,
         until: optional(runs.until.as_ref())?,
+        behind: None,
         limit: runs.limit.min(2_000),
     };
     let Answer { position, content } = ask(&console.bus, &Query::Runs(filter)).await?;
@@ -502,12 +517,13 @@ async fn show_run(
 /// Output of a run, as far as it is written. `Decklog-Ended: true` says that no more will come.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/output", params(("run" = String, Path), OutputPart), responses((status = 200, content_type = "application/octet-stream"), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn run_output(
-    _: Caller,
+    caller: Caller,
     State(console): State<Console>,
     Path(run): Path<String>,
     Valid(part): Valid<OutputPart>,
 ) -> Result<impl IntoResponse> {
     let id = run_id(&run)?;
+    caller.may(&console, Action::ReadOutput, Some(&id)).await?;
     let (over, attempt) = attempt_of(&console, &id, part.attempt).await?;
     let bytes = match attempt {
         Some(attempt) if !attempt.is_silent() => {
@@ -592,10 +608,11 @@ async fn check_job(
     State(console): State<Console>,
     Body(body): Body<Check>,
 ) -> Result<Json<Checked>> {
-    // What is installed on a host is for those who bring jobs there, or let them.
-    caller.needs(Role::Operator).or_else(|_| caller.needs(Role::Approver))?;
     let definition: JobDefinition =
         serde_json::from_value(body.definition).map_err(Problem::bad_request)?;
+    // What is installed on a host is for those who bring jobs there, or let them.
+    let id = StreamId::job(job_name(&definition.name)?);
+    caller.may(&console, Action::AskHosts, Some(&id)).await?;
     Ok(Json(console.check(&definition).await?))
 }
 
@@ -671,7 +688,7 @@ async fn readyz(State(console): State<Console>) -> Result<String> {
 }
 
 /// Metrics for Prometheus.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(
     State(console): State<Console>,
 ) -> std::result::Result<impl IntoResponse, StatusCode> {

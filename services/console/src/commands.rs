@@ -1,15 +1,18 @@
 //! What people want, said in the log. Each reads where a stream stands, says the next event, and tries
 //! again when somebody else was faster; whether it is allowed the recorder decides by the rules of `domain`.
 
+mod changes;
 mod datasets;
 mod hosts;
 mod looking;
 mod occurrences;
+mod people;
 mod prints;
 mod requests;
 mod runs;
 
-use bus::recorder::stream;
+use bus::recorder::{ask, stream};
+use domain::canonical::Digest;
 use domain::envelope::Draft;
 use domain::event::{
     Event, JobApproved, JobLeaseReturned, JobPaused, JobProposed, JobResumed, JobRetired, ThingAct,
@@ -17,18 +20,24 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::job::{Definition, Job, Versions};
-use domain::ledger::{Mark, StreamState};
+use domain::ledger::{Mark, Policy, StreamState};
+use domain::people::Action;
+use domain::wire::{Content, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use changes::{ChangeAct, Proposed};
 pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
 pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;
-pub(crate) use prints::{DocumentAct, FormAct, QueueAct, document_of};
-pub(crate) use requests::Wish;
+pub use people::Once;
+pub(crate) use people::{TokenWanted, UserAct};
+pub(crate) use prints::{DocumentAct, FormAct, QueueAct, check_number, document_of};
+pub(crate) use requests::{Wish, drawn};
 pub(crate) use runs::RunAct;
 
+use crate::people::Caller;
 use crate::state::Console;
 
 /// Why a command did not become an event.
@@ -40,6 +49,9 @@ pub enum CommandError {
     /// It does not make sense.
     #[error("{0}")]
     Invalid(String),
+    /// They may not.
+    #[error("{0}")]
+    Denied(String),
     /// A rule says no.
     #[error("refused: {0}")]
     Refused(String),
@@ -88,11 +100,40 @@ impl Console {
     pub(crate) async fn say_of(
         &self,
         id: &StreamId,
-        actor: &str,
+        caller: &Caller,
         event: Event,
     ) -> Result<u64, CommandError> {
         let next = |_: Option<&StreamState>| Ok(vec![event.clone()]);
-        Ok(self.change(id, actor, next).await?.unwrap_or_default())
+        Ok(self.change(id, caller, next).await?.unwrap_or_default())
+    }
+
+    /// Says one thing of a stream that nobody is asked leave for: what the console says itself, or of who comes in.
+    pub(crate) async fn say_freely(
+        &self,
+        id: &StreamId,
+        actor: Option<&str>,
+        event: Event,
+    ) -> Result<u64, CommandError> {
+        for _ in 0..TRIES {
+            let state = self.state(id).await?;
+            match self.say_after(id, state.as_ref(), actor, vec![event.clone()]).await? {
+                (_, Mark::Conflict { .. }) => {}
+                (_, Mark::Refused { reason }) => return Err(CommandError::Refused(reason)),
+                (position, Mark::Valid) => return Ok(position),
+            }
+        }
+        Err(CommandError::Unavailable(format!("{id} changes too fast; try again")))
+    }
+
+    /// Rules of the site, as the log has them.
+    pub(crate) async fn policy(&self) -> Result<Policy, CommandError> {
+        let unavailable =
+            |error: &dyn std::fmt::Display| CommandError::Unavailable(error.to_string());
+        let answer = ask(&self.bus, &Query::Head).await.map_err(|error| unavailable(&error))?;
+        let Content::Head(head) = answer.content else {
+            return Err(unavailable(&"the answer is to another question"));
+        };
+        Ok(head.policy)
     }
 
     /// Says what `next` makes of the stream as it stands; `Ok(None)` from it means that there is nothing
@@ -100,26 +141,41 @@ impl Console {
     async fn change(
         &self,
         id: &StreamId,
-        actor: &str,
+        caller: &Caller,
         mut next: impl FnMut(Option<&StreamState>) -> Result<Vec<Event>, CommandError>,
     ) -> Result<Option<u64>, CommandError> {
         for _ in 0..TRIES {
             let state = self.state(id).await?;
-            let version = state.as_ref().map_or(0, |state| state.version);
             let events = next(state.as_ref())?;
             if events.is_empty() {
                 return Ok(None);
             }
-            let drafts = events.into_iter().zip(version + 1..);
-            let drafts = drafts
-                .map(|(event, version)| Draft::new(id.clone(), version, event).by(Some(actor)));
-            match self.say(drafts.collect()).await? {
+            let body = state.as_ref().map(|state| &state.body);
+            for event in &events {
+                caller.may_say(self, event, body, id).await?;
+            }
+            match self.say_after(id, state.as_ref(), Some(&caller.actor()), events).await? {
                 (_, Mark::Conflict { .. }) => {}
                 (_, Mark::Refused { reason }) => return Err(CommandError::Refused(reason)),
                 (position, Mark::Valid) => return Ok(Some(position)),
             }
         }
         Err(CommandError::Unavailable(format!("{id} changes too fast; try again")))
+    }
+
+    /// Says events as the next of a stream that stands so.
+    async fn say_after(
+        &self,
+        id: &StreamId,
+        state: Option<&StreamState>,
+        actor: Option<&str>,
+        events: Vec<Event>,
+    ) -> Result<(u64, Mark), CommandError> {
+        let version = state.map_or(0, |state| state.version);
+        let drafts = events.into_iter().zip(version + 1..);
+        let drafts =
+            drafts.map(|(event, version)| Draft::new(id.clone(), version, event).by(actor));
+        self.say(drafts.collect()).await
     }
 
     /// Says drafts; the mark is that of the first void one, or valid.
@@ -137,7 +193,7 @@ impl Console {
     pub(crate) async fn apply(
         &self,
         definition: &Definition,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -153,10 +209,11 @@ impl Console {
             }
             Definition::Thing(thing) => (thing.digest().map_err(bad)?, thing.value().map_err(bad)?),
         };
+        let mut same = false;
         let propose = |state: Option<&StreamState>| {
             let nothing = Versions::default();
-            let versions = state.and_then(versions_of).unwrap_or(&nothing);
-            let same = versions.active().is_some_and(|active| active.digest == digest);
+            let versions = state.and_then(|state| state.body.versions()).unwrap_or(&nothing);
+            same = versions.active().is_some_and(|active| active.digest == digest);
             let waits = versions.proposal.as_ref().is_some_and(|p| p.digest == digest);
             if same || waits {
                 return Ok(Vec::new());
@@ -171,15 +228,28 @@ impl Console {
                 }
             }])
         };
-        let proposed = self.change(&id, actor, propose).await?;
-        match self.approve(&id, actor).await {
+        let proposed = self.change(&id, caller, propose).await?;
+        if same {
+            // What waits there is something else, and nobody says yes to it by this.
+            return Ok(unchanged(id));
+        }
+        let waits = |id: StreamId, why: &dyn std::fmt::Display| Applied {
+            position: proposed.unwrap_or(0),
+            stream: id,
+            message: format!("proposed; it waits for approval by somebody else ({why})"),
+        };
+        // Whoever proposes and may not approve has tried nothing that they may not.
+        if let Err(denial) = caller.allowed(self, Action::Approve, Some(&id)).await? {
+            return Ok(waits(id, &denial));
+        }
+        // What is refused anyway is not tried: it would stand in the log.
+        if proposed.is_some() && !self.policy().await?.self_approval {
+            return Ok(waits(id, &"refused: nobody approves their own change"));
+        }
+        match self.approve(&id, caller).await {
             Ok(applied) => Ok(applied),
             Err(CommandError::Refused(reason)) if reason.contains("their own change") => {
-                Ok(Applied {
-                    position: proposed.unwrap_or(0),
-                    stream: id,
-                    message: format!("proposed; it waits for approval by somebody else ({reason})"),
-                })
+                Ok(waits(id, &format!("refused: {reason}")))
             }
             Err(CommandError::Invalid(_)) => Ok(unchanged(id)),
             Err(error) => Err(error),
@@ -190,10 +260,10 @@ impl Console {
     pub(crate) async fn approve(
         &self,
         id: &StreamId,
-        actor: &str,
+        caller: &Caller,
     ) -> Result<Applied, CommandError> {
         let approve = |state: Option<&StreamState>| {
-            let versions = state.and_then(versions_of);
+            let versions = state.and_then(|state| state.body.versions());
             let versions = versions.ok_or_else(|| CommandError::NotFound(named(id)))?;
             let proposal = versions.proposal.as_ref().ok_or_else(|| {
                 CommandError::Invalid(format!(
@@ -201,16 +271,9 @@ impl Console {
                     named(id)
                 ))
             })?;
-            let (number, digest) = (proposal.number, proposal.digest);
-            Ok(vec![match id.stream_type().thing() {
-                None => JobApproved { number, digest }.into(),
-                Some(of) => {
-                    let act = ThingAct::Approved(ThingApproved { number, digest });
-                    ThingEvent { of, act }.into()
-                }
-            }])
+            Ok(vec![approved(id, proposal.number, proposal.digest)])
         };
-        let position = self.change(id, actor, approve).await?;
+        let position = self.change(id, caller, approve).await?;
         Ok(applied(position, id.clone(), "active"))
     }
 
@@ -218,7 +281,7 @@ impl Console {
     pub(crate) async fn retire_thing(
         &self,
         id: &StreamId,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -228,7 +291,7 @@ impl Console {
             let act = ThingAct::Retired(ThingRetired { reason: reason.to_owned() });
             Ok(vec![ThingEvent { of, act }.into()])
         };
-        let position = self.change(id, actor, retire).await?;
+        let position = self.change(id, caller, retire).await?;
         Ok(applied(position, id.clone(), "retired"))
     }
 
@@ -237,7 +300,7 @@ impl Console {
         &self,
         name: &str,
         act: JobAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -258,7 +321,7 @@ impl Console {
                 }
             }])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done()))
     }
 }
@@ -283,10 +346,15 @@ impl JobAct {
     }
 }
 
-/// The definitions of a job or of another thing.
-fn versions_of(state: &StreamState) -> Option<&Versions> {
-    let job = state.body.job().map(|job| &job.versions);
-    job.or_else(|| state.body.thing().map(|thing| &thing.versions))
+/// A definition that waits becomes the active one.
+fn approved(id: &StreamId, number: u32, digest: Digest) -> Event {
+    match id.stream_type().thing() {
+        None => JobApproved { number, digest }.into(),
+        Some(of) => {
+            let act = ThingAct::Approved(ThingApproved { number, digest });
+            ThingEvent { of, act }.into()
+        }
+    }
 }
 
 fn named(id: &StreamId) -> String {
@@ -298,7 +366,11 @@ fn known_job<'a>(name: &str, state: Option<&'a StreamState>) -> Result<&'a Job, 
     job.ok_or_else(|| CommandError::NotFound(format!("job {name}")))
 }
 
-fn applied(position: Option<u64>, stream: StreamId, message: impl Into<String>) -> Applied {
+pub(crate) fn applied(
+    position: Option<u64>,
+    stream: StreamId,
+    message: impl Into<String>,
+) -> Applied {
     match position {
         Some(position) => Applied { position, stream, message: message.into() },
         None => unchanged(stream),

@@ -2,20 +2,24 @@
 //! in the log what people want; it changes nothing by itself.
 
 mod api;
-mod auth;
 mod check;
 mod commands;
 mod config;
+mod document;
 mod heard;
+mod listen;
 mod metrics;
+mod pages;
+mod people;
 mod problem;
+mod review;
 mod service;
 mod state;
 
-pub use api::{FlowRequested, openapi};
+pub use api::{FlowRequested, SessionView, TokenView, UserView, openapi};
 pub use check::{Checked, HostChecked};
-pub use commands::{Applied, CommandError};
-pub use config::ConsoleConfig;
+pub use commands::{Applied, CommandError, Once};
+pub use config::{ConsoleConfig, TlsConfig};
 pub use heard::Heard;
 pub use problem::Problem;
-pub use service::{Producer, Surroundings, run};
+pub use service::{Producer, Ready, Surroundings, run};

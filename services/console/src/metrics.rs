@@ -158,6 +158,10 @@ pub(crate) async fn watch(console: Console, position: u64) -> anyhow::Result<()>
             entries = following.next() => {
                 for entry in entries.unwrap_or_default() {
                     console.metrics.take(&entry);
+                    // Where it cannot be read now, whoever asks next looks again.
+                    if let Err(error) = console.people.hear(&console.bus, &entry).await {
+                        tracing::warn!(%error, "an account could not be read");
+                    }
                 }
             }
             heard = heartbeats.next() => match heard {

@@ -46,6 +46,12 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
+    pub(crate) fn token_over() -> Self {
+        let detail =
+            "this token was revoked or has ended: make another with `decklog user token create`";
+        Self::new(StatusCode::UNAUTHORIZED, "token-over", detail)
+    }
+
     pub(crate) fn forbidden(detail: impl ToString) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
@@ -80,6 +86,7 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match &error {
             CommandError::NotFound(_) => Self::not_found(&error),
+            CommandError::Denied(_) => Self::forbidden(&error),
             CommandError::Invalid(_) => Self::bad_request(&error),
             CommandError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", &error),
             CommandError::Unavailable(_) | CommandError::Host(_) => Self::unavailable(&error),

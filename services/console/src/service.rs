@@ -19,9 +19,11 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::ConsoleConfig;
+use crate::listen::{Peer, TlsListener};
 use crate::metrics::Metrics;
+use crate::people::{self, Keys};
 use crate::state::Console;
-use crate::{api, auth, metrics};
+use crate::{api, metrics};
 
 /// Whoever runs a console tells it the time, and when to stop.
 #[derive(Clone)]
@@ -48,7 +50,22 @@ pub struct Producer {
 /// Most bytes its journal holds.
 const JOURNAL_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Serves until it is told to stop. `ready` is called with its address when it answers.
+/// Where a console answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// Its address.
+    pub address: SocketAddr,
+    /// The code by which the first person comes in, as long as nobody has.
+    pub code: Option<String>,
+}
+
+/// How browsers come.
+enum Way {
+    Plain(TcpListener),
+    Tls(TlsListener),
+}
+
+/// Serves until it is told to stop. `ready` is called when it answers.
 ///
 /// # Errors
 /// Its key or journal cannot be used, the address is taken, or the recorder refuses it.
@@ -57,8 +74,10 @@ pub async fn run(
     producer: Producer,
     bus: Bus,
     around: Surroundings,
-    ready: impl FnOnce(SocketAddr) + Send,
+    ready: impl FnOnce(Ready) + Send,
 ) -> anyhow::Result<()> {
+    let problems = config.problems();
+    anyhow::ensure!(problems.is_empty(), "{}", problems.join("; "));
     let (console, cut) = open(&config, producer, bus.clone(), &around)?;
     let mut stop = around.stop.clone();
     let prepared = tokio::select! {
@@ -66,7 +85,7 @@ pub async fn run(
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
         reason = console.outbox.failure() => anyhow::bail!("the recorder refuses this console: {reason}"),
     };
-    let position = prepared?;
+    let (position, code) = prepared?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!(
             "listening on {}: is another console running? give another address with --listen",
@@ -74,14 +93,28 @@ pub async fn run(
         )
     })?;
     let address = listener.local_addr()?;
+    let listener = match &config.tls {
+        Some(tls) => Way::Tls(TlsListener::over(listener, tls)?),
+        None => Way::Plain(listener),
+    };
     let counting = tokio::spawn(metrics::watch(console.clone(), position));
     info!(%address, "serving");
-    ready(address);
+    ready(Ready { address, code });
     let outbox = console.outbox.clone();
     let shutdown = async move {
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    let serving = axum::serve(listener, api::router(console)).with_graceful_shutdown(shutdown);
+    let router = api::router(console).into_make_service_with_connect_info::<Peer>();
+    let serving = async move {
+        match listener {
+            Way::Plain(listener) => {
+                axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+            }
+            Way::Tls(listener) => {
+                axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+            }
+        }
+    };
     let mut stopped = around.stop.clone();
     let bounded = async move {
         // Whoever still reads a long answer is cut off in the end.
@@ -89,7 +122,7 @@ pub async fn run(
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
     tokio::select! {
-        served = async { serving.await } => served.context("serving")?,
+        served = serving => served.context("serving")?,
         () = bounded => {}
         reason = outbox.failure() => anyhow::bail!("the recorder refuses this console: {reason}"),
     }
@@ -119,17 +152,29 @@ fn open(
             waiting_max: 1_024,
         },
     );
-    let (tokens, metrics, heard) = (Arc::default(), Arc::new(Metrics::new()), Arc::default());
-    let clock = Arc::clone(&around.clock);
-    Ok((Console { bus, outbox, clock, tokens, metrics, heard }, opened.cut.map(|cut| (id, cut))))
+    let keys = Keys::load_or_create(&config.secret())?;
+    let console = Console {
+        bus,
+        outbox,
+        clock: Arc::clone(&around.clock),
+        people: Arc::default(),
+        keys,
+        patience: Arc::default(),
+        denials: Arc::default(),
+        secure: config.is_secure(),
+        metrics: Arc::new(Metrics::new()),
+        heard: Arc::default(),
+    };
+    Ok((console, opened.cut.map(|cut| (id, cut))))
 }
 
-/// What must be in the log before the first answer; returns the position it stands at.
+/// What must be in the log before the first answer; returns the position it stands at, and the code by which the first person
+/// comes in, where nobody has.
 async fn prepare(
     console: &Console,
     config: &ConsoleConfig,
     cut: Option<(ProducerId, Cut)>,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<(u64, Option<String>)> {
     let position = loop {
         match ask(&console.bus, &Query::Head).await {
             Ok(answer) => break answer.position,
@@ -145,30 +190,28 @@ async fn prepare(
         let event = LogJournalCut { producer, bytes, whole_until };
         console.outbox.append(vec![Draft::new(stream, version, event)]).await?;
     }
-    auth::prepare(console, &config.data).await?;
+    let mut code = people::prepare(console, &config.data).await?;
+    if let Some(name) = &config.let_in {
+        code = Some(people::let_in(console, name).await?);
+    }
     set_policy(console, config).await?;
-    Ok(position)
+    Ok((position, code))
 }
 
-/// The site's rule about self-approval is an event, and not a line in a file that nobody sees. What the
-/// log says last is compared with what this console is told.
+/// The site's rule about self-approval is an event, and not a line in a file that nobody sees.
 async fn set_policy(console: &Console, config: &ConsoleConfig) -> anyhow::Result<()> {
-    let remembered = config.data.join(format!("console-{}.policy", config.name));
-    let word = if config.self_approval { "self-approval" } else { "second-person" };
-    let known = std::fs::read_to_string(&remembered).unwrap_or_else(|_| "second-person".to_owned());
-    if known == word {
-        return Ok(());
-    }
+    let Some(self_approval) = config.self_approval else { return Ok(()) };
     let main = StreamId::log("main");
     loop {
+        if console.policy().await?.self_approval == self_approval {
+            return Ok(());
+        }
         let version = recorder::version(&console.bus, &main).await?;
         let reason = format!("console {} is configured so", config.name);
-        let event = LogPolicySet { self_approval: config.self_approval, reason };
+        let event = LogPolicySet { self_approval, reason };
         match console.outbox.say(Draft::new(main.clone(), version + 1, event)).await?.mark {
-            Mark::Valid => break,
-            Mark::Conflict { .. } => {}
+            Mark::Valid | Mark::Conflict { .. } => {}
             Mark::Refused { reason } => anyhow::bail!("the recorder refuses the policy: {reason}"),
         }
     }
-    std::fs::write(&remembered, word).context("noting the policy")
 }

@@ -6,9 +6,9 @@ use bus::Bus;
 use jiff::Timestamp;
 use journal::Outbox;
 
-use crate::auth::Tokens;
 use crate::heard::Hosts;
 use crate::metrics::Metrics;
+use crate::people::{Denials, Directory, Keys, Patience};
 
 /// The console.
 #[derive(Clone)]
@@ -16,7 +16,12 @@ pub(crate) struct Console {
     pub(crate) bus: Bus,
     pub(crate) outbox: Outbox,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) people: Arc<Directory>,
+    pub(crate) keys: Keys,
+    pub(crate) patience: Arc<Patience>,
+    pub(crate) denials: Arc<Denials>,
+    /// Whether browsers come by TLS: then a session's cookie never goes without.
+    pub(crate) secure: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) heard: Arc<Hosts>,
 }

@@ -3,8 +3,10 @@
 mod acts;
 mod ahead;
 mod backups;
+mod changes;
 mod hosts;
 mod occurrences;
+mod people;
 mod prints;
 mod reports;
 mod things;
@@ -22,8 +24,13 @@ pub(crate) use backups::{
     Backup, Browse, Certify, Diff, Eyes, Find, ForgetSnapshots, HoldSnapshot, Restore, Retention,
     SnapshotAct, Watch,
 };
+pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
 pub(crate) use hosts::Host;
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
+pub(crate) use people::{
+    AddUser, CreateToken, EndSession, GrantUser, ListTokens, ResetUser, RevokeToken, User,
+    UserToken,
+};
 pub(crate) use prints::{
     ChangeDocument, Check, DocumentAct, DocumentsAct, Forms, ListDocuments, MoveDocument, Numbers,
     OneDocument, OneNumber, PositivePay, Print, Queues, ReadDocument, Reconcile, Register,
@@ -127,6 +134,9 @@ pub(crate) enum Command {
     /// Hosts: which there are, and whether they take work.
     #[command(subcommand)]
     Host(Host),
+    /// Accounts: who there is, what each may do, and by what they come in.
+    #[command(subcommand)]
+    User(User),
     /// Single occurrences, also ahead of their time.
     #[command(subcommand)]
     Occurrence(Occurrence),
@@ -173,6 +183,12 @@ pub(crate) enum Command {
     Events(Events),
     /// What happened last night.
     Night(Night),
+    /// The morning review: what is open, what becomes of it, and the signature.
+    #[command(subcommand)]
+    Review(Review),
+    /// Changes of definitions: what waits, what it does, and what is said of it.
+    #[command(subcommand)]
+    Change(Change),
     /// What will run when, what will not and why, and how many in each hour; and the calendars of the site.
     Calendar(Calendar),
     /// Reads the whole log again and checks everything that can be checked without its owner's word.
@@ -233,6 +249,9 @@ pub(crate) struct Up {
     /// The host's own file of what may run as whom; without one everything may run, as this user.
     #[arg(long)]
     pub(crate) allow: Option<PathBuf>,
+    /// Whether one person may approve what they proposed themselves. It is an event, and stays so; a new log lets them.
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) self_approval: Option<bool>,
     /// File that says how documents are sent by mail: what [executor.mail] is for an executor.
     #[arg(long)]
     pub(crate) mail: Option<PathBuf>,

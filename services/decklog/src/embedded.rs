@@ -49,6 +49,27 @@ pub(crate) struct Wanted {
     pub(crate) allow: Option<PathBuf>,
     pub(crate) mail: Option<executor::MailConfig>,
     pub(crate) lists: Option<PathBuf>,
+    /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
+    pub(crate) self_approval: Option<bool>,
+    /// The account that is let in by a code, although nobody who keeps the accounts says so.
+    pub(crate) let_in: Option<String>,
+}
+
+impl Wanted {
+    /// Only what one command needs on a data directory.
+    pub(crate) fn for_one_command(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            work: false,
+            slots: 1,
+            allow: None,
+            mail: None,
+            lists: None,
+            self_approval: None,
+            let_in: None,
+        }
+    }
 }
 
 /// An embedded installation at work.
@@ -57,6 +78,8 @@ pub(crate) struct Embedded {
     pub(crate) log: EventLog,
     pub(crate) client: Client,
     pub(crate) address: SocketAddr,
+    /// The code by which the first person comes in, as long as nobody has.
+    pub(crate) code: Option<String>,
     drain: watch::Sender<bool>,
     tasks: Vec<Task>,
     dir: PathBuf,
@@ -90,14 +113,23 @@ impl Embedded {
         let log =
             EventLog::open(&EventLog::file_in(&dir).display().to_string(), Access::Append).await?;
         log.migrate().await?;
+        let is_new = log.head().await?.0 == 0;
         let bus = Bus::in_process();
         let (drain, draining) = watch::channel(false);
         let mut tasks = vec![start_audit(&dir, &bus).await?];
-        let (console, address) = start_console(&dir, wanted.listen, &bus).await?;
+        let self_approval = wanted.self_approval.or(is_new.then_some(true));
+        let config = ConsoleConfig {
+            listen: wanted.listen,
+            self_approval,
+            let_in: wanted.let_in.clone(),
+            ..ConsoleConfig::new(dir.clone())
+        };
+        let (console, ready) = start_console(&dir, config, &bus).await?;
+        let console::Ready { address, code } = ready;
         tasks.push(console);
         let token = std::fs::read_to_string(dir.join("console.token"))?;
         let client = Client::new(&format!("http://{address}"), &token);
-        let mut embedded = Self { bus, log, client, address, drain, tasks, dir, _lock: lock };
+        let mut embedded = Self { bus, log, client, address, code, drain, tasks, dir, _lock: lock };
         if wanted.work {
             embedded.start_work(&wanted, draining).await?;
             std::fs::write(embedded.dir.join(ADDRESS), address.to_string())?;
@@ -202,18 +234,16 @@ async fn start_audit(dir: &Path, bus: &Bus) -> anyhow::Result<Task> {
 
 async fn start_console(
     dir: &Path,
-    listen: SocketAddr,
+    config: ConsoleConfig,
     bus: &Bus,
-) -> anyhow::Result<(Task, SocketAddr)> {
+) -> anyhow::Result<(Task, console::Ready)> {
     let (stop, stopped) = watch::channel(false);
-    let config =
-        ConsoleConfig { listen, self_approval: true, ..ConsoleConfig::new(dir.to_owned()) };
     let producer = console::Producer { token: token(dir, Class::Console)? };
     let around = console::Surroundings { clock: clock(), stop: stopped };
     let bus = bus.clone();
     let task = start("console", stop, |ready| {
-        console::run(config, producer, bus, around, move |address| {
-            let _ = ready.send(address);
+        console::run(config, producer, bus, around, move |answers| {
+            let _ = ready.send(answers);
         })
     });
     task.await

@@ -19,7 +19,7 @@ impl Table {
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.iter().map(|cell| one_line(cell)).collect());
     }
 
     /// As text.
@@ -40,10 +40,21 @@ impl Table {
 /// Prints text; a reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(harmless(text).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         done => Ok(done?),
     }
+}
+
+/// A text that moves no cursor and sets no colour, whoever wrote it.
+fn harmless(text: &str) -> String {
+    let plain = |c: char| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
+    text.chars().map(plain).collect()
+}
+
+/// The same on one line: nobody writes lines of their own into an answer.
+pub(crate) fn one_line(text: &str) -> String {
+    harmless(text).replace(['\n', '\t'], " ")
 }
 
 /// Prints bytes as they are.
@@ -94,4 +105,19 @@ pub(crate) fn one<T: Serialize>(
 /// An instant in this machine's zone, to the second.
 pub(crate) fn local(at: jiff::Timestamp) -> String {
     at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_wrote_moves_no_cursor_and_makes_no_line_of_its_own() {
+        let evil = "\x1b[2Jhello\nuser/ben approved\x07";
+        assert_eq!(harmless(evil), "\u{fffd}[2Jhello\nuser/ben approved\u{fffd}");
+        assert_eq!(one_line(evil), "\u{fffd}[2Jhello user/ben approved\u{fffd}");
+        let mut table = Table::new(["WHY"]);
+        table.row([evil.to_owned()]);
+        assert_eq!(table.text().lines().count(), 2);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::Bus;
@@ -45,8 +46,16 @@ fn load(role: &Role) -> anyhow::Result<Config> {
     Config::load(&role.file.config, std::env::vars(), &role.set)
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// How long threads that wait for something outside may still take when all roles have stopped: an attempt that is watched
+/// ends when it likes.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Runs roles until they have stopped.
+pub(crate) fn serve<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST);
+    done
 }
 
 fn clock() -> Arc<dyn Fn() -> jiff::Timestamp + Send + Sync> {
@@ -83,7 +92,7 @@ fn ready(role: &'static str) -> impl FnOnce() + Send {
 pub(crate) fn audit(role: &Role) -> anyhow::Result<()> {
     let config = load(role)?;
     let audit = config.audit()?;
-    runtime()?.block_on(async {
+    serve(async {
         let around = audit::Surroundings { clock: clock(), stop: stop_on_signals()? };
         let bus = connect(&config, "audit").await?;
         audit::run(audit, bus, around, ready("audit")).await
@@ -94,7 +103,7 @@ pub(crate) fn scheduler(role: &Role) -> anyhow::Result<()> {
     let config = load(role)?;
     let own = config.scheduler()?;
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
-    runtime()?.block_on(async {
+    serve(async {
         let (_keep, drain) = watch::channel(false);
         let stop = stop_on_signals()?;
         let around = scheduler::Surroundings { clock: clock(), stop, tzdb: host::tzdb(), drain };
@@ -107,10 +116,18 @@ pub(crate) fn console(role: &Role) -> anyhow::Result<()> {
     let config = load(role)?;
     let own = config.console()?;
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
-    runtime()?.block_on(async {
+    serve(async {
         let around = console::Surroundings { clock: clock(), stop: stop_on_signals()? };
         let bus = connect(&config, "console").await?;
-        let ready = |address| info!(role = "console", %address, "ready");
+        let ready = |console::Ready { address, code }| {
+            info!(role = "console", %address, "ready");
+            if code.is_some() {
+                info!(
+                    role = "console",
+                    "nobody has a password yet: come in as admin by the code in console.code of its data directory, once"
+                );
+            }
+        };
         console::run(own, console::Producer { token }, bus, around, ready).await
     })
 }
@@ -119,7 +136,7 @@ pub(crate) fn executor(role: &Role) -> anyhow::Result<()> {
     let config = load(role)?;
     let own = config.executor()?;
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
-    runtime()?.block_on(async {
+    serve(async {
         let stop = stop_on_signals()?;
         let around = executor::Surroundings {
             clock: clock(),

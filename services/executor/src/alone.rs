@@ -134,7 +134,8 @@ impl OwnWork {
             | StreamType::Repository
             | StreamType::Queue
             | StreamType::Form
-            | StreamType::Document => false,
+            | StreamType::Document
+            | StreamType::Review => false,
         };
         if matters {
             self.ring();

@@ -159,6 +159,8 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
         | Event::BackupEvent(_)
         | Event::PrintEvent(_)
         | Event::FormEvent(_)
-        | Event::QueueEvent(_) => None,
+        | Event::QueueEvent(_)
+        | Event::ChangeEvent(_)
+        | Event::ReviewEvent(_) => None,
     }
 }

@@ -50,7 +50,9 @@ impl Said {
                 | Event::BackupEvent(_)
                 | Event::PrintEvent(_)
                 | Event::FormEvent(_)
-                | Event::QueueEvent(_) => {}
+                | Event::QueueEvent(_)
+                | Event::ChangeEvent(_)
+                | Event::ReviewEvent(_) => {}
             }
             said.events.push(event);
         }

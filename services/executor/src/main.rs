@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Bus, NatsConfig};
@@ -88,13 +89,16 @@ fn serve(nats: NatsConfig, config: ExecutorConfig) -> anyhow::Result<()> {
     tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_env_filter(filter).init();
     let token = join_token(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let (clock, stop) = (Arc::new(jiff::Timestamp::now), stop_on_signals()?);
         let around = Surroundings { clock, stop, tzdb: executor::tzdb(), program: None };
         let bus = Bus::connect_sooner_or_later(&nats).await?;
         let ready = || tracing::info!(role = "executor", "ready");
         executor::run(config, Producer { token }, bus, around, ready).await
-    })
+    });
+    // An attempt that is watched ends when it likes: nobody waits for that.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
 }
 
 /// From the file that is named, or `join.token` in the data directory; a host that was let in before

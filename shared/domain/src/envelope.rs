@@ -88,6 +88,14 @@ pub enum EnvelopeError {
     /// Not JSON, or not the fields of an envelope.
     #[error("not an envelope: {0}")]
     Json(String),
+    /// It would not read back as it is.
+    #[error("{kind} would not read back as it is: {why}")]
+    Altered {
+        /// The kind of event.
+        kind: String,
+        /// What is wrong.
+        why: String,
+    },
     /// JSON, but not its one canonical spelling (spaces, key order, a key twice, a number's form).
     #[error("the bytes are not the canonical form (RFC 8785) of what they say")]
     NotCanonical,
@@ -252,9 +260,21 @@ impl Place {
             payload: draft.payload,
         };
         let bytes = envelope.to_bytes()?;
+        reads_back(&envelope, &bytes)?;
         *self = Self { pseq: envelope.pseq, last: Digest::of(&bytes) };
         Ok(bytes)
     }
+}
+
+/// What the recorder could not read it would refuse for ever, and what is written otherwise was not said: numbers above 2^53
+/// have no form of their own (RFC 8785 §3.2.2.3).
+fn reads_back(envelope: &Envelope, bytes: &[u8]) -> Result<(), EnvelopeError> {
+    let altered = |why: String| EnvelopeError::Altered { kind: envelope.kind.clone(), why };
+    let back = Envelope::parse(bytes).map_err(|error| altered(error.to_string()))?;
+    if back.data != envelope.data {
+        return Err(altered("a number is larger than can be written".to_owned()));
+    }
+    back.event().map_err(|error| altered(error.to_string())).map(drop)
 }
 
 /// Cuts an instant to whole microseconds, the resolution of the log.
@@ -283,6 +303,25 @@ mod tests {
         assert_eq!((envelope.pseq, envelope.version), (5, 3));
         assert_eq!(envelope.time.to_string(), "2026-11-20T07:00:00.123456Z");
         assert_eq!(envelope.event().unwrap().kind(), "job.paused");
+    }
+
+    /// Or its producer would be refused for ever, by an event it has in its journal.
+    #[test]
+    fn what_would_not_read_back_as_it_is_is_refused_before_it_has_a_place() {
+        let source = ProducerId::new(Class::Console, "c1").unwrap();
+        let time: Timestamp = "2026-11-20T07:00:00Z".parse().unwrap();
+        for last in [u64::MAX, u64::MAX - 1_000, (1 << 53) + 1] {
+            let loaded = crate::event::FormLoaded { first: 1, last, note: String::new() };
+            let stream = StreamId::thing(crate::site::ThingKind::Form, "checks");
+            let mut place = Place::default();
+            let sealed = place.seal(&source, Draft::new(stream, 1, loaded), Uuid::nil(), time);
+            assert!(matches!(sealed, Err(EnvelopeError::Altered { .. })), "{last}: {sealed:?}");
+            assert_eq!(place, Place::default(), "nothing was said");
+        }
+        let most = crate::event::FormLoaded { first: 1, last: 1 << 53, note: String::new() };
+        let stream = StreamId::thing(crate::site::ThingKind::Form, "checks");
+        let draft = Draft::new(stream, 1, most);
+        Place::default().seal(&source, draft, Uuid::nil(), time).unwrap();
     }
 
     #[test]

@@ -163,7 +163,9 @@ impl Population {
             | Event::BackupEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
-            | Event::QueueEvent(_) => {}
+            | Event::QueueEvent(_)
+            | Event::ChangeEvent(_)
+            | Event::ReviewEvent(_) => {}
         }
     }
 

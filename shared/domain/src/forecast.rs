@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
 use crate::calendar::{Almanac, Calendars};
 use crate::job::{Almanacs, Job, JobDefinition, OrderAct, SchedulePart, Stretch};
 use crate::site::{BlackoutDefinition, BlackoutEnd, Defined, Thing, ThingKind};
-use crate::time::{Occurrence, just_before};
+use crate::time::{Occurrence, SEARCH_HORIZON_YEARS, Schedule, just_before};
 
 /// One occurrence that lies ahead, or a wall-clock time that has none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -220,6 +220,47 @@ pub fn of_job(
     let Some(span) = job.active() else { return Ok(Vec::new()) };
     let definition = span.read().map_err(|error| error.to_string())?;
     of_definition(job, &definition, (from, until), count, site)
+}
+
+/// When a job runs next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// The instant, on the clock of the job's zone.
+    pub at: Zoned,
+    /// What will be otherwise: it was moved, is held, or starts later.
+    pub note: Option<String>,
+}
+
+/// When a job runs next by its schedule: none while it is paused; what people said of single occurrences is heeded.
+pub fn next_run(job: &Job, schedule: &Schedule, site: &SiteView, now: Timestamp) -> Option<Next> {
+    if job.paused().is_some() {
+        return None;
+    }
+    let next = schedule.next_run(now)?;
+    if job.orders.is_empty() && !site.has_blackouts() {
+        return Some(Next { at: next.local, note: None });
+    }
+    // What was moved may be any of those of which something was said; otherwise the first will do.
+    let few = [4, NEXT_AMONG];
+    let counts = if job.orders.is_empty() { &few[..] } else { &few[1..] };
+    counts.iter().find_map(|count| next_of(job, *count, site, now))
+}
+
+fn next_of(job: &Job, count: usize, site: &SiteView, now: Timestamp) -> Option<Next> {
+    let near = of_job(job, (now, horizon(now)), count, site).ok()?;
+    // What was moved ahead may have run already.
+    let runs = near.into_iter().filter(|(_, one)| one.skipped.is_none() && one.at > now);
+    let (own, one) = runs.min_by_key(|(_, one)| one.at)?;
+    Some(Next { at: one.at.to_zoned(own.local.time_zone().clone()), note: one.note })
+}
+
+/// How many occurrences are looked at for the next that runs, where something was said of some.
+const NEXT_AMONG: usize = 600;
+
+/// How far ahead occurrences are looked for.
+pub fn horizon(from: Timestamp) -> Timestamp {
+    let long = jiff::SignedDuration::from_hours(SEARCH_HORIZON_YEARS * 366 * 24);
+    from.checked_add(long).unwrap_or(Timestamp::MAX)
 }
 
 /// The same of a definition of a job, as if it were the active one.

@@ -70,6 +70,8 @@ pub enum StreamType {
     Form,
     /// Something to print or to send, and what became of it.
     Document,
+    /// What people say of nights.
+    Review,
 }
 
 impl From<ThingKind> for StreamType {
@@ -89,7 +91,7 @@ impl From<ThingKind> for StreamType {
 
 impl StreamType {
     /// Every type.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Job,
         Self::Run,
         Self::Host,
@@ -104,6 +106,7 @@ impl StreamType {
         Self::Queue,
         Self::Form,
         Self::Document,
+        Self::Review,
     ];
 
     /// The word before the slash.
@@ -123,6 +126,7 @@ impl StreamType {
             Self::Queue => "queue",
             Self::Form => "form",
             Self::Document => "document",
+            Self::Review => "review",
         }
     }
 
@@ -175,6 +179,11 @@ impl StreamId {
     /// The stream of a document; `id` is 32 hexadecimal digits ([`crate::print::document_id`]).
     pub fn document(id: &str) -> Self {
         Self(format!("document/{id}"))
+    }
+
+    /// What people say of something that comes again, such as `review/night`.
+    pub fn review(of: &str) -> Self {
+        Self(format!("review/{of}"))
     }
 
     /// A stream about the log itself: `log/main`, or one for each producer.
@@ -235,7 +244,7 @@ impl FromStr for StreamId {
         let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
         let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
         let kind = StreamType::from_word(word).ok_or(bad(
-            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document",
+            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document, review",
         ))?;
         let printable = rest.bytes().all(|b| b.is_ascii_graphic());
         if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
@@ -252,7 +261,8 @@ impl FromStr for StreamId {
             | StreamType::Dataset
             | StreamType::Repository
             | StreamType::Queue
-            | StreamType::Form => is_name(rest),
+            | StreamType::Form
+            | StreamType::Review => is_name(rest),
             StreamType::Document => {
                 rest.len() == 32 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
             }

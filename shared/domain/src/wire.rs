@@ -12,7 +12,8 @@ use crate::canonical::Digest;
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::ids::{ProducerId, StreamId};
 use crate::keys::{KeyError, PublicKey, Seal, SecretKey};
-use crate::ledger::{Mark, StreamState};
+use crate::ledger::{Mark, Policy, StreamState};
+use crate::run::Run;
 
 /// A run offered to a pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -277,6 +278,8 @@ pub enum Query {
         /// Only of this stream.
         stream: Option<StreamId>,
     },
+    /// Events, newest first.
+    Search(EventFilter),
     /// The bytes the tree commits to, after a position.
     Leaves {
         /// A position; 0 for the beginning.
@@ -349,6 +352,32 @@ pub enum Query {
     },
 }
 
+/// Which events.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventFilter {
+    /// Of this stream.
+    #[serde(default)]
+    pub stream: Option<StreamId>,
+    /// Of this type, such as `run.failed`.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Received not before this.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Received before this.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// Only positions after this one.
+    #[serde(default)]
+    pub after: u64,
+    /// Only positions before this one; to page, that of the last event that was given.
+    #[serde(default)]
+    pub before: Option<u64>,
+    /// Most events.
+    pub limit: u32,
+}
+
 /// Which documents.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -409,6 +438,8 @@ pub enum Selection {
     Blackouts,
     /// Jobs that a host has, or had, leave to decide.
     Leased,
+    /// Jobs and other things of which a change waits for somebody.
+    Waiting,
 }
 
 /// Which runs.
@@ -430,6 +461,9 @@ pub struct RunFilter {
     /// Whose instant is before this.
     #[serde(default)]
     pub until: Option<Timestamp>,
+    /// Only those that come after this one in the list; to page, the instant and name of the last run that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<(Timestamp, StreamId)>,
     /// Most runs.
     pub limit: u32,
 }
@@ -462,6 +496,28 @@ pub struct RunRow {
     pub ended: Option<Timestamp>,
     /// One sentence about why it is as it is.
     pub message: Option<String>,
+}
+
+impl RunRow {
+    /// A run as lists show it.
+    pub fn of(run: &Run) -> Self {
+        let attempt = run.attempt();
+        let ended = run.state.is_ended();
+        Self {
+            run: run.id.clone(),
+            job: run.job.clone(),
+            state: run.state.word().to_owned(),
+            instant: run.instant(),
+            scheduled: run.nominal.is_some(),
+            open: !ended,
+            late: run.began_late_ms().is_some() || !run.late.is_empty(),
+            attempts: u32::try_from(run.attempts.len()).unwrap_or(u32::MAX),
+            host: attempt.map(|attempt| attempt.host.clone()),
+            started: attempt.map(|attempt| attempt.started),
+            ended: ended.then_some(run.changed),
+            message: crate::run::message(run),
+        }
+    }
 }
 
 /// An answer of the recorder. Every one says to which position it is true.
@@ -502,6 +558,9 @@ pub enum Content {
 pub struct HeadView {
     /// Name of the log.
     pub origin: String,
+    /// Rules of the site.
+    #[serde(default)]
+    pub policy: Policy,
     /// Size, in events.
     pub size: u64,
     /// Root of the tree.

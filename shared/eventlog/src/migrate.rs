@@ -35,10 +35,22 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0004_documents.sql"),
         include_str!("../../../migrations/sqlite/0004_documents.sql"),
     ),
+    (
+        5,
+        "people",
+        include_str!("../../../migrations/postgres/0005_people.sql"),
+        include_str!("../../../migrations/sqlite/0005_people.sql"),
+    ),
+    (
+        6,
+        "search",
+        include_str!("../../../migrations/postgres/0006_search.sql"),
+        include_str!("../../../migrations/sqlite/0006_search.sql"),
+    ),
 ];
 
 /// The form of what the read model keeps as JSON. It is raised when that changes.
-pub(crate) const MODEL: i64 = 2;
+pub(crate) const MODEL: i64 = 3;
 
 /// How the schema of a database compares with what this program needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

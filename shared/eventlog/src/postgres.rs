@@ -31,8 +31,7 @@ INSERT INTO producer (id, key, pseq, last)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
 ON CONFLICT (id) DO UPDATE SET key = excluded.key, pseq = excluded.pseq, last = excluded.last";
 
-const LEDGER: &str =
-    "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3, model = $4 WHERE id = 1";
+const LEDGER: &str = "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3, accounts = $4, model = $5 WHERE id = 1";
 
 type Tx = Transaction<'static, Postgres>;
 
@@ -143,6 +142,7 @@ async fn put_ledger(tx: &mut Tx, row: &LedgerRow) -> Result<(), LogError> {
         .bind(row.origin.as_deref())
         .bind(row.head_key.as_deref())
         .bind(row.self_approval)
+        .bind(row.accounts)
         .bind(MODEL)
         .execute(&mut **tx)
         .await

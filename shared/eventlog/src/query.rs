@@ -44,11 +44,18 @@ impl EventLog {
             Query::Head => {
                 let origin = self.origin().await?.map(|(origin, _)| origin).unwrap_or_default();
                 let signed = self.checkpoints(1).await?.into_iter().next();
-                Content::Head(HeadView { origin, size: position, root: digest(&root), signed })
+                let policy = self.policy().await?;
+                let (size, root) = (position, digest(&root));
+                Content::Head(HeadView { origin, policy, size, root, signed })
             }
             Query::Events { after, limit, stream } => {
                 let entries = self.entries(*after, *limit, stream.as_ref()).await?;
                 Content::Events(fitting(entries, |entry| entry.event.get().len()))
+            }
+            Query::Search(filter) => {
+                Content::Events(fitting(self.search(filter).await?, |entry| {
+                    entry.event.get().len()
+                }))
             }
             Query::Leaves { after, limit } => {
                 Content::Leaves(self.leaf_views(*after, *limit).await?)
@@ -107,6 +114,7 @@ impl EventLog {
             }
             Selection::Queues => "s.type = 'queue' AND s.type <> 'run'",
             Selection::Forms => "s.type = 'form' AND s.type <> 'run'",
+            Selection::Waiting => "s.scheduled = 1 AND s.type <> 'run' AND s.type <> 'document'",
             Selection::Leased => "s.type = 'job' AND s.type <> 'run' AND s.host IS NOT NULL",
         };
         let mut query = Sql::new(STATES);
@@ -222,6 +230,12 @@ impl EventLog {
         }
         if let Some(until) = filter.until {
             query.push(" AND instant < ").number(until.as_microsecond());
+        }
+        if let Some((instant, run)) = &filter.behind {
+            let instant = instant.as_microsecond();
+            query.push(" AND instant <= ").number(instant);
+            query.push(" AND (instant < ").number(instant);
+            query.push(" OR stream < ").text(run.as_str()).push(")");
         }
         query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
         query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));

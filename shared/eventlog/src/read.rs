@@ -9,7 +9,7 @@ use domain::ids::{ProducerId, StreamId, StreamType};
 use domain::keys::PublicKey;
 use domain::leaf::Leaf;
 use domain::ledger::{Body, Ledger, Mark, Memory, Policy, Producer, StreamState, Streams, Turn};
-use domain::wire::LogEntry;
+use domain::wire::{EventFilter, LogEntry};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -103,20 +103,32 @@ impl EventLog {
     }
 
     async fn ledger_at(&self, (frontier, received): &(Frontier, i64)) -> Result<Ledger, LogError> {
-        let row = sqlx::query("SELECT origin, head_key, self_approval FROM ledger WHERE id = 1")
-            .fetch_one(&self.any)
-            .await
-            .map_err(LogError::database("reading the log's rules"))?;
-        let self_approval: i64 = get(&row, "self_approval")?;
+        let row = sqlx::query(
+            "SELECT origin, head_key, self_approval, accounts FROM ledger WHERE id = 1",
+        )
+        .fetch_one(&self.any)
+        .await
+        .map_err(LogError::database("reading the log's rules"))?;
         let empty = frontier.size() == 0;
         Ok(Ledger {
             origin: get(&row, "origin")?,
             head_key: get(&row, "head_key")?,
             producers: self.producers().await?,
-            policy: Policy { self_approval: self_approval != 0 },
+            policy: self.policy().await?,
             size: frontier.size(),
             received: if empty { None } else { Some(timestamp("head", *received)?) },
         })
+    }
+
+    /// Rules of the site.
+    pub(crate) async fn policy(&self) -> Result<Policy, LogError> {
+        let row = sqlx::query("SELECT self_approval, accounts FROM ledger WHERE id = 1")
+            .fetch_one(&self.any)
+            .await
+            .map_err(LogError::database("reading the log's rules"))?;
+        let (self_approval, accounts): (i64, i64) =
+            (get(&row, "self_approval")?, get(&row, "accounts")?);
+        Ok(Policy { self_approval: self_approval != 0, accounts: accounts != 0 })
     }
 
     async fn producers(&self) -> Result<BTreeMap<ProducerId, Producer>, LogError> {
@@ -275,6 +287,31 @@ impl EventLog {
         rows.iter().map(stored_leaf).collect()
     }
 
+    /// Events that fit, newest first.
+    pub(crate) async fn search(&self, filter: &EventFilter) -> Result<Vec<LogEntry>, LogError> {
+        let columns = "SELECT e.position, e.leaf, e.leaf_hash, e.void FROM ";
+        let mut query = Sql::new(columns);
+        match &filter.stream {
+            None => fitting(query.push("event e WHERE "), filter),
+            Some(stream) => {
+                query.push(if self.is_postgres() {
+                    "event_version k JOIN event e ON e.position = k.position WHERE k.stream = "
+                } else {
+                    "event e WHERE e.void IS NULL AND e.stream = "
+                });
+                fitting(query.text(stream.as_str()).push(" AND "), filter);
+                query.push(" UNION ALL ").push(columns).push("event e WHERE e.void IS NOT NULL");
+                query.push(" AND e.stream = ").text(stream.as_str()).push(" AND ");
+                fitting(&mut query, filter);
+            }
+        }
+        query.push(" ORDER BY position DESC LIMIT ");
+        query.number(i64::from(filter.limit.min(ROWS_MAX)));
+        let rows = query.rows(&self.any, "searching events").await?;
+        let leaves = rows.iter().map(stored_leaf).collect::<Result<Vec<_>, _>>()?;
+        leaves.iter().map(|leaf| entry(leaf.position, &leaf.bytes, leaf.void.as_deref())).collect()
+    }
+
     /// Size and root of the tree.
     ///
     /// # Errors
@@ -401,4 +438,21 @@ pub(crate) fn entry(position: u64, leaf: &[u8], void: Option<&str>) -> Result<Lo
     let text = String::from_utf8(leaf.envelope).map_err(|error| bad(&error))?;
     let event = RawValue::from_string(text).map_err(|error| bad(&error))?;
     Ok(LogEntry { position, received: leaf.received, void: void.map(str::to_owned), event })
+}
+
+/// What a filter says of each event.
+fn fitting(query: &mut Sql, filter: &EventFilter) {
+    query.push("e.position > ").number(to_i64(filter.after));
+    if let Some(before) = filter.before {
+        query.push(" AND e.position < ").number(to_i64(before));
+    }
+    if let Some(kind) = &filter.kind {
+        query.push(" AND e.kind = ").text(kind);
+    }
+    if let Some(since) = filter.since {
+        query.push(" AND e.received >= ").number(since.as_microsecond());
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND e.received < ").number(until.as_microsecond());
+    }
 }

@@ -2,7 +2,7 @@
 
 use domain::canonical::Digest;
 use domain::ids::StreamId;
-use domain::job::Job;
+use domain::job::{Job, Versions};
 use domain::ledger::{Ledger, Mark, Producer, StreamState, Turn};
 use domain::print::Document;
 use domain::run::Run;
@@ -84,6 +84,7 @@ pub(crate) struct LedgerRow {
     pub(crate) origin: Option<String>,
     pub(crate) head_key: Option<String>,
     pub(crate) self_approval: i64,
+    pub(crate) accounts: i64,
 }
 
 /// One batch.
@@ -173,10 +174,16 @@ impl TurnRow {
 }
 
 impl RunColumns {
-    /// Of what is no run, only the host is kept that has, or had, leave to decide a job.
+    /// Of what is no run, only the host is kept that has, or had, leave to decide a job, and whether a change of it waits for
+    /// somebody.
     fn leased(state: &StreamState) -> Self {
         let lease = state.body.job().and_then(Job::lease);
-        Self { host: lease.and_then(|lease| lease.host.clone()), ..Self::default() }
+        let waits = state.body.versions().is_some_and(Versions::waits);
+        Self {
+            host: lease.and_then(|lease| lease.host.clone()),
+            scheduled: waits.then_some(1),
+            ..Self::default()
+        }
     }
 
     /// A document is listed by its queue, its run, its form, and whether its content is still there.
@@ -239,6 +246,7 @@ impl LedgerRow {
             origin: ledger.origin.clone(),
             head_key: ledger.head_key.clone(),
             self_approval: i64::from(ledger.policy.self_approval),
+            accounts: i64::from(ledger.policy.accounts),
         }
     }
 }

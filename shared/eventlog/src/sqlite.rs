@@ -138,12 +138,12 @@ async fn put_producers(tx: &mut Tx, rows: &[ProducerRow]) -> Result<(), LogError
 }
 
 async fn put_ledger(tx: &mut Tx, row: &LedgerRow) -> Result<(), LogError> {
-    let sql =
-        "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3, model = $4 WHERE id = 1";
+    let sql = "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3, accounts = $4, model = $5 WHERE id = 1";
     sqlx::query(sql)
         .bind(row.origin.as_deref())
         .bind(row.head_key.as_deref())
         .bind(row.self_approval)
+        .bind(row.accounts)
         .bind(MODEL)
         .execute(&mut **tx)
         .await

@@ -161,3 +161,59 @@ fn metrics_are_as_prometheus_wants_them() {
     }
     up.stop();
 }
+
+/// A program nobody here wrote speaks TLS in front of the console.
+#[test]
+fn a_console_behind_tls_is_talked_to_where_its_certificate_is_trusted_and_nowhere_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let up = Up::start(&dir.path().join("data"), &[]);
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (at("front.pem"), at("front.key"));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ])
+        .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args([
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let port = testkit::port::free().unwrap().to_string();
+    let mut python = std::process::Command::new("python3");
+    python.args(["-c", include_str!("tls_in_front.py"), &port, &certificate, &key]);
+    python.arg(up.server.trim_start_matches("http://"));
+    let mut front = testkit::process::Daemon::spawn(&mut python).unwrap();
+    front.wait_for_line("listening", std::time::Duration::from_secs(30)).unwrap();
+    let token = up.data.join("console.token");
+    let ask = |trusted: &str| {
+        let mut call =
+            decklog(["user", "whoami", "--server", &format!("https://localhost:{port}")]);
+        call.arg("--token-file").arg(&token).env("SSL_CERT_FILE", trusted);
+        run(&mut call)
+    };
+    assert!(ask(&certificate).ended(0).out.contains("admin"));
+    let (other, other_key) = (at("other.pem"), at("other.key"));
+    let made = std::process::Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other"])
+        .args(["-keyout", &other_key, "-out", &other])
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    ask(&other).ended(6);
+    front.term();
+    let _ended = front.wait_for_end(std::time::Duration::from_secs(10));
+    up.stop();
+}

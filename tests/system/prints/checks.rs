@@ -10,7 +10,7 @@ use super::{Office, SOON, act, ask, ended, id, said, wait_for_states};
 use crate::programs::Up;
 
 /// Checks on a form, each page one, with amounts and payees.
-pub(super) fn checks(office: &Office, name: &str, from: usize, count: usize) -> Vec<u8> {
+pub(crate) fn checks(office: &Office, name: &str, from: usize, count: usize) -> Vec<u8> {
     let page = |n: usize| format!("CHECK RUN\nPay to: Person {n}\nAmount: {}.50\n", 100 + n);
     let text = (from..from + count).map(page).collect::<Vec<_>>().join("\x0c");
     fs::write(office.path("out").join(name), &text).unwrap();
@@ -18,13 +18,13 @@ pub(super) fn checks(office: &Office, name: &str, from: usize, count: usize) -> 
 }
 
 /// The control file for the checks of these files.
-pub(super) fn control(office: &Office, rows: impl Iterator<Item = usize>) {
+pub(crate) fn control(office: &Office, rows: impl Iterator<Item = usize>) {
     let mut text = "payee,amount\n".to_owned();
     rows.for_each(|n| text.push_str(&format!("Person {n},{}.50\n", 100 + n)));
     fs::write(office.path("control.csv"), text).unwrap();
 }
 
-pub(super) fn site(office: &Office) -> PathBuf {
+pub(crate) fn site(office: &Office) -> PathBuf {
     site_of(office, &office.paper.uri(), "")
 }
 
@@ -42,7 +42,7 @@ pub(super) fn site_of(office: &Office, printer: &str, queue: &str) -> PathBuf {
     office.site_at(printer, queue, &job, form)
 }
 
-pub(super) fn load(up: &Up, first: &str, last: &str) {
+pub(crate) fn load(up: &Up, first: &str, last: &str) {
     act(up, &["forms", "load", "checks", first, last]);
     act(up, &["forms", "witness", "checks", first, last]);
 }

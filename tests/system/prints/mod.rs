@@ -2,7 +2,7 @@
 //! jam or a lost printer leaves.
 
 mod acts;
-mod checks;
+pub(crate) mod checks;
 mod killed;
 pub(crate) mod sent;
 mod simulators;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Result, Valid, instant, job_name, run_id};
-use crate::auth::Caller;
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
 

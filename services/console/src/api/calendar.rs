@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use utoipa::IntoParams;
 
 use super::{Result, Valid, optional};
-use crate::auth::Subscriber;
+use crate::people::Subscriber;
 use crate::problem::Problem;
 use crate::state::Console;
 

@@ -2,14 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use domain::event::Role;
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Body, Result, Why, run_id};
-use crate::auth::Caller;
 use crate::commands::{Applied, DatasetAct};
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -56,7 +55,7 @@ async fn set(
     reason: &str,
 ) -> Result<Json<Applied>> {
     domain::ids::check_name("dataset", name).map_err(Problem::bad_request)?;
-    Ok(Json(console.set_dataset(name, act, &caller.actor(), reason).await?))
+    Ok(Json(console.set_dataset(name, act, caller, reason).await?))
 }
 
 /// Keeps a snapshot whatever the dataset's rule says.
@@ -67,7 +66,6 @@ pub(super) async fn hold_snapshot(
     Path((name, snapshot)): Path<(String, String)>,
     Body(hold): Body<Hold>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     let act = DatasetAct::Hold { snapshot, until: hold.until };
     set(&caller, &console, &name, &act, &hold.reason).await
 }
@@ -80,7 +78,6 @@ pub(super) async fn end_hold(
     Path((name, snapshot)): Path<(String, String)>,
     Body(why): Body<Why>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     set(&caller, &console, &name, &DatasetAct::EndHold { snapshot }, &why.reason).await
 }
 
@@ -92,7 +89,6 @@ pub(super) async fn request_forget(
     Path(name): Path<String>,
     Body(forget): Body<Forget>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     let act = DatasetAct::Forget { snapshots: forget.snapshots };
     set(&caller, &console, &name, &act, &forget.reason).await
 }
@@ -105,7 +101,6 @@ pub(super) async fn approve_forget(
     Path(name): Path<String>,
     Body(why): Body<Why>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Approver)?;
     set(&caller, &console, &name, &DatasetAct::ApproveForget, &why.reason).await
 }
 
@@ -117,7 +112,6 @@ pub(super) async fn decline_forget(
     Path(name): Path<String>,
     Body(why): Body<Why>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator).or_else(|_| caller.needs(Role::Approver))?;
     set(&caller, &console, &name, &DatasetAct::DeclineForget, &why.reason).await
 }
 
@@ -129,7 +123,6 @@ pub(super) async fn certify_test(
     Path(name): Path<String>,
     Body(certify): Body<Certify>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Approver)?;
     let Certify { run, statement, corrective_action } = certify;
     let act = DatasetAct::Certify { run: run_id(&run)?, corrective_action };
     set(&caller, &console, &name, &act, &statement).await

@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use bus::recorder::ask;
-use domain::event::Role;
 use domain::ids::StreamId;
 use domain::wire::{Answer, Content, Query, Selection, StreamView};
 use serde_json::{Value, json};
 
 use super::{Body, Page, Result, Valid, Why};
-use crate::auth::Caller;
 use crate::commands::{Applied, HostAct};
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -62,9 +61,8 @@ async fn set(
     act: HostAct,
     why: &Why,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     host_id(name)?;
-    Ok(Json(console.set_host(name, act, &caller.actor(), &why.reason).await?))
+    Ok(Json(console.set_host(name, act, caller, &why.reason).await?))
 }
 
 /// Drains a host: it starts nothing new until it is resumed; what runs there goes on.

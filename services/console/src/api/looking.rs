@@ -4,16 +4,16 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use domain::backup::looking::Wanted;
-use domain::event::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{Body, Result};
-use crate::auth::Caller;
 use crate::commands::Eyes;
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
+use domain::people::Action;
 
 /// A directory of a snapshot.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -68,9 +68,9 @@ async fn look(
     wanted: &Wanted,
     eyes: &Eyes,
 ) -> Result<Json<Value>> {
-    caller.needs(Role::Operator).or_else(|_| caller.needs(Role::Auditor))?;
+    caller.may(console, Action::LookIntoBackups, None).await?;
     domain::ids::check_name("dataset", name).map_err(Problem::bad_request)?;
-    let (position, looked) = console.look(name, wanted, eyes, &caller.actor()).await?;
+    let (position, looked) = console.look(name, wanted, eyes, caller).await?;
     Ok(Json(json!({"position": position, "looked": looked})))
 }
 

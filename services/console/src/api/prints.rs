@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use domain::event::{FormEvent, FormRegisterRead, PrintEvent, PrintRead, ReadWhat, Role};
+use domain::event::{FormEvent, FormRegisterRead, PrintEvent, PrintRead, ReadWhat};
 use domain::ids::StreamId;
 use domain::print::DOCUMENT_BYTES_MAX;
 use domain::print::document::Document;
@@ -19,12 +19,13 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use super::{Body, Result, Why};
-use crate::auth::Caller;
 use crate::commands::{
-    Applied, CommandError, DocumentAct, FormAct, QueueAct, check_reason, document_of,
+    Applied, CommandError, DocumentAct, FormAct, QueueAct, check_number, check_reason, document_of,
 };
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
+use domain::people::Action;
 
 /// Bytes asked of a host at once.
 const PIECE: u32 = 256 * 1024;
@@ -47,21 +48,7 @@ pub(super) async fn act_on_document(
     Path(id): Path<String>,
     Body(said): Body<Said<DocumentAct>>,
 ) -> Result<Json<Applied>> {
-    match said.act {
-        DocumentAct::ApproveReprint => caller.needs(Role::Approver)?,
-        DocumentAct::DeclineReprint => {
-            caller.needs(Role::Operator).or_else(|_| caller.needs(Role::Approver))?;
-        }
-        DocumentAct::Hold
-        | DocumentAct::Release { .. }
-        | DocumentAct::Cancel
-        | DocumentAct::Move { .. }
-        | DocumentAct::Change { .. }
-        | DocumentAct::Reprint { .. }
-        | DocumentAct::Resolve { .. }
-        | DocumentAct::RetryDeliveries { .. } => caller.needs(Role::Operator)?,
-    }
-    Ok(Json(console.set_document(&id, &said.act, &caller.actor(), &said.reason).await?))
+    Ok(Json(console.set_document(&id, &said.act, &caller, &said.reason).await?))
 }
 
 /// Says something of numbered stock: loaded, witnessed, void, returned, checked and the like.
@@ -72,9 +59,8 @@ pub(super) async fn act_on_form(
     Path(name): Path<String>,
     Body(said): Body<Said<FormAct>>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator).or_else(|_| caller.needs(Role::Approver))?;
     domain::ids::check_name("form", &name).map_err(Problem::bad_request)?;
-    Ok(Json(console.set_form(&name, &said.act, &caller.actor(), &said.reason).await?))
+    Ok(Json(console.set_form(&name, &said.act, &caller, &said.reason).await?))
 }
 
 /// Holds a queue, or lets it go on.
@@ -85,9 +71,8 @@ pub(super) async fn act_on_queue(
     Path(name): Path<String>,
     Body(said): Body<Said<QueueAct>>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     domain::ids::check_name("queue", &name).map_err(Problem::bad_request)?;
-    Ok(Json(console.set_queue(&name, said.act, &caller.actor(), &said.reason).await?))
+    Ok(Json(console.set_queue(&name, said.act, &caller, &said.reason).await?))
 }
 
 /// A document's content. The log hears of it first.
@@ -98,11 +83,11 @@ pub(super) async fn read_document(
     Path(id): Path<String>,
     Body(why): Body<Why>,
 ) -> Result<impl IntoResponse> {
-    caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
     check_reason(&why.reason)?;
     let (id, document) = console.document_named(&id).await?;
+    caller.may(&console, Action::ReadDocuments, Some(&id)).await?;
     let content = console.content(&id, &document).await?;
-    console.note_read(&id, ReadWhat::Content, &caller.actor(), &why.reason).await?;
+    console.note_read(&id, ReadWhat::Content, &caller, &why.reason).await?;
     let kind = document.spooled.format.media_type();
     Ok(([(header::CONTENT_TYPE, kind)], content))
 }
@@ -116,11 +101,11 @@ pub(super) async fn read_facts(
     Path(id): Path<String>,
     Body(why): Body<Why>,
 ) -> Result<Json<DocumentFacts>> {
-    caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
     check_reason(&why.reason)?;
     let (id, document) = console.document_named(&id).await?;
+    caller.may(&console, Action::ReadDocuments, Some(&id)).await?;
     let facts = console.facts(&id, &document).await?;
-    console.note_read(&id, ReadWhat::Register, &caller.actor(), &why.reason).await?;
+    console.note_read(&id, ReadWhat::Register, &caller, &why.reason).await?;
     Ok(Json(facts))
 }
 
@@ -162,9 +147,10 @@ pub(super) async fn read_register(
     Path(name): Path<String>,
     Body(range): Body<Range>,
 ) -> Result<Json<Registered>> {
-    caller.needs(Role::Auditor).or_else(|_| caller.needs(Role::Approver))?;
     domain::ids::check_name("form", &name).map_err(Problem::bad_request)?;
+    caller.may(&console, Action::ReadDocuments, None).await?;
     check_reason(&range.reason)?;
+    check_number(range.first).and_then(|()| check_number(range.last))?;
     let zone =
         TimeZone::get(range.zone.as_deref().unwrap_or("UTC")).map_err(Problem::bad_request)?;
     let id = StreamId::thing(ThingKind::Form, &name);
@@ -183,7 +169,7 @@ pub(super) async fn read_register(
         known.insert(id, (document, facts));
     }
     let read = FormRegisterRead { first: range.first, last: range.last, reason: range.reason };
-    console.say_of(&id, &caller.actor(), FormEvent::FormRegisterRead(read).into()).await?;
+    console.say_of(&id, &caller, FormEvent::FormRegisterRead(read).into()).await?;
     let entries = register::register(form, &known, range.first, range.last);
     let layout = form.definition().and_then(|definition| definition.positive_pay);
     let made =
@@ -231,11 +217,11 @@ impl Console {
         &self,
         id: &StreamId,
         what: ReadWhat,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> std::result::Result<(), CommandError> {
         let read = PrintRead { what, reason: reason.to_owned() };
-        self.say_of(id, actor, PrintEvent::PrintRead(read).into()).await.map(drop)
+        self.say_of(id, caller, PrintEvent::PrintRead(read).into()).await.map(drop)
     }
 
     /// What a host has of a document.

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use domain::event::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Body, Result, job_name, run_id};
-use crate::auth::Caller;
-use crate::commands::{Applied, Wish};
+use crate::commands::{Applied, Wish, drawn};
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -48,13 +47,6 @@ impl Wanted {
     }
 }
 
-fn drawn() -> Result<String> {
-    let mut entropy = [0_u8; 8];
-    getrandom::fill(&mut entropy)
-        .map_err(|error| Problem::unavailable(format!("no entropy: {error}")))?;
-    Ok(domain::canonical::hex(&entropy))
-}
-
 /// Asks for a run of a job, now.
 #[utoipa::path(post, path = "/api/v1/jobs/{name}/runs", params(("name" = String, Path)), request_body = Wanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn request_run(
@@ -63,9 +55,8 @@ pub(super) async fn request_run(
     Path(name): Path<String>,
     Body(body): Body<Wanted>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     let wish = body.wish()?;
-    Ok(Json(console.request_run(job_name(&name)?, &wish, &caller.actor()).await?))
+    Ok(Json(console.request_run(job_name(&name)?, &wish, &caller).await?))
 }
 
 /// Asks for one run of each job of a flow, now: each waits for those of the others that its job waits for.
@@ -76,10 +67,9 @@ pub(super) async fn request_flow(
     Path(name): Path<String>,
     Body(body): Body<Wanted>,
 ) -> Result<Json<FlowRequested>> {
-    caller.needs(Role::Operator)?;
     domain::ids::check_name("flow", &name).map_err(Problem::bad_request)?;
     let wish = body.wish()?;
-    let items = console.request_flow(&name, &wish, &caller.actor()).await?;
+    let items = console.request_flow(&name, &wish, &caller).await?;
     Ok(Json(FlowRequested { request: wish.request, items }))
 }
 
@@ -91,7 +81,6 @@ pub(super) async fn rerun(
     Path(run): Path<String>,
     Body(body): Body<Wanted>,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
     let wish = body.wish()?;
-    Ok(Json(console.rerun(&run_id(&run)?, &wish, &caller.actor()).await?))
+    Ok(Json(console.rerun(&run_id(&run)?, &wish, &caller).await?))
 }

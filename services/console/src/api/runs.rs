@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use domain::event::{Resolution, Role};
+use domain::event::Resolution;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Body, Result, Why, instant, run_id};
-use crate::auth::Caller;
 use crate::commands::{Applied, RunAct};
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -40,8 +40,7 @@ async fn set_run(
     act: RunAct,
     reason: &str,
 ) -> Result<Json<Applied>> {
-    caller.needs(Role::Operator)?;
-    Ok(Json(console.set_run(&run_id(run)?, act, &caller.actor(), reason).await?))
+    Ok(Json(console.set_run(&run_id(run)?, act, caller, reason).await?))
 }
 
 /// Asks a run to stop, or not to start.
@@ -97,7 +96,7 @@ pub(super) async fn confirm_run(
     Body(why): Body<Why>,
 ) -> Result<Json<Applied>> {
     let id = run_id(&run)?;
-    Ok(Json(console.set_run(&id, RunAct::Confirm, &caller.actor(), &why.reason).await?))
+    Ok(Json(console.set_run(&id, RunAct::Confirm, &caller, &why.reason).await?))
 }
 
 /// Lets a run go on without what it waits for.

@@ -13,6 +13,7 @@ use domain::site::ThingKind;
 use jiff::Timestamp;
 
 use super::{Applied, CommandError, applied, check_reason, named};
+use crate::people::Caller;
 use crate::state::Console;
 
 /// What can be said of a dataset's snapshots.
@@ -106,7 +107,7 @@ impl Console {
         &self,
         name: &str,
         act: &DatasetAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -116,7 +117,7 @@ impl Console {
             let dataset = dataset.ok_or_else(|| CommandError::NotFound(named(&id)))?;
             Ok(vec![act.event(dataset, reason)?])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done()))
     }
 }

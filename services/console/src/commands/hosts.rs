@@ -5,6 +5,7 @@ use domain::ids::StreamId;
 use domain::ledger::StreamState;
 
 use super::{Applied, CommandError, applied, check_reason, named};
+use crate::people::Caller;
 use crate::state::Console;
 
 /// What can be done with a host.
@@ -29,7 +30,7 @@ impl Console {
         &self,
         name: &str,
         act: HostAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -44,7 +45,7 @@ impl Console {
                 HostAct::Resume => HostResumed { reason }.into(),
             }])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done()))
     }
 }

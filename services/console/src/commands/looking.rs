@@ -15,6 +15,7 @@ use domain::site::ThingKind;
 use domain::wire::{HostQuery, Selection, StreamView};
 
 use super::{CommandError, named};
+use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -73,7 +74,7 @@ impl Console {
         name: &str,
         wanted: &Wanted,
         eyes: &Eyes,
-        actor: &str,
+        caller: &Caller,
     ) -> Result<(u64, Looked), Problem> {
         let id = StreamId::thing(ThingKind::Dataset, name);
         let state = self.state(&id).await?;
@@ -89,7 +90,7 @@ impl Console {
             None => self.ask_likely(dataset, &look).await?,
         };
         let event = looking::event(&look, &looked);
-        let position = self.say_of(&id, actor, event.into()).await?;
+        let position = self.say_of(&id, caller, event.into()).await?;
         Ok((position, looked))
     }
 

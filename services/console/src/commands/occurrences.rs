@@ -15,6 +15,7 @@ use domain::wire::Selection;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Applied, CommandError, applied, check_reason, known_job};
+use crate::people::Caller;
 use crate::state::Console;
 
 /// What can be said of an occurrence.
@@ -56,7 +57,7 @@ impl Console {
         name: &str,
         at: Timestamp,
         act: OccurrenceAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -72,7 +73,7 @@ impl Console {
             known_job(name, state)?;
             Ok(vec![act.event(at, now, reason.to_owned())])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done(&local)))
     }
 

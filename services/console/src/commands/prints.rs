@@ -11,6 +11,7 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
+use domain::print::stock::NUMBER_MAX;
 use domain::print::{Document, Form, PageRange, State};
 use domain::site::ThingKind;
 use domain::time::HumanDuration;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use utoipa::ToSchema;
 
 use super::{Applied, CommandError, applied, check_reason, named};
+use crate::people::Caller;
 use crate::state::Console;
 
 /// How long a host may take to say whether a code is right.
@@ -256,7 +258,31 @@ impl DocumentAct {
     }
 }
 
+/// Whether a number may stand on a sheet.
+pub(crate) fn check_number(number: u64) -> Result<(), CommandError> {
+    if (1..=NUMBER_MAX).contains(&number) {
+        return Ok(());
+    }
+    Err(CommandError::Invalid(format!(
+        "{number} is on no sheet: numbers go from 1 to {NUMBER_MAX}"
+    )))
+}
+
 impl FormAct {
+    fn check_numbers(&self) -> Result<(), CommandError> {
+        let (first, last) = match self {
+            Self::Load { first, last }
+            | Self::Witness { first, last }
+            | Self::Void { first, last, .. }
+            | Self::Return { first, last }
+            | Self::Slip { first, last }
+            | Self::Printed { first, last }
+            | Self::Check { first, last, .. } => (*first, *last),
+            Self::Unload { number } => (*number, *number),
+        };
+        check_number(first).and_then(|()| check_number(last))
+    }
+
     fn done(&self) -> &'static str {
         match self {
             Self::Load { .. } => "loaded: it is printed on when a second person has seen it",
@@ -391,7 +417,7 @@ impl Console {
         &self,
         text: &str,
         act: &DocumentAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -420,7 +446,7 @@ impl Console {
             done = act.done(document);
             Ok(vec![act.event(document, reason, queue.as_ref())?])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, done))
     }
 
@@ -468,10 +494,11 @@ impl Console {
         &self,
         name: &str,
         act: &FormAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
+        act.check_numbers()?;
         let document = match act {
             FormAct::Check { document, .. } => Some(self.document_named(document).await?.0),
             FormAct::Load { .. }
@@ -488,7 +515,7 @@ impl Console {
             let form = form.ok_or_else(|| CommandError::NotFound(named(&id)))?;
             Ok(vec![act.event(form, reason, document.clone())?])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done()))
     }
 
@@ -497,7 +524,7 @@ impl Console {
         &self,
         name: &str,
         act: QueueAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -512,7 +539,7 @@ impl Console {
                 QueueAct::Release => QueueEvent::QueueReleased(QueueReleased { reason }).into(),
             }])
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         let done = match act {
             QueueAct::Hold => "held: nothing more goes to its printer",
             QueueAct::Release => "released",

@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 
 use super::runs::known_run;
 use super::{Applied, CommandError, applied, check_reason, known_job};
+use crate::people::Caller;
 use crate::state::Console;
 
 /// Most bytes of given parameters: they stand in the request's event, and in others after it.
@@ -30,20 +31,28 @@ pub(crate) struct Wish {
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
+/// The name of a request that nobody has made before.
+pub(crate) fn drawn() -> Result<String, CommandError> {
+    let mut entropy = [0_u8; 8];
+    let gone = |error| CommandError::Unavailable(format!("no entropy: {error}"));
+    getrandom::fill(&mut entropy).map_err(gone)?;
+    Ok(domain::canonical::hex(&entropy))
+}
+
 impl Console {
     /// Asks for a run of a job.
     pub(crate) async fn request_run(
         &self,
         name: &str,
         wish: &Wish,
-        actor: &str,
+        caller: &Caller,
     ) -> Result<Applied, CommandError> {
         wish.check()?;
         let state = self.state(&StreamId::job(name)).await?;
         let (span, definition) = active(name, state.as_ref())?;
         check_given(&definition, &wish.parameters, (self.clock)())?;
         let event = wish.requested(name, &span);
-        self.request(name, wish, event, actor).await
+        self.request(name, wish, event, caller).await
     }
 
     /// Asks for a run once more, from its start, under the job's active definition. What the first one was given is
@@ -52,7 +61,7 @@ impl Console {
         &self,
         id: &StreamId,
         wish: &Wish,
-        actor: &str,
+        caller: &Caller,
     ) -> Result<Applied, CommandError> {
         wish.check()?;
         let state = self.state(id).await?;
@@ -69,7 +78,7 @@ impl Console {
         check_given(&definition, &wish.parameters, run.stands_for())?;
         let again = Some(again(run, &definition));
         let event = RunRequested { again, ..wish.requested(&run.job, &span) };
-        self.request(&run.job, &wish, event, actor).await
+        self.request(&run.job, &wish, event, caller).await
     }
 
     /// Asks for one run of each job of a flow. Everything is checked before anything is said.
@@ -77,7 +86,7 @@ impl Console {
         &self,
         name: &str,
         wish: &Wish,
-        actor: &str,
+        caller: &Caller,
     ) -> Result<Vec<Applied>, CommandError> {
         wish.check()?;
         let jobs = self.jobs_of_flow(name).await?;
@@ -85,7 +94,7 @@ impl Console {
         let mut done = Vec::with_capacity(jobs.len());
         for ((span, definition), wish) in jobs.iter().zip(&wishes) {
             let event = RunRequested { of_flow: true, ..wish.requested(&definition.name, span) };
-            done.push(self.request(&definition.name, wish, event, actor).await?);
+            done.push(self.request(&definition.name, wish, event, caller).await?);
         }
         Ok(done)
     }
@@ -95,13 +104,13 @@ impl Console {
         job: &str,
         wish: &Wish,
         event: RunRequested,
-        actor: &str,
+        caller: &Caller,
     ) -> Result<Applied, CommandError> {
         let id = StreamId::run(job, &format!("request-{}", wish.request));
         let next = |state: Option<&StreamState>| {
             Ok(if state.is_some() { Vec::new() } else { vec![event.clone().into()] })
         };
-        let position = self.change(&id, actor, next).await?;
+        let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, "requested"))
     }
 

@@ -10,6 +10,7 @@ use domain::run::Run;
 use jiff::Timestamp;
 
 use super::{Applied, CommandError, applied, check_reason};
+use crate::people::Caller;
 use crate::state::Console;
 
 /// What can be done with a run.
@@ -65,7 +66,7 @@ impl Console {
         &self,
         id: &StreamId,
         act: RunAct,
-        actor: &str,
+        caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -73,7 +74,7 @@ impl Console {
             let run = known_run(id, state)?;
             Ok(vec![act.event(run, reason.to_owned())])
         };
-        let position = self.change(id, actor, next).await?;
+        let position = self.change(id, caller, next).await?;
         Ok(applied(position, id.clone(), act.done((self.clock)())))
     }
 }

@@ -149,6 +149,7 @@ fn select(client: &Client, which: &Which, deed: &Deed) -> anyhow::Result<Vec<Run
             state: Some((*state).to_owned()),
             since,
             until: None,
+            behind: None,
             limit: u32::try_from(SELECTED_MAX + 1).unwrap_or(u32::MAX),
         };
         let Content::Runs(found) = client.query(&Query::Runs(filter))?.content else {

@@ -177,15 +177,7 @@ fn words(protection: Protection, nobody: bool) -> (&'static str, String) {
 }
 
 pub(super) fn why_at_risk(reason: &RiskReason) -> String {
-    match reason {
-        RiskReason::NoSnapshot => "no snapshot can be restored".to_owned(),
-        RiskReason::TooOld { newest } => {
-            format!("the newest that can be restored is of {}: older than the RPO", local(*newest))
-        }
-        RiskReason::TooFewCopies { have, want } => {
-            format!("it stands in {have} repositories and should in {want}")
-        }
-    }
+    reason.words(local)
 }
 
 fn snapshots(which: &Named, format: Format) -> anyhow::Result<()> {

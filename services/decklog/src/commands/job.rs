@@ -1,16 +1,13 @@
 //! `decklog job …`.
 
-use domain::forecast::{SiteView, of_job};
+use domain::forecast::{Next, SiteView, next_run};
 use domain::ids::StreamId;
 use domain::job::{Job as JobState, Versions};
 use domain::ledger::Turn;
-use domain::time::Schedule;
 use domain::wire::{Selection, StreamView};
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::plan::far;
-use super::schedule::horizon;
 use super::with_console;
 use crate::cli::{Format, Job, NamedAct, Place};
 use crate::output::{self, Table};
@@ -68,45 +65,18 @@ pub(super) fn schedule_of(job: &JobState, site: &SiteView) -> (String, String) {
         None => ("on request".to_owned(), "-".to_owned()),
         Some(Err(error)) => (error.to_string(), "-".to_owned()),
         Some(Ok(schedule)) => {
-            let next = next_run(job, &schedule, site, host::now());
+            let next = next_run(job, &schedule, site, host::now()).map(in_words);
             (schedule.describe(), next.unwrap_or_else(|| "-".to_owned()))
         }
     }
 }
 
-/// When it runs next: none while it is paused; what people said of single occurrences is heeded.
-fn next_run(
-    job: &JobState,
-    schedule: &Schedule,
-    site: &SiteView,
-    now: Timestamp,
-) -> Option<String> {
-    if job.paused().is_some() {
-        return None;
-    }
-    let next = schedule.next_run(now)?;
-    if job.orders.is_empty() && !site.has_blackouts() {
-        return Some(next.local.strftime(LOCAL).to_string());
-    }
-    // What was moved may be any of those of which something was said; otherwise the first will do.
-    let few = [4, NEXT_AMONG];
-    let counts = if job.orders.is_empty() { &few[..] } else { &few[1..] };
-    counts.iter().find_map(|count| next_of(job, *count, site, now))
-}
-
-fn next_of(job: &JobState, count: usize, site: &SiteView, now: Timestamp) -> Option<String> {
-    let near = of_job(job, (now, horizon(now)), count, site).ok()?;
-    // What was moved ahead may have run already.
-    let runs = near.into_iter().filter(|(_, one)| one.skipped.is_none() && one.at > now);
-    let (own, one) = runs.min_by_key(|(_, one)| one.at)?;
-    let local = one.at.to_zoned(own.local.time_zone().clone());
-    let note = one.note.map(|note| format!(" ({note})")).unwrap_or_default();
-    Some(format!("{}{note}", local.strftime(LOCAL)))
+fn in_words(next: Next) -> String {
+    let note = next.note.map(|note| format!(" ({note})")).unwrap_or_default();
+    format!("{}{note}", next.at.strftime(LOCAL))
 }
 
 const LOCAL: &str = "%Y-%m-%d %H:%M:%S %Z";
-/// How many occurrences are looked at for the next that runs, where something was said of some.
-const NEXT_AMONG: usize = 600;
 
 fn show(name: &str, place: &Place, format: Format) -> anyhow::Result<()> {
     let id = StreamId::job(name);

@@ -5,6 +5,7 @@ mod apply;
 mod backup;
 mod bench;
 mod calendar;
+mod changes;
 mod config;
 mod events;
 mod export;
@@ -20,12 +21,14 @@ mod plan;
 mod print;
 mod rehearse;
 mod report;
+mod review;
 mod run;
 mod runs;
 mod schedule;
 mod things;
 mod tzdb;
 mod up;
+mod user;
 mod verify;
 mod why;
 
@@ -60,6 +63,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Repository(thing) => things::run(ThingKind::Repository, &thing, format),
         Command::Backup(backup) => backup::run(&backup, format),
         Command::Host(host) => host::run(&host, format),
+        Command::User(user) => user::run(&user, format),
         Command::Occurrence(occurrence) => occurrence::run(&occurrence, format),
         Command::Run(run) => run::run(&run, format),
         Command::Runs(runs) => runs::list(&runs, format),
@@ -79,6 +83,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Logs(logs) => logs::run(&logs),
         Command::Events(events) => events::run(&events, format),
         Command::Night(night) => night::run(&night, format),
+        Command::Review(wanted) => review::run(&wanted, format),
+        Command::Change(wanted) => changes::run(&wanted, format),
         Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Import(import) => import::run(&import, format),
@@ -127,23 +133,34 @@ fn with_console<T>(
         return act(&Client::new(server, &source::token(place)?));
     }
     let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-    if let Some(client) = console_of(&dir) {
+    if let Some(client) = console_of(&dir, place) {
         return act(&client);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let wanted =
-        Wanted { data: dir, listen, work: false, slots: 1, allow: None, mail: None, lists: None };
-    let embedded = runtime.block_on(Embedded::start(wanted))?;
+    let embedded = runtime.block_on(Embedded::start(Wanted::for_one_command(&dir)))?;
     let done = act(&embedded.client);
     runtime.block_on(embedded.stop())?;
     done
 }
 
-/// The console of an `up` that runs on this data directory.
-fn console_of(dir: &std::path::Path) -> Option<Client> {
+/// The same where there is a log already: who only looks, or says something of what is there, begins none.
+fn with_log<T>(place: &Place, act: impl FnOnce(&Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    if place.server.is_none() && !eventlog::EventLog::file_in(&dir).exists() {
+        return Err(exit::not_found(format!(
+            "there is no log in {}: name its directory with --data, or a console with --server",
+            dir.display()
+        )));
+    }
+    with_console(place, act)
+}
+
+/// The console of an `up` that runs on this data directory; whoever names a token comes in by that.
+fn console_of(dir: &std::path::Path, place: &Place) -> Option<Client> {
     let address = std::fs::read_to_string(dir.join(ADDRESS)).ok()?;
-    let token = std::fs::read_to_string(dir.join("console.token")).ok()?;
+    let named = place.token_file.clone();
+    let file = named.unwrap_or_else(|| dir.join("console.token"));
+    let token = std::fs::read_to_string(file).ok()?;
     let client = Client::new(&format!("http://{address}"), &token);
     client.is_there().then_some(client)
 }
@@ -153,7 +170,8 @@ fn console_at(place: &Place) -> anyhow::Result<Option<Client>> {
     if let Some(server) = &place.server {
         return Ok(Some(Client::new(server, &source::token(place)?)));
     }
-    Ok(console_of(&place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())))
+    let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    Ok(console_of(&dir, place))
 }
 
 /// The same, where a console is needed because somebody must do something: look, run it.

@@ -1,6 +1,6 @@
 //! `decklog occurrence …`: single occurrences, also ahead of their time.
 
-use domain::forecast::{Planned, SiteView, forecast, of_job};
+use domain::forecast::{Planned, SiteView, forecast, horizon, of_job};
 use domain::ids::StreamId;
 use domain::job::{Job, JobDefinition, Order};
 use domain::time::{Schedule, just_before};
@@ -175,7 +175,7 @@ fn list(wanted: &Next, format: Format) -> anyhow::Result<()> {
 
 /// The next `n` occurrences, and every other of which something was said; in their order.
 fn lines(job: &Job, site: &SiteView, n: usize, now: Timestamp) -> Result<Vec<Line>, String> {
-    let next = of_job(job, (now, schedule::horizon(now)), n, site)?;
+    let next = of_job(job, (now, horizon(now)), n, site)?;
     let own = |one: &Planned| match job.orders.get(&one.occurrence) {
         Some(order) if has_run(order, one.occurrence, now) => {
             passed(job, one.occurrence, "its time has come: see its run")

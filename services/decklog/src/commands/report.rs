@@ -390,6 +390,8 @@ fn changed(event: &Event) -> Option<(&'static str, String)> {
         | Event::BackupEvent(_)
         | Event::PrintEvent(_)
         | Event::FormEvent(_)
-        | Event::QueueEvent(_) => None,
+        | Event::QueueEvent(_)
+        | Event::ChangeEvent(_)
+        | Event::ReviewEvent(_) => None,
     }
 }

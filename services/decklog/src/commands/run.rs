@@ -70,7 +70,7 @@ pub(super) fn parameters(given: &[String]) -> anyhow::Result<BTreeMap<String, St
 /// Where nothing runs on the data directory, a run would be waited for in vain.
 fn somebody_works(run: &Run) -> anyhow::Result<()> {
     let dir = run.place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-    if run.place.server.is_some() || console_of(&dir).is_some() {
+    if run.place.server.is_some() || console_of(&dir, &run.place).is_some() {
         return Ok(());
     }
     Err(exit::unreachable(format!(

@@ -37,6 +37,7 @@ pub(crate) fn list(runs: &Runs, format: Format) -> anyhow::Result<()> {
         pool: runs.pool.clone(),
         since,
         until: None,
+        behind: None,
         limit: runs.limit,
     };
     let Content::Runs(rows) = Source::open(&runs.place)?.ask(&Query::Runs(filter))?.content else {

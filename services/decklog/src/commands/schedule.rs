@@ -1,11 +1,9 @@
 //! `decklog schedule …`: when an expression, a job or the jobs of a file have occurrences, and why then.
 
-use domain::forecast::{Planned, SiteView, of_definition};
+use domain::forecast::{Planned, SiteView, horizon, of_definition};
 use domain::ids::StreamId;
 use domain::job::{Definition, Job, JobDefinition, words};
-use domain::time::{
-    DstPolicy, Occurrence, SEARCH_HORIZON_YEARS, Schedule as Parsed, ScheduleSpec, just_before,
-};
+use domain::time::{DstPolicy, Occurrence, Schedule as Parsed, ScheduleSpec, just_before};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -25,12 +23,6 @@ pub(crate) fn run(schedule: &Schedule, format: Format) -> anyhow::Result<()> {
         Schedule::Explain(explain) if explain.file.is_empty() => of_job(explain, format),
         Schedule::Explain(explain) => of_files(explain, format),
     }
-}
-
-/// How far ahead occurrences are looked for.
-pub(super) fn horizon(from: Timestamp) -> Timestamp {
-    let long = jiff::SignedDuration::from_hours(SEARCH_HORIZON_YEARS * 366 * 24);
-    from.checked_add(long).unwrap_or(Timestamp::MAX)
 }
 
 /// How many occurrences are shown where nothing is said, and how many of a range at most.

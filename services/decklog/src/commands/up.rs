@@ -32,8 +32,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
     let mail =
         up.mail.as_deref().map(executor::MailConfig::read).transpose().map_err(exit::usage)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    roles::serve(async {
         let wanted = Wanted {
             data: up.data.clone(),
             listen: up.listen,
@@ -42,6 +41,8 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             allow: up.allow.clone(),
             mail: mail.clone(),
             lists: up.lists.clone(),
+            self_approval: up.self_approval,
+            let_in: None,
         };
         let mut embedded = Embedded::start(wanted).await?;
         // Before it says where it is: from then on somebody may stop it, and it is to stop in order.
@@ -69,8 +70,12 @@ fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let (data, address, tzdb) = (up.data.display(), embedded.address, host::tzdb().version);
     output::print(&format!(
-        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nAPI  http://{address}/api/v1  token {data}/console.token\n",
+        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nconsole  http://{address}/\nAPI  http://{address}/api/v1  token {data}/console.token\n",
         host::name()
+    ))?;
+    let Some(code) = &embedded.code else { return Ok(()) };
+    output::print(&format!(
+        "nobody has a password yet: come in as admin by http://{address}/login?name=admin&code={code} (once)\n"
     ))
 }
 
@@ -92,6 +97,10 @@ async fn follow(embedded: &Embedded) -> anyhow::Result<tokio::task::JoinHandle<(
 }
 
 async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<()> {
+    if new.is_empty() {
+        // It needs no account then: the first one may be gone.
+        return Ok(());
+    }
     let client: Client = embedded.client.clone();
     tokio::task::spawn_blocking(move || {
         super::plan::check(&new, &Site::read(&Source::Remote(client.clone()))?)?;
@@ -199,6 +208,8 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::PrintEvent(event) => line(event.kind(), String::new()),
         Event::FormEvent(event) => line(event.kind(), String::new()),
         Event::QueueEvent(event) => line(event.kind(), String::new()),
+        Event::ChangeEvent(event) => line(event.kind(), String::new()),
+        Event::ReviewEvent(event) => line(event.kind(), String::new()),
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => describe_tzdb(e, line),
         Event::JobEvent(JobEvent::JobProposed(_))
         | Event::ThingEvent(_)

@@ -101,7 +101,8 @@ impl Books {
             | StreamType::Lock
             | StreamType::Pool
             | StreamType::Dataset
-            | StreamType::Repository => {}
+            | StreamType::Repository
+            | StreamType::Review => {}
         }
     }
 

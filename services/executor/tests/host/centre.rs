@@ -133,6 +133,7 @@ impl Log {
     fn answer(&self, query: &Query) -> Answer {
         let content = match query {
             Query::Head => Content::Head(HeadView {
+                policy: domain::ledger::Policy::default(),
                 origin: "test".to_owned(),
                 size: self.ledger.size,
                 root: Digest::NONE,
@@ -150,6 +151,7 @@ impl Log {
             // No test here prints.
             Query::Documents(_) => Content::Streams(Vec::new()),
             Query::Leaves { .. }
+            | Query::Search(_)
             | Query::Runs(_)
             | Query::Past { .. }
             | Query::Night { .. }
@@ -173,6 +175,7 @@ impl Log {
 fn is_of(selection: Selection, body: &Body) -> bool {
     match selection {
         Selection::OpenRuns => body.run().is_some_and(|run| !run.state.is_ended()),
+        Selection::Waiting => body.versions().is_some_and(|versions| versions.waits()),
         Selection::Leased => body.job().is_some_and(|job| job.lease().is_some()),
         Selection::Things => body.thing().is_some(),
         Selection::Queues => body.queue().is_some(),

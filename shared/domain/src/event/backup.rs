@@ -466,6 +466,21 @@ pub enum RiskReason {
     },
 }
 
+impl RiskReason {
+    /// Why, in words; `at` writes an instant.
+    pub fn words(&self, at: impl Fn(Timestamp) -> String) -> String {
+        match self {
+            Self::NoSnapshot => "no snapshot can be restored".to_owned(),
+            Self::TooOld { newest } => {
+                format!("the newest that can be restored is of {}: older than the RPO", at(*newest))
+            }
+            Self::TooFewCopies { have, want } => {
+                format!("it stands in {have} repositories and should in {want}")
+            }
+        }
+    }
+}
+
 /// `dataset.at-risk` 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -57,6 +57,15 @@ pub struct LogPolicySet {
     pub reason: String,
 }
 
+/// `log.accounts-required` 1: from now on a console states on somebody's behalf only what an account of theirs may do, and the
+/// recorder holds it to that. It is never taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogAccountsRequired {
+    /// Why.
+    pub reason: String,
+}
+
 /// `log.journal-cut` 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,11 +6,13 @@
 //! reading; stored bytes never change.
 
 mod backup;
+mod change;
 mod form;
 mod host;
 mod job;
 mod log;
 mod print;
+mod review;
 mod run;
 mod thing;
 mod user;
@@ -18,11 +20,13 @@ mod user;
 use serde_json::Value;
 
 pub use backup::*;
+pub use change::*;
 pub use form::*;
 pub use host::*;
 pub use job::*;
 pub use log::*;
 pub use print::*;
+pub use review::*;
 pub use run::*;
 pub use thing::*;
 pub use user::*;
@@ -321,6 +325,32 @@ family! {
 }
 
 family! {
+    /// What people say of a definition that was proposed, beside approving it.
+    ChangeEvent {
+        /// Somebody else does not want it.
+        ChangeRejected = "change.rejected" / 1,
+        /// Whoever proposed it does not want it any more.
+        ChangeWithdrawn = "change.withdrawn" / 1,
+        /// Somebody says something of it.
+        ChangeCommented = "change.commented" / 1,
+        /// It cannot wait.
+        ChangeExpedited = "change.expedited" / 1,
+        /// It was right that it did not.
+        ChangeRatified = "change.ratified" / 1,
+    }
+}
+
+family! {
+    /// What people say of a night in the morning.
+    ReviewEvent {
+        /// What becomes of an exception.
+        ReviewNoted = "review.noted" / 1,
+        /// Somebody signs for a time.
+        ReviewSigned = "review.signed" / 1,
+    }
+}
+
+family! {
     /// Facts about a queue, beside its definitions.
     QueueEvent {
         /// Nothing more goes to its printer.
@@ -355,6 +385,30 @@ family! {
         UserCreated = "user.created" / 1,
         /// A secret was issued that speaks for the account.
         UserTokenIssued = "user.token-issued" / 1,
+        /// There is an account, for the first time or again.
+        UserProvisioned = "user.provisioned" / 1,
+        /// It may do other things from now on.
+        UserGrantsSet = "user.grants-set" / 1,
+        /// It may do nothing any more.
+        UserRemoved = "user.removed" / 1,
+        /// It comes in by this once.
+        UserCodeIssued = "user.code-issued" / 1,
+        /// It has another password.
+        UserPasswordSet = "user.password-set" / 1,
+        /// Programs may come in by this.
+        UserTokenCreated = "user.token-created" / 1,
+        /// They may not any more.
+        UserTokenRevoked = "user.token-revoked" / 1,
+        /// They did, on a day.
+        UserTokenUsed = "user.token-used" / 1,
+        /// A person came in.
+        UserLoggedIn = "user.logged-in" / 1,
+        /// They left.
+        UserLoggedOut = "user.logged-out" / 1,
+        /// Somebody could not come in.
+        UserLoginFailed = "user.login-failed" / 1,
+        /// They wanted to do what they may not.
+        UserDenied = "user.denied" / 1,
     }
 }
 
@@ -369,6 +423,8 @@ family! {
         LogHeadSigned = "log.head-signed" / 1,
         /// A rule of the site changed.
         LogPolicySet = "log.policy-set" / 1,
+        /// From now on whoever acts has an account that may.
+        LogAccountsRequired = "log.accounts-required" / 1,
         /// A producer found the end of its journal torn and cut it.
         LogJournalCut = "log.journal-cut" / 1,
         /// Bytes arrived that are not a signed event of an enrolled producer.
@@ -401,6 +457,10 @@ pub enum Event {
     FormEvent(FormEvent),
     /// About a queue.
     QueueEvent(QueueEvent),
+    /// About a definition that was proposed.
+    ChangeEvent(ChangeEvent),
+    /// About a night.
+    ReviewEvent(ReviewEvent),
 }
 
 impl From<ThingEvent> for Event {
@@ -423,6 +483,8 @@ impl Event {
             Self::PrintEvent(event) => event.kind(),
             Self::FormEvent(event) => event.kind(),
             Self::QueueEvent(event) => event.kind(),
+            Self::ChangeEvent(event) => event.kind(),
+            Self::ReviewEvent(event) => event.kind(),
         }
     }
 
@@ -439,13 +501,35 @@ impl Event {
             Self::PrintEvent(event) => event.schema(),
             Self::FormEvent(event) => event.schema(),
             Self::QueueEvent(event) => event.schema(),
+            Self::ChangeEvent(event) => event.schema(),
+            Self::ReviewEvent(event) => event.schema(),
         }
     }
 
-    /// Which type of stream it belongs to.
+    /// Whether it may stand in streams of this type.
+    pub fn belongs_to(&self, stream: StreamType) -> bool {
+        match self {
+            // Wherever something is defined.
+            Self::ChangeEvent(_) => stream == StreamType::Job || stream.thing().is_some(),
+            Self::JobEvent(_)
+            | Self::RunEvent(_)
+            | Self::HostEvent(_)
+            | Self::UserEvent(_)
+            | Self::LogEvent(_)
+            | Self::ThingEvent(_)
+            | Self::BackupEvent(_)
+            | Self::PrintEvent(_)
+            | Self::FormEvent(_)
+            | Self::QueueEvent(_)
+            | Self::ReviewEvent(_) => stream == self.stream_type(),
+        }
+    }
+
+    /// Which type of stream it belongs to, or belongs to first.
     pub fn stream_type(&self) -> StreamType {
         match self {
-            Self::JobEvent(_) => StreamType::Job,
+            Self::JobEvent(_) | Self::ChangeEvent(_) => StreamType::Job,
+            Self::ReviewEvent(_) => StreamType::Review,
             Self::RunEvent(_) => StreamType::Run,
             Self::HostEvent(_) => StreamType::Host,
             Self::UserEvent(_) => StreamType::User,
@@ -478,6 +562,8 @@ impl Event {
             Self::PrintEvent(event) => event.body(),
             Self::FormEvent(event) => event.body(),
             Self::QueueEvent(event) => event.body(),
+            Self::ChangeEvent(event) => event.body(),
+            Self::ReviewEvent(event) => event.body(),
         }
     }
 
@@ -505,6 +591,8 @@ impl Event {
             Some("host") => HostEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("user") => UserEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("change") => ChangeEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("review") => ReviewEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("print") => PrintEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some(_) => BackupEvent::read(kind, schema, data)
                 .map(|r| r.map(Self::from))
@@ -529,6 +617,8 @@ impl Event {
             PrintEvent::KINDS,
             FormEvent::KINDS,
             QueueEvent::KINDS,
+            ChangeEvent::KINDS,
+            ReviewEvent::KINDS,
         ];
         families.into_iter().flatten().copied()
     }
@@ -552,10 +642,10 @@ mod tests {
         for (kind, schema) in Event::kinds() {
             assert!(schema >= 1, "{kind}");
             let word = kind.split_once('.').unwrap().0;
-            // What is said of snapshots stands in the streams of datasets and repositories, and what is said of prints in
-            // those of documents.
-            let of_snapshots = matches!(word, "backup" | "restore" | "print");
-            assert!(of_snapshots || StreamType::from_word(word).is_some(), "{kind}");
+            // What is said of snapshots stands in the streams of datasets and repositories, what is said of prints in those
+            // of documents, and what is said of changes wherever something is defined.
+            let elsewhere = matches!(word, "backup" | "restore" | "print" | "change");
+            assert!(elsewhere || StreamType::from_word(word).is_some(), "{kind}");
         }
     }
 }

@@ -171,7 +171,15 @@ impl Feed {
                 | Body::Form(_)
                 | Body::Document(_),
             )
-            | (_, Body::Run(_) | Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_)) => {}
+            | (
+                _,
+                Body::Run(_)
+                | Body::Host(_)
+                | Body::User(_)
+                | Body::Log
+                | Body::Review(_)
+                | Body::Tzdb(_),
+            ) => {}
         }
     }
 

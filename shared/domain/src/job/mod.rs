@@ -11,6 +11,7 @@
 //! | [`parameters`], [`secrets`] | values that differ from run to run, and those no event holds |
 //! | `stretches` | the times in which its schedule is one and the same |
 //! | `state` | a job as its events tell it |
+//! | `requests` | changes that are asked for, and what people say of them |
 //! | `document`, [`flow`] | files: jobs, flows, and what else a site defines |
 //! | `difference` | what a plan shows |
 //! | `words` | what a definition says, for people |
@@ -23,6 +24,7 @@ mod ordering;
 pub mod parameters;
 mod parts;
 mod placing;
+mod requests;
 pub mod secrets;
 mod state;
 mod stretches;
@@ -47,6 +49,8 @@ pub use parts::{
     Stop,
 };
 pub use placing::{Hosts, Prefer, Selector, Values, selects};
+pub(crate) use requests::admit_change;
+pub use requests::{ChangeOutcome, ChangeRequest, Comment, EXPEDITED_MS_MAX, Expedited, Looked};
 pub use state::{
     DefinitionText, Job, Lease, ORDERS_MAX, Order, OrderAct, Pause, Piece, Proposal, Returned,
     Span, Versions,

@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::definition::JobDefinition;
+use super::requests::{ChangeOutcome, ChangeRequest};
 use crate::canonical::Digest;
 use crate::event::{DefinitionRef, JobEvent, JobLeaseGranted};
 use crate::ledger::Turn;
@@ -154,6 +155,9 @@ pub struct Versions {
     pub spans: Vec<Span>,
     /// When it was retired.
     pub retired: Option<Timestamp>,
+    /// Changes that were asked for, oldest first, and what became of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<ChangeRequest>,
 }
 
 impl Versions {
@@ -163,14 +167,25 @@ impl Versions {
     }
 
     /// A definition waits for approval.
-    pub(crate) fn propose(&mut self, proposal: Proposal) {
+    pub(crate) fn propose(&mut self, proposal: Proposal, at: Timestamp, reason: &str) {
         self.numbers = self.numbers.max(proposal.number);
+        self.ask(ChangeRequest {
+            number: proposal.number,
+            digest: proposal.digest,
+            by: proposal.by.clone(),
+            at,
+            reason: reason.to_owned(),
+            comments: Vec::new(),
+            expedited: None,
+            outcome: ChangeOutcome::Open,
+        });
         self.proposal = Some(proposal);
     }
 
-    /// The definition that waits is the active one from `from` on.
-    pub(crate) fn activate(&mut self, from: Timestamp) {
+    /// The definition that waits is the active one from `from` on; so somebody said.
+    pub(crate) fn activate(&mut self, from: Timestamp, by: Option<&str>) {
         let Some(proposal) = self.proposal.take() else { return };
+        self.settle(proposal.number, from, by);
         close(self.spans.last_mut().map(|s| &mut s.until), from);
         let Proposal { number, digest, definition, .. } = proposal;
         self.spans.push(Span { number, digest, definition, from, until: None });
@@ -323,11 +338,12 @@ impl Job {
             JobEvent::JobProposed(p) => {
                 let (number, digest, definition) =
                     (p.number, p.digest, DefinitionText::new(&p.definition));
-                self.versions.propose(Proposal { number, digest, definition, by });
+                let proposal = Proposal { number, digest, definition, by };
+                self.versions.propose(proposal, received, &p.reason);
             }
             JobEvent::JobApproved(_) => {
                 let from = self.holds_from(received);
-                self.versions.activate(from);
+                self.versions.activate(from, actor);
             }
             JobEvent::JobPaused(p) => {
                 let (from, reason) = (received, p.reason.clone());

@@ -186,7 +186,7 @@ fn check_role(streams: &impl Streams, run: &Run, envelope: &Envelope) -> Result<
     let role = role.ok_or("nobody is asked about it")?;
     let state = actor(envelope).and_then(|id| streams.get(&id));
     let user = state.and_then(|state| state.body.user());
-    if user.is_some_and(|user| user.roles.contains(&role)) {
+    if user.is_some_and(|user| user.has(role)) {
         return Ok(());
     }
     Err(format!("only somebody with the role {} can confirm it", role.word()))

@@ -5,6 +5,7 @@
 //! becomes a leaf. [`Ledger::judge`] marks each: valid, or void with the reason, in which case it
 //! changes no stream. Void events keep the producer's counter gapless, and who tried is evidence.
 
+mod actors;
 mod conditions;
 mod definitions;
 mod flushes;
@@ -17,25 +18,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use actors::action_needed;
 pub(crate) use conditions::meets as conditions_meet;
 pub use definitions::{named_by_job, named_by_thing};
 pub use flushes::{Opened, Refusal};
 pub use roles::may_state;
 pub(crate) use streams::evolve_host;
-pub use streams::{Body, Host, Memory, StreamState, Streams, Turn, User};
+pub use streams::{Body, Host, Memory, StreamState, Streams, Turn};
 pub use turns::units;
 
 use crate::backup;
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, Place};
 use crate::event::{
-    BackupEvent, Event, JobEvent, LogEvent, PrintEvent, RunEvent, ThingAct, ThingEvent,
+    BackupEvent, Event, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct, ThingEvent,
 };
-use crate::ids::{ProducerId, StreamId, StreamType};
-use crate::job::{Job, JobDefinition};
+use crate::ids::{Class, ProducerId, StreamId, StreamType};
+use crate::job::{Job, JobDefinition, admit_change};
 use crate::keys::PublicKey;
+use crate::people;
 use crate::print;
 use crate::print::admit::Context;
+use crate::review;
 use crate::run::Run;
 use crate::site::{Thing, ThingKind};
 
@@ -57,6 +61,9 @@ pub struct Producer {
 pub struct Policy {
     /// Whether one person may approve their own change.
     pub self_approval: bool,
+    /// Whether whoever acts at a console has an account that may.
+    #[serde(default)]
+    pub accounts: bool,
 }
 
 impl Policy {
@@ -188,6 +195,9 @@ impl Ledger {
         received: Timestamp,
     ) -> Result<(), String> {
         let body = streams.get(&envelope.subject).map(|stream| &stream.body);
+        if self.policy.accounts && envelope.source.class() == Class::Console {
+            actors::check(streams, envelope, event, received)?;
+        }
         match event {
             Event::JobEvent(event) => {
                 definitions::admit_job(streams, envelope, event, self.policy, received)
@@ -217,8 +227,28 @@ impl Ledger {
                 let context = self.bare_context(envelope, received);
                 print::admit::admit_of_queue(body.and_then(Body::queue), event, &context)
             }
+            Event::ChangeEvent(event) => {
+                let versions = body.and_then(Body::versions).ok_or("there is no such change")?;
+                let actor = envelope.actor.as_deref();
+                admit_change(versions, event, actor, self.policy, received)
+            }
+            Event::ReviewEvent(event) => {
+                let run = run_of_note(event).and_then(|run| streams.get(run));
+                let run = run.and_then(|state| state.body.run());
+                let review = body.and_then(Body::review);
+                let actor = envelope.actor.as_deref();
+                review::admit(review, event, actor, run, (received, self.size))
+            }
             Event::HostEvent(event) => streams::admit_host(body, event),
-            Event::UserEvent(event) => streams::admit_user(body, event),
+            Event::UserEvent(event) => {
+                let context = people::Context {
+                    name: envelope.subject.rest(),
+                    actor: envelope.actor.as_deref(),
+                    policy: self.policy,
+                    received,
+                };
+                people::admit(body.and_then(Body::user), event, &context)
+            }
             Event::LogEvent(event) => self.admit_log(body, event),
         }
     }
@@ -265,7 +295,8 @@ impl Ledger {
             | StreamType::Pool
             | StreamType::Queue
             | StreamType::Form
-            | StreamType::Document => Err("snapshots are spoken of elsewhere".to_owned()),
+            | StreamType::Document
+            | StreamType::Review => Err("snapshots are spoken of elsewhere".to_owned()),
         }
     }
 
@@ -307,6 +338,7 @@ impl Ledger {
                     | Body::Dataset(_)
                     | Body::Repository(_)
                     | Body::Document(_)
+                    | Body::Review(_)
                     | Body::Tzdb(_),
                 )
                 | None => {}
@@ -338,6 +370,9 @@ impl Ledger {
             | LogEvent::LogPolicySet(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_) => Ok(()),
+            LogEvent::LogAccountsRequired(_) => {
+                need(!self.policy.accounts, "accounts are required already")
+            }
             LogEvent::LogTzdbChanged(e) => streams::admit_tzdb(body, e),
         }
     }
@@ -351,7 +386,8 @@ impl Ledger {
                 self.enrol(&e.producer, &e.key);
             }
             LogEvent::LogProducerEnrolled(e) => self.enrol(&e.producer, &e.key),
-            LogEvent::LogPolicySet(e) => self.policy = Policy { self_approval: e.self_approval },
+            LogEvent::LogPolicySet(e) => self.policy.self_approval = e.self_approval,
+            LogEvent::LogAccountsRequired(_) => self.policy.accounts = true,
             LogEvent::LogHeadSigned(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_)
@@ -363,6 +399,14 @@ impl Ledger {
         if let Ok(key) = PublicKey::from_hex(key) {
             self.producers.insert(producer.clone(), Producer { key, place: Place::default() });
         }
+    }
+}
+
+/// The run that a note of a review is about.
+fn run_of_note(event: &ReviewEvent) -> Option<&StreamId> {
+    match event {
+        ReviewEvent::ReviewNoted(e) => Some(&e.run),
+        ReviewEvent::ReviewSigned(_) => None,
     }
 }
 
@@ -401,6 +445,7 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
     let subject = &envelope.subject;
     let mut ids = BTreeSet::from([subject.clone()]);
     ids.extend(subject.run_job().map(StreamId::job));
+    ids.extend(actors::reads(envelope));
     match event {
         Event::RunEvent(event) => ids.extend(conditions::reads(envelope, event)),
         Event::JobEvent(JobEvent::JobProposed(e)) => {
@@ -420,11 +465,13 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         }
         Event::PrintEvent(event) => ids.extend(print::admit::reads(event)),
         Event::FormEvent(event) => ids.extend(print::admit::document_of(event).cloned()),
+        Event::ReviewEvent(event) => ids.extend(run_of_note(event).cloned()),
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)
         | Event::UserEvent(_)
         | Event::QueueEvent(_)
+        | Event::ChangeEvent(_)
         | Event::LogEvent(_) => {}
     }
     ids
@@ -461,8 +508,11 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
             };
             values.filter_map(read).flat_map(|thing| named_by_thing(&thing)).collect()
         }
-        Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) | Body::Document(_) => {
-            BTreeSet::new()
-        }
+        Body::Host(_)
+        | Body::User(_)
+        | Body::Log
+        | Body::Tzdb(_)
+        | Body::Review(_)
+        | Body::Document(_) => BTreeSet::new(),
     }
 }

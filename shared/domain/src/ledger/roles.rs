@@ -3,7 +3,7 @@
 use crate::envelope::Envelope;
 use crate::event::{
     BackupEvent, Event, FormEvent, HostEvent, JobEvent, LogEvent, PrintEvent, QueueEvent, RunEvent,
-    SkipReason, UserEvent,
+    SkipReason,
 };
 use crate::ids::Class::{self, Audit, Console, Executor, Scheduler};
 use crate::ids::StreamId;
@@ -32,7 +32,7 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         Event::RunEvent(event) => may_state_of_run(event),
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => &[Executor],
         Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => &[Console],
-        Event::UserEvent(UserEvent::UserCreated(_) | UserEvent::UserTokenIssued(_)) => &[Console],
+        Event::UserEvent(_) | Event::ChangeEvent(_) | Event::ReviewEvent(_) => &[Console],
         Event::LogEvent(event) => may_state_of_log(event),
     }
 }
@@ -168,7 +168,7 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogProducerEnrolled(_)
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogRejected(_) => &[Audit],
-        LogEvent::LogPolicySet(_) => &[Console],
+        LogEvent::LogPolicySet(_) | LogEvent::LogAccountsRequired(_) => &[Console],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
         LogEvent::LogJournalCut(_) => &Class::ALL,
     }
@@ -179,7 +179,7 @@ pub(super) fn check(envelope: &Envelope, event: &Event) -> Result<(), String> {
     if !may_state(event).contains(&class) {
         return Err(format!("a producer of class {class} may not state {}", event.kind()));
     }
-    if envelope.subject.stream_type() != event.stream_type() {
+    if !event.belongs_to(envelope.subject.stream_type()) {
         return Err(format!("{} does not belong to {}", event.kind(), envelope.subject));
     }
     check_stream(envelope, event)
@@ -204,7 +204,9 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         | Event::BackupEvent(_)
         | Event::PrintEvent(_)
         | Event::FormEvent(_)
-        | Event::QueueEvent(_) => return Ok(()),
+        | Event::QueueEvent(_)
+        | Event::ChangeEvent(_)
+        | Event::ReviewEvent(_) => return Ok(()),
     };
     if own == envelope.subject {
         return Ok(());

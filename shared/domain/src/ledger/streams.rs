@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::record::Told;
 use crate::backup::{Dataset, Repository};
-use crate::canonical::Digest;
 use crate::envelope::Envelope;
 use crate::event::{
-    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, Role, RunEvent,
-    ThingEvent, UserEvent,
+    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, RunEvent, ThingEvent,
 };
 use crate::ids::{StreamId, StreamType};
-use crate::job::{Claim, Job};
+use crate::job::{Claim, Job, Versions};
+use crate::people::User;
 use crate::print::document::Told as PrintTold;
 use crate::print::{Document, Form, Queue};
+use crate::review::Review;
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
 
@@ -34,17 +34,6 @@ pub struct Host {
     /// Why it starts nothing new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drained: Option<String>,
-}
-
-/// A person or program that may act.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct User {
-    /// Its name.
-    pub name: String,
-    /// What it may do.
-    pub roles: Vec<Role>,
-    /// Hashes of its tokens.
-    pub tokens: Vec<Digest>,
 }
 
 /// What a stream is about.
@@ -75,6 +64,8 @@ pub enum Body {
     Document(Box<Document>),
     /// The version of the time zone database by which occurrences are decided.
     Tzdb(String),
+    /// What people say of nights.
+    Review(Box<Review>),
 }
 
 impl Body {
@@ -107,6 +98,7 @@ impl Body {
             | Self::Host(_)
             | Self::User(_)
             | Self::Log
+            | Self::Review(_)
             | Self::Tzdb(_) => None,
         }
     }
@@ -139,6 +131,35 @@ impl Body {
     /// The version of the time zone database, where it is about that.
     pub fn tzdb(&self) -> Option<&str> {
         if let Self::Tzdb(version) = self { Some(version) } else { None }
+    }
+
+    /// What people say of nights, where it is that.
+    pub fn review(&self) -> Option<&Review> {
+        if let Self::Review(review) = self { Some(review) } else { None }
+    }
+
+    /// The definitions of whatever is defined there.
+    pub fn versions(&self) -> Option<&Versions> {
+        let job = self.job().map(|job| &job.versions);
+        job.or_else(|| self.thing().map(|thing| &thing.versions))
+    }
+
+    fn versions_mut(&mut self) -> Option<&mut Versions> {
+        match self {
+            Self::Job(job) => Some(&mut job.versions),
+            Self::Thing(thing) => Some(&mut thing.versions),
+            Self::Dataset(dataset) => Some(&mut dataset.defined.versions),
+            Self::Repository(repository) => Some(&mut repository.defined.versions),
+            Self::Queue(queue) => Some(&mut queue.defined.versions),
+            Self::Form(form) => Some(&mut form.defined.versions),
+            Self::Document(_)
+            | Self::Run(_)
+            | Self::Host(_)
+            | Self::User(_)
+            | Self::Log
+            | Self::Review(_)
+            | Self::Tzdb(_) => None,
+        }
     }
 
     /// The user, where it is one.
@@ -344,8 +365,8 @@ fn evolve(
             Some(Body::Host(evolve_host(host, name, event, received)))
         }
         Event::UserEvent(event) => {
-            let user = if let Some(Body::User(user)) = old { user } else { User::default() };
-            Some(Body::User(evolve_user(user, name, event)))
+            let user = if let Some(Body::User(user)) = old { user } else { User::new(name) };
+            Some(Body::User(user.evolve(event, received, actor)))
         }
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => Some(Body::Tzdb(e.to.clone())),
         Event::LogEvent(_) => Some(Body::Log),
@@ -365,8 +386,21 @@ fn evolve(
                 | Body::Queue(_)
                 | Body::Form(_)
                 | Body::Document(_)
+                | Body::Review(_)
                 | Body::Tzdb(_)) => other,
             })
+        }
+        Event::ChangeEvent(event) => {
+            let mut body = old?;
+            if let Some(versions) = body.versions_mut() {
+                versions.hear(event, received, actor);
+            }
+            Some(body)
+        }
+        Event::ReviewEvent(event) => {
+            let review =
+                if let Some(Body::Review(review)) = old { *review } else { Review::default() };
+            Some(Body::Review(Box::new(review.evolve(event, received, actor))))
         }
         Event::PrintEvent(event) => evolve_document(old, envelope, event, received),
         Event::FormEvent(event) => {
@@ -483,15 +517,6 @@ pub(crate) fn evolve_host(
     host
 }
 
-fn evolve_user(mut user: User, name: &str, event: &UserEvent) -> User {
-    name.clone_into(&mut user.name);
-    match event {
-        UserEvent::UserCreated(e) => user.roles.clone_from(&e.roles),
-        UserEvent::UserTokenIssued(e) => user.tokens.push(e.token),
-    }
-    user
-}
-
 /// A host is drained once, and resumed when it is drained.
 pub(super) fn admit_host(body: Option<&Body>, event: &HostEvent) -> Result<(), String> {
     let drained = body.and_then(Body::host).is_some_and(|host| host.drained.is_some());
@@ -518,14 +543,6 @@ pub(super) fn admit_tzdb(body: Option<&Body>, event: &LogTzdbChanged) -> Result<
         return Err(format!("the time zone database in use is {known}, not {from}"));
     }
     Ok(())
-}
-
-pub(super) fn admit_user(body: Option<&Body>, event: &UserEvent) -> Result<(), String> {
-    match (body.and_then(Body::user), event) {
-        (None, UserEvent::UserTokenIssued(_)) => Err("there is no such user".to_owned()),
-        (Some(_), UserEvent::UserCreated(_)) => Err("the user exists already".to_owned()),
-        (None, UserEvent::UserCreated(_)) | (Some(_), UserEvent::UserTokenIssued(_)) => Ok(()),
-    }
 }
 
 /// A run's name says which job it belongs to, and which occurrence or request it is: so one occurrence cannot

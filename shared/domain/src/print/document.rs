@@ -307,6 +307,32 @@ impl Document {
         if kept && self.state == State::Printed { "saved" } else { self.state.word() }
     }
 
+    /// Why it is as it is, in a few words.
+    pub fn why(&self) -> String {
+        let words = match &self.state {
+            State::Held { reason, .. }
+            | State::Cancelled { reason }
+            | State::Failed { reason, .. }
+            | State::Unknown { reason } => reason.clone(),
+            State::Stopped { troubles } => troubles.join(", "),
+            State::Printed if self.differs() => self.counted(),
+            State::Ready
+            | State::Releasing
+            | State::Printing
+            | State::Printed
+            | State::Electronic => String::new(),
+        };
+        let waits = self.request.as_ref().map(|_| "a reprint waits for approval".to_owned());
+        let said = [Some(words).filter(|words| !words.is_empty()), waits];
+        said.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    fn counted(&self) -> String {
+        let last = self.submission();
+        let (expected, counted) = last.map_or((0, None), |one| (one.expected, one.impressions));
+        format!("counted {} of {expected} impressions", counted.unwrap_or(0))
+    }
+
     /// The run that made it.
     pub fn run(&self) -> Option<&StreamId> {
         match &self.spooled.origin {

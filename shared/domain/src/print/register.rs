@@ -39,6 +39,22 @@ pub struct Entry {
     pub payee: Option<String>,
 }
 
+/// Entries as lines: numbers that lie unused one after the other share one, each with the last of them.
+pub fn in_lines(entries: &[Entry]) -> Vec<(&Entry, u64)> {
+    let mut lines: Vec<(&Entry, u64)> = Vec::new();
+    for entry in entries {
+        match lines.last_mut() {
+            Some((one, last))
+                if one.fate.is_none() && entry.fate.is_none() && *last + 1 == entry.number =>
+            {
+                *last = entry.number;
+            }
+            Some(_) | None => lines.push((entry, entry.number)),
+        }
+    }
+    lines
+}
+
 /// Most numbers of a register that is made at once.
 pub const ENTRIES_MAX: u64 = 100_000;
 

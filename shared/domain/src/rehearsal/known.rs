@@ -175,6 +175,7 @@ impl Known {
                 Body::Host(host) => host.up |= asleep,
                 Body::User(_)
                 | Body::Log
+                | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Thing(_)
                 | Body::Dataset(_)

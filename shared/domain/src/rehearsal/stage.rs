@@ -100,7 +100,7 @@ impl<'k> Stage<'k> {
             | Body::Queue(_)
             | Body::Form(_)
             | Body::Document(_) => 0,
-            Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => 1,
+            Body::Host(_) | Body::User(_) | Body::Log | Body::Review(_) | Body::Tzdb(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
         };
@@ -121,6 +121,7 @@ impl<'k> Stage<'k> {
                 | Body::Document(_)
                 | Body::User(_)
                 | Body::Log
+                | Body::Review(_)
                 | Body::Tzdb(_) => {}
             }
             self.mind.load(id, state, self.now);

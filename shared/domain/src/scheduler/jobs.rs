@@ -293,6 +293,8 @@ impl JobEntry {
                 proposal: self.rest.proposal.as_deref().cloned(),
                 spans,
                 retired: self.rest.retired,
+                // What people say of changes decides nothing.
+                requests: Vec::new(),
             },
             pauses: self.pauses.clone(),
             orders: self.orders.clone(),

@@ -35,7 +35,7 @@ pub use jobs::{Definition, JobEntry};
 
 use crate::backup::claim_name;
 use crate::envelope::{Draft, Envelope};
-use crate::event::{Event, HostEvent, JobEvent, RunEvent, ThingEvent};
+use crate::event::{ChangeEvent, Event, HostEvent, JobEvent, RunEvent, ThingEvent};
 use crate::ids::{StreamId, StreamType};
 use crate::ledger::{Body, Mark, StreamState, evolve_host};
 use crate::run::{Context, Run, State};
@@ -247,6 +247,7 @@ impl Scheduler {
             | Body::Form(_)
             | Body::Document(_)
             | Body::User(_)
+            | Body::Review(_)
             | Body::Log
             | Body::Tzdb(_) => {}
         }
@@ -304,7 +305,47 @@ impl Scheduler {
             | Event::LogEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
-            | Event::QueueEvent(_) => {}
+            | Event::QueueEvent(_)
+            | Event::ReviewEvent(_) => {}
+            Event::ChangeEvent(event) => self.apply_change(envelope, event, received),
+        }
+    }
+
+    /// It decides nothing, but the stream goes on by it, and what was withdrawn waits no more.
+    fn apply_change(&mut self, envelope: &Envelope, event: &ChangeEvent, received: Timestamp) {
+        let (id, actor) = (&envelope.subject, envelope.actor.as_deref());
+        match id.stream_type() {
+            StreamType::Job => {
+                let old = self.take_job(id.rest());
+                if old.version >= envelope.version {
+                    return self.put_job(old);
+                }
+                let mut job = old.to_job();
+                job.versions.hear(event, received, actor);
+                self.jobs.insert(old.name.clone(), old);
+                self.pending.remove(id);
+                let entry = self.renew_job(&job, envelope.version, received);
+                self.put_job(Box::new(entry));
+            }
+            StreamType::Dataset => self.apply_dataset(envelope, received, |dataset| {
+                dataset.defined.versions.hear(event, received, actor);
+            }),
+            StreamType::Calendar
+            | StreamType::Blackout
+            | StreamType::Lock
+            | StreamType::Pool
+            | StreamType::Repository
+            | StreamType::Queue
+            | StreamType::Form => {
+                self.site
+                    .hear(id, envelope.version, |versions| versions.hear(event, received, actor));
+            }
+            StreamType::Run
+            | StreamType::Host
+            | StreamType::User
+            | StreamType::Log
+            | StreamType::Document
+            | StreamType::Review => {}
         }
     }
 
@@ -359,6 +400,7 @@ impl Scheduler {
             | StreamType::Queue
             | StreamType::Form
             | StreamType::Document
+            | StreamType::Review
             | StreamType::Log => {}
         }
     }

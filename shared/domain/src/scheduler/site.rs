@@ -9,7 +9,7 @@ use crate::backup::claim_name;
 use crate::calendar::{Almanac, Calendars};
 use crate::event::ThingEvent;
 use crate::ids::StreamId;
-use crate::job::{JobDefinition, Selector, selects};
+use crate::job::{JobDefinition, Selector, Versions, selects};
 use crate::ledger::Host;
 use crate::site::{BlackoutDefinition, Defined, Thing, ThingKind};
 
@@ -67,6 +67,16 @@ impl Site {
         let old = known.map_or_else(|| Defined::new(id.rest()), |(_, thing)| thing);
         self.things.insert(id.clone(), (version, old.evolve(event, received, actor)));
         self.learn(id, calendars)
+    }
+
+    /// What people say of a change of a thing.
+    pub(super) fn hear(&mut self, id: &StreamId, version: u64, step: impl FnOnce(&mut Versions)) {
+        if let Some((known, thing)) = self.things.get_mut(id)
+            && *known < version
+        {
+            *known = version;
+            step(&mut thing.versions);
+        }
     }
 
     fn learn(&mut self, id: &StreamId, calendars: &mut Calendars) -> bool {

@@ -59,13 +59,16 @@ impl Defined {
     #[must_use]
     pub fn evolve(mut self, event: &ThingEvent, received: Timestamp, actor: Option<&str>) -> Self {
         match &event.act {
-            ThingAct::Proposed(e) => self.versions.propose(Proposal {
-                number: e.number,
-                digest: e.digest,
-                definition: DefinitionText::new(&e.definition),
-                by: actor.map(str::to_owned),
-            }),
-            ThingAct::Approved(_) => self.versions.activate(received),
+            ThingAct::Proposed(e) => {
+                let proposal = Proposal {
+                    number: e.number,
+                    digest: e.digest,
+                    definition: DefinitionText::new(&e.definition),
+                    by: actor.map(str::to_owned),
+                };
+                self.versions.propose(proposal, received, &e.reason);
+            }
+            ThingAct::Approved(_) => self.versions.activate(received, actor),
             ThingAct::Retired(_) => self.versions.retire(received),
         }
         self

@@ -191,7 +191,9 @@ impl View<'_> {
             | Event::BackupEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
-            | Event::QueueEvent(_) => None,
+            | Event::QueueEvent(_)
+            | Event::ChangeEvent(_)
+            | Event::ReviewEvent(_) => None,
         });
         late.unwrap_or_default()
     }

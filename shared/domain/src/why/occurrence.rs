@@ -408,7 +408,9 @@ impl View<'_> {
             | Event::BackupEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
-            | Event::QueueEvent(_) => String::new(),
+            | Event::QueueEvent(_)
+            | Event::ChangeEvent(_)
+            | Event::ReviewEvent(_) => String::new(),
         };
         format!("the job was retired at {} by {}{reason}", self.clock.at(told.received), told.by())
     }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::speech::{Clock, because, long, names, who};
 use crate::envelope::Envelope;
 use crate::event::{
-    Event, JobEvent, Limit, Resolution, RunDue, RunEvent, RunLate, RunRequested, RunStarted,
+    ChangeEvent, Event, JobEvent, Limit, Resolution, RunDue, RunEvent, RunLate, RunRequested,
+    RunStarted,
 };
 use crate::run::{missed, skipped};
 use crate::wire::LogEntry;
@@ -82,7 +83,9 @@ fn says(event: &Event, clock: &Clock) -> Option<String> {
         | Event::BackupEvent(_)
         | Event::PrintEvent(_)
         | Event::FormEvent(_)
-        | Event::QueueEvent(_) => None,
+        | Event::QueueEvent(_)
+        | Event::ReviewEvent(_) => None,
+        Event::ChangeEvent(event) => Some(change_says(event, clock)),
     }
 }
 
@@ -214,6 +217,27 @@ fn ended(event: &RunEvent) -> String {
         | RunEvent::RunCancelRequested(_)
         | RunEvent::RunRetryScheduled(_)
         | RunEvent::RunResolved(_) => String::new(),
+    }
+}
+
+fn change_says(event: &ChangeEvent, clock: &Clock) -> String {
+    match event {
+        ChangeEvent::ChangeRejected(e) => {
+            format!("definition {} rejected{}", e.number, because(&e.reason))
+        }
+        ChangeEvent::ChangeWithdrawn(e) => {
+            format!("definition {} withdrawn{}", e.number, because(&e.reason))
+        }
+        ChangeEvent::ChangeCommented(e) => format!("of definition {}: {}", e.number, e.text),
+        ChangeEvent::ChangeExpedited(e) => format!(
+            "definition {} cannot wait, somebody else looks at it until {}{}",
+            e.number,
+            clock.at(e.until),
+            because(&e.reason)
+        ),
+        ChangeEvent::ChangeRatified(e) => {
+            format!("definition {} was right{}", e.number, because(&e.reason))
+        }
     }
 }
 

@@ -130,6 +130,8 @@ impl Site {
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
             | Event::QueueEvent(_)
+            | Event::ChangeEvent(_)
+            | Event::ReviewEvent(_)
             | Event::ThingEvent(_) => None,
         };
         self.world.feed.iter().filter_map(|(_, event, _)| of(event)).collect()

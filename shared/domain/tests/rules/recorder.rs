@@ -58,12 +58,14 @@ impl<'a> Recorder<'a> {
             Query::Done { jobs, limit } => Content::Runs(self.done(jobs, *limit)),
             Query::Past { job, limit } => Content::Streams(self.past(job, *limit)),
             Query::Head => Content::Head(HeadView {
+                policy: domain::ledger::Policy::default(),
                 origin: "log.example/decklog".to_owned(),
                 size: self.world.feed.len() as u64,
                 root: Digest::NONE,
                 signed: None,
             }),
             Query::Leaves { .. }
+            | Query::Search(_)
             | Query::Night { .. }
             | Query::Heads { .. }
             | Query::Documents(_) => {
@@ -90,6 +92,9 @@ impl<'a> Recorder<'a> {
                 Selection::Blackouts => kind == StreamType::Blackout,
                 Selection::Queues => kind == StreamType::Queue,
                 Selection::Forms => kind == StreamType::Form,
+                Selection::Waiting => {
+                    state.body.versions().is_some_and(|versions| versions.waits())
+                }
                 Selection::Leased => state.body.job().is_some_and(|job| job.lease().is_some()),
             };
             fits && id.as_str() > after

@@ -371,7 +371,9 @@ fn number(event: &Event) -> Option<u32> {
         | Event::BackupEvent(_)
         | Event::PrintEvent(_)
         | Event::FormEvent(_)
-        | Event::QueueEvent(_) => None,
+        | Event::QueueEvent(_)
+        | Event::ChangeEvent(_)
+        | Event::ReviewEvent(_) => None,
     }
 }
 
@@ -683,7 +685,9 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::BackupEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
-            | Event::QueueEvent(_) => None,
+            | Event::QueueEvent(_)
+            | Event::ChangeEvent(_)
+            | Event::ReviewEvent(_) => None,
         });
         let due = due.unwrap();
         assert_eq!(

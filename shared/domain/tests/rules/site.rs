@@ -525,7 +525,7 @@ impl Site {
                 | Body::Queue(_)
                 | Body::Form(_)
                 | Body::Document(_) => 0,
-                Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) => 1,
+                Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) | Body::Review(_) => 1,
                 Body::Job(_) => 2,
                 Body::Run(_) => 3,
             };

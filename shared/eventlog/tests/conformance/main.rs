@@ -70,6 +70,7 @@ rules! {
         the_log_is_followed_in_pages_from_any_position,
         a_stream_is_read_in_order_with_its_void_events,
         questions_about_the_log_say_to_which_position_they_are_true,
+        events_are_found_by_stream_type_and_time_newest_first,
         heads_are_kept_and_listed_newest_first,
         open_runs_come_in_answers_that_fit_into_a_message,
         the_same_head_is_never_kept_twice;

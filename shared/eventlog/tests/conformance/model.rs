@@ -110,6 +110,15 @@ pub(crate) async fn runs_are_filtered_by_job_state_pool_and_time(store: &Store) 
     assert_eq!(instants(&runs(&site.log, span).await), [at[2], at[1]]);
     let big = RunFilter { pool: Some("big".to_owned()), limit: 9, ..RunFilter::default() };
     assert_eq!(instants(&runs(&site.log, big).await), [at[3], at[1]]);
+    let behind = |place: &RunRow| RunFilter {
+        behind: Some((place.instant, place.run.clone())),
+        limit: 2,
+        ..RunFilter::default()
+    };
+    let page = runs(&site.log, behind(&all[0])).await;
+    assert_eq!(instants(&page), [at[2], at[1]]);
+    assert_eq!(instants(&runs(&site.log, behind(&page[1])).await), [at[0]]);
+    assert!(runs(&site.log, behind(&all[3])).await.is_empty());
     let row = &all[3];
     assert_eq!((row.state.as_str(), row.attempts, row.open), ("warning", 1, false));
     assert_eq!((row.late, row.scheduled, row.host.as_deref()), (true, true, Some("h0")));

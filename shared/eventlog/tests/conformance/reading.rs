@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::ids::StreamId;
-use domain::wire::{Content, LogEntry, Query, Selection};
+use domain::wire::{Content, EventFilter, LogEntry, Query, Selection};
 
 use crate::drafts::*;
 use crate::site::{Site, Who};
@@ -45,6 +45,32 @@ pub(crate) async fn a_stream_is_read_in_order_with_its_void_events(store: &Store
     let page = site.log.entries(6, 2, Some(&stream)).await.unwrap();
     assert_eq!(positions(&page), [7, 9]);
     assert!(site.log.entries(0, 9, Some(&StreamId::job("none"))).await.unwrap().is_empty());
+}
+
+pub(crate) async fn events_are_found_by_stream_type_and_time_newest_first(store: &Store) {
+    let mut site = Site::with_job(store, "a").await;
+    site.valid(Who::Console, vec![paused("a", 3), proposed("b", 1, 1)]).await;
+    let noon = site.tick();
+    site.say(Who::Console, vec![paused("a", 3), resumed("a", 4), proposed("c", 1, 1)]).await;
+    let found = async |filter: EventFilter| {
+        let answer = site.log.answer(&Query::Search(filter)).await.unwrap();
+        let Content::Events(events) = answer.content else { unreachable!() };
+        positions(&events)
+    };
+    let all = || EventFilter { limit: 99, ..EventFilter::default() };
+    let of = |kind: &str| EventFilter { kind: Some(kind.to_owned()), ..all() };
+    let a = || EventFilter { stream: Some(StreamId::job("a")), ..all() };
+    assert_eq!(found(all()).await, (1..=11).rev().collect::<Vec<_>>());
+    assert_eq!(found(EventFilter { limit: 2, ..all() }).await, [11, 10]);
+    let part = EventFilter { after: 3, before: Some(6), ..all() };
+    assert_eq!(found(part).await, [5, 4]);
+    assert_eq!(found(of("job.paused")).await, [9, 7]);
+    assert!(found(of("job.never")).await.is_empty());
+    assert_eq!(found(a()).await, [10, 9, 7, 6, 5]);
+    assert_eq!(found(EventFilter { before: Some(9), limit: 2, ..a() }).await, [7, 6]);
+    assert_eq!(found(EventFilter { kind: Some("job.paused".to_owned()), ..a() }).await, [9, 7]);
+    assert_eq!(found(EventFilter { since: Some(noon), ..a() }).await, [10, 9]);
+    assert_eq!(found(EventFilter { until: Some(noon), ..of("job.proposed") }).await, [8, 5]);
 }
 
 pub(crate) async fn questions_about_the_log_say_to_which_position_they_are_true(store: &Store) {

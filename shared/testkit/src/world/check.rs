@@ -192,7 +192,9 @@ fn founding_key(event: &Event) -> Result<PublicKey> {
         | Event::BackupEvent(_)
         | Event::PrintEvent(_)
         | Event::FormEvent(_)
-        | Event::QueueEvent(_) => {
+        | Event::QueueEvent(_)
+        | Event::ChangeEvent(_)
+        | Event::ReviewEvent(_) => {
             // Only the first flush is signed by a producer that its own events enrol.
             anyhow::bail!("signed by nobody the log knows")
         }

@@ -115,6 +115,7 @@ pub(super) fn add(
         pool: None,
         since: None,
         until: None,
+        behind: None,
         limit: 1_000,
     };
     let Content::Runs(rows) = source.ask(&Query::Runs(filter))?.content else {

@@ -1,6 +1,5 @@
 //! Many schedules of which many fall due in one second; and many at rest.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,16 +23,7 @@ const SLOTS: u32 = 16;
 const WAIT: Duration = Duration::from_secs(300);
 
 fn wanted(dir: &Path, work: bool) -> Wanted {
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    Wanted {
-        data: dir.to_owned(),
-        listen,
-        work,
-        slots: SLOTS,
-        allow: None,
-        mail: None,
-        lists: None,
-    }
+    Wanted { work, slots: SLOTS, ..Wanted::for_one_command(dir) }
 }
 
 /// `schedules` jobs, of which `due` fall due in one and the same second.

@@ -4,7 +4,7 @@ use anyhow::bail;
 use domain::ids::StreamId;
 use domain::print::document::{DeliveryState, OPEN, Submission};
 use domain::print::facts::DocumentFacts;
-use domain::print::{Document, PageRange, State, amount};
+use domain::print::{Document, PageRange, amount};
 use domain::time::HumanDuration;
 use domain::wire::{Content, DocumentFilter, Query, StreamView};
 use jiff::Timestamp;
@@ -157,36 +157,8 @@ fn row(document: StreamId, one: &Document) -> Row {
         bytes: one.spooled.bytes,
         priority: one.priority,
         spooled: one.at,
-        why: why(one),
+        why: one.why(),
     }
-}
-
-/// Why it is as it is, in a few words.
-fn why(document: &Document) -> String {
-    let mut words = match &document.state {
-        State::Held { reason, .. }
-        | State::Cancelled { reason }
-        | State::Failed { reason, .. }
-        | State::Unknown { reason } => reason.clone(),
-        State::Stopped { troubles } => troubles.join(", "),
-        State::Printed if document.differs() => counted(document),
-        State::Ready | State::Releasing | State::Printing | State::Printed | State::Electronic => {
-            String::new()
-        }
-    };
-    if document.request.is_some() {
-        words = format!(
-            "{words}{}a reprint waits for approval",
-            if words.is_empty() { "" } else { "; " }
-        );
-    }
-    words
-}
-
-fn counted(document: &Document) -> String {
-    let last = document.submission();
-    let (expected, counted) = last.map_or((0, None), |one| (one.expected, one.impressions));
-    format!("counted {} of {expected} impressions", counted.unwrap_or(0))
 }
 
 pub(super) fn show(which: &OneDocument, format: Format) -> anyhow::Result<()> {
@@ -204,7 +176,7 @@ pub(super) fn show(which: &OneDocument, format: Format) -> anyhow::Result<()> {
 fn text(id: &StreamId, one: &Document) -> String {
     let spooled = &one.spooled;
     let mut lines = vec![
-        format!("{id}: {}{}", one.word(), after(": ", &why(one))),
+        format!("{id}: {}{}", one.word(), after(": ", &one.why())),
         format!(
             "  {}, {} pages, {} bytes, for {}",
             spooled.format.word(),

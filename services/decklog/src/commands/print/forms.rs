@@ -6,7 +6,7 @@ use domain::event::{Event, ThingEvent};
 use domain::ids::StreamId;
 use domain::ledger::Body;
 use domain::print::document::Told;
-use domain::print::register::{Entry, register as entries_of};
+use domain::print::register::{Entry, in_lines, register as entries_of};
 use domain::print::stock::Fate;
 use domain::print::{Form, amount};
 use domain::site::ThingKind;
@@ -237,22 +237,6 @@ fn register(wanted: &Register, format: Format) -> anyhow::Result<()> {
     })
 }
 
-/// Entries as lines: numbers that lie unused one after the other share one, each with the last of them.
-fn in_lines(entries: &[Entry]) -> Vec<(&Entry, u64)> {
-    let mut lines: Vec<(&Entry, u64)> = Vec::new();
-    for entry in entries {
-        match lines.last_mut() {
-            Some((one, last))
-                if one.fate.is_none() && entry.fate.is_none() && *last + 1 == entry.number =>
-            {
-                *last = entry.number;
-            }
-            Some(_) | None => lines.push((entry, entry.number)),
-        }
-    }
-    lines
-}
-
 /// The end of a day, or an instant.
 fn end_of(text: &str) -> anyhow::Result<Timestamp> {
     let zone = TimeZone::system();
@@ -286,7 +270,9 @@ fn at(source: &Source, name: &str, until: Timestamp) -> anyhow::Result<Form> {
                 | Event::LogEvent(_)
                 | Event::BackupEvent(_)
                 | Event::PrintEvent(_)
-                | Event::QueueEvent(_) => {}
+                | Event::QueueEvent(_)
+                | Event::ChangeEvent(_)
+                | Event::ReviewEvent(_) => {}
             }
         }
     }

@@ -450,6 +450,8 @@ impl Crowd {
             | Event::UserEvent(_)
             | Event::LogEvent(_)
             | Event::ThingEvent(_)
+            | Event::ChangeEvent(_)
+            | Event::ReviewEvent(_)
             | Event::BackupEvent(_) => panic!("{event:?}"),
         }
         // What else is said of documents makes no number another's.

@@ -1,0 +1,2 @@
+-- Events are found by their type, newest first.
+CREATE INDEX event_kind ON event (kind, position);

@@ -1,0 +1,231 @@
+//! Accounts: who there is, who asks, and what each may do.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use domain::event::Role;
+use domain::people::{Action, Grant, Session, User};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Body, Result};
+use crate::commands::{Applied, Once, TokenWanted, UserAct};
+use crate::people::{Caller, Via};
+use crate::problem::Problem;
+use crate::state::Console;
+
+/// A token, without what lets anybody in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenView {
+    /// Its name.
+    pub name: String,
+    /// What it may at most; empty for what the account may.
+    pub grants: Vec<String>,
+    /// When it was made.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+    /// When it ends.
+    #[schema(value_type = Option<String>)]
+    pub until: Option<Timestamp>,
+    /// The day it was used last.
+    #[schema(value_type = Option<String>)]
+    pub used: Option<Date>,
+}
+
+/// A session that goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionView {
+    /// Its public name.
+    pub name: String,
+    /// How they came in.
+    pub by: String,
+    /// When.
+    #[schema(value_type = String)]
+    pub began: Timestamp,
+    /// When it ends at the latest.
+    #[schema(value_type = String)]
+    pub until: Timestamp,
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UserView {
+    /// Its name.
+    pub name: String,
+    /// What it may do, and of what.
+    pub grants: Vec<String>,
+    /// Whether a program has it.
+    pub program: bool,
+    /// Whether it was removed, or nothing was heard of it for 90 days: it may do nothing.
+    pub state: String,
+    /// When it was heard of last.
+    #[schema(value_type = Option<String>)]
+    pub seen: Option<Timestamp>,
+    /// Whether it has a password.
+    pub password: bool,
+    /// Its open tokens.
+    pub tokens: Vec<TokenView>,
+    /// Its open sessions.
+    pub sessions: Vec<SessionView>,
+}
+
+fn words(grants: &[Grant]) -> Vec<String> {
+    grants.iter().map(Grant::to_string).collect()
+}
+
+impl UserView {
+    /// How an account stands at an instant.
+    pub fn of(user: &User, now: Timestamp) -> Self {
+        let tokens = user.tokens.iter().filter(|token| token.is_open(now));
+        let open = |one: &&Session| one.ended.is_none() && now < one.until;
+        let state = match (&user.removed, user.is_idle(now)) {
+            (Some(_), _) => "removed",
+            (None, true) => "idle",
+            (None, false) => "active",
+        };
+        Self {
+            name: user.name.clone(),
+            grants: words(&user.grants),
+            program: user.program,
+            state: state.to_owned(),
+            seen: user.seen,
+            password: user.password.is_some(),
+            tokens: tokens
+                .map(|token| TokenView {
+                    name: token.name.clone(),
+                    grants: words(&token.grants),
+                    created: token.created,
+                    until: token.until,
+                    used: token.used,
+                })
+                .collect(),
+            sessions: user
+                .sessions
+                .iter()
+                .filter(open)
+                .map(|one| SessionView {
+                    name: one.name.clone(),
+                    by: one.by.word().to_owned(),
+                    began: one.began,
+                    until: one.until,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Who asks, and what they may.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Me {
+    /// The account.
+    user: UserView,
+    /// By what they came in: `token/NAME` or `session/NAME`.
+    via: String,
+    /// The actions they may do somewhere.
+    may: Vec<&'static str>,
+}
+
+/// A row of the table of who may do what.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MayRow {
+    /// The action.
+    action: &'static str,
+    /// What it is, to be read after "may".
+    words: &'static str,
+    /// The roles that may.
+    roles: Vec<&'static str>,
+    /// Whether only a person may, and no program.
+    person: bool,
+}
+
+/// An act, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SaidOfUser {
+    /// What.
+    act: UserAct,
+    /// Why.
+    reason: String,
+}
+
+fn user_name(name: &str) -> Result<&str> {
+    domain::ids::check_name("user", name).map_err(Problem::bad_request)?;
+    Ok(name)
+}
+
+/// Who asks, by what, and what they may do.
+#[utoipa::path(get, path = "/api/v1/me", responses((status = 200, body = Me), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn me(caller: Caller, State(console): State<Console>) -> Json<Me> {
+    let now = (console.clock)();
+    let via = match &caller.via {
+        Via::Token(name) => format!("token/{name}"),
+        Via::Session(name) => format!("session/{name}"),
+    };
+    let may = Action::ALL.into_iter().filter(|action| caller.could(*action, now));
+    let may = may.map(Action::word).collect();
+    Json(Me { user: UserView::of(&caller.user, now), via, may })
+}
+
+/// The table: which roles may do what.
+#[utoipa::path(get, path = "/api/v1/roles", responses((status = 200, body = Vec<MayRow>), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn roles(_: Caller) -> Json<Vec<MayRow>> {
+    let row = |action: Action| MayRow {
+        action: action.word(),
+        words: action.words(),
+        roles: action.roles().iter().copied().map(Role::word).collect(),
+        person: action.needs_person(),
+    };
+    Json(Action::ALL.into_iter().map(row).collect())
+}
+
+/// All accounts, in the order of their names.
+#[utoipa::path(get, path = "/api/v1/users", responses((status = 200, body = Vec<UserView>), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn list_users(_: Caller, State(console): State<Console>) -> Json<Vec<UserView>> {
+    let now = (console.clock)();
+    Json(console.people.all().iter().map(|user| UserView::of(user, now)).collect())
+}
+
+/// An account.
+#[utoipa::path(get, path = "/api/v1/users/{name}", params(("name" = String, Path)), responses((status = 200, body = UserView), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn show_user(
+    _: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+) -> Result<Json<UserView>> {
+    let user = console.people.get(user_name(&name)?);
+    let user = user.ok_or_else(|| Problem::not_found(format!("there is no user {name}")))?;
+    Ok(Json(UserView::of(&user, (console.clock)())))
+}
+
+/// Makes, changes or removes an account, or ends a session or token of it.
+#[utoipa::path(post, path = "/api/v1/users/{name}/acts", params(("name" = String, Path)), request_body = SaidOfUser, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn act_on_user(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(said): Body<SaidOfUser>,
+) -> Result<Json<Applied>> {
+    Ok(Json(console.set_user(user_name(&name)?, &said.act, &caller, &said.reason).await?))
+}
+
+/// A code by which they come in once and set a password; it lives for a day.
+#[utoipa::path(post, path = "/api/v1/users/{name}/code", params(("name" = String, Path)), responses((status = 200, body = Once), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn issue_code(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+) -> Result<Json<Once>> {
+    Ok(Json(console.issue_code(user_name(&name)?, &caller).await?))
+}
+
+/// A token of one's own account, or of a program's. It is shown once.
+#[utoipa::path(post, path = "/api/v1/users/{name}/tokens", params(("name" = String, Path)), request_body = TokenWanted, responses((status = 200, body = Once), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn create_token(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(wanted): Body<TokenWanted>,
+) -> Result<Json<Once>> {
+    Ok(Json(console.create_token(user_name(&name)?, &wanted, &caller).await?))
+}

@@ -1,0 +1,129 @@
+//! Pages for people: made here, whole, and usable without scripts. Each shows from which position of the log it is.
+//!
+//! | module | about |
+//! |---|---|
+//! | `shell` | what is around each page, and who looks at it |
+//! | `forms` | what a browser sends |
+//! | `answer` | pages, redirections, problems; the headers of all |
+//! | `night` | what is looked at in the morning, and signed |
+//! | `changes` | what waits for somebody, and what it would do |
+//! | `reading` | what pages ask the recorder for |
+//! | `words`, `why` | how states, times and addresses are told; why a run or a job is as it is |
+//! | `login`, `account`, `people` | coming in; one's own account; all accounts, and the table of who may do what |
+//! | `jobs`, `job`, `runs`, `run` | what is to run, and what ran |
+//! | `backups`, `dataset` | what could be restored now |
+//! | `prints`, `stock` | documents; queues and numbered forms |
+//! | `hosts` | where things run |
+//! | `events` | the log |
+//! | `api` | what programs ask and do |
+
+mod account;
+mod answer;
+mod api;
+mod backups;
+mod changes;
+mod dataset;
+mod events;
+mod forms;
+mod hosts;
+mod job;
+mod jobs;
+mod login;
+mod night;
+mod people;
+mod prints;
+mod reading;
+mod run;
+mod runs;
+mod shell;
+mod stock;
+mod why;
+mod words;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use domain::people::Action;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::commands::CommandError;
+use crate::state::Console;
+use answer::Page;
+use shell::Visitor;
+
+/// An instant, however a template holds it.
+pub(crate) trait Instant {
+    fn instant(&self) -> Timestamp;
+}
+
+impl Instant for Timestamp {
+    fn instant(&self) -> Timestamp {
+        *self
+    }
+}
+
+impl<T: Instant> Instant for &T {
+    fn instant(&self) -> Timestamp {
+        (*self).instant()
+    }
+}
+
+/// An instant as people at the console's machine read it, with its offset.
+pub(crate) fn when(at: impl Instant) -> String {
+    at.instant().to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// Something here went wrong.
+fn broken(error: &dyn std::fmt::Display) -> Page {
+    Page::problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+}
+
+/// A form asked for an act that there is not.
+fn no_such(act: &str, of: &str) -> CommandError {
+    CommandError::Invalid(format!("{act:?} is nothing that is done to a {of}"))
+}
+
+pub(crate) fn routes(secure: bool) -> Router<Console> {
+    Router::new()
+        .route("/", get(home))
+        .route("/login", get(login::page).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/account", get(account::page))
+        .route("/account/password", post(account::set_password))
+        .route("/account/tokens", post(account::create_token))
+        .route("/night", get(night::page))
+        .route("/night/notes", post(night::note))
+        .route("/night/signature", post(night::sign))
+        .route("/night/signed", get(night::signed))
+        .route("/changes", get(changes::page))
+        .route("/changes/{kind}/{name}", get(changes::one).post(changes::act))
+        .route("/people", get(people::page).post(people::provision))
+        .route("/people/roles", get(people::roles))
+        .route("/people/{name}", get(people::person).post(people::act))
+        .route("/people/{name}/code", post(people::issue_code))
+        .route("/jobs", get(jobs::page))
+        .route("/jobs/{name}", get(job::page).post(job::act))
+        .route("/runs", get(runs::page))
+        .route("/runs/{*run}", get(run::page).post(run::act))
+        .route("/backups", get(backups::page))
+        .route("/backups/{name}", get(dataset::page).post(dataset::act))
+        .route("/prints", get(prints::page))
+        .route("/prints/documents/{id}", get(prints::document).post(prints::act))
+        .route("/prints/queues", get(stock::page).post(stock::act))
+        .route("/prints/forms/{name}", get(stock::form))
+        .route("/hosts", get(hosts::page))
+        .route("/hosts/{name}", get(hosts::host).post(hosts::act))
+        .route("/events", get(events::page))
+        .route("/events/{position}", get(events::event))
+        .route("/docs", get(api::page))
+        .route("/assets/{name}", get(answer::asset))
+        .layer(axum::middleware::map_response_with_state(secure, answer::harden))
+}
+
+/// Where somebody lands: whoever may say yes begins with what waits for that, everybody else with the night.
+async fn home(visitor: Visitor, State(_): State<Console>) -> Page {
+    let approves = visitor.could(Action::Approve) && !visitor.could(Action::SteerRuns);
+    visitor.away(if approves { "/changes" } else { "/night" })
+}

@@ -1,0 +1,215 @@
+//! Hosts: whether each is heard, what it runs, and whether it takes work.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use domain::ids::StreamId;
+use domain::ledger::Host;
+use domain::people::Action;
+use domain::wire::{RunFilter, RunRow, Selection, StreamView};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::answer::Page;
+use super::forms::Sent;
+use super::reading;
+use super::runs::{Line, line};
+use super::shell::{Shell, Visitor};
+use super::when;
+use super::words::{Link, Marked, asking, events_of, long};
+use crate::commands::{Applied, CommandError, HostAct};
+use crate::heard::Heard;
+use crate::state::Console;
+
+/// Most hosts on a page.
+const PAGE: usize = 100;
+/// A host that was not heard for so long is silent, seconds.
+const SILENT: i64 = 30;
+/// Most runs under way that are looked through.
+const RUNS: u32 = 2_000;
+
+/// What stands in the address of the page.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    after: String,
+}
+
+/// A host in the list.
+struct Row {
+    host: Link,
+    state: Marked,
+    heard: String,
+    slots: String,
+    running: usize,
+    pools: String,
+    version: String,
+    drained: String,
+}
+
+#[derive(Template)]
+#[template(path = "hosts.html")]
+struct HostsPage {
+    shell: Shell,
+    rows: Vec<Row>,
+    asked: Asked,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "host.html")]
+struct HostPage {
+    shell: Shell,
+    name: String,
+    row: Row,
+    facts: Vec<(&'static str, String)>,
+    runs: Vec<Line>,
+    events: String,
+    may_drain: bool,
+    may_resume: bool,
+    word: String,
+    problem: Option<String>,
+}
+
+fn state_of(host: &Host, heard: Option<&Heard>, now: Timestamp) -> &'static str {
+    let silent = heard.is_some_and(|heard| now.as_second() - heard.at.as_second() > SILENT);
+    match (&host.drained, host.up) {
+        (_, true) if silent => "silent",
+        (Some(_), _) => "drained",
+        (None, true) => "up",
+        (None, false) => "down",
+    }
+}
+
+fn row(name: &str, host: &Host, heard: Option<&Heard>, running: usize, now: Timestamp) -> Row {
+    let started = host.started.as_ref();
+    let ago = |heard: &Heard| format!("{} ago", long(now.as_second() - heard.at.as_second()));
+    Row {
+        host: Link::to(&StreamId::host(name)),
+        state: Marked::new(state_of(host, heard, now)),
+        heard: heard.map_or("not since this console began".to_owned(), ago),
+        slots: started.map(|started| started.slots.to_string()).unwrap_or_default(),
+        running,
+        pools: started.map(|started| started.pools.join(", ")).unwrap_or_default(),
+        version: started.map(|started| started.version.clone()).unwrap_or_default(),
+        drained: host.drained.clone().unwrap_or_default(),
+    }
+}
+
+async fn running(console: &Console) -> Result<Vec<RunRow>, Page> {
+    let state = Some("running".to_owned());
+    let filter = RunFilter { state, limit: RUNS, ..RunFilter::default() };
+    Ok(reading::runs(console, filter).await?.1)
+}
+
+fn runs_on<'a>(running: &'a [RunRow], host: &'a str) -> impl Iterator<Item = &'a RunRow> {
+    running.iter().filter(move |run| run.host.as_deref() == Some(host))
+}
+
+/// The page.
+pub(crate) async fn page(
+    State(console): State<Console>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Page, Page> {
+    let after =
+        if asked.after.is_empty() { String::new() } else { format!("host/{}", asked.after) };
+    let limit = PAGE as u32 + 1;
+    let (position, hosts) = reading::some(&console, Selection::Hosts, &after, limit).await?;
+    let running = running(&console).await?;
+    let one = |view: &StreamView| {
+        let (name, heard) = (view.id.rest(), console.heard.of(view.id.rest()));
+        let count = runs_on(&running, name).count();
+        Some(row(name, view.state.body.host()?, heard.as_ref(), count, visitor.now))
+    };
+    let last = hosts.get(PAGE - 1).filter(|_| hosts.len() > PAGE);
+    Ok(visitor.page(&HostsPage {
+        shell: visitor.shell().as_of(&console, position).cli("decklog host list"),
+        rows: hosts.iter().take(PAGE).filter_map(one).collect(),
+        next: last.map(|view| asking("/hosts", &[("after", view.id.rest())])),
+        asked,
+    }))
+}
+
+async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<HostPage, Page> {
+    let id = id_of(name)?;
+    let (position, state) = reading::one(console, &id).await?;
+    let missing = || CommandError::NotFound(format!("host {name}"));
+    let host = state.body.host().ok_or_else(missing)?;
+    let (running, heard) = (running(console).await?, console.heard.of(name));
+    let runs: Vec<Line> = runs_on(&running, name).map(line).collect();
+    let keeps = visitor.could(Action::KeepHosts);
+    let commands = format!(
+        "decklog host show {name}\ndecklog host drain {name} --reason …\ndecklog host resume {name} --reason …"
+    );
+    Ok(HostPage {
+        shell: visitor.shell().as_of(console, position).cli(commands),
+        row: row(name, host, heard.as_ref(), runs.len(), visitor.now),
+        facts: facts(host, heard.as_ref()),
+        runs,
+        events: events_of(&id),
+        name: name.to_owned(),
+        may_drain: host.drained.is_none() && keeps,
+        may_resume: host.drained.is_some() && keeps,
+        word: visitor.word(),
+        problem: None,
+    })
+}
+
+fn id_of(name: &str) -> Result<StreamId, CommandError> {
+    domain::ids::check_name("host", name).map_err(|e| CommandError::Invalid(e.to_string()))?;
+    Ok(StreamId::host(name))
+}
+
+fn facts(host: &Host, heard: Option<&Heard>) -> Vec<(&'static str, String)> {
+    let started = host.started.as_ref();
+    let labels = started.iter().flat_map(|started| &started.labels);
+    let labels: Vec<String> = labels.map(|(name, value)| format!("{name}={value}")).collect();
+    let since = host.since.map(when).unwrap_or_default();
+    let free = heard.map(|heard| format!("{} of {}", heard.free, heard.slots));
+    let unsent = heard.filter(|heard| heard.unsent > 0).map(|heard| heard.unsent.to_string());
+    let mut found = vec![
+        (if host.up { "started" } else { "stopped" }, since),
+        ("labels", labels.join(", ")),
+        ("free slots", free.unwrap_or_default()),
+        ("events not sent yet", unsent.unwrap_or_default()),
+        ("boot", started.map(|started| started.boot.clone()).unwrap_or_default()),
+    ];
+    found.retain(|(_, says)| !says.is_empty());
+    found
+}
+
+/// A host.
+pub(crate) async fn host(
+    State(console): State<Console>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+) -> Result<Page, Page> {
+    Ok(visitor.page(&one(&console, &visitor, &name).await?))
+}
+
+/// Drains it, or lets it take work again.
+pub(crate) async fn act(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    sent: Sent,
+) -> Result<Page, Page> {
+    let visitor = &sent.visitor;
+    match done(&console, &name, &sent).await {
+        Ok(applied) => Ok(visitor.done(&format!("/hosts/{name}"), applied.position)),
+        Err(error) => {
+            let page = one(&console, visitor, &name).await?;
+            let problem = Some(error.to_string());
+            Ok(visitor.refused(&HostPage { problem, ..page }, &error))
+        }
+    }
+}
+
+async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
+    id_of(name)?;
+    let act = match sent.fields.must("act").map_err(CommandError::Invalid)? {
+        "drain" => HostAct::Drain,
+        "resume" => HostAct::Resume,
+        other => return Err(super::no_such(other, "host")),
+    };
+    console.set_host(name, act, &sent.visitor.caller, &sent.fields.text("reason")).await
+}

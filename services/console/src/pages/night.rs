@@ -1,0 +1,290 @@
+//! Last night: what has to be looked at, what was said of it, and the signature.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::event::Disposition;
+use domain::ids::StreamId;
+use domain::people::Action;
+use domain::review::{Said, Shown, Signed};
+use domain::wire::RunRow;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::answer::{Page, encoded};
+use super::forms::{Fields, Sent};
+use super::shell::{Shell, Visitor};
+use super::when;
+use super::words::tone;
+use crate::commands::CommandError;
+use crate::review::{AtRisk, Morning, NoteWanted, SignWanted};
+use crate::state::Console;
+
+/// A state as it is shown.
+struct Word {
+    word: String,
+    class: &'static str,
+}
+
+/// An exception.
+struct Row {
+    run: String,
+    path: String,
+    anchor: String,
+    instant: String,
+    state: String,
+    class: &'static str,
+    late: bool,
+    host: Option<String>,
+    message: String,
+    said: Option<String>,
+    open: bool,
+}
+
+/// The exceptions of a job.
+struct Group {
+    job: String,
+    strip: Vec<Word>,
+    rows: Vec<Row>,
+}
+
+/// A document that did not arrive.
+struct Print {
+    id: String,
+    purpose: String,
+    queue: String,
+    state: String,
+}
+
+/// A change that could not wait.
+struct Emergency {
+    path: String,
+    by: String,
+    reason: String,
+    until: String,
+    over: bool,
+}
+
+#[derive(Template)]
+#[template(path = "night.html")]
+struct NightPage {
+    shell: Shell,
+    sentence: String,
+    span: String,
+    last: Option<Signed>,
+    overdue: bool,
+    problem: Option<String>,
+    groups: Vec<Group>,
+    datasets: Vec<AtRisk>,
+    prints: Vec<Print>,
+    emergencies: Vec<Emergency>,
+    may_sign: bool,
+    open: usize,
+    until: Timestamp,
+    shown: String,
+    word: String,
+}
+
+#[derive(Template)]
+#[template(path = "signed.html")]
+struct SignedPage {
+    shell: Shell,
+    rows: Vec<Signed>,
+}
+
+fn sentence(morning: &Morning) -> String {
+    let n = morning.night.numbers;
+    if n.expected == 0 {
+        return "No run was due.".to_owned();
+    }
+    let more = [
+        (n.failed, "failed"),
+        (n.missed, "missed"),
+        (n.late, "late"),
+        (n.skipped, "skipped"),
+        (n.cancelled, "cancelled"),
+        (n.unknown, "of unknown end"),
+        (n.open, "not ended yet"),
+    ];
+    let more = more.iter().filter(|(count, _)| *count > 0);
+    let more: String = more.map(|(count, word)| format!(", {count} {word}")).collect();
+    let due = if n.expected == 1 {
+        "1 run was due".to_owned()
+    } else {
+        format!("{} runs were due", n.expected)
+    };
+    format!("{due}: {} ended well{more}.", n.ran)
+}
+
+fn row(morning: &Morning, row: &RunRow) -> Row {
+    let said = morning.review.disposition(row);
+    let words = said.map(|said| match said {
+        Said::Noted(noted) => {
+            let detail = match &noted.disposition {
+                Disposition::Note {} => String::new(),
+                Disposition::Ticket { reference } => format!(" {reference}"),
+                Disposition::Accepted { until } => format!(" until {}", when(until)),
+                Disposition::Rerun { run } => format!(" as {}", run.rest()),
+            };
+            let word = noted.disposition.word();
+            format!("{word}{detail}: {} ({}, {})", noted.note, noted.by, when(noted.at))
+        }
+        Said::Accepted(until) => format!("accepted with all of its job's until {}", when(until)),
+    });
+    let run = row.run.rest().to_owned();
+    Row {
+        path: encoded(&run),
+        anchor: format!("run-{}", run.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
+        run,
+        instant: when(row.instant),
+        class: tone(&row.state),
+        state: row.state.clone(),
+        late: row.late,
+        host: row.host.clone(),
+        message: row.message.clone().unwrap_or_default(),
+        open: words.is_none(),
+        said: words,
+    }
+}
+
+fn groups(morning: &Morning) -> Vec<Group> {
+    let mut by_job: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
+    for exception in &morning.night.exceptions {
+        by_job.entry(&exception.job).or_default().push(row(morning, exception));
+    }
+    let strip = |job: &str| {
+        let states = morning.strips.get(job).into_iter().flatten();
+        states.map(|state| Word { word: state.clone(), class: tone(state) }).collect()
+    };
+    let group =
+        |(job, rows): (&str, Vec<Row>)| Group { job: job.to_owned(), strip: strip(job), rows };
+    by_job.into_iter().map(group).collect()
+}
+
+fn emergencies(morning: &Morning) -> Vec<Emergency> {
+    let one = |(id, request): &(StreamId, domain::job::ChangeRequest)| {
+        let expedited = request.expedited.as_ref()?;
+        Some(Emergency {
+            path: id.to_string(),
+            by: expedited.by.clone().unwrap_or_default(),
+            reason: expedited.reason.clone(),
+            until: when(expedited.until),
+            over: expedited.until < morning.until,
+        })
+    };
+    morning.emergencies.iter().filter_map(one).collect()
+}
+
+async fn night(console: &Console, visitor: &Visitor) -> Result<NightPage, Page> {
+    let morning = console.morning(None).await?;
+    let shown = Shown { position: 0, ..morning.shown() }.digest();
+    let print = |(id, document): &(StreamId, domain::print::Document)| Print {
+        id: id.rest().chars().take(8).collect(),
+        purpose: document.spooled.purpose.clone(),
+        queue: document.queue.clone(),
+        state: document.state.word().to_owned(),
+    };
+    Ok(NightPage {
+        shell: visitor
+            .shell()
+            .as_of(console, morning.position)
+            .cli("decklog night\ndecklog review note RUN --note TEXT\ndecklog review sign"),
+        sentence: sentence(&morning),
+        span: format!("From {} to {}", when(morning.since), when(morning.until)),
+        last: morning.review.signed.last().cloned(),
+        overdue: morning.is_overdue(),
+        problem: None,
+        groups: groups(&morning),
+        prints: morning.documents.iter().map(print).collect(),
+        emergencies: emergencies(&morning),
+        may_sign: visitor.could(Action::SignReviews),
+        open: morning.open().len(),
+        until: morning.until,
+        shown: shown.map(|digest| digest.to_string()).unwrap_or_default(),
+        word: visitor.word(),
+        datasets: morning.datasets,
+    })
+}
+
+/// The page.
+pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Result<Page, Page> {
+    Ok(visitor.page(&night(&console, &visitor).await?))
+}
+
+/// The page again, with what went wrong.
+async fn again(console: &Console, visitor: &Visitor, error: &CommandError) -> Result<Page, Page> {
+    let page = night(console, visitor).await?;
+    let status = crate::problem::Problem::from(error.clone()).status;
+    let page = NightPage { problem: Some(error.to_string()), ..page };
+    Ok(visitor
+        .page(&page)
+        .with_status(StatusCode::from_u16(status).unwrap_or(StatusCode::CONFLICT)))
+}
+
+/// Somebody says what becomes of an exception.
+pub(crate) async fn note(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
+    let wanted = wanted(&sent.fields);
+    let done = match wanted {
+        Ok(wanted) => console.note_exception(&wanted, &sent.visitor.caller).await,
+        Err(problem) => Err(CommandError::Invalid(problem)),
+    };
+    match done {
+        Ok(applied) => Ok(sent.visitor.done("/night", applied.position)),
+        Err(error) => again(&console, &sent.visitor, &error).await,
+    }
+}
+
+fn wanted(fields: &Fields) -> Result<NoteWanted, String> {
+    let what = fields.text("what");
+    let needs = |text: &str| format!("write {text} beside what becomes of it");
+    let disposition = match fields.must("is")? {
+        "note" => Disposition::Note {},
+        "ticket" if what.is_empty() => return Err(needs("the ticket's name")),
+        "ticket" => Disposition::Ticket { reference: what },
+        "accepted" => Disposition::Accepted {
+            until: end_of(&what).ok_or_else(|| needs("a day such as 2026-12-01"))?,
+        },
+        "rerun" => {
+            let run = format!("run/{}", what.trim_start_matches("run/")).parse();
+            Disposition::Rerun { run: run.map_err(|_| needs("the run that ran again"))? }
+        }
+        other => return Err(format!("{other:?} is nothing that becomes of an exception")),
+    };
+    Ok(NoteWanted { run: fields.must("run")?.to_owned(), disposition, note: fields.text("note") })
+}
+
+/// The end of a day at this console.
+fn end_of(text: &str) -> Option<Timestamp> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    Some(day.tomorrow().ok()?.to_zoned(TimeZone::system()).ok()?.timestamp())
+}
+
+/// Somebody signs.
+pub(crate) async fn sign(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
+    let until = sent.fields.text("until").parse::<Timestamp>();
+    let done = match until {
+        Ok(until) => {
+            let (shown, statement) = (sent.fields.text("shown"), sent.fields.text("statement"));
+            let wanted = SignWanted { until, shown, statement };
+            console.sign_review(&wanted, &sent.visitor.caller).await
+        }
+        Err(_) => {
+            Err(CommandError::Invalid("the form says no instant: open the page again".to_owned()))
+        }
+    };
+    match done {
+        Ok(applied) => Ok(sent.visitor.done("/night/signed", applied.position)),
+        Err(error) => again(&console, &sent.visitor, &error).await,
+    }
+}
+
+/// Reviews that were signed, newest first.
+pub(crate) async fn signed(State(console): State<Console>, visitor: Visitor) -> Result<Page, Page> {
+    let state = console.state(&domain::review::stream()).await?;
+    let review = state.and_then(|state| state.body.review().cloned()).unwrap_or_default();
+    let rows = review.signed.into_iter().rev().collect();
+    let shell = visitor.shell().cli("decklog events --stream review/night");
+    Ok(visitor.page(&SignedPage { shell, rows }))
+}

@@ -1,0 +1,107 @@
+//! What pages ask the recorder for, with the position to which each answer is true.
+
+use axum::http::StatusCode;
+use bus::recorder::{AskError, ask, each_stream};
+use domain::forecast::SiteView;
+use domain::ids::StreamId;
+use domain::ledger::{Body, StreamState};
+use domain::wire::{
+    Answer, Content, DocumentFilter, EventFilter, LogEntry, Query, RunFilter, RunRow, Selection,
+    StreamView,
+};
+
+use super::answer::Page;
+use crate::state::Console;
+
+/// An answer, and the position to which it is true.
+pub(crate) type Read<T> = Result<(u64, T), Page>;
+
+fn other() -> Page {
+    AskError::Unreadable("it is to another question".to_owned()).into()
+}
+
+/// One stream; a page that says so where there is none.
+pub(crate) async fn one(console: &Console, id: &StreamId) -> Read<StreamState> {
+    let Answer { position, content } = ask(&console.bus, &Query::Stream { id: id.clone() }).await?;
+    let Content::Streams(streams) = content else { return Err(other()) };
+    let (kind, name) = (id.stream_type().word(), id.rest());
+    let missing = || Page::problem(StatusCode::NOT_FOUND, &format!("there is no {kind} {name}"));
+    let view = streams.into_iter().next().ok_or_else(missing)?;
+    Ok((position, view.state))
+}
+
+/// Streams of a selection after a name.
+pub(crate) async fn some(
+    console: &Console,
+    of: Selection,
+    after: &str,
+    limit: u32,
+) -> Read<Vec<StreamView>> {
+    let query = Query::Streams { of, after: after.to_owned(), limit };
+    let Answer { position, content } = ask(&console.bus, &query).await?;
+    let Content::Streams(streams) = content else { return Err(other()) };
+    Ok((position, streams))
+}
+
+/// All streams of a selection.
+pub(crate) async fn all(console: &Console, of: Selection) -> Read<Vec<StreamView>> {
+    let mut found = Vec::new();
+    let position = each_stream(&console.bus, of, |view| found.push(view)).await?;
+    Ok((position, found))
+}
+
+/// Runs, newest first.
+pub(crate) async fn runs(console: &Console, filter: RunFilter) -> Read<Vec<RunRow>> {
+    let Answer { position, content } = ask(&console.bus, &Query::Runs(filter)).await?;
+    let Content::Runs(rows) = content else { return Err(other()) };
+    Ok((position, rows))
+}
+
+/// Documents, newest first, as many as are asked for: one answer has fewer where they are large.
+pub(crate) async fn documents(console: &Console, filter: DocumentFilter) -> Read<Vec<StreamView>> {
+    let (mut found, mut position) = (Vec::<StreamView>::new(), None);
+    let mut asked = filter.clone();
+    loop {
+        let (at, page) = some_documents(console, asked.clone()).await?;
+        position.get_or_insert(at);
+        let spooled = |view: &StreamView| view.state.body.document().map(|one| one.at);
+        let Some(oldest) = page.last().and_then(spooled) else { break };
+        let before = found.len();
+        for view in page {
+            if !found.iter().rev().any(|known| known.id == view.id) {
+                found.push(view);
+            }
+        }
+        if found.len() >= filter.limit as usize {
+            break;
+        }
+        // Several may share an instant: from it on once more, until that brings nothing.
+        let above = oldest.checked_add(jiff::SignedDuration::from_micros(1)).unwrap_or(oldest);
+        asked.until = Some(if found.len() > before { above } else { oldest });
+    }
+    found.truncate(filter.limit as usize);
+    Ok((position.unwrap_or_default(), found))
+}
+
+async fn some_documents(console: &Console, filter: DocumentFilter) -> Read<Vec<StreamView>> {
+    let Answer { position, content } = ask(&console.bus, &Query::Documents(filter)).await?;
+    let Content::Streams(streams) = content else { return Err(other()) };
+    Ok((position, streams))
+}
+
+/// Events, newest first.
+pub(crate) async fn events(console: &Console, filter: EventFilter) -> Read<Vec<LogEntry>> {
+    let Answer { position, content } = ask(&console.bus, &Query::Search(filter)).await?;
+    let Content::Events(events) = content else { return Err(other()) };
+    Ok((position, events))
+}
+
+/// Calendars and blackouts.
+pub(crate) async fn site(console: &Console) -> Result<SiteView, Page> {
+    let (_, views) = all(console, Selection::Things).await?;
+    let things = views.iter().filter_map(|view| {
+        let Body::Thing(thing) = &view.state.body else { return None };
+        Some((view.id.stream_type().thing()?, thing))
+    });
+    Ok(SiteView::of(things))
+}

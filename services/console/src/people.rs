@@ -1,0 +1,27 @@
+//! Who asks: accounts of the log, tokens and sessions; and whether they may.
+//!
+//! | module | about |
+//! |---|---|
+//! | `directory` | accounts, as the log has them now |
+//! | `caller` | who asks, found out from a request; and whether they may |
+//! | `cookie` | what a browser keeps of a session |
+//! | `secret` | passwords, codes, tokens, and the key that only consoles have |
+//! | `patience` | how often somebody may try to come in |
+//! | `entry` | coming in and leaving |
+//! | `first` | the first account, and the token on this machine |
+
+mod caller;
+mod cookie;
+mod directory;
+mod entry;
+mod first;
+mod patience;
+mod secret;
+
+pub(crate) use caller::{Caller, Denials, Subscriber, Via, by_cookie, is_our_own};
+pub(crate) use cookie::Form;
+pub(crate) use directory::Directory;
+pub(crate) use entry::{Gone, Identity};
+pub(crate) use first::{let_in, prepare};
+pub(crate) use patience::Patience;
+pub(crate) use secret::{Keys, new_code, new_token, plain_code};

@@ -1,0 +1,295 @@
+//! The night that is to be reviewed: what happened since the last review, what was said of it, and what else is to be known.
+
+use std::collections::BTreeMap;
+
+use bus::recorder::{ask, each_stream};
+use domain::backup::{Dataset, Protection};
+use domain::event::{Disposition, ReviewNoted, ReviewSigned};
+use domain::ids::StreamId;
+use domain::job::ChangeRequest;
+use domain::ledger::Body;
+use domain::night::{EXCEPTIONS, Night};
+use domain::print::Document;
+use domain::review::{OPEN_MAX, Review, Shown, stream};
+use domain::wire::{Content, DocumentFilter, Query, RunRow, Selection};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::commands::{Applied, CommandError, applied};
+use crate::people::Caller;
+use crate::state::Console;
+
+/// Where the first review begins, before there is another.
+const FIRST: SignedDuration = SignedDuration::from_hours(24);
+/// How far clocks may be apart.
+const SKEW: SignedDuration = SignedDuration::from_millis(domain::ledger::SKEW_MS_MAX);
+/// Nights of the strip beside a job.
+const STRIP: u32 = 14;
+/// Jobs whose strips are shown.
+const STRIPS_MAX: usize = 40;
+/// Documents that are looked at.
+const DOCUMENTS: u32 = 200;
+
+/// A time that is to be reviewed.
+#[derive(Debug)]
+pub(crate) struct Morning {
+    /// To which position it is told.
+    pub(crate) position: u64,
+    pub(crate) since: Timestamp,
+    pub(crate) until: Timestamp,
+    /// What happened, with what was not over at the last review and has ended badly since.
+    pub(crate) night: Night,
+    /// Runs that are not over yet.
+    pub(crate) running: Vec<StreamId>,
+    pub(crate) review: Review,
+    /// The states of each job's newest runs, oldest first.
+    pub(crate) strips: BTreeMap<String, Vec<String>>,
+    pub(crate) datasets: Vec<AtRisk>,
+    pub(crate) documents: Vec<(StreamId, Document)>,
+    /// Changes that became active in an emergency, and nobody else has looked at.
+    pub(crate) emergencies: Vec<(StreamId, ChangeRequest)>,
+}
+
+/// A dataset that cannot be restored as it should.
+#[derive(Debug)]
+pub(crate) struct AtRisk {
+    pub(crate) name: String,
+    pub(crate) why: String,
+}
+
+/// What becomes of an exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct NoteWanted {
+    /// The run, `job@instant`.
+    pub(crate) run: String,
+    /// What becomes of it.
+    #[schema(value_type = Object)]
+    pub(crate) disposition: Disposition,
+    /// What you say.
+    pub(crate) note: String,
+}
+
+/// A signature under a review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignWanted {
+    /// Until when it was shown, RFC 3339: what came after it is of the next review.
+    #[schema(value_type = String)]
+    pub(crate) until: Timestamp,
+    /// SHA-256 of what was shown, as `GET /api/v1/review` said it: or another night would be signed than was seen.
+    pub(crate) shown: String,
+    /// What you say, if anything.
+    #[serde(default)]
+    pub(crate) statement: String,
+}
+
+fn unavailable(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Unavailable(error.to_string())
+}
+
+impl Morning {
+    /// What whoever signs is shown.
+    pub(crate) fn shown(&self) -> Shown<'_> {
+        Shown::of(&self.night, &self.review, (self.since, self.until), self.position)
+    }
+
+    /// Exceptions of which nothing was said.
+    pub(crate) fn open(&self) -> Vec<&RunRow> {
+        self.review.open(&self.night)
+    }
+
+    /// Whether the last review is too long ago.
+    pub(crate) fn is_overdue(&self) -> bool {
+        let since = self.review.since();
+        let ago = |at: Timestamp| self.until.as_millisecond() - at.as_millisecond();
+        since.is_some_and(|at| ago(at) > domain::review::MISSING_MS)
+    }
+}
+
+impl Console {
+    /// What is to be reviewed: since the last review until an instant, as far as a position tells it.
+    pub(crate) async fn morning(&self, until: Option<Timestamp>) -> Result<Morning, CommandError> {
+        let until = match until {
+            Some(until) => until,
+            // The recorder's clock may be behind this one.
+            None => (self.clock)().checked_sub(SKEW).map_err(unavailable)?,
+        };
+        let state = self.state(&stream()).await?;
+        let review = state.and_then(|state| state.body.review().cloned()).unwrap_or_default();
+        let first = until.checked_sub(FIRST).unwrap_or(until);
+        let since = review.since().unwrap_or(first).min(until);
+        let answer = ask(&self.bus, &Query::Night { since, until }).await.map_err(unavailable)?;
+        let Content::Night(mut night) = answer.content else {
+            return Err(unavailable("the answer is to another question"));
+        };
+        night.exceptions.splice(0..0, self.carried(&review).await?);
+        let running = self.running(until).await?;
+        let strips = self.strips(&night).await?;
+        let (datasets, documents) = (self.at_risk(until).await?, self.undelivered(since).await?);
+        let (position, emergencies) = (answer.position, self.emergencies().await?);
+        Ok(Morning {
+            position,
+            since,
+            until,
+            night,
+            running,
+            review,
+            strips,
+            datasets,
+            documents,
+            emergencies,
+        })
+    }
+
+    /// What was not over at the last review, and has ended badly since.
+    async fn carried(&self, review: &Review) -> Result<Vec<RunRow>, CommandError> {
+        let mut found = Vec::new();
+        for id in review.carried() {
+            let state = self.state(id).await?;
+            let row = state.as_ref().and_then(|state| state.body.run()).map(RunRow::of);
+            let bad = |row: &RunRow| EXCEPTIONS.contains(&row.state.as_str());
+            found.extend(row.filter(bad));
+        }
+        Ok(found)
+    }
+
+    /// Runs that are not over yet, of all times until an instant.
+    async fn running(&self, until: Timestamp) -> Result<Vec<StreamId>, CommandError> {
+        let mut found = Vec::new();
+        let take = |view: domain::wire::StreamView| {
+            let run = view.state.body.run();
+            if run.is_some_and(|run| run.instant() < until) {
+                found.push(view.id);
+            }
+        };
+        each_stream(&self.bus, Selection::OpenRuns, take).await.map_err(unavailable)?;
+        Ok(found)
+    }
+
+    async fn strips(&self, night: &Night) -> Result<BTreeMap<String, Vec<String>>, CommandError> {
+        let mut strips = BTreeMap::new();
+        for row in &night.exceptions {
+            if strips.contains_key(&row.job) || strips.len() >= STRIPS_MAX {
+                continue;
+            }
+            let filter = domain::wire::RunFilter {
+                job: Some(row.job.clone()),
+                limit: STRIP,
+                ..domain::wire::RunFilter::default()
+            };
+            let answer = ask(&self.bus, &Query::Runs(filter)).await.map_err(unavailable)?;
+            if let Content::Runs(rows) = answer.content {
+                let states = rows.into_iter().rev().map(|row| row.state).collect();
+                strips.insert(row.job.clone(), states);
+            }
+        }
+        Ok(strips)
+    }
+
+    async fn at_risk(&self, now: Timestamp) -> Result<Vec<AtRisk>, CommandError> {
+        let mut found = Vec::new();
+        let take = |view: domain::wire::StreamView| {
+            if let Body::Dataset(dataset) = view.state.body {
+                found.extend(risk(&dataset, now));
+            }
+        };
+        each_stream(&self.bus, Selection::Things, take).await.map_err(unavailable)?;
+        Ok(found)
+    }
+
+    /// Documents that did not reach whom they were for.
+    async fn undelivered(
+        &self,
+        since: Timestamp,
+    ) -> Result<Vec<(StreamId, Document)>, CommandError> {
+        let recent =
+            DocumentFilter { since: Some(since), limit: DOCUMENTS, ..DocumentFilter::default() };
+        let states = domain::print::document::OPEN.map(str::to_owned).to_vec();
+        let open = DocumentFilter { states, limit: DOCUMENTS, ..DocumentFilter::default() };
+        let mut all = BTreeMap::new();
+        for filter in [recent, open] {
+            let answer = ask(&self.bus, &Query::Documents(filter)).await.map_err(unavailable)?;
+            let Content::Streams(views) = answer.content else { continue };
+            all.extend(
+                views.into_iter().filter_map(|view| {
+                    Some((view.id.clone(), view.state.body.document()?.clone()))
+                }),
+            );
+        }
+        let arrived = |one: &Document| {
+            one.state.is_good() && one.failed_deliveries().count() == 0 && !one.differs()
+        };
+        Ok(all.into_iter().filter(|(_, one)| !arrived(one)).collect())
+    }
+
+    async fn emergencies(&self) -> Result<Vec<(StreamId, ChangeRequest)>, CommandError> {
+        let mut found = Vec::new();
+        let take = |view: domain::wire::StreamView| {
+            let requests = view.state.body.versions().map(|versions| versions.requests.as_slice());
+            let waiting = requests.unwrap_or_default().iter().filter(|one| one.waits_for_a_look());
+            found.extend(waiting.map(|one| (view.id.clone(), one.clone())));
+        };
+        each_stream(&self.bus, Selection::Waiting, take).await.map_err(unavailable)?;
+        Ok(found)
+    }
+
+    /// Says what becomes of an exception.
+    pub(crate) async fn note_exception(
+        &self,
+        wanted: &NoteWanted,
+        caller: &Caller,
+    ) -> Result<Applied, CommandError> {
+        let run = format!("run/{}", wanted.run).parse();
+        let run: StreamId = run.map_err(|error| CommandError::Invalid(format!("{error}")))?;
+        let (disposition, note) = (wanted.disposition.clone(), wanted.note.clone());
+        let event = domain::event::ReviewEvent::ReviewNoted(ReviewNoted { run, disposition, note });
+        let position = self.say_of(&stream(), caller, event.into()).await?;
+        Ok(applied(Some(position), stream(), "noted"))
+    }
+
+    /// Signs the review of what was shown, where it is still that, and nothing of it is open.
+    pub(crate) async fn sign_review(
+        &self,
+        wanted: &SignWanted,
+        caller: &Caller,
+    ) -> Result<Applied, CommandError> {
+        let morning = self.morning(Some(wanted.until)).await?;
+        let open = morning.open().len();
+        if open > 0 {
+            let text = format!("{open} exceptions have no disposition yet");
+            return Err(CommandError::Refused(text));
+        }
+        let shown = Shown { position: 0, ..morning.shown() };
+        let digest = shown.digest().map_err(unavailable)?;
+        if digest.to_string() != wanted.shown {
+            let text = "the night is another by now than the one that was shown: look again";
+            return Err(CommandError::Refused(text.to_owned()));
+        }
+        if morning.running.len() > OPEN_MAX {
+            let text = format!("more than {OPEN_MAX} runs are not over yet: sign when they are");
+            return Err(CommandError::Refused(text));
+        }
+        let exceptions = u32::try_from(morning.night.exceptions.len()).unwrap_or(u32::MAX);
+        let seen = morning.shown().digest().map_err(unavailable)?;
+        let signed = ReviewSigned {
+            since: morning.since,
+            until: morning.until,
+            position: morning.position,
+            shown: seen,
+            numbers: morning.night.numbers,
+            exceptions,
+            open: morning.running,
+            statement: wanted.statement.clone(),
+        };
+        let event = domain::event::ReviewEvent::ReviewSigned(signed);
+        let position = self.say_of(&stream(), caller, event.into()).await?;
+        Ok(applied(Some(position), stream(), "signed"))
+    }
+}
+
+fn risk(dataset: &Dataset, now: Timestamp) -> Option<AtRisk> {
+    let Protection::AtRisk { reason } = Protection::of(dataset, now) else { return None };
+    Some(AtRisk { name: dataset.defined.name.clone(), why: reason.words(crate::pages::when) })
+}

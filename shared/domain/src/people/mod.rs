@@ -1,0 +1,19 @@
+//! People and programs that act: accounts, what they may do, and the one decision that everything asks.
+//!
+//! | module | about |
+//! |---|---|
+//! | `grant` | a role, and of what it is one |
+//! | `access` | the table: which roles may do what; [`decide`] |
+//! | `account` | an account, as its events tell it |
+//! | `admit` | what the recorder accepts about accounts, and from whom |
+
+mod access;
+mod account;
+mod admit;
+mod grant;
+
+pub use access::{Action, Denial, Subject, action_of, decide, pool_asked, pools_of};
+pub use account::{IDLE_MS, Session, Token, User};
+pub use admit::{CODE_MS_MAX, GRANTS_MAX, SESSION_MS_MAX, TOKEN_MS_MAX, TOKENS_MAX};
+pub(crate) use admit::{Context, admit, check_actor};
+pub use grant::{BadGrant, Grant, Scope};
