@@ -46,7 +46,8 @@ fn ics(calendar: &Forecast, (from, to): (Timestamp, Timestamp)) -> anyhow::Resul
     let (job, pool) = (calendar.job.clone(), calendar.pool.clone());
     let mut feed = Feed::new(Range { from, to, job, pool });
     Source::open(&calendar.place)?.inquire(&mut feed)?;
-    output::print(&feed.text(host::now()))
+    // For a program, which is told as it is: its lines end as RFC 5545 says.
+    output::print_bytes(feed.text(host::now()).as_bytes())
 }
 
 pub(super) fn table(planned: &[Planned]) -> Table {

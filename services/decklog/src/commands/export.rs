@@ -22,7 +22,8 @@ pub(crate) fn run(export: &Export, format: Format) -> anyhow::Result<()> {
     }
     match format {
         Format::Table => {
-            output::print(&crontab::file(&exported, &host::zone()).map_err(anyhow::Error::msg)?)
+            let file = crontab::file(&exported, &host::zone()).map_err(anyhow::Error::msg)?;
+            output::print_bytes(file.as_bytes())
         }
         Format::Json | Format::Jsonl => {
             output::list(format, &exported, |_| output::Table::default())
