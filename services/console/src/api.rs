@@ -32,7 +32,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use people::{SessionView, TokenView, UserView};
+pub use people::{MayRow, SessionView, TokenView, UserView, may_rows};
 pub use requests::FlowRequested;
 
 use crate::check::Checked;

@@ -16,7 +16,7 @@ mod review;
 mod service;
 mod state;
 
-pub use api::{FlowRequested, SessionView, TokenView, UserView, openapi};
+pub use api::{FlowRequested, MayRow, SessionView, TokenView, UserView, may_rows, openapi};
 pub use check::{Checked, HostChecked};
 pub use commands::{Applied, CommandError, Once};
 pub use config::{ConsoleConfig, TlsConfig};

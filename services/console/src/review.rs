@@ -43,6 +43,11 @@ pub(crate) struct Morning {
     /// Runs that are not over yet.
     pub(crate) running: Vec<StreamId>,
     pub(crate) review: Review,
+}
+
+/// What else is to be known in the morning, and is not signed.
+#[derive(Debug)]
+pub(crate) struct Beside {
     /// The states of each job's newest runs, oldest first.
     pub(crate) strips: BTreeMap<String, Vec<String>>,
     pub(crate) datasets: Vec<AtRisk>,
@@ -126,20 +131,16 @@ impl Console {
         };
         night.exceptions.splice(0..0, self.carried(&review).await?);
         let running = self.running(until).await?;
-        let strips = self.strips(&night).await?;
-        let (datasets, documents) = (self.at_risk(until).await?, self.undelivered(since).await?);
-        let (position, emergencies) = (answer.position, self.emergencies().await?);
-        Ok(Morning {
-            position,
-            since,
-            until,
-            night,
-            running,
-            review,
-            strips,
-            datasets,
-            documents,
-            emergencies,
+        Ok(Morning { position: answer.position, since, until, night, running, review })
+    }
+
+    /// What else is to be known of it.
+    pub(crate) async fn beside(&self, morning: &Morning) -> Result<Beside, CommandError> {
+        Ok(Beside {
+            strips: self.strips(&morning.night).await?,
+            datasets: self.at_risk(morning.until).await?,
+            documents: self.undelivered(morning.since).await?,
+            emergencies: self.emergencies().await?,
         })
     }
 
@@ -218,10 +219,7 @@ impl Console {
                 }),
             );
         }
-        let arrived = |one: &Document| {
-            one.state.is_good() && one.failed_deliveries().count() == 0 && !one.differs()
-        };
-        Ok(all.into_iter().filter(|(_, one)| !arrived(one)).collect())
+        Ok(all.into_iter().filter(|(_, one)| !one.has_arrived()).collect())
     }
 
     async fn emergencies(&self) -> Result<Vec<(StreamId, ChangeRequest)>, CommandError> {

@@ -36,6 +36,15 @@ impl Midnight for Date {
     }
 }
 
+/// The end of a day in this machine's zone, or an instant.
+pub(crate) fn end_of(text: &str) -> anyhow::Result<Timestamp> {
+    let zone = TimeZone::system();
+    match text.parse::<Date>() {
+        Ok(day) => Ok(day.tomorrow()?.to_zoned(zone)?.timestamp()),
+        Err(_) => instant(text, &zone),
+    }
+}
+
 /// An instant, or how long ago (`12h`).
 pub(crate) fn since(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     if let Ok(ago) = text.parse::<HumanDuration>() {

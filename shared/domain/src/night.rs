@@ -72,6 +72,20 @@ impl Numbers {
         *number += count;
     }
 
+    /// What else there is to say beside how many ran, in words: `3 failed`, each that is not 0.
+    pub fn in_words(&self) -> impl Iterator<Item = String> {
+        let all = [
+            (self.failed, "failed"),
+            (self.missed, "missed"),
+            (self.late, "late"),
+            (self.skipped, "skipped"),
+            (self.cancelled, "cancelled"),
+            (self.unknown, "of unknown end"),
+            (self.open, "not ended yet"),
+        ];
+        all.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"))
+    }
+
     /// Whether nobody needs to look.
     pub fn is_clean(&self) -> bool {
         self.failed + self.missed + self.unknown + self.late + self.warning + self.cancelled == 0
@@ -111,5 +125,13 @@ mod tests {
         let sum = n.ran + n.failed + n.missed + n.skipped + n.cancelled + n.unknown + n.open;
         assert_eq!((n.expected, sum, n.late, n.warning), (13, 13, 1, 1));
         assert!(!n.is_clean());
+        let words = n.in_words().collect::<Vec<_>>();
+        let some =
+            ["2 failed", "1 missed", "1 late", "1 skipped", "1 cancelled", "1 of unknown end"];
+        assert_eq!(
+            (&words[..6], &words[6..]),
+            (&some.map(str::to_owned)[..], &["5 not ended yet".to_owned()][..])
+        );
+        assert_eq!(Numbers::default().in_words().count(), 0);
     }
 }

@@ -128,15 +128,26 @@ pub(super) struct Me {
 
 /// A row of the table of who may do what.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct MayRow {
+pub struct MayRow {
     /// The action.
-    action: &'static str,
+    pub action: &'static str,
     /// What it is, to be read after "may".
-    words: &'static str,
+    pub words: &'static str,
     /// The roles that may.
-    roles: Vec<&'static str>,
+    pub roles: Vec<&'static str>,
     /// Whether only a person may, and no program.
-    person: bool,
+    pub person: bool,
+}
+
+/// The table of who may do what.
+pub fn may_rows() -> Vec<MayRow> {
+    let row = |action: Action| MayRow {
+        action: action.word(),
+        words: action.words(),
+        roles: action.roles().iter().copied().map(Role::word).collect(),
+        person: action.needs_person(),
+    };
+    Action::ALL.into_iter().map(row).collect()
 }
 
 /// An act, and why.
@@ -170,13 +181,7 @@ pub(super) async fn me(caller: Caller, State(console): State<Console>) -> Json<M
 /// The table: which roles may do what.
 #[utoipa::path(get, path = "/api/v1/roles", responses((status = 200, body = Vec<MayRow>), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn roles(_: Caller) -> Json<Vec<MayRow>> {
-    let row = |action: Action| MayRow {
-        action: action.word(),
-        words: action.words(),
-        roles: action.roles().iter().copied().map(Role::word).collect(),
-        person: action.needs_person(),
-    };
-    Json(Action::ALL.into_iter().map(row).collect())
+    Json(may_rows())
 }
 
 /// All accounts, in the order of their names.

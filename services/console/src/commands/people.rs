@@ -178,8 +178,8 @@ impl Console {
         caller.may(self, Action::KeepPeople, Some(&StreamId::user(name))).await
     }
 
-    /// What was done shows at once.
-    async fn renew_user(&self, id: &StreamId) -> Result<(), CommandError> {
+    /// Reads an account again: what was done shows at once.
+    pub(crate) async fn renew_user(&self, id: &StreamId) -> Result<(), CommandError> {
         let renewed = self.people.renew(&self.bus, id).await;
         renewed.map_err(|error| CommandError::Unavailable(error.to_string()))
     }

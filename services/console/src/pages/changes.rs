@@ -255,16 +255,15 @@ pub(crate) async fn act(
         }
         Err(problem) => Err(CommandError::Invalid(problem)),
     };
-    match done {
-        Ok(applied) => Ok(visitor.done(&format!("/changes/{id}"), applied.position)),
-        Err(error) => {
-            let page = change(&console, visitor, &id).await?;
-            let status = crate::problem::Problem::from(error.clone()).status;
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::CONFLICT);
-            let page = ChangePage { problem: Some(error.to_string()), ..page };
-            Ok(visitor.page(&page).with_status(status))
-        }
-    }
+    let page = change(&console, visitor, &id);
+    visitor
+        .became(
+            done,
+            |_| format!("/changes/{id}"),
+            page,
+            |page, problem| ChangePage { problem, ..page },
+        )
+        .await
 }
 
 fn wanted(fields: &Fields) -> Result<ChangeAct, String> {

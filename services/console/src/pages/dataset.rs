@@ -303,14 +303,17 @@ pub(crate) async fn act(
     sent: Sent,
 ) -> Result<Page, Page> {
     let visitor = &sent.visitor;
-    match certified(&console, &name, &sent).await {
-        Ok(applied) => Ok(visitor.done(&format!("/backups/{name}"), applied.position)),
-        Err(error) => {
-            let page = one(&console, visitor, &name, &Asked::default()).await?;
-            let problem = Some(error.to_string());
-            Ok(visitor.refused(&DatasetPage { problem, ..page }, &error))
-        }
-    }
+    let done = certified(&console, &name, &sent).await;
+    let asked = Asked::default();
+    let page = one(&console, visitor, &name, &asked);
+    visitor
+        .became(
+            done,
+            |_| format!("/backups/{name}"),
+            page,
+            |page, problem| DatasetPage { problem, ..page },
+        )
+        .await
 }
 
 async fn certified(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {

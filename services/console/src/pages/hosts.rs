@@ -194,14 +194,16 @@ pub(crate) async fn act(
     sent: Sent,
 ) -> Result<Page, Page> {
     let visitor = &sent.visitor;
-    match done(&console, &name, &sent).await {
-        Ok(applied) => Ok(visitor.done(&format!("/hosts/{name}"), applied.position)),
-        Err(error) => {
-            let page = one(&console, visitor, &name).await?;
-            let problem = Some(error.to_string());
-            Ok(visitor.refused(&HostPage { problem, ..page }, &error))
-        }
-    }
+    let done = done(&console, &name, &sent).await;
+    let page = one(&console, visitor, &name);
+    visitor
+        .became(
+            done,
+            |_| format!("/hosts/{name}"),
+            page,
+            |page, problem| HostPage { problem, ..page },
+        )
+        .await
 }
 
 async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {

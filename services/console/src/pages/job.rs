@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::answer::Page;
 use super::forms::{Fields, Sent};
-use super::jobs::{definition_of, state_of, times_of};
+use super::jobs::{definition_of, times_of};
 use super::reading;
 use super::runs::{Line, line};
 use super::shell::{Shell, Visitor};
@@ -133,7 +133,7 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<JobPage
         shell: visitor.shell().as_of(console, position).cli(commands(name)),
         name: name.to_owned(),
         path: format!("/jobs/{name}"),
-        state: Marked::new(state_of(job)),
+        state: Marked::new(job.state()),
         facts: facts(job, definition.as_ref(), &site, visitor.now),
         why: why(console, Question::Job(name.to_owned())).await,
         zone: definition.as_ref().map(|one| one.zone.clone()).unwrap_or_default(),
@@ -300,15 +300,11 @@ pub(crate) async fn act(
     sent: Sent,
 ) -> Result<Page, Page> {
     let visitor = &sent.visitor;
-    match done(&console, &name, &sent).await {
-        // Whoever has asked for a run wants to see it.
-        Ok(applied) => Ok(visitor.done(&Link::to(&applied.stream).href, applied.position)),
-        Err(error) => {
-            let page = one(&console, visitor, &name).await?;
-            let problem = Some(error.to_string());
-            Ok(visitor.refused(&JobPage { problem, ..page }, &error))
-        }
-    }
+    let done = done(&console, &name, &sent).await;
+    let page = one(&console, visitor, &name);
+    // Whoever has asked for a run wants to see it.
+    let to = |applied: &Applied| Link::to(&applied.stream).href;
+    visitor.became(done, to, page, |page, problem| JobPage { problem, ..page }).await
 }
 
 async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use domain::forecast::{SiteView, next_run};
 use domain::ids::StreamId;
-use domain::job::{Job, JobDefinition};
+use domain::job::{JOB_STATES, Job, JobDefinition};
 use domain::ledger::Body;
 use domain::time::Schedule;
 use domain::wire::{RunFilter, RunRow, Selection};
@@ -22,8 +22,6 @@ use crate::state::Console;
 const PAGE: usize = 100;
 /// Streams asked for at once where most do not fit.
 const SCAN: u32 = 1_000;
-/// What the list can be narrowed to.
-const STATES: [&str; 5] = ["active", "paused", "proposed", "retired", "new"];
 
 /// What stands in the address of the page.
 #[derive(Debug, Clone, Deserialize)]
@@ -64,17 +62,6 @@ struct JobsPage {
     rows: Vec<Row>,
     narrowed: bool,
     next: Option<String>,
-}
-
-/// The word for how a job stands.
-pub(crate) fn state_of(job: &Job) -> &'static str {
-    match (job.active(), job.paused(), &job.versions.proposal) {
-        (Some(_), Some(_), _) => "paused",
-        (Some(_), None, _) => "active",
-        (None, _, _) if job.versions.retired.is_some() => "retired",
-        (None, _, Some(_)) => "proposed",
-        (None, _, None) => "new",
-    }
 }
 
 /// The active definition, as far as it can be read.
@@ -124,7 +111,7 @@ fn row(job: &Job, last: Option<&RunRow>, site: &SiteView, now: Timestamp) -> Row
     };
     Row {
         job: Link::to(&StreamId::job(&job.name)),
-        state: Marked::new(state_of(job)),
+        state: Marked::new(job.state()),
         schedule,
         zone: definition.map(|one| one.zone.clone()).unwrap_or_default(),
         next,
@@ -162,7 +149,7 @@ fn after_name(name: &str) -> String {
 }
 
 fn fits(job: &Job, asked: &Asked) -> bool {
-    let state = asked.state.is_empty() || asked.state == state_of(job);
+    let state = asked.state.is_empty() || asked.state == job.state();
     state && job.name.contains(asked.name.trim())
 }
 
@@ -199,7 +186,7 @@ pub(crate) async fn page(
     });
     Ok(visitor.page(&JobsPage {
         shell: visitor.shell().as_of(&console, position).cli("decklog job list"),
-        states: choices(&STATES, &asked.state),
+        states: choices(&JOB_STATES, &asked.state),
         narrowed: !asked.name.is_empty() || !asked.state.is_empty() || !asked.after.is_empty(),
         asked,
         rows,

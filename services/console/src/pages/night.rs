@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use domain::event::Disposition;
 use domain::ids::StreamId;
 use domain::people::Action;
@@ -18,8 +17,8 @@ use super::forms::{Fields, Sent};
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::tone;
-use crate::commands::CommandError;
-use crate::review::{AtRisk, Morning, NoteWanted, SignWanted};
+use crate::commands::{Applied, CommandError};
+use crate::review::{AtRisk, Beside, Morning, NoteWanted, SignWanted};
 use crate::state::Console;
 
 /// A state as it is shown.
@@ -99,17 +98,7 @@ fn sentence(morning: &Morning) -> String {
     if n.expected == 0 {
         return "No run was due.".to_owned();
     }
-    let more = [
-        (n.failed, "failed"),
-        (n.missed, "missed"),
-        (n.late, "late"),
-        (n.skipped, "skipped"),
-        (n.cancelled, "cancelled"),
-        (n.unknown, "of unknown end"),
-        (n.open, "not ended yet"),
-    ];
-    let more = more.iter().filter(|(count, _)| *count > 0);
-    let more: String = more.map(|(count, word)| format!(", {count} {word}")).collect();
+    let more: String = n.in_words().map(|words| format!(", {words}")).collect();
     let due = if n.expected == 1 {
         "1 run was due".to_owned()
     } else {
@@ -149,13 +138,13 @@ fn row(morning: &Morning, row: &RunRow) -> Row {
     }
 }
 
-fn groups(morning: &Morning) -> Vec<Group> {
+fn groups(morning: &Morning, beside: &Beside) -> Vec<Group> {
     let mut by_job: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
     for exception in &morning.night.exceptions {
         by_job.entry(&exception.job).or_default().push(row(morning, exception));
     }
     let strip = |job: &str| {
-        let states = morning.strips.get(job).into_iter().flatten();
+        let states = beside.strips.get(job).into_iter().flatten();
         states.map(|state| Word { word: state.clone(), class: tone(state) }).collect()
     };
     let group =
@@ -163,7 +152,7 @@ fn groups(morning: &Morning) -> Vec<Group> {
     by_job.into_iter().map(group).collect()
 }
 
-fn emergencies(morning: &Morning) -> Vec<Emergency> {
+fn emergencies(morning: &Morning, beside: &Beside) -> Vec<Emergency> {
     let one = |(id, request): &(StreamId, domain::job::ChangeRequest)| {
         let expedited = request.expedited.as_ref()?;
         Some(Emergency {
@@ -174,11 +163,12 @@ fn emergencies(morning: &Morning) -> Vec<Emergency> {
             over: expedited.until < morning.until,
         })
     };
-    morning.emergencies.iter().filter_map(one).collect()
+    beside.emergencies.iter().filter_map(one).collect()
 }
 
 async fn night(console: &Console, visitor: &Visitor) -> Result<NightPage, Page> {
     let morning = console.morning(None).await?;
+    let beside = console.beside(&morning).await?;
     let shown = Shown { position: 0, ..morning.shown() }.digest();
     let print = |(id, document): &(StreamId, domain::print::Document)| Print {
         id: id.rest().chars().take(8).collect(),
@@ -196,15 +186,15 @@ async fn night(console: &Console, visitor: &Visitor) -> Result<NightPage, Page> 
         last: morning.review.signed.last().cloned(),
         overdue: morning.is_overdue(),
         problem: None,
-        groups: groups(&morning),
-        prints: morning.documents.iter().map(print).collect(),
-        emergencies: emergencies(&morning),
+        groups: groups(&morning, &beside),
+        prints: beside.documents.iter().map(print).collect(),
+        emergencies: emergencies(&morning, &beside),
         may_sign: visitor.could(Action::SignReviews),
         open: morning.open().len(),
         until: morning.until,
         shown: shown.map(|digest| digest.to_string()).unwrap_or_default(),
         word: visitor.word(),
-        datasets: morning.datasets,
+        datasets: beside.datasets,
     })
 }
 
@@ -213,14 +203,17 @@ pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Re
     Ok(visitor.page(&night(&console, &visitor).await?))
 }
 
-/// The page again, with what went wrong.
-async fn again(console: &Console, visitor: &Visitor, error: &CommandError) -> Result<Page, Page> {
-    let page = night(console, visitor).await?;
-    let status = crate::problem::Problem::from(error.clone()).status;
-    let page = NightPage { problem: Some(error.to_string()), ..page };
-    Ok(visitor
-        .page(&page)
-        .with_status(StatusCode::from_u16(status).unwrap_or(StatusCode::CONFLICT)))
+/// The page again where something went wrong.
+async fn became(
+    console: &Console,
+    visitor: &Visitor,
+    done: Result<Applied, CommandError>,
+    to: &str,
+) -> Result<Page, Page> {
+    let page = night(console, visitor);
+    visitor
+        .became(done, |_| to.to_owned(), page, |page, problem| NightPage { problem, ..page })
+        .await
 }
 
 /// Somebody says what becomes of an exception.
@@ -230,10 +223,7 @@ pub(crate) async fn note(State(console): State<Console>, sent: Sent) -> Result<P
         Ok(wanted) => console.note_exception(&wanted, &sent.visitor.caller).await,
         Err(problem) => Err(CommandError::Invalid(problem)),
     };
-    match done {
-        Ok(applied) => Ok(sent.visitor.done("/night", applied.position)),
-        Err(error) => again(&console, &sent.visitor, &error).await,
-    }
+    became(&console, &sent.visitor, done, "/night").await
 }
 
 fn wanted(fields: &Fields) -> Result<NoteWanted, String> {
@@ -274,10 +264,7 @@ pub(crate) async fn sign(State(console): State<Console>, sent: Sent) -> Result<P
             Err(CommandError::Invalid("the form says no instant: open the page again".to_owned()))
         }
     };
-    match done {
-        Ok(applied) => Ok(sent.visitor.done("/night/signed", applied.position)),
-        Err(error) => again(&console, &sent.visitor, &error).await,
-    }
+    became(&console, &sent.visitor, done, "/night/signed").await
 }
 
 /// Reviews that were signed, newest first.

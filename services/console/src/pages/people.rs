@@ -10,7 +10,7 @@ use super::answer::Page;
 use super::forms::{Fields, Sent};
 use super::shell::{Shell, Visitor};
 use crate::api::UserView;
-use crate::commands::{CommandError, Once, UserAct};
+use crate::commands::{Applied, CommandError, Once, UserAct};
 use crate::state::Console;
 
 #[derive(Template)]
@@ -144,18 +144,10 @@ pub(crate) async fn act(
         }
         Err(problem) => Err(CommandError::Invalid(problem)),
     };
-    match done {
-        Ok(applied) => {
-            let back = sent.fields.get("back").filter(|back| *back == "/account");
-            let person = format!("/people/{name}");
-            Ok(visitor.done(back.unwrap_or(&person), applied.position))
-        }
-        Err(error) => {
-            let page = one(&console, visitor, &name)?;
-            let problem = Some(error.to_string());
-            Ok(visitor.refused(&PersonPage { problem, ..page }, &error))
-        }
-    }
+    let page = async { one(&console, visitor, &name) };
+    let back = sent.fields.get("back").filter(|back| *back == "/account");
+    let to = |_: &Applied| back.map_or_else(|| format!("/people/{name}"), str::to_owned);
+    visitor.became(done, to, page, |page, problem| PersonPage { problem, ..page }).await
 }
 
 fn wanted(fields: &Fields) -> Result<UserAct, String> {

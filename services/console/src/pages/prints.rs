@@ -346,14 +346,16 @@ pub(crate) async fn act(
     sent: Sent,
 ) -> Result<Page, Page> {
     let visitor = &sent.visitor;
-    match done(&console, &name, &sent).await {
-        Ok(applied) => Ok(visitor.done(&format!("/prints/documents/{name}"), applied.position)),
-        Err(error) => {
-            let page = one(&console, visitor, &name).await?;
-            let problem = Some(error.to_string());
-            Ok(visitor.refused(&DocumentPage { problem, ..page }, &error))
-        }
-    }
+    let done = done(&console, &name, &sent).await;
+    let page = one(&console, visitor, &name);
+    visitor
+        .became(
+            done,
+            |_| format!("/prints/documents/{name}"),
+            page,
+            |page, problem| DocumentPage { problem, ..page },
+        )
+        .await
 }
 
 async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {

@@ -317,14 +317,16 @@ pub(crate) async fn act(
     sent: Sent,
 ) -> Result<Page, Page> {
     let visitor = &sent.visitor;
-    match done(&console, &name, &sent).await {
-        Ok(applied) => Ok(visitor.done(&Link::to(&applied.stream).href, applied.position)),
-        Err(error) => {
-            let page = one(&console, visitor, &name, None).await?;
-            let problem = Some(error.to_string());
-            Ok(visitor.refused(&RunPage { problem, ..page }, &error))
-        }
-    }
+    let done = done(&console, &name, &sent).await;
+    let page = one(&console, visitor, &name, None);
+    visitor
+        .became(
+            done,
+            |applied| Link::to(&applied.stream).href,
+            page,
+            |page, problem| RunPage { problem, ..page },
+        )
+        .await
 }
 
 async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::answer::{Page, asset_path, encoded};
 use super::when;
-use crate::commands::CommandError;
+use crate::commands::{Applied, CommandError};
 use crate::people::{Caller, Form};
 use crate::problem::Problem;
 use crate::state::Console;
@@ -188,6 +188,21 @@ impl Visitor {
     pub(crate) fn refused(&self, template: &impl askama::Template, error: &CommandError) -> Page {
         let status = StatusCode::from_u16(Problem::from(error.clone()).status);
         self.page(template).with_status(status.unwrap_or(StatusCode::CONFLICT))
+    }
+
+    /// Where what they sent leads: to the page that says what it became, or to the one it was sent from, which is only
+    /// made then, `with` what went wrong.
+    pub(crate) async fn became<T: askama::Template>(
+        &self,
+        done: Result<Applied, CommandError>,
+        to: impl FnOnce(&Applied) -> String,
+        page: impl Future<Output = Result<T, Page>>,
+        with: impl FnOnce(T, Option<String>) -> T,
+    ) -> Result<Page, Page> {
+        match done {
+            Ok(applied) => Ok(self.done(&to(&applied), applied.position)),
+            Err(error) => Ok(self.refused(&with(page.await?, Some(error.to_string())), &error)),
+        }
     }
 
     /// Leads them elsewhere.

@@ -83,16 +83,7 @@ fn queue_row(
     visitor: &Visitor,
 ) -> QueueRow {
     let name = queue.defined.name.clone();
-    let troubles = || {
-        let all = queue.stopped.iter().map(|(host, all)| format!("{host}: {}", all.join(", ")));
-        all.collect::<Vec<_>>().join("; ")
-    };
-    let (state, why) = match (&queue.held, queue.defined.active()) {
-        (_, None) => ("retired", String::new()),
-        (Some(held), _) => ("held", held.reason.clone()),
-        (None, _) if !queue.stopped.is_empty() => ("stopped", troubles()),
-        (None, _) => ("goes-on", String::new()),
-    };
+    let (state, why) = queue.state();
     let (waiting, held) = open.get(&name).copied().unwrap_or_default();
     let steers = visitor.could(Action::SteerPrints) && state != "retired";
     QueueRow {
@@ -177,14 +168,17 @@ pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Re
 
 /// Holds a queue, or lets it go on.
 pub(crate) async fn act(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
-    match done(&console, &sent).await {
-        Ok(applied) => Ok(sent.visitor.done("/prints/queues", applied.position)),
-        Err(error) => {
-            let page = everything(&console, &sent.visitor).await?;
-            let problem = Some(error.to_string());
-            Ok(sent.visitor.refused(&QueuesPage { problem, ..page }, &error))
-        }
-    }
+    let visitor = &sent.visitor;
+    let done = done(&console, &sent).await;
+    let page = everything(&console, visitor);
+    visitor
+        .became(
+            done,
+            |_| "/prints/queues".to_owned(),
+            page,
+            |page, problem| QueuesPage { problem, ..page },
+        )
+        .await
 }
 
 async fn done(console: &Console, sent: &Sent) -> Result<Applied, CommandError> {

@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
 use domain::event::{Event, LogOut, UserDenied, UserLoggedOut, UserTokenUsed};
-use domain::ids::{StreamId, StreamType};
-use domain::ledger::{Body, action_needed};
+use domain::ids::StreamId;
+use domain::ledger::{Body, action_needed, job_of, pools_reached};
 use domain::people::{Action, Denial, Grant, Subject, User, decide, pool_asked};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -106,7 +106,8 @@ impl Caller {
     ) -> Result<(), CommandError> {
         let action = action_needed(event, body, Some(&self.actor()));
         let Some(action) = action else { return Ok(()) };
-        let decided = self.decided(console, action, Some(about), pool_asked(event)).await?;
+        let at_hand = Some((about, body));
+        let decided = self.decided(console, action, at_hand, pool_asked(event)).await?;
         self.hold_to(console, action, Some(about), decided).await
     }
 
@@ -130,25 +131,32 @@ impl Caller {
         action: Action,
         about: Option<&StreamId>,
     ) -> Result<Result<(), Denial>, CommandError> {
-        self.decided(console, action, about, None).await
+        let state = match about {
+            // What names its job need not be looked at.
+            Some(id) if job_of(id, None).is_none() => console.state(id).await?,
+            _ => None,
+        };
+        let body = state.as_ref().map(|state| &state.body);
+        self.decided(console, action, about.map(|id| (id, body)), None).await
     }
 
     async fn decided(
         &self,
         console: &Console,
         action: Action,
-        about: Option<&StreamId>,
+        about: Option<(&StreamId, Option<&Body>)>,
         pool: Option<String>,
     ) -> Result<Result<(), Denial>, CommandError> {
-        let job = match about {
-            Some(id) => job_of(console, id).await?,
-            None => None,
+        let (job, body) = match about {
+            Some((id, body)) => (job_of(id, body), body),
+            None => (None, None),
         };
-        let mut pools = match (&job, about) {
-            (Some(job), _) => pools_of_job(console, job).await?,
-            (None, Some(id)) => pools_of_host(console, id).await?,
-            (None, None) => Vec::new(),
+        let state = match &job {
+            Some(job) if body.and_then(Body::job).is_none() => console.state(job).await?,
+            _ => None,
         };
+        let of_job = state.as_ref().map(|state| &state.body).or(body);
+        let mut pools = pools_reached(of_job, body);
         pools.extend(pool);
         let subject = Subject { job: job.as_ref().map(StreamId::rest), pools: &pools };
         Ok(decide(&self.user, &self.limits, action, &subject, (console.clock)()))
@@ -171,46 +179,6 @@ impl Caller {
             tracing::warn!(%error, user = %self.user.name, "a denial could not be said");
         }
     }
-}
-
-/// The job that something is, or is of.
-async fn job_of(console: &Console, id: &StreamId) -> Result<Option<StreamId>, CommandError> {
-    match id.stream_type() {
-        StreamType::Job => Ok(Some(id.clone())),
-        StreamType::Run => Ok(id.run_job().map(StreamId::job)),
-        StreamType::Document => {
-            let state = console.state(id).await?;
-            let run = state.as_ref().and_then(|state| state.body.document()).and_then(|d| d.run());
-            Ok(run.and_then(StreamId::run_job).map(StreamId::job))
-        }
-        StreamType::Host
-        | StreamType::User
-        | StreamType::Log
-        | StreamType::Calendar
-        | StreamType::Blackout
-        | StreamType::Lock
-        | StreamType::Pool
-        | StreamType::Dataset
-        | StreamType::Repository
-        | StreamType::Queue
-        | StreamType::Form
-        | StreamType::Review => Ok(None),
-    }
-}
-
-async fn pools_of_job(console: &Console, job: &StreamId) -> Result<Vec<String>, CommandError> {
-    let state = console.state(job).await?;
-    let job = state.as_ref().and_then(|state| state.body.job());
-    Ok(job.map(domain::people::pools_of).unwrap_or_default())
-}
-
-async fn pools_of_host(console: &Console, id: &StreamId) -> Result<Vec<String>, CommandError> {
-    if id.stream_type() != StreamType::Host {
-        return Ok(Vec::new());
-    }
-    let state = console.state(id).await?;
-    let started = state.and_then(|state| state.body.host()?.started.clone());
-    Ok(started.map(|started| started.pools).unwrap_or_default())
 }
 
 impl FromRequestParts<Console> for Caller {
@@ -296,8 +264,11 @@ fn say_used(console: &Console, user: &str, name: String, day: jiff::civil::Date)
     let (console, id) = (console.clone(), StreamId::user(user));
     let event = UserTokenUsed { name, day };
     tokio::spawn(async move {
-        // Where another request was faster, the log knows it.
-        let _ = console.say_freely(&id, None, event.into()).await;
+        match console.say_freely(&id, None, event.into()).await {
+            // Where another request was faster, the log knows it.
+            Ok(_) | Err(CommandError::Refused(_)) => {}
+            Err(error) => tracing::warn!(%error, %id, "the use of a token could not be said"),
+        }
     });
 }
 

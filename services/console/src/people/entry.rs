@@ -72,8 +72,7 @@ impl Console {
         };
         let id = domain::ids::is_name(name).then(|| StreamId::user(name));
         if let Some(id) = &id {
-            let renewed = self.people.renew(&self.bus, id).await;
-            renewed.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+            self.renew_user(id).await?;
         }
         let user = self.people.get(name).filter(|user| user.removed.is_none() && !user.program);
         let (by, right) = self.is_right(user.as_deref(), identity).await?;
@@ -118,8 +117,7 @@ impl Console {
             Err(CommandError::Refused(reason)) => return Err(Gone::Refused(reason)),
             Err(error) => return Err(error.into()),
         }
-        let renewed = self.people.renew(&self.bus, id).await;
-        renewed.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        self.renew_user(id).await?;
         let kept = Kept { session, user: user.name.clone(), heard: now };
         let cookie = cookie::set(&kept.seal(&self.keys), self.secure);
         Ok(Came { cookie, by_code: by == Entry::Code })
@@ -147,8 +145,7 @@ impl Console {
             let out = UserLoggedOut { session: session.to_owned(), why: LogOut::Left };
             let id = StreamId::user(&caller.user.name);
             self.say_freely(&id, Some(&caller.actor()), out.into()).await?;
-            let renewed = self.people.renew(&self.bus, &id).await;
-            renewed.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+            self.renew_user(&id).await?;
         }
         Ok(cookie::unset(self.secure))
     }

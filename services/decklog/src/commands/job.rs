@@ -40,21 +40,11 @@ fn list(place: &Place, format: Format) -> anyhow::Result<()> {
             if let Some(job) = view.state.body.job() {
                 let (schedule, next) = schedule_of(job, &site);
                 let number = job.active().map_or("-".to_owned(), |span| span.number.to_string());
-                table.row([job.name.clone(), state_of(job).to_owned(), schedule, next, number]);
+                table.row([job.name.clone(), job.state().to_owned(), schedule, next, number]);
             }
         }
         table
     })
-}
-
-fn state_of(job: &JobState) -> &'static str {
-    match (job.active(), job.paused(), &job.versions.proposal) {
-        (Some(_), Some(_), _) => "paused",
-        (Some(_), None, _) => "active",
-        (None, _, _) if job.versions.retired.is_some() => "retired",
-        (None, _, Some(_)) => "proposed",
-        (None, _, None) => "new",
-    }
 }
 
 /// A job's schedule in words, and when it runs next as far as is known.
@@ -95,7 +85,7 @@ fn text(job: &JobState, turn: &Turn, site: &SiteView) -> String {
     let mut text = format!(
         "job       {}\nstate     {}\nschedule  {schedule}\nnext      {next}\n",
         job.name,
-        state_of(job)
+        job.state()
     );
     if let Some(pause) = job.paused() {
         let by = pause.by.as_deref().unwrap_or("-");

@@ -217,18 +217,7 @@ fn review(of: &ReportOf) -> anyhow::Result<Vec<u8>> {
 fn sentence(night: &Night, datasets: usize, prints: usize) -> String {
     let n = night.numbers;
     let mut said = vec![format!("{} ended well", n.ran)];
-    let more = [
-        (n.failed, "failed"),
-        (n.missed, "missed"),
-        (n.late, "late"),
-        (n.skipped, "skipped"),
-        (n.cancelled, "cancelled"),
-        (n.unknown, "of unknown end"),
-        (n.open, "not ended yet"),
-    ];
-    said.extend(
-        more.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")),
-    );
+    said.extend(n.in_words());
     let risk = match datasets {
         0 => "every dataset can be restored".to_owned(),
         1 => "1 dataset is at risk".to_owned(),
@@ -316,11 +305,10 @@ fn prints(made: &Made<'_>, since: Timestamp) -> anyhow::Result<Vec<UndeliveredPr
 }
 
 fn undelivered(id: &StreamId, one: &Document) -> Option<UndeliveredPrint> {
-    let failed = one.failed_deliveries().count();
-    let arrived = one.state.is_good() && failed == 0 && !one.differs();
-    if arrived {
+    if one.has_arrived() {
         return None;
     }
+    let failed = one.failed_deliveries().count();
     let short = short_of(id);
     let (why, advice) = match &one.state {
         State::Held { reason, .. } => (reason.clone(), format!("decklog print release {short}")),

@@ -2,7 +2,6 @@
 
 use console::Applied;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -75,7 +74,7 @@ fn note(wanted: &Note, format: Format) -> anyhow::Result<()> {
         }
         Becomes::Accepted => {
             let until = wanted.until.as_ref().ok_or_else(|| needs("--until DAY"))?;
-            json!({"is": "accepted", "until": end_of(until)?})
+            json!({"is": "accepted", "until": when::end_of(until)?})
         }
         Becomes::Rerun => {
             let again = wanted.again.as_ref().ok_or_else(|| needs("--again RUN"))?;
@@ -88,15 +87,6 @@ fn note(wanted: &Note, format: Format) -> anyhow::Result<()> {
     let applied: Applied =
         with_log(&wanted.place, |client| client.post_slow("/api/v1/review/notes", &body))?;
     output::one(format, &applied, |done| format!("{run}: {}\n", done.message))
-}
-
-/// The end of a day, or an instant.
-fn end_of(text: &str) -> anyhow::Result<Timestamp> {
-    let zone = TimeZone::system();
-    match text.parse::<jiff::civil::Date>() {
-        Ok(day) => Ok(day.tomorrow()?.to_zoned(zone)?.timestamp()),
-        Err(_) => when::instant(text, &zone),
-    }
 }
 
 fn sign(wanted: &Sign, format: Format) -> anyhow::Result<()> {

@@ -3,9 +3,8 @@
 mod secrets;
 mod shown;
 
-use console::UserView;
+use console::{MayRow, UserView, may_rows};
 use domain::event::Role;
-use domain::people::Action;
 use domain::wire::Selection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -86,25 +85,9 @@ fn whoami(place: &Place, format: Format) -> anyhow::Result<()> {
     })
 }
 
-/// A row of the table of who may do what.
-#[derive(Debug, Serialize)]
-struct MayRow {
-    action: &'static str,
-    words: &'static str,
-    roles: Vec<&'static str>,
-    person: bool,
-}
-
 /// The table stands in the program: it needs no console.
 fn roles(format: Format) -> anyhow::Result<()> {
-    let row = |action: Action| MayRow {
-        action: action.word(),
-        words: action.words(),
-        roles: action.roles().iter().copied().map(Role::word).collect(),
-        person: action.needs_person(),
-    };
-    let rows: Vec<MayRow> = Action::ALL.into_iter().map(row).collect();
-    output::list(format, &rows, roles_table)
+    output::list(format, &may_rows(), roles_table)
 }
 
 fn roles_table(rows: &[MayRow]) -> Table {

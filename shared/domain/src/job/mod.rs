@@ -52,8 +52,8 @@ pub use placing::{Hosts, Prefer, Selector, Values, selects};
 pub(crate) use requests::admit_change;
 pub use requests::{ChangeOutcome, ChangeRequest, Comment, EXPEDITED_MS_MAX, Expedited, Looked};
 pub use state::{
-    DefinitionText, Job, Lease, ORDERS_MAX, Order, OrderAct, Pause, Piece, Proposal, Returned,
-    Span, Versions,
+    DefinitionText, JOB_STATES, Job, Lease, ORDERS_MAX, Order, OrderAct, Pause, Piece, Proposal,
+    Returned, Span, Versions,
 };
 pub(crate) use state::{give_back, grant, holds_from, pieces};
 pub use stretches::{Almanacs, SchedulePart, Stretch};

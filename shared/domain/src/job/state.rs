@@ -309,10 +309,24 @@ impl Lease {
     }
 }
 
+/// The words for how a job stands.
+pub const JOB_STATES: [&str; 5] = ["active", "paused", "proposed", "retired", "new"];
+
 impl Job {
     /// A job that has no event yet.
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// The word for how it stands; one of [`JOB_STATES`].
+    pub fn state(&self) -> &'static str {
+        match (self.active(), self.paused(), &self.versions.proposal) {
+            (Some(_), Some(_), _) => "paused",
+            (Some(_), None, _) => "active",
+            (None, _, _) if self.versions.retired.is_some() => "retired",
+            (None, _, Some(_)) => "proposed",
+            (None, _, None) => "new",
+        }
     }
 
     /// The active definition.

@@ -32,12 +32,8 @@ pub(super) fn check(
     let user = actor.and_then(account).and_then(|id| of(&id)).and_then(Body::user);
     let about = of(&envelope.subject);
     let job = job_of(&envelope.subject, about);
-    let state = job.as_ref().and_then(of).and_then(Body::job);
-    let mut pools: Vec<String> = state.map(pools_of).unwrap_or_default();
+    let mut pools = pools_reached(job.as_ref().and_then(of), about);
     pools.extend(pool_asked(event));
-    if let Some(host) = about.and_then(Body::host) {
-        pools.extend(host.started.iter().flat_map(|started| started.pools.clone()));
-    }
     let subject = Subject { job: job.as_ref().map(StreamId::rest), pools: &pools };
     let action = action_needed(event, about, actor);
     check_actor(actor, user, event, action, &subject, received)
@@ -75,8 +71,8 @@ pub fn action_needed(event: &Event, about: Option<&Body>, actor: Option<&str>) -
     }
 }
 
-/// The job that a stream is, or is of.
-fn job_of(subject: &StreamId, about: Option<&Body>) -> Option<StreamId> {
+/// The job that a stream is, or is of; for a document its body has to be at hand.
+pub fn job_of(subject: &StreamId, about: Option<&Body>) -> Option<StreamId> {
     match subject.stream_type() {
         StreamType::Job => Some(subject.clone()),
         StreamType::Run => subject.run_job().map(StreamId::job),
@@ -97,6 +93,14 @@ fn job_of(subject: &StreamId, about: Option<&Body>) -> Option<StreamId> {
         | StreamType::Form
         | StreamType::Review => None,
     }
+}
+
+/// The pools that a grant reaches what somebody acts on by: those of the job it is of, or of the host that it is.
+pub fn pools_reached(job: Option<&Body>, about: Option<&Body>) -> Vec<String> {
+    let mut pools: Vec<String> = job.and_then(Body::job).map(pools_of).unwrap_or_default();
+    let host = about.and_then(Body::host).and_then(|host| host.started.as_ref());
+    pools.extend(host.iter().flat_map(|started| started.pools.clone()));
+    pools
 }
 
 fn is_approval(event: &Event) -> bool {

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use actors::action_needed;
+pub use actors::{action_needed, job_of, pools_reached};
 pub(crate) use conditions::meets as conditions_meet;
 pub use definitions::{named_by_job, named_by_thing};
 pub use flushes::{Opened, Refusal};

@@ -492,7 +492,7 @@ pub fn pool_asked(event: &Event) -> Option<String> {
 }
 
 /// The pools that a job runs in, by what holds and by what waits for approval.
-pub fn pools_of(job: &Job) -> Vec<String> {
+pub(crate) fn pools_of(job: &Job) -> Vec<String> {
     let active = job.active().and_then(|span| span.read().ok());
     let proposal = job.versions.proposal.as_ref();
     let asked: Option<JobDefinition> =

@@ -12,7 +12,8 @@ mod account;
 mod admit;
 mod grant;
 
-pub use access::{Action, Denial, Subject, action_of, decide, pool_asked, pools_of};
+pub(crate) use access::pools_of;
+pub use access::{Action, Denial, Subject, action_of, decide, pool_asked};
 pub use account::{IDLE_MS, Session, Token, User};
 pub use admit::{CODE_MS_MAX, GRANTS_MAX, SESSION_MS_MAX, TOKEN_MS_MAX, TOKENS_MAX};
 pub(crate) use admit::{Context, admit, check_actor};

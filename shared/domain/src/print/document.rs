@@ -393,6 +393,11 @@ impl Document {
         all.filter(|(_, one)| matches!(one.state, DeliveryState::Failed { .. }))
     }
 
+    /// Whether it reached everybody it was for, as it was asked for.
+    pub fn has_arrived(&self) -> bool {
+        self.state.is_good() && self.failed_deliveries().next().is_none() && !self.differs()
+    }
+
     /// The state after one more event. Total: what is in the log has happened.
     #[must_use]
     pub fn evolve(mut self, event: &PrintEvent, told: Told<'_>) -> Self {

@@ -37,6 +37,20 @@ impl Queue {
         Self { defined: Defined::new(name), held: None, stopped: BTreeMap::new() }
     }
 
+    /// The word for how it stands, and why it does not go on.
+    pub fn state(&self) -> (&'static str, String) {
+        let troubles = || {
+            let all = self.stopped.iter().map(|(host, all)| format!("{host}: {}", all.join(", ")));
+            all.collect::<Vec<_>>().join("; ")
+        };
+        match (&self.held, self.defined.active()) {
+            (_, None) => ("retired", String::new()),
+            (Some(held), _) => ("held", held.reason.clone()),
+            (None, _) if !self.stopped.is_empty() => ("stopped", troubles()),
+            (None, _) => ("goes-on", String::new()),
+        }
+    }
+
     /// Its newest definition.
     pub fn definition(&self) -> Option<QueueDefinition> {
         match self.defined.read(ThingKind::Queue)? {

@@ -12,7 +12,6 @@ use domain::print::{Form, amount};
 use domain::site::ThingKind;
 use domain::wire::Selection;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -199,7 +198,7 @@ fn register(wanted: &Register, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&wanted.place)?;
     let now = form(&source, &wanted.form)?;
     let form = match &wanted.on {
-        Some(on) => at(&source, &wanted.form, end_of(on)?)?,
+        Some(on) => at(&source, &wanted.form, when::end_of(on)?)?,
         None => now,
     };
     let first = wanted.first.or(form.batches.iter().map(|batch| batch.first).min()).unwrap_or(1);
@@ -235,15 +234,6 @@ fn register(wanted: &Register, format: Format) -> anyhow::Result<()> {
         }
         table
     })
-}
-
-/// The end of a day, or an instant.
-fn end_of(text: &str) -> anyhow::Result<Timestamp> {
-    let zone = TimeZone::system();
-    match text.parse::<jiff::civil::Date>() {
-        Ok(day) => Ok(day.tomorrow()?.to_zoned(zone)?.timestamp()),
-        Err(_) => when::instant(text, &zone),
-    }
 }
 
 /// A form as its events until an instant tell it.

@@ -58,20 +58,7 @@ pub(super) fn list(wanted: &Queues, format: Format) -> anyhow::Result<()> {
             ..DocumentFilter::default()
         })?);
         let figures = figures(all.iter().map(|(_, document)| document), since);
-        let troubles = || {
-            queue
-                .stopped
-                .iter()
-                .map(|(host, all)| format!("{host}: {}", all.join(", ")))
-                .collect::<Vec<_>>()
-                .join("; ")
-        };
-        let (state, why) = match (&queue.held, queue.defined.active()) {
-            (_, None) => ("retired", String::new()),
-            (Some(held), _) => ("held", held.reason.clone()),
-            (None, _) if !queue.stopped.is_empty() => ("stopped", troubles()),
-            (None, _) => ("goes-on", String::new()),
-        };
+        let (state, why) = queue.state();
         let printer = queue.definition().map(|definition| definition.printer).unwrap_or_default();
         let impressions_a_day =
             u32::try_from(figures.impressions).map_or(f64::MAX, f64::from) / days;
