@@ -8,7 +8,7 @@ use domain::event::{Disposition, ReviewNoted, ReviewSigned};
 use domain::ids::StreamId;
 use domain::job::ChangeRequest;
 use domain::ledger::Body;
-use domain::night::{EXCEPTIONS, Night};
+use domain::night::Night;
 use domain::print::Document;
 use domain::review::{OPEN_MAX, Review, Shown, stream};
 use domain::wire::{Content, DocumentFilter, Query, RunRow, Selection};
@@ -37,7 +37,10 @@ pub(crate) struct Morning {
     /// To which position it is told.
     pub(crate) position: u64,
     pub(crate) since: Timestamp,
+    /// Earlier than `now` where there are more exceptions than one review lists: what came later is of the next.
     pub(crate) until: Timestamp,
+    /// When it was looked at.
+    pub(crate) now: Timestamp,
     /// What happened, with what was not over at the last review and has ended badly since.
     pub(crate) night: Night,
     /// Runs that are not over yet.
@@ -105,10 +108,15 @@ impl Morning {
         self.review.open(&self.night)
     }
 
+    /// Whether there is more than one review lists.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.until < self.now
+    }
+
     /// Whether the last review is too long ago.
     pub(crate) fn is_overdue(&self) -> bool {
         let since = self.review.since();
-        let ago = |at: Timestamp| self.until.as_millisecond() - at.as_millisecond();
+        let ago = |at: Timestamp| self.now.as_millisecond() - at.as_millisecond();
         since.is_some_and(|at| ago(at) > domain::review::MISSING_MS)
     }
 }
@@ -116,29 +124,43 @@ impl Morning {
 impl Console {
     /// What is to be reviewed: since the last review until an instant, as far as a position tells it.
     pub(crate) async fn morning(&self, until: Option<Timestamp>) -> Result<Morning, CommandError> {
-        let until = match until {
+        let now = match until {
             Some(until) => until,
             // The recorder's clock may be behind this one.
             None => (self.clock)().checked_sub(SKEW).map_err(unavailable)?,
         };
         let state = self.state(&stream()).await?;
         let review = state.and_then(|state| state.body.review().cloned()).unwrap_or_default();
-        let first = until.checked_sub(FIRST).unwrap_or(until);
-        let since = review.since().unwrap_or(first).min(until);
-        let answer = ask(&self.bus, &Query::Night { since, until }).await.map_err(unavailable)?;
-        let Content::Night(mut night) = answer.content else {
-            return Err(unavailable("the answer is to another question"));
-        };
+        let first = now.checked_sub(FIRST).unwrap_or(now);
+        let since = review.since().unwrap_or(first).min(now);
+        let (mut position, mut night) = self.night(since, now).await?;
+        let until = night.listed_until().unwrap_or(now);
+        if until < now {
+            // Nobody signs for what they were not shown.
+            (position, night) = self.night(since, until).await?;
+        }
         night.exceptions.splice(0..0, self.carried(&review).await?);
         let running = self.running(until).await?;
-        Ok(Morning { position: answer.position, since, until, night, running, review })
+        Ok(Morning { position, since, until, now, night, running, review })
+    }
+
+    async fn night(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<(u64, Night), CommandError> {
+        let answer = ask(&self.bus, &Query::Night { since, until }).await.map_err(unavailable)?;
+        let Content::Night(night) = answer.content else {
+            return Err(unavailable("the answer is to another question"));
+        };
+        Ok((answer.position, night))
     }
 
     /// What else is to be known of it.
     pub(crate) async fn beside(&self, morning: &Morning) -> Result<Beside, CommandError> {
         Ok(Beside {
             strips: self.strips(&morning.night).await?,
-            datasets: self.at_risk(morning.until).await?,
+            datasets: self.at_risk(morning.now).await?,
             documents: self.undelivered(morning.since).await?,
             emergencies: self.emergencies().await?,
         })
@@ -150,8 +172,7 @@ impl Console {
         for id in review.carried() {
             let state = self.state(id).await?;
             let row = state.as_ref().and_then(|state| state.body.run()).map(RunRow::of);
-            let bad = |row: &RunRow| EXCEPTIONS.contains(&row.state.as_str());
-            found.extend(row.filter(bad));
+            found.extend(row.filter(RunRow::is_exception));
         }
         Ok(found)
     }

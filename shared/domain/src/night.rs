@@ -92,6 +92,15 @@ impl Numbers {
     }
 }
 
+impl Night {
+    /// Until when all exceptions are listed, where that is not to its end: what is at that instant or later is of another
+    /// question.
+    pub fn listed_until(&self) -> Option<Timestamp> {
+        let full = self.exceptions.len() >= EXCEPTIONS_MAX as usize;
+        self.exceptions.last().filter(|_| full).map(|row| row.instant)
+    }
+}
+
 /// States that are exceptions, by their words: what a morning review looks at.
 pub const EXCEPTIONS: [&str; 6] =
     ["failed", "timed-out", "missed", "unknown", "cancelled", "warning"];
@@ -133,5 +142,31 @@ mod tests {
             (&some.map(str::to_owned)[..], &["5 not ended yet".to_owned()][..])
         );
         assert_eq!(Numbers::default().in_words().count(), 0);
+    }
+
+    #[test]
+    fn a_night_with_more_exceptions_than_are_listed_is_known_until_the_last_of_them() {
+        let row = |n: i64| {
+            let instant = Timestamp::from_second(n).unwrap();
+            let run = crate::ids::StreamId::run("pay", &instant.to_string());
+            RunRow {
+                run,
+                job: "pay".to_owned(),
+                state: "failed".to_owned(),
+                instant,
+                scheduled: true,
+                open: false,
+                late: false,
+                attempts: 1,
+                host: None,
+                started: None,
+                ended: None,
+                message: None,
+            }
+        };
+        for (count, until) in [(0, None), (499, None), (500, Timestamp::from_second(499).ok())] {
+            let night = Night { exceptions: (0..count).map(row).collect(), ..Night::default() };
+            assert_eq!(night.listed_until(), until, "{count}");
+        }
     }
 }

@@ -88,7 +88,8 @@ impl Review {
 
     /// Exceptions of which nothing was said.
     pub fn open<'a>(&self, night: &'a Night) -> Vec<&'a RunRow> {
-        night.exceptions.iter().filter(|row| self.disposition(row).is_none()).collect()
+        let open = |row: &&RunRow| row.is_exception() && self.disposition(row).is_none();
+        night.exceptions.iter().filter(open).collect()
     }
 
     /// The state after one more event. Total: what is in the log has happened.
@@ -164,7 +165,8 @@ impl<'a> Shown<'a> {
                 json!({"said": noted.disposition.word(), "disposition": disposition, "note": noted.note, "by": noted.by})
             }
             Some(Said::Accepted(until)) => json!({"said": "accepted", "until": until}),
-            None => json!({"said": "open"}),
+            None if row.is_exception() => json!({"said": "open"}),
+            None => json!({"said": "goes-on"}),
         };
         let exceptions = night.exceptions.iter();
         Self {
@@ -215,8 +217,10 @@ pub(crate) fn admit(
 
 fn admit_noted(e: &ReviewNoted, run: Option<&Run>, received: Timestamp) -> Result<(), String> {
     let run = run.ok_or("there is no such run")?;
-    let bad = crate::night::EXCEPTIONS.contains(&run.state.word());
-    need(bad, "it is no exception: it has not ended, or ended as it should")?;
+    need(
+        RunRow::of(run).is_exception(),
+        "it is no exception: it has not ended, or ended as it should",
+    )?;
     let says = !e.note.trim().is_empty() && e.note.len() <= TEXT_BYTES_MAX;
     need(says, "a note of 1 to 1000 bytes is needed")?;
     match &e.disposition {

@@ -13,6 +13,7 @@ use crate::envelope::{Envelope, EnvelopeError};
 use crate::ids::{ProducerId, StreamId};
 use crate::keys::{KeyError, PublicKey, Seal, SecretKey};
 use crate::ledger::{Mark, Policy, StreamState};
+use crate::night::EXCEPTIONS;
 use crate::run::Run;
 
 /// A run offered to a pool.
@@ -517,6 +518,12 @@ impl RunRow {
             ended: ended.then_some(run.changed),
             message: crate::run::message(run),
         }
+    }
+
+    /// Whether somebody has to say something of it in the morning: it ended as it should not have, or nobody knows how; or it
+    /// is over, and was late. What is late and goes on has that before it.
+    pub fn is_exception(&self) -> bool {
+        EXCEPTIONS.contains(&self.state.as_str()) || (self.late && !self.open)
     }
 }
 

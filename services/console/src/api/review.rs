@@ -28,6 +28,7 @@ pub(super) async fn review(_: Caller, State(console): State<Console>) -> Result<
         "open": open,
         "shown": digest,
         "overdue": morning.is_overdue(),
+        "goes-on": morning.goes_on(),
         "signed": morning.review.signed.last(),
     })))
 }

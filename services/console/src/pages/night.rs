@@ -40,6 +40,7 @@ struct Row {
     message: String,
     said: Option<String>,
     open: bool,
+    goes_on: bool,
 }
 
 /// The exceptions of a job.
@@ -74,6 +75,7 @@ struct NightPage {
     span: String,
     last: Option<Signed>,
     overdue: bool,
+    goes_on: bool,
     problem: Option<String>,
     groups: Vec<Group>,
     datasets: Vec<AtRisk>,
@@ -133,7 +135,8 @@ fn row(morning: &Morning, row: &RunRow) -> Row {
         late: row.late,
         host: row.host.clone(),
         message: row.message.clone().unwrap_or_default(),
-        open: words.is_none(),
+        open: words.is_none() && row.is_exception(),
+        goes_on: !row.is_exception(),
         said: words,
     }
 }
@@ -160,7 +163,7 @@ fn emergencies(morning: &Morning, beside: &Beside) -> Vec<Emergency> {
             by: expedited.by.clone().unwrap_or_default(),
             reason: expedited.reason.clone(),
             until: when(expedited.until),
-            over: expedited.until < morning.until,
+            over: expedited.until < morning.now,
         })
     };
     beside.emergencies.iter().filter_map(one).collect()
@@ -185,6 +188,7 @@ async fn night(console: &Console, visitor: &Visitor) -> Result<NightPage, Page> 
         span: format!("From {} to {}", when(morning.since), when(morning.until)),
         last: morning.review.signed.last().cloned(),
         overdue: morning.is_overdue(),
+        goes_on: morning.goes_on(),
         problem: None,
         groups: groups(&morning, &beside),
         prints: beside.documents.iter().map(print).collect(),

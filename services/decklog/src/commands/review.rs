@@ -28,6 +28,8 @@ struct Morning {
     open: Vec<String>,
     shown: String,
     overdue: bool,
+    #[serde(rename = "goes-on")]
+    goes_on: bool,
 }
 
 fn morning(place: &Place) -> anyhow::Result<Morning> {
@@ -49,6 +51,11 @@ fn text(morning: &Morning) -> String {
     )];
     if morning.overdue {
         lines.push("a review is overdue".to_owned());
+    }
+    if morning.goes_on {
+        let more =
+            "there are more exceptions than one review lists: what came later is of the next";
+        lines.push(more.to_owned());
     }
     for (run, state, said) in &morning.exceptions {
         let word = said["said"].as_str().unwrap_or_default();

@@ -129,6 +129,28 @@ fn what_is_said_of_an_exception_is_about_a_run_that_there_is_and_has_words() {
 }
 
 #[test]
+fn a_run_that_was_late_and_ended_well_is_an_exception_of_which_something_is_said() {
+    let mut site = Site::new();
+    site.apply(
+        json!({"name": "pay", "schedule": {"cron": "0 2 * * *"}, "sla": {"start-by": "10m"}}),
+    );
+    site.until("06:00").start("pay@02:00");
+    let row = RunRow::of(site.run("pay@02:00"));
+    let before = Night { exceptions: vec![row], ..night(site.now) };
+    assert!(before.exceptions[0].late && review(&site).open(&before).is_empty());
+    let note = noted("pay@02:00", Disposition::Note {});
+    let why = "it is no exception: it has not ended, or ended as it should";
+    assert_eq!(refused(&says(&mut site, "user/ana", note)), why);
+    site.end("pay@02:00", 0);
+    let run = site.run("pay@02:00");
+    let night = Night { exceptions: vec![RunRow::of(run)], ..night(site.now) };
+    assert_eq!((site.state("pay@02:00"), night.exceptions[0].is_exception()), ("succeeded", true));
+    let note = noted("pay@02:00", Disposition::Note {});
+    assert_eq!(says(&mut site, "user/ana", note), Mark::Valid);
+    assert!(review(&site).open(&night).is_empty());
+}
+
+#[test]
 fn one_review_begins_where_the_last_has_ended_so_no_instant_is_left_out() {
     let mut site = site();
     let (yesterday, now) = (later(site.now, -24 * 3_600_000), site.now);
