@@ -10,6 +10,7 @@
 //! | [`distributed`] | every role as its own process against Postgres and NATS, under every fault we know |
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
 //! | [`handbook`] | the pages of `ops/handbook`, run and compared |
+//! | [`incidents`] | failures, who is told of them, and who deals with them |
 //! | [`looking`] | names of files in snapshots, and how far a backup is |
 //! | [`people`] | accounts: who may do what, what takes two people, coming in and being shut out |
 //! | [`pages`] | the console as somebody sees it without scripts |
@@ -29,6 +30,7 @@ mod embedded;
 mod evidence;
 mod fuzz;
 mod handbook;
+mod incidents;
 mod looking;
 mod mornings;
 mod pages;

@@ -5,6 +5,7 @@ mod calendar;
 pub(crate) mod changes;
 mod datasets;
 mod hosts;
+mod incidents;
 mod looking;
 mod occurrences;
 mod people;
@@ -111,6 +112,9 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(changes::history))
         .routes(routes!(changes::effect))
         .routes(routes!(changes::act_on_change))
+        .routes(routes!(incidents::list_incidents, incidents::report_incident))
+        .routes(routes!(incidents::show_incident, incidents::act_on_incident))
+        .routes(routes!(incidents::rota))
         .routes(routes!(review::review))
         .routes(routes!(review::note))
         .routes(routes!(review::sign))

@@ -4,6 +4,7 @@
 mod changes;
 mod datasets;
 mod hosts;
+mod incidents;
 mod looking;
 mod occurrences;
 mod people;
@@ -29,6 +30,7 @@ use utoipa::ToSchema;
 pub(crate) use changes::{ChangeAct, Proposed};
 pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
+pub(crate) use incidents::{IncidentAct, IncidentWanted, almanac_of};
 pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;
 pub use people::Once;

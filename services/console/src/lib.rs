@@ -13,6 +13,7 @@ mod pages;
 mod people;
 mod problem;
 mod review;
+mod rota;
 mod service;
 mod state;
 

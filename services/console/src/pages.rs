@@ -14,6 +14,7 @@
 //! | `backups`, `dataset` | what could be restored now |
 //! | `prints`, `stock` | documents; queues and numbered forms |
 //! | `hosts` | where things run |
+//! | `incidents` | failures that somebody must deal with, and who is on call |
 //! | `events` | the log |
 //! | `api` | what programs ask and do |
 
@@ -26,6 +27,7 @@ mod dataset;
 mod events;
 mod forms;
 mod hosts;
+mod incidents;
 mod job;
 mod jobs;
 mod login;
@@ -115,6 +117,10 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/prints/forms/{name}", get(stock::form))
         .route("/hosts", get(hosts::page))
         .route("/hosts/{name}", get(hosts::host).post(hosts::act))
+        .route("/incidents", get(incidents::page).post(incidents::report))
+        .route("/incidents/{*incident}", get(incidents::one).post(incidents::act))
+        .route("/rota", get(incidents::rota))
+        .route("/acknowledge", get(incidents::link).post(incidents::follow))
         .route("/events", get(events::page))
         .route("/events/{position}", get(events::event))
         .route("/docs", get(api::page))

@@ -6,12 +6,13 @@ use bus::recorder::{ask, each_stream};
 use domain::backup::{Dataset, Protection};
 use domain::event::{Disposition, ReviewNoted, ReviewSigned};
 use domain::ids::StreamId;
+use domain::incident::Incident;
 use domain::job::ChangeRequest;
 use domain::ledger::Body;
 use domain::night::Night;
 use domain::print::Document;
 use domain::review::{OPEN_MAX, Review, Shown, stream};
-use domain::wire::{Content, DocumentFilter, Query, RunRow, Selection};
+use domain::wire::{Content, DocumentFilter, IncidentFilter, Query, RunRow, Selection};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,6 +27,8 @@ const FIRST: SignedDuration = SignedDuration::from_hours(24);
 const SKEW: SignedDuration = SignedDuration::from_millis(domain::ledger::SKEW_MS_MAX);
 /// Nights of the strip beside a job.
 const STRIP: u32 = 14;
+/// Most incidents that are shown beside a night; the page of incidents has all.
+const INCIDENTS_MAX: u32 = 50;
 /// Jobs whose strips are shown.
 const STRIPS_MAX: usize = 40;
 /// Documents that are looked at.
@@ -55,6 +58,8 @@ pub(crate) struct Beside {
     pub(crate) strips: BTreeMap<String, Vec<String>>,
     pub(crate) datasets: Vec<AtRisk>,
     pub(crate) documents: Vec<(StreamId, Document)>,
+    /// Incidents that somebody still has to deal with, newest first.
+    pub(crate) incidents: Vec<Incident>,
     /// Changes that became active in an emergency, and nobody else has looked at.
     pub(crate) emergencies: Vec<(StreamId, ChangeRequest)>,
 }
@@ -162,8 +167,15 @@ impl Console {
             strips: self.strips(&morning.night).await?,
             datasets: self.at_risk(morning.now).await?,
             documents: self.undelivered(morning.since).await?,
+            incidents: self.open_incidents().await?,
             emergencies: self.emergencies().await?,
         })
+    }
+
+    async fn open_incidents(&self) -> Result<Vec<Incident>, CommandError> {
+        let open = IncidentFilter { open: true, limit: INCIDENTS_MAX, ..IncidentFilter::default() };
+        let (_, views) = self.incidents(open).await?;
+        Ok(views.into_iter().filter_map(|view| view.state.body.incident().cloned()).collect())
     }
 
     /// What was not over at the last review, and has ended badly since.

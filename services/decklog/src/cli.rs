@@ -5,6 +5,7 @@ mod ahead;
 mod backups;
 mod changes;
 mod hosts;
+mod incidents;
 mod occurrences;
 mod people;
 mod prints;
@@ -26,6 +27,7 @@ pub(crate) use backups::{
 };
 pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
 pub(crate) use hosts::Host;
+pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use people::{
     AddUser, CreateToken, EndSession, GrantUser, ListTokens, ResetUser, RevokeToken, User,
@@ -186,6 +188,12 @@ pub(crate) enum Command {
     /// The morning review: what is open, what becomes of it, and the signature.
     #[command(subcommand)]
     Review(Review),
+    /// Failures that somebody must deal with: which are open, who was told, and what was said.
+    #[command(subcommand)]
+    Incident(Incident),
+    /// Call trees: who is told of incidents, and whom then. See `incident on-call`.
+    #[command(subcommand)]
+    CallTree(Thing),
     /// Changes of definitions: what waits, what it does, and what is said of it.
     #[command(subcommand)]
     Change(Change),
@@ -208,7 +216,7 @@ pub(crate) enum Command {
     Config(Config),
     /// Prints the JSON Schema of documents of one kind.
     Schema {
-        /// job, flow, calendar, blackout, lock or pool.
+        /// job, flow, calendar, blackout, lock, pool, call-tree and the like.
         #[arg(default_value = "job")]
         kind: String,
     },
@@ -258,6 +266,9 @@ pub(crate) struct Up {
     /// Directory with this host's lists of addresses.
     #[arg(long)]
     pub(crate) lists: Option<PathBuf>,
+    /// File that says how people are told of incidents: what [scheduler.notify] is for a scheduler.
+    #[arg(long)]
+    pub(crate) notify: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -10,10 +10,11 @@ use anyhow::{Context as _, anyhow};
 use audit::AuditConfig;
 use bus::Bus;
 use console::ConsoleConfig;
+use delivery::mail::MailConfig;
 use domain::ids::Class;
 use eventlog::{Access, EventLog};
 use executor::ExecutorConfig;
-use scheduler::SchedulerConfig;
+use scheduler::{NotifyConfig, SchedulerConfig};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -47,8 +48,10 @@ pub(crate) struct Wanted {
     pub(crate) work: bool,
     pub(crate) slots: u32,
     pub(crate) allow: Option<PathBuf>,
-    pub(crate) mail: Option<executor::MailConfig>,
+    pub(crate) mail: Option<MailConfig>,
     pub(crate) lists: Option<PathBuf>,
+    /// How people are told of incidents.
+    pub(crate) notify: Option<NotifyConfig>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
     pub(crate) self_approval: Option<bool>,
     /// The account that is let in by a code, although nobody who keeps the accounts says so.
@@ -66,6 +69,7 @@ impl Wanted {
             allow: None,
             mail: None,
             lists: None,
+            notify: None,
             self_approval: None,
             let_in: None,
         }
@@ -143,7 +147,10 @@ impl Embedded {
         drain: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
         let (stop, stopped) = watch::channel(false);
-        let config = SchedulerConfig::new(self.dir.join("scheduler"));
+        let config = SchedulerConfig {
+            notify: wanted.notify.clone(),
+            ..SchedulerConfig::new(self.dir.join("scheduler"))
+        };
         let producer = scheduler::Producer { token: token(&self.dir, Class::Scheduler)? };
         let around =
             scheduler::Surroundings { clock: clock(), stop: stopped, tzdb: host::tzdb(), drain };

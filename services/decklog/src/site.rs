@@ -62,6 +62,7 @@ impl Site {
                     | Thing::Pool(_)
                     | Thing::Dataset(_)
                     | Thing::Queue(_)
+                    | Thing::CallTree(_)
                     | Thing::Form(_),
                 )
                 | None => {}

@@ -135,6 +135,8 @@ impl OwnWork {
             | StreamType::Queue
             | StreamType::Form
             | StreamType::Document
+            | StreamType::CallTree
+            | StreamType::Incident
             | StreamType::Review => false,
         };
         if matters {

@@ -161,6 +161,7 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
         | Event::FormEvent(_)
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
+        | Event::IncidentEvent(_)
         | Event::ReviewEvent(_) => None,
     }
 }

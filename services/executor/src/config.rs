@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use delivery::mail::MailConfig;
 use domain::time::HumanDuration;
 use serde::{Deserialize, Serialize};
 
@@ -56,89 +56,6 @@ pub struct ExecutorConfig {
     pub journal_bytes: u64,
 }
 
-/// How documents are sent by mail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct MailConfig {
-    /// The host that takes mail.
-    pub relay: String,
-    /// Its port; 587, or 465 where `tls` is `tls` and 25 where it is `none`.
-    #[serde(default)]
-    pub port: Option<u16>,
-    /// How it is spoken to.
-    #[serde(default)]
-    pub tls: MailTls,
-    /// Certificates that are trusted instead of those of the system.
-    #[serde(default)]
-    pub ca_file: Option<PathBuf>,
-    /// The user it asks for.
-    #[serde(default)]
-    pub user: Option<String>,
-    /// Where the password is: `file:`, `env:` or `credential:`.
-    #[serde(default)]
-    pub password: Option<String>,
-    /// The sender's address.
-    pub from: String,
-    /// The sender's name.
-    #[serde(default)]
-    pub from_name: String,
-    /// Largest message, in bytes.
-    #[serde(default = "mail_bytes")]
-    pub limit_bytes: u64,
-}
-
-/// How a relay is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MailTls {
-    /// Encrypted from the first byte.
-    Tls,
-    /// Encrypted before anything is said (STARTTLS, RFC 3207); where it cannot be, nothing is sent.
-    #[default]
-    Starttls,
-    /// In the clear: on this machine only.
-    None,
-}
-
-impl MailConfig {
-    /// The port.
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or(match self.tls {
-            MailTls::Tls => 465,
-            MailTls::Starttls => 587,
-            MailTls::None => 25,
-        })
-    }
-
-    /// Reads it from a file of its own.
-    ///
-    /// # Errors
-    /// The file cannot be read, or what is wrong with it.
-    pub fn read(path: &std::path::Path) -> anyhow::Result<Self> {
-        let read = || format!("reading {}", path.display());
-        let text = std::fs::read_to_string(path).with_context(read)?;
-        let config: Self = toml::from_str(&text).with_context(read)?;
-        let problems = config.problems();
-        anyhow::ensure!(problems.is_empty(), "{}: {}", path.display(), problems.join("; "));
-        Ok(config)
-    }
-
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.user.is_some() != self.password.is_some() {
-            problems.push("executor.mail: a user and a password belong together".to_owned());
-        }
-        if let Err(error) = self.from.parse::<delivery::Address>() {
-            problems.push(format!("executor.mail.from: {error}"));
-        }
-        problems
-    }
-}
-
-fn mail_bytes() -> u64 {
-    25 * 1024 * 1024
-}
-
 fn default_pools() -> Vec<String> {
     vec!["default".to_owned()]
 }
@@ -188,7 +105,7 @@ impl ExecutorConfig {
             }
         }
         problems.extend(self.label_problems());
-        problems.extend(self.mail.iter().flat_map(MailConfig::problems));
+        problems.extend(self.mail.iter().flat_map(|mail| mail.problems("executor.mail")));
         if !(1..=1_000).contains(&self.slots) {
             problems.push("executor.slots: 1 to 1000".to_owned());
         }

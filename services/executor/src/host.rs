@@ -13,8 +13,8 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::alone::OwnWork;
 use crate::attempt::{AllowList, AttemptDir, SupervisorProgram};
 use crate::backup::look;
-use crate::config::MailConfig;
 use crate::print::books::Books;
+use delivery::mail::MailConfig;
 
 /// An attempt under way on this host.
 #[derive(Debug, Clone)]

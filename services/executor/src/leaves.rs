@@ -52,6 +52,7 @@ impl Said {
                 | Event::FormEvent(_)
                 | Event::QueueEvent(_)
                 | Event::ChangeEvent(_)
+                | Event::IncidentEvent(_)
                 | Event::ReviewEvent(_) => {}
             }
             said.events.push(event);

@@ -24,7 +24,7 @@ mod take;
 mod zones;
 
 pub use backup::{bare, main_if_engine};
-pub use config::{ExecutorConfig, MailConfig, MailTls};
+pub use config::ExecutorConfig;
 pub use one_line::OneLine;
 pub use output::read_output;
 pub use service::{Producer, Surroundings, run};

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use domain::time::HumanDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::notify::NotifyConfig;
+
 /// Settings of the role `scheduler`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -26,6 +28,9 @@ pub struct SchedulerConfig {
     /// Most bytes its journal holds while the recorder is away.
     #[serde(default = "journal_bytes")]
     pub journal_bytes: u64,
+    /// How people are told of incidents; this scheduler tells nobody where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifyConfig>,
 }
 
 fn one() -> String {
@@ -54,6 +59,7 @@ impl SchedulerConfig {
             grace: two_seconds(),
             offer_again: ten_seconds(),
             journal_bytes: journal_bytes(),
+            notify: None,
         }
     }
 
@@ -69,6 +75,7 @@ impl SchedulerConfig {
         if self.journal_bytes < 1024 * 1024 {
             problems.push("scheduler.journal-bytes: at least 1048576".to_owned());
         }
+        problems.extend(self.notify.iter().flat_map(|one| one.problems("scheduler.notify")));
         problems
     }
 }

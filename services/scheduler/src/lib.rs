@@ -3,9 +3,11 @@
 
 mod config;
 mod feed;
+mod notify;
 mod service;
 mod zones;
 
 pub use config::SchedulerConfig;
+pub use notify::{Contact, NotifyConfig, Webhook, WebhookFormat};
 pub use service::{Producer, Surroundings, run};
 pub use zones::{ZoneInfo, rules};

@@ -8,19 +8,20 @@ use bus::recorder::{self, AskError, Follower, Following};
 use bus::{Bus, Delivery, Subscription, Topic};
 use bytes::Bytes;
 use domain::envelope::Draft;
-use domain::event::LogJournalCut;
+use domain::event::{LogJournalCut, Sent};
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::run::Run;
-use domain::scheduler::{Action, Scheduler, Settings};
+use domain::scheduler::{About, Action, Outgoing, Scheduler, Settings};
 use domain::wire::{Heartbeat, LogEntry, Work};
 use jiff::Timestamp;
 use journal::{Journal, Outbox, OutboxConfig, Verdict};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::{info, warn};
 
 use crate::config::SchedulerConfig;
 use crate::feed;
+use crate::notify::{self, NotifyConfig};
 use crate::zones::{Copies, ZoneInfo};
 
 /// Whoever runs a role tells it the time, and when to stop.
@@ -57,14 +58,24 @@ const SEE_ZONES: Duration = Duration::from_secs(5);
 const KEEP_ZONES: Duration = Duration::from_secs(60);
 /// How long without the recorder until it counts as cut off, and its ear as closed.
 const CUT_OFF: Duration = Duration::from_secs(10);
+/// How many messages are on their way at once.
+const SENDERS: usize = 8;
 /// Longest sleep: clocks jump, so nothing is slept through.
 const NAP: Duration = Duration::from_millis(500);
+
+/// What comes back to the loop: answers of the recorder, the past of jobs, and what became of messages.
+type Answers = (
+    mpsc::Receiver<(StreamId, Option<Mark>)>,
+    mpsc::Receiver<(String, Vec<Run>)>,
+    mpsc::Receiver<(Vec<About>, Sent)>,
+);
 
 enum Wake {
     Entries(Result<Vec<LogEntry>, AskError>),
     Heard(Option<Delivery>),
     Answered(StreamId, Option<Mark>),
     Recalled(String, Vec<Run>),
+    Sent(Vec<About>, Sent),
     Time,
     Failed(String),
     Stop,
@@ -79,6 +90,9 @@ struct Service {
     answers: mpsc::Sender<(StreamId, Option<Mark>)>,
     recalls: mpsc::Sender<(String, Vec<Run>)>,
     offers: mpsc::Sender<Work>,
+    notify: Option<Arc<NotifyConfig>>,
+    senders: Arc<Semaphore>,
+    sent: mpsc::Sender<(Vec<About>, Sent)>,
     spoken: Option<Timestamp>,
     reached: Timestamp,
     zones: Copies,
@@ -130,6 +144,7 @@ async fn schedule(
     let settings = Settings {
         grace_ms: i64::try_from(config.grace.millis())?,
         redispatch_ms: i64::try_from(config.offer_again.millis())?,
+        link_secret: config.notify.as_ref().map(|_| secret()).transpose()?,
         ..Settings::new(&config.name, &around.tzdb.version)
     };
     let mut mind = Scheduler::new(settings);
@@ -139,6 +154,7 @@ async fn schedule(
     let (answers, answered) = mpsc::channel(4_096);
     let (recalls, recalled) = mpsc::channel(64);
     let (offers, offered) = mpsc::channel(4_096);
+    let (sent, told) = mpsc::channel(64);
     let offering = tokio::spawn(offer(bus.clone(), offered));
     let now = (around.clock)();
     mind.listening(Some(now));
@@ -160,16 +176,26 @@ async fn schedule(
         answers,
         recalls,
         offers,
+        notify: config.notify.clone().map(Arc::new),
+        senders: Arc::new(Semaphore::new(SENDERS)),
+        sent,
         spoken: None,
         reached: now,
         zones,
         zones_kept: now,
         zones_seen: now,
     };
-    let ended = service.work(follower, heartbeats, answered, recalled).await;
+    let ended = service.work(follower, heartbeats, (answered, recalled, told)).await;
     offering.abort();
     telling.abort();
     ended
+}
+
+/// By what the words of links are made: new with each process, so that nobody takes up what an earlier one began.
+fn secret() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    Ok(bytes)
 }
 
 async fn open_outbox(
@@ -252,8 +278,7 @@ impl Service {
         mut self,
         mut follower: Following,
         mut heartbeats: Subscription,
-        mut answered: mpsc::Receiver<(StreamId, Option<Mark>)>,
-        mut recalled: mpsc::Receiver<(String, Vec<Run>)>,
+        (mut answered, mut recalled, mut told): Answers,
     ) -> anyhow::Result<Ended> {
         let mut stop = self.around.stop.clone();
         let outbox = self.outbox.clone();
@@ -271,6 +296,7 @@ impl Service {
                 reason = &mut failure => Wake::Failed(reason),
                 Some((stream, mark)) = answered.recv() => Wake::Answered(stream, mark),
                 Some((job, runs)) = recalled.recv() => Wake::Recalled(job, runs),
+                Some((about, sent)) = told.recv() => Wake::Sent(about, sent),
                 entries = follower.next() => Wake::Entries(entries),
                 heard = heartbeats.next() => Wake::Heard(heard),
                 () = tokio::time::sleep(nap) => Wake::Time,
@@ -300,6 +326,7 @@ impl Service {
         let now = (self.around.clock)();
         match wake {
             Wake::Entries(Ok(entries)) => {
+                self.mind.was_cut_off(self.reached, now);
                 self.reached = now;
                 for entry in &entries {
                     feed::take(&mut self.mind, entry)?;
@@ -316,6 +343,9 @@ impl Service {
             Wake::Heard(Some(Delivery::Lagged(_)) | None) => self.mind.listening(Some(now)),
             Wake::Answered(stream, mark) => self.mind.answered(&stream, mark.as_ref(), now),
             Wake::Recalled(job, runs) => self.mind.recalled(&job, runs, now),
+            Wake::Sent(about, sent) => {
+                about.iter().for_each(|one| self.mind.sent(one, &sent, now));
+            }
             Wake::Time => {}
             Wake::Failed(reason) => anyhow::bail!("the recorder refuses this scheduler: {reason}"),
             Wake::Stop => return Ok(false),
@@ -353,6 +383,7 @@ impl Service {
                     }
                 }
                 Action::Recall(job) => self.recall(job),
+                Action::Send(outgoing) => self.send(*outgoing),
             }
         }
     }
@@ -383,6 +414,28 @@ impl Service {
                 Ok(runs) => drop(recalls.send((job, runs)).await),
                 Err(error) => warn!(%job, %error, "the log could not be asked about a job's past"),
             }
+        });
+    }
+
+    /// Sends a message, away from the loop. What becomes of it nobody knows if this process ends meanwhile.
+    fn send(&self, outgoing: Outgoing) {
+        let Some(config) = self.notify.clone() else { return };
+        let (sent, senders) = (self.sent.clone(), Arc::clone(&self.senders));
+        let clock = Arc::clone(&self.around.clock);
+        tokio::spawn(async move {
+            // It is never closed.
+            let Ok(_permit) = senders.acquire_owned().await else { return };
+            let sending = tokio::task::spawn_blocking(move || {
+                let what = notify::send(&config, &outgoing, clock());
+                (outgoing, what)
+            });
+            let Ok((outgoing, what)) = sending.await else { return };
+            if let Sent::Failed { message } | Sent::Unknown { message } = &what {
+                let (contact, by) = (&outgoing.call.contact, outgoing.call.by.word());
+                warn!(contact, by, message, "somebody could not be told of an incident");
+            }
+            // The loop may have ended; then nobody needs the answer.
+            let _ = sent.send((outgoing.about, what)).await;
         });
     }
 

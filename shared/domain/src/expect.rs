@@ -165,6 +165,7 @@ impl Population {
             | Event::FormEvent(_)
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
+            | Event::IncidentEvent(_)
             | Event::ReviewEvent(_) => {}
         }
     }

@@ -72,6 +72,10 @@ pub enum StreamType {
     Document,
     /// What people say of nights.
     Review,
+    /// Who is told of what: its definitions.
+    CallTree,
+    /// A failure that somebody must deal with.
+    Incident,
 }
 
 impl From<ThingKind> for StreamType {
@@ -85,13 +89,14 @@ impl From<ThingKind> for StreamType {
             ThingKind::Repository => Self::Repository,
             ThingKind::Queue => Self::Queue,
             ThingKind::Form => Self::Form,
+            ThingKind::CallTree => Self::CallTree,
         }
     }
 }
 
 impl StreamType {
     /// Every type.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Job,
         Self::Run,
         Self::Host,
@@ -107,6 +112,8 @@ impl StreamType {
         Self::Form,
         Self::Document,
         Self::Review,
+        Self::CallTree,
+        Self::Incident,
     ];
 
     /// The word before the slash.
@@ -127,6 +134,8 @@ impl StreamType {
             Self::Form => "form",
             Self::Document => "document",
             Self::Review => "review",
+            Self::CallTree => "call-tree",
+            Self::Incident => "incident",
         }
     }
 
@@ -186,6 +195,16 @@ impl StreamId {
         Self(format!("review/{of}"))
     }
 
+    /// The `number`th incident of what `of` is about, from 1.
+    pub fn incident(of: &Self, number: u32) -> Self {
+        Self(format!("incident/{of}/{number}"))
+    }
+
+    /// For an incident, what it is about, and its number.
+    pub fn incident_parts(&self) -> Option<(Self, u32)> {
+        incident_of(self.0.strip_prefix("incident/")?)
+    }
+
     /// A stream about the log itself: `log/main`, or one for each producer.
     pub fn log(name: &str) -> Self {
         Self(format!("log/{name}"))
@@ -237,6 +256,15 @@ impl StreamId {
     }
 }
 
+/// What an incident of this name is about, and its number: a stream that is no incident, and a number without leading zeros.
+fn incident_of(rest: &str) -> Option<(StreamId, u32)> {
+    let (of, number) = rest.rsplit_once('/')?;
+    let plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
+    let of: StreamId = of.parse().ok()?;
+    let number = number.parse().ok().filter(|_| plain)?;
+    (of.stream_type() != StreamType::Incident).then_some((of, number))
+}
+
 impl FromStr for StreamId {
     type Err = BadName;
 
@@ -244,7 +272,7 @@ impl FromStr for StreamId {
         let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
         let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
         let kind = StreamType::from_word(word).ok_or(bad(
-            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document, review",
+            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document, review, call-tree, incident",
         ))?;
         let printable = rest.bytes().all(|b| b.is_ascii_graphic());
         if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
@@ -262,7 +290,9 @@ impl FromStr for StreamId {
             | StreamType::Repository
             | StreamType::Queue
             | StreamType::Form
+            | StreamType::CallTree
             | StreamType::Review => is_name(rest),
+            StreamType::Incident => incident_of(rest).is_some(),
             StreamType::Document => {
                 rest.len() == 32 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
             }

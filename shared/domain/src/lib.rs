@@ -24,6 +24,7 @@
 //! | [`icalendar`] | the same for other programs to subscribe to |
 //! | [`rehearsal`] | the night as it would go |
 //! | [`why`] | why a run or an occurrence is as it is |
+//! | [`incident`] | failures that somebody must deal with, and who is told |
 //! | [`inquiry`] | questions that take several answers of the recorder |
 //! | [`plan`] | whether definitions fit together |
 //! | [`wire`] | messages between services |
@@ -42,6 +43,7 @@ pub mod forecast;
 pub mod icalendar;
 pub mod ids;
 pub mod import;
+pub mod incident;
 pub mod inquiry;
 pub mod job;
 pub mod keys;

@@ -346,6 +346,8 @@ pub enum Query {
     },
     /// Documents, newest first.
     Documents(DocumentFilter),
+    /// Incidents, newest first.
+    Incidents(IncidentFilter),
     /// Signed heads, newest first.
     Heads {
         /// Most heads.
@@ -414,6 +416,23 @@ pub struct DocumentFilter {
     pub limit: u32,
 }
 
+/// Which incidents.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentFilter {
+    /// About this.
+    #[serde(default)]
+    pub of: Option<StreamId>,
+    /// That somebody still has to deal with.
+    #[serde(default)]
+    pub open: bool,
+    /// Only those that come after this one in the list; to page, when the last one that was given was opened, and its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<(Timestamp, StreamId)>,
+    /// Most incidents.
+    pub limit: u32,
+}
+
 /// Most jobs in one [`Query::Done`].
 pub const DONE_JOBS_MAX: usize = 50;
 
@@ -429,7 +448,7 @@ pub enum Selection {
     Hosts,
     /// All users.
     Users,
-    /// All calendars, blackouts, locks, pools, datasets, repositories, queues and forms.
+    /// All calendars, blackouts, locks, pools, datasets, repositories, queues, forms and call trees.
     Things,
     /// All queues.
     Queues,
@@ -437,6 +456,10 @@ pub enum Selection {
     Forms,
     /// All blackouts.
     Blackouts,
+    /// All call trees.
+    CallTrees,
+    /// Of each thing the newest incident.
+    Incidents,
     /// Jobs that a host has, or had, leave to decide.
     Leased,
     /// Jobs and other things of which a change waits for somebody.

@@ -47,6 +47,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0006_search.sql"),
         include_str!("../../../migrations/sqlite/0006_search.sql"),
     ),
+    (
+        8,
+        "incidents",
+        include_str!("../../../migrations/postgres/0008_incidents.sql"),
+        include_str!("../../../migrations/sqlite/0008_incidents.sql"),
+    ),
 ];
 
 /// The form of what the read model keeps as JSON. It is raised when that changes.

@@ -8,8 +8,8 @@ use domain::ids::StreamId;
 use domain::ledger::StreamState;
 use domain::night::{EXCEPTIONS, EXCEPTIONS_MAX, Night, Numbers};
 use domain::wire::{
-    Answer, Content, DONE_JOBS_MAX, DocumentFilter, HeadView, LeafView, Query, RunFilter, RunRow,
-    Selection, StreamView,
+    Answer, Content, DONE_JOBS_MAX, DocumentFilter, HeadView, IncidentFilter, LeafView, Query,
+    RunFilter, RunRow, Selection, StreamView,
 };
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -78,6 +78,7 @@ impl EventLog {
             Query::Done { jobs, limit } => Content::Runs(self.done(jobs, *limit).await?),
             Query::Night { since, until } => Content::Night(self.night(*since, *until).await?),
             Query::Documents(filter) => Content::Streams(self.documents(filter).await?),
+            Query::Incidents(filter) => Content::Streams(self.incidents(filter).await?),
             Query::Heads { limit } => {
                 Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?)
             }
@@ -110,10 +111,15 @@ impl EventLog {
             Selection::Users => "s.type = 'user' AND s.type <> 'run'",
             Selection::Blackouts => "s.type = 'blackout' AND s.type <> 'run'",
             Selection::Things => {
-                "s.type IN ('calendar', 'blackout', 'lock', 'pool', 'dataset', 'repository', 'queue', 'form') AND s.type <> 'run'"
+                "s.type IN ('calendar', 'blackout', 'lock', 'pool', 'dataset', 'repository', 'queue', 'form', 'call-tree') AND s.type <> 'run'"
             }
             Selection::Queues => "s.type = 'queue' AND s.type <> 'run'",
             Selection::Forms => "s.type = 'form' AND s.type <> 'run'",
+            Selection::CallTrees => "s.type = 'call-tree' AND s.type <> 'run'",
+            // Of each thing the one with the highest number.
+            Selection::Incidents => {
+                "s.type = 'incident' AND s.type <> 'run' AND NOT EXISTS (SELECT 1 FROM state n WHERE n.type = 'incident' AND n.job = s.job AND n.attempts > s.attempts)"
+            }
             Selection::Waiting => "s.scheduled = 1 AND s.type <> 'run' AND s.type <> 'document'",
             Selection::Leased => "s.type = 'job' AND s.type <> 'run' AND s.host IS NOT NULL",
         };
@@ -276,6 +282,27 @@ impl EventLog {
         query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
         query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
         let rows = query.rows(&self.any, "listing documents").await?;
+        let ids = rows.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        self.in_order(ids).await
+    }
+
+    async fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<StreamView>, LogError> {
+        let mut query = Sql::new("SELECT stream FROM state WHERE type = 'incident'");
+        if let Some(of) = &filter.of {
+            query.push(" AND job = ").text(of.as_str());
+        }
+        if filter.open {
+            query.push(" AND ended IS NULL");
+        }
+        if let Some((instant, id)) = &filter.behind {
+            let instant = instant.as_microsecond();
+            query.push(" AND instant <= ").number(instant);
+            query.push(" AND (instant < ").number(instant);
+            query.push(" OR stream < ").text(id.as_str()).push(")");
+        }
+        query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
+        query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
+        let rows = query.rows(&self.any, "listing incidents").await?;
         let ids = rows.iter().map(named).collect::<Result<Vec<_>, _>>()?;
         self.in_order(ids).await
     }

@@ -2,6 +2,7 @@
 
 use domain::canonical::Digest;
 use domain::ids::StreamId;
+use domain::incident::Incident;
 use domain::job::{Job, Versions};
 use domain::ledger::{Ledger, Mark, Producer, StreamState, Turn};
 use domain::print::Document;
@@ -26,7 +27,7 @@ pub(crate) struct EventRow {
     pub(crate) void: Option<String>,
 }
 
-/// The columns of a run, and of a document.
+/// The columns of a run, of a document, and of an incident.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct RunColumns {
     pub(crate) job: Option<String>,
@@ -138,10 +139,11 @@ impl StateRow {
             kind: id.stream_type().word(),
             version: to_i64(state.version),
             body,
-            run: match (run, state.body.document()) {
-                (Some(run), _) => RunColumns::new(run),
-                (None, Some(document)) => RunColumns::of_document(document),
-                (None, None) => RunColumns::leased(state),
+            run: match (run, state.body.document(), state.body.incident()) {
+                (Some(run), _, _) => RunColumns::new(run),
+                (None, Some(document), _) => RunColumns::of_document(document),
+                (None, None, Some(incident)) => RunColumns::of_incident(incident),
+                (None, None, None) => RunColumns::leased(state),
             },
         })
     }
@@ -196,6 +198,20 @@ impl RunColumns {
             host: Some(document.spooled.host.clone()),
             ended: document.erased.map(|at| at.as_microsecond()),
             message: document.spooled.form.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// An incident is listed by what it is about, its number, and whether somebody still has to deal with it.
+    fn of_incident(incident: &Incident) -> Self {
+        Self {
+            job: Some(incident.of.to_string()),
+            state: Some(incident.word().to_owned()),
+            pool: Some(incident.severity.word().to_owned()),
+            instant: Some(incident.opened.as_microsecond()),
+            attempts: Some(i64::from(incident.number)),
+            ended: incident.resolved.as_ref().map(|said| said.at.as_microsecond()),
+            message: Some(plain(&domain::incident::message::headline(incident))),
             ..Self::default()
         }
     }

@@ -3,6 +3,8 @@
 //! `DECKLOG__AUDIT__DATABASE=…` sets `audit.database`, `DECKLOG__AUDIT__HEAD_EVERY=…` `audit.head-every`;
 //! `--set audit.database=…` does the same. Everything that is wrong is said at once.
 
+pub mod secret;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -135,6 +135,18 @@ impl Site {
                 let said = json!({"run": run, "disposition": {"is": "note"}, "note": "a try"});
                 post("/review/notes", &said)
             }
+            "attend-incidents" => {
+                let wanted = json!({"of": "job/pay.export", "severity": "minor", "text": "a try"});
+                self.prepare("/incidents", &wanted);
+                let said = json!({"act": {"act": "note"}, "text": "a try"});
+                post("/incidents/job/pay.export/1", &said)
+            }
+            "resolve-incidents" => {
+                let wanted = json!({"of": "job/pay.export", "severity": "minor", "text": "a try"});
+                self.prepare("/incidents", &wanted);
+                let said = json!({"act": {"act": "resolve"}, "text": "a try"});
+                post("/incidents/job/pay.export/1", &said)
+            }
             "own-account" if name == "robot" => {
                 self.prepare("/users/robot/tokens", &json!({"name": "spare"}));
                 act("/users/robot/acts", json!({"act": "revoke-token", "name": "spare"}))
@@ -192,7 +204,7 @@ fn each_role_does_what_the_table_says_and_nothing_else_by_token_and_by_session_a
         assert_eq!(may(&answer, action), !person, "a program and {action}: {answer:?}");
         assert!(!person || answer.detail().contains("needs a person's name"), "{answer:?}");
     }
-    assert_eq!(table.as_array().unwrap().len() * people.len(), 26 * 6);
+    assert_eq!(table.as_array().unwrap().len() * people.len(), 28 * 6);
     said_once_each(&site.up, &people, &denied);
     changed_nothing(&site.up);
     stop_and_verify(site.up);

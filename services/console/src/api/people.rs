@@ -172,6 +172,7 @@ pub(super) async fn me(caller: Caller, State(console): State<Console>) -> Json<M
     let via = match &caller.via {
         Via::Token(name) => format!("token/{name}"),
         Via::Session(name) => format!("session/{name}"),
+        Via::Link => "link".to_owned(),
     };
     let may = Action::ALL.into_iter().filter(|action| caller.could(*action, now));
     let may = may.map(Action::word).collect();

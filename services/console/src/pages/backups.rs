@@ -135,6 +135,7 @@ fn defined(repository: &Repository) -> Option<RepositoryDefinition> {
         | Thing::Pool(_)
         | Thing::Dataset(_)
         | Thing::Queue(_)
+        | Thing::CallTree(_)
         | Thing::Form(_) => None,
     }
 }

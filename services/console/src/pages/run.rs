@@ -7,7 +7,7 @@ use domain::ids::StreamId;
 use domain::people::Action;
 use domain::run::{Attempt, Run, State as Stands};
 use domain::why::Question;
-use domain::wire::{EventFilter, HostQuery};
+use domain::wire::{EventFilter, HostQuery, IncidentFilter, StreamView};
 use serde::Deserialize;
 
 use super::answer::{Page, encoded};
@@ -100,6 +100,7 @@ async fn one(
     let run = state.body.run().ok_or_else(missing)?;
     let filter = EventFilter { stream: Some(id.clone()), limit: EVENTS, ..EventFilter::default() };
     let (_, events) = reading::events(console, filter).await?;
+    let incident = incident_of(console, run).await?;
     Ok(RunPage {
         shell: visitor.shell().as_of(console, position).cli(commands(name)),
         name: name.to_owned(),
@@ -107,7 +108,7 @@ async fn one(
         job: Link::to(&StreamId::job(&run.job)),
         state: Marked::new(run.state.word()),
         facts: facts(run),
-        links: links(run),
+        links: links(run).into_iter().chain(incident).collect(),
         why: why(console, Question::Run(id.clone())).await,
         tries: run.attempts.iter().rev().map(|one| tried(name, one)).collect(),
         output: output(console, visitor, &id, chosen(run, number)).await,
@@ -146,6 +147,22 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     found.push(("asked to stop because", cancel.unwrap_or_default()));
     found.retain(|(_, says)| !says.is_empty());
     found
+}
+
+/// The newest incident of its job, where this run is in it.
+async fn incident_of(
+    console: &Console,
+    run: &Run,
+) -> Result<Option<(&'static str, Link)>, CommandError> {
+    let of = Some(StreamId::job(&run.job));
+    let filter = IncidentFilter { of, limit: 5, ..IncidentFilter::default() };
+    let (_, views) = console.incidents(filter).await?;
+    let names = |view: &StreamView| {
+        let troubles = view.state.body.incident().map(|incident| incident.troubles.as_slice());
+        troubles.unwrap_or_default().iter().any(|seen| seen.trouble.run() == Some(&run.id))
+    };
+    let found = views.into_iter().find(names);
+    Ok(found.map(|view| ("incident", Link::to(&view.id))))
 }
 
 fn links(run: &Run) -> Vec<(&'static str, Link)> {

@@ -93,6 +93,8 @@ pub(crate) fn address(id: &StreamId) -> String {
         StreamType::Form => format!("/prints/forms/{name}"),
         StreamType::Queue => "/prints/queues".to_owned(),
         StreamType::Review => "/night/signed".to_owned(),
+        StreamType::Incident => format!("/incidents/{}", id.rest()),
+        StreamType::CallTree => format!("/rota#{name}"),
         StreamType::Log
         | StreamType::Calendar
         | StreamType::Blackout

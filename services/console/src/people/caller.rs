@@ -33,6 +33,8 @@ pub(crate) enum Via {
     Token(String),
     /// By a session of this name.
     Session(String),
+    /// By the link of a message, for the one thing it is for.
+    Link,
 }
 
 /// Who asks.
@@ -62,6 +64,11 @@ impl Caller {
     /// How the log names them.
     pub(crate) fn actor(&self) -> String {
         self.user.actor()
+    }
+
+    /// Whoever has the link of a message to this account.
+    pub(crate) fn by_link(user: User) -> Self {
+        Self { user: Arc::new(user), via: Via::Link, limits: Vec::new(), cookie: None }
     }
 
     /// Whether nothing narrows what their account may.

@@ -12,6 +12,7 @@ mod export;
 mod flow;
 mod host;
 mod import;
+mod incidents;
 mod job;
 mod logs;
 mod migrate;
@@ -85,6 +86,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Night(night) => night::run(&night, format),
         Command::Review(wanted) => review::run(&wanted, format),
         Command::Change(wanted) => changes::run(&wanted, format),
+        Command::Incident(wanted) => incidents::run(&wanted, format),
+        Command::CallTree(thing) => things::run(ThingKind::CallTree, &thing, format),
         Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Import(import) => import::run(&import, format),

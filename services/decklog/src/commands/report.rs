@@ -380,6 +380,7 @@ fn changed(event: &Event) -> Option<(&'static str, String)> {
         | Event::FormEvent(_)
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
+        | Event::IncidentEvent(_)
         | Event::ReviewEvent(_) => None,
     }
 }

@@ -93,6 +93,10 @@ fn in_short(thing: &Definition) -> String {
         Definition::Repository(one) => format!("{} ({})", one.location, one.engine.word()),
         Definition::Queue(queue) => queue.printer.clone(),
         Definition::Form(form) => format!("{}, in queue {}", form.account, form.queue),
+        Definition::CallTree(tree) => {
+            let levels = tree.levels.len();
+            format!("{levels} level{}", if levels == 1 { "" } else { "s" })
+        }
     }
 }
 
@@ -139,6 +143,7 @@ fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> an
             | ThingKind::Dataset
             | ThingKind::Repository
             | ThingKind::Queue
+            | ThingKind::CallTree
             | ThingKind::Form => Err(exit::not_found(format!("there is no {word} {name}"))),
         };
     };
@@ -146,7 +151,9 @@ fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> an
         ThingKind::Calendar => days(&source, &state, year.unwrap_or_else(this_year))?,
         ThingKind::Blackout => covers(&source, &state)?,
         ThingKind::Lock | ThingKind::Repository => holders(&source, &claim_name(&id), &state)?,
-        ThingKind::Dataset | ThingKind::Queue | ThingKind::Form => More::default(),
+        ThingKind::Dataset | ThingKind::Queue | ThingKind::Form | ThingKind::CallTree => {
+            More::default()
+        }
         ThingKind::Pool => members(&source, name)?,
     };
     let shown = Shown { view: StreamView { id, state }, more, lines };

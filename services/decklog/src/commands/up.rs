@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::recorder::Follower;
+use delivery::mail::MailConfig;
 use domain::event::{
-    BackupEvent, CommandEnd, Event, JobEvent, LogEvent, LogTzdbChanged, RunEvent, ThingAct,
-    ThingEvent,
+    BackupEvent, CommandEnd, Event, IncidentEvent, JobEvent, LogEvent, LogTzdbChanged, RunEvent,
+    Sent, ThingAct, ThingEvent,
 };
 use domain::ids::StreamId;
+use domain::incident::words;
 use domain::job::Definition;
 use domain::plan::in_order;
 use domain::run::State;
 use domain::wire::{Content, LogEntry, Query, Selection, StreamView};
 use jiff::Timestamp;
+use scheduler::NotifyConfig;
 use tokio::sync::watch;
 
 use crate::cli::Up;
@@ -30,8 +33,8 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     roles::log_to_stderr("warn");
     // Read first: a mistake in a file is said before anything is started.
     let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
-    let mail =
-        up.mail.as_deref().map(executor::MailConfig::read).transpose().map_err(exit::usage)?;
+    let mail = up.mail.as_deref().map(MailConfig::read).transpose().map_err(exit::usage)?;
+    let notify = up.notify.as_deref().map(NotifyConfig::read).transpose().map_err(exit::usage)?;
     roles::serve(async {
         let wanted = Wanted {
             data: up.data.clone(),
@@ -41,6 +44,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             allow: up.allow.clone(),
             mail: mail.clone(),
             lists: up.lists.clone(),
+            notify: notify.clone(),
             self_approval: up.self_approval,
             let_in: None,
         };
@@ -210,11 +214,37 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::QueueEvent(event) => line(event.kind(), String::new()),
         Event::ChangeEvent(event) => line(event.kind(), String::new()),
         Event::ReviewEvent(event) => line(event.kind(), String::new()),
+        Event::IncidentEvent(event) => line(event.kind(), incident_says(event)),
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => describe_tzdb(e, line),
         Event::JobEvent(JobEvent::JobProposed(_))
         | Event::ThingEvent(_)
         | Event::UserEvent(_)
         | Event::LogEvent(_) => None,
+    }
+}
+
+/// What is worth a word beside the kind of an event about an incident.
+fn incident_says(event: &IncidentEvent) -> String {
+    match event {
+        IncidentEvent::IncidentOpened(e) => words::trouble(&e.trouble),
+        IncidentEvent::IncidentRecurred(e) => words::trouble(&e.trouble),
+        IncidentEvent::IncidentCleared(e) => e.reason.clone(),
+        IncidentEvent::IncidentEscalated(e) => {
+            let told: Vec<&str> = e.tell.iter().map(|call| call.contact.as_str()).collect();
+            format!("level {}: {}", e.level, told.join(", "))
+        }
+        IncidentEvent::IncidentNotificationEnded(e) => match &e.sent {
+            Sent::Taken {} => "taken".to_owned(),
+            Sent::Failed { message } => format!("FAILED: {message}"),
+            Sent::Unknown { message } => format!("unknown: {message}"),
+        },
+        IncidentEvent::IncidentBroadcast(_)
+        | IncidentEvent::IncidentNotificationBegun(_)
+        | IncidentEvent::IncidentAcknowledged(_)
+        | IncidentEvent::IncidentNoted(_)
+        | IncidentEvent::IncidentCauseRecorded(_)
+        | IncidentEvent::IncidentResolved(_)
+        | IncidentEvent::IncidentReopened(_) => String::new(),
     }
 }
 

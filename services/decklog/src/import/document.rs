@@ -82,6 +82,7 @@ impl Document {
                 | Thing::Dataset(_)
                 | Thing::Repository(_)
                 | Thing::Queue(_)
+                | Thing::CallTree(_)
                 | Thing::Form(_),
             ) => String::new(),
         }

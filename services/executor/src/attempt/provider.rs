@@ -11,9 +11,9 @@ use nix::sys::signal::Signal;
 
 use super::launch::{Account, PATH, marks};
 use super::proc;
-use super::secrets::{CREDENTIALS, SECRET_BYTES_MAX};
 use super::spec::Spec;
 use super::supervisors::any_ready;
+use settings::secret::{CREDENTIALS, SECRET_BYTES_MAX};
 
 /// How long a provider may take.
 const LIMIT: Duration = Duration::from_secs(30);

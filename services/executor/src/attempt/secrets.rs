@@ -1,19 +1,12 @@
 //! Looking up an attempt's secrets: by the supervisor, just before the command starts. They go into the command's
 //! environment and nowhere else; what the command writes of them is [masked](super::mask).
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use domain::job::secrets::SecretRef;
-use nix::fcntl::OFlag;
+use settings::secret::{from_credential, from_environment, from_file, usable, without_newline};
 
 use super::spec::Spec;
-
-/// Longest secret: the kernel takes no variable of more than twice this.
-pub(crate) const SECRET_BYTES_MAX: usize = 64 * 1024;
 
 /// A secret, and the variable that holds it. It can be neither printed nor written.
 pub(crate) struct Secret {
@@ -57,19 +50,6 @@ pub(crate) fn plain(reference: &str) -> Result<Vec<u8>, String> {
     usable(found)
 }
 
-fn from_environment(name: &str) -> Result<Vec<u8>, String> {
-    match std::env::var_os(name) {
-        Some(value) => Ok(value.into_vec()),
-        None => Err(format!("the executor has no variable {name}; set it in its unit")),
-    }
-}
-
-fn from_credential(name: &str) -> Result<Vec<u8>, String> {
-    let dir = std::env::var_os(CREDENTIALS)
-        .ok_or("the executor has no credentials; see LoadCredential= in its unit")?;
-    from_file(&PathBuf::from(dir).join(name))
-}
-
 fn read(
     spec: &Spec,
     wanted: &SecretRef,
@@ -86,39 +66,5 @@ fn read(
             words.extend((!argument.is_empty()).then(|| argument.clone()));
             provide(&words).map(without_newline).map_err(|why| format!("provider {provider} {why}"))
         }
-    }
-}
-
-/// Where systemd puts credentials.
-pub(crate) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
-
-fn from_file(path: &Path) -> Result<Vec<u8>, String> {
-    let read = || {
-        // A pipe without a writer must not keep us waiting.
-        let flags = OFlag::O_NONBLOCK.bits();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        let mut content = Vec::new();
-        file.take(SECRET_BYTES_MAX as u64 + 2).read_to_end(&mut content)?;
-        Ok(content)
-    };
-    let read: io::Result<Vec<u8>> = read();
-    read.map(without_newline).map_err(|error| format!("cannot read {}: {error}", path.display()))
-}
-
-fn without_newline(mut content: Vec<u8>) -> Vec<u8> {
-    content.pop_if(|last| *last == b'\n');
-    content
-}
-
-/// Nothing is most likely a mistake, and a zero byte would end it in the command's environment.
-fn usable(value: Vec<u8>) -> Result<Vec<u8>, String> {
-    match value.len() {
-        0 => Err("it is empty".to_owned()),
-        1..=SECRET_BYTES_MAX if value.contains(&0) => Err("it contains a zero byte".to_owned()),
-        1..=SECRET_BYTES_MAX => Ok(value),
-        _ => Err(format!("it has more than {SECRET_BYTES_MAX} bytes")),
     }
 }

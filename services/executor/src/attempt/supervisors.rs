@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::error::AttemptError;
 use super::launch::Account;
-use super::secrets::CREDENTIALS;
+use settings::secret::CREDENTIALS;
 
 /// So many supervisors without work are kept at most; each has about 2 MiB.
 const IDLE: usize = 64;

@@ -102,6 +102,8 @@ impl Books {
             | StreamType::Pool
             | StreamType::Dataset
             | StreamType::Repository
+            | StreamType::CallTree
+            | StreamType::Incident
             | StreamType::Review => {}
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
-use delivery::mail::{Attachment, Login, Message, Relay, Tls};
+use delivery::mail::{Attachment, MailConfig, Message, Relay};
 use delivery::{AddressList, DeliveryError};
 use domain::event::{Means, PrintDelivered, PrintDeliveryFailed, PrintEvent};
 use domain::ids::StreamId;
@@ -22,7 +22,6 @@ use tracing::{info, warn};
 use super::books::{Said, fetch, say};
 use super::order::Found;
 use super::spool::{Facts, Planned};
-use crate::config::{MailConfig, MailTls};
 use crate::host::Host;
 use crate::life::blocking;
 
@@ -449,31 +448,12 @@ fn extension(format: DocumentFormat) -> &'static str {
 
 /// The relay of the host's configuration, with its password as it is now.
 fn relay(config: &MailConfig) -> anyhow::Result<Relay> {
-    let login = match (&config.user, &config.password) {
-        (Some(user), Some(reference)) => {
-            let bytes = crate::attempt::plain_secret(reference).map_err(anyhow::Error::msg)?;
-            let password =
-                String::from_utf8(bytes).context("the password of the relay is no text")?;
-            Some(Login { user: user.clone(), password })
-        }
-        (_, _) => None,
+    let text = |reference: &String| -> anyhow::Result<String> {
+        let bytes = crate::attempt::plain_secret(reference).map_err(anyhow::Error::msg)?;
+        String::from_utf8(bytes).context("the password of the relay is no text")
     };
-    Ok(Relay {
-        host: config.relay.clone(),
-        port: config.port(),
-        tls: match config.tls {
-            MailTls::Tls => Tls::Wrapper,
-            MailTls::Starttls => Tls::StartTls,
-            MailTls::None => Tls::None,
-        },
-        ca_file: config.ca_file.clone(),
-        login,
-        hello: None,
-        from: config.from.parse().context("the sender of this host's mail")?,
-        from_name: config.from_name.clone(),
-        timeouts: delivery::mail::Timeouts::default(),
-        limit_bytes: config.limit_bytes,
-    })
+    let password = config.password.as_ref().map(text).transpose()?;
+    config.relay(password).context("the sender of this host's mail")
 }
 
 fn short(text: &str) -> String {

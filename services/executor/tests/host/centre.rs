@@ -151,6 +151,7 @@ impl Log {
             // No test here prints.
             Query::Documents(_) => Content::Streams(Vec::new()),
             Query::Leaves { .. }
+            | Query::Incidents(_)
             | Query::Search(_)
             | Query::Runs(_)
             | Query::Past { .. }
@@ -180,7 +181,12 @@ fn is_of(selection: Selection, body: &Body) -> bool {
         Selection::Things => body.thing().is_some(),
         Selection::Queues => body.queue().is_some(),
         Selection::Forms => body.form().is_some(),
-        Selection::Jobs | Selection::Hosts | Selection::Users | Selection::Blackouts => {
+        Selection::Incidents
+        | Selection::CallTrees
+        | Selection::Jobs
+        | Selection::Hosts
+        | Selection::Users
+        | Selection::Blackouts => {
             panic!("no executor asks for {selection:?}")
         }
     }

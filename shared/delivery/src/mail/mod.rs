@@ -2,6 +2,7 @@
 //!
 //! | module | about |
 //! |---|---|
+//! | `config` | how a service says which relay it uses |
 //! | `compose` | the message as bytes (RFC 5322, MIME): the library's matter |
 //! | `dialogue` | what is said to the relay, and what each answer means for the message |
 //! | `wire` | bytes, lines and time |
@@ -13,6 +14,7 @@
 //! whole time, and does not say whether a connection broke before or after the end of the message.
 
 mod compose;
+mod config;
 mod dialogue;
 mod receipt;
 mod secure;
@@ -21,6 +23,8 @@ mod wire;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
+
+pub use config::{MailConfig, MailTls};
 
 use crate::{Address, DeliveryError};
 

@@ -89,6 +89,7 @@ pub fn active(dataset: &Dataset) -> Option<(DatasetDefinition, Timestamp)> {
         | Thing::Pool(_)
         | Thing::Repository(_)
         | Thing::Queue(_)
+        | Thing::CallTree(_)
         | Thing::Form(_) => None,
     }
 }

@@ -220,6 +220,7 @@ pub fn claim_name(id: &StreamId) -> String {
             | ThingKind::Pool
             | ThingKind::Dataset
             | ThingKind::Queue
+            | ThingKind::CallTree
             | ThingKind::Form,
         )
         | None => id.rest().to_owned(),

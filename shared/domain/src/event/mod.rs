@@ -9,6 +9,7 @@ mod backup;
 mod change;
 mod form;
 mod host;
+mod incident;
 mod job;
 mod log;
 mod print;
@@ -23,6 +24,7 @@ pub use backup::*;
 pub use change::*;
 pub use form::*;
 pub use host::*;
+pub use incident::*;
 pub use job::*;
 pub use log::*;
 pub use print::*;
@@ -351,6 +353,36 @@ family! {
 }
 
 family! {
+    /// Facts about an incident.
+    IncidentEvent {
+        /// Something happened that somebody must deal with.
+        IncidentOpened = "incident.opened" / 1,
+        /// Something more happened of the same thing.
+        IncidentRecurred = "incident.recurred" / 1,
+        /// It is over by itself.
+        IncidentCleared = "incident.cleared" / 1,
+        /// A level of the call tree is told.
+        IncidentEscalated = "incident.escalated" / 1,
+        /// Those who are affected are told.
+        IncidentBroadcast = "incident.broadcast" / 1,
+        /// A message is about to be sent.
+        IncidentNotificationBegun = "incident.notification-begun" / 1,
+        /// What became of it.
+        IncidentNotificationEnded = "incident.notification-ended" / 1,
+        /// Somebody deals with it.
+        IncidentAcknowledged = "incident.acknowledged" / 1,
+        /// Somebody says something of it.
+        IncidentNoted = "incident.noted" / 1,
+        /// Why it happened.
+        IncidentCauseRecorded = "incident.cause-recorded" / 1,
+        /// It is dealt with.
+        IncidentResolved = "incident.resolved" / 1,
+        /// It was not, after all.
+        IncidentReopened = "incident.reopened" / 1,
+    }
+}
+
+family! {
     /// Facts about a queue, beside its definitions.
     QueueEvent {
         /// Nothing more goes to its printer.
@@ -461,6 +493,8 @@ pub enum Event {
     ChangeEvent(ChangeEvent),
     /// About a night.
     ReviewEvent(ReviewEvent),
+    /// About an incident.
+    IncidentEvent(IncidentEvent),
 }
 
 impl From<ThingEvent> for Event {
@@ -485,6 +519,7 @@ impl Event {
             Self::QueueEvent(event) => event.kind(),
             Self::ChangeEvent(event) => event.kind(),
             Self::ReviewEvent(event) => event.kind(),
+            Self::IncidentEvent(event) => event.kind(),
         }
     }
 
@@ -503,6 +538,7 @@ impl Event {
             Self::QueueEvent(event) => event.schema(),
             Self::ChangeEvent(event) => event.schema(),
             Self::ReviewEvent(event) => event.schema(),
+            Self::IncidentEvent(event) => event.schema(),
         }
     }
 
@@ -521,7 +557,8 @@ impl Event {
             | Self::PrintEvent(_)
             | Self::FormEvent(_)
             | Self::QueueEvent(_)
-            | Self::ReviewEvent(_) => stream == self.stream_type(),
+            | Self::ReviewEvent(_)
+            | Self::IncidentEvent(_) => stream == self.stream_type(),
         }
     }
 
@@ -530,6 +567,7 @@ impl Event {
         match self {
             Self::JobEvent(_) | Self::ChangeEvent(_) => StreamType::Job,
             Self::ReviewEvent(_) => StreamType::Review,
+            Self::IncidentEvent(_) => StreamType::Incident,
             Self::RunEvent(_) => StreamType::Run,
             Self::HostEvent(_) => StreamType::Host,
             Self::UserEvent(_) => StreamType::User,
@@ -564,6 +602,7 @@ impl Event {
             Self::QueueEvent(event) => event.body(),
             Self::ChangeEvent(event) => event.body(),
             Self::ReviewEvent(event) => event.body(),
+            Self::IncidentEvent(event) => event.body(),
         }
     }
 
@@ -593,6 +632,7 @@ impl Event {
             Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("change") => ChangeEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("review") => ReviewEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("incident") => IncidentEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("print") => PrintEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some(_) => BackupEvent::read(kind, schema, data)
                 .map(|r| r.map(Self::from))
@@ -619,6 +659,7 @@ impl Event {
             QueueEvent::KINDS,
             ChangeEvent::KINDS,
             ReviewEvent::KINDS,
+            IncidentEvent::KINDS,
         ];
         families.into_iter().flatten().copied()
     }

@@ -1,4 +1,5 @@
-//! Bodies of definitions: of calendars, blackouts, locks, pools, datasets, repositories, queues and forms. They are alike.
+//! Bodies of definitions: of calendars, blackouts, locks, pools, datasets, repositories, queues, forms and call trees. They are
+//! alike.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +8,7 @@ use super::EventError;
 use crate::canonical::Digest;
 use crate::site::ThingKind;
 
-/// `calendar.proposed` 1, and the same of blackouts, locks, pools, datasets, repositories, queues and forms.
+/// `calendar.proposed` 1, and the same of blackouts, locks, pools, datasets, repositories, queues, forms and call trees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThingProposed {
@@ -86,6 +87,9 @@ impl ThingEvent {
         ("repository.proposed", 1),
         ("repository.approved", 1),
         ("repository.retired", 1),
+        ("call-tree.proposed", 1),
+        ("call-tree.approved", 1),
+        ("call-tree.retired", 1),
     ];
 
     /// The stored word.
@@ -116,6 +120,9 @@ impl ThingEvent {
             (ThingKind::Form, Proposed(_)) => "form.proposed",
             (ThingKind::Form, Approved(_)) => "form.approved",
             (ThingKind::Form, Retired(_)) => "form.retired",
+            (ThingKind::CallTree, Proposed(_)) => "call-tree.proposed",
+            (ThingKind::CallTree, Approved(_)) => "call-tree.approved",
+            (ThingKind::CallTree, Retired(_)) => "call-tree.retired",
         }
     }
 

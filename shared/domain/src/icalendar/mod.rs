@@ -177,6 +177,7 @@ impl Feed {
                 | Body::Host(_)
                 | Body::User(_)
                 | Body::Log
+                | Body::Incident(_)
                 | Body::Review(_)
                 | Body::Tzdb(_),
             ) => {}

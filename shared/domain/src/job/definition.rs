@@ -19,6 +19,7 @@ use crate::backup::{
 use crate::canonical::{Digest, canonical};
 use crate::event::{DefinitionRef, RetryOn, RetryRule};
 use crate::ids::is_name;
+use crate::incident::OnFailure;
 use crate::print::PrintWork;
 use crate::time::{
     CalendarRule, DstPolicy, HumanDuration, Otherwise, Schedule, ScheduleError, ScheduleSpec,
@@ -227,6 +228,9 @@ pub struct JobDefinition {
     /// Its host may run it by itself while the centre is away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autonomy: Option<Autonomy>,
+    /// How bad it is when a run does not end as it should, and who is told.
+    #[serde(default, skip_serializing_if = "OnFailure::is_empty")]
+    pub on_failure: OnFailure,
 }
 
 /// Leave to run a job while the centre is away.
@@ -334,6 +338,9 @@ impl JobDefinition {
         let optional = [("host", &self.host), ("flow", &self.flow)];
         for (field, name) in optional.into_iter().filter_map(|(f, n)| Some((f, n.as_ref()?))) {
             found.name(field, name);
+        }
+        if let Some(problem) = self.on_failure.problem() {
+            found.add("on-failure", problem);
         }
         if self.description.len() > 1000 || self.owner.len() > 200 {
             found.add("description", "description has at most 1000 bytes, owner 200".to_owned());

@@ -197,6 +197,7 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
             ThingKind::Repository => Thing::Repository(typed(source_name, part)?),
             ThingKind::Queue => Thing::Queue(typed(source_name, part)?),
             ThingKind::Form => Thing::Form(typed(source_name, part)?),
+            ThingKind::CallTree => Thing::CallTree(typed(source_name, part)?),
         };
         return Ok(vec![Definition::Thing(thing)]);
     }
@@ -230,7 +231,8 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
     }
 }
 
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
+    "call-tree",
     "queue",
     "form",
     "print",

@@ -4,6 +4,7 @@ use super::definition::JobDefinition;
 use super::flow::FlowDocument;
 use crate::backup::{DatasetDefinition, RepositoryDefinition};
 use crate::calendar::CalendarDefinition;
+use crate::incident::CallTreeDefinition;
 use crate::print::{FormDefinition, QueueDefinition};
 use crate::site::{BlackoutDefinition, LockDefinition, PoolDefinition, Thing};
 
@@ -54,7 +55,7 @@ impl serde::Serialize for Ordered<'_> {
 }
 
 /// Kinds of documents that have a schema of their own.
-pub const SCHEMAS: [&str; 10] = [
+pub const SCHEMAS: [&str; 11] = [
     "job",
     "flow",
     "calendar",
@@ -65,6 +66,7 @@ pub const SCHEMAS: [&str; 10] = [
     "repository",
     "queue",
     "form",
+    "call-tree",
 ];
 
 /// The JSON Schema of documents of one kind; `None` for a kind that does not exist.
@@ -80,6 +82,7 @@ pub fn json_schema(kind: &str) -> Option<serde_json::Value> {
         "repository" => schemars::schema_for!(RepositoryDefinition),
         "queue" => schemars::schema_for!(QueueDefinition),
         "form" => schemars::schema_for!(FormDefinition),
+        "call-tree" => schemars::schema_for!(CallTreeDefinition),
         _ => return None,
     };
     Some(schema.to_value())

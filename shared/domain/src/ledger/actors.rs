@@ -67,6 +67,7 @@ pub fn action_needed(event: &Event, about: Option<&Body>, actor: Option<&str>) -
         | Event::FormEvent(_)
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
+        | Event::IncidentEvent(_)
         | Event::ReviewEvent(_) => action_of(event),
     }
 }
@@ -91,7 +92,12 @@ pub fn job_of(subject: &StreamId, about: Option<&Body>) -> Option<StreamId> {
         | StreamType::Repository
         | StreamType::Queue
         | StreamType::Form
+        | StreamType::CallTree
         | StreamType::Review => None,
+        StreamType::Incident => {
+            let (of, _) = subject.incident_parts()?;
+            (of.stream_type() == StreamType::Job).then_some(of)
+        }
     }
 }
 

@@ -24,7 +24,9 @@ pub fn named_by_job(definition: &JobDefinition) -> BTreeSet<StreamId> {
     let dataset = definition.work().and_then(Work::dataset);
     let dataset = dataset.map(|name| StreamId::thing(ThingKind::Dataset, name));
     let printed = definition.print.iter().flat_map(PrintWork::named);
-    calendars.chain(locks).chain(dataset).chain(printed).collect()
+    let tree = definition.on_failure.call_tree.as_ref();
+    let tree = tree.map(|name| StreamId::thing(ThingKind::CallTree, name));
+    calendars.chain(locks).chain(dataset).chain(printed).chain(tree).collect()
 }
 
 /// What a thing's definition refers to.

@@ -34,6 +34,7 @@ use crate::event::{
     BackupEvent, Event, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct, ThingEvent,
 };
 use crate::ids::{Class, ProducerId, StreamId, StreamType};
+use crate::incident;
 use crate::job::{Job, JobDefinition, admit_change};
 use crate::keys::PublicKey;
 use crate::people;
@@ -239,6 +240,17 @@ impl Ledger {
                 let actor = envelope.actor.as_deref();
                 review::admit(review, event, actor, run, (received, self.size))
             }
+            Event::IncidentEvent(event) => {
+                let context = incident::admit::Context {
+                    id: &envelope.subject,
+                    class: envelope.source.class(),
+                    actor: envelope.actor.as_deref(),
+                    policy: self.policy,
+                    received,
+                    find: &|id| streams.get(id).map(|state| &state.body),
+                };
+                incident::admit::admit(body.and_then(Body::incident), event, &context)
+            }
             Event::HostEvent(event) => streams::admit_host(body, event),
             Event::UserEvent(event) => {
                 let context = people::Context {
@@ -296,7 +308,9 @@ impl Ledger {
             | StreamType::Queue
             | StreamType::Form
             | StreamType::Document
-            | StreamType::Review => Err("snapshots are spoken of elsewhere".to_owned()),
+            | StreamType::Review
+            | StreamType::CallTree
+            | StreamType::Incident => Err("snapshots are spoken of elsewhere".to_owned()),
         }
     }
 
@@ -339,6 +353,7 @@ impl Ledger {
                     | Body::Repository(_)
                     | Body::Document(_)
                     | Body::Review(_)
+                    | Body::Incident(_)
                     | Body::Tzdb(_),
                 )
                 | None => {}
@@ -466,6 +481,7 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         Event::PrintEvent(event) => ids.extend(print::admit::reads(event)),
         Event::FormEvent(event) => ids.extend(print::admit::document_of(event).cloned()),
         Event::ReviewEvent(event) => ids.extend(run_of_note(event).cloned()),
+        Event::IncidentEvent(event) => ids.extend(incident::admit::reads(subject, event)),
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)
@@ -513,6 +529,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         | Body::Log
         | Body::Tzdb(_)
         | Body::Review(_)
+        | Body::Incident(_)
         | Body::Document(_) => BTreeSet::new(),
     }
 }

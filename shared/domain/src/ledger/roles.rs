@@ -2,8 +2,8 @@
 
 use crate::envelope::Envelope;
 use crate::event::{
-    BackupEvent, Event, FormEvent, HostEvent, JobEvent, LogEvent, PrintEvent, QueueEvent, RunEvent,
-    SkipReason,
+    BackupEvent, Event, FormEvent, HostEvent, IncidentEvent, JobEvent, LogEvent, PrintEvent,
+    QueueEvent, RunEvent, SkipReason,
 };
 use crate::ids::Class::{self, Audit, Console, Executor, Scheduler};
 use crate::ids::StreamId;
@@ -33,6 +33,7 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => &[Executor],
         Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => &[Console],
         Event::UserEvent(_) | Event::ChangeEvent(_) | Event::ReviewEvent(_) => &[Console],
+        Event::IncidentEvent(event) => may_state_of_incidents(event),
         Event::LogEvent(event) => may_state_of_log(event),
     }
 }
@@ -162,6 +163,24 @@ fn may_state_of_queues(event: &QueueEvent) -> &'static [Class] {
     }
 }
 
+fn may_state_of_incidents(event: &IncidentEvent) -> &'static [Class] {
+    match event {
+        // By rules, or by a person in their own words.
+        IncidentEvent::IncidentOpened(_) => &[Console, Scheduler],
+        IncidentEvent::IncidentRecurred(_)
+        | IncidentEvent::IncidentCleared(_)
+        | IncidentEvent::IncidentEscalated(_)
+        | IncidentEvent::IncidentNotificationBegun(_)
+        | IncidentEvent::IncidentNotificationEnded(_) => &[Scheduler],
+        IncidentEvent::IncidentBroadcast(_)
+        | IncidentEvent::IncidentAcknowledged(_)
+        | IncidentEvent::IncidentNoted(_)
+        | IncidentEvent::IncidentCauseRecorded(_)
+        | IncidentEvent::IncidentResolved(_)
+        | IncidentEvent::IncidentReopened(_) => &[Console],
+    }
+}
+
 fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
     match event {
         LogEvent::LogCreated(_)
@@ -206,7 +225,8 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         | Event::FormEvent(_)
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
-        | Event::ReviewEvent(_) => return Ok(()),
+        | Event::ReviewEvent(_)
+        | Event::IncidentEvent(_) => return Ok(()),
     };
     if own == envelope.subject {
         return Ok(());

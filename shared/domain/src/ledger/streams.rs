@@ -12,6 +12,7 @@ use crate::event::{
     Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, RunEvent, ThingEvent,
 };
 use crate::ids::{StreamId, StreamType};
+use crate::incident::Incident;
 use crate::job::{Claim, Job, Versions};
 use crate::people::User;
 use crate::print::document::Told as PrintTold;
@@ -50,7 +51,7 @@ pub enum Body {
     User(User),
     /// The log itself; its state is the [`super::Ledger`].
     Log,
-    /// A calendar, a blackout, a lock or a pool.
+    /// A calendar, a blackout, a lock, a pool or a call tree.
     Thing(Defined),
     /// A dataset.
     Dataset(Box<Dataset>),
@@ -66,6 +67,8 @@ pub enum Body {
     Tzdb(String),
     /// What people say of nights.
     Review(Box<Review>),
+    /// A failure that somebody must deal with.
+    Incident(Box<Incident>),
 }
 
 impl Body {
@@ -99,6 +102,7 @@ impl Body {
             | Self::User(_)
             | Self::Log
             | Self::Review(_)
+            | Self::Incident(_)
             | Self::Tzdb(_) => None,
         }
     }
@@ -138,6 +142,11 @@ impl Body {
         if let Self::Review(review) = self { Some(review) } else { None }
     }
 
+    /// The incident, where it is one.
+    pub fn incident(&self) -> Option<&Incident> {
+        if let Self::Incident(incident) = self { Some(incident) } else { None }
+    }
+
     /// The definitions of whatever is defined there.
     pub fn versions(&self) -> Option<&Versions> {
         let job = self.job().map(|job| &job.versions);
@@ -158,6 +167,7 @@ impl Body {
             | Self::User(_)
             | Self::Log
             | Self::Review(_)
+            | Self::Incident(_)
             | Self::Tzdb(_) => None,
         }
     }
@@ -387,6 +397,7 @@ fn evolve(
                 | Body::Form(_)
                 | Body::Document(_)
                 | Body::Review(_)
+                | Body::Incident(_)
                 | Body::Tzdb(_)) => other,
             })
         }
@@ -402,6 +413,15 @@ fn evolve(
                 if let Some(Body::Review(review)) = old { *review } else { Review::default() };
             Some(Body::Review(Box::new(review.evolve(event, received, actor))))
         }
+        Event::IncidentEvent(event) => match old {
+            Some(Body::Incident(incident)) => {
+                Some(Body::Incident(Box::new(incident.evolve(event, received, actor))))
+            }
+            old => {
+                let incident = Incident::begin(&envelope.subject, event, received, actor);
+                incident.map(Box::new).map(Body::Incident).or(old)
+            }
+        },
         Event::PrintEvent(event) => evolve_document(old, envelope, event, received),
         Event::FormEvent(event) => {
             let Some(Body::Form(form)) = old else { return old };
@@ -478,12 +498,21 @@ fn evolve_thing(
             Body::Form(form)
         }
         (
-            ThingKind::Calendar | ThingKind::Blackout | ThingKind::Lock | ThingKind::Pool,
+            ThingKind::Calendar
+            | ThingKind::Blackout
+            | ThingKind::Lock
+            | ThingKind::Pool
+            | ThingKind::CallTree,
             Some(Body::Thing(thing)),
         ) => Body::Thing(thing.evolve(event, received, actor)),
-        (ThingKind::Calendar | ThingKind::Blackout | ThingKind::Lock | ThingKind::Pool, _) => {
-            Body::Thing(Defined::new(name).evolve(event, received, actor))
-        }
+        (
+            ThingKind::Calendar
+            | ThingKind::Blackout
+            | ThingKind::Lock
+            | ThingKind::Pool
+            | ThingKind::CallTree,
+            _,
+        ) => Body::Thing(Defined::new(name).evolve(event, received, actor)),
     }
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::account::User;
 use super::grant::{Grant, Scope};
 use crate::event::{
-    BackupEvent, ChangeEvent, Event, FormEvent, HostEvent, JobEvent, LogEvent, PrintEvent,
-    QueueEvent, Role, RunEvent, ThingAct, ThingEvent, UserEvent,
+    BackupEvent, ChangeEvent, Event, FormEvent, HostEvent, IncidentEvent, JobEvent, LogEvent,
+    PrintEvent, QueueEvent, Role, RunEvent, ThingAct, ThingEvent, UserEvent,
 };
 use crate::job::{Job, JobDefinition};
 
@@ -46,6 +46,10 @@ pub enum Action {
     SteerJobs,
     /// Say what becomes of the exceptions of a night, and sign for it.
     SignReviews,
+    /// Open incidents, acknowledge them, say of them what is known, open them again.
+    AttendIncidents,
+    /// Say that an incident is dealt with, and tell those who are affected.
+    ResolveIncidents,
     /// Keep snapshots from being forgotten.
     HoldSnapshots,
     /// Ask for a snapshot to be forgotten.
@@ -72,7 +76,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order people read them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::View,
         Self::ReadOutput,
         Self::ReadDocuments,
@@ -88,6 +92,8 @@ impl Action {
         Self::ResolveRuns,
         Self::SteerJobs,
         Self::SignReviews,
+        Self::AttendIncidents,
+        Self::ResolveIncidents,
         Self::HoldSnapshots,
         Self::RequestForget,
         Self::ApproveForget,
@@ -111,7 +117,7 @@ impl Action {
             Self::LookIntoBackups => &[Operator, Auditor],
             Self::AskHosts => &[Operator, Author, Approver],
             Self::Propose | Self::Expedite => &[Author],
-            Self::CommentChanges => &[Operator, Author, Approver, Admin],
+            Self::CommentChanges | Self::AttendIncidents => &[Operator, Author, Approver, Admin],
             Self::Approve | Self::ApproveForget | Self::CertifyTests | Self::ApproveReprints => {
                 &[Approver]
             }
@@ -122,9 +128,11 @@ impl Action {
             | Self::RequestForget
             | Self::SteerPrints => &[Operator],
             Self::ConfirmRuns => &[Operator, Author, Approver, Admin],
-            Self::SignReviews | Self::HoldSnapshots | Self::KeepStock | Self::DeclineRequests => {
-                &[Operator, Approver]
-            }
+            Self::SignReviews
+            | Self::ResolveIncidents
+            | Self::HoldSnapshots
+            | Self::KeepStock
+            | Self::DeclineRequests => &[Operator, Approver],
             Self::KeepHosts => &[Operator, Admin],
             Self::KeepPeople => &[Admin],
         }
@@ -137,6 +145,7 @@ impl Action {
             | Self::Expedite
             | Self::ConfirmRuns
             | Self::SignReviews
+            | Self::ResolveIncidents
             | Self::ApproveForget
             | Self::CertifyTests
             | Self::KeepStock
@@ -153,6 +162,7 @@ impl Action {
             | Self::SteerRuns
             | Self::ResolveRuns
             | Self::SteerJobs
+            | Self::AttendIncidents
             | Self::HoldSnapshots
             | Self::RequestForget
             | Self::SteerPrints
@@ -180,6 +190,8 @@ impl Action {
             Self::ResolveRuns => "resolve-runs",
             Self::SteerJobs => "steer-jobs",
             Self::SignReviews => "sign-reviews",
+            Self::AttendIncidents => "attend-incidents",
+            Self::ResolveIncidents => "resolve-incidents",
             Self::HoldSnapshots => "hold-snapshots",
             Self::RequestForget => "request-forget",
             Self::ApproveForget => "approve-forget",
@@ -214,6 +226,10 @@ impl Action {
             Self::ResolveRuns => "say how a run ended that nobody knows of",
             Self::SteerJobs => "pause and resume jobs",
             Self::SignReviews => "note exceptions of a night, and sign for it",
+            Self::AttendIncidents => "open, acknowledge and explain incidents",
+            Self::ResolveIncidents => {
+                "resolve incidents that they did not cause, and tell those who are affected"
+            }
             Self::HoldSnapshots => "keep snapshots from being forgotten",
             Self::RequestForget => "ask for snapshots to be forgotten",
             Self::ApproveForget => "approve that snapshots are forgotten",
@@ -379,6 +395,7 @@ pub fn action_of(event: &Event) -> Option<Action> {
             ChangeEvent::ChangeExpedited(_) => Action::Expedite,
         },
         Event::ReviewEvent(_) => Action::SignReviews,
+        Event::IncidentEvent(event) => return of_incident(event),
         Event::BackupEvent(event) => return of_backup(event),
         Event::PrintEvent(event) => match event {
             PrintEvent::PrintReprintApproved(_) => Action::ApproveReprints,
@@ -448,6 +465,24 @@ fn of_backup(event: &BackupEvent) -> Option<Action> {
         | BackupEvent::BackupChecked(_)
         | BackupEvent::DatasetAtRisk(_)
         | BackupEvent::DatasetProtected(_) => None,
+    }
+}
+
+fn of_incident(event: &IncidentEvent) -> Option<Action> {
+    match event {
+        IncidentEvent::IncidentOpened(_)
+        | IncidentEvent::IncidentAcknowledged(_)
+        | IncidentEvent::IncidentNoted(_)
+        | IncidentEvent::IncidentCauseRecorded(_)
+        | IncidentEvent::IncidentReopened(_) => Some(Action::AttendIncidents),
+        IncidentEvent::IncidentBroadcast(_) | IncidentEvent::IncidentResolved(_) => {
+            Some(Action::ResolveIncidents)
+        }
+        IncidentEvent::IncidentRecurred(_)
+        | IncidentEvent::IncidentCleared(_)
+        | IncidentEvent::IncidentEscalated(_)
+        | IncidentEvent::IncidentNotificationBegun(_)
+        | IncidentEvent::IncidentNotificationEnded(_) => None,
     }
 }
 

@@ -61,6 +61,7 @@ impl Queue {
             | Thing::Pool(_)
             | Thing::Dataset(_)
             | Thing::Repository(_)
+            | Thing::CallTree(_)
             | Thing::Form(_) => None,
         }
     }

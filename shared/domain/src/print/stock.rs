@@ -155,7 +155,8 @@ impl Form {
             | Thing::Pool(_)
             | Thing::Dataset(_)
             | Thing::Repository(_)
-            | Thing::Queue(_) => None,
+            | Thing::Queue(_)
+            | Thing::CallTree(_) => None,
         }
     }
 

@@ -175,6 +175,7 @@ impl Known {
                 Body::Host(host) => host.up |= asleep,
                 Body::User(_)
                 | Body::Log
+                | Body::Incident(_)
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Thing(_)

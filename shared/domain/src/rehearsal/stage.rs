@@ -28,7 +28,11 @@ const REFUSALS_TOLD: usize = 5;
 
 /// Offers are not lost here: what waits long for a slot need not be offered again every few minutes.
 fn settings() -> Settings {
-    Settings { redispatch_ms_max: AFTER_MS, ..Settings::new("scheduler/rehearsal", "") }
+    Settings {
+        redispatch_ms_max: AFTER_MS,
+        incidents: false,
+        ..Settings::new("scheduler/rehearsal", "")
+    }
 }
 
 /// An offer that nobody has taken yet.
@@ -100,7 +104,12 @@ impl<'k> Stage<'k> {
             | Body::Queue(_)
             | Body::Form(_)
             | Body::Document(_) => 0,
-            Body::Host(_) | Body::User(_) | Body::Log | Body::Review(_) | Body::Tzdb(_) => 1,
+            Body::Host(_)
+            | Body::User(_)
+            | Body::Log
+            | Body::Incident(_)
+            | Body::Review(_)
+            | Body::Tzdb(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
         };
@@ -121,6 +130,7 @@ impl<'k> Stage<'k> {
                 | Body::Document(_)
                 | Body::User(_)
                 | Body::Log
+                | Body::Incident(_)
                 | Body::Review(_)
                 | Body::Tzdb(_) => {}
             }
@@ -226,6 +236,8 @@ impl<'k> Stage<'k> {
                     let ended = self.ended_runs(&job);
                     self.mind.recalled(&job, ended, self.now);
                 }
+                // It knows no incidents.
+                Action::Send(_) => {}
             }
         }
         acted

@@ -484,7 +484,7 @@ impl Scheduler {
 fn planned(job: &str, actions: &[Action]) -> Vec<(StreamId, bool)> {
     let due = actions.iter().filter_map(|action| match action {
         Action::Append(draft) => due_of(&draft.event).map(|due| (&draft.stream, due)),
-        Action::Dispatch(_) | Action::Recall(_) => None,
+        Action::Dispatch(_) | Action::Recall(_) | Action::Send(_) => None,
     });
     due.filter(|(stream, due)| stream.run_job() == Some(job) && due.part_of.is_none())
         .map(|(stream, due)| (stream.clone(), !due.behind.is_empty()))

@@ -61,6 +61,11 @@ impl Scheduler {
             if self.wait_for_turn(&stream, since, now).is_some() {
                 continue;
             }
+            // A refusal that arrived late put it back although it is retired by now.
+            if !self.is_autonomous(&job) {
+                self.grants.put(&job, None);
+                continue;
+            }
             let again = match self.look_at_grant(&job, now) {
                 Ok(grant) => {
                     let version = self.jobs.get(&job).map_or(0, |entry| entry.version);
@@ -71,6 +76,12 @@ impl Scheduler {
             };
             self.grants.put(&job, Some(again));
         }
+    }
+
+    /// Whether it may be left to a host as it is defined now.
+    fn is_autonomous(&self, job: &str) -> bool {
+        let active = self.jobs.get(job).and_then(|entry| entry.active());
+        active.is_some_and(|active| active.text().contains("\"autonomy\":"))
     }
 
     /// What is granted now, or when to look again.

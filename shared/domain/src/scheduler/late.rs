@@ -109,7 +109,7 @@ impl Scheduler {
         if matches!(run.state, State::Waiting | State::Blocked) {
             jobs.extend(run.terms.after.iter().map(|after| after.job.clone()));
         }
-        let own = run.state == State::Parts || self.needs_lengths(run);
+        let own = run.state == State::Parts || self.needs_lengths(run) || self.is_foreseen(run);
         jobs.extend(own.then(|| run.job.clone()));
         let mut asking = false;
         for job in jobs {

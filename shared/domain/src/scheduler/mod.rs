@@ -13,6 +13,7 @@ mod brief;
 mod due;
 mod gates;
 mod grants;
+pub mod incidents;
 mod jobs;
 mod late;
 mod parts;
@@ -31,6 +32,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use due::{Decided, Decision, decide_ahead, decide_due};
 pub use gates::Obstacle;
+pub use incidents::{About, Outgoing};
 pub use jobs::{Definition, JobEntry};
 
 use crate::backup::claim_name;
@@ -63,6 +65,10 @@ pub struct Settings {
     /// Most drafts from one tick about what is due, and as many again about open runs. Small, so that what
     /// was decided first is on its way while the rest is decided.
     pub drafts_max: usize,
+    /// Whether failures become incidents here.
+    pub incidents: bool,
+    /// By what the words of links in messages are made; `None` where this scheduler sends no messages. New with each process.
+    pub link_secret: Option<[u8; 32]>,
 }
 
 impl Settings {
@@ -75,6 +81,8 @@ impl Settings {
             redispatch_ms: 10_000,
             redispatch_ms_max: 300_000,
             drafts_max: 128,
+            incidents: true,
+            link_secret: None,
         }
     }
 }
@@ -90,6 +98,8 @@ pub enum Action {
     /// Ask the log for the newest runs of this job that have ended, at most [`past::PAST_RUNS`], and hand them to
     /// [`Scheduler::recalled`].
     Recall(String),
+    /// Send this message, once, and report what became of it to [`Scheduler::sent`].
+    Send(Box<Outgoing>),
 }
 
 #[derive(Debug, Clone)]
@@ -160,6 +170,7 @@ pub struct Scheduler {
     /// What is to be said of runs that have ended, and since when.
     notes: Vec<(Timestamp, Draft)>,
     datasets: watch::Datasets,
+    incidents: incidents::Incidents,
     draining: bool,
 }
 
@@ -207,6 +218,7 @@ impl Scheduler {
             asked: BTreeSet::new(),
             notes: Vec::new(),
             datasets: watch::Datasets::new(),
+            incidents: incidents::Incidents::default(),
             draining: false,
         }
     }
@@ -243,11 +255,12 @@ impl Scheduler {
                 self.site.load(id, &repository.defined, state.version, calendars);
             }
             Body::Dataset(dataset) => self.put_dataset(id, dataset, state.version, now),
+            Body::Incident(incident) => self.put_incident(incident, state.version, now),
+            Body::Review(review) => self.put_review((**review).clone()),
             Body::Queue(_)
             | Body::Form(_)
             | Body::Document(_)
             | Body::User(_)
-            | Body::Review(_)
             | Body::Log
             | Body::Tzdb(_) => {}
         }
@@ -305,8 +318,13 @@ impl Scheduler {
             | Event::LogEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
-            | Event::QueueEvent(_)
-            | Event::ReviewEvent(_) => {}
+            | Event::QueueEvent(_) => {}
+            Event::IncidentEvent(event) => self.apply_incident(envelope, event, received),
+            Event::ReviewEvent(event) => {
+                let review = self.incidents.review.take().unwrap_or_default();
+                let actor = envelope.actor.as_deref();
+                self.incidents.review = Some(review.evolve(event, received, actor));
+            }
             Event::ChangeEvent(event) => self.apply_change(envelope, event, received),
         }
     }
@@ -336,7 +354,8 @@ impl Scheduler {
             | StreamType::Pool
             | StreamType::Repository
             | StreamType::Queue
-            | StreamType::Form => {
+            | StreamType::Form
+            | StreamType::CallTree => {
                 self.site
                     .hear(id, envelope.version, |versions| versions.hear(event, received, actor));
             }
@@ -345,6 +364,7 @@ impl Scheduler {
             | StreamType::User
             | StreamType::Log
             | StreamType::Document
+            | StreamType::Incident
             | StreamType::Review => {}
         }
     }
@@ -400,6 +420,8 @@ impl Scheduler {
             | StreamType::Queue
             | StreamType::Form
             | StreamType::Document
+            | StreamType::CallTree
+            | StreamType::Incident
             | StreamType::Review
             | StreamType::Log => {}
         }
@@ -427,6 +449,7 @@ impl Scheduler {
         let ctx =
             Context { received, producer: &envelope.source, actor: envelope.actor.as_deref() };
         if let Some(run) = Run::evolve(known.map(|(run, _)| run), id, event, ctx) {
+            self.notice_run(&run, event, received);
             self.put_run(id, run, envelope.version, received);
         }
     }
@@ -636,6 +659,9 @@ impl Scheduler {
         };
         self.pending.remove(failed);
         self.look_again(failed, plus_ms(now, REFUSED_MS));
+        if failed.stream_type() == StreamType::Incident {
+            return self.incident_failed(failed, mark.is_some(), plus_ms(now, REFUSED_MS));
+        }
         if failed.stream_type() == StreamType::Dataset {
             return self.look_at_dataset(failed, plus_ms(now, REFUSED_MS));
         }
@@ -695,7 +721,7 @@ impl Scheduler {
         let notes = self.notes.iter().map(|(since, draft)| turn(*since, &draft.stream));
         let grants = self.next_grant().filter(|_| !self.draining);
         let watched = self.next_dataset();
-        let notes = notes.chain(grants).chain(watched);
+        let notes = notes.chain(grants).chain(watched).chain(self.next_incident());
         first.into_iter().chain(second).chain(resumed).chain(notes).min()
     }
 
@@ -712,6 +738,7 @@ impl Scheduler {
             self.tick_grants(now, &mut actions);
         }
         self.tick_runs(now, &mut actions);
+        self.tick_incidents(now, &mut actions);
         for action in &actions {
             if let Action::Append(draft) = action {
                 self.pending.insert(draft.stream.clone(), Pending::new(&draft.event, now));

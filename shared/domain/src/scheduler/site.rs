@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::incidents::Trees;
 use crate::backup::claim_name;
 use crate::calendar::{Almanac, Calendars};
 use crate::event::ThingEvent;
 use crate::ids::StreamId;
+use crate::incident::CallTreeDefinition;
 use crate::job::{JobDefinition, Selector, Versions, selects};
 use crate::ledger::Host;
 use crate::site::{BlackoutDefinition, Defined, Thing, ThingKind};
@@ -21,7 +23,7 @@ const HEARD: SignedDuration = SignedDuration::from_secs(15);
 pub(super) struct HostEntry {
     pub(super) host: Host,
     version: u64,
-    heard: Option<Timestamp>,
+    pub(super) heard: Option<Timestamp>,
     pub(super) free: u32,
 }
 
@@ -32,6 +34,7 @@ pub(super) struct Site {
     blackouts: BTreeMap<String, (BlackoutDefinition, Option<Arc<Almanac>>)>,
     locks: BTreeMap<String, u32>,
     limits: BTreeMap<String, u32>,
+    trees: Trees,
     pub(super) hosts: BTreeMap<String, HostEntry>,
 }
 
@@ -105,6 +108,18 @@ impl Site {
                 self.limits.remove(&name);
                 self.limits.extend(pool.limit.filter(|_| active).map(|limit| (name, limit)));
             }
+            (ThingKind::CallTree, thing) => {
+                let known = self.things.get(id).map(|(_, thing)| &thing.versions);
+                let first = known.and_then(|versions| versions.spans.first());
+                let span = known.and_then(Versions::active).zip(first);
+                let tree = match (thing, span) {
+                    (Some(Thing::CallTree(tree)), Some((span, first))) => {
+                        Some((*tree, span.number, first.from))
+                    }
+                    (_, _) => None,
+                };
+                self.trees.put(&name, tree);
+            }
             // A repository is a lock of its writers.
             (ThingKind::Repository, Some(Thing::Repository(repository))) => {
                 self.locks.insert(claim_name(id), repository.writers);
@@ -165,6 +180,16 @@ impl Site {
     /// How many attempts may run at once in a pool.
     pub(super) fn limit(&self, pool: &str) -> Option<u32> {
         self.limits.get(pool).copied()
+    }
+
+    /// The active call tree with this name, and since when there is one.
+    pub(super) fn tree(&self, name: &str) -> Option<(&CallTreeDefinition, Timestamp)> {
+        self.trees.get(name).map(|(tree, _, since)| (tree, *since))
+    }
+
+    /// The same, and the number of its definition.
+    pub(super) fn tree_version(&self, name: &str) -> Option<(&CallTreeDefinition, u32)> {
+        self.trees.get(name).map(|(tree, number, _)| (tree, *number))
     }
 
     /// Takes a host of the read model in.

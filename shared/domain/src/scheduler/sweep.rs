@@ -103,7 +103,8 @@ impl Scheduler {
             }
         };
         let limit = self.next_limit(&entry.run, now);
-        again.into_iter().chain(limit).chain(asking).min()
+        let foreseen = self.foresee(&entry.run, now).map(|at| at.max(plus_ms(now, 1)));
+        again.into_iter().chain(limit).chain(asking).chain(foreseen).min()
     }
 
     fn redispatch_after(&self, offered: u32) -> i64 {

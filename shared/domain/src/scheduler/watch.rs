@@ -35,6 +35,9 @@ impl Scheduler {
         if self.datasets.get(id).is_none_or(|known| known.version < version) {
             let watched = Watched { dataset: dataset.clone(), version, look: Some(now) };
             self.datasets.insert(id.clone(), watched);
+            if let Some(risk) = &dataset.at_risk {
+                self.notice_dataset(id, Some(risk.since), now);
+            }
         }
     }
 
@@ -49,8 +52,13 @@ impl Scheduler {
         let new = || Watched { dataset: Dataset::new(id.rest()), version: 0, look: None };
         let watched = self.datasets.entry(id.clone()).or_insert_with(new);
         if watched.version < envelope.version {
+            let before = watched.dataset.at_risk.is_some();
             step(&mut watched.dataset);
             (watched.version, watched.look) = (envelope.version, Some(received));
+            let risk = watched.dataset.at_risk.as_ref().map(|risk| risk.since);
+            if before || risk.is_some() {
+                self.notice_dataset(id, risk, received);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::backup::{DatasetDefinition, RepositoryDefinition};
 use crate::calendar::CalendarDefinition;
 use crate::canonical::{Digest, canonical};
 use crate::ids::{StreamId, is_name};
+use crate::incident::CallTreeDefinition;
 use crate::job::Problem;
 use crate::print::{FormDefinition, QueueDefinition};
 
@@ -33,11 +34,13 @@ pub enum ThingKind {
     Queue,
     /// A form.
     Form,
+    /// A call tree.
+    CallTree,
 }
 
 impl ThingKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Calendar,
         Self::Blackout,
         Self::Lock,
@@ -46,6 +49,7 @@ impl ThingKind {
         Self::Repository,
         Self::Queue,
         Self::Form,
+        Self::CallTree,
     ];
 
     /// The word: `kind:` of its documents, and what its streams begin with.
@@ -59,6 +63,7 @@ impl ThingKind {
             Self::Repository => "repository",
             Self::Queue => "queue",
             Self::Form => "form",
+            Self::CallTree => "call-tree",
         }
     }
 
@@ -87,6 +92,8 @@ pub enum Thing {
     Queue(Box<QueueDefinition>),
     /// A form.
     Form(Box<FormDefinition>),
+    /// A call tree.
+    CallTree(Box<CallTreeDefinition>),
 }
 
 impl Thing {
@@ -105,6 +112,7 @@ impl Thing {
             ThingKind::Repository => Self::Repository(Box::deserialize(value)?),
             ThingKind::Queue => Self::Queue(Box::deserialize(value)?),
             ThingKind::Form => Self::Form(Box::deserialize(value)?),
+            ThingKind::CallTree => Self::CallTree(Box::deserialize(value)?),
         })
     }
 
@@ -119,6 +127,7 @@ impl Thing {
             Self::Repository(_) => ThingKind::Repository,
             Self::Queue(_) => ThingKind::Queue,
             Self::Form(_) => ThingKind::Form,
+            Self::CallTree(_) => ThingKind::CallTree,
         }
     }
 
@@ -133,6 +142,7 @@ impl Thing {
             Self::Repository(repository) => &repository.name,
             Self::Queue(queue) => &queue.name,
             Self::Form(form) => &form.name,
+            Self::CallTree(tree) => &tree.name,
         }
     }
 
@@ -152,6 +162,7 @@ impl Thing {
             Self::Repository(repository) => repository.problems(),
             Self::Queue(queue) => queue.problems(),
             Self::Form(form) => form.problems(),
+            Self::CallTree(tree) => tree.problems(),
         };
         let mut add = |field: &str, message: String| {
             found.push(Problem { field: field.to_owned(), message });
@@ -178,6 +189,7 @@ impl Thing {
         match self {
             Self::Calendar(calendar) => calendar.names(),
             Self::Blackout(blackout) => blackout.names(),
+            Self::CallTree(tree) => tree.names(),
             Self::Lock(_)
             | Self::Pool(_)
             | Self::Dataset(_)
@@ -201,6 +213,7 @@ impl Thing {
             Self::Repository(repository) => serde_json::to_value(repository),
             Self::Queue(queue) => serde_json::to_value(queue),
             Self::Form(form) => serde_json::to_value(form),
+            Self::CallTree(tree) => serde_json::to_value(tree),
         }
     }
 

@@ -193,6 +193,7 @@ impl View<'_> {
             | Event::FormEvent(_)
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
+            | Event::IncidentEvent(_)
             | Event::ReviewEvent(_) => None,
         });
         late.unwrap_or_default()

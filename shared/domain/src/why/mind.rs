@@ -149,6 +149,7 @@ impl View<'_> {
                 | Thing::Dataset(_)
                 | Thing::Repository(_)
                 | Thing::Queue(_)
+                | Thing::CallTree(_)
                 | Thing::Form(_) => None,
             }
         });
@@ -208,6 +209,7 @@ impl View<'_> {
             | Thing::Dataset(_)
             | Thing::Repository(_)
             | Thing::Queue(_)
+            | Thing::CallTree(_)
             | Thing::Form(_) => None,
         }
     }

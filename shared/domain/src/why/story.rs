@@ -84,6 +84,7 @@ fn says(event: &Event, clock: &Clock) -> Option<String> {
         | Event::PrintEvent(_)
         | Event::FormEvent(_)
         | Event::QueueEvent(_)
+        | Event::IncidentEvent(_)
         | Event::ReviewEvent(_) => None,
         Event::ChangeEvent(event) => Some(change_says(event, clock)),
     }

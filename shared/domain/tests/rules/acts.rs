@@ -54,7 +54,7 @@ fn drafts(world: &World, now: Timestamp) -> Vec<Draft> {
     }
     let appended = scheduler.tick(now).into_iter().filter_map(|action| match action {
         Action::Append(draft) => Some(draft),
-        Action::Dispatch(_) | Action::Recall(_) => None,
+        Action::Dispatch(_) | Action::Recall(_) | Action::Send(_) => None,
     });
     appended.collect()
 }

@@ -131,6 +131,7 @@ impl Site {
             | Event::FormEvent(_)
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
+            | Event::IncidentEvent(_)
             | Event::ReviewEvent(_)
             | Event::ThingEvent(_) => None,
         };

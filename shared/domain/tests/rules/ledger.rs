@@ -106,6 +106,9 @@ const ROLES: &[(&str, &str)] = &[
     ("repository.proposed", "console"),
     ("repository.approved", "console"),
     ("repository.retired", "console"),
+    ("call-tree.proposed", "console"),
+    ("call-tree.approved", "console"),
+    ("call-tree.retired", "console"),
     ("backup.snapshot-created", "executor"),
     ("backup.copied", "executor"),
     ("backup.verified", "executor"),
@@ -175,6 +178,18 @@ const ROLES: &[(&str, &str)] = &[
     ("change.ratified", "console"),
     ("review.noted", "console"),
     ("review.signed", "console"),
+    ("incident.opened", "console scheduler"),
+    ("incident.recurred", "scheduler"),
+    ("incident.cleared", "scheduler"),
+    ("incident.escalated", "scheduler"),
+    ("incident.broadcast", "console"),
+    ("incident.notification-begun", "scheduler"),
+    ("incident.notification-ended", "scheduler"),
+    ("incident.acknowledged", "console"),
+    ("incident.noted", "console"),
+    ("incident.cause-recorded", "console"),
+    ("incident.resolved", "console"),
+    ("incident.reopened", "console"),
 ];
 
 #[track_caller]

@@ -13,6 +13,7 @@ mod expect;
 mod forecast;
 mod given;
 mod icalendar;
+mod incidents;
 mod job;
 mod late;
 mod ledger;

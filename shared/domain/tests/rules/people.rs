@@ -34,6 +34,8 @@ confirm-runs       -      x        x      x        -       x
 resolve-runs       -      x        -      -        -       -
 steer-jobs         -      x        -      -        -       -
 sign-reviews       -      x        -      x        -       -
+attend-incidents   -      x        x      x        -       x
+resolve-incidents  -      x        -      x        -       -
 hold-snapshots     -      x        -      x        -       -
 request-forget     -      x        -      -        -       -
 approve-forget     -      -        -      x        -       -

@@ -65,6 +65,7 @@ impl<'a> Recorder<'a> {
                 signed: None,
             }),
             Query::Leaves { .. }
+            | Query::Incidents(_)
             | Query::Search(_)
             | Query::Night { .. }
             | Query::Heads { .. }
@@ -92,6 +93,8 @@ impl<'a> Recorder<'a> {
                 Selection::Blackouts => kind == StreamType::Blackout,
                 Selection::Queues => kind == StreamType::Queue,
                 Selection::Forms => kind == StreamType::Form,
+                Selection::CallTrees => kind == StreamType::CallTree,
+                Selection::Incidents => kind == StreamType::Incident,
                 Selection::Waiting => {
                     state.body.versions().is_some_and(|versions| versions.waits())
                 }

@@ -84,6 +84,7 @@ impl Night {
                 }
                 Action::Dispatch(work) => self.work.push(*work),
                 Action::Recall(job) => self.recall(mind, &job, now),
+                Action::Send(_) => {}
             }
         }
         count
@@ -373,6 +374,7 @@ fn number(event: &Event) -> Option<u32> {
         | Event::FormEvent(_)
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
+        | Event::IncidentEvent(_)
         | Event::ReviewEvent(_) => None,
     }
 }
@@ -687,6 +689,7 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::FormEvent(_)
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
+            | Event::IncidentEvent(_)
             | Event::ReviewEvent(_) => None,
         });
         let due = due.unwrap();

@@ -7,18 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::envelope::Draft;
 use domain::event::{
-    Again, CommandEnd, Event, HostDrained, HostResumed, HostStarted, JobOccurrenceHeld,
-    JobOccurrenceMoved, JobOccurrenceReleased, JobOccurrenceSkipped, JobPaused, JobResumed,
-    MissReason, RunCancelRequested, RunCancelled, RunConfirmed, RunEvent, RunFailed, RunHeld,
-    RunOverridden, RunReleased, RunRequested, RunStarted, RunSucceeded, RunTimedOut, SkipReason,
-    ThingAct, ThingApproved, ThingEvent, ThingProposed, ThingRetired,
+    Again, CommandEnd, Event, HostDrained, HostResumed, HostStarted, JobApproved,
+    JobOccurrenceHeld, JobOccurrenceMoved, JobOccurrenceReleased, JobOccurrenceSkipped, JobPaused,
+    JobProposed, JobResumed, MissReason, RunCancelRequested, RunCancelled, RunConfirmed, RunEvent,
+    RunFailed, RunHeld, RunOverridden, RunReleased, RunRequested, RunStarted, RunSucceeded,
+    RunTimedOut, Sent, SkipReason, ThingAct, ThingApproved, ThingEvent, ThingProposed,
+    ThingRetired,
 };
 use domain::expect::{Accounted, Population};
 use domain::ids::{Class, StreamId};
 use domain::job::{Definition, JobDefinition, OrderAct, parse_yaml};
 use domain::ledger::{Body, Mark, Streams as _};
 use domain::run::{Run, State};
-use domain::scheduler::{Action, Obstacle, Scheduler, Settings};
+use domain::scheduler::{Action, Obstacle, Outgoing, Scheduler, Settings};
 use domain::site::{Thing, ThingKind};
 use domain::wire::Work;
 use jiff::Timestamp;
@@ -41,6 +42,12 @@ pub(crate) struct Site {
     pub(crate) minds: Vec<Scheduler>,
     /// Everything that was offered.
     pub(crate) work: Vec<Work>,
+    /// Messages that were sent, and when.
+    pub(crate) sent: Vec<(Timestamp, Outgoing)>,
+    /// Contacts of whom it is known what becomes of messages to them; to others they are taken. `None`: nobody learns of it.
+    pub(crate) contacts: BTreeMap<String, Option<Sent>>,
+    /// Schedulers that send no messages.
+    muted: BTreeSet<usize>,
     /// What schedulers said in vain.
     pub(crate) voids: Vec<String>,
     pub(crate) now: Timestamp,
@@ -62,8 +69,10 @@ fn mind_name(index: usize) -> String {
     format!("scheduler/s{}", index + 1)
 }
 
-fn mind(index: usize) -> Scheduler {
-    let mut mind = Scheduler::new(Settings::new(&mind_name(index), "2026b"));
+fn mind(index: usize, sends: bool) -> Scheduler {
+    let secret = sends.then(|| [u8::try_from(index).unwrap(); 32]);
+    let settings = Settings { link_secret: secret, ..Settings::new(&mind_name(index), "2026b") };
+    let mut mind = Scheduler::new(settings);
     mind.listening(Some(Timestamp::UNIX_EPOCH));
     mind
 }
@@ -99,8 +108,11 @@ impl Site {
         let now = at("00:00");
         let mut site = Self {
             world: World::new(now),
-            minds: (0..count).map(mind).collect(),
+            minds: (0..count).map(|index| mind(index, true)).collect(),
             work: vec![],
+            sent: vec![],
+            contacts: BTreeMap::new(),
+            muted: BTreeSet::new(),
             voids: vec![],
             now,
             stuck: BTreeSet::new(),
@@ -131,6 +143,23 @@ impl Site {
         }
         self.feed();
         self
+    }
+
+    /// What becomes of a job that is proposed by ana and approved by bob now.
+    pub(crate) fn try_apply(&mut self, definition: Value) -> Mark {
+        let job: JobDefinition = serde_json::from_value(definition).unwrap();
+        let (id, number, digest) = (StreamId::job(&job.name), 1, job.digest().unwrap());
+        let (definition, reason) = (serde_json::to_value(&job).unwrap(), "x".to_owned());
+        let proposed = JobProposed { number, digest, definition, reason };
+        let mark = self.world.say_by("user/ana", id.clone(), proposed, self.now);
+        assert_eq!(mark, Mark::Valid);
+        self.world.say_by("user/bob", id, JobApproved { number, digest }, self.now)
+    }
+
+    /// This scheduler sends no messages from now on.
+    pub(crate) fn mute(&mut self, index: usize) {
+        self.muted.insert(index);
+        self.restart();
     }
 
     /// Applies all that a file says.
@@ -517,7 +546,7 @@ impl Site {
     /// The schedulers start anew, from what the log's reader knows.
     pub(crate) fn restart(&mut self) -> &mut Self {
         for index in 0..self.minds.len() {
-            let mut fresh = mind(index);
+            let mut fresh = mind(index, !self.muted.contains(&index));
             let order = |body: &Body| match body {
                 Body::Thing(_)
                 | Body::Dataset(_)
@@ -525,7 +554,12 @@ impl Site {
                 | Body::Queue(_)
                 | Body::Form(_)
                 | Body::Document(_) => 0,
-                Body::Host(_) | Body::User(_) | Body::Log | Body::Tzdb(_) | Body::Review(_) => 1,
+                Body::Host(_)
+                | Body::User(_)
+                | Body::Log
+                | Body::Tzdb(_)
+                | Body::Incident(_)
+                | Body::Review(_) => 1,
                 Body::Job(_) => 2,
                 Body::Run(_) => 3,
             };
@@ -636,6 +670,7 @@ impl Site {
             match action {
                 Action::Append(draft) => self.append(index, draft),
                 Action::Dispatch(work) => self.work.push(*work),
+                Action::Send(outgoing) => self.send(index, *outgoing),
                 Action::Recall(job) => {
                     let runs = self.world.streams.0.values().filter_map(|s| s.body.run());
                     let ended = runs.filter(|run| run.job == job && run.state.is_ended());
@@ -654,6 +689,16 @@ impl Site {
             self.voids.push(format!("{kind} of {}: {void}", short(&stream)));
         }
         self.minds[index].answered(&stream, Some(&mark), now);
+    }
+
+    fn send(&mut self, index: usize, outgoing: Outgoing) {
+        let sent = self.contacts.get(&outgoing.call.contact).cloned();
+        for about in &outgoing.about {
+            if let Some(sent) = sent.clone().unwrap_or(Some(Sent::Taken {})) {
+                self.minds[index].sent(about, &sent, self.now);
+            }
+        }
+        self.sent.push((self.now, outgoing));
     }
 
     fn take_work(&mut self) {

@@ -25,6 +25,8 @@ use super::{Node, World};
 pub(super) struct Console {
     /// Names of jobs that are to be proposed.
     pub(super) wanted: Vec<&'static str>,
+    /// Whether there is to be a call tree.
+    pub(super) calls: bool,
 }
 
 impl World {
@@ -272,7 +274,7 @@ impl World {
         self.console_says(draft(run.clone(), version, event))
     }
 
-    fn console_says(&mut self, draft: Draft) -> Result<()> {
+    pub(super) fn console_says(&mut self, draft: Draft) -> Result<()> {
         self.journal(Node::Console, vec![draft]).map(|_| ())
     }
 

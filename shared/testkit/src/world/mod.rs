@@ -12,6 +12,7 @@
 //! | `log`, `journal`, `queue` | what is durable |
 //! | `recorder`, `scheduler`, `executor`, `host`, `console` | the programs |
 //! | `people` | what they do |
+//! | `incidents` | who is told of failures, and who attends to them |
 //! | `chaos`, `jobs`, `site` | what breaks, what is to run, what it runs in |
 //! | `check`, `settle` | the invariants after every step, and at the end |
 
@@ -21,6 +22,7 @@ pub mod check;
 mod console;
 mod executor;
 mod host;
+mod incidents;
 mod jobs;
 mod journal;
 mod log;
@@ -55,6 +57,7 @@ use check::Auditor;
 use console::Console;
 use executor::ExecutorProgram;
 use host::Host;
+use incidents::Post;
 use journal::Journal;
 use log::SharedLog;
 use queue::WorkQueues;
@@ -105,6 +108,7 @@ pub struct World {
     executors: Vec<ExecutorProgram>,
     hosts: Vec<Host>,
     console: Console,
+    post: Post,
     chaos: Chaos,
     trap: Option<(Node, Moment)>,
     /// Whether no heartbeat arrives.
@@ -136,6 +140,7 @@ impl World {
             executors: (0..EXECUTORS).map(|_| ExecutorProgram::default()).collect(),
             hosts: (0..EXECUTORS).map(|_| Host::default()).collect(),
             console: Console::default(),
+            post: Post::default(),
             chaos: Chaos::none(),
             trap: None,
             silent: false,
@@ -164,6 +169,7 @@ impl World {
         let mut world = Self::new(rng.bits(), jobs::start(&mut rng)?)?;
         world.chaos = Chaos::random(&mut world.rng);
         world.console.wanted = jobs::names(&mut world.rng);
+        world.console.calls = world.rng.chance(7_000);
         world.hire()?;
         world.plan(SECOND, Step::People);
         world.plan(SECOND, Step::Chaos);

@@ -4,6 +4,7 @@ use anyhow::Result;
 use domain::event::Resolution;
 use domain::forecast::SiteView;
 use domain::ids::StreamId;
+use domain::incident::DEFAULT_TREE;
 use domain::job::{Job, JobDefinition, OrderAct};
 use domain::ledger::{Body, named_by_job, named_by_thing};
 use domain::run::{Run, State};
@@ -40,6 +41,11 @@ impl World {
         }
         if let Some(name) = self.first_job(|job| job.versions.proposal.is_some()) {
             self.prepare_and_approve(&name)?;
+            return Ok(true);
+        }
+        let tree = StreamId::thing(ThingKind::CallTree, DEFAULT_TREE);
+        if self.console.calls && !self.is_active(&tree) {
+            self.propose_random(ThingKind::CallTree, DEFAULT_TREE)?;
             return Ok(true);
         }
         if let Some(name) = self.console.wanted.pop() {
@@ -131,7 +137,9 @@ impl World {
                 let (host, drained) = (self.rng.index(EXECUTORS), self.rng.chance(5_000));
                 self.drain(&host_name(host), drained)
             }
-            13..=15 => self.whim_about_an_occurrence(&name),
+            13 | 14 => self.whim_about_an_occurrence(&name),
+            15 if self.rng.chance(2_000) => self.reopen_something(),
+            15 => self.attend().map(|_| ()),
             _ => self.whim_about_a_run(),
         }
     }
@@ -139,7 +147,8 @@ impl World {
     fn whim_about_the_site(&mut self) -> Result<()> {
         let names: Vec<(ThingKind, &str)> = site::names().collect();
         let (kind, name) = self.rng.pick(&names);
-        if self.rng.chance(2_000) {
+        // A tree that is gone for a while hides what happened meanwhile.
+        if self.rng.chance(2_000) && kind != ThingKind::CallTree {
             self.retire_thing(kind, name)
         } else {
             self.propose_random(kind, name)
@@ -232,7 +241,31 @@ impl World {
             self.cancel_once(&run)?;
             return Ok(true);
         }
+        if self.attend()? {
+            return Ok(true);
+        }
+        // What has just ended is noticed in a moment.
+        let now = super::stamp(self.now);
+        let runs = self.auditor.streams.0.values().filter_map(|state| state.body.run());
+        let newest = runs.map(|run| run.changed).max();
+        let quiet = newest.is_none_or(|at| now.duration_since(at).as_secs() > 10);
+        let rests = retire && quiet && self.auditor.open_runs().next().is_none();
+        if rests && self.retire_tree()? {
+            return Ok(true);
+        }
         Ok(!retire)
+    }
+
+    /// The last that goes: what comes after it is nobody's incident.
+    fn retire_tree(&mut self) -> Result<bool> {
+        self.console.calls = false;
+        let tree = StreamId::thing(ThingKind::CallTree, DEFAULT_TREE);
+        if !self.is_active(&tree) {
+            return Ok(false);
+        }
+        self.every_failure_is_an_incident()?;
+        self.retire_thing(ThingKind::CallTree, DEFAULT_TREE)?;
+        Ok(true)
     }
 
     fn resume_hosts(&mut self) -> Result<bool> {

@@ -30,6 +30,11 @@ impl SchedulerProgram {
         self.position
     }
 
+    /// The same, to be told something.
+    pub(super) fn mind_mut(&mut self) -> Option<&mut Scheduler> {
+        self.mind.as_mut()
+    }
+
     /// What it thinks is open and when it wants to wake; `None` while it does not run.
     pub(super) fn mind(&self) -> Option<&Scheduler> {
         self.mind.as_ref()
@@ -71,9 +76,12 @@ impl World {
             return self.plan_own(node, SECOND / 2, Act::Boot);
         }
         let now = self.clock(node);
-        let mut mind = Scheduler::new(Settings::new(&format!("s{i}"), TZDB));
+        // As new as the process.
+        let link_secret = Some(self.rng.bytes());
+        let settings = Settings { link_secret, ..Settings::new(&format!("s{i}"), TZDB) };
+        let mut mind = Scheduler::new(settings);
         for (id, state) in &self.auditor.streams.0 {
-            if matches!(state.body, Body::Thing(_) | Body::Host(_)) {
+            if matches!(state.body, Body::Thing(_) | Body::Host(_) | Body::Incident(_)) {
                 mind.load(id, state, now);
             }
         }
@@ -94,12 +102,14 @@ impl World {
             return self.plan_own(node, SECOND / 2, Act::Boot);
         }
         let now = self.clock(node);
-        let Some(mind) = self.schedulers[i].mind.as_mut() else { return };
+        let Some(mut mind) = self.schedulers[i].mind.take() else { return };
         for (id, state) in &self.auditor.streams.0 {
             if state.body.run().is_some_and(|run| !run.state.is_ended()) {
                 mind.load(id, state, now);
             }
         }
+        self.look_back(&mut mind, now);
+        self.schedulers[i].mind = Some(mind);
         self.plan_own(node, MS, Act::Poll);
         self.plan_own(node, MS, Act::Beat);
         self.scheduler_rewakes(i);
@@ -148,11 +158,13 @@ impl World {
         self.schedulers[i].wake = None;
         let Some(mind) = self.schedulers[i].mind.as_mut() else { return Ok(()) };
         let (mut drafts, mut offers, mut recalls) = (Vec::new(), Vec::new(), Vec::new());
+        let mut messages = Vec::new();
         for action in mind.tick(now) {
             match action {
                 Action::Append(draft) => drafts.push(draft),
                 Action::Dispatch(work) => offers.push(work),
                 Action::Recall(job) => recalls.push(job),
+                Action::Send(message) => messages.push(*message),
             }
         }
         for job in recalls {
@@ -164,6 +176,7 @@ impl World {
         for work in offers {
             self.offer(node, work);
         }
+        self.call_people(i, messages);
         self.scheduler_rewakes(i);
         Ok(())
     }

@@ -92,6 +92,8 @@ impl World {
         self.nothing_journaled_is_missing()?;
         self.a_fresh_auditor_agrees()?;
         self.every_occurrence_is_accounted_for()?;
+        self.one_incident_at_a_time()?;
+        self.every_failure_is_an_incident()?;
         self.every_end_that_was_seen_is_told()
     }
 

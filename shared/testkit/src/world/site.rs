@@ -17,6 +17,8 @@ pub(super) const LOCKS: [&str; 2] = ["lock-a", "lock-b"];
 const BLACKOUTS: [&str; 1] = ["night"];
 /// The pools that have a definition.
 const POOLS: [&str; 1] = ["default"];
+/// The call trees.
+const TREES: [&str; 1] = ["default"];
 
 /// Every thing of a random site, by kind and name.
 pub(super) fn names() -> impl Iterator<Item = (ThingKind, &'static str)> {
@@ -27,6 +29,7 @@ pub(super) fn names() -> impl Iterator<Item = (ThingKind, &'static str)> {
         .chain(of(ThingKind::Lock, &LOCKS))
         .chain(of(ThingKind::Blackout, &BLACKOUTS))
         .chain(of(ThingKind::Pool, &POOLS))
+        .chain(of(ThingKind::CallTree, &TREES))
 }
 
 /// A definition of this name, whatever chance says about it.
@@ -51,6 +54,16 @@ pub(super) fn random_thing(
         ThingKind::Repository => json!({ "location": "/vault", "password": "env:VAULT" }),
         ThingKind::Queue => json!({ "printer": "ipp://printer.example/ipp/print" }),
         ThingKind::Form => json!({ "account": "Payroll", "queue": "office" }),
+        ThingKind::CallTree => {
+            let by = rng.pick(&[json!(["mail"]), json!(["mail", "webhook"])]);
+            json!({
+                "host-silent-after": "1m",
+                "levels": [
+                    { "tell": [{ "contact": "ana", "by": by }], "wait": "20s" },
+                    { "tell": [{ "contact": "bob" }], "wait": "15s" },
+                ],
+            })
+        }
     };
     says["kind"] = json!(kind.word());
     says["name"] = json!(name);

@@ -262,6 +262,7 @@ fn at(source: &Source, name: &str, until: Timestamp) -> anyhow::Result<Form> {
                 | Event::PrintEvent(_)
                 | Event::QueueEvent(_)
                 | Event::ChangeEvent(_)
+                | Event::IncidentEvent(_)
                 | Event::ReviewEvent(_) => {}
             }
         }

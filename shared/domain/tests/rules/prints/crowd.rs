@@ -451,6 +451,7 @@ impl Crowd {
             | Event::LogEvent(_)
             | Event::ThingEvent(_)
             | Event::ChangeEvent(_)
+            | Event::IncidentEvent(_)
             | Event::ReviewEvent(_)
             | Event::BackupEvent(_) => panic!("{event:?}"),
         }

@@ -1,0 +1,310 @@
+//! What people say of incidents: that there is one, that they deal with it, why it happened, and that it is over.
+
+use bus::recorder::{ask, stream};
+use domain::calendar::Almanac;
+use domain::event::{
+    IncidentAcknowledged, IncidentBroadcast, IncidentCauseRecorded, IncidentEvent, IncidentNoted,
+    IncidentOpened, IncidentReopened, IncidentResolved, Severity, Trouble,
+};
+use domain::forecast::SiteView;
+use domain::ids::{StreamId, StreamType};
+use domain::incident::{CallTreeDefinition, DEFAULT_TREE, Incident, calls};
+use domain::ledger::{Body, StreamState};
+use domain::site::{Thing, ThingKind};
+use domain::wire::{Content, IncidentFilter, Query, StreamView};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Applied, CommandError, applied};
+use crate::people::Caller;
+use crate::state::Console;
+
+/// The recorder's clock may be so far behind this one.
+const SKEW: SignedDuration = SignedDuration::from_secs(2);
+
+/// What can be said of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", tag = "act", deny_unknown_fields)]
+pub(crate) enum IncidentAct {
+    /// Somebody deals with it: nobody else is called. The text may be absent.
+    Acknowledge {},
+    /// Says something of it: the text.
+    Note {},
+    /// Why it happened: the text.
+    Cause {
+        /// Who caused it, where a person did, such as `user/ana`.
+        #[serde(default)]
+        caused_by: Option<String>,
+    },
+    /// It is dealt with: the text is what was done about it.
+    Resolve {},
+    /// It was not, after all: the text is why.
+    Reopen {},
+    /// Tells those who are affected: the text.
+    Broadcast {},
+}
+
+impl IncidentAct {
+    fn done(&self) -> &'static str {
+        match self {
+            Self::Acknowledge {} => "acknowledged: nobody else is called",
+            Self::Note {} | Self::Cause { .. } => "said",
+            Self::Resolve {} => "resolved",
+            Self::Reopen {} => "open again",
+            Self::Broadcast {} => "said; those who are affected are told",
+        }
+    }
+}
+
+/// An incident that somebody reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct IncidentWanted {
+    /// What it is about: a job, host, dataset, repository, queue or form, such as `job/payroll`.
+    #[schema(value_type = String)]
+    pub(crate) of: StreamId,
+    /// How bad it is: `minor`, `major` or `critical`.
+    #[schema(value_type = String)]
+    pub(crate) severity: Severity,
+    /// What happened, 1 to 1000 bytes.
+    pub(crate) text: String,
+    /// The call tree by which people are told; `default`, where there is one, when absent.
+    #[serde(default)]
+    pub(crate) call_tree: Option<String>,
+}
+
+fn missing(id: &StreamId) -> CommandError {
+    CommandError::NotFound(format!("incident {}", id.rest()))
+}
+
+fn incident_in(state: Option<&StreamState>) -> Option<&Incident> {
+    state.and_then(|state| state.body.incident())
+}
+
+fn unavailable(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Unavailable(error.to_string())
+}
+
+impl Console {
+    /// Incidents, newest first.
+    pub(crate) async fn incidents(
+        &self,
+        filter: IncidentFilter,
+    ) -> Result<(u64, Vec<StreamView>), CommandError> {
+        let answer = ask(&self.bus, &Query::Incidents(filter)).await.map_err(unavailable)?;
+        let Content::Streams(views) = answer.content else {
+            return Err(unavailable("the answer is to another question"));
+        };
+        Ok((answer.position, views))
+    }
+
+    /// The incident of something that is open.
+    pub(crate) async fn open_incident_of(
+        &self,
+        of: &StreamId,
+    ) -> Result<Option<Incident>, CommandError> {
+        let filter = IncidentFilter { of: Some(of.clone()), open: true, behind: None, limit: 1 };
+        let (_, views) = self.incidents(filter).await?;
+        Ok(views.into_iter().next().and_then(|view| view.state.body.incident().cloned()))
+    }
+
+    /// Says something of an incident.
+    pub(crate) async fn set_incident(
+        &self,
+        id: &StreamId,
+        act: &IncidentAct,
+        caller: &Caller,
+        text: &str,
+    ) -> Result<Applied, CommandError> {
+        let state = self.state(id).await?;
+        // Whoever may not is told that, and not whether there is one.
+        let wanted = event_of(act, text, 1, Vec::new());
+        caller.may_say(self, &wanted.into(), state.as_ref().map(|state| &state.body), id).await?;
+        let tree = incident_in(state.as_ref()).and_then(|incident| incident.tree.clone());
+        let tell = match (act, &tree) {
+            (IncidentAct::Broadcast {}, Some(tree)) => self.affected(tree).await?,
+            (_, _) => Vec::new(),
+        };
+        if matches!(act, IncidentAct::Broadcast {}) && tell.is_empty() {
+            let why = "its call tree names nobody under broadcast: nobody would be told";
+            return Err(CommandError::Refused(why.to_owned()));
+        }
+        let next = |state: Option<&StreamState>| {
+            let incident = incident_in(state).ok_or_else(|| missing(id))?;
+            Ok(vec![event_of(act, text, incident.steps_count + 1, tell.clone()).into()])
+        };
+        let position = self.change(id, caller, next).await?;
+        Ok(applied(position, id.clone(), act.done()))
+    }
+
+    /// Acknowledges an incident by the link of a message.
+    pub(crate) async fn acknowledge_by_link(
+        &self,
+        id: &StreamId,
+        contact: &str,
+        word: &str,
+        note: &str,
+    ) -> Result<Applied, CommandError> {
+        let user = self.state(&StreamId::user(contact)).await?;
+        let user = user.and_then(|state| state.body.user().cloned());
+        let none = || CommandError::Denied("there is no account of that name that may".to_owned());
+        let caller = Caller::by_link(user.ok_or_else(none)?);
+        let event = IncidentEvent::IncidentAcknowledged(IncidentAcknowledged {
+            note: note.to_owned(),
+            link: Some(word.to_owned()),
+        });
+        let next = |state: Option<&StreamState>| {
+            incident_in(state).ok_or_else(|| missing(id))?;
+            Ok(vec![event.clone().into()])
+        };
+        let position = self.change(id, &caller, next).await?;
+        Ok(applied(position, id.clone(), "acknowledged: nobody else is called"))
+    }
+
+    /// Opens an incident that somebody reports.
+    pub(crate) async fn report_incident(
+        &self,
+        wanted: &IncidentWanted,
+        caller: &Caller,
+    ) -> Result<Applied, CommandError> {
+        caller.may(self, domain::people::Action::AttendIncidents, Some(&wanted.of)).await?;
+        check_about(&wanted.of)?;
+        if self.state(&wanted.of).await?.is_none() {
+            return Err(CommandError::NotFound(super::named(&wanted.of)));
+        }
+        if let Some(open) = self.open_incident_of(&wanted.of).await? {
+            let name = open.id();
+            return Err(CommandError::Refused(format!(
+                "incident {} is open already: say it there",
+                name.rest()
+            )));
+        }
+        let tree = self.tree_wanted(wanted.call_tree.as_deref()).await?;
+        let filter =
+            IncidentFilter { of: Some(wanted.of.clone()), open: false, behind: None, limit: 1 };
+        let (_, newest) = self.incidents(filter).await?;
+        let newest = newest.first().and_then(|view| view.state.body.incident());
+        let id = StreamId::incident(&wanted.of, newest.map_or(0, |one| one.number) + 1);
+        let now = (self.clock)();
+        let opened = IncidentOpened {
+            severity: wanted.severity,
+            trouble: Trouble::Reported { text: wanted.text.clone() },
+            at: now.checked_sub(SKEW).unwrap_or(now),
+            tree,
+        };
+        let event = IncidentEvent::IncidentOpened(opened);
+        let next = |state: Option<&StreamState>| match state {
+            Some(_) => Err(CommandError::Refused("somebody was faster: look again".to_owned())),
+            None => Ok(vec![event.clone().into()]),
+        };
+        let position = self.change(&id, caller, next).await?;
+        let message = format!("incident {} is open", id.rest());
+        Ok(applied(position, id, message))
+    }
+
+    async fn tree_wanted(&self, name: Option<&str>) -> Result<Option<String>, CommandError> {
+        let found = self.call_tree(name.unwrap_or(DEFAULT_TREE)).await?;
+        match (name, found) {
+            (Some(name), None) => Err(CommandError::NotFound(format!("active call tree {name}"))),
+            (name, Some(_)) => Ok(Some(name.unwrap_or(DEFAULT_TREE).to_owned())),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// An active call tree.
+    pub(crate) async fn call_tree(
+        &self,
+        name: &str,
+    ) -> Result<Option<CallTreeDefinition>, CommandError> {
+        domain::ids::check_name("call tree", name)
+            .map_err(|error| CommandError::Invalid(error.to_string()))?;
+        let id = StreamId::thing(ThingKind::CallTree, name);
+        let state = stream(&self.bus, &id).await.map_err(unavailable)?;
+        let thing = state.as_ref().and_then(|state| match &state.body {
+            Body::Thing(thing) if thing.active().is_some() => thing.read(ThingKind::CallTree),
+            _ => None,
+        });
+        Ok(thing
+            .and_then(|thing| if let Thing::CallTree(tree) = thing { Some(*tree) } else { None }))
+    }
+
+    async fn affected(&self, tree: &str) -> Result<Vec<domain::event::Call>, CommandError> {
+        let Some(tree) = self.call_tree(tree).await? else { return Ok(Vec::new()) };
+        let almanac = almanac_of(&tree, &self.site_view().await?);
+        Ok(calls::affected(&tree, &almanac, (self.clock)()))
+    }
+
+    /// Calendars, as far as rotas name them.
+    pub(crate) async fn site_view(&self) -> Result<SiteView, CommandError> {
+        let mut things = Vec::new();
+        let take = |view: StreamView| {
+            if let (Some(kind), Body::Thing(thing)) =
+                (view.id.stream_type().thing(), view.state.body)
+            {
+                things.push((kind, thing));
+            }
+        };
+        let of = domain::wire::Selection::Things;
+        bus::recorder::each_stream(&self.bus, of, take).await.map_err(unavailable)?;
+        Ok(SiteView::of(things.iter().map(|(kind, thing)| (*kind, thing))))
+    }
+}
+
+/// The calendars that a call tree names; without those nobody is on holiday.
+pub(crate) fn almanac_of(tree: &CallTreeDefinition, site: &SiteView) -> Almanac {
+    let found = site.calendars.almanac(&tree.names(), Timestamp::MAX);
+    found.map(|(almanac, _)| almanac).unwrap_or_default()
+}
+
+fn check_about(of: &StreamId) -> Result<(), CommandError> {
+    let fits = match of.stream_type() {
+        StreamType::Job
+        | StreamType::Host
+        | StreamType::Dataset
+        | StreamType::Repository
+        | StreamType::Queue
+        | StreamType::Form => true,
+        StreamType::Run
+        | StreamType::User
+        | StreamType::Log
+        | StreamType::Calendar
+        | StreamType::Blackout
+        | StreamType::Lock
+        | StreamType::Pool
+        | StreamType::Document
+        | StreamType::Review
+        | StreamType::CallTree
+        | StreamType::Incident => false,
+    };
+    let why = "an incident is about a job, host, dataset, repository, queue or form";
+    if fits { Ok(()) } else { Err(CommandError::Invalid(why.to_owned())) }
+}
+
+fn event_of(
+    act: &IncidentAct,
+    text: &str,
+    step: u32,
+    tell: Vec<domain::event::Call>,
+) -> IncidentEvent {
+    let text = text.to_owned();
+    match act {
+        IncidentAct::Acknowledge {} => {
+            IncidentEvent::IncidentAcknowledged(IncidentAcknowledged { note: text, link: None })
+        }
+        IncidentAct::Note {} => IncidentEvent::IncidentNoted(IncidentNoted { text }),
+        IncidentAct::Cause { caused_by } => {
+            let (cause, caused_by) = (text, caused_by.clone());
+            IncidentEvent::IncidentCauseRecorded(IncidentCauseRecorded { cause, caused_by })
+        }
+        IncidentAct::Resolve {} => {
+            IncidentEvent::IncidentResolved(IncidentResolved { action: text })
+        }
+        IncidentAct::Reopen {} => {
+            IncidentEvent::IncidentReopened(IncidentReopened { reason: text })
+        }
+        IncidentAct::Broadcast {} => {
+            IncidentEvent::IncidentBroadcast(IncidentBroadcast { step, text, tell })
+        }
+    }
+}
