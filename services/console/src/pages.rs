@@ -10,6 +10,7 @@
 //! | `reading` | what pages ask the recorder for |
 //! | `words`, `why` | how states, times and addresses are told; why a run or a job is as it is |
 //! | `login`, `account`, `people` | coming in; one's own account; all accounts, and the table of who may do what |
+//! | `timeline` | what ran and what will, drawn and as a table |
 //! | `jobs`, `job`, `runs`, `run` | what is to run, and what ran |
 //! | `backups`, `dataset` | what could be restored now |
 //! | `prints`, `stock` | documents; queues and numbered forms |
@@ -37,6 +38,7 @@ mod run;
 mod runs;
 mod shell;
 mod stock;
+mod timeline;
 mod why;
 mod words;
 
@@ -97,6 +99,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/night/notes", post(night::note))
         .route("/night/signature", post(night::sign))
         .route("/night/signed", get(night::signed))
+        .route("/timeline", get(timeline::page))
         .route("/changes", get(changes::page))
         .route("/changes/{kind}/{name}", get(changes::one).post(changes::act))
         .route("/people", get(people::page).post(people::provision))

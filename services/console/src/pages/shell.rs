@@ -27,6 +27,7 @@ pub(crate) struct NavItem {
 /// Where people go, and what the first letters of their address are there.
 const NAV: &[(&str, &str)] = &[
     ("/night", "Night"),
+    ("/timeline", "Timeline"),
     ("/changes", "Changes"),
     ("/jobs", "Jobs"),
     ("/runs", "Runs"),
