@@ -12,6 +12,7 @@
 //! | `login`, `account`, `people` | coming in; one's own account; all accounts, and the table of who may do what |
 //! | `timeline` | what ran and what will, drawn and as a table |
 //! | `jobs`, `job`, `runs`, `run` | what is to run, and what ran |
+//! | `schedule` | a job as a form, looked at before it is proposed |
 //! | `backups`, `dataset` | what could be restored now |
 //! | `prints`, `stock` | documents; queues and numbered forms |
 //! | `hosts` | where things run |
@@ -36,6 +37,7 @@ mod prints;
 mod reading;
 mod run;
 mod runs;
+mod schedule;
 mod shell;
 mod stock;
 mod timeline;
@@ -108,6 +110,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/people/{name}/code", post(people::issue_code))
         .route("/jobs", get(jobs::page))
         .route("/jobs/{name}", get(job::page).post(job::act))
+        .route("/schedules/new", get(schedule::page).post(schedule::propose))
         .route("/runs", get(runs::page))
         .route("/runs/{*run}", get(run::page).post(run::act))
         .route("/backups", get(backups::page))

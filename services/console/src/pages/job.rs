@@ -72,6 +72,7 @@ struct May {
     pause: bool,
     resume: bool,
     retire: bool,
+    propose: bool,
 }
 
 impl May {
@@ -82,6 +83,7 @@ impl May {
             pause: active && job.paused().is_none() && steers,
             resume: job.paused().is_some() && steers,
             retire: active && visitor.could(Action::Propose),
+            propose: active && visitor.could(Action::Propose),
         }
     }
 

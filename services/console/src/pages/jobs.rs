@@ -5,6 +5,7 @@ use axum::extract::{Query, State};
 use domain::forecast::{SiteView, next_run};
 use domain::ids::StreamId;
 use domain::job::{JOB_STATES, Job, JobDefinition};
+use domain::people::Action;
 use domain::time::Schedule;
 use domain::wire::{RunFilter, RunRow, Selection};
 use jiff::Timestamp;
@@ -61,6 +62,7 @@ struct JobsPage {
     rows: Vec<Row>,
     narrowed: bool,
     next: Option<String>,
+    may_propose: bool,
 }
 
 /// The active definition, as far as it can be read.
@@ -182,5 +184,6 @@ pub(crate) async fn page(
         asked,
         rows,
         next,
+        may_propose: visitor.could(Action::Propose),
     }))
 }
