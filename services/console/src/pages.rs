@@ -10,7 +10,9 @@
 //! | `reading` | what pages ask the recorder for |
 //! | `words`, `why` | how states, times and addresses are told; why a run or a job is as it is |
 //! | `login`, `account`, `people` | coming in; one's own account; all accounts, and the table of who may do what |
+//! | `timeline` | what ran and what will, drawn and as a table |
 //! | `jobs`, `job`, `runs`, `run` | what is to run, and what ran |
+//! | `schedule` | a job as a form, looked at before it is proposed |
 //! | `backups`, `dataset` | what could be restored now |
 //! | `prints`, `stock` | documents; queues and numbered forms |
 //! | `hosts` | where things run |
@@ -37,8 +39,10 @@ mod prints;
 mod reading;
 mod run;
 mod runs;
+mod schedule;
 mod shell;
 mod stock;
+mod timeline;
 mod why;
 mod words;
 
@@ -99,6 +103,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/night/notes", post(night::note))
         .route("/night/signature", post(night::sign))
         .route("/night/signed", get(night::signed))
+        .route("/timeline", get(timeline::page))
         .route("/changes", get(changes::page))
         .route("/changes/{kind}/{name}", get(changes::one).post(changes::act))
         .route("/people", get(people::page).post(people::provision))
@@ -107,6 +112,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/people/{name}/code", post(people::issue_code))
         .route("/jobs", get(jobs::page))
         .route("/jobs/{name}", get(job::page).post(job::act))
+        .route("/schedules/new", get(schedule::page).post(schedule::propose))
         .route("/runs", get(runs::page))
         .route("/runs/{*run}", get(run::page).post(run::act))
         .route("/backups", get(backups::page))

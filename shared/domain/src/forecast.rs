@@ -1,7 +1,7 @@
 //! What will run when, as far as the active definitions, calendars, blackouts and people's orders say. What failures
 //! do meanwhile, and overlaps and waiting for others, it does not know.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
@@ -95,6 +95,17 @@ impl SiteView {
         !self.blackouts.is_empty()
     }
 
+    /// The active blackouts that are between two instants, in the order of their names, with their times.
+    pub fn blackouts_in(
+        &self,
+        range: (Timestamp, Timestamp),
+    ) -> Vec<(&BlackoutDefinition, Vec<(Timestamp, Timestamp)>)> {
+        let all = self.blackouts.iter().map(|(one, almanac)| (one, one.spans(range, almanac)));
+        let mut found: Vec<_> = all.filter(|(_, spans)| !spans.is_empty()).collect();
+        found.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+        found
+    }
+
     /// The stretches of a definition from `from` on.
     pub fn stretches(&self, part: &SchedulePart, from: Timestamp) -> Vec<Stretch> {
         part.stretches(from, None, &self.calendars, &self.almanacs)
@@ -142,6 +153,40 @@ pub fn forecast<'a>(
     }
     let Plan { runs, skipped, first, hours, problems, .. } = plan;
     Forecast { from, to, runs, skipped, planned: first.into_sorted_vec(), hours, problems }
+}
+
+/// How many occurrences of `jobs` whose active definition is `wanted` run in each of these hours, which are named by
+/// their beginnings, in order. Each counts in the hour where its schedule has it, whatever delays it then.
+pub fn load<'a>(
+    jobs: impl IntoIterator<Item = &'a Job>,
+    wanted: impl Fn(&JobDefinition) -> bool,
+    hours: &BTreeSet<Timestamp>,
+    site: &SiteView,
+) -> BTreeMap<Timestamp, u64> {
+    let mut found: BTreeMap<Timestamp, u64> = hours.iter().map(|hour| (*hour, 0)).collect();
+    let Some(first) = hours.first() else { return found };
+    for job in jobs {
+        let definition = job.active().and_then(|span| span.read().ok());
+        let Some(definition) = definition.filter(&wanted) else { continue };
+        let Some(part) = definition.schedule_part() else { continue };
+        for stretch in site.stretches(&part, just_before(*first)) {
+            let Ok(schedule) = &stretch.schedule else { continue };
+            for (hour, count) in &mut found {
+                let (from, until) = within(&stretch, *hour);
+                let all = schedule.between(from, until);
+                let runs = all.filter(|one| site.fate(job, &definition, one).skipped.is_none());
+                *count += runs.count() as u64;
+            }
+        }
+    }
+    found
+}
+
+/// The part of an hour that is in a stretch: after the first, up to and with the second.
+fn within(stretch: &Stretch, hour: Timestamp) -> (Timestamp, Timestamp) {
+    let end = just_before(hour.checked_add(HOUR).unwrap_or(Timestamp::MAX));
+    let until = stretch.until.map_or(end, |until| until.min(end));
+    (stretch.from.max(just_before(hour)), until)
 }
 
 struct Plan<'s> {
@@ -343,6 +388,9 @@ impl SiteView {
     }
 }
 
-fn hour_of(at: Timestamp) -> Timestamp {
+const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// The beginning of the hour (UTC) that an instant is in.
+pub fn hour_of(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second().div_euclid(3_600) * 3_600).unwrap_or(at)
 }

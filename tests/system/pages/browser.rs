@@ -97,6 +97,16 @@ impl Page {
         parts.map(|rest| plain(rest.split('"').next().unwrap())).collect()
     }
 
+    /// What the hidden fields of a form send.
+    pub(crate) fn hidden(form: &str) -> Vec<(String, String)> {
+        let fields = form.split("<input type=\"hidden\" name=\"").skip(1);
+        let field = |part: &str| {
+            let (name, rest) = part.split_once("\" value=\"").unwrap();
+            (name.to_owned(), plain(rest.split('"').next().unwrap()))
+        };
+        fields.map(field).collect()
+    }
+
     /// The one heading.
     #[track_caller]
     pub(crate) fn heading(&self) -> String {

@@ -2,6 +2,7 @@
 //! what they say.
 
 mod browser;
+mod planning;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -139,6 +140,9 @@ fn every_link_of_every_page_leads_somewhere_and_no_page_is_heavy_or_needs_script
     let run = failed.trim_start_matches("run/");
     for (path, heading) in [
         ("/jobs".to_owned(), "Jobs".to_owned()),
+        ("/timeline".to_owned(), "Timeline".to_owned()),
+        ("/schedules/new".to_owned(), "New job".to_owned()),
+        ("/schedules/new?job=payroll.nightly".to_owned(), "Schedule of payroll.nightly".to_owned()),
         ("/jobs/payroll.nightly".to_owned(), "payroll.nightly active".to_owned()),
         ("/runs".to_owned(), "Runs".to_owned()),
         (format!("/runs/{}", encoded(run)), format!("{run} failed")),
@@ -287,6 +291,11 @@ fn a_viewer_is_offered_nothing(site: &Site, admin: &Browser) {
         assert_eq!((page.status, page.text.matches("method=\"post\"").count()), (200, 1), "{path}");
     }
     assert!(viewer.get(&run).text.contains("do not let you read the output"));
+    let form = viewer.get("/schedules/new?job=fails");
+    assert!(form.text.contains("do not let you propose jobs") && !form.text.contains("fieldset"));
+    let wish = [("name", "x"), ("expression", "@daily"), ("argv", "x"), ("reason", "why not")];
+    let denied = viewer.send("/schedules/new", &wish);
+    assert!(denied.status == 403 && denied.text.contains("role=\"alert\""), "{}", denied.text);
     let denied = viewer.send("/jobs/payroll.nightly", &[("act", "pause"), ("reason", "why not")]);
     assert!(denied.status == 403 && denied.text.contains("role=\"alert\""), "{}", denied.text);
 }
@@ -317,6 +326,7 @@ fn a_list_of_many_jobs_goes_on_behind_the_last_name_of_each_page_and_none_is_hea
     assert!(!second.text.contains("rel=\"next\""));
     assert_eq!(flaws("/jobs", &first), [""; 0]);
     assert_eq!(jobs_of(&browser.get("/jobs?name=.007")).len(), 1);
+    lanes_of_many_jobs(&browser);
     let events = browser.get("/events?type=job.approved");
     assert_eq!(events.text.matches("<code>job.approved</code>").count(), 100);
     let older =
@@ -326,4 +336,25 @@ fn a_list_of_many_jobs_goes_on_behind_the_last_name_of_each_page_and_none_is_hea
     let of_admin = browser.get("/events?actor=admin&type=job.proposed");
     assert_eq!(of_admin.text.matches("<code>job.proposed</code>").count(), 100);
     up.stop();
+}
+
+/// Each job has its lane once, on some page.
+fn lanes_of_many_jobs(browser: &Browser) {
+    let (mut lanes, mut to) = (Vec::new(), Some("/timeline?hours=100".to_owned()));
+    while let Some(path) = to {
+        let page = browser.get(&path);
+        assert_eq!(flaws(&path, &page), [""; 0]);
+        let some = planning::lanes(&page);
+        assert!((1..=40).contains(&some.len()), "{path}: {}", some.len());
+        lanes.extend(some);
+        let links = page.attributes("href").into_iter();
+        to = links.into_iter().find(|href| href.contains("after="));
+        assert_eq!(to.is_some(), page.text.contains("there are more lanes"), "{path}");
+    }
+    let wanted: std::collections::BTreeSet<&String> = lanes.iter().collect();
+    assert_eq!((lanes.len(), wanted.len()), (130, 130));
+    assert!(lanes.is_sorted());
+    let hosts = browser.get("/timeline?hours=100&by=host");
+    assert_eq!(flaws("/timeline", &hosts), [""; 0]);
+    assert!(hosts.text.contains(" occurrences after ") && hosts.text.contains("are left out"));
 }

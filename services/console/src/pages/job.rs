@@ -72,6 +72,7 @@ struct May {
     pause: bool,
     resume: bool,
     retire: bool,
+    propose: bool,
 }
 
 impl May {
@@ -82,6 +83,7 @@ impl May {
             pause: active && job.paused().is_none() && steers,
             resume: job.paused().is_some() && steers,
             retire: active && visitor.could(Action::Propose),
+            propose: active && visitor.could(Action::Propose),
         }
     }
 
@@ -126,7 +128,7 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<JobPage
     let (position, state) = reading::one(console, &id).await?;
     let missing = || CommandError::NotFound(format!("job {name}"));
     let job = state.body.job().ok_or_else(missing)?;
-    let (site, definition) = (reading::site(console).await?, definition_of(job));
+    let (site, definition) = (reading::site(console).await?.1, definition_of(job));
     let filter = RunFilter { job: Some(name.to_owned()), limit: RUNS, ..RunFilter::default() };
     let (_, runs) = reading::runs(console, filter).await?;
     Ok(JobPage {

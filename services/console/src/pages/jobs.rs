@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use domain::forecast::{SiteView, next_run};
 use domain::ids::StreamId;
 use domain::job::{JOB_STATES, Job, JobDefinition};
-use domain::ledger::Body;
+use domain::people::Action;
 use domain::time::Schedule;
 use domain::wire::{RunFilter, RunRow, Selection};
 use jiff::Timestamp;
@@ -62,6 +62,7 @@ struct JobsPage {
     rows: Vec<Row>,
     narrowed: bool,
     next: Option<String>,
+    may_propose: bool,
 }
 
 /// The active definition, as far as it can be read.
@@ -136,15 +137,14 @@ async fn fitting(console: &Console, asked: &Asked) -> Read<Vec<Job>> {
         position.get_or_insert(at);
         let Some(last) = views.last() else { break };
         after = last.id.to_string();
-        let job = |body: Body| if let Body::Job(job) = body { Some(job) } else { None };
-        let jobs = views.into_iter().filter_map(|view| job(view.state.body));
-        found.extend(jobs.filter(|job| fits(job, asked)));
+        found.extend(reading::jobs(views).filter(|job| fits(job, asked)));
     }
     found.truncate(PAGE + 1);
     Ok((position.unwrap_or_default(), found))
 }
 
-fn after_name(name: &str) -> String {
+/// Where a list of jobs goes on behind one of this name.
+pub(crate) fn after_name(name: &str) -> String {
     if name.is_empty() { String::new() } else { StreamId::job(name).to_string() }
 }
 
@@ -153,19 +153,12 @@ fn fits(job: &Job, asked: &Asked) -> bool {
     state && job.name.contains(asked.name.trim())
 }
 
-/// The newest run of each of these jobs, all asked for at once.
+/// The newest run of each of these jobs.
 async fn newest(console: &Console, jobs: &[Job]) -> Result<Vec<Option<RunRow>>, Page> {
-    let ask = |job: &Job| {
-        let console = console.clone();
-        let filter = RunFilter { job: Some(job.name.clone()), limit: 1, ..RunFilter::default() };
-        tokio::spawn(async move { reading::runs(&console, filter).await })
-    };
-    let mut found = Vec::with_capacity(jobs.len());
-    for asked in jobs.iter().map(ask).collect::<Vec<_>>() {
-        let runs = asked.await.map_err(|error| super::broken(&error))??;
-        found.push(runs.1.into_iter().next());
-    }
-    Ok(found)
+    let filter =
+        |job: &Job| RunFilter { job: Some(job.name.clone()), limit: 1, ..RunFilter::default() };
+    let found = reading::runs_each(console, jobs.iter().map(filter)).await?;
+    Ok(found.into_iter().map(|runs| runs.into_iter().next()).collect())
 }
 
 /// The page.
@@ -177,7 +170,7 @@ pub(crate) async fn page(
     let (position, mut jobs) = fitting(&console, &asked).await?;
     let more = jobs.len() > PAGE;
     jobs.truncate(PAGE);
-    let (site, last) = (reading::site(&console).await?, newest(&console, &jobs).await?);
+    let (site, last) = (reading::site(&console).await?.1, newest(&console, &jobs).await?);
     let rows = jobs.iter().zip(&last);
     let rows = rows.map(|(job, last)| row(job, last.as_ref(), &site, visitor.now)).collect();
     let next = jobs.last().filter(|_| more).map(|job| {
@@ -191,5 +184,6 @@ pub(crate) async fn page(
         asked,
         rows,
         next,
+        may_propose: visitor.could(Action::Propose),
     }))
 }

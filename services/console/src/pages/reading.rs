@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use bus::recorder::{AskError, ask, each_stream};
 use domain::forecast::SiteView;
 use domain::ids::StreamId;
+use domain::job::Job;
 use domain::ledger::{Body, StreamState};
 use domain::wire::{
     Answer, Content, DocumentFilter, EventFilter, LogEntry, Query, RunFilter, RunRow, Selection,
@@ -50,11 +51,39 @@ pub(crate) async fn all(console: &Console, of: Selection) -> Read<Vec<StreamView
     Ok((position, found))
 }
 
+/// The jobs among streams.
+pub(crate) fn jobs(views: Vec<StreamView>) -> impl Iterator<Item = Job> {
+    let job = |body: Body| if let Body::Job(job) = body { Some(job) } else { None };
+    views.into_iter().filter_map(move |view| job(view.state.body))
+}
+
+/// All jobs: for what is counted over all of them.
+pub(crate) async fn all_jobs(console: &Console) -> Result<Vec<Job>, Page> {
+    let (_, views) = all(console, Selection::Jobs).await?;
+    Ok(jobs(views).collect())
+}
+
 /// Runs, newest first.
 pub(crate) async fn runs(console: &Console, filter: RunFilter) -> Read<Vec<RunRow>> {
     let Answer { position, content } = ask(&console.bus, &Query::Runs(filter)).await?;
     let Content::Runs(rows) = content else { return Err(other()) };
     Ok((position, rows))
+}
+
+/// Runs by each of these filters, all asked for at once.
+pub(crate) async fn runs_each(
+    console: &Console,
+    filters: impl Iterator<Item = RunFilter>,
+) -> Result<Vec<Vec<RunRow>>, Page> {
+    let ask = |filter: RunFilter| {
+        let console = console.clone();
+        tokio::spawn(async move { runs(&console, filter).await })
+    };
+    let mut found = Vec::new();
+    for asked in filters.map(ask).collect::<Vec<_>>() {
+        found.push(asked.await.map_err(|error| super::broken(&error))??.1);
+    }
+    Ok(found)
 }
 
 /// Documents, newest first, as many as are asked for: one answer has fewer where they are large.
@@ -97,11 +126,11 @@ pub(crate) async fn events(console: &Console, filter: EventFilter) -> Read<Vec<L
 }
 
 /// Calendars and blackouts.
-pub(crate) async fn site(console: &Console) -> Result<SiteView, Page> {
-    let (_, views) = all(console, Selection::Things).await?;
+pub(crate) async fn site(console: &Console) -> Read<SiteView> {
+    let (position, views) = all(console, Selection::Things).await?;
     let things = views.iter().filter_map(|view| {
         let Body::Thing(thing) = &view.state.body else { return None };
         Some((view.id.stream_type().thing()?, thing))
     });
-    Ok(SiteView::of(things))
+    Ok((position, SiteView::of(things)))
 }

@@ -28,6 +28,7 @@ pub(crate) struct NavItem {
 const NAV: &[(&str, &str)] = &[
     ("/night", "Night"),
     ("/incidents", "Incidents"),
+    ("/timeline", "Timeline"),
     ("/changes", "Changes"),
     ("/jobs", "Jobs"),
     ("/runs", "Runs"),

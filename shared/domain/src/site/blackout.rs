@@ -1,8 +1,8 @@
 //! Times in which nothing starts: on the whole site, in a pool, or of some jobs.
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -200,29 +200,142 @@ impl BlackoutDefinition {
     fn stretch_at(&self, at: Timestamp, zone: &TimeZone, almanac: &Almanac) -> Option<Timestamp> {
         let ends = self.times.iter().filter_map(|times| match times {
             BlackoutTimes::Once(once) => {
-                let (from, until) =
-                    (clock_reaches(zone, once.from)?, clock_reaches(zone, once.until)?);
+                let (from, until) = once.span(zone)?;
                 (from <= at && at < until).then_some(until)
             }
             BlackoutTimes::Daily(daily) => daily.covers(at, zone, almanac),
         });
         ends.max()
     }
+
+    /// The times between `from` and `to` in which it is, in order; those that follow one another without a break are
+    /// one. What reaches beyond the range is cut.
+    pub fn spans(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+        almanac: &Almanac,
+    ) -> Vec<(Timestamp, Timestamp)> {
+        let Ok(zone) = TimeZone::get(&self.zone) else { return Vec::new() };
+        let mut all: Vec<(Timestamp, Timestamp)> = Vec::new();
+        for times in &self.times {
+            match times {
+                BlackoutTimes::Once(once) => all.extend(once.span(&zone)),
+                BlackoutTimes::Daily(daily) => all.extend(daily.spans((from, to), &zone, almanac)),
+            }
+        }
+        all.retain(|(begin, end)| *begin < to && from < *end);
+        all.sort_unstable();
+        let joined = all.into_iter().fold(Vec::new(), joined);
+        joined.into_iter().map(|(begin, end)| (begin.max(from), end.min(to))).collect()
+    }
+}
+
+/// Spans in order, with one more that does not begin before them.
+fn joined(
+    mut known: Vec<(Timestamp, Timestamp)>,
+    (begin, end): (Timestamp, Timestamp),
+) -> Vec<(Timestamp, Timestamp)> {
+    match known.last_mut() {
+        Some(last) if begin <= last.1 => last.1 = last.1.max(end),
+        Some(_) | None => known.push((begin, end)),
+    }
+    known
+}
+
+impl Once {
+    fn span(&self, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+        Some((clock_reaches(zone, self.from)?, clock_reaches(zone, self.until)?))
+    }
 }
 
 impl Daily {
     fn covers(&self, at: Timestamp, zone: &TimeZone, almanac: &Almanac) -> Option<Timestamp> {
-        let today = zone.to_datetime(at).date();
-        let days = [today.yesterday().ok(), Some(today)].into_iter().flatten();
-        let days = days.filter(|day| {
+        let spans = self.spans((at, at), zone, almanac);
+        let ends = spans.into_iter().filter(|(from, until)| *from <= at && at < *until);
+        ends.map(|(_, until)| until).max()
+    }
+
+    /// From the day before the first instant, because it may reach into the next day, to the day of the last.
+    fn spans(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+        zone: &TimeZone,
+        almanac: &Almanac,
+    ) -> Vec<(Timestamp, Timestamp)> {
+        let first = zone.to_datetime(from).date();
+        let first = first.yesterday().unwrap_or(first);
+        let last = zone.to_datetime(to).date();
+        let days = first.series(1.day()).take_while(|day| *day <= last);
+        let on = |day: &Date| {
             self.on.is_empty() || self.on.iter().any(|days| almanac.contains(days, *day))
-        });
-        let ends = days.filter_map(|day| {
-            let last = if self.until > self.from { day } else { day.tomorrow().ok()? };
-            let from = clock_reaches(zone, day.to_datetime(self.from.time()))?;
-            let until = clock_reaches(zone, last.to_datetime(self.until.time()))?;
-            (from <= at && at < until).then_some(until)
-        });
-        ends.max()
+        };
+        days.filter(on).filter_map(|day| self.span(day, zone)).collect()
+    }
+
+    fn span(&self, day: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+        let last = if self.until > self.from { day } else { day.tomorrow().ok()? };
+        let from = clock_reaches(zone, day.to_datetime(self.from.time()))?;
+        let until = clock_reaches(zone, last.to_datetime(self.until.time()))?;
+        Some((from, until))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn spans(zone: &str, times: &Value, range: (&str, &str)) -> Vec<String> {
+        let blackout: BlackoutDefinition = serde_json::from_value(json!({
+            "kind": "blackout", "name": "b", "applies-to": {"site": true}, "zone": zone, "times": times,
+        }))
+        .unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let range = (at(range.0), at(range.1));
+        let found = blackout.spans(range, &Almanac::default());
+        found.iter().map(|(from, until)| format!("{from} {until}")).collect()
+    }
+
+    #[test]
+    fn the_times_of_a_blackout_are_cut_at_the_range_and_joined_where_they_touch() {
+        let range = ("2026-11-20T00:00:00Z", "2026-11-21T12:00:00Z");
+        let once = |from: &str, until: &str| json!({"once": {"from": from, "until": until}});
+        let daily = |from: &str, until: &str| json!({"daily": {"from": from, "until": until}});
+        let table: [(Value, &[&str]); 5] = [
+            (json!([once("2026-11-19T22:00", "2026-11-20T00:00")]), &[]),
+            (
+                json!([once("2026-11-19T22:00", "2026-11-20T02:00")]),
+                &["2026-11-20T00:00:00Z 2026-11-20T02:00:00Z"],
+            ),
+            (
+                json!([
+                    once("2026-11-20T04:00", "2026-11-20T06:00"),
+                    once("2026-11-20T02:00", "2026-11-20T04:00")
+                ]),
+                &["2026-11-20T02:00:00Z 2026-11-20T06:00:00Z"],
+            ),
+            (
+                json!([daily("22:00", "04:00")]),
+                &[
+                    "2026-11-20T00:00:00Z 2026-11-20T04:00:00Z",
+                    "2026-11-20T22:00:00Z 2026-11-21T04:00:00Z",
+                ],
+            ),
+            (json!([daily("00:00", "00:00")]), &["2026-11-20T00:00:00Z 2026-11-21T12:00:00Z"]),
+        ];
+        for (times, wanted) in table {
+            assert_eq!(spans("UTC", &times, range), wanted, "{times}");
+        }
+    }
+
+    #[test]
+    fn a_blackout_of_a_night_is_as_long_as_the_clock_of_its_zone_makes_it() {
+        let times = json!([{"daily": {"from": "01:00", "until": "04:00"}}]);
+        let range = ("2026-10-24T12:00:00Z", "2026-10-25T12:00:00Z");
+        // The hour from two to three is there twice.
+        assert_eq!(
+            spans("Europe/Berlin", &times, range),
+            ["2026-10-24T23:00:00Z 2026-10-25T03:00:00Z"]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::calendar::Calendars;
 use domain::event::JobOccurrenceSkipped;
-use domain::forecast::{Forecast, SiteView, forecast, of_job};
+use domain::forecast::{Forecast, SiteView, forecast, hour_of, load, of_job};
 use domain::ids::StreamId;
 use domain::job::{Job, JobDefinition};
 use domain::ledger::{Mark, Streams as _};
@@ -68,6 +68,22 @@ fn the_first_are_named_in_their_order_and_all_are_counted() {
         assert_eq!(found.hours, all.hours);
     }
     assert_eq!(all.hours.get(&at("02:00")), Some(&61));
+}
+
+#[test]
+fn the_load_of_an_hour_is_what_the_forecast_counts_in_it() {
+    let pool = json!({"name": "b", "schedule": {"every": "7m"}, "pool": "big"});
+    let (_, jobs) = jobs(&[every("a", "20m"), pool, json!({"name": "asked"})]);
+    let hours = ["01:00", "03:00"].map(at).into();
+    let all = plan(&jobs, (at("01:00"), at("04:00")), 0).hours;
+    let found = load(&jobs, |_| true, &hours, &SiteView::default());
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|(hour, count)| all.get(hour) == Some(count)), "{found:?} {all:?}");
+    let big = |definition: &JobDefinition| definition.pool != "big";
+    let others = load(&jobs, big, &hours, &SiteView::default());
+    assert_eq!(others.into_values().collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(hour_of(at("03:59")), at("03:00"));
+    assert!(load(&jobs, |_| true, &[].into(), &SiteView::default()).is_empty());
 }
 
 #[test]
