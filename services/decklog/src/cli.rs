@@ -28,8 +28,8 @@ pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Revie
 pub(crate) use hosts::Host;
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use people::{
-    AddUser, CreateToken, EndSession, GrantUser, ListTokens, ResetUser, RevokeToken, User,
-    UserToken,
+    AddUser, CreateToken, EndSession, GrantUser, ListTokens, NewPassword, ResetUser, RevokeToken,
+    User, UserToken,
 };
 pub(crate) use prints::{
     ChangeDocument, Check, DocumentAct, DocumentsAct, Forms, ListDocuments, MoveDocument, Numbers,

@@ -65,7 +65,7 @@ pub(crate) async fn log_in(
         }
         Err(gone) => {
             let status = match &gone {
-                Gone::Wrong | Gone::Refused(_) => StatusCode::FORBIDDEN,
+                Gone::Wrong | Gone::Old | Gone::Refused(_) => StatusCode::FORBIDDEN,
                 Gone::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
                 Gone::Command(_) | Gone::Here(_) => StatusCode::SERVICE_UNAVAILABLE,
             };

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
-use domain::event::{Event, LogOut, UserDenied, UserLoggedOut, UserTokenUsed};
+use domain::event::{Entry, Event, LogOut, UserDenied, UserLoggedOut, UserTokenUsed};
 use domain::ids::StreamId;
 use domain::ledger::{Body, action_needed, job_of, pools_reached};
 use domain::people::{Action, Denial, Grant, Subject, User, decide, pool_asked};
@@ -75,6 +75,14 @@ impl Caller {
     }
 
     /// Whether they could do it somewhere: what a page offers.
+    /// Whether they have to know the old password to set another: not in a session that a code began, nor in one of an
+    /// account that has none.
+    pub(crate) fn is_asked_for_password(&self, user: &User) -> bool {
+        let Some(name) = self.session() else { return true };
+        let by_code = user.sessions.iter().any(|one| one.name == name && one.by == Entry::Code);
+        user.password.is_some() && !by_code
+    }
+
     pub(crate) fn could(&self, action: Action, now: Timestamp) -> bool {
         let has = |grants: &[Grant]| grants.iter().any(|one| action.roles().contains(&one.role));
         let limited = self.limits.is_empty() || has(&self.limits);

@@ -1,16 +1,20 @@
 //! What is shown once: codes and tokens. The secret is alone on standard output, so that a script can take it; what is said
 //! beside it goes to standard error.
 
+use std::path::Path;
+
 use console::{Applied, Once};
 use serde::Serialize;
 use serde_json::json;
 
 use super::{act, check_keeps, me, tokens};
-use crate::cli::{AddUser, CreateToken, Format, Named, Place, ResetUser, RevokeToken, UserToken};
+use crate::cli::{
+    AddUser, CreateToken, Format, Named, NewPassword, Place, ResetUser, RevokeToken, UserToken,
+};
 use crate::client::Client;
 use crate::commands::{console_at, with_log};
 use crate::embedded::{Embedded, Wanted};
-use crate::output;
+use crate::{exit, output};
 
 /// An account that was made, and the code for whoever has it.
 #[derive(Debug, Serialize)]
@@ -102,6 +106,18 @@ fn revoke_token(revoke: &RevokeToken, format: Format) -> anyhow::Result<()> {
     let body = json!({"act": wanted, "reason": revoke.reason});
     act(&owner, &revoke.place, &body, format)
 }
+/// Passwords come by files: on a command line, everybody on the machine would read them.
+pub(super) fn password(wanted: &NewPassword, format: Format) -> anyhow::Result<()> {
+    let read = |path: &Path| {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
+        anyhow::Ok(text.trim().to_owned())
+    };
+    let body = json!({"old": read(&wanted.old_file)?, "password": read(&wanted.new_file)?});
+    let applied = with_log(&wanted.place, |client| client.act("/api/v1/me/password", &body))?;
+    output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
+}
+
 
 /// Whoever may write the data directory lets an administrator in; that they did is an event.
 pub(super) fn reset(reset: &ResetUser, format: Format) -> anyhow::Result<()> {
