@@ -240,6 +240,12 @@ pub(crate) struct Up {
     /// Address of the console.
     #[arg(long, default_value = "127.0.0.1:7400")]
     pub(crate) listen: SocketAddr,
+    /// File with the certificate by which browsers know the console, in PEM.
+    #[arg(long, requires = "tls_key", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// File with its private key, in PEM.
+    #[arg(long, requires = "tls_cert", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Stops by itself after this time; exits 0 only if nothing is open then.
     #[arg(long = "for", value_name = "DURATION")]
     pub(crate) run_for: Option<HumanDuration>,

@@ -68,11 +68,6 @@ impl Client {
         Self { agent: config.into(), server, token: token.trim().to_owned() }
     }
 
-    /// Its address.
-    pub(crate) fn server(&self) -> &str {
-        &self.server
-    }
-
     /// Whether it answers.
     pub(crate) fn is_there(&self) -> bool {
         self.agent.get(format!("{}/livez", self.server)).call().is_ok_and(|r| r.status() == 200)

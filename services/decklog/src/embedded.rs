@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use audit::AuditConfig;
 use bus::Bus;
-use console::ConsoleConfig;
+use console::{ConsoleConfig, TlsConfig};
 use domain::ids::Class;
 use eventlog::{Access, EventLog};
 use executor::ExecutorConfig;
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use crate::client::Client;
 use crate::{exit, host};
 
-/// The file that says where the console of a running `up` is.
+/// The file that says where the console of a running `up` is: for the tools of this machine, and for browsers.
 pub(crate) const ADDRESS: &str = "console.addr";
 
 /// A role at work.
@@ -44,6 +44,8 @@ pub(crate) struct Wanted {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
     /// Also the scheduler and the executor.
+    /// The certificate by which browsers know the console.
+    pub(crate) tls: Option<TlsConfig>,
     pub(crate) work: bool,
     pub(crate) slots: u32,
     pub(crate) allow: Option<PathBuf>,
@@ -64,6 +66,7 @@ impl Wanted {
             work: false,
             slots: 1,
             allow: None,
+            tls: None,
             mail: None,
             lists: None,
             self_approval: None,
@@ -126,13 +129,17 @@ impl Embedded {
         };
         let (console, ready) = start_console(&dir, config, &bus).await?;
         let console::Ready { address, code } = ready;
+            tls: wanted.tls.clone(),
+            beside_tls: wanted.tls.is_some(),
         tasks.push(console);
         let token = std::fs::read_to_string(dir.join("console.token"))?;
-        let client = Client::new(&format!("http://{address}"), &token);
+        let client = Client::new(&format!("http://{local}"), &token);
         let mut embedded = Self { bus, log, client, address, code, drain, tasks, dir, _lock: lock };
         if wanted.work {
             embedded.start_work(&wanted, draining).await?;
-            std::fs::write(embedded.dir.join(ADDRESS), address.to_string())?;
+            let scheme = if wanted.tls.is_some() { "https" } else { "http" };
+            let said = format!("{local}\n{scheme}://{address}\n");
+            std::fs::write(embedded.dir.join(ADDRESS), said)?;
         }
         Ok(embedded)
     }

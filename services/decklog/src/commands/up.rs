@@ -29,6 +29,7 @@ const DRAIN: Duration = Duration::from_secs(120);
 pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     roles::log_to_stderr("warn");
     // Read first: a mistake in a file is said before anything is started.
+    let tls = tls(up)?;
     let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
     let mail =
         up.mail.as_deref().map(executor::MailConfig::read).transpose().map_err(exit::usage)?;
@@ -37,6 +38,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             data: up.data.clone(),
             listen: up.listen,
             work: true,
+            tls: tls.clone(),
             slots: up.slots,
             allow: up.allow.clone(),
             mail: mail.clone(),
@@ -49,7 +51,8 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
         let stop = roles::stop_on_signals()?;
         greet(up, &embedded)?;
         let follower = follow(&embedded).await?;
-        apply(&embedded, jobs).await?;
+        let wait = apply(&embedded, jobs).await?;
+        say_waiting(&wait, &console(up, &embedded))?;
         let ended = work(up, &mut embedded, stop).await;
         let open = if ended.is_ok() && up.run_for.is_some() {
             open_runs(&embedded).await?
@@ -68,14 +71,33 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
 
 fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    let (data, address, tzdb) = (up.data.display(), embedded.address, host::tzdb().version);
+/// How browsers come: from elsewhere than this machine by TLS only.
+fn tls(up: &Up) -> anyhow::Result<Option<TlsConfig>> {
+    let pair = up.tls_cert.clone().zip(up.tls_key.clone());
+    let tls = pair.map(|(certificate, key)| TlsConfig { certificate, key });
+    if tls.is_none() && !up.listen.ip().is_loopback() {
+        return Err(exit::usage(format!(
+            "--listen: {} is reached from elsewhere, and passwords would go there in the clear: give --tls-cert and --tls-key",
+            up.listen
+        )));
+    }
+    Ok(tls)
+}
+
+/// Where browsers find the console.
+fn console(up: &Up, embedded: &Embedded) -> String {
+    let scheme = if up.tls_cert.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}", embedded.address)
+}
+
+    let (data, at, tzdb) = (up.data.display(), console(up, embedded), host::tzdb().version);
     output::print(&format!(
-        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nconsole  http://{address}/\nAPI  http://{address}/api/v1  token {data}/console.token\n",
+        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nconsole  {at}/\nAPI  {at}/api/v1  token {data}/console.token\n",
         host::name()
     ))?;
     let Some(code) = &embedded.code else { return Ok(()) };
     output::print(&format!(
-        "nobody has a password yet: come in as admin by http://{address}/login?name=admin&code={code} (once)\n"
+        "nobody has a password yet: come in as admin by {at}/login?name=admin&code={code} (once)\n"
     ))
 }
 
