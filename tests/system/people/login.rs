@@ -171,6 +171,11 @@ fn a_cookie_is_for_our_own_pages_and_a_form_carries_the_word_of_its_session() {
         .but("origin", "http://evil.example")
         .post("/api/v1/users/mia/tokens", &json!({"name": "theirs"}))
         .is(403);
+    let by_tls = up.server.replace("http://", "https://");
+    silent
+        .but("origin", &by_tls)
+        .post("/api/v1/users/mia/tokens", &json!({"name": "theirs"}))
+        .is(403);
     silent
         .but("origin", &up.server)
         .post("/api/v1/users/mia/tokens", &json!({"name": "ours"}))

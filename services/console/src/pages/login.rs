@@ -48,7 +48,7 @@ pub(crate) async fn log_in(
     parts: Parts,
     fields: Fields,
 ) -> Page {
-    if !is_our_own(&parts) {
+    if !is_our_own(&parts, console.secure) {
         return Page::problem(StatusCode::FORBIDDEN, "another site's page sent this: log in here");
     }
     let (name, next) = (fields.text("name"), fields.text("next"));

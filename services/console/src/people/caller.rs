@@ -198,7 +198,7 @@ impl FromRequestParts<Console> for Caller {
             return by_token(console, token).await;
         }
         let caller = by_cookie(parts, console).await?.ok_or_else(Problem::unauthorized)?;
-        if !parts.method.is_safe() && !is_our_own(parts) {
+        if !parts.method.is_safe() && !is_our_own(parts, console.secure) {
             let why = "another site's page sent this: open the page here";
             return Err(Problem::forbidden(why));
         }
@@ -320,15 +320,18 @@ pub(crate) async fn by_cookie(parts: &Parts, console: &Console) -> Result<Option
     Ok(Some(caller))
 }
 
-/// Whether a page of ours sent a request, by what browsers say of that (Fetch Metadata, and `Origin` before it).
-pub(crate) fn is_our_own(parts: &Parts) -> bool {
+/// Whether a page of ours sent a request, by what browsers say of that (Fetch Metadata, and `Origin` before it). Pages that
+/// came by TLS are ours where browsers come by that, and only there: whoever can write into what goes in the clear could send
+/// pages of the same name.
+pub(crate) fn is_our_own(parts: &Parts, secure: bool) -> bool {
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = header("sec-fetch-site") {
         return site == "same-origin";
     }
     let host = header(HOST.as_str());
-    let origin = header(ORIGIN.as_str()).and_then(|origin| origin.split_once("://"));
-    host.is_some() && origin.map(|(_, origin)| origin) == host
+    let scheme = if secure { "https://" } else { "http://" };
+    let origin = header(ORIGIN.as_str()).and_then(|origin| origin.strip_prefix(scheme));
+    host.is_some() && origin == host
 }
 
 #[cfg(test)]
@@ -350,12 +353,12 @@ mod tests {
 
     #[test]
     fn a_request_is_our_own_by_the_word_of_the_browser_and_not_by_silence() {
-        let ask = |headers: &[(&str, &str)]| {
+        let ask = |headers: &[(&str, &str)], secure: bool| {
             let mut request = axum::http::Request::builder();
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            is_our_own(&request.body(()).unwrap().into_parts().0)
+            is_our_own(&request.body(()).unwrap().into_parts().0, secure)
         };
         for (headers, wanted) in [
             (&[("sec-fetch-site", "same-origin")][..], true),
@@ -373,3 +376,9 @@ mod tests {
         }
     }
 }
+        let by = |scheme: &str, secure: bool| {
+            ask(&[("host", "a:7400"), ("origin", &format!("{scheme}://a:7400"))], secure)
+        };
+        assert!(by("https", true) && !by("http", true), "where browsers come by TLS");
+        assert!(by("http", false) && !by("https", false), "where they do not");
+        assert!(!by("ftp", true) && !by("ftp", false));
