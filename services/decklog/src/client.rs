@@ -199,7 +199,8 @@ fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
         .map_or_else(|_| String::from_utf8_lossy(&bytes).into_owned(), |problem| problem.detail);
     Err(match status {
         400 | 422 => exit::usage(detail),
-        401 | 403 => exit::denied(detail),
+        401 => exit::unknown(detail),
+        403 => exit::denied(detail),
         404 => exit::not_found(detail),
         409 | 429 => exit::refused(detail),
         502 => exit::unclean(detail),
