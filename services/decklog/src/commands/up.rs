@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::recorder::Follower;
+use console::TlsConfig;
 use domain::event::{
     BackupEvent, CommandEnd, Event, JobEvent, LogEvent, LogTzdbChanged, RunEvent, ThingAct,
     ThingEvent,
@@ -28,8 +29,8 @@ const DRAIN: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     roles::log_to_stderr("warn");
-    // Read first: a mistake in a file is said before anything is started.
     let tls = tls(up)?;
+    // Read first: a mistake in a file is said before anything is started.
     let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
     let mail =
         up.mail.as_deref().map(executor::MailConfig::read).transpose().map_err(exit::usage)?;
@@ -37,8 +38,8 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
         let wanted = Wanted {
             data: up.data.clone(),
             listen: up.listen,
-            work: true,
             tls: tls.clone(),
+            work: true,
             slots: up.slots,
             allow: up.allow.clone(),
             mail: mail.clone(),
@@ -69,8 +70,6 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     })
 }
 
-fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
-    let version = env!("CARGO_PKG_VERSION");
 /// How browsers come: from elsewhere than this machine by TLS only.
 fn tls(up: &Up) -> anyhow::Result<Option<TlsConfig>> {
     let pair = up.tls_cert.clone().zip(up.tls_key.clone());
@@ -91,6 +90,8 @@ fn console(up: &Up, embedded: &Embedded) -> String {
 }
 
     let (data, at, tzdb) = (up.data.display(), console(up, embedded), host::tzdb().version);
+fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
     output::print(&format!(
         "decklog {version}  data {data}  host {}  tzdb {tzdb}\nconsole  {at}/\nAPI  {at}/api/v1  token {data}/console.token\n",
         host::name()
@@ -118,20 +119,50 @@ async fn follow(embedded: &Embedded) -> anyhow::Result<tokio::task::JoinHandle<(
     }))
 }
 
-async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<()> {
+/// Applies definitions; those that wait for somebody else, as they are approved.
+async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<Vec<Waiting>> {
     if new.is_empty() {
         // It needs no account then: the first one may be gone.
-        return Ok(());
+        return Ok(Vec::new());
     }
     let client: Client = embedded.client.clone();
-    tokio::task::spawn_blocking(move || {
+    let streams = tokio::task::spawn_blocking(move || {
         super::plan::check(&new, &Site::read(&Source::Remote(client.clone()))?)?;
-        for one in in_order(new) {
-            client.apply(&one, "applied by decklog up --with")?;
-        }
-        Ok(())
-    })
-    .await?
+        let apply = |one: &Definition| client.apply(one, "applied by decklog up --with");
+        in_order(new).iter().map(|one| Ok(apply(one)?.stream)).collect::<anyhow::Result<Vec<_>>>()
+    });
+    let mut wait = Vec::new();
+    for stream in streams.await?? {
+        wait.extend(waiting(embedded, stream).await?);
+    }
+    Ok(wait)
+}
+
+/// A definition that waits for approval.
+struct Waiting {
+    stream: StreamId,
+    number: u32,
+}
+
+async fn waiting(embedded: &Embedded, stream: StreamId) -> anyhow::Result<Option<Waiting>> {
+    let query = Query::Stream { id: stream.clone() };
+    let Content::Streams(views) = embedded.log.answer(&query).await?.content else {
+        anyhow::bail!("{stream} cannot be read");
+    };
+    let versions = views.first().and_then(|view| view.state.body.versions());
+    let proposal = versions.and_then(|versions| versions.proposal.as_ref());
+    Ok(proposal.map(|proposal| Waiting { stream, number: proposal.number }))
+}
+
+/// Whoever starts it for the first time would wait for runs that nobody has said yes to.
+fn say_waiting(wait: &[Waiting], console: &str) -> anyhow::Result<()> {
+    let [first, ..] = wait else { return Ok(()) };
+    let Waiting { stream, number } = first;
+    let names: Vec<&str> = wait.iter().map(|one| one.stream.as_str()).collect();
+    output::print(&format!(
+        "not active yet, because somebody else than admin has to approve it: {}\nwhoever has the role approver does, at {console}/changes or by `decklog change approve {stream} {number} --server {console} --token-file FILE`; `decklog user add NAME --grant approver --reason WHY` makes their account\n",
+        names.join(", ")
+    ))
 }
 
 /// Until a signal, the end of `--for`, or a role breaks.
