@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
 use domain::event::{Entry, Event, LogOut, UserDenied, UserLoggedOut, UserTokenUsed};
 use domain::ids::StreamId;
+use domain::job::Definition;
 use domain::ledger::{Body, action_needed, job_of, pools_reached};
 use domain::people::{Action, Denial, Grant, Subject, User, decide, pool_asked};
 use jiff::tz::TimeZone;
@@ -74,7 +75,6 @@ impl Caller {
         if let Via::Session(name) = &self.via { Some(name) } else { None }
     }
 
-    /// Whether they could do it somewhere: what a page offers.
     /// Whether they have to know the old password to set another: not in a session that a code began, nor in one of an
     /// account that has none.
     pub(crate) fn is_asked_for_password(&self, user: &User) -> bool {
@@ -83,6 +83,7 @@ impl Caller {
         user.password.is_some() && !by_code
     }
 
+    /// Whether they could do it somewhere: what a page offers.
     pub(crate) fn could(&self, action: Action, now: Timestamp) -> bool {
         let has = |grants: &[Grant]| grants.iter().any(|one| action.roles().contains(&one.role));
         let limited = self.limits.is_empty() || has(&self.limits);
@@ -102,6 +103,34 @@ impl Caller {
     ) -> Result<(), CommandError> {
         let decided = self.allowed(console, action, about).await?;
         self.hold_to(console, action, about, decided).await
+    }
+
+    /// Refuses what they may do nowhere, where it is not known yet what it is about: whoever has not even the role is not told
+    /// what there is.
+    pub(crate) async fn may_somewhere(
+        &self,
+        console: &Console,
+        action: Action,
+    ) -> Result<(), CommandError> {
+        if self.could(action, (console.clock)()) {
+            return Ok(());
+        }
+        self.may(console, action, None).await
+    }
+
+    /// Refuses to propose what they may not.
+    pub(crate) async fn may_propose(
+        &self,
+        console: &Console,
+        definition: &Definition,
+    ) -> Result<(), CommandError> {
+        let id = definition.stream();
+        let pool = match definition {
+            Definition::Job(job) => Some(job.pool.clone()),
+            Definition::Thing(_) => None,
+        };
+        let decided = self.decided(console, Action::Propose, Some((&id, None)), pool).await?;
+        self.hold_to(console, Action::Propose, Some(&id), decided).await
     }
 
     /// Refuses to say what they may not do.
@@ -372,13 +401,13 @@ mod tests {
             (&[], false),
             (&[("sec-fetch-site", "cross-site"), ("host", "a"), ("origin", "http://a")], false),
         ] {
-            assert_eq!(ask(headers), wanted, "{headers:?}");
+            assert_eq!(ask(headers, false), wanted, "{headers:?}");
         }
-    }
-}
         let by = |scheme: &str, secure: bool| {
             ask(&[("host", "a:7400"), ("origin", &format!("{scheme}://a:7400"))], secure)
         };
         assert!(by("https", true) && !by("http", true), "where browsers come by TLS");
         assert!(by("http", false) && !by("https", false), "where they do not");
         assert!(!by("ftp", true) && !by("ftp", false));
+    }
+}
