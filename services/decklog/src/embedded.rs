@@ -13,6 +13,7 @@ use console::{ConsoleConfig, TlsConfig};
 use domain::ids::Class;
 use eventlog::{Access, EventLog};
 use executor::ExecutorConfig;
+use jiff::SignedDuration;
 use scheduler::SchedulerConfig;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -43,9 +44,9 @@ impl Task {
 pub(crate) struct Wanted {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
-    /// Also the scheduler and the executor.
     /// The certificate by which browsers know the console.
     pub(crate) tls: Option<TlsConfig>,
+    /// Also the scheduler and the executor.
     pub(crate) work: bool,
     pub(crate) slots: u32,
     pub(crate) allow: Option<PathBuf>,
@@ -53,6 +54,8 @@ pub(crate) struct Wanted {
     pub(crate) lists: Option<PathBuf>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
     pub(crate) self_approval: Option<bool>,
+    /// How far its clock is set back: not at all but for a measurement of a log that is old.
+    pub(crate) back: SignedDuration,
     /// The account that is let in by a code, although nobody who keeps the accounts says so.
     pub(crate) let_in: Option<String>,
 }
@@ -63,13 +66,14 @@ impl Wanted {
         Self {
             data: data.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
             work: false,
             slots: 1,
             allow: None,
-            tls: None,
             mail: None,
             lists: None,
             self_approval: None,
+            back: SignedDuration::ZERO,
             let_in: None,
         }
     }
@@ -89,8 +93,10 @@ pub(crate) struct Embedded {
     _lock: File,
 }
 
-fn clock() -> Arc<dyn Fn() -> jiff::Timestamp + Send + Sync> {
-    Arc::new(host::now)
+type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
+fn clock(back: SignedDuration) -> Clock {
+    Arc::new(move || host::now() - back)
 }
 
 /// Takes the data directory for this process alone.
@@ -117,20 +123,20 @@ impl Embedded {
             EventLog::open(&EventLog::file_in(&dir).display().to_string(), Access::Append).await?;
         log.migrate().await?;
         let is_new = log.head().await?.0 == 0;
-        let bus = Bus::in_process();
+        let (bus, clock) = (Bus::in_process(), clock(wanted.back));
         let (drain, draining) = watch::channel(false);
-        let mut tasks = vec![start_audit(&dir, &bus).await?];
+        let mut tasks = vec![start_audit(&dir, &bus, &clock).await?];
         let self_approval = wanted.self_approval.or(is_new.then_some(true));
         let config = ConsoleConfig {
             listen: wanted.listen,
+            tls: wanted.tls.clone(),
+            beside_tls: wanted.tls.is_some(),
             self_approval,
             let_in: wanted.let_in.clone(),
             ..ConsoleConfig::new(dir.clone())
         };
-        let (console, ready) = start_console(&dir, config, &bus).await?;
-        let console::Ready { address, code } = ready;
-            tls: wanted.tls.clone(),
-            beside_tls: wanted.tls.is_some(),
+        let (console, ready) = start_console(&dir, config, &bus, &clock).await?;
+        let console::Ready { address, local, code } = ready;
         tasks.push(console);
         let token = std::fs::read_to_string(dir.join("console.token"))?;
         let client = Client::new(&format!("http://{local}"), &token);
@@ -152,8 +158,12 @@ impl Embedded {
         let (stop, stopped) = watch::channel(false);
         let config = SchedulerConfig::new(self.dir.join("scheduler"));
         let producer = scheduler::Producer { token: token(&self.dir, Class::Scheduler)? };
-        let around =
-            scheduler::Surroundings { clock: clock(), stop: stopped, tzdb: host::tzdb(), drain };
+        let around = scheduler::Surroundings {
+            clock: clock(wanted.back),
+            stop: stopped,
+            tzdb: host::tzdb(),
+            drain,
+        };
         let bus = self.bus.clone();
         let task = start("scheduler", stop, |ready| {
             scheduler::run(config, producer, bus, around, move || {
@@ -173,7 +183,7 @@ impl Embedded {
         };
         let producer = executor::Producer { token: token(&self.dir, Class::Executor)? };
         let around = executor::Surroundings {
-            clock: clock(),
+            clock: clock(wanted.back),
             stop: stopped,
             tzdb: host::tzdb().version,
             program: None,
@@ -225,11 +235,11 @@ pub(crate) fn token(dir: &Path, class: Class) -> anyhow::Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 
-async fn start_audit(dir: &Path, bus: &Bus) -> anyhow::Result<Task> {
+async fn start_audit(dir: &Path, bus: &Bus, clock: &Clock) -> anyhow::Result<Task> {
     let (stop, stopped) = watch::channel(false);
     let database = EventLog::file_in(dir).display().to_string();
     let config = AuditConfig::new(&database, dir.join("audit"));
-    let around = audit::Surroundings { clock: clock(), stop: stopped };
+    let around = audit::Surroundings { clock: Arc::clone(clock), stop: stopped };
     let bus = bus.clone();
     let task = start("recorder", stop, |ready| {
         audit::run(config, bus, around, move || {
@@ -243,10 +253,11 @@ async fn start_console(
     dir: &Path,
     config: ConsoleConfig,
     bus: &Bus,
+    clock: &Clock,
 ) -> anyhow::Result<(Task, console::Ready)> {
     let (stop, stopped) = watch::channel(false);
     let producer = console::Producer { token: token(dir, Class::Console)? };
-    let around = console::Surroundings { clock: clock(), stop: stopped };
+    let around = console::Surroundings { clock: Arc::clone(clock), stop: stopped };
     let bus = bus.clone();
     let task = start("console", stop, |ready| {
         console::run(config, producer, bus, around, move |answers| {

@@ -47,10 +47,16 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0006_search.sql"),
         include_str!("../../../migrations/sqlite/0006_search.sql"),
     ),
+    (
+        7,
+        "pages",
+        include_str!("../../../migrations/postgres/0007_pages.sql"),
+        include_str!("../../../migrations/sqlite/0007_pages.sql"),
+    ),
 ];
 
 /// The form of what the read model keeps as JSON. It is raised when that changes.
-pub(crate) const MODEL: i64 = 3;
+pub(crate) const MODEL: i64 = 4;
 
 /// How the schema of a database compares with what this program needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use domain::forecast::SiteView;
 use domain::ids::StreamId;
 use domain::ledger::{Body, StreamState};
 use domain::wire::{
-    Answer, Content, DocumentFilter, EventFilter, LogEntry, Query, RunFilter, RunRow, Selection,
-    StreamView,
+    Answer, Content, DocumentFilter, EventFilter, JobFilter, LogEntry, Query, RunFilter, RunRow,
+    Selection, StreamView,
 };
 
 use super::answer::Page;
@@ -39,6 +39,13 @@ pub(crate) async fn some(
 ) -> Read<Vec<StreamView>> {
     let query = Query::Streams { of, after: after.to_owned(), limit };
     let Answer { position, content } = ask(&console.bus, &query).await?;
+    let Content::Streams(streams) = content else { return Err(other()) };
+    Ok((position, streams))
+}
+
+/// Jobs that fit, in the order of their names.
+pub(crate) async fn jobs(console: &Console, filter: JobFilter) -> Read<Vec<StreamView>> {
+    let Answer { position, content } = ask(&console.bus, &Query::Jobs(filter)).await?;
     let Content::Streams(streams) = content else { return Err(other()) };
     Ok((position, streams))
 }

@@ -14,7 +14,7 @@ use domain::job::Definition;
 use domain::plan::in_order;
 use domain::run::State;
 use domain::wire::{Content, LogEntry, Query, Selection, StreamView};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::cli::Up;
@@ -45,6 +45,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             mail: mail.clone(),
             lists: up.lists.clone(),
             self_approval: up.self_approval,
+            back: SignedDuration::ZERO,
             let_in: None,
         };
         let mut embedded = Embedded::start(wanted).await?;
@@ -89,9 +90,9 @@ fn console(up: &Up, embedded: &Embedded) -> String {
     format!("{scheme}://{}", embedded.address)
 }
 
-    let (data, at, tzdb) = (up.data.display(), console(up, embedded), host::tzdb().version);
 fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
+    let (data, at, tzdb) = (up.data.display(), console(up, embedded), host::tzdb().version);
     output::print(&format!(
         "decklog {version}  data {data}  host {}  tzdb {tzdb}\nconsole  {at}/\nAPI  {at}/api/v1  token {data}/console.token\n",
         host::name()

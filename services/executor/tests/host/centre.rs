@@ -152,6 +152,7 @@ impl Log {
             Query::Documents(_) => Content::Streams(Vec::new()),
             Query::Leaves { .. }
             | Query::Search(_)
+            | Query::Jobs(_)
             | Query::Runs(_)
             | Query::Past { .. }
             | Query::Night { .. }

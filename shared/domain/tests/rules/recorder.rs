@@ -66,6 +66,7 @@ impl<'a> Recorder<'a> {
             }),
             Query::Leaves { .. }
             | Query::Search(_)
+            | Query::Jobs(_)
             | Query::Night { .. }
             | Query::Heads { .. }
             | Query::Documents(_) => {
