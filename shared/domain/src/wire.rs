@@ -452,6 +452,9 @@ pub struct JobFilter {
     /// With this in their names.
     #[serde(default)]
     pub name: String,
+    /// With this in the text of what is known of them.
+    #[serde(default)]
+    pub holds: String,
     /// That stand so, by the word of [`crate::job::JOB_STATES`].
     #[serde(default)]
     pub state: Option<String>,

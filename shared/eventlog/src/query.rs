@@ -151,9 +151,15 @@ impl EventLog {
             // It names the index.
             None => query.push(" AND s.type <> 'run'"),
         };
-        if !filter.name.is_empty() {
-            let name = filter.name.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            query.push(" AND s.stream LIKE ").text(&format!("job/%{name}%")).push(" ESCAPE '\\'");
+        let name = Some(format!("job/%{}%", plain_pattern(&filter.name)));
+        let holds = Some(format!("%{}%", plain_pattern(&filter.holds)));
+        for (column, pattern) in [
+            (" AND s.stream LIKE ", name.filter(|_| !filter.name.is_empty())),
+            (" AND s.body LIKE ", holds.filter(|_| !filter.holds.is_empty())),
+        ] {
+            if let Some(pattern) = pattern {
+                query.push(column).text(&pattern).push(" ESCAPE '\\'");
+            }
         }
         query.push(" ORDER BY s.stream LIMIT ").number(i64::from(filter.limit.min(ROWS_MAX)));
         stream_views(&query.rows(&self.any, "listing jobs").await?)
@@ -403,6 +409,11 @@ fn all_that_fit(views: Vec<StreamView>) -> Vec<StreamView> {
 fn named(row: &AnyRow) -> Result<StreamId, LogError> {
     let id: String = get(row, "stream")?;
     id.parse().map_err(|error| LogError::inconsistent("state", &id, error))
+}
+
+/// A text as a pattern that fits it alone.
+fn plain_pattern(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 /// Streams of rows, as far as they fit into an answer.

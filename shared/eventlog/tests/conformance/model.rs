@@ -62,7 +62,7 @@ pub(crate) async fn jobs_are_found_by_a_part_of_their_names_and_by_how_they_stan
     let found = async |name: &str, state: &str, after: &str, limit: u32| {
         let (name, after) = (name.to_owned(), after.to_owned());
         let state = Some(state.to_owned()).filter(|state| !state.is_empty());
-        let asked = Query::Jobs(JobFilter { name, state, after, limit });
+        let asked = Query::Jobs(JobFilter { name, state, after, limit, ..JobFilter::default() });
         let Content::Streams(found) = site.log.answer(&asked).await.unwrap().content else {
             unreachable!()
         };

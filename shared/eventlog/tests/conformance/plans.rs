@@ -60,7 +60,8 @@ fn others(now: Timestamp) -> Vec<Query> {
         Selection::Leased,
     ];
     let jobs = |name: &str, state: Option<String>| {
-        Query::Jobs(JobFilter { name: name.to_owned(), state, after: String::new(), limit: 101 })
+        let name = name.to_owned();
+        Query::Jobs(JobFilter { name, state, limit: 101, ..JobFilter::default() })
     };
     let documents =
         |filter: DocumentFilter| Query::Documents(DocumentFilter { limit: 50, ..filter });
