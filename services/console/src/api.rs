@@ -119,6 +119,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(review::note))
         .routes(routes!(review::sign))
         .routes(routes!(people::me))
+        .routes(routes!(people::set_password))
         .routes(routes!(people::roles))
         .routes(routes!(people::list_users))
         .routes(routes!(people::show_user))

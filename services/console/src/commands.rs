@@ -1,5 +1,6 @@
 //! What people want, said in the log. Each reads where a stream stands, says the next event, and tries
-//! again when somebody else was faster; whether it is allowed the recorder decides by the rules of `domain`.
+//! again when somebody else was faster; whether it is allowed the recorder decides by the rules of `domain`. Whether the caller
+//! may at all is asked first: whoever may not is told nothing of what there is and how it stands.
 
 mod changes;
 mod datasets;
@@ -203,6 +204,7 @@ impl Console {
         if !problems.is_empty() {
             return Err(CommandError::Invalid(problems.join("; ")));
         }
+        caller.may_propose(self, definition).await?;
         let id = definition.stream();
         let bad = |error: serde_json::Error| CommandError::Invalid(error.to_string());
         let (digest, value) = match definition {
@@ -258,12 +260,26 @@ impl Console {
         }
     }
 
+    /// What cannot wait, its author makes active themselves.
+    async fn action_of_approval(
+        &self,
+        id: &StreamId,
+        caller: &Caller,
+    ) -> Result<Action, CommandError> {
+        let state = self.state(id).await?;
+        let versions = state.as_ref().and_then(|state| state.body.versions());
+        let actor = caller.actor();
+        let expedited = versions.is_some_and(|versions| versions.is_expedited_by(Some(&actor)));
+        Ok(if expedited { Action::Expedite } else { Action::Approve })
+    }
+
     /// Makes the proposed definition the active one.
     pub(crate) async fn approve(
         &self,
         id: &StreamId,
         caller: &Caller,
     ) -> Result<Applied, CommandError> {
+        caller.may(self, self.action_of_approval(id, caller).await?, Some(id)).await?;
         let approve = |state: Option<&StreamState>| {
             let versions = state.and_then(|state| state.body.versions());
             let versions = versions.ok_or_else(|| CommandError::NotFound(named(id)))?;
@@ -287,6 +303,7 @@ impl Console {
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
+        caller.may(self, Action::Propose, Some(id)).await?;
         let retire = |state: Option<&StreamState>| {
             let of = id.stream_type().thing().filter(|_| state.is_some());
             let of = of.ok_or_else(|| CommandError::NotFound(named(id)))?;
@@ -307,6 +324,7 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         let id = StreamId::job(name);
+        caller.may(self, act.action(), Some(&id)).await?;
         let next = |state: Option<&StreamState>| {
             let job = known_job(name, state)?;
             let turn = state.map(|state| state.turn.clone()).unwrap_or_default();
@@ -338,6 +356,13 @@ pub(crate) enum JobAct {
 }
 
 impl JobAct {
+    fn action(self) -> Action {
+        match self {
+            Self::Pause | Self::Resume | Self::Reclaim => Action::SteerJobs,
+            Self::Retire => Action::Propose,
+        }
+    }
+
     fn done(self) -> &'static str {
         match self {
             Self::Pause => "paused: its occurrences are skipped from now on",

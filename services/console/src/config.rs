@@ -20,6 +20,9 @@ pub struct ConsoleConfig {
     /// The certificate by which browsers know this console.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
+    /// Whether the tools of this machine may come without TLS too, at a port of 127.0.0.1 of their own. No file says this.
+    #[serde(skip)]
+    pub beside_tls: bool,
     /// Whether something in front speaks TLS with browsers, and nobody reaches this address but it.
     #[serde(default)]
     pub behind_tls: bool,
@@ -65,6 +68,7 @@ impl ConsoleConfig {
             listen: listen(),
             data,
             tls: None,
+            beside_tls: false,
             behind_tls: false,
             join_token_file: None,
             secret_file: None,

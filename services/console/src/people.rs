@@ -21,7 +21,7 @@ mod secret;
 pub(crate) use caller::{Caller, Denials, Subscriber, Via, by_cookie, is_our_own};
 pub(crate) use cookie::Form;
 pub(crate) use directory::Directory;
-pub(crate) use entry::{Gone, Identity};
+pub(crate) use entry::{Gone, Identity, NewPassword};
 pub(crate) use first::{let_in, prepare};
 pub(crate) use patience::Patience;
 pub(crate) use secret::{Keys, new_code, new_token, plain_code};

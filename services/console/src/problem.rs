@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::commands::CommandError;
+use crate::people::Gone;
 
 /// What went wrong, in a form that programs can read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -79,6 +80,18 @@ impl IntoResponse for Problem {
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         Self::unavailable(error)
+    }
+}
+
+impl From<Gone> for Problem {
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::Wrong | Gone::Old => Self::forbidden(gone),
+            Gone::Wait(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", gone),
+            Gone::Refused(_) => Self::bad_request(gone),
+            Gone::Command(error) => error.into(),
+            Gone::Here(_) => Self::unavailable(gone),
+        }
     }
 }
 

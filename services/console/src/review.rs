@@ -10,6 +10,7 @@ use domain::incident::Incident;
 use domain::job::ChangeRequest;
 use domain::ledger::Body;
 use domain::night::Night;
+use domain::people::Action;
 use domain::print::Document;
 use domain::review::{OPEN_MAX, Review, Shown, stream};
 use domain::wire::{Content, DocumentFilter, IncidentFilter, Query, RunRow, Selection};
@@ -286,6 +287,7 @@ impl Console {
         wanted: &SignWanted,
         caller: &Caller,
     ) -> Result<Applied, CommandError> {
+        caller.may(self, Action::SignReviews, Some(&stream())).await?;
         let morning = self.morning(Some(wanted.until)).await?;
         let open = morning.open().len();
         if open > 0 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use bus::Bus;
 use bus::recorder::{self, ask};
 use domain::envelope::Draft;
@@ -19,7 +20,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::ConsoleConfig;
-use crate::listen::{Peer, TlsListener};
+use crate::listen::{self, Limits, TlsListener};
 use crate::metrics::Metrics;
 use crate::people::{self, Keys};
 use crate::state::Console;
@@ -55,14 +56,10 @@ const JOURNAL_BYTES: u64 = 16 * 1024 * 1024;
 pub struct Ready {
     /// Its address.
     pub address: SocketAddr,
+    /// Where the tools of this machine come without TLS, if there is such an address; its address otherwise.
+    pub local: SocketAddr,
     /// The code by which the first person comes in, as long as nobody has.
     pub code: Option<String>,
-}
-
-/// How browsers come.
-enum Way {
-    Plain(TcpListener),
-    Tls(TlsListener),
 }
 
 /// Serves until it is told to stop. `ready` is called when it answers.
@@ -86,35 +83,13 @@ pub async fn run(
         reason = console.outbox.failure() => anyhow::bail!("the recorder refuses this console: {reason}"),
     };
     let (position, code) = prepared?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!(
-            "listening on {}: is another console running? give another address with --listen",
-            config.listen
-        )
-    })?;
-    let address = listener.local_addr()?;
-    let listener = match &config.tls {
-        Some(tls) => Way::Tls(TlsListener::over(listener, tls)?),
-        None => Way::Plain(listener),
-    };
+    let doors = Doors::open(&config).await?;
+    let (address, local) = (doors.address, doors.local);
     let counting = tokio::spawn(metrics::watch(console.clone(), position));
     info!(%address, "serving");
-    ready(Ready { address, code });
+    ready(Ready { address, local, code });
     let outbox = console.outbox.clone();
-    let shutdown = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    let router = api::router(console).into_make_service_with_connect_info::<Peer>();
-    let serving = async move {
-        match listener {
-            Way::Plain(listener) => {
-                axum::serve(listener, router).with_graceful_shutdown(shutdown).await
-            }
-            Way::Tls(listener) => {
-                axum::serve(listener, router).with_graceful_shutdown(shutdown).await
-            }
-        }
-    };
+    let serving = doors.serve(api::router(console), stop);
     let mut stopped = around.stop.clone();
     let bounded = async move {
         // Whoever still reads a long answer is cut off in the end.
@@ -122,12 +97,60 @@ pub async fn run(
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
     tokio::select! {
-        served = serving => served.context("serving")?,
+        () = serving => {}
         () = bounded => {}
         reason = outbox.failure() => anyhow::bail!("the recorder refuses this console: {reason}"),
     }
     counting.abort();
     Ok(())
+}
+
+/// Where browsers and tools come in.
+struct Doors {
+    address: SocketAddr,
+    local: SocketAddr,
+    plain: Option<TcpListener>,
+    tls: Option<TlsListener>,
+}
+
+impl Doors {
+    async fn open(config: &ConsoleConfig) -> anyhow::Result<Self> {
+        let listener = bind(config.listen).await?;
+        let address = listener.local_addr()?;
+        let Some(tls) = &config.tls else {
+            return Ok(Self { address, local: address, plain: Some(listener), tls: None });
+        };
+        let tls = Some(TlsListener::over(listener, tls, Limits::default())?);
+        if !config.beside_tls {
+            return Ok(Self { address, local: address, plain: None, tls });
+        }
+        let beside = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        Ok(Self { address, local: beside.local_addr()?, plain: Some(beside), tls })
+    }
+
+    async fn serve(self, router: Router, stop: watch::Receiver<bool>) {
+        let limits = Limits::default();
+        let (router_too, stop_too) = (router.clone(), stop.clone());
+        let plain = async {
+            if let Some(listener) = self.plain {
+                listen::serve(listener, router, limits, stop).await;
+            }
+        };
+        let tls = async {
+            if let Some(listener) = self.tls {
+                listen::serve(listener, router_too, limits, stop_too).await;
+            }
+        };
+        tokio::join!(plain, tls);
+    }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "listening on {address}: is another console running? give another address with --listen"
+        )
+    })
 }
 
 fn open(

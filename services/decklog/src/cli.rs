@@ -30,8 +30,8 @@ pub(crate) use hosts::Host;
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use people::{
-    AddUser, CreateToken, EndSession, GrantUser, ListTokens, ResetUser, RevokeToken, User,
-    UserToken,
+    AddUser, CreateToken, EndSession, GrantUser, ListTokens, NewPassword, ResetUser, RevokeToken,
+    User, UserToken,
 };
 pub(crate) use prints::{
     ChangeDocument, Check, DocumentAct, DocumentsAct, Forms, ListDocuments, MoveDocument, Numbers,
@@ -245,9 +245,15 @@ pub(crate) struct Up {
     /// Job files or directories to apply at the start.
     #[arg(long, num_args = 1.., value_name = "PATH")]
     pub(crate) with: Vec<PathBuf>,
-    /// Address of the console.
+    /// Address of the console. From elsewhere than this machine it is reached by TLS only.
     #[arg(long, default_value = "127.0.0.1:7400")]
     pub(crate) listen: SocketAddr,
+    /// File with the certificate by which browsers know the console, in PEM.
+    #[arg(long, requires = "tls_key", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// File with its private key, in PEM.
+    #[arg(long, requires = "tls_cert", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Stops by itself after this time; exits 0 only if nothing is open then.
     #[arg(long = "for", value_name = "DURATION")]
     pub(crate) run_for: Option<HumanDuration>,
@@ -623,7 +629,23 @@ pub(crate) struct Bench {
     #[arg(long)]
     pub(crate) quick: bool,
     #[command(flatten)]
+    pub(crate) site: SiteBench,
+    #[command(flatten)]
     pub(crate) backup: BackupBench,
+}
+
+/// Of the measures `seed` and `pages`.
+#[derive(Debug, Args)]
+pub(crate) struct SiteBench {
+    /// Jobs of the site; 10000 when absent.
+    #[arg(long)]
+    pub(crate) jobs: Option<usize>,
+    /// Runs of these jobs, spread over the days before now; 100000 when absent.
+    #[arg(long)]
+    pub(crate) runs: Option<usize>,
+    /// Events of these runs, three to six of each; 500000 when absent.
+    #[arg(long)]
+    pub(crate) events: Option<usize>,
 }
 
 /// Of the measure `backup`.
@@ -662,6 +684,10 @@ pub(crate) enum Measure {
     Idle,
     /// Everything in 400 days of many jobs with calendars; and a plan of one changed line.
     Plan,
+    /// Makes the data directory `site` in --dir: jobs, and runs that nobody has run.
+    Seed,
+    /// How long the console takes for each of its pages, on the site in --dir, which is made when it is not there.
+    Pages,
     /// Backups and restores of one tree, beside restic and borg.
     Backup,
 }

@@ -68,11 +68,6 @@ impl Client {
         Self { agent: config.into(), server, token: token.trim().to_owned() }
     }
 
-    /// Its address.
-    pub(crate) fn server(&self) -> &str {
-        &self.server
-    }
-
     /// Whether it answers.
     pub(crate) fn is_there(&self) -> bool {
         self.agent.get(format!("{}/livez", self.server)).call().is_ok_and(|r| r.status() == 200)
@@ -204,9 +199,10 @@ fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
         .map_or_else(|_| String::from_utf8_lossy(&bytes).into_owned(), |problem| problem.detail);
     Err(match status {
         400 | 422 => exit::usage(detail),
-        401 | 403 => exit::denied(detail),
+        401 => exit::unknown(detail),
+        403 => exit::denied(detail),
         404 => exit::not_found(detail),
-        409 => exit::refused(detail),
+        409 | 429 => exit::refused(detail),
         502 => exit::unclean(detail),
         503 => exit::unreachable(detail),
         _ => exit::unclean(format!("the console answered {status}: {detail}")),

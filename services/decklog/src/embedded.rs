@@ -9,11 +9,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use audit::AuditConfig;
 use bus::Bus;
-use console::ConsoleConfig;
+use console::{ConsoleConfig, TlsConfig};
 use delivery::mail::MailConfig;
 use domain::ids::Class;
 use eventlog::{Access, EventLog};
 use executor::ExecutorConfig;
+use jiff::SignedDuration;
 use scheduler::{NotifyConfig, SchedulerConfig};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 use crate::client::Client;
 use crate::{exit, host};
 
-/// The file that says where the console of a running `up` is.
+/// The file that says where the console of a running `up` is: for the tools of this machine, and for browsers.
 pub(crate) const ADDRESS: &str = "console.addr";
 
 /// A role at work.
@@ -44,6 +45,8 @@ impl Task {
 pub(crate) struct Wanted {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
+    /// The certificate by which browsers know the console.
+    pub(crate) tls: Option<TlsConfig>,
     /// Also the scheduler and the executor.
     pub(crate) work: bool,
     pub(crate) slots: u32,
@@ -54,6 +57,8 @@ pub(crate) struct Wanted {
     pub(crate) notify: Option<NotifyConfig>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
     pub(crate) self_approval: Option<bool>,
+    /// How far its clock is set back: not at all but for a measurement of a log that is old.
+    pub(crate) back: SignedDuration,
     /// The account that is let in by a code, although nobody who keeps the accounts says so.
     pub(crate) let_in: Option<String>,
 }
@@ -64,6 +69,7 @@ impl Wanted {
         Self {
             data: data.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
             work: false,
             slots: 1,
             allow: None,
@@ -71,6 +77,7 @@ impl Wanted {
             lists: None,
             notify: None,
             self_approval: None,
+            back: SignedDuration::ZERO,
             let_in: None,
         }
     }
@@ -90,8 +97,10 @@ pub(crate) struct Embedded {
     _lock: File,
 }
 
-fn clock() -> Arc<dyn Fn() -> jiff::Timestamp + Send + Sync> {
-    Arc::new(host::now)
+type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
+fn clock(back: SignedDuration) -> Clock {
+    Arc::new(move || host::now() - back)
 }
 
 /// Takes the data directory for this process alone.
@@ -118,25 +127,29 @@ impl Embedded {
             EventLog::open(&EventLog::file_in(&dir).display().to_string(), Access::Append).await?;
         log.migrate().await?;
         let is_new = log.head().await?.0 == 0;
-        let bus = Bus::in_process();
+        let (bus, clock) = (Bus::in_process(), clock(wanted.back));
         let (drain, draining) = watch::channel(false);
-        let mut tasks = vec![start_audit(&dir, &bus).await?];
+        let mut tasks = vec![start_audit(&dir, &bus, &clock).await?];
         let self_approval = wanted.self_approval.or(is_new.then_some(true));
         let config = ConsoleConfig {
             listen: wanted.listen,
+            tls: wanted.tls.clone(),
+            beside_tls: wanted.tls.is_some(),
             self_approval,
             let_in: wanted.let_in.clone(),
             ..ConsoleConfig::new(dir.clone())
         };
-        let (console, ready) = start_console(&dir, config, &bus).await?;
-        let console::Ready { address, code } = ready;
+        let (console, ready) = start_console(&dir, config, &bus, &clock).await?;
+        let console::Ready { address, local, code } = ready;
         tasks.push(console);
         let token = std::fs::read_to_string(dir.join("console.token"))?;
-        let client = Client::new(&format!("http://{address}"), &token);
+        let client = Client::new(&format!("http://{local}"), &token);
         let mut embedded = Self { bus, log, client, address, code, drain, tasks, dir, _lock: lock };
         if wanted.work {
             embedded.start_work(&wanted, draining).await?;
-            std::fs::write(embedded.dir.join(ADDRESS), address.to_string())?;
+            let scheme = if wanted.tls.is_some() { "https" } else { "http" };
+            let said = format!("{local}\n{scheme}://{address}\n");
+            std::fs::write(embedded.dir.join(ADDRESS), said)?;
         }
         Ok(embedded)
     }
@@ -152,8 +165,12 @@ impl Embedded {
             ..SchedulerConfig::new(self.dir.join("scheduler"))
         };
         let producer = scheduler::Producer { token: token(&self.dir, Class::Scheduler)? };
-        let around =
-            scheduler::Surroundings { clock: clock(), stop: stopped, tzdb: host::tzdb(), drain };
+        let around = scheduler::Surroundings {
+            clock: clock(wanted.back),
+            stop: stopped,
+            tzdb: host::tzdb(),
+            drain,
+        };
         let bus = self.bus.clone();
         let task = start("scheduler", stop, |ready| {
             scheduler::run(config, producer, bus, around, move || {
@@ -173,7 +190,7 @@ impl Embedded {
         };
         let producer = executor::Producer { token: token(&self.dir, Class::Executor)? };
         let around = executor::Surroundings {
-            clock: clock(),
+            clock: clock(wanted.back),
             stop: stopped,
             tzdb: host::tzdb().version,
             program: None,
@@ -225,11 +242,11 @@ pub(crate) fn token(dir: &Path, class: Class) -> anyhow::Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 
-async fn start_audit(dir: &Path, bus: &Bus) -> anyhow::Result<Task> {
+async fn start_audit(dir: &Path, bus: &Bus, clock: &Clock) -> anyhow::Result<Task> {
     let (stop, stopped) = watch::channel(false);
     let database = EventLog::file_in(dir).display().to_string();
     let config = AuditConfig::new(&database, dir.join("audit"));
-    let around = audit::Surroundings { clock: clock(), stop: stopped };
+    let around = audit::Surroundings { clock: Arc::clone(clock), stop: stopped };
     let bus = bus.clone();
     let task = start("recorder", stop, |ready| {
         audit::run(config, bus, around, move || {
@@ -243,10 +260,11 @@ async fn start_console(
     dir: &Path,
     config: ConsoleConfig,
     bus: &Bus,
+    clock: &Clock,
 ) -> anyhow::Result<(Task, console::Ready)> {
     let (stop, stopped) = watch::channel(false);
     let producer = console::Producer { token: token(dir, Class::Console)? };
-    let around = console::Surroundings { clock: clock(), stop: stopped };
+    let around = console::Surroundings { clock: Arc::clone(clock), stop: stopped };
     let bus = bus.clone();
     let task = start("console", stop, |ready| {
         console::run(config, producer, bus, around, move |answers| {

@@ -21,6 +21,14 @@ pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
 pub(crate) struct Failure {
     code: u8,
     message: String,
+    /// Whether it is about the one thing that was asked for, so that the next may go better.
+    of_one: bool,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl ToString) -> Self {
+        Self { code, message: message.to_string(), of_one: matches!(code, 2..=5) }
+    }
 }
 
 impl std::fmt::Display for Failure {
@@ -32,7 +40,7 @@ impl std::fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 fn failure(code: u8, message: impl ToString) -> anyhow::Error {
-    Failure { code, message: message.to_string() }.into()
+    Failure::new(code, message).into()
 }
 
 /// What was asked about is not clean. The message may be empty when the output says it all.
@@ -48,6 +56,11 @@ pub(crate) fn usage(message: impl ToString) -> anyhow::Error {
 /// There is no such thing.
 pub(crate) fn not_found(message: impl ToString) -> anyhow::Error {
     failure(3, message)
+}
+
+/// Nobody knows whoever asks: nothing they say is heard.
+pub(crate) fn unknown(message: impl ToString) -> anyhow::Error {
+    Failure { of_one: false, ..Failure::new(4, message) }.into()
 }
 
 /// Not allowed.
@@ -72,8 +85,7 @@ pub(crate) fn changes() -> anyhow::Error {
 
 /// Whether it is about the one thing that was asked for, so that the next may go better.
 pub(crate) fn is_of_one(error: &anyhow::Error) -> bool {
-    let code = error.downcast_ref::<Failure>().map(|failure| failure.code);
-    matches!(code, Some(2 | 3 | 5))
+    error.downcast_ref::<Failure>().is_some_and(|failure| failure.of_one)
 }
 
 /// Says what went wrong on stderr, with the whole chain of causes, and gives the code.

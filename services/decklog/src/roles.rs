@@ -119,7 +119,7 @@ pub(crate) fn console(role: &Role) -> anyhow::Result<()> {
     serve(async {
         let around = console::Surroundings { clock: clock(), stop: stop_on_signals()? };
         let bus = connect(&config, "console").await?;
-        let ready = |console::Ready { address, code }| {
+        let ready = |console::Ready { address, code, .. }| {
             info!(role = "console", %address, "ready");
             if code.is_some() {
                 info!(

@@ -302,6 +302,8 @@ pub enum Query {
         /// Most streams.
         limit: u32,
     },
+    /// States of jobs that fit, in the order of their names.
+    Jobs(JobFilter),
     /// Runs, newest first.
     Runs(RunFilter),
     /// States of a job's newest runs that have ended; after them as many again that were skipped or missed.
@@ -464,6 +466,26 @@ pub enum Selection {
     Leased,
     /// Jobs and other things of which a change waits for somebody.
     Waiting,
+}
+
+/// Which jobs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobFilter {
+    /// With this in their names.
+    #[serde(default)]
+    pub name: String,
+    /// With this in the text of what is known of them.
+    #[serde(default)]
+    pub holds: String,
+    /// That stand so, by the word of [`crate::job::JOB_STATES`].
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Only streams after this one.
+    #[serde(default)]
+    pub after: String,
+    /// Most jobs.
+    pub limit: u32,
 }
 
 /// Which runs.

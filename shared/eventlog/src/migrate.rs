@@ -48,6 +48,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0006_search.sql"),
     ),
     (
+        7,
+        "pages",
+        include_str!("../../../migrations/postgres/0007_pages.sql"),
+        include_str!("../../../migrations/sqlite/0007_pages.sql"),
+    ),
+    (
         8,
         "incidents",
         include_str!("../../../migrations/postgres/0008_incidents.sql"),
@@ -56,7 +62,7 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
 ];
 
 /// The form of what the read model keeps as JSON. It is raised when that changes.
-pub(crate) const MODEL: i64 = 3;
+pub(crate) const MODEL: i64 = 4;
 
 /// How the schema of a database compares with what this program needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use domain::ids::StreamId;
 use domain::ledger::StreamState;
 use domain::night::{EXCEPTIONS, EXCEPTIONS_MAX, Night, Numbers};
 use domain::wire::{
-    Answer, Content, DONE_JOBS_MAX, DocumentFilter, HeadView, IncidentFilter, LeafView, Query,
-    RunFilter, RunRow, Selection, StreamView,
+    Answer, Content, DONE_JOBS_MAX, DocumentFilter, HeadView, IncidentFilter, JobFilter, LeafView,
+    Query, RunFilter, RunRow, Selection, StreamView,
 };
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -18,11 +18,16 @@ use crate::connect::EventLog;
 use crate::error::LogError;
 use crate::read::{ROWS_MAX, STATES, get, stream_state, timestamp};
 use crate::rows::{digest, to_u64};
-use crate::sql::Sql;
+use crate::sql::{Sql, asked};
 
 const RUN_COLUMNS: &str =
     "SELECT stream, job, state, instant, scheduled, open, late, attempts, host, started,
                            ended, message FROM state WHERE type = 'run'";
+/// In front of a column of text: its index is not used, because another leaves fewer rows. Neither database knows that by its
+/// own numbers, which nobody has it count.
+const NARROWER: &str = "'' || ";
+/// The state in which most runs are.
+const MOST: &str = "succeeded";
 /// Most runs of a job's past in one answer.
 const PAST_MAX: u32 = 500;
 /// Most runs of each job that are counted by what they took.
@@ -67,6 +72,7 @@ impl EventLog {
             Query::Streams { of, after, limit } => {
                 Content::Streams(self.select_streams(*of, after, *limit).await?)
             }
+            Query::Jobs(filter) => Content::Streams(self.jobs(filter).await?),
             Query::Runs(filter) => Content::Runs(self.runs(filter).await?),
             Query::Past { job, limit } => Content::Streams(self.past(job, *limit).await?),
             Query::Claims { lock, after, limit } => {
@@ -84,6 +90,20 @@ impl EventLog {
             }
         };
         Ok(Answer { position, content })
+    }
+
+    /// How the database finds what a question asks for: the plan of each query behind it, line by line.
+    ///
+    /// # Errors
+    /// The same as of an answer.
+    pub async fn plans(&self, query: &Query) -> Result<Vec<Vec<String>>, LogError> {
+        let (answered, queries) = asked(self.answer(query)).await;
+        answered?;
+        let mut plans = Vec::with_capacity(queries.len());
+        for query in queries {
+            plans.push(query.plan(&self.any, self.is_postgres()).await?);
+        }
+        Ok(plans)
     }
 
     async fn leaf_views(&self, after: u64, limit: u32) -> Result<Vec<LeafView>, LogError> {
@@ -126,19 +146,29 @@ impl EventLog {
         let mut query = Sql::new(STATES);
         query.push(" WHERE ").push(which).push(" AND s.stream > ").text(after);
         query.push(" ORDER BY s.stream LIMIT ").number(limit);
-        let rows = query.rows(&self.any, "listing streams").await?;
-        let mut views = Vec::with_capacity(rows.len());
-        let mut bytes = 0;
-        for row in &rows {
-            let body: String = get(row, "body")?;
-            bytes += body.len();
-            if bytes > ANSWER_BYTES && !views.is_empty() {
-                break;
+        stream_views(&query.rows(&self.any, "listing streams").await?)
+    }
+
+    async fn jobs(&self, filter: &JobFilter) -> Result<Vec<StreamView>, LogError> {
+        let mut query = Sql::new(STATES);
+        query.push(" WHERE s.type = 'job' AND s.stream > ").text(&filter.after);
+        match &filter.state {
+            Some(state) => query.push(" AND s.state = ").text(state),
+            // It names the index.
+            None => query.push(" AND s.type <> 'run'"),
+        };
+        let name = Some(format!("job/%{}%", plain_pattern(&filter.name)));
+        let holds = Some(format!("%{}%", plain_pattern(&filter.holds)));
+        for (column, pattern) in [
+            (" AND s.stream LIKE ", name.filter(|_| !filter.name.is_empty())),
+            (" AND s.body LIKE ", holds.filter(|_| !filter.holds.is_empty())),
+        ] {
+            if let Some(pattern) = pattern {
+                query.push(column).text(&pattern).push(" ESCAPE '\\'");
             }
-            let (id, state) = stream_state(row)?;
-            views.push(StreamView { id, state });
         }
-        Ok(views)
+        query.push(" ORDER BY s.stream LIMIT ").number(i64::from(filter.limit.min(ROWS_MAX)));
+        stream_views(&query.rows(&self.any, "listing jobs").await?)
     }
 
     async fn open_runs(&self, after: &str, limit: i64) -> Result<Vec<StreamView>, LogError> {
@@ -210,8 +240,8 @@ impl EventLog {
         let mut found = Vec::new();
         for job in jobs.iter().take(DONE_JOBS_MAX) {
             let mut query = Sql::new(RUN_COLUMNS);
-            query.push(" AND job = ").text(job);
-            query.push(" AND state IN ('succeeded', 'warning') ORDER BY instant DESC LIMIT ");
+            query.push(" AND job = ").text(job).push(" AND ").push(NARROWER).push("state");
+            query.push(" IN ('succeeded', 'warning') ORDER BY instant DESC LIMIT ");
             query.number(i64::from(limit.clamp(1, DONE_MAX)));
             let rows = query.rows(&self.any, "listing what jobs did").await?;
             let rows = rows.iter().map(run_row).collect::<Result<Vec<_>, _>>()?;
@@ -225,11 +255,18 @@ impl EventLog {
         if let Some(job) = &filter.job {
             query.push(" AND job = ").text(job);
         }
-        if let Some(state) = &filter.state {
-            query.push(" AND state = ").text(state);
-        }
-        if let Some(pool) = &filter.pool {
-            query.push(" AND pool = ").text(pool);
+        let state = filter.state.as_deref();
+        // Of the indexes that could be used the one that leaves the fewest runs is.
+        let by_pool = filter.pool.is_some() && state.is_none_or(|state| state == MOST);
+        let by_state = filter.job.is_none() && !by_pool;
+        let by_pool = filter.job.is_none() && by_pool;
+        for (column, value, by) in
+            [("state", state, by_state), ("pool", filter.pool.as_deref(), by_pool)]
+        {
+            if let Some(value) = value {
+                query.push(" AND ").push(if by { "" } else { NARROWER });
+                query.push(column).push(" = ").text(value);
+            }
         }
         if let Some(since) = filter.since {
             query.push(" AND instant >= ").number(since.as_microsecond());
@@ -324,7 +361,8 @@ impl EventLog {
         for which in ["NOT IN", "IN"] {
             let mut query =
                 Sql::new("SELECT stream FROM state WHERE type = 'run' AND open = 0 AND job = ");
-            query.text(job).push(" AND state ").push(which).push(" ('skipped', 'missed')");
+            query.text(job).push(" AND ").push(NARROWER).push("state ").push(which);
+            query.push(" ('skipped', 'missed')");
             query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
             query.number(i64::from(limit.clamp(1, PAST_MAX)));
             for row in &query.rows(&self.any, "listing a job's past").await? {
@@ -335,14 +373,13 @@ impl EventLog {
     }
 
     async fn night(&self, since: Timestamp, until: Timestamp) -> Result<Night, LogError> {
-        let sql = "SELECT state, late, CAST(COUNT(*) AS BIGINT) AS runs FROM state
-                   WHERE type = 'run' AND instant >= $1 AND instant < $2 GROUP BY state, late";
-        let rows = sqlx::query(sql)
-            .bind(since.as_microsecond())
-            .bind(until.as_microsecond())
-            .fetch_all(&self.any)
-            .await
-            .map_err(LogError::database("counting a night's runs"))?;
+        let mut query = Sql::new(
+            "SELECT state, late, CAST(COUNT(*) AS BIGINT) AS runs FROM state
+             WHERE type = 'run' AND instant >= ",
+        );
+        query.number(since.as_microsecond()).push(" AND instant < ");
+        query.number(until.as_microsecond()).push(" GROUP BY state, late");
+        let rows = query.rows(&self.any, "counting a night's runs").await?;
         let mut numbers = Numbers::default();
         for row in &rows {
             let (state, late): (String, i64) = (get(row, "state")?, get(row, "late")?);
@@ -360,7 +397,7 @@ impl EventLog {
         let mut query = Sql::new(RUN_COLUMNS);
         query.push(" AND instant >= ").number(since.as_microsecond());
         query.push(" AND instant < ").number(until.as_microsecond());
-        query.push(" AND (late = 1 OR state IN ").list(EXCEPTIONS);
+        query.push(" AND (late = 1 OR ").push(NARROWER).push("state IN ").list(EXCEPTIONS);
         query.push(") ORDER BY instant, stream LIMIT ").number(i64::from(EXCEPTIONS_MAX));
         query.rows(&self.any, "listing exceptions").await?.iter().map(run_row).collect()
     }
@@ -399,6 +436,27 @@ fn all_that_fit(views: Vec<StreamView>) -> Vec<StreamView> {
 fn named(row: &AnyRow) -> Result<StreamId, LogError> {
     let id: String = get(row, "stream")?;
     id.parse().map_err(|error| LogError::inconsistent("state", &id, error))
+}
+
+/// A text as a pattern that fits it alone.
+fn plain_pattern(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// Streams of rows, as far as they fit into an answer.
+fn stream_views(rows: &[AnyRow]) -> Result<Vec<StreamView>, LogError> {
+    let mut views = Vec::with_capacity(rows.len());
+    let mut bytes = 0;
+    for row in rows {
+        let body: String = get(row, "body")?;
+        bytes += body.len();
+        if bytes > ANSWER_BYTES && !views.is_empty() {
+            break;
+        }
+        let (id, state) = stream_state(row)?;
+        views.push(StreamView { id, state });
+    }
+    Ok(views)
 }
 
 fn views(found: BTreeMap<StreamId, StreamState>) -> Vec<StreamView> {

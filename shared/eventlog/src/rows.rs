@@ -176,12 +176,13 @@ impl TurnRow {
 }
 
 impl RunColumns {
-    /// Of what is no run, only the host is kept that has, or had, leave to decide a job, and whether a change of it waits for
-    /// somebody.
+    /// Of what is no run, only the host is kept that has, or had, leave to decide a job, how that job stands, and whether a
+    /// change of it waits for somebody.
     fn leased(state: &StreamState) -> Self {
         let lease = state.body.job().and_then(Job::lease);
         let waits = state.body.versions().is_some_and(Versions::waits);
         Self {
+            state: state.body.job().map(|job| job.state().to_owned()),
             host: lease.and_then(|lease| lease.host.clone()),
             scheduled: waits.then_some(1),
             ..Self::default()

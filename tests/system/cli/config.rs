@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Desk;
-use crate::programs::{decklog, run, run_for};
+use crate::programs::{call, decklog, run, run_for};
 
 /// How long a quick measurement may take on a slow machine.
 const BENCH: Duration = Duration::from_secs(120);
@@ -73,6 +73,33 @@ fn bench_prints_each_figure_beside_its_limit() {
     assert!(first["value"].as_f64().unwrap() > 0.0, "{figures:#}");
     let ratio = first["value"].as_f64().unwrap() / first["limit"][1].as_f64().unwrap();
     assert!((first["ratio"].as_f64().unwrap() - ratio).abs() < 1e-9, "{figures:#}");
+}
+
+/// A site with a past is made by the recorder's rules, and every page of its console is asked for.
+#[test]
+fn bench_makes_a_site_that_verify_accepts_and_prints_how_long_each_page_takes() {
+    let desk = Desk::new();
+    let site = ["--jobs", "20", "--runs", "100", "--events", "402", "--dir"];
+    let bench = |what: &str| {
+        let mut bench = decklog(["bench", what, "-o", "json"]);
+        run_for(bench.args(site).arg(desk.path("")), BENCH).ended(0).json()
+    };
+    let made = bench("seed");
+    assert!(made[0]["measure"].as_str().unwrap().contains("20 jobs, 100 runs"), "{made:#}");
+    let verified = call(&desk.path("site"), &["verify", "-o", "json"]).ended(0).json();
+    assert_eq!((&verified["runs"], &verified["void"]), (&100.into(), &0.into()), "{verified:#}");
+    let pages = bench("pages");
+    let pages = pages.as_array().unwrap();
+    let of = |what: &str| pages.iter().find(|figure| figure["measure"] == what);
+    for page in ["/night", "/jobs", "/jobs?name=job-7", "/runs?state=failed", "/events", "/docs"] {
+        let slow = of(&format!("{page}: p95")).unwrap_or_else(|| panic!("no {page} in {pages:#?}"));
+        assert!(slow["value"].as_f64().unwrap() > 0.0 && slow["limit"][1] == 100.0, "{slow:#}");
+        assert!(of(&format!("{page}: size")).unwrap()["value"].as_f64().unwrap() > 1.0);
+    }
+    assert!(pages.iter().any(|figure| {
+        let measure = figure["measure"].as_str().unwrap();
+        measure.starts_with("/runs/folder-0.job-") && measure.ends_with(": p50")
+    }));
 }
 
 /// Everything of ours beside every program that is there; one that is not there is said to be missing.

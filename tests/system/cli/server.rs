@@ -1,13 +1,15 @@
 //! The console's API, and the command line tool against it.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use testkit::process::Daemon;
 use ureq::Agent;
 
 use super::{Desk, ON_REQUEST};
-use crate::programs::{Up, call, decklog, run};
+use crate::programs::{READY, Said, Up, call, decklog, run};
 
 struct Http {
     agent: Agent,
@@ -162,58 +164,75 @@ fn metrics_are_as_prometheus_wants_them() {
     up.stop();
 }
 
+/// A certificate for this name and its key, made by a program nobody here wrote.
+fn certificate(dir: &Path, name: &str) -> (String, String) {
+    let at = |suffix: &str| dir.join(format!("{name}.{suffix}")).to_str().unwrap().to_owned();
+    let (certificate, key) = (at("pem"), at("key"));
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}"), "-addext"])
+        .arg(format!("subjectAltName=DNS:{name}"))
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out"])
+        .arg(&certificate);
+    let made = openssl.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    (certificate, key)
+}
+
+/// Asks a console who asks, trusting this certificate alone.
+fn who_asks(server: &str, token: &Path, trusted: &str) -> Said {
+    let mut call = decklog(["user", "whoami", "--server", server]);
+    call.arg("--token-file").arg(token).env("SSL_CERT_FILE", trusted);
+    run(&mut call)
+}
+
+#[test]
+fn up_speaks_tls_with_a_certificate_and_without_one_is_reached_from_its_own_machine_only() {
+    let desk = Desk::new();
+    let refused = run(decklog(["up", "--listen", "0.0.0.0:0", "--data"]).arg(desk.data())).ended(2);
+    assert!(refused.err.contains("give --tls-cert and --tls-key"), "{}", refused.err);
+    assert!(!desk.data().exists(), "something was begun all the same");
+    let (certificate, key) = certificate(&desk.path(""), "localhost");
+    let (other, _) = self::certificate(&desk.path(""), "other");
+    let half = ["up", "--listen", "127.0.0.1:0", "--tls-cert", &certificate];
+    assert!(run(&mut decklog(half)).ended(2).err.contains("--tls-key"));
+    let mut up = decklog(["up", "--listen", "127.0.0.1:0", "--tls-cert", &certificate]);
+    up.args(["--tls-key", &key, "--data"]).arg(desk.data());
+    let mut up = Daemon::spawn(&mut up).unwrap();
+    let line = up.wait_for_line("API  https://", READY).unwrap();
+    let port = line.split([':', '/']).find(|part| part.parse::<u16>().is_ok()).unwrap();
+    let token = desk.data().join("console.token");
+    let server = format!("https://localhost:{port}");
+    assert!(who_asks(&server, &token, &certificate).ended(0).out.contains("admin"));
+    who_asks(&server, &token, &other).ended(6);
+    who_asks(&format!("http://localhost:{port}"), &token, &certificate).ended(6);
+    // The tools of this machine need no certificate, and tell people where browsers come.
+    assert!(call(&desk.data(), &["user", "whoami"]).ended(0).out.contains("admin"));
+    let added = ["user", "add", "mia", "--grant", "viewer", "--reason", "she looks"];
+    let added = call(&desk.data(), &added).ended(0);
+    assert!(added.err.contains(&format!("https://127.0.0.1:{port}/login?name=mia")), "{added:?}");
+    up.term();
+    assert!(up.wait_for_end(READY).unwrap().success(), "{}", up.output());
+}
+
 /// A program nobody here wrote speaks TLS in front of the console.
 #[test]
 fn a_console_behind_tls_is_talked_to_where_its_certificate_is_trusted_and_nowhere_else() {
     let dir = tempfile::tempdir().unwrap();
     let up = Up::start(&dir.path().join("data"), &[]);
-    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    let (certificate, key) = (at("front.pem"), at("front.key"));
-    let made = std::process::Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-        ])
-        .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args([
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-            &key,
-            "-out",
-            &certificate,
-        ])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (certificate, key) = certificate(dir.path(), "localhost");
+    let (other, _) = self::certificate(dir.path(), "other");
     let port = testkit::port::free().unwrap().to_string();
-    let mut python = std::process::Command::new("python3");
+    let mut python = Command::new("python3");
     python.args(["-c", include_str!("tls_in_front.py"), &port, &certificate, &key]);
     python.arg(up.server.trim_start_matches("http://"));
-    let mut front = testkit::process::Daemon::spawn(&mut python).unwrap();
-    front.wait_for_line("listening", std::time::Duration::from_secs(30)).unwrap();
-    let token = up.data.join("console.token");
-    let ask = |trusted: &str| {
-        let mut call =
-            decklog(["user", "whoami", "--server", &format!("https://localhost:{port}")]);
-        call.arg("--token-file").arg(&token).env("SSL_CERT_FILE", trusted);
-        run(&mut call)
-    };
-    assert!(ask(&certificate).ended(0).out.contains("admin"));
-    let (other, other_key) = (at("other.pem"), at("other.key"));
-    let made = std::process::Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other"])
-        .args(["-keyout", &other_key, "-out", &other])
-        .output()
-        .unwrap();
-    assert!(made.status.success());
-    ask(&other).ended(6);
+    let mut front = Daemon::spawn(&mut python).unwrap();
+    front.wait_for_line("listening", READY).unwrap();
+    let (server, token) = (format!("https://localhost:{port}"), up.data.join("console.token"));
+    assert!(who_asks(&server, &token, &certificate).ended(0).out.contains("admin"));
+    who_asks(&server, &token, &other).ended(6);
     front.term();
-    let _ended = front.wait_for_end(std::time::Duration::from_secs(10));
+    let _ended = front.wait_for_end(READY);
     up.stop();
 }

@@ -71,8 +71,8 @@ fn a_token_is_printed_once_and_who_may_not_is_told_by_the_exit_code() {
     let denied =
         with_token(&up, &token, &["user", "remove", "admin", "--reason", "why not"]).ended(4);
     assert!(denied.err.contains("needs a person's name"), "{}", denied.err);
-    let host = with_token(&up, &token, &["host", "drain", "x", "--reason", "why not"]);
-    assert!(matches!(host.code, 3 | 4), "{host:?}");
+    let denied = with_token(&up, &token, &["host", "drain", "x", "--reason", "why not"]).ended(4);
+    assert!(denied.err.contains("drain hosts"), "{}", denied.err);
     let listed = up.call(&["user", "token", "list"]).ended(0).out;
     assert!(listed.contains("import   nightly") && listed.contains("local-1"), "{listed}");
     let own = up.call(&["user", "token", "create", "mine", "--grant", "viewer", "-o", "json"]);
@@ -82,7 +82,58 @@ fn a_token_is_printed_once_and_who_may_not_is_told_by_the_exit_code() {
         .ended(0);
     with_token(&up, &token, &["user", "whoami"]).ended(4);
     let all = events(&up, Some("user/import"));
-    assert_eq!(of_kind(&all, "user.denied").len(), 1);
+    assert_eq!(of_kind(&all, "user.denied").len(), 2);
+    super::stop_and_verify(up);
+}
+
+#[test]
+fn a_password_is_changed_from_the_command_line_by_whoever_knows_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let up = for_two(&dir.path().join("data"), &[], |_| {});
+    let admin = Person::first(&up);
+    let change = |old: &str| {
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, format!("{text}\n")).unwrap();
+            path.display().to_string()
+        };
+        let (old, new) = (file("old", old), file("new", "another horse battery staple"));
+        up.call(&["user", "password", "--old-file", &old, "--new-file", &new])
+    };
+    let refused = change("not the password at all").ended(4);
+    assert!(refused.err.contains("that is not the old password"), "{refused:?}");
+    admin.session.get("/api/v1/me").is(200);
+    let changed = change(&admin.password).ended(0);
+    assert!(changed.out.starts_with("user/admin: the password is another one"), "{changed:?}");
+    admin.session.get("/api/v1/me").is(401);
+    super::stop_and_verify(up);
+}
+
+#[test]
+fn an_act_on_a_selection_goes_on_after_what_somebody_may_not_do_and_says_so_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let jobs = dir.path().join("jobs.yaml");
+    std::fs::write(&jobs, super::JOBS).unwrap();
+    let up = for_two(&dir.path().join("data"), &[&jobs], |_| {});
+    let admin = Person::first(&up);
+    let pay = Person::with(&up, &admin, "pay", &["operator@folder/pay"]);
+    let token = super::new_token(&pay.session, "pay", &json!({"name": "shell"}));
+    for job in ["stock.count", "pay.export", "stock.count"] {
+        let run = up.call(&["run", job, "--reason", "to run it again", "-o", "json"]);
+        let run = run.ended(0).json()["stream"].as_str().unwrap().to_owned();
+        assert_eq!(crate::prints::ended(&up, &run), "succeeded");
+    }
+    let again = ["rerun", "--state", "succeeded", "--yes", "--reason", "once more", "-o", "json"];
+    let said = with_token(&up, &token, &again).ended(5);
+    let each = said.json();
+    let done = |one: &serde_json::Value| {
+        let message = one["message"].as_str().unwrap();
+        (one["done"].as_bool().unwrap(), message.contains("only for folder/pay"))
+    };
+    let done: Vec<(bool, bool)> = each.as_array().unwrap().iter().map(done).collect();
+    assert_eq!(done, [(false, true), (true, false), (false, true)], "{each:#}");
+    assert!(said.err.ends_with("2 of 3 were refused\n"), "{}", said.err);
+    with_token(&up, "decklog_pat_00", &again).ended(4);
     super::stop_and_verify(up);
 }
 

@@ -1,6 +1,6 @@
 //! Coming in, and what is done to those who should not.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::http::{Answer, Http};
 use super::{Person, events, for_two, of_kind, stop_and_verify};
@@ -83,7 +83,8 @@ fn a_password_is_long_and_another_one_ends_the_other_sessions() {
     let other = mia.another_session(&up);
     let word = mia.session.get("/account").is(200).word();
     let set = |password: &str| {
-        mia.session.form("/account/password", &[("word", &word), ("password", password)])
+        let fields = [("word", &*word), ("old", &*mia.password), ("password", password)];
+        mia.session.form("/account/password", &fields)
     };
     for bad in ["too short", "mia is my name and I know it", "aaaaaaaaaaaaaaaaaaaa"] {
         set(bad).is(400);
@@ -94,6 +95,48 @@ fn a_password_is_long_and_another_one_ends_the_other_sessions() {
     Http::browser(&up, &set.cookie()).get("/api/v1/me").is(200);
     try_password(&up, "mia", &mia.password).is(403);
     try_password(&up, "mia", "another horse battery staple").is(303);
+    stop_and_verify(up);
+}
+
+#[test]
+fn whoever_sets_another_password_knows_the_old_one_and_guesses_it_no_oftener_than_at_the_door() {
+    let dir = tempfile::tempdir().unwrap();
+    let (up, admin) = site(&dir);
+    let mia = Person::with(&up, &admin, "mia", &["viewer"]);
+    let page = mia.session.get("/account").is(200);
+    assert!(page.text.contains("name=\"old\""), "{}", page.text);
+    let word = page.word();
+    let wanted = "another horse battery staple";
+    let by_page = |old: &[(&str, &str)]| {
+        let fields = [&[("word", &*word), ("password", wanted)], old].concat();
+        mia.session.form("/account/password", &fields)
+    };
+    let by_api = |who: &Http, body: &Value| who.post("/api/v1/me/password", body);
+    by_page(&[]).is(400);
+    let refused = by_api(&mia.token, &json!({"password": wanted})).is(400).detail();
+    assert_eq!(refused, "the old password is missing");
+    let wrong = by_page(&[("old", "not the password at all")]).is(403);
+    assert!(wrong.text.contains("that is not the old password"), "{}", wrong.text);
+    by_api(&mia.session, &json!({"old": "not it either", "password": wanted})).is(403);
+    by_api(&mia.token, &json!({"old": "nor this one", "password": wanted})).is(403);
+    // The fourth has to wait afterwards, whichever way it comes and however right it is.
+    by_page(&[("old", "not the password at all")]).is(403);
+    by_page(&[("old", &mia.password)]).is(429);
+    by_api(&mia.token, &json!({"old": mia.password, "password": wanted})).is(429);
+    try_password(&up, "mia", &mia.password).is(429);
+    mia.session.get("/api/v1/me").is(200);
+    let all = events(&up, Some("user/mia"));
+    assert_eq!(of_kind(&all, "user.login-failed").len(), 1, "the first of a row");
+    assert_eq!(of_kind(&all, "user.password-set").len(), 1, "the one that came by the code");
+
+    let nia = Person::with(&up, &admin, "nia", &["viewer"]);
+    by_api(&nia.token, &json!({"old": nia.password, "password": wanted})).is(200);
+    nia.session.get("/api/v1/me").is(401);
+    nia.token.get("/api/v1/me").is(200);
+    try_password(&up, "nia", &nia.password).is(403);
+    try_password(&up, "nia", wanted).is(303);
+    let once = admin.token.post("/api/v1/users/nia/code", &json!({})).is(200).json();
+    super::come_in(&up, "nia", once["secret"].as_str().unwrap());
     stop_and_verify(up);
 }
 
@@ -126,6 +169,11 @@ fn a_cookie_is_for_our_own_pages_and_a_form_carries_the_word_of_its_session() {
     silent.form("/login", &login).is(403);
     silent
         .but("origin", "http://evil.example")
+        .post("/api/v1/users/mia/tokens", &json!({"name": "theirs"}))
+        .is(403);
+    let by_tls = up.server.replace("http://", "https://");
+    silent
+        .but("origin", &by_tls)
         .post("/api/v1/users/mia/tokens", &json!({"name": "theirs"}))
         .is(403);
     silent

@@ -159,6 +159,118 @@ impl Site {
     }
 }
 
+/// What can be done to things that are not there, or stand so that a rule would refuse it: path, body.
+fn in_the_dark(site: &Site) -> Vec<(String, Value)> {
+    let Site { host, run, document, .. } = site;
+    let why = json!({"reason": "to see what is told"});
+    let act = |act: Value| json!({"act": act, "reason": "to see what is told"});
+    let mut all: Vec<(String, Value)> = Vec::new();
+    let mut add = |path: String, body: &Value| all.push((path, body.clone()));
+    for job in ["pay.export", "nothing"] {
+        for verb in ["approve", "pause", "resume", "retire", "reclaim", "runs"] {
+            add(format!("/jobs/{job}/{verb}"), &why);
+        }
+        for verb in ["hold", "release", "skip", "run-now"] {
+            add(format!("/jobs/{job}/occurrences/2026-11-20T02:30:00Z/{verb}"), &why);
+        }
+        for word in ["approve", "reject", "withdraw", "comment", "expedite", "ratify"] {
+            let said = act(json!({"act": word, "number": 77}));
+            add(format!("/changes/job/{job}/acts"), &said);
+        }
+        add(format!("/changes/job/{job}/acts"), &act(json!({"act": "revert", "to": 77})));
+    }
+    for run in [run.as_str(), "nothing@request-a"] {
+        for verb in ["cancel", "hold", "release", "skip", "confirm", "override", "rerun"] {
+            add(format!("/runs/{run}/{verb}"), &why);
+        }
+        let resolved = json!({"outcome": "failed", "reason": "to see what is told"});
+        add(format!("/runs/{run}/resolve"), &resolved);
+    }
+    add("/flows/nothing/runs".to_owned(), &why);
+    for thing in ["lock/nothing", "queue/office"] {
+        add(format!("/things/{thing}/approve"), &json!({}));
+        add(format!("/things/{thing}/retire"), &why);
+    }
+    for dataset in ["files", "nothing"] {
+        let of = |path: &str| format!("/datasets/{dataset}/{path}");
+        let asked = json!({"snapshots": ["0000"], "reason": "to see what is told"});
+        add(of("forget"), &asked);
+        add(of("forget/approve"), &why);
+        add(of("forget/decline"), &why);
+        add(of("snapshots/0000/hold"), &why);
+        add(of("snapshots/0000/end-hold"), &why);
+        add(of("certify"), &json!({"run": run, "statement": "to see what is told"}));
+        add(of("snapshots/0000/browse"), &json!({}));
+    }
+    for document in [document.as_str(), "00000000000000000000000000000000"] {
+        for word in ["hold", "release", "cancel", "reprint", "approve-reprint", "decline-reprint"] {
+            add(format!("/documents/{document}/acts"), &act(json!({"act": word})));
+        }
+        add(format!("/documents/{document}/content"), &why);
+        add(format!("/documents/{document}/facts"), &why);
+    }
+    for form in ["checks", "nothing"] {
+        let check = json!({"act": "check", "document": "00000000", "first": 1, "last": 1});
+        add(format!("/forms/{form}/acts"), &act(check));
+        add(format!("/forms/{form}/acts"), &act(json!({"act": "unload", "number": 77})));
+        let asked = json!({"first": 1, "last": 1, "reason": "to see what is told"});
+        add(format!("/forms/{form}/register"), &asked);
+    }
+    for queue in ["office", "nothing"] {
+        add(format!("/queues/{queue}/acts"), &act(json!({"act": "release"})));
+    }
+    for host in [host.as_str(), "nothing"] {
+        add(format!("/hosts/{host}/resume"), &why);
+    }
+    for user in ["admin", "nobody"] {
+        add(format!("/users/{user}/acts"), &act(json!({"act": "remove"})));
+        add(format!("/users/{user}/code"), &json!({}));
+        add(format!("/users/{user}/tokens"), &json!({"name": "theirs"}));
+    }
+    let signed = json!({"until": "2026-11-20T00:00:00Z", "shown": "0".repeat(64), "statement": ""});
+    add("/review/signature".to_owned(), &signed);
+    let active = json!({"name": "pay.export", "command": {"argv": ["/bin/echo", "hello"]}});
+    add("/jobs".to_owned(), &json!({"definition": active, "reason": "as it is"}));
+    all
+}
+
+#[test]
+fn who_may_not_do_a_thing_is_told_that_and_not_what_there_is_and_how_it_stands() {
+    let office = Office::new();
+    let site = Site::new(&office);
+    let mia = Person::with(&site.up, &site.admin, "mia", &["viewer"]);
+    let mut told = Vec::new();
+    for (path, body) in in_the_dark(&site) {
+        let answer = mia.token.post(&format!("/api/v1{path}"), &body);
+        if answer.status != 403 {
+            told.push(format!("{path} {body}: {} {}", answer.status, answer.text));
+        }
+    }
+    assert_eq!(told, Vec::<String>::new());
+    let word = mia.session.get("/account").is(200).word();
+    let form = |path: &str, fields: &[(&str, &str)]| {
+        let fields = [&[("word", &*word), ("reason", "a try")], fields].concat();
+        mia.session.form(path, &fields).is(403);
+    };
+    for (path, act) in [
+        ("/jobs/nothing", "run"),
+        ("/jobs/nothing", "pause"),
+        ("/jobs/pay.export", "resume"),
+        ("/runs/nothing@request-a", "hold"),
+        ("/runs/nothing@request-a", "rerun"),
+        ("/hosts/nothing", "resume"),
+        ("/prints/documents/00000000000000000000000000000000", "hold"),
+        ("/people/nobody", "remove"),
+    ] {
+        form(path, &[("act", act)]);
+    }
+    form("/changes/job/nothing", &[("act", "approve"), ("number", "1")]);
+    form("/backups/nothing", &[("run", "a@request-a"), ("statement", "good")]);
+    form("/prints/queues", &[("queue", "nothing"), ("act", "hold")]);
+    form("/night/signature", &[("until", "2026-11-20T00:00:00Z"), ("shown", "0")]);
+    stop_and_verify(site.up);
+}
+
 /// Whether an answer is that of somebody who may.
 fn may(answer: &Answer, what: &str) -> bool {
     assert!(matches!(answer.status, 200 | 403 | 409), "{what}: {answer:?}");

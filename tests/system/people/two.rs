@@ -1,13 +1,14 @@
 //! What takes two people: one asks, and nobody but another agrees, whatever roles they have and however they come in.
 
 use serde_json::{Value, json};
+use testkit::process::Daemon;
 use testkit::wait;
 
 use super::http::{Answer, Http};
 use super::{JOBS, Person, for_two, stop_and_verify};
 use crate::backups::{Night, dataset, succeeds};
 use crate::prints::{Office, SOON, checks, documents, ended, id, wait_for_states};
-use crate::programs::Up;
+use crate::programs::{self, READY, Up, decklog};
 
 /// A rule of two people.
 struct Rule {
@@ -216,6 +217,37 @@ fn ask_reprint(site: &Site, who: &Http, n: u32) -> String {
 fn agree_reprint(_: &Site, who: &Http, document: &str) -> Answer {
     let path = format!("/documents/{document}/acts");
     post(who, &path, &act(json!({"act": "approve-reprint"})))
+}
+
+#[test]
+fn the_first_start_for_two_people_says_what_waits_and_how_it_becomes_active() {
+    let dir = tempfile::tempdir().unwrap();
+    let jobs = dir.path().join("jobs.yaml");
+    std::fs::write(&jobs, format!("kind: lock\nname: ledger\n---\n{JOBS}")).unwrap();
+    let mut command = decklog(["up", "--listen", "127.0.0.1:0", "--self-approval", "false"]);
+    command.arg("--data").arg(dir.path().join("data")).arg("--with").arg(&jobs);
+    let mut up = Daemon::spawn(&mut command).unwrap();
+    let line = up.wait_for_line("not active yet", READY).unwrap();
+    let named = ["lock/ledger", "job/pay.export", "job/stock.count", "somebody else than admin"];
+    assert!(named.iter().all(|name| line.contains(name)), "{line}");
+    let how = up.wait_for_line("decklog change approve", READY).unwrap();
+    let server = how.split_whitespace().find_map(|word| word.strip_suffix("/changes")).unwrap();
+    assert!(how.contains("decklog user add NAME --grant approver"), "{how}");
+    // What it says works.
+    let call =
+        |words: &[&str]| programs::run(decklog(words).arg("--data").arg(dir.path().join("data")));
+    let code = call(&["user", "add", "eva", "--grant", "approver", "--reason", "the second"]);
+    let running = Up { daemon: up, data: dir.path().join("data"), server: server.to_owned() };
+    let (_, session) = super::come_in(&running, "eva", code.ended(0).out.trim());
+    let token = super::new_token(&session, "eva", &json!({"name": "shell"}));
+    let file = dir.path().join("eva.token");
+    std::fs::write(&file, token).unwrap();
+    let words: Vec<&str> = how.split('`').nth(1).unwrap().split_whitespace().collect();
+    let said = words.iter().skip(1).map(|word| word.replace("FILE", file.to_str().unwrap()));
+    programs::run(&mut decklog(said)).ended(0);
+    let shown = call(&["lock", "show", "ledger", "-o", "json"]).ended(0).out;
+    assert!(!shown.contains("proposed"), "{shown}");
+    stop_and_verify(running);
 }
 
 #[test]

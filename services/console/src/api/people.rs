@@ -1,8 +1,9 @@
 //! Accounts: who there is, who asks, and what each may do.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use domain::event::Role;
+use domain::ids::StreamId;
 use domain::people::{Action, Grant, Session, User};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,7 +12,8 @@ use utoipa::ToSchema;
 
 use super::{Body, Result};
 use crate::commands::{Applied, Once, TokenWanted, UserAct};
-use crate::people::{Caller, Via};
+use crate::listen::Peer;
+use crate::people::{Caller, NewPassword, Via};
 use crate::problem::Problem;
 use crate::state::Console;
 
@@ -160,6 +162,17 @@ pub(super) struct SaidOfUser {
     reason: String,
 }
 
+/// Another password of one's own account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordWanted {
+    /// The one it has. Only a session that a code began, and one of an account without a password, goes without.
+    #[serde(default)]
+    old: Option<String>,
+    /// The one it is to have, of 15 characters at least.
+    password: String,
+}
+
 fn user_name(name: &str) -> Result<&str> {
     domain::ids::check_name("user", name).map_err(Problem::bad_request)?;
     Ok(name)
@@ -177,6 +190,22 @@ pub(super) async fn me(caller: Caller, State(console): State<Console>) -> Json<M
     let may = Action::ALL.into_iter().filter(|action| caller.could(*action, now));
     let may = may.map(Action::word).collect();
     Json(Me { user: UserView::of(&caller.user, now), via, may })
+}
+
+/// Sets another password of one's own account. All its sessions end; tokens go on.
+#[utoipa::path(post, path = "/api/v1/me/password", request_body = PasswordWanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn set_password(
+    caller: Caller,
+    State(console): State<Console>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
+    Body(wanted): Body<PasswordWanted>,
+) -> Result<Json<Applied>> {
+    // As a form of the pages sends them.
+    let old = wanted.old.map(|old| old.trim().to_owned());
+    let wanted = NewPassword { old, new: wanted.password.trim().to_owned() };
+    let position = console.change_password(&caller, wanted, from.ip()).await?;
+    let message = "the password is another one; all sessions are ended".to_owned();
+    Ok(Json(Applied { position, stream: StreamId::user(&caller.user.name), message }))
 }
 
 /// The table: which roles may do what.

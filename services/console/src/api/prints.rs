@@ -84,6 +84,7 @@ pub(super) async fn read_document(
     Body(why): Body<Why>,
 ) -> Result<impl IntoResponse> {
     check_reason(&why.reason)?;
+    caller.may_somewhere(&console, Action::ReadDocuments).await?;
     let (id, document) = console.document_named(&id).await?;
     caller.may(&console, Action::ReadDocuments, Some(&id)).await?;
     let content = console.content(&id, &document).await?;
@@ -102,6 +103,7 @@ pub(super) async fn read_facts(
     Body(why): Body<Why>,
 ) -> Result<Json<DocumentFacts>> {
     check_reason(&why.reason)?;
+    caller.may_somewhere(&console, Action::ReadDocuments).await?;
     let (id, document) = console.document_named(&id).await?;
     caller.may(&console, Action::ReadDocuments, Some(&id)).await?;
     let facts = console.facts(&id, &document).await?;

@@ -12,6 +12,7 @@ use domain::job::{
     ChangeOutcome, ChangeRequest, Job, JobDefinition, Versions, difference, thing_difference,
 };
 use domain::ledger::{Body, StreamState};
+use domain::people::Action;
 use domain::site::Thing;
 use domain::wire::Selection;
 use jiff::SignedDuration;
@@ -83,6 +84,15 @@ impl ChangeAct {
         }
     }
 
+    fn action(&self) -> Action {
+        match self {
+            Self::Approve { .. } | Self::Reject { .. } | Self::Ratify { .. } => Action::Approve,
+            Self::Withdraw { .. } | Self::Revert { .. } => Action::Propose,
+            Self::Comment { .. } => Action::CommentChanges,
+            Self::Expedite { .. } => Action::Expedite,
+        }
+    }
+
     fn number(&self) -> u32 {
         match self {
             Self::Approve { number }
@@ -108,6 +118,12 @@ impl Console {
         if !matches!(act, ChangeAct::Approve { .. }) {
             check_reason(reason)?;
         }
+        let action = if matches!(act, ChangeAct::Approve { .. }) {
+            self.action_of_approval(id, caller).await?
+        } else {
+            act.action()
+        };
+        caller.may(self, action, Some(id)).await?;
         let now = (self.clock)();
         let next = |state: Option<&StreamState>| {
             let versions = state.and_then(|state| state.body.versions());

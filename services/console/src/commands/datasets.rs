@@ -9,6 +9,7 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
+use domain::people::Action;
 use domain::site::ThingKind;
 use jiff::Timestamp;
 
@@ -34,6 +35,16 @@ pub(crate) enum DatasetAct {
 }
 
 impl DatasetAct {
+    fn action(&self) -> Action {
+        match self {
+            Self::Hold { .. } | Self::EndHold { .. } => Action::HoldSnapshots,
+            Self::Forget { .. } => Action::RequestForget,
+            Self::ApproveForget => Action::ApproveForget,
+            Self::DeclineForget => Action::DeclineRequests,
+            Self::Certify { .. } => Action::CertifyTests,
+        }
+    }
+
     fn done(&self) -> &'static str {
         match self {
             Self::Hold { .. } => "held: no rule forgets it",
@@ -112,6 +123,7 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         let id = StreamId::thing(ThingKind::Dataset, name);
+        caller.may(self, act.action(), Some(&id)).await?;
         let next = |state: Option<&StreamState>| {
             let dataset = state.and_then(|state| state.body.dataset());
             let dataset = dataset.ok_or_else(|| CommandError::NotFound(named(&id)))?;

@@ -3,6 +3,7 @@
 use domain::event::{Event, HostDrained, HostResumed};
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
+use domain::people::Action;
 
 use super::{Applied, CommandError, applied, check_reason, named};
 use crate::people::Caller;
@@ -35,6 +36,7 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         let id = StreamId::host(name);
+        caller.may(self, Action::KeepHosts, Some(&id)).await?;
         let next = |state: Option<&StreamState>| {
             if state.is_none() {
                 return Err(CommandError::NotFound(named(&id)));

@@ -9,6 +9,7 @@ use domain::event::{
 use domain::ids::StreamId;
 use domain::job::{Job, JobDefinition};
 use domain::ledger::{Body, SKEW_MS_MAX, StreamState};
+use domain::people::Action;
 use domain::site::ThingKind;
 use domain::time::{Occurrence, Schedule};
 use domain::wire::Selection;
@@ -66,6 +67,7 @@ impl Console {
             check_to(to, now)?;
         }
         let id = StreamId::job(name);
+        caller.may(self, Action::SteerRuns, Some(&id)).await?;
         let state = self.state(&id).await?;
         let job = known_job(name, state.as_ref())?;
         let local = self.check_occurrence(job, at, act).await?;

@@ -11,6 +11,7 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
+use domain::people::Action;
 use domain::print::stock::NUMBER_MAX;
 use domain::print::{Document, Form, PageRange, State};
 use domain::site::ThingKind;
@@ -165,6 +166,21 @@ pub(crate) enum QueueAct {
 }
 
 impl DocumentAct {
+    fn action(&self) -> Action {
+        match self {
+            Self::ApproveReprint => Action::ApproveReprints,
+            Self::DeclineReprint => Action::DeclineRequests,
+            Self::Hold
+            | Self::Release { .. }
+            | Self::Cancel
+            | Self::Move { .. }
+            | Self::Change { .. }
+            | Self::Reprint { .. }
+            | Self::Resolve { .. }
+            | Self::RetryDeliveries { .. } => Action::SteerPrints,
+        }
+    }
+
     fn done(&self, document: &Document) -> &'static str {
         match self {
             Self::Hold => "held",
@@ -421,7 +437,9 @@ impl Console {
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
+        caller.may_somewhere(self, act.action()).await?;
         let (id, document) = self.document_named(text).await?;
+        caller.may(self, act.action(), Some(&id)).await?;
         if let DocumentAct::Release { code: Some(code) } = act {
             self.give_code(&id, &document, code).await?;
         }
@@ -499,6 +517,8 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         act.check_numbers()?;
+        let id = StreamId::thing(ThingKind::Form, name);
+        caller.may(self, Action::KeepStock, Some(&id)).await?;
         let document = match act {
             FormAct::Check { document, .. } => Some(self.document_named(document).await?.0),
             FormAct::Load { .. }
@@ -509,7 +529,6 @@ impl Console {
             | FormAct::Slip { .. }
             | FormAct::Printed { .. } => None,
         };
-        let id = StreamId::thing(ThingKind::Form, name);
         let next = |state: Option<&StreamState>| {
             let form = state.and_then(|state| state.body.form());
             let form = form.ok_or_else(|| CommandError::NotFound(named(&id)))?;
@@ -529,6 +548,7 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         let id = StreamId::thing(ThingKind::Queue, name);
+        caller.may(self, Action::SteerPrints, Some(&id)).await?;
         let next = |state: Option<&StreamState>| {
             state
                 .and_then(|state| state.body.queue())

@@ -7,6 +7,7 @@ use domain::event::{Again, RunRequested};
 use domain::ids::StreamId;
 use domain::job::{JobDefinition, Span, Tokens, flow, parameters};
 use domain::ledger::{Body, StreamState};
+use domain::people::Action;
 use domain::run::Run;
 use domain::wire::Selection;
 use jiff::Timestamp;
@@ -48,6 +49,7 @@ impl Console {
         caller: &Caller,
     ) -> Result<Applied, CommandError> {
         wish.check()?;
+        caller.may(self, Action::RequestRuns, Some(&StreamId::job(name))).await?;
         let state = self.state(&StreamId::job(name)).await?;
         let (span, definition) = active(name, state.as_ref())?;
         check_given(&definition, &wish.parameters, (self.clock)())?;
@@ -64,6 +66,7 @@ impl Console {
         caller: &Caller,
     ) -> Result<Applied, CommandError> {
         wish.check()?;
+        caller.may(self, Action::RequestRuns, Some(id)).await?;
         let state = self.state(id).await?;
         let run = known_run(id, state.as_ref())?;
         if let Some(whole) = &run.part_of {
@@ -89,7 +92,12 @@ impl Console {
         caller: &Caller,
     ) -> Result<Vec<Applied>, CommandError> {
         wish.check()?;
+        caller.may_somewhere(self, Action::RequestRuns).await?;
         let jobs = self.jobs_of_flow(name).await?;
+        for (_, definition) in &jobs {
+            let id = StreamId::job(&definition.name);
+            caller.may(self, Action::RequestRuns, Some(&id)).await?;
+        }
         let wishes = share_out(name, &jobs, wish, (self.clock)())?;
         let mut done = Vec::with_capacity(jobs.len());
         for ((span, definition), wish) in jobs.iter().zip(&wishes) {

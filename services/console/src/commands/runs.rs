@@ -6,6 +6,7 @@ use domain::event::{
 };
 use domain::ids::{StreamId, StreamType};
 use domain::ledger::StreamState;
+use domain::people::Action;
 use domain::run::Run;
 use jiff::Timestamp;
 
@@ -27,6 +28,16 @@ pub(crate) enum RunAct {
 }
 
 impl RunAct {
+    fn action(self) -> Action {
+        match self {
+            Self::Cancel | Self::Hold | Self::Release | Self::Skip | Self::Delay(_) => {
+                Action::SteerRuns
+            }
+            Self::Confirm => Action::ConfirmRuns,
+            Self::Override | Self::Resolve(_) => Action::ResolveRuns,
+        }
+    }
+
     fn done(self, now: Timestamp) -> String {
         match self {
             Self::Cancel => "asked to stop".to_owned(),
@@ -70,6 +81,7 @@ impl Console {
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
+        caller.may(self, act.action(), Some(id)).await?;
         let next = |state: Option<&StreamState>| {
             let run = known_run(id, state)?;
             Ok(vec![act.event(run, reason.to_owned())])

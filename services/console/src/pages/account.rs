@@ -1,7 +1,7 @@
 //! One's own account: password, sessions, tokens.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
@@ -10,7 +10,9 @@ use super::forms::Sent;
 use super::shell::{Shell, Visitor};
 use crate::api::UserView;
 use crate::commands::{Once, TokenWanted};
-use crate::people::Gone;
+use crate::listen::Peer;
+use crate::people::NewPassword;
+use crate::problem::Problem;
 use crate::state::Console;
 
 /// What stands in the address of the page.
@@ -28,6 +30,8 @@ struct AccountPage {
     session: String,
     word: String,
     first: bool,
+    /// Whether the old password is asked for.
+    asks: bool,
     problem: Option<String>,
     once: Option<Once>,
 }
@@ -41,6 +45,7 @@ fn account(console: &Console, visitor: &Visitor) -> AccountPage {
         session: visitor.caller.session().unwrap_or_default().to_owned(),
         word: visitor.word(),
         first: false,
+        asks: visitor.caller.is_asked_for_password(&user),
         problem: None,
         once: None,
     }
@@ -57,19 +62,22 @@ pub(crate) async fn page(
 }
 
 /// Another password.
-pub(crate) async fn set_password(State(console): State<Console>, sent: Sent) -> Page {
-    let password = sent.fields.text("password");
-    match console.set_password(&sent.visitor.caller, password).await {
+pub(crate) async fn set_password(
+    State(console): State<Console>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
+    sent: Sent,
+) -> Page {
+    let old = sent.fields.get("old").map(str::to_owned);
+    let wanted = NewPassword { old, new: sent.fields.text("password") };
+    match console.set_password(&sent.visitor.caller, wanted, from.ip()).await {
         Ok(came) => Page::away("/").with_cookie(Some(came.cookie)),
         Err(gone) => {
-            let status = match &gone {
-                Gone::Wrong | Gone::Wait(_) | Gone::Refused(_) => StatusCode::BAD_REQUEST,
-                Gone::Command(_) | Gone::Here(_) => StatusCode::SERVICE_UNAVAILABLE,
-            };
             let first = sent.visitor.user().password.is_none();
-            let problem = Some(gone.to_string());
-            let page = AccountPage { problem, first, ..account(&console, &sent.visitor) };
-            sent.visitor.page(&page).with_status(status)
+            let text = gone.to_string();
+            let status = StatusCode::from_u16(Problem::from(gone).status);
+            let page =
+                AccountPage { problem: Some(text), first, ..account(&console, &sent.visitor) };
+            sent.visitor.page(&page).with_status(status.unwrap_or(StatusCode::BAD_REQUEST))
         }
     }
 }

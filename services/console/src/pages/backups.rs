@@ -7,10 +7,10 @@ use axum::extract::State;
 use domain::backup::protection::{active, is_test_overdue};
 use domain::backup::{Dataset, Protection, Repository, RepositoryDefinition};
 use domain::ids::StreamId;
-use domain::job::Work;
+use domain::job::{JobDefinition, Work};
 use domain::ledger::Body;
 use domain::site::{Thing, ThingKind};
-use domain::wire::Selection;
+use domain::wire::{JobFilter, Selection};
 use jiff::Timestamp;
 
 use super::answer::Page;
@@ -58,23 +58,29 @@ struct BackupsPage {
     bad: usize,
 }
 
+/// Jobs asked for at once.
+const SOME: u32 = 1_000;
+
 /// The jobs that back each dataset up.
 pub(crate) type Makers = BTreeMap<String, Vec<String>>;
 
 /// Which jobs back up what.
 pub(crate) async fn makers(console: &Console) -> Result<Makers, Page> {
-    let mut found = Makers::new();
-    let take = |view: domain::wire::StreamView| {
-        let Some(job) = view.state.body.job() else { return };
+    let (mut found, mut after) = (Makers::new(), String::new());
+    loop {
         // Most jobs are commands, and need not be read for this.
-        let text = job.active().filter(|span| span.definition.get().contains("\"dataset\":"));
-        let Some(definition) = text.and_then(|_| definition_of(job)) else { return };
-        if let Some(Work::Backup(work)) = definition.work() {
-            found.entry(work.dataset.clone()).or_default().push(job.name.clone());
+        let holds = "\"dataset\":".to_owned();
+        let filter = JobFilter { holds, after, limit: SOME, ..JobFilter::default() };
+        let (_, views) = reading::jobs(console, filter).await?;
+        let Some(last) = views.last() else { return Ok(found) };
+        after = last.id.to_string();
+        for job in views.iter().filter_map(|view| view.state.body.job()) {
+            let definition = definition_of(job);
+            if let Some(Work::Backup(work)) = definition.as_ref().and_then(JobDefinition::work) {
+                found.entry(work.dataset.clone()).or_default().push(job.name.clone());
+            }
         }
-    };
-    bus::recorder::each_stream(&console.bus, Selection::Jobs, take).await?;
-    Ok(found)
+    }
 }
 
 /// The word for how a dataset stands, and a sentence.

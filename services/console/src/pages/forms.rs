@@ -86,7 +86,7 @@ impl FromRequest<Console> for Sent {
     async fn from_request(request: Request, console: &Console) -> Result<Self, Page> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, console).await?;
-        let ours = is_our_own(&parts);
+        let ours = is_our_own(&parts, console.secure);
         let fields = Fields::from_request(Request::from_parts(parts, body), console).await?;
         let session = visitor.caller.session().unwrap_or_default();
         if !ours || !Form::is_word(&console.keys, session, fields.get("word").unwrap_or_default()) {

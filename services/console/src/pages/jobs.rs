@@ -7,7 +7,7 @@ use domain::ids::StreamId;
 use domain::job::{JOB_STATES, Job, JobDefinition};
 use domain::people::Action;
 use domain::time::Schedule;
-use domain::wire::{RunFilter, RunRow, Selection};
+use domain::wire::{JobFilter, RunFilter, RunRow};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -20,8 +20,6 @@ use crate::state::Console;
 
 /// Most jobs on a page.
 const PAGE: usize = 100;
-/// Streams asked for at once where most do not fit.
-const SCAN: u32 = 1_000;
 
 /// What stands in the address of the page.
 #[derive(Debug, Clone, Deserialize)]
@@ -126,20 +124,24 @@ fn row(job: &Job, last: Option<&RunRow>, site: &SiteView, now: Timestamp) -> Row
     }
 }
 
-/// Jobs that fit, in the order of their names, one more than a page has.
+/// Jobs that fit, in the order of their names, one more than a page has. One answer has fewer where they are large.
 async fn fitting(console: &Console, asked: &Asked) -> Read<Vec<Job>> {
-    let narrow = !asked.name.is_empty() || !asked.state.is_empty();
-    let limit = if narrow { SCAN } else { PAGE as u32 + 1 };
     let (mut found, mut position) = (Vec::new(), None);
     let mut after = after_name(&asked.after);
     while found.len() <= PAGE {
-        let (at, views) = reading::some(console, Selection::Jobs, &after, limit).await?;
+        let filter = JobFilter {
+            name: asked.name.trim().to_owned(),
+            state: Some(asked.state.clone()).filter(|state| !state.is_empty()),
+            after,
+            holds: String::new(),
+            limit: (PAGE + 1 - found.len()) as u32,
+        };
+        let (at, views) = reading::jobs(console, filter).await?;
         position.get_or_insert(at);
         let Some(last) = views.last() else { break };
         after = last.id.to_string();
-        found.extend(reading::jobs(views).filter(|job| fits(job, asked)));
+        found.extend(reading::only_jobs(views));
     }
-    found.truncate(PAGE + 1);
     Ok((position.unwrap_or_default(), found))
 }
 
@@ -148,12 +150,7 @@ pub(crate) fn after_name(name: &str) -> String {
     if name.is_empty() { String::new() } else { StreamId::job(name).to_string() }
 }
 
-fn fits(job: &Job, asked: &Asked) -> bool {
-    let state = asked.state.is_empty() || asked.state == job.state();
-    state && job.name.contains(asked.name.trim())
-}
-
-/// The newest run of each of these jobs.
+/// The newest run of each of these jobs, all asked for at once.
 async fn newest(console: &Console, jobs: &[Job]) -> Result<Vec<Option<RunRow>>, Page> {
     let filter =
         |job: &Job| RunFilter { job: Some(job.name.clone()), limit: 1, ..RunFilter::default() };

@@ -48,7 +48,7 @@ pub(crate) async fn log_in(
     parts: Parts,
     fields: Fields,
 ) -> Page {
-    if !is_our_own(&parts) {
+    if !is_our_own(&parts, console.secure) {
         return Page::problem(StatusCode::FORBIDDEN, "another site's page sent this: log in here");
     }
     let (name, next) = (fields.text("name"), fields.text("next"));
@@ -65,7 +65,7 @@ pub(crate) async fn log_in(
         }
         Err(gone) => {
             let status = match &gone {
-                Gone::Wrong | Gone::Refused(_) => StatusCode::FORBIDDEN,
+                Gone::Wrong | Gone::Old | Gone::Refused(_) => StatusCode::FORBIDDEN,
                 Gone::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
                 Gone::Command(_) | Gone::Here(_) => StatusCode::SERVICE_UNAVAILABLE,
             };

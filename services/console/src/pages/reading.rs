@@ -7,8 +7,8 @@ use domain::ids::StreamId;
 use domain::job::Job;
 use domain::ledger::{Body, StreamState};
 use domain::wire::{
-    Answer, Content, DocumentFilter, EventFilter, LogEntry, Query, RunFilter, RunRow, Selection,
-    StreamView,
+    Answer, Content, DocumentFilter, EventFilter, JobFilter, LogEntry, Query, RunFilter, RunRow,
+    Selection, StreamView,
 };
 
 use super::answer::Page;
@@ -44,6 +44,13 @@ pub(crate) async fn some(
     Ok((position, streams))
 }
 
+/// Jobs that fit, in the order of their names.
+pub(crate) async fn jobs(console: &Console, filter: JobFilter) -> Read<Vec<StreamView>> {
+    let Answer { position, content } = ask(&console.bus, &Query::Jobs(filter)).await?;
+    let Content::Streams(streams) = content else { return Err(other()) };
+    Ok((position, streams))
+}
+
 /// All streams of a selection.
 pub(crate) async fn all(console: &Console, of: Selection) -> Read<Vec<StreamView>> {
     let mut found = Vec::new();
@@ -52,7 +59,7 @@ pub(crate) async fn all(console: &Console, of: Selection) -> Read<Vec<StreamView
 }
 
 /// The jobs among streams.
-pub(crate) fn jobs(views: Vec<StreamView>) -> impl Iterator<Item = Job> {
+pub(crate) fn only_jobs(views: Vec<StreamView>) -> impl Iterator<Item = Job> {
     let job = |body: Body| if let Body::Job(job) = body { Some(job) } else { None };
     views.into_iter().filter_map(move |view| job(view.state.body))
 }
@@ -60,7 +67,7 @@ pub(crate) fn jobs(views: Vec<StreamView>) -> impl Iterator<Item = Job> {
 /// All jobs: for what is counted over all of them.
 pub(crate) async fn all_jobs(console: &Console) -> Result<Vec<Job>, Page> {
     let (_, views) = all(console, Selection::Jobs).await?;
-    Ok(jobs(views).collect())
+    Ok(only_jobs(views).collect())
 }
 
 /// Runs, newest first.

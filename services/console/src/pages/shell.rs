@@ -203,7 +203,11 @@ impl Visitor {
     ) -> Result<Page, Page> {
         match done {
             Ok(applied) => Ok(self.done(&to(&applied), applied.position)),
-            Err(error) => Ok(self.refused(&with(page.await?, Some(error.to_string())), &error)),
+            Err(error) => match page.await {
+                Ok(page) => Ok(self.refused(&with(page, Some(error.to_string())), &error)),
+                // Whoever may not is told that, and not what there is.
+                Err(_) => Err(error.into()),
+            },
         }
     }
 

@@ -11,8 +11,9 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
-use domain::event::{Event, LogOut, UserDenied, UserLoggedOut, UserTokenUsed};
+use domain::event::{Entry, Event, LogOut, UserDenied, UserLoggedOut, UserTokenUsed};
 use domain::ids::StreamId;
+use domain::job::Definition;
 use domain::ledger::{Body, action_needed, job_of, pools_reached};
 use domain::people::{Action, Denial, Grant, Subject, User, decide, pool_asked};
 use jiff::tz::TimeZone;
@@ -81,6 +82,14 @@ impl Caller {
         if let Via::Session(name) = &self.via { Some(name) } else { None }
     }
 
+    /// Whether they have to know the old password to set another: not in a session that a code began, nor in one of an
+    /// account that has none.
+    pub(crate) fn is_asked_for_password(&self, user: &User) -> bool {
+        let Some(name) = self.session() else { return true };
+        let by_code = user.sessions.iter().any(|one| one.name == name && one.by == Entry::Code);
+        user.password.is_some() && !by_code
+    }
+
     /// Whether they could do it somewhere: what a page offers.
     pub(crate) fn could(&self, action: Action, now: Timestamp) -> bool {
         let has = |grants: &[Grant]| grants.iter().any(|one| action.roles().contains(&one.role));
@@ -101,6 +110,34 @@ impl Caller {
     ) -> Result<(), CommandError> {
         let decided = self.allowed(console, action, about).await?;
         self.hold_to(console, action, about, decided).await
+    }
+
+    /// Refuses what they may do nowhere, where it is not known yet what it is about: whoever has not even the role is not told
+    /// what there is.
+    pub(crate) async fn may_somewhere(
+        &self,
+        console: &Console,
+        action: Action,
+    ) -> Result<(), CommandError> {
+        if self.could(action, (console.clock)()) {
+            return Ok(());
+        }
+        self.may(console, action, None).await
+    }
+
+    /// Refuses to propose what they may not.
+    pub(crate) async fn may_propose(
+        &self,
+        console: &Console,
+        definition: &Definition,
+    ) -> Result<(), CommandError> {
+        let id = definition.stream();
+        let pool = match definition {
+            Definition::Job(job) => Some(job.pool.clone()),
+            Definition::Thing(_) => None,
+        };
+        let decided = self.decided(console, Action::Propose, Some((&id, None)), pool).await?;
+        self.hold_to(console, Action::Propose, Some(&id), decided).await
     }
 
     /// Refuses to say what they may not do.
@@ -197,7 +234,7 @@ impl FromRequestParts<Console> for Caller {
             return by_token(console, token).await;
         }
         let caller = by_cookie(parts, console).await?.ok_or_else(Problem::unauthorized)?;
-        if !parts.method.is_safe() && !is_our_own(parts) {
+        if !parts.method.is_safe() && !is_our_own(parts, console.secure) {
             let why = "another site's page sent this: open the page here";
             return Err(Problem::forbidden(why));
         }
@@ -319,15 +356,18 @@ pub(crate) async fn by_cookie(parts: &Parts, console: &Console) -> Result<Option
     Ok(Some(caller))
 }
 
-/// Whether a page of ours sent a request, by what browsers say of that (Fetch Metadata, and `Origin` before it).
-pub(crate) fn is_our_own(parts: &Parts) -> bool {
+/// Whether a page of ours sent a request, by what browsers say of that (Fetch Metadata, and `Origin` before it). Pages that
+/// came by TLS are ours where browsers come by that, and only there: whoever can write into what goes in the clear could send
+/// pages of the same name.
+pub(crate) fn is_our_own(parts: &Parts, secure: bool) -> bool {
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = header("sec-fetch-site") {
         return site == "same-origin";
     }
     let host = header(HOST.as_str());
-    let origin = header(ORIGIN.as_str()).and_then(|origin| origin.split_once("://"));
-    host.is_some() && origin.map(|(_, origin)| origin) == host
+    let scheme = if secure { "https://" } else { "http://" };
+    let origin = header(ORIGIN.as_str()).and_then(|origin| origin.strip_prefix(scheme));
+    host.is_some() && origin == host
 }
 
 #[cfg(test)]
@@ -349,12 +389,12 @@ mod tests {
 
     #[test]
     fn a_request_is_our_own_by_the_word_of_the_browser_and_not_by_silence() {
-        let ask = |headers: &[(&str, &str)]| {
+        let ask = |headers: &[(&str, &str)], secure: bool| {
             let mut request = axum::http::Request::builder();
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            is_our_own(&request.body(()).unwrap().into_parts().0)
+            is_our_own(&request.body(()).unwrap().into_parts().0, secure)
         };
         for (headers, wanted) in [
             (&[("sec-fetch-site", "same-origin")][..], true),
@@ -368,7 +408,13 @@ mod tests {
             (&[], false),
             (&[("sec-fetch-site", "cross-site"), ("host", "a"), ("origin", "http://a")], false),
         ] {
-            assert_eq!(ask(headers), wanted, "{headers:?}");
+            assert_eq!(ask(headers, false), wanted, "{headers:?}");
         }
+        let by = |scheme: &str, secure: bool| {
+            ask(&[("host", "a:7400"), ("origin", &format!("{scheme}://a:7400"))], secure)
+        };
+        assert!(by("https", true) && !by("http", true), "where browsers come by TLS");
+        assert!(by("http", false) && !by("https", false), "where they do not");
+        assert!(!by("ftp", true) && !by("ftp", false));
     }
 }

@@ -27,6 +27,15 @@ pub(crate) enum Identity {
     Code(String),
 }
 
+/// What somebody gives who wants another password.
+#[derive(Debug, Clone)]
+pub(crate) struct NewPassword {
+    /// The one they have, where they are asked for it.
+    pub(crate) old: Option<String>,
+    /// The one they want.
+    pub(crate) new: String,
+}
+
 /// Somebody came in.
 #[derive(Debug, Clone)]
 pub(crate) struct Came {
@@ -42,6 +51,9 @@ pub(crate) enum Gone {
     /// What they gave is not right. It is not said what of it.
     #[error("that name and what you gave with it do not let anybody in")]
     Wrong,
+    /// They do not know the password that they want to change.
+    #[error("that is not the old password")]
+    Old,
     /// Too many tries.
     #[error("too many tries: wait {0} seconds")]
     Wait(i64),
@@ -64,12 +76,7 @@ impl Console {
         identity: Identity,
         from: IpAddr,
     ) -> Result<Came, Gone> {
-        let now = (self.clock)();
-        // Counted before it is looked at: or many at once would all be looked at.
-        let times = match self.patience.begin(name, from, now) {
-            Ok(times) => times,
-            Err(wait) => return Err(Gone::Wait(wait.as_secs() + 1)),
-        };
+        let times = self.begin_try(name, from)?;
         let id = domain::ids::is_name(name).then(|| StreamId::user(name));
         if let Some(id) = &id {
             self.renew_user(id).await?;
@@ -150,25 +157,79 @@ impl Console {
         Ok(cookie::unset(self.secure))
     }
 
-    /// Another password. Their other sessions end, and this one goes on under another name.
-    pub(crate) async fn set_password(
+    /// Another password. All their sessions end; at which position it stands.
+    ///
+    /// Whoever sits down at a screen that somebody left does not know the old one, and does not get the account by this.
+    pub(crate) async fn change_password(
         &self,
         caller: &Caller,
-        password: String,
-    ) -> Result<Came, Gone> {
-        check_password(&caller.user, &password).map_err(Gone::Refused)?;
-        let verifier = self.keys.verifier(password).await.map_err(Gone::Here)?;
+        wanted: NewPassword,
+        from: IpAddr,
+    ) -> Result<u64, Gone> {
+        check_password(&caller.user, &wanted.new).map_err(Gone::Refused)?;
         let (id, actor) = (StreamId::user(&caller.user.name), caller.actor());
-        self.say_freely(&id, Some(&actor), UserPasswordSet { verifier }.into()).await?;
+        self.renew_user(&id).await?;
+        let user = self.people.get(&caller.user.name).unwrap_or_else(|| Arc::clone(&caller.user));
+        self.check_old(&user, caller, wanted.old, from).await?;
+        let verifier = self.keys.verifier(wanted.new).await.map_err(Gone::Here)?;
+        let position =
+            self.say_freely(&id, Some(&actor), UserPasswordSet { verifier }.into()).await?;
         let now = (self.clock)();
-        for session in &caller.user.sessions {
+        for session in &user.sessions {
             if session.ended.is_none() && now < session.until {
                 let why = LogOut::Revoked;
                 let out = UserLoggedOut { session: session.name.clone(), why };
                 self.say_freely(&id, Some(&actor), out.into()).await?;
             }
         }
-        self.begin_session(&caller.user, &id, Entry::Password).await
+        self.renew_user(&id).await?;
+        Ok(position)
+    }
+
+    /// The same in a browser: this session goes on under another name.
+    pub(crate) async fn set_password(
+        &self,
+        caller: &Caller,
+        wanted: NewPassword,
+        from: IpAddr,
+    ) -> Result<Came, Gone> {
+        self.change_password(caller, wanted, from).await?;
+        self.begin_session(&caller.user, &StreamId::user(&caller.user.name), Entry::Password).await
+    }
+
+    /// Whether they know the old password, where they are asked for it. A wrong one counts as a login that failed.
+    async fn check_old(
+        &self,
+        user: &User,
+        caller: &Caller,
+        old: Option<String>,
+        from: IpAddr,
+    ) -> Result<(), Gone> {
+        if !caller.is_unlimited() {
+            let why = "a token that is narrower than its account touches no account";
+            return Err(CommandError::Denied(why.to_owned()).into());
+        }
+        if !caller.is_asked_for_password(user) {
+            return Ok(());
+        }
+        if user.password.is_none() {
+            let why = "a token sets no first password: come in by a code";
+            return Err(CommandError::Denied(why.to_owned()).into());
+        }
+        let old = old.ok_or_else(|| Gone::Refused("the old password is missing".to_owned()))?;
+        let times = self.begin_try(&user.name, from)?;
+        if !self.is_right(Some(user), Identity::Password(old)).await?.1 {
+            self.say_failed(&user.name, Entry::Password, times);
+            return Err(Gone::Old);
+        }
+        self.patience.came_in(&user.name, from);
+        Ok(())
+    }
+
+    /// Counts a try before it is looked at: or many at once would all be looked at.
+    fn begin_try(&self, name: &str, from: IpAddr) -> Result<u32, Gone> {
+        let begun = self.patience.begin(name, from, (self.clock)());
+        begun.map_err(|wait| Gone::Wait(wait.as_secs() + 1))
     }
 }
 

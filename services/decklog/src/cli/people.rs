@@ -23,6 +23,8 @@ pub(crate) enum User {
     Remove(NamedAct),
     /// Issues a code by which somebody comes in once within a day, and sets a password.
     Code(Named),
+    /// Sets another password of your own account: all its sessions end, tokens go on.
+    Password(NewPassword),
     /// Ends a session of an account.
     EndSession(EndSession),
     /// Tokens, for scripts and programs.
@@ -60,6 +62,18 @@ pub(crate) struct GrantUser {
     /// Why.
     #[arg(long)]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewPassword {
+    /// File with the password you have.
+    #[arg(long)]
+    pub(crate) old_file: std::path::PathBuf,
+    /// File with the one you want: 15 characters at least.
+    #[arg(long)]
+    pub(crate) new_file: std::path::PathBuf,
     #[command(flatten)]
     pub(crate) place: Place,
 }

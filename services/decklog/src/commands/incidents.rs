@@ -104,7 +104,8 @@ fn show(one: &OneIncident, format: Format) -> anyhow::Result<()> {
         let id = find(client, &one.incident)?;
         client.get_json(&path(&id))
     })?;
-    let incident: State = serde_json::from_value(shown["item"]["state"]["body"]["incident"].clone())?;
+    let incident: State =
+        serde_json::from_value(shown["item"]["state"]["body"]["incident"].clone())?;
     output::one(format, &incident, text)
 }
 

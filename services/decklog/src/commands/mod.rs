@@ -160,12 +160,23 @@ fn with_log<T>(place: &Place, act: impl FnOnce(&Client) -> anyhow::Result<T>) ->
 
 /// The console of an `up` that runs on this data directory; whoever names a token comes in by that.
 fn console_of(dir: &std::path::Path, place: &Place) -> Option<Client> {
-    let address = std::fs::read_to_string(dir.join(ADDRESS)).ok()?;
+    let addresses = std::fs::read_to_string(dir.join(ADDRESS)).ok()?;
+    let address = addresses.lines().next()?;
     let named = place.token_file.clone();
     let file = named.unwrap_or_else(|| dir.join("console.token"));
     let token = std::fs::read_to_string(file).ok()?;
     let client = Client::new(&format!("http://{address}"), &token);
     client.is_there().then_some(client)
+}
+
+/// Where browsers find the console that is acted at; empty where one is started for a command alone.
+fn console_for_browsers(place: &Place) -> String {
+    if let Some(server) = &place.server {
+        return server.trim_end_matches('/').to_owned();
+    }
+    let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    let addresses = std::fs::read_to_string(dir.join(ADDRESS)).unwrap_or_default();
+    addresses.lines().nth(1).unwrap_or_default().to_owned()
 }
 
 /// The console that was named, or the one of an `up` that runs on the data directory.

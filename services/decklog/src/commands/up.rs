@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::recorder::Follower;
+use console::TlsConfig;
 use delivery::mail::MailConfig;
 use domain::event::{
     BackupEvent, CommandEnd, Event, IncidentEvent, JobEvent, LogEvent, LogTzdbChanged, RunEvent,
@@ -15,7 +16,7 @@ use domain::job::Definition;
 use domain::plan::in_order;
 use domain::run::State;
 use domain::wire::{Content, LogEntry, Query, Selection, StreamView};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use scheduler::NotifyConfig;
 use tokio::sync::watch;
 
@@ -31,6 +32,7 @@ const DRAIN: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     roles::log_to_stderr("warn");
+    let tls = tls(up)?;
     // Read first: a mistake in a file is said before anything is started.
     let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
     let mail = up.mail.as_deref().map(MailConfig::read).transpose().map_err(exit::usage)?;
@@ -39,6 +41,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
         let wanted = Wanted {
             data: up.data.clone(),
             listen: up.listen,
+            tls: tls.clone(),
             work: true,
             slots: up.slots,
             allow: up.allow.clone(),
@@ -46,6 +49,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             lists: up.lists.clone(),
             notify: notify.clone(),
             self_approval: up.self_approval,
+            back: SignedDuration::ZERO,
             let_in: None,
         };
         let mut embedded = Embedded::start(wanted).await?;
@@ -53,7 +57,8 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
         let stop = roles::stop_on_signals()?;
         greet(up, &embedded)?;
         let follower = follow(&embedded).await?;
-        apply(&embedded, jobs).await?;
+        let wait = apply(&embedded, jobs).await?;
+        say_waiting(&wait, &console(up, &embedded))?;
         let ended = work(up, &mut embedded, stop).await;
         let open = if ended.is_ok() && up.run_for.is_some() {
             open_runs(&embedded).await?
@@ -70,16 +75,35 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     })
 }
 
+/// How browsers come: from elsewhere than this machine by TLS only.
+fn tls(up: &Up) -> anyhow::Result<Option<TlsConfig>> {
+    let pair = up.tls_cert.clone().zip(up.tls_key.clone());
+    let tls = pair.map(|(certificate, key)| TlsConfig { certificate, key });
+    if tls.is_none() && !up.listen.ip().is_loopback() {
+        return Err(exit::usage(format!(
+            "--listen: {} is reached from elsewhere, and passwords would go there in the clear: give --tls-cert and --tls-key",
+            up.listen
+        )));
+    }
+    Ok(tls)
+}
+
+/// Where browsers find the console.
+fn console(up: &Up, embedded: &Embedded) -> String {
+    let scheme = if up.tls_cert.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}", embedded.address)
+}
+
 fn greet(up: &Up, embedded: &Embedded) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    let (data, address, tzdb) = (up.data.display(), embedded.address, host::tzdb().version);
+    let (data, at, tzdb) = (up.data.display(), console(up, embedded), host::tzdb().version);
     output::print(&format!(
-        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nconsole  http://{address}/\nAPI  http://{address}/api/v1  token {data}/console.token\n",
+        "decklog {version}  data {data}  host {}  tzdb {tzdb}\nconsole  {at}/\nAPI  {at}/api/v1  token {data}/console.token\n",
         host::name()
     ))?;
     let Some(code) = &embedded.code else { return Ok(()) };
     output::print(&format!(
-        "nobody has a password yet: come in as admin by http://{address}/login?name=admin&code={code} (once)\n"
+        "nobody has a password yet: come in as admin by {at}/login?name=admin&code={code} (once)\n"
     ))
 }
 
@@ -100,20 +124,50 @@ async fn follow(embedded: &Embedded) -> anyhow::Result<tokio::task::JoinHandle<(
     }))
 }
 
-async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<()> {
+/// Applies definitions; those that wait for somebody else, as they are approved.
+async fn apply(embedded: &Embedded, new: Vec<Definition>) -> anyhow::Result<Vec<Waiting>> {
     if new.is_empty() {
         // It needs no account then: the first one may be gone.
-        return Ok(());
+        return Ok(Vec::new());
     }
     let client: Client = embedded.client.clone();
-    tokio::task::spawn_blocking(move || {
+    let streams = tokio::task::spawn_blocking(move || {
         super::plan::check(&new, &Site::read(&Source::Remote(client.clone()))?)?;
-        for one in in_order(new) {
-            client.apply(&one, "applied by decklog up --with")?;
-        }
-        Ok(())
-    })
-    .await?
+        let apply = |one: &Definition| client.apply(one, "applied by decklog up --with");
+        in_order(new).iter().map(|one| Ok(apply(one)?.stream)).collect::<anyhow::Result<Vec<_>>>()
+    });
+    let mut wait = Vec::new();
+    for stream in streams.await?? {
+        wait.extend(waiting(embedded, stream).await?);
+    }
+    Ok(wait)
+}
+
+/// A definition that waits for approval.
+struct Waiting {
+    stream: StreamId,
+    number: u32,
+}
+
+async fn waiting(embedded: &Embedded, stream: StreamId) -> anyhow::Result<Option<Waiting>> {
+    let query = Query::Stream { id: stream.clone() };
+    let Content::Streams(views) = embedded.log.answer(&query).await?.content else {
+        anyhow::bail!("{stream} cannot be read");
+    };
+    let versions = views.first().and_then(|view| view.state.body.versions());
+    let proposal = versions.and_then(|versions| versions.proposal.as_ref());
+    Ok(proposal.map(|proposal| Waiting { stream, number: proposal.number }))
+}
+
+/// Whoever starts it for the first time would wait for runs that nobody has said yes to.
+fn say_waiting(wait: &[Waiting], console: &str) -> anyhow::Result<()> {
+    let [first, ..] = wait else { return Ok(()) };
+    let Waiting { stream, number } = first;
+    let names: Vec<&str> = wait.iter().map(|one| one.stream.as_str()).collect();
+    output::print(&format!(
+        "not active yet, because somebody else than admin has to approve it: {}\nwhoever has the role approver does, at {console}/changes or by `decklog change approve {stream} {number} --server {console} --token-file FILE`; `decklog user add NAME --grant approver --reason WHY` makes their account\n",
+        names.join(", ")
+    ))
 }
 
 /// Until a signal, the end of `--for`, or a role breaks.

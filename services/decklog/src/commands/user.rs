@@ -25,6 +25,7 @@ pub(crate) fn run(user: &User, format: Format) -> anyhow::Result<()> {
         User::Grant(grant) => set_grants(grant, format),
         User::Remove(act) => remove(act, format),
         User::Code(which) => secrets::code(which, format),
+        User::Password(password) => secrets::password(password, format),
         User::EndSession(end) => end_session(end, format),
         User::Token(token) => secrets::token(token, format),
         User::Reset(reset) => secrets::reset(reset, format),

@@ -153,6 +153,7 @@ impl Log {
             Query::Leaves { .. }
             | Query::Incidents(_)
             | Query::Search(_)
+            | Query::Jobs(_)
             | Query::Runs(_)
             | Query::Past { .. }
             | Query::Night { .. }

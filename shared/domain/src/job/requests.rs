@@ -146,7 +146,7 @@ impl Versions {
     }
 
     /// Whether whoever proposed the definition that waits may make it active themselves, because it cannot wait.
-    pub(crate) fn is_expedited_by(&self, actor: Option<&str>) -> bool {
+    pub fn is_expedited_by(&self, actor: Option<&str>) -> bool {
         let open = self.proposal.as_ref().and_then(|proposal| self.request(proposal.number));
         let expedited = open.and_then(|request| request.expedited.as_ref());
         actor.is_some() && expedited.is_some_and(|expedited| expedited.by.as_deref() == actor)

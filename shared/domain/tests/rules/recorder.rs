@@ -67,6 +67,7 @@ impl<'a> Recorder<'a> {
             Query::Leaves { .. }
             | Query::Incidents(_)
             | Query::Search(_)
+            | Query::Jobs(_)
             | Query::Night { .. }
             | Query::Heads { .. }
             | Query::Documents(_) => {

@@ -9,6 +9,7 @@ mod failing;
 mod guards;
 mod history;
 mod model;
+mod plans;
 mod racing;
 mod reading;
 mod schema;
@@ -60,6 +61,8 @@ rules! {
         what_jobs_have_done_is_their_newest_runs_that_did_their_work,
         claims_to_a_lock_are_the_open_runs_that_have_it_or_wait_only_for_their_turn,
         members_of_a_pool_are_the_hosts_that_take_its_work;
+    plans:
+        no_question_behind_a_page_looks_through_the_whole_log_or_all_states;
     racing:
         two_recorders_over_one_log_leave_no_gap_and_write_nothing_twice,
         a_recorder_that_fell_behind_does_not_refuse_falsely,
@@ -76,6 +79,7 @@ rules! {
         the_same_head_is_never_kept_twice;
     model:
         jobs_are_listed_in_pages_in_the_order_of_their_names,
+        jobs_are_found_by_a_part_of_their_names_and_by_how_they_stand,
         hosts_and_users_are_listed_apart,
         open_runs_are_listed_until_they_end,
         runs_are_filtered_by_job_state_pool_and_time,

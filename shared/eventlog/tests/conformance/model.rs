@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::envelope::Draft;
 use domain::ids::StreamId;
 use domain::night::Night;
-use domain::wire::{Content, Query, RunFilter, RunRow, Selection};
+use domain::wire::{Content, JobFilter, Query, RunFilter, RunRow, Selection};
 use eventlog::{Appender, EventLog, LogError};
 use jiff::Timestamp;
 
@@ -50,6 +50,33 @@ pub(crate) async fn jobs_are_listed_in_pages_in_the_order_of_their_names(store: 
         paged.extend(page);
     }
     assert_eq!(paged, sorted);
+}
+
+pub(crate) async fn jobs_are_found_by_a_part_of_their_names_and_by_how_they_stand(store: &Store) {
+    let mut site = Site::with_job(store, "pay.export").await;
+    for name in ["pay.import", "pay_all", "payxall"] {
+        site.valid(Who::Console, vec![proposed(name, 1, 1)]).await;
+    }
+    site.approve("stock").await;
+    site.valid(Who::Console, vec![paused("stock", 3)]).await;
+    let found = async |name: &str, state: &str, after: &str, limit: u32| {
+        let (name, after) = (name.to_owned(), after.to_owned());
+        let state = Some(state.to_owned()).filter(|state| !state.is_empty());
+        let asked = Query::Jobs(JobFilter { name, state, after, limit, ..JobFilter::default() });
+        let Content::Streams(found) = site.log.answer(&asked).await.unwrap().content else {
+            unreachable!()
+        };
+        found.into_iter().map(|view| view.id.rest().to_owned()).collect::<Vec<_>>()
+    };
+    let all = ["pay.export", "pay.import", "pay_all", "payxall", "stock"];
+    assert_eq!(found("", "", "", 9).await, all);
+    assert_eq!(found("", "", "job/pay.import", 2).await, ["pay_all", "payxall"]);
+    assert_eq!(found("port", "", "", 9).await, ["pay.export", "pay.import"]);
+    assert_eq!(found("y_a", "", "", 9).await, ["pay_all"], "what is no pattern is none");
+    assert!(found("%", "", "", 9).await.is_empty());
+    assert_eq!(found("", "paused", "", 9).await, ["stock"]);
+    assert_eq!(found("pay", "proposed", "", 9).await, ["pay.import", "pay_all", "payxall"]);
+    assert_eq!(found("port", "active", "", 9).await, ["pay.export"]);
 }
 
 pub(crate) async fn hosts_and_users_are_listed_apart(store: &Store) {

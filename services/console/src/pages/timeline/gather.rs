@@ -115,7 +115,7 @@ pub(crate) async fn by_job(
         let Some(last) = views.last() else { return Ok(found) };
         after = last.id.to_string();
         let fits = |job: &Job| job.name.contains(asked.name.trim());
-        let jobs: Vec<Job> = reading::jobs(views).filter(fits).collect();
+        let jobs: Vec<Job> = reading::only_jobs(views).filter(fits).collect();
         looked += jobs.len();
         let filters = jobs.iter().map(|job| runs_of(scene.0, Some(&job.name), RUNS_OF_JOB));
         let rows = reading::runs_each(console, filters).await?;

@@ -50,7 +50,7 @@ pub(crate) async fn measure(
     ])
 }
 
-async fn append_all(
+pub(super) async fn append_all(
     appender: &mut Appender,
     flushes: &[Flush],
     now: jiff::Timestamp,

@@ -5,8 +5,10 @@ mod append;
 mod backup;
 mod limits;
 mod night;
+mod pages;
 mod plan;
 mod seed;
+mod site;
 
 use std::path::{Path, PathBuf};
 
@@ -83,6 +85,16 @@ fn measure(
         eprintln!("plan …");
         let place = fresh(dir, "plan")?;
         figures.extend(plan::measure(&runtime, &place, size(10_000, 1_000))?);
+    }
+    if wanted(Measure::Seed) || wanted(Measure::Pages) {
+        eprintln!("a site …");
+        let size = site::Size::of(&bench.site, bench.quick);
+        let (place, made) = runtime.block_on(site::make(dir, size))?;
+        figures.extend(made);
+        if wanted(Measure::Pages) {
+            eprintln!("pages …");
+            figures.extend(pages::measure(&runtime, &place)?);
+        }
     }
     if wanted(Measure::Backup) {
         eprintln!("backup …");

@@ -17,21 +17,21 @@ use serde_json::json;
 const JOBS: usize = FLUSH_EVENTS_MAX;
 
 /// A producer that needs no journal, because nothing it says is real.
-struct Speaker {
-    id: ProducerId,
-    key: SecretKey,
+pub(super) struct Speaker {
+    pub(super) id: ProducerId,
+    pub(super) key: SecretKey,
     place: Place,
     count: u128,
 }
 
 impl Speaker {
-    fn new(class: Class, number: u8) -> anyhow::Result<Self> {
+    pub(super) fn new(class: Class, number: u8) -> anyhow::Result<Self> {
         let id = ProducerId::new(class, "bench")?;
         let count = u128::from(number) << 100;
         Ok(Self { id, key: SecretKey::from_seed(&[number; 32]), place: Place::default(), count })
     }
 
-    fn say(&mut self, drafts: Vec<Draft>, now: Timestamp) -> anyhow::Result<Flush> {
+    pub(super) fn say(&mut self, drafts: Vec<Draft>, now: Timestamp) -> anyhow::Result<Flush> {
         let mut envelopes = Vec::with_capacity(drafts.len());
         for draft in drafts {
             self.count += 1;

@@ -16,6 +16,7 @@ use crate::cli::{
     ChangeDocument, DocumentAct, DocumentsAct, Format, ListDocuments, MoveDocument, OneDocument,
     ReadDocument, ReleaseDocuments, ReprintDocument, ResolveDocument, RetryDelivery,
 };
+use crate::commands::acts::{Item, act_on_each};
 use crate::commands::runs::run_id;
 use crate::commands::with_console;
 use crate::output::{self, Table, local};
@@ -279,9 +280,12 @@ fn path(document: &str) -> String {
 }
 
 pub(super) fn each(wanted: &DocumentsAct, what: &Value, format: Format) -> anyhow::Result<()> {
-    let acted = wanted.documents.iter();
-    let mut acted = acted.map(|one| act(&wanted.place, &path(one), what, &wanted.reason, format));
-    acted.try_for_each(|done| done)
+    if let [one] = wanted.documents.as_slice() {
+        return act(&wanted.place, &path(one), what, &wanted.reason, format);
+    }
+    let body = json!({"act": what, "reason": wanted.reason});
+    let items = wanted.documents.iter().map(|one| Item { what: one.clone(), path: path(one) });
+    with_console(&wanted.place, |client| act_on_each(client, items, &body, format))
 }
 
 pub(super) fn release(wanted: &ReleaseDocuments, format: Format) -> anyhow::Result<()> {

@@ -1,16 +1,20 @@
 //! What is shown once: codes and tokens. The secret is alone on standard output, so that a script can take it; what is said
 //! beside it goes to standard error.
 
+use std::path::Path;
+
 use console::{Applied, Once};
 use serde::Serialize;
 use serde_json::json;
 
 use super::{act, check_keeps, me, tokens};
-use crate::cli::{AddUser, CreateToken, Format, Named, Place, ResetUser, RevokeToken, UserToken};
+use crate::cli::{
+    AddUser, CreateToken, Format, Named, NewPassword, Place, ResetUser, RevokeToken, UserToken,
+};
 use crate::client::Client;
-use crate::commands::{console_at, with_log};
+use crate::commands::{console_for_browsers, with_log};
 use crate::embedded::{Embedded, Wanted};
-use crate::output;
+use crate::{exit, output};
 
 /// An account that was made, and the code for whoever has it.
 #[derive(Debug, Serialize)]
@@ -31,7 +35,7 @@ pub(super) fn add(add: &AddUser, format: Format) -> anyhow::Result<()> {
         let code = if add.program { None } else { Some(new_code(client, name)?) };
         Ok((account, code))
     })?;
-    let login = if add.program { None } else { Some(login(&add.place, name)?) };
+    let login = if add.program { None } else { Some(login(&add.place, name)) };
     if matches!(format, Format::Table) {
         eprintln!("{}: {}", account.stream, account.message);
     }
@@ -46,9 +50,8 @@ fn new_code(client: &Client, name: &str) -> anyhow::Result<Once> {
 }
 
 /// Where somebody comes in by a code.
-fn login(place: &Place, name: &str) -> anyhow::Result<String> {
-    let at = console_at(place)?.map(|client| client.server().to_owned()).unwrap_or_default();
-    Ok(format!("{at}/login?name={name}&code="))
+fn login(place: &Place, name: &str) -> String {
+    format!("{}/login?name={name}&code=", console_for_browsers(place))
 }
 
 fn print_code(code: &Once, login: &str) -> anyhow::Result<()> {
@@ -60,7 +63,7 @@ fn print_code(code: &Once, login: &str) -> anyhow::Result<()> {
 pub(super) fn code(which: &Named, format: Format) -> anyhow::Result<()> {
     let code = with_log(&which.place, |client| new_code(client, &which.name))?;
     match format {
-        Format::Table => print_code(&code, &login(&which.place, &which.name)?),
+        Format::Table => print_code(&code, &login(&which.place, &which.name)),
         Format::Json | Format::Jsonl => output::one(format, &code, |_| String::new()),
     }
 }
@@ -101,6 +104,18 @@ fn revoke_token(revoke: &RevokeToken, format: Format) -> anyhow::Result<()> {
     let wanted = json!({"act": "revoke-token", "name": revoke.name});
     let body = json!({"act": wanted, "reason": revoke.reason});
     act(&owner, &revoke.place, &body, format)
+}
+
+/// Passwords come by files: on a command line, everybody on the machine would read them.
+pub(super) fn password(wanted: &NewPassword, format: Format) -> anyhow::Result<()> {
+    let read = |path: &Path| {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| exit::usage(format!("{}: {error}", path.display())))?;
+        anyhow::Ok(text.trim().to_owned())
+    };
+    let body = json!({"old": read(&wanted.old_file)?, "password": read(&wanted.new_file)?});
+    let applied = with_log(&wanted.place, |client| client.act("/api/v1/me/password", &body))?;
+    output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
 }
 
 /// Whoever may write the data directory lets an administrator in; that they did is an event.
