@@ -1,7 +1,9 @@
 //! How the databases find what pages ask for: by an index, however many runs and events there are.
 
 use domain::ids::StreamId;
-use domain::wire::{DocumentFilter, EventFilter, JobFilter, Query, RunFilter, Selection};
+use domain::wire::{
+    DocumentFilter, EventFilter, IncidentFilter, JobFilter, Query, RunFilter, Selection,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::Store;
@@ -56,6 +58,8 @@ fn others(now: Timestamp) -> Vec<Query> {
         Selection::Blackouts,
         Selection::Queues,
         Selection::Forms,
+        Selection::CallTrees,
+        Selection::Incidents,
         Selection::Waiting,
         Selection::Leased,
     ];
@@ -66,6 +70,9 @@ fn others(now: Timestamp) -> Vec<Query> {
     let documents =
         |filter: DocumentFilter| Query::Documents(DocumentFilter { limit: 50, ..filter });
     let events = |filter: EventFilter| Query::Search(EventFilter { limit: 101, ..filter });
+    let incidents =
+        |filter: IncidentFilter| Query::Incidents(IncidentFilter { limit: 50, ..filter });
+    let newest = StreamId::incident(&StreamId::job("a"), 1);
     let mut all: Vec<Query> = selections.map(streams).to_vec();
     all.extend([
         Query::Stream { id: StreamId::job("a") },
@@ -81,6 +88,10 @@ fn others(now: Timestamp) -> Vec<Query> {
         documents(DocumentFilter { prefix: text("0af3"), ..DocumentFilter::default() }),
         documents(DocumentFilter { since: Some(now), ..DocumentFilter::default() }),
         documents(DocumentFilter { states: vec!["held".to_owned()], ..DocumentFilter::default() }),
+        incidents(IncidentFilter { open: true, ..IncidentFilter::default() }),
+        incidents(IncidentFilter::default()),
+        incidents(IncidentFilter { of: Some(StreamId::job("a")), ..IncidentFilter::default() }),
+        incidents(IncidentFilter { behind: Some((now, newest)), ..IncidentFilter::default() }),
         events(EventFilter { stream: Some(run), ..EventFilter::default() }),
         events(EventFilter { kind: text("run.failed"), ..EventFilter::default() }),
         events(EventFilter { before: Some(7), ..EventFilter::default() }),
@@ -90,12 +101,15 @@ fn others(now: Timestamp) -> Vec<Query> {
 }
 
 /// Rows as a site with a past has them: Postgres plans by what it has counted, and of an empty table any index is as good.
-const PAST: [&str; 3] = [
+const PAST: [&str; 4] = [
     "INSERT INTO state (stream, type, version, job, state, pool, instant, scheduled, open, late, attempts)
      SELECT 'run/j' || i % 200 || '@' || i, 'run', 3, 'j' || i % 200, 's' || i % 16, 'p' || i % 50, i, 1, 0, 0, 1
      FROM generate_series(1, 30000) AS i",
     "INSERT INTO state (stream, type, version, body, job, state, pool, instant, message)
      SELECT 'document/' || md5(i::text), 'document', 1, '{}', 'run/j@' || i, 's' || i % 10, 'q' || i % 20, i, 'f' || i % 30
+     FROM generate_series(1, 9000) AS i",
+    "INSERT INTO state (stream, type, version, body, job, state, pool, instant, attempts, ended, message)
+     SELECT 'incident/job/j' || i % 500 || '/' || i / 500 + 1, 'incident', 1, '{}', 'job/j' || i % 500, 'resolved', 'major', i, i / 500 + 1, CASE WHEN i % 100 = 0 THEN NULL ELSE i END, 'x'
      FROM generate_series(1, 9000) AS i",
     "ANALYZE state",
 ];
