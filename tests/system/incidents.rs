@@ -109,15 +109,15 @@ impl Site {
              [mail]\nrelay = '127.0.0.1'\nport = {}\ntls = 'none'\nfrom = 'decklog@example.com'\n\
              [contacts.ana]\nmail = 'ana@example.com'\n\
              [contacts.bob]\nwebhook = {{ url = '{}', secret = 'file:{}' }}\n\
-             [contacts.cy]\ncommand = ['/bin/sh', '-c', 'cat >> {1}; echo \"$DECKLOG_SUBJECT\" >> {2}']\n\
+             [contacts.cy]\ncommand = ['/bin/sh', '-c', 'cat >> TEXT; echo \"$DECKLOG_SUBJECT\" >> SUBJECTS']\n\
              [contacts.hr]\nmail = 'hr@example.com'\n",
             self.port,
             self.mail.port(),
             self.hook.url,
             self.path("secret").display(),
         )
-        .replace("{1}", &self.path("cy.text").display().to_string())
-        .replace("{2}", &self.path("cy.subjects").display().to_string())
+        .replace("TEXT", &self.path("cy.text").display().to_string())
+        .replace("SUBJECTS", &self.path("cy.subjects").display().to_string())
     }
 
     fn up(&self, jobs: &[&Path]) -> Up {
