@@ -12,6 +12,9 @@ use crate::programs::{Up, decklog};
 
 /// How long anything may take, on a machine that has other things to do.
 const SOON: Duration = Duration::from_secs(90);
+/// Nobody is reached by it here: what fails is an incident all the same.
+const TREE: &str =
+    "kind: call-tree\nname: default\nlevels: [{ tell: [{ contact: bob }], wait: 1h }]\n";
 const PASSWORD: &str = "a password that is long enough";
 
 fn jobs(dir: &Path, text: &str) -> PathBuf {
@@ -78,8 +81,14 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
     let approves = "return document.querySelectorAll('input[value=approve]').length";
     assert_eq!(ada.script(approves), 0, "nobody is offered to approve their own change");
 
+    // Whatever fails is somebody's to deal with, once somebody else agrees to that.
+    let tree = dir.path().join("tree.yaml");
+    fs::write(&tree, TREE).unwrap();
+    up.call(&["apply", tree.to_str().unwrap(), "--reason", "who is called"]).ended(0);
     let bob = Browser::open(390);
     come_in(&bob, &up, "bob", code.trim());
+    bob.go(&format!("{}/changes/call-tree/default", up.server));
+    bob.press("form:has(input[value=approve]) button");
     bob.go(&change);
     assert!(bob.words().contains("occurrences come"), "{}", bob.words());
     bob.press("form:has(input[value=approve]) button");
@@ -92,6 +101,8 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
     .unwrap();
     assert!(bob.words().contains("has no disposition yet") || bob.words().contains("have no"));
     up.call(&["job", "pause", &name, "--reason", "until the disk is larger"]).ended(0);
+    deal_with(&bob, &up, &name);
+    bob.go(&format!("{}/night", up.server));
     while bob.script("return document.querySelector('form[action=\"/night/notes\"]') !== null")
         == true
     {
@@ -116,6 +127,9 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
         &format!("/schedules/new?job={name}&look=yes&expression=30+2+*+*+*&argv=/bin/true"),
         "/schedules/new?look=yes&name=Odd+Name",
         "/changes",
+        "/incidents",
+        "/rota",
+        &format!("/incidents/job/{name}/1"),
         "/people",
         "/people/roles",
         "/people/bob",
@@ -129,6 +143,24 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
     }
     up.stop();
     crate::programs::call(&dir.path().join("data"), &["verify"]).ended(0);
+}
+
+/// Finds the incident of the job from the page of the morning, acknowledges it, says why it happened, and resolves it.
+fn deal_with(bob: &Browser, up: &Up, name: &str) {
+    wait::until("the incident to stand on the page", SOON, || {
+        bob.go(&format!("{}/night", up.server));
+        bob.words().contains("nobody has acknowledged it")
+    })
+    .unwrap();
+    bob.press(&format!("a[href='/incidents/job/{name}/1']"));
+    assert!(bob.words().contains("nobody is called") || bob.words().contains("default"));
+    bob.press("form:has(input[value=acknowledge]) button");
+    assert!(bob.words().contains("user/bob deals with it"), "{}", bob.words());
+    bob.fill("form:has(input[value=cause]) input[name=text]", "the disk is full");
+    bob.press("form:has(input[value=cause]) button");
+    bob.fill("form:has(input[value=resolve]) input[name=text]", "a larger disk comes today");
+    bob.press("form:has(input[value=resolve]) button");
+    assert!(bob.words().contains("resolved by user/bob"), "{}", bob.words());
 }
 
 /// What is open, by the command line.

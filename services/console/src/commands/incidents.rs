@@ -69,7 +69,7 @@ pub(crate) struct IncidentWanted {
     pub(crate) severity: Severity,
     /// What happened, 1 to 1000 bytes.
     pub(crate) text: String,
-    /// The call tree by which people are told; `default`, where there is one, when absent.
+    /// The call tree by which people are told; that of the job, or `default`, where there is one, when absent.
     #[serde(default)]
     pub(crate) call_tree: Option<String>,
 }
@@ -170,9 +170,8 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         caller.may(self, domain::people::Action::AttendIncidents, Some(&wanted.of)).await?;
         check_about(&wanted.of)?;
-        if self.state(&wanted.of).await?.is_none() {
-            return Err(CommandError::NotFound(super::named(&wanted.of)));
-        }
+        let about = self.state(&wanted.of).await?;
+        let about = about.ok_or_else(|| CommandError::NotFound(super::named(&wanted.of)))?;
         if let Some(open) = self.open_incident_of(&wanted.of).await? {
             let name = open.id();
             return Err(CommandError::Refused(format!(
@@ -180,7 +179,8 @@ impl Console {
                 name.rest()
             )));
         }
-        let tree = self.tree_wanted(wanted.call_tree.as_deref()).await?;
+        let own = tree_of(&about);
+        let tree = self.tree_wanted(wanted.call_tree.as_deref().or(own.as_deref())).await?;
         let filter =
             IncidentFilter { of: Some(wanted.of.clone()), open: false, behind: None, limit: 1 };
         let (_, newest) = self.incidents(filter).await?;
@@ -249,6 +249,12 @@ impl Console {
         bus::recorder::each_stream(&self.bus, of, take).await.map_err(unavailable)?;
         Ok(SiteView::of(things.iter().map(|(kind, thing)| (*kind, thing))))
     }
+}
+
+/// The call tree that a job names for its failures.
+fn tree_of(about: &StreamState) -> Option<String> {
+    let active = about.body.job()?.active()?;
+    active.read().ok()?.on_failure.call_tree
 }
 
 /// The calendars that a call tree names; without those nobody is on holiday.

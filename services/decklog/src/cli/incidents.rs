@@ -79,7 +79,7 @@ pub(crate) struct ReportIncident {
     /// minor, major or critical.
     #[arg(long, default_value = "major")]
     pub(crate) severity: String,
-    /// The call tree by which people are told; `default`, where there is one, when absent.
+    /// The call tree by which people are told; that of the job, or `default`, where there is one, when absent.
     #[arg(long)]
     pub(crate) call_tree: Option<String>,
     #[command(flatten)]
