@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use domain::event::{Sent as SentMessage, Severity};
 use domain::ids::StreamId;
-use domain::incident::message::headline;
+use domain::incident::message::summary;
 use domain::incident::{CallState, Incident, Said, StepKind, words};
 use domain::people::Action;
 use domain::wire::IncidentFilter;
@@ -68,7 +68,7 @@ pub(super) fn row(incident: &Incident) -> Row {
         severity: incident.severity.word(),
         tone: tone(incident),
         state: incident.word(),
-        headline: headline(incident),
+        headline: summary(incident),
         opened: when(incident.opened),
         who,
     }

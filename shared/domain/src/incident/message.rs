@@ -41,9 +41,13 @@ fn call(kind: &StepKind) -> Option<String> {
 
 /// One line about an incident.
 pub fn headline(incident: &Incident) -> String {
+    format!("{}: {}", incident.severity.word(), summary(incident))
+}
+
+/// The same without how bad it is.
+pub fn summary(incident: &Incident) -> String {
     let newest = incident.troubles.last().map(|seen| words::trouble(&seen.trouble));
-    let (word, about) = (incident.severity.word(), words::about(&incident.of));
-    format!("{word}: {about}: {}", newest.unwrap_or_default())
+    format!("{}: {}", words::about(&incident.of), newest.unwrap_or_default())
 }
 
 /// A line of a mail's head has no line breaks and no end in sight otherwise.

@@ -1,0 +1,165 @@
+//! People are called: level after level, each message once.
+
+use jiff::Timestamp;
+
+use super::super::{Action, PENDING_MS_MAX, Scheduler, plus_ms};
+use super::{About, Begun, GATHER_MS, Known, Outgoing};
+use crate::canonical::Digest;
+use crate::envelope::Draft;
+use crate::event::{
+    Call, Event, IncidentEvent, IncidentNotificationBegun, IncidentNotificationEnded, Sent,
+};
+use crate::ids::StreamId;
+use crate::incident::Incident;
+use crate::incident::calls::{Next, SENDING_MS, next};
+
+/// The word of a link: nobody guesses it who does not know the secret.
+fn link_word(secret: &[u8; 32], incident: &StreamId, step: u32, call: u32) -> String {
+    let text = format!("{incident} {step} {call}");
+    let digest = Digest::of(&[secret.as_slice(), text.as_bytes()].concat());
+    digest.to_string().chars().take(32).collect()
+}
+
+impl Scheduler {
+    pub(in crate::scheduler) fn call_people(
+        &mut self,
+        now: Timestamp,
+        most: usize,
+        actions: &mut Vec<Action>,
+    ) {
+        let due = |known: &Known| known.look.is_some_and(|at| at <= now);
+        let all = self.incidents.known.iter().filter(|(_, known)| due(known));
+        let names: Vec<StreamId> = all.map(|(of, _)| of.clone()).collect();
+        for of in names {
+            if actions.len() >= most {
+                return;
+            }
+            let look = self.look_at_incident(&of, now, actions);
+            if let Some(known) = self.incidents.known.get_mut(&of) {
+                known.look = look;
+            }
+        }
+    }
+
+    /// Acts on one incident and says when to look again.
+    pub(in crate::scheduler) fn look_at_incident(
+        &self,
+        of: &StreamId,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) -> Option<Timestamp> {
+        let known = self.incidents.known.get(of)?;
+        let id = known.incident.id();
+        let said = |action: &Action| matches!(action, Action::Append(d) if d.stream == id);
+        if self.pending.contains_key(&id) || actions.iter().any(said) {
+            return Some(plus_ms(now, 1_000));
+        }
+        let mut again: Option<Timestamp> = None;
+        let mut say = |since: Timestamp, event: Event| match self.wait_for_turn(of, since, now) {
+            Some(until) => Some(until),
+            None => {
+                actions.push(Action::Append(Draft::new(id.clone(), known.version + 1, event)));
+                Some(plus_ms(now, PENDING_MS_MAX))
+            }
+        };
+        if let Some((since, ended)) = lost_call(&known.incident) {
+            if since <= now {
+                return say(since, IncidentEvent::IncidentNotificationEnded(ended).into());
+            }
+            again = Some(since);
+        }
+        if let Some((since, begun)) = self.first_unsent(&known.incident) {
+            return say(since, IncidentEvent::IncidentNotificationBegun(begun).into());
+        }
+        let next = match self.next_call(&known.incident, now) {
+            Next::Nothing => None,
+            Next::At(at) => Some(at),
+            Next::Escalate(since, event) => say(since, event.into()),
+        };
+        again.into_iter().chain(next).min()
+    }
+
+    pub(in crate::scheduler) fn next_call(&self, incident: &Incident, now: Timestamp) -> Next {
+        let tree = incident.tree.as_deref().and_then(|name| self.site.tree_version(name));
+        let Some((tree, number)) = tree else { return Next::Nothing };
+        let names = tree.names();
+        let almanac = self.schedules.calendars.almanac(&names, Timestamp::MAX);
+        // Without its calendars nobody is on holiday.
+        let almanac = almanac.map(|(almanac, _)| almanac).unwrap_or_default();
+        next(incident, (tree, number), &almanac, now)
+    }
+
+    /// The first message that nobody has begun to send, where this scheduler sends any.
+    pub(in crate::scheduler) fn first_unsent(
+        &self,
+        incident: &Incident,
+    ) -> Option<(Timestamp, IncidentNotificationBegun)> {
+        let secret = self.settings.link_secret.as_ref()?;
+        let (step, call, _) = incident.unsent().next()?;
+        let since = incident.step(step)?.at;
+        let word = link_word(secret, &incident.id(), step, call);
+        let link = Digest::of(word.as_bytes());
+        Some((since, IncidentNotificationBegun { step, call, link }))
+    }
+
+    /// A message may be sent where this process has begun it: nobody else knows its link.
+    pub(in crate::scheduler) fn note_begun_call(
+        &mut self,
+        incident: &Incident,
+        e: &IncidentNotificationBegun,
+        now: Timestamp,
+    ) {
+        let Some(secret) = &self.settings.link_secret else { return };
+        let id = incident.id();
+        let link = link_word(secret, &id, e.step, e.call);
+        let state = incident.step(e.step).and_then(|step| step.call(e.call));
+        let Some(state) = state.filter(|_| Digest::of(link.as_bytes()) == e.link) else { return };
+        let begun = Begun { incident: id, step: e.step, call: e.call, link };
+        let entry = self.incidents.begun.entry(state.call.clone()).or_insert((now, Vec::new()));
+        entry.1.push(begun);
+    }
+
+    /// Messages to the same contact by the same way go as one.
+    pub(in crate::scheduler) fn send_gathered(
+        &mut self,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        let ready = |since: Timestamp| plus_ms(since, GATHER_MS) <= now;
+        let calls: Vec<Call> = self
+            .incidents
+            .begun
+            .iter()
+            .filter(|(_, (since, _))| ready(*since))
+            .map(|(call, _)| call.clone())
+            .collect();
+        for call in calls {
+            let Some((_, begun)) = self.incidents.begun.remove(&call) else { continue };
+            let about: Vec<About> = begun.into_iter().filter_map(|one| self.about(one)).collect();
+            if !about.is_empty() {
+                actions.push(Action::Send(Box::new(Outgoing { call, about })));
+            }
+        }
+    }
+
+    fn about(&self, begun: Begun) -> Option<About> {
+        let (of, number) = begun.incident.incident_parts()?;
+        let known = self.incidents.known.get(&of).filter(|k| k.incident.number == number)?;
+        let incident = known.incident.clone();
+        Some(About { incident, step: begun.step, call: begun.call, link: begun.link })
+    }
+}
+
+/// A message that is on its way for too long: nobody knows what became of it.
+fn lost_call(incident: &Incident) -> Option<(Timestamp, IncidentNotificationEnded)> {
+    let steps = incident.steps.iter();
+    let calls =
+        steps.flat_map(|step| (1..).zip(&step.calls).map(|(n, call)| (step.number, n, call)));
+    let lost = calls.filter_map(|(step, call, state)| {
+        let (begun, _) = state.begun.filter(|_| state.ended.is_none())?;
+        Some((plus_ms(begun, SENDING_MS), step, call))
+    });
+    let (since, step, call) = lost.min()?;
+    let message = "whoever sent it was not heard of again".to_owned();
+    Some((since, IncidentNotificationEnded { step, call, sent: Sent::Unknown { message } }))
+}

@@ -1,0 +1,199 @@
+//! Incidents: what happened is said in the log, once; and whoever the call tree names is told, once.
+//!
+//! What happens is noticed from the feed, or by looking (a silent host, a missing review); it waits here until it is said, or
+//! until somebody else has said it. A message is sent only when the log holds that its sending has begun, and begun by this
+//! process: so a crash at any moment leaves a message that nobody knows of, and never two.
+//!
+//! | module | is about |
+//! |---|---|
+//! | `noticing` | what happened, from the feed or by looking |
+//! | `cover` | whether that is an incident, how bad it is, and who is told |
+//! | `saying` | what waits is said, in its order |
+//! | `calling` | who is told next, and messages that may be sent |
+
+mod calling;
+mod cover;
+mod noticing;
+mod saying;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+
+use super::{Action, Scheduler, plus_ms};
+use crate::envelope::Envelope;
+use crate::event::{Call, IncidentEvent, IncidentNotificationEnded, Trouble};
+use crate::ids::StreamId;
+use crate::incident::{DEFAULT_TREE, Incident};
+use crate::review::Review;
+
+pub(super) use cover::Trees;
+
+/// How often something is said again that the log refused; then it is let go.
+const TRIES: u32 = 5;
+/// How far behind this clock something is said to have been noticed by looking: the recorder's may be behind it.
+const SKEW_MS: i64 = 2_000;
+/// How long a message waits for others to the same contact, milliseconds.
+const GATHER_MS: i64 = 1_000;
+/// How often hosts and reviews are looked at, milliseconds.
+const LOOK_MS: i64 = 10_000;
+/// After how long without the log an incident is made of that, milliseconds: five minutes.
+pub const STALLED_MS: i64 = 300_000;
+
+/// The newest incident of something.
+#[derive(Debug)]
+struct Known {
+    incident: Incident,
+    version: u64,
+    /// When it is to be looked at.
+    look: Option<Timestamp>,
+}
+
+/// What is to be said of something.
+#[derive(Debug, Clone)]
+enum Word {
+    /// This happened.
+    Trouble(Trouble, Timestamp),
+    /// It is over.
+    Cleared(String),
+    /// This became of a message.
+    Ended(StreamId, IncidentNotificationEnded),
+}
+
+/// Words that wait to be said of one thing.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Since when each waits.
+    words: VecDeque<(Timestamp, Word)>,
+    refused: u32,
+    not_before: Option<Timestamp>,
+}
+
+/// A message that may be sent: the log holds that its sending has begun.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Begun {
+    incident: StreamId,
+    step: u32,
+    call: u32,
+    link: String,
+}
+
+/// One incident in a message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct About {
+    /// The incident, as it is now.
+    pub incident: Incident,
+    /// The step.
+    pub step: u32,
+    /// Which of its calls, from 1.
+    pub call: u32,
+    /// The word of the link by which it is acknowledged.
+    pub link: String,
+}
+
+/// A message to be sent, about one incident or several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// To whom, and how.
+    pub call: Call,
+    /// About what; never empty.
+    pub about: Vec<About>,
+}
+
+/// What a scheduler knows of incidents.
+#[derive(Debug, Default)]
+pub(super) struct Incidents {
+    known: BTreeMap<StreamId, Known>,
+    waiting: BTreeMap<StreamId, Waiting>,
+    begun: BTreeMap<Call, (Timestamp, Vec<Begun>)>,
+    pub(super) review: Option<Review>,
+    looked: Option<Timestamp>,
+}
+
+impl Scheduler {
+    /// Takes an incident of the read model in; of one thing the newest counts.
+    pub(super) fn put_incident(&mut self, incident: &Incident, version: u64, now: Timestamp) {
+        let known = self.incidents.known.get(&incident.of);
+        let newer = known.is_none_or(|known| {
+            (known.incident.number, known.version) < (incident.number, version)
+        });
+        if newer {
+            let known = Known { incident: incident.clone(), version, look: Some(now) };
+            self.incidents.known.insert(incident.of.clone(), known);
+        }
+    }
+
+    pub(super) fn put_review(&mut self, review: Review) {
+        self.incidents.review = Some(review);
+    }
+
+    /// Takes an event of an incident in.
+    pub(super) fn apply_incident(
+        &mut self,
+        envelope: &Envelope,
+        event: &IncidentEvent,
+        received: Timestamp,
+    ) {
+        let id = &envelope.subject;
+        self.pending.remove(id);
+        let (Some((of, number)), actor) = (id.incident_parts(), envelope.actor.as_deref()) else {
+            return;
+        };
+        let known = self.incidents.known.get(&of).map(|k| (k.incident.number, k.version));
+        if known.is_some_and(|known| known >= (number, envelope.version)) {
+            return;
+        }
+        let before = self.incidents.known.remove(&of).filter(|k| k.incident.number == number);
+        let incident = match before {
+            Some(known) => Some(known.incident.evolve(event, received, actor)),
+            None => Incident::begin(id, event, received, actor),
+        };
+        let Some(incident) = incident else { return };
+        self.note_ending(&incident, event, received);
+        if let IncidentEvent::IncidentNotificationBegun(e) = event {
+            self.note_begun_call(&incident, e, received);
+        }
+        let known = Known { incident, version: envelope.version, look: Some(received) };
+        self.incidents.known.insert(of, known);
+    }
+
+    /// When something is to be done about incidents next.
+    pub(super) fn next_incident(&self) -> Option<Timestamp> {
+        let turn = |of: &StreamId, since: Timestamp| {
+            plus_ms(since, self.peers.before_me(of) * self.settings.grace_ms)
+        };
+        let waiting = self.incidents.waiting.iter().filter_map(|(of, waiting)| {
+            let (since, _) = waiting.words.front().filter(|_| !self.is_said_of(of))?;
+            Some(turn(of, *since).max(waiting.not_before.unwrap_or(*since)))
+        });
+        let known = self.incidents.known.iter();
+        let looks = known.filter_map(|(of, known)| Some(turn(of, known.look?)));
+        let begun = self.incidents.begun.values().map(|(since, _)| plus_ms(*since, GATHER_MS));
+        let looked = self.site.tree(DEFAULT_TREE).map(|_| match self.incidents.looked {
+            Some(at) => plus_ms(at, LOOK_MS),
+            None => Timestamp::MIN,
+        });
+        waiting.chain(looks).chain(begun).chain(looked).min()
+    }
+
+    /// Whether something about this thing is on its way to the log.
+    fn is_said_of(&self, of: &StreamId) -> bool {
+        let number = self.incidents.known.get(of).map_or(0, |known| known.incident.number);
+        let mut ids = [number, number + 1].into_iter().map(|n| StreamId::incident(of, n));
+        ids.any(|id| self.pending.contains_key(&id))
+    }
+
+    /// Says what is to be said of incidents, and sends what is to be sent.
+    pub(super) fn tick_incidents(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        self.look_around(now);
+        let most = actions.len() + self.settings.drafts_max;
+        self.say_words(now, most, actions);
+        self.call_people(now, most, actions);
+        self.send_gathered(now, actions);
+    }
+
+    /// The newest incidents, for the simulation's invariants.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.known.values().map(|known| &known.incident)
+    }
+}

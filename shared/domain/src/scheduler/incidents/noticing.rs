@@ -1,0 +1,295 @@
+//! What happened, noticed from the feed or by looking; it waits until it is said.
+
+use jiff::Timestamp;
+
+use super::super::{Scheduler, plus_ms};
+use super::{Known, LOOK_MS, SKEW_MS, STALLED_MS, Word};
+use crate::event::{Call, IncidentEvent, RunEvent, Sent, Trouble};
+use crate::ids::{StreamId, StreamType};
+use crate::incident::words::BAD_STATES;
+use crate::incident::{DEFAULT_TREE, Incident};
+use crate::review::{MISSING_MS, Review};
+use crate::run::{Outcome, Run};
+
+impl Scheduler {
+    /// That a message could not be sent is an incident of its own; but not one after the other.
+    pub(in crate::scheduler) fn note_ending(
+        &mut self,
+        incident: &Incident,
+        event: &IncidentEvent,
+        received: Timestamp,
+    ) {
+        if incident.of.stream_type() == StreamType::CallTree {
+            return;
+        }
+        if let IncidentEvent::IncidentEscalated(_) = event {
+            return self.note_silence(incident, received);
+        }
+        let IncidentEvent::IncidentNotificationEnded(e) = event else { return };
+        let step = incident.step(e.step);
+        let (Some(state), Some(tree)) = (step.and_then(|s| s.call(e.call)), &incident.tree) else {
+            return;
+        };
+        let tree = StreamId::thing(crate::site::ThingKind::CallTree, tree);
+        match &e.sent {
+            Sent::Taken {} => self.clear_call(&tree, &state.call, received),
+            Sent::Failed { message } | Sent::Unknown { message } => {
+                let (contact, by) = (state.call.contact.clone(), state.call.by);
+                let (incident, message) = (incident.id(), message.clone());
+                let trouble = Trouble::NotificationFailed { incident, contact, by, message };
+                self.notice(tree, trouble, received, received);
+            }
+        }
+    }
+
+    /// Nobody has begun to send what the level before was to be told: no scheduler tells anybody.
+    pub(in crate::scheduler) fn note_silence(&mut self, incident: &Incident, received: Timestamp) {
+        let mut levels = incident.steps.iter().rev().filter(|step| step.is_level()).skip(1);
+        let unsent = levels.next().and_then(|step| step.calls.iter().find(|c| c.begun.is_none()));
+        if let (Some(state), Some(tree)) = (unsent, &incident.tree) {
+            let (contact, by) = (state.call.contact.clone(), state.call.by);
+            let message = "no scheduler has sent it: none has a section notify".to_owned();
+            let incident = incident.id();
+            let trouble = Trouble::NotificationFailed { incident, contact, by, message };
+            let tree = StreamId::thing(crate::site::ThingKind::CallTree, tree);
+            self.notice(tree, trouble, received, received);
+        }
+    }
+
+    /// A message of the same way to the same contact was taken.
+    pub(in crate::scheduler) fn clear_call(
+        &mut self,
+        tree: &StreamId,
+        call: &Call,
+        now: Timestamp,
+    ) {
+        let known = self.incidents.known.get(tree);
+        let newest = known.and_then(|known| known.incident.troubles.last());
+        let same = newest.is_some_and(|seen| {
+            matches!(&seen.trouble, Trouble::NotificationFailed { contact, by, .. } if *contact == call.contact && *by == call.by)
+        });
+        if same {
+            let reason = format!("{} was told by {} again", call.contact, call.by.word());
+            self.clear(tree, reason, now);
+        }
+    }
+
+    /// Something happened; `at` is when the log learnt of it.
+    pub(in crate::scheduler) fn notice(
+        &mut self,
+        of: StreamId,
+        trouble: Trouble,
+        at: Timestamp,
+        now: Timestamp,
+    ) {
+        if !self.settings.incidents {
+            return;
+        }
+        let waiting = self.incidents.waiting.entry(of).or_default();
+        let same = |word: &Word| matches!(word, Word::Trouble(t, a) if *t == trouble && *a == at);
+        if waiting.words.iter().any(|(_, word)| same(word)) {
+            return;
+        }
+        // In the order of the log: what was said of later things would hide what is said of earlier ones.
+        let later = |word: &Word| matches!(word, Word::Trouble(_, a) if *a > at);
+        let place = waiting.words.iter().position(|(_, word)| later(word));
+        let place = place.unwrap_or(waiting.words.len());
+        waiting.words.insert(place, (now, Word::Trouble(trouble, at)));
+    }
+
+    /// Something is over, where an incident of it goes on.
+    pub(in crate::scheduler) fn clear(&mut self, of: &StreamId, reason: String, now: Timestamp) {
+        let goes_on = |known: &Known| known.incident.is_open() && known.incident.cleared.is_none();
+        let known = self.incidents.known.get(of).is_some_and(goes_on);
+        let waits = self.incidents.waiting.contains_key(of);
+        if known || waits {
+            let waiting = self.incidents.waiting.entry(of.clone()).or_default();
+            waiting.words.push_back((now, Word::Cleared(reason)));
+        }
+    }
+
+    /// Notices what an event of a run means.
+    pub(in crate::scheduler) fn notice_run(
+        &mut self,
+        run: &Run,
+        event: &RunEvent,
+        received: Timestamp,
+    ) {
+        if run.part_of.is_some() {
+            return;
+        }
+        if let RunEvent::RunLate(late) = event {
+            let trouble = Trouble::Late { run: run.id.clone(), limit: late.limit };
+            return self.notice(StreamId::job(&run.job), trouble, received, received);
+        }
+        self.notice_end(run, received);
+    }
+
+    pub(in crate::scheduler) fn notice_end(&mut self, run: &Run, now: Timestamp) {
+        let (of, state) = (StreamId::job(&run.job), run.state.word());
+        // Who said how it ended has looked at it.
+        if BAD_STATES.contains(&state) && run.resolution.is_none() {
+            let (run_id, asked_by) = (run.id.clone(), run.asked_by.clone());
+            let trouble = Trouble::Run { run: run_id, state: state.to_owned(), asked_by };
+            return self.notice(of, trouble, run.changed, now);
+        }
+        if matches!(run.outcome(), Some(Outcome::Succeeded | Outcome::Warning)) {
+            self.clear_runs(&of, run, now);
+        }
+    }
+
+    /// A run that ended well ends the troubles of earlier ones.
+    pub(in crate::scheduler) fn clear_runs(&mut self, of: &StreamId, run: &Run, now: Timestamp) {
+        let known = self.incidents.known.get(of);
+        let by_rule = known.is_none_or(|known| known.incident.by.is_none());
+        if by_rule {
+            self.clear(of, format!("run {} ended as it should", run.id.rest()), now);
+        }
+    }
+
+    /// Whether an event of a run, of a time in which this scheduler may not have been there, is to be looked at: see
+    /// [`Scheduler::examine`].
+    pub fn is_suspect(&self, run: &StreamId, received: Timestamp) -> bool {
+        let Some(job) = run.run_job().filter(|_| run.part().is_none()) else { return false };
+        let of = StreamId::job(job);
+        let known = self.incidents.known.get(&of);
+        let seen = known.is_some_and(|known| known.incident.is_heard(received));
+        !seen && self.cover(&of).is_some_and(|cover| cover.since <= received)
+    }
+
+    /// Looks at a run as the log has it, for what nobody may have noticed.
+    pub fn examine(&mut self, run: &Run, now: Timestamp) {
+        for late in &run.late {
+            // When the log learnt of it is not kept: what is known of the run is later.
+            let trouble = Trouble::Late { run: run.id.clone(), limit: late.limit };
+            let of = StreamId::job(&run.job);
+            let known = self.incidents.known.get(&of);
+            let said = known.is_some_and(|known| {
+                known.incident.troubles.iter().any(|seen| seen.trouble == trouble)
+            });
+            if !said {
+                self.notice(of, trouble, run.changed, now);
+            }
+        }
+        if BAD_STATES.contains(&run.state.word()) {
+            self.notice_end(run, now);
+        }
+    }
+
+    /// The log could not be reached in this time.
+    pub fn was_cut_off(&mut self, since: Timestamp, until: Timestamp) {
+        if until.as_millisecond() - since.as_millisecond() >= STALLED_MS {
+            let at = plus_ms(until, -SKEW_MS);
+            let trouble = Trouble::LogStalled { since, until: at };
+            self.notice(StreamId::log("main"), trouble, at, until);
+        }
+    }
+
+    /// Hosts that are silent, and reviews that are missing.
+    pub(in crate::scheduler) fn look_around(&mut self, now: Timestamp) {
+        let due = self.incidents.looked.is_none_or(|at| plus_ms(at, LOOK_MS) <= now);
+        let Some((tree, _)) = self.site.tree(DEFAULT_TREE).filter(|_| due) else { return };
+        let silent_ms = i64::try_from(tree.host_silent_after.millis()).unwrap_or(i64::MAX);
+        self.incidents.looked = Some(now);
+        self.look_for_hosts(silent_ms, now);
+        let since = self.incidents.review.as_ref().and_then(Review::since);
+        let of = crate::review::stream();
+        let Some(since) = since else { return };
+        let missing = plus_ms(since, MISSING_MS);
+        if missing <= plus_ms(now, -SKEW_MS) {
+            self.notice_state(of, Trouble::ReviewMissing { since }, missing, now);
+        } else {
+            self.clear(&of, "a night was reviewed".to_owned(), now);
+        }
+    }
+
+    pub(in crate::scheduler) fn look_for_hosts(&mut self, silent_ms: i64, now: Timestamp) {
+        let Some(listening) = self.listening_since else { return };
+        let mut silent = Vec::new();
+        let mut heard = Vec::new();
+        for (name, entry) in &self.site.hosts {
+            let there = entry.host.up && entry.host.drained.is_none();
+            let known = entry.host.since.unwrap_or(listening).max(listening);
+            let since = entry.heard.map_or(known, |at| at.max(known));
+            let late = plus_ms(since, silent_ms);
+            if there && late <= plus_ms(now, -SKEW_MS) {
+                silent.push((StreamId::host(name), since, late));
+            } else if !there || entry.heard.is_some_and(|at| at >= known) {
+                heard.push(StreamId::host(name));
+            }
+        }
+        for (of, since, late) in silent {
+            self.notice_state(of, Trouble::HostSilent { since: to_second(since) }, late, now);
+        }
+        for of in heard {
+            self.clear(&of, "the host is heard, or is not to be".to_owned(), now);
+        }
+    }
+
+    /// Something that is so until it is not: said once.
+    pub(in crate::scheduler) fn notice_state(
+        &mut self,
+        of: StreamId,
+        trouble: Trouble,
+        at: Timestamp,
+        now: Timestamp,
+    ) {
+        let known = self.incidents.known.get(&of).map(|known| &known.incident);
+        let goes_on = known.is_some_and(|known| known.is_open() && known.cleared.is_none());
+        let seen = known.is_some_and(|known| known.has_seen(&trouble, at));
+        if !goes_on && !seen && !self.incidents.waiting.contains_key(&of) {
+            self.notice(of, trouble, at, now);
+        }
+    }
+
+    /// Datasets tell by themselves whether they are at risk.
+    pub(in crate::scheduler) fn notice_dataset(
+        &mut self,
+        of: &StreamId,
+        at_risk: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        match at_risk {
+            Some(since) => {
+                self.notice_state(of.clone(), Trouble::DatasetAtRisk { since }, since, now);
+            }
+            None => self.clear(of, "the dataset is protected again".to_owned(), now),
+        }
+    }
+
+    /// Whether it is to be known beforehand that a run will not end in time.
+    pub(in crate::scheduler) fn is_foreseen(&self, run: &Run) -> bool {
+        let asks = self.settings.incidents && run.terms.deadlines.finish_by.is_some();
+        asks && self.pasts.ended(&run.job).is_none() && self.cover_of_job(&run.job).is_some()
+    }
+
+    /// What a scheduler thinks will happen to a run that has to end by an instant; and when to look again.
+    pub(in crate::scheduler) fn foresee(&mut self, run: &Run, now: Timestamp) -> Option<Timestamp> {
+        let by = run.terms.deadlines.finish_by.filter(|by| *by > now)?;
+        if run.state.is_ended() || run.part_of.is_some() {
+            return None;
+        }
+        let half = crate::job::LengthLimit::Percentile(50);
+        let (usual_ms, from) = self.pasts.limit(&run.job, half)?;
+        let usual = i64::try_from(usual_ms).ok().filter(|_| from > 0)?;
+        let began = run.attempt().filter(|_| run.is_running()).map(|attempt| attempt.started);
+        // What has not begun by then cannot end in time.
+        let latest = plus_ms(by, -usual);
+        let late = began.map_or(latest <= now, |began| began > latest);
+        if !late {
+            return began.is_none().then_some(latest);
+        }
+        let of = StreamId::job(&run.job);
+        let at = began.unwrap_or(latest).max(run.created);
+        let trouble = Trouble::WillBeLate { run: run.id.clone(), by, usual_ms };
+        let known = self.incidents.known.get(&of);
+        if !known.is_some_and(|known| known.incident.has_seen(&trouble, at)) {
+            self.notice(of, trouble, at.min(plus_ms(now, -SKEW_MS)).max(run.created), now);
+        }
+        None
+    }
+}
+
+fn to_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}

@@ -1,0 +1,130 @@
+//! What waits is said in the log, in its order, once.
+
+use jiff::Timestamp;
+
+use super::super::{Action, Scheduler};
+use super::{About, TRIES, Word};
+use crate::envelope::Draft;
+use crate::event::{
+    IncidentCleared, IncidentNotificationEnded, IncidentOpened, IncidentRecurred, Sent,
+};
+use crate::ids::StreamId;
+
+impl Scheduler {
+    pub(in crate::scheduler) fn say_words(
+        &mut self,
+        now: Timestamp,
+        most: usize,
+        actions: &mut Vec<Action>,
+    ) {
+        let names: Vec<StreamId> = self.incidents.waiting.keys().cloned().collect();
+        for of in names {
+            if actions.len() >= most {
+                return;
+            }
+            if let Some((draft, since)) = self.next_word(&of, now) {
+                let busy = self.pending.contains_key(&draft.stream)
+                    || actions
+                        .iter()
+                        .any(|a| matches!(a, Action::Append(d) if d.stream == draft.stream));
+                if !busy && self.wait_for_turn(&of, since, now).is_none() {
+                    actions.push(Action::Append(draft));
+                }
+            }
+        }
+    }
+
+    /// The next of what is to be said of something; what is said already, or concerns nobody, is let go.
+    pub(in crate::scheduler) fn next_word(
+        &mut self,
+        of: &StreamId,
+        now: Timestamp,
+    ) -> Option<(Draft, Timestamp)> {
+        loop {
+            let waiting = self.incidents.waiting.get(of)?;
+            if waiting.not_before.is_some_and(|at| at > now) {
+                return None;
+            }
+            let Some((since, word)) = waiting.words.front().cloned() else {
+                self.incidents.waiting.remove(of);
+                return None;
+            };
+            match self.draft_of(of, &word) {
+                Some(draft) => return Some((draft, since)),
+                None => self.let_go(of),
+            }
+        }
+    }
+
+    pub(in crate::scheduler) fn let_go(&mut self, of: &StreamId) {
+        if let Some(waiting) = self.incidents.waiting.get_mut(of) {
+            waiting.words.pop_front();
+            (waiting.refused, waiting.not_before) = (0, None);
+        }
+    }
+
+    fn draft_of(&self, of: &StreamId, word: &Word) -> Option<Draft> {
+        let known = self.incidents.known.get(of);
+        let open = known.filter(|known| known.incident.is_open());
+        match word {
+            Word::Trouble(trouble, at) => {
+                let cover = self.cover(of).filter(|cover| cover.since <= *at)?;
+                if known.is_some_and(|known| known.incident.has_seen(trouble, *at)) {
+                    return None;
+                }
+                let (severity, trouble, at) = (cover.severity, trouble.clone(), *at);
+                Some(match open {
+                    Some(known) => {
+                        let event = IncidentRecurred { severity, trouble, at };
+                        Draft::new(known.incident.id(), known.version + 1, event)
+                    }
+                    None => {
+                        let number = known.map_or(1, |known| known.incident.number + 1);
+                        let event = IncidentOpened { severity, trouble, at, tree: cover.tree };
+                        Draft::new(StreamId::incident(of, number), 1, event)
+                    }
+                })
+            }
+            Word::Cleared(reason) => {
+                let known = open.filter(|known| known.incident.cleared.is_none())?;
+                let event = IncidentCleared { reason: reason.clone() };
+                Some(Draft::new(known.incident.id(), known.version + 1, event))
+            }
+            Word::Ended(id, ended) => {
+                let known = known.filter(|known| known.incident.id() == *id)?;
+                let call = known.incident.step(ended.step)?.call(ended.call)?;
+                call.ended
+                    .is_none()
+                    .then(|| Draft::new(id.clone(), known.version + 1, ended.clone()))
+            }
+        }
+    }
+
+    /// The log refused what was said of an incident, or it could not be brought there.
+    pub(in crate::scheduler) fn incident_failed(
+        &mut self,
+        id: &StreamId,
+        refused: bool,
+        at: Timestamp,
+    ) {
+        let Some((of, _)) = id.incident_parts() else { return };
+        if let Some(known) = self.incidents.known.get_mut(&of) {
+            known.look = Some(at);
+        }
+        let Some(waiting) = self.incidents.waiting.get_mut(&of) else { return };
+        waiting.not_before = Some(at);
+        waiting.refused += u32::from(refused);
+        if waiting.refused >= TRIES {
+            self.let_go(&of);
+        }
+    }
+
+    /// What became of a message.
+    pub fn sent(&mut self, about: &About, sent: &Sent, now: Timestamp) {
+        let (of, id) = (about.incident.of.clone(), about.incident.id());
+        let (step, call) = (about.step, about.call);
+        let ended = IncidentNotificationEnded { step, call, sent: sent.clone() };
+        let waiting = self.incidents.waiting.entry(of).or_default();
+        waiting.words.push_back((now, Word::Ended(id, ended)));
+    }
+}
