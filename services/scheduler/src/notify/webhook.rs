@@ -119,16 +119,19 @@ impl Prepared {
 
 /// Whether nothing can have arrived.
 fn is_before(error: &ureq::Error) -> bool {
-    let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
-    match error {
-        ureq::Error::BadUri(_)
-        | ureq::Error::Http(_)
-        | ureq::Error::HostNotFound
-        | ureq::Error::ConnectionFailed
-        | ureq::Error::Tls(_) => true,
-        ureq::Error::Io(error) => refused(error),
-        _ => false,
+    use ureq::Error;
+    if let Error::Io(error) = error {
+        return error.kind() == std::io::ErrorKind::ConnectionRefused;
     }
+    matches!(
+        error,
+        Error::BadUri(_)
+            | Error::Http(_)
+            | Error::HostNotFound
+            | Error::ConnectionFailed
+            | Error::Tls(_)
+            | Error::Rustls(_)
+    )
 }
 
 #[cfg(test)]
