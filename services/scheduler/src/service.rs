@@ -94,6 +94,8 @@ struct Service {
     senders: Arc<Semaphore>,
     sent: mpsc::Sender<(Vec<About>, Sent)>,
     spoken: Option<Timestamp>,
+    /// When it looked last what to do.
+    looked: Timestamp,
     reached: Timestamp,
     zones: Copies,
     /// When the zones in use were looked through.
@@ -180,6 +182,7 @@ async fn schedule(
         senders: Arc::new(Semaphore::new(SENDERS)),
         sent,
         spoken: None,
+        looked: now,
         reached: now,
         zones,
         zones_kept: now,
@@ -374,6 +377,11 @@ impl Service {
         self.speak(now).await;
         self.keep_zones(now);
         self.mind.drain(*self.around.drain.borrow());
+        // Who was away itself has not heard: what waits to be heard comes first.
+        if now.duration_since(self.looked).unsigned_abs() > CUT_OFF {
+            self.mind.listening(Some(now));
+        }
+        self.looked = now;
         for action in self.mind.tick(now) {
             match action {
                 Action::Append(draft) => self.append(draft),

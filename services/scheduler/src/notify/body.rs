@@ -18,10 +18,16 @@ fn incident(about: &About, link: Option<&String>) -> Value {
         "opened": one.opened,
         "count": one.count,
     });
-    if let Some(StepKind::Level { round, level, because }) = step(about).map(|step| &step.kind) {
-        value["round"] = json!(round);
-        value["level"] = json!(level);
-        value["because"] = json!(words::because(*because));
+    match step(about).map(|step| &step.kind) {
+        Some(StepKind::Level { round, level, because }) => {
+            value["round"] = json!(round);
+            value["level"] = json!(level);
+            value["because"] = json!(words::because(*because));
+        }
+        Some(StepKind::Broadcast { text, by }) => {
+            value["broadcast"] = json!({ "text": text, "by": by });
+        }
+        None => {}
     }
     if let Some(link) = link {
         value["acknowledge"] = json!(link);
@@ -83,12 +89,21 @@ pub(super) fn pagerduty(letter: &Letter<'_>, source: &str, key: &str) -> Vec<(St
         domain::event::Severity::Critical => "critical",
     };
     let one = |about: &About, link: &Option<String>| {
+        let name = about.incident.id().to_string();
+        // What those who are affected are told is an event of its own, and no second alarm.
+        let said = step(about).and_then(|step| match &step.kind {
+            StepKind::Broadcast { text, .. } => {
+                Some((format!("{name}#{}", step.number), text.clone()))
+            }
+            StepKind::Level { .. } => None,
+        });
+        let (name, summary) = said.unwrap_or_else(|| (name, headline(&about.incident)));
         let mut event = json!({
             "routing_key": key,
             "event_action": "trigger",
-            "dedup_key": about.incident.id(),
+            "dedup_key": name,
             "payload": {
-                "summary": headline(&about.incident),
+                "summary": summary,
                 "source": source,
                 "severity": severity(about),
                 "timestamp": about.incident.opened,

@@ -33,8 +33,10 @@ pub(super) fn run(argv: &[String], message: &Message) -> Sent {
         Err(error) => return failed(format!("{program} cannot be started: {error}")),
     };
     if let Some(mut stdin) = child.stdin.take() {
-        // Who does not read it ends without it; its exit code says what it thinks of that.
-        let _ = stdin.write_all(message.text.as_bytes());
+        let text = message.text.clone();
+        // Apart, because who does not read it keeps the writer waiting. Who ends without it says what it thinks of that by
+        // its exit code.
+        std::thread::spawn(move || drop(stdin.write_all(text.as_bytes())));
     }
     match wait(&mut child) {
         Some(Ok(status)) if status.success() => Sent::Taken {},

@@ -18,8 +18,8 @@ use std::time::{Duration, SystemTime};
 use delivery::DeliveryError;
 use delivery::mail::{MailConfig, Timeouts};
 use domain::event::{Sent, Way};
+use domain::incident::Step;
 use domain::incident::message::{Message, Told, message};
-use domain::incident::{Step, StepKind};
 use domain::job::secrets::SecretRef;
 use domain::scheduler::{About, Outgoing};
 use jiff::Timestamp;
@@ -64,10 +64,9 @@ struct Letter<'a> {
 impl<'a> Letter<'a> {
     fn new(config: &NotifyConfig, outgoing: &'a Outgoing, now: Timestamp) -> Self {
         let links: Vec<Option<String>> =
-            outgoing.about.iter().map(|about| config.link(&outgoing.call.contact, about)).collect();
+            outgoing.about.iter().map(|about| link(config, outgoing, about)).collect();
         let told = outgoing.about.iter().zip(&links).filter_map(|(about, link)| {
-            let kind = &step(about)?.kind;
-            let link = link.clone().filter(|_| matches!(kind, StepKind::Level { .. }));
+            let (kind, link) = (&step(about)?.kind, link.clone());
             Some(Told { incident: &about.incident, kind, link })
         });
         let message = message(&told.collect::<Vec<_>>(), now);
@@ -79,6 +78,12 @@ impl<'a> Letter<'a> {
         let first = self.outgoing.about.first();
         first.map(|about| id_of(about, &self.outgoing.call.contact)).unwrap_or_default()
     }
+}
+
+/// The link by which they acknowledge; whoever is only told of it has none.
+fn link(config: &NotifyConfig, outgoing: &Outgoing, about: &About) -> Option<String> {
+    let level = step(about).is_some_and(Step::is_level);
+    level.then(|| config.link(&outgoing.call.contact, about))?
 }
 
 fn step(about: &About) -> Option<&Step> {

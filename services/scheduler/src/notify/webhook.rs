@@ -2,6 +2,7 @@
 //! `webhook-signature` over the request's id, its time and its bytes, and refuses what is old or known already.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +14,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use super::config::{NotifyConfig, Webhook, WebhookFormat};
 use super::{Letter, SENDING, body, failed, secret_text, unknown};
 
+/// How long one answer may take.
+const ANSWER: Duration = Duration::from_secs(20);
 /// A secret as Standard Webhooks write it.
 const PREFIX: &str = "whsec_";
 
@@ -32,7 +35,7 @@ fn agent(url: &str) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
-        .timeout_global(Some(SENDING));
+        .timeout_global(Some(ANSWER));
     let config = if url.starts_with("https:") { config.tls_config(tls()) } else { config };
     config.build().into()
 }
@@ -54,7 +57,11 @@ pub(super) fn call(webhook: &Webhook, config: &NotifyConfig, letter: &Letter<'_>
         Err(error) => return failed(error),
     };
     let agent = agent(&prepared.url);
+    let until = Instant::now() + SENDING;
     for (id, body) in &prepared.requests {
+        if Instant::now() >= until {
+            return unknown("not all of it was sent within a minute");
+        }
         let sent = prepared.post(&agent, id, letter.now.as_second(), body);
         if sent != (Sent::Taken {}) {
             return sent;

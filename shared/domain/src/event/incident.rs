@@ -112,6 +112,21 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether it is so until it is not.
+    pub fn lasts(&self) -> bool {
+        match self {
+            Self::DatasetAtRisk { .. } | Self::HostSilent { .. } | Self::ReviewMissing { .. } => {
+                true
+            }
+            Self::Run { .. }
+            | Self::Late { .. }
+            | Self::WillBeLate { .. }
+            | Self::LogStalled { .. }
+            | Self::NotificationFailed { .. }
+            | Self::Reported { .. } => false,
+        }
+    }
+
     /// The run that it is about.
     pub fn run(&self) -> Option<&StreamId> {
         match self {
@@ -127,10 +142,11 @@ impl Trouble {
         }
     }
 
-    /// Whether both tell of the same: of a run that will be late it is the same however long such runs usually take.
+    /// Whether both tell of the same: a run fails once, and misses a limit once, whatever more is learnt of it.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::WillBeLate { run, .. }, Self::WillBeLate { run: also, .. }) => run == also,
+            (Self::WillBeLate { run, .. }, Self::WillBeLate { run: also, .. })
+            | (Self::Run { run, .. }, Self::Run { run: also, .. }) => run == also,
             (one, other) => one == other,
         }
     }
@@ -213,6 +229,9 @@ pub struct IncidentRecurred {
     pub trouble: Trouble,
     /// When the log learnt of it.
     pub at: Timestamp,
+    /// The call tree by which people are told, where it had none before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
 }
 
 /// `incident.cleared` 1: it is over by itself. People are called no more; somebody still says what it was.

@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::state::Incident;
+use super::state::{Incident, Step};
 use super::{CALLS_MAX, TEXT_BYTES_MAX};
 use crate::canonical::Digest;
 use crate::event::{
-    Call, IncidentAcknowledged, IncidentCauseRecorded, IncidentEscalated, IncidentEvent,
+    Because, Call, IncidentAcknowledged, IncidentCauseRecorded, IncidentEscalated, IncidentEvent,
     IncidentOpened, Trouble,
 };
 use crate::ids::{Class, StreamId, StreamType};
 use crate::ledger::{Body, Policy, need};
 use crate::run::Run;
+
+/// Most broadcasts of an incident that are on their way at once.
+const BROADCASTS_MAX: usize = 5;
 
 /// What is known beside the incident itself.
 pub(crate) struct Context<'a> {
@@ -113,10 +116,17 @@ pub(crate) fn admit(
         let begun = call.is_some_and(|call| call.begun.is_some() && call.ended.is_none());
         return need(begun, "no such message is on its way");
     }
+    // What was to be said to those who are affected is said also when it is over.
+    if let IncidentEvent::IncidentNotificationBegun(e) = event {
+        let mut unsent = incident.unsent();
+        let waits = unsent.any(|(step, call, _)| (step, call) == (e.step, e.call));
+        return need(waits, "no such message waits to be sent");
+    }
     need(incident.is_open(), "it is resolved: open it again first")?;
     match event {
         IncidentEvent::IncidentOpened(_)
         | IncidentEvent::IncidentReopened(_)
+        | IncidentEvent::IncidentNotificationBegun(_)
         | IncidentEvent::IncidentNotificationEnded(_) => Ok(()),
         IncidentEvent::IncidentRecurred(e) => {
             need(!incident.has_seen(&e.trouble, e.at), "that was seen already")?;
@@ -124,18 +134,21 @@ pub(crate) fn admit(
         }
         IncidentEvent::IncidentCleared(e) => {
             need(incident.cleared.is_none(), "it is over already")?;
+            let newest = incident.troubles.last().map(|seen| &seen.trouble);
+            let by_itself = !matches!(newest, Some(Trouble::Reported { .. }));
+            need(by_itself, "what a person reported is over when a person says so")?;
             check_text(&e.reason, "a reason")
         }
         IncidentEvent::IncidentEscalated(e) => admit_escalated(incident, e),
         IncidentEvent::IncidentBroadcast(e) => {
             context.person()?;
             check_text(&e.text, "a text")?;
+            let under_way = |step: &&Step| {
+                !step.is_level() && step.calls.iter().any(|call| call.ended.is_none())
+            };
+            let under_way = incident.steps.iter().filter(under_way).count();
+            need(under_way < BROADCASTS_MAX, "5 broadcasts are on their way: wait for one")?;
             check_step(incident, e.step, &e.tell)
-        }
-        IncidentEvent::IncidentNotificationBegun(e) => {
-            let mut unsent = incident.unsent();
-            let waits = unsent.any(|(step, call, _)| (step, call) == (e.step, e.call));
-            need(waits, "no such message waits to be sent")
         }
         IncidentEvent::IncidentAcknowledged(e) => admit_acknowledged(incident, e, context),
         IncidentEvent::IncidentNoted(e) => {
@@ -237,9 +250,12 @@ fn admit_escalated(incident: &Incident, e: &IncidentEscalated) -> Result<(), Str
     need(incident.is_calling(), "nobody is called any more")?;
     need(incident.tree.is_some(), "it has no call tree")?;
     need(e.round > 0 && e.level > 0, "rounds and levels are counted from 1")?;
-    let newest = incident.level().map(|(_, round, level)| (round, level));
-    let forward = newest.is_none_or(|newest| newest < (e.round, e.level));
-    need(forward, "that level was told already")?;
+    let newest = incident.level().map_or((0, 0), |(_, round, level)| (round, level));
+    let further = e.round == newest.0 && e.level > newest.1;
+    let over = newest.0.checked_add(1) == Some(e.round);
+    need(further || over, "that level was told already, or it is not its turn")?;
+    let anew = matches!(e.because, Because::Opened | Because::Again | Because::Reopened);
+    need(anew == incident.anew.is_some(), "people are not called for that")?;
     check_step(incident, e.step, &e.tell)
 }
 

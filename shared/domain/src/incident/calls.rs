@@ -54,26 +54,34 @@ pub fn next(
     if due > now {
         return Next::At(due);
     }
-    let mut quiet: Option<Timestamp> = None;
-    let first = level as usize - 1;
-    for (number, _) in (level..).zip(tree.levels.iter().skip(first)) {
-        let heard = listeners(tree, incident.severity, (round, number), almanac, now);
-        quiet = quiet.into_iter().chain(heard.quiet_until).min();
+    let anew = incident.anew.is_some() || incident.level().is_none();
+    let levels = u32::try_from(tree.levels.len()).unwrap_or(u32::MAX);
+    let rest = (level..=levels).map(|level| (round, level));
+    // Where nobody is there to the end of the tree it starts over.
+    let over = (1..=levels).filter(|_| level > 1).map(|level| (round.saturating_add(1), level));
+    for (round, number) in rest.chain(over) {
+        let turn = if anew { 1 } else { incident.turn(round) };
+        let heard = listeners(tree, incident.severity, (turn, number), almanac, now);
         if heard.tell.is_empty() {
-            continue;
+            match heard.quiet_until {
+                // What is too small for those of this level is so for the next.
+                Some(until) => return Next::At(until.max(after(now, 1))),
+                None => continue,
+            }
         }
         let (step, tell) = (incident.steps_count + 1, heard.tell);
         let event = IncidentEscalated { step, round, level: number, because, definition, tell };
         return Next::Escalate(due, event);
     }
-    Next::At(quiet.unwrap_or(after(now, NOBODY_MS)).max(after(now, 1)))
+    Next::At(after(now, NOBODY_MS))
 }
 
 /// Whose turn it is to be told, and since when: the round, the level, and why.
 fn whose(incident: &Incident, tree: &CallTreeDefinition) -> (Timestamp, u32, u32, Because) {
     let newest = incident.level();
     if let Some((because, since)) = incident.anew {
-        return (since, newest.map_or(0, |(_, round, _)| round) + 1, 1, because);
+        let round = newest.map_or(0, |(_, round, _)| round);
+        return (since, round.saturating_add(1), 1, because);
     }
     let Some((step, round, level)) = newest else {
         return (incident.opened, 1, 1, Because::Opened);
@@ -82,8 +90,8 @@ fn whose(incident: &Incident, tree: &CallTreeDefinition) -> (Timestamp, u32, u32
     let answered_by = after(step.at, wait);
     if level as usize >= tree.levels.len() {
         // Nobody acknowledged within the tree: it starts over.
-        let paced = if round < ROUNDS_MAX { wait } else { wait.max(DAY_MS) };
-        return (after(step.at, paced), round + 1, 1, Because::Unanswered);
+        let paced = if incident.turn(round) < ROUNDS_MAX { wait } else { wait.max(DAY_MS) };
+        return (after(step.at, paced), round.saturating_add(1), 1, Because::Unanswered);
     }
     match lost_at(step).filter(|lost| *lost < answered_by) {
         Some(lost) => (lost, round, level + 1, Because::Undelivered),
@@ -118,13 +126,13 @@ struct Listeners {
 fn listeners(
     tree: &CallTreeDefinition,
     severity: Severity,
-    (round, level): (u32, u32),
+    (turn, level): (u32, u32),
     almanac: &Almanac,
     now: Timestamp,
 ) -> Listeners {
     let upto = tree.levels.get(..level as usize).unwrap_or_default();
     let own = upto.last().map(std::slice::from_ref).unwrap_or_default();
-    let levels = if round > 1 { upto } else { own };
+    let levels = if turn > 1 { upto } else { own };
     let told = levels.iter().flat_map(|level| &level.tell);
     let (mut tell, mut quiet_until) = (BTreeSet::new(), None);
     for call in told.flat_map(|tell| resolve(tree, tell, almanac, now)) {

@@ -29,9 +29,9 @@ pub struct Told<'a> {
 }
 
 /// How urgently it is said: from the second round on, louder.
-fn call(kind: &StepKind) -> Option<String> {
-    let StepKind::Level { round, .. } = kind else { return None };
-    match round {
+fn call(told: &Told<'_>) -> Option<String> {
+    let StepKind::Level { round, .. } = told.kind else { return None };
+    match told.incident.turn(*round) {
         0 | 1 => None,
         2 => Some("SECOND CALL".to_owned()),
         3 => Some("THIRD CALL".to_owned()),
@@ -62,7 +62,7 @@ pub fn message(told: &[Told<'_>], now: Timestamp) -> Message {
     let Some(first) = told.first() else {
         return Message { subject: String::new(), text: String::new() };
     };
-    let louder = told.iter().find_map(|one| call(one.kind));
+    let louder = told.iter().find_map(call);
     let what = match (first.kind, told.len()) {
         (StepKind::Broadcast { .. }, _) => {
             format!("for your information: {}", words::about(&first.incident.of))
@@ -79,7 +79,10 @@ pub fn message(told: &[Told<'_>], now: Timestamp) -> Message {
     let mut text: Vec<String> = told.iter().take(TOLD_MAX).map(|one| paragraph(one, now)).collect();
     let more = told.len().saturating_sub(TOLD_MAX);
     text.extend((more > 0).then(|| format!("And {more} more: see the page of incidents.")));
-    Message { subject, text: text.join("\n\n") + "\n" }
+    let text = text.join("\n\n") + "\n";
+    // What somebody wrote moves no cursor and rings no bell.
+    let text = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    Message { subject, text }
 }
 
 fn paragraph(told: &Told<'_>, now: Timestamp) -> String {
@@ -96,8 +99,9 @@ fn paragraph(told: &Told<'_>, now: Timestamp) -> String {
         lines.push(format!("That happened {} times.", incident.count));
     }
     if let StepKind::Level { round, because, .. } = told.kind {
+        let louder = incident.turn(*round) > 1;
         let again =
-            if *round > 1 { "Nobody has acknowledged it: everybody is told again. " } else { "" };
+            if louder { "Nobody has acknowledged it: everybody is told again. " } else { "" };
         lines.push(format!("{again}You are told because {}.", words::because(*because)));
     }
     let minutes = (now.as_second() - incident.opened.as_second()).max(0) / 60;

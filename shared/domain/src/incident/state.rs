@@ -50,6 +50,12 @@ pub struct Incident {
     /// How many steps there were.
     #[serde(default)]
     pub steps_count: u32,
+    /// The round in which people were called from the first level on, the last time that they were.
+    #[serde(default)]
+    pub first_round: u32,
+    /// Links of messages up to this step are spent.
+    #[serde(default)]
+    pub links_after: u32,
     /// Why people are called from the first level on, and since when, where no step was made for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anew: Option<(Because, Timestamp)>,
@@ -204,6 +210,8 @@ impl Incident {
             count: 0,
             steps: Vec::new(),
             steps_count: 0,
+            first_round: 0,
+            links_after: 0,
             anew: Some((Because::Opened, at)),
             acknowledged: None,
             cleared: None,
@@ -246,8 +254,11 @@ impl Incident {
         if !is_told(trouble) {
             return self.troubles.iter().any(|seen| seen.trouble.is_same(trouble));
         }
-        let same = self.troubles.iter().any(|seen| seen.trouble == *trouble && seen.at == at);
-        same || self.is_heard(at)
+        let same = |seen: &Seen| match trouble {
+            Trouble::Run { .. } | Trouble::Late { .. } => seen.trouble.is_same(trouble),
+            other => seen.trouble == *other && seen.at == at,
+        };
+        self.troubles.iter().any(same) || self.is_heard(at)
     }
 
     /// Whether what the log learnt of then was seen, or came to nothing.
@@ -282,9 +293,15 @@ impl Incident {
         })
     }
 
-    /// The call whose link has this digest.
+    /// Which time people are called for the same, from 1: from the second on, louder.
+    pub fn turn(&self, round: u32) -> u32 {
+        round.saturating_sub(self.first_round.max(1)).saturating_add(1)
+    }
+
+    /// The call of a level whose link has this digest, and is not spent.
     pub fn linked(&self, link: Digest) -> Option<&CallState> {
-        let calls = self.steps.iter().flat_map(|step| &step.calls);
+        let good = |step: &&Step| step.is_level() && step.number > self.links_after;
+        let calls = self.steps.iter().filter(good).flat_map(|step| &step.calls);
         calls.into_iter().find(|call| call.begun.is_some_and(|(_, digest)| digest == link))
     }
 
@@ -308,14 +325,19 @@ impl Incident {
         match event {
             IncidentEvent::IncidentOpened(_) => {}
             IncidentEvent::IncidentRecurred(e) => {
-                if self.cleared.take().is_some() && self.acknowledged.is_none() {
-                    self.anew = Some((Because::Again, at));
+                let over = self.cleared.take().is_some();
+                if over || (e.severity > self.severity && self.acknowledged.is_some()) {
+                    self.call_anew(Because::Again, at);
                 }
+                self.tree = self.tree.take().or_else(|| e.tree.clone());
                 self.see(e.severity, &e.trouble, e.at);
             }
             IncidentEvent::IncidentCleared(e) => self.cleared = said(&e.reason),
             IncidentEvent::IncidentEscalated(e) => {
                 let kind = StepKind::Level { round: e.round, level: e.level, because: e.because };
+                if matches!(e.because, Because::Opened | Because::Again | Because::Reopened) {
+                    self.first_round = e.round;
+                }
                 self.anew = None;
                 self.make_step(kind, &e.tell, at);
             }
@@ -324,7 +346,10 @@ impl Incident {
             }
             IncidentEvent::IncidentNotificationBegun(e) => self.begin_call(e, at),
             IncidentEvent::IncidentNotificationEnded(e) => self.end_call(e, at),
-            IncidentEvent::IncidentAcknowledged(e) => self.acknowledged = said(&e.note),
+            IncidentEvent::IncidentAcknowledged(e) => {
+                self.acknowledged = said(&e.note);
+                self.links_after = self.steps_count;
+            }
             IncidentEvent::IncidentNoted(e) => self.say(said(&e.text)),
             IncidentEvent::IncidentCauseRecorded(e) => {
                 self.causers.extend(e.caused_by.clone());
@@ -336,11 +361,19 @@ impl Incident {
                 let before = self.resolved.take();
                 self.say(before);
                 self.say(said(&e.reason));
-                (self.acknowledged, self.cleared) = (None, None);
-                self.anew = Some((Because::Reopened, at));
+                self.cleared = None;
+                self.call_anew(Because::Reopened, at);
             }
         }
         self
+    }
+
+    /// People are called from the first level on; whoever dealt with it before has done so, and earlier links are spent.
+    fn call_anew(&mut self, because: Because, at: Timestamp) {
+        let before = self.acknowledged.take();
+        self.say(before);
+        self.links_after = self.steps_count;
+        self.anew = Some((because, at));
     }
 
     fn say(&mut self, said: Option<Said>) {
@@ -369,8 +402,21 @@ impl Incident {
         let call = |call: &Call| CallState { call: call.clone(), begun: None, ended: None };
         let calls = tell.iter().map(call).collect();
         self.steps.push(Step { number: self.steps_count, kind, at, calls });
-        let surplus = self.steps.len().saturating_sub(STEPS_KEPT);
-        self.steps.drain(..surplus);
+        self.forget_a_step();
+    }
+
+    /// The newest level is never forgotten, and what is on its way only where all else is.
+    fn forget_a_step(&mut self) {
+        if self.steps.len() <= STEPS_KEPT {
+            return;
+        }
+        let newest = self.level().map(|(step, ..)| step.number);
+        let free = |step: &Step| Some(step.number) != newest;
+        let over = |step: &Step| free(step) && step.calls.iter().all(|call| call.ended.is_some());
+        let place = self.steps.iter().position(over);
+        if let Some(place) = place.or_else(|| self.steps.iter().position(free)) {
+            self.steps.remove(place);
+        }
     }
 
     fn call_mut(&mut self, step: u32, call: u32) -> Option<&mut CallState> {

@@ -405,6 +405,9 @@ impl Scheduler {
         if self.site.apply(id, envelope.version, event, when, calendars) {
             self.renew_calendars();
         }
+        if matches!(id.stream_type(), StreamType::CallTree | StreamType::Calendar) {
+            self.look_at_incidents(received);
+        }
         match id.stream_type() {
             StreamType::Lock | StreamType::Repository => {
                 self.wake_all(&Shared::Lock(claim_name(id)), received);
@@ -448,8 +451,11 @@ impl Scheduler {
         }
         let ctx =
             Context { received, producer: &envelope.source, actor: envelope.actor.as_deref() };
+        let before = known.as_ref().map(|(run, _)| run.state.word());
         if let Some(run) = Run::evolve(known.map(|(run, _)| run), id, event, ctx) {
-            self.notice_run(&run, event, received);
+            if before != Some(run.state.word()) || matches!(event, RunEvent::RunLate(_)) {
+                self.notice_run(&run, event, received);
+            }
             self.put_run(id, run, envelope.version, received);
         }
     }

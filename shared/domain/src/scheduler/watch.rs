@@ -20,6 +20,18 @@ pub(super) struct Watched {
     look: Option<Timestamp>,
 }
 
+impl Watched {
+    /// Whether it is said to be at risk.
+    pub(super) fn is_at_risk(&self) -> bool {
+        self.dataset.at_risk.is_some()
+    }
+
+    /// Since when it is said to be.
+    pub(super) fn at_risk_since(&self) -> Option<Timestamp> {
+        self.dataset.at_risk.as_ref().map(|risk| risk.since)
+    }
+}
+
 /// All of them.
 pub(super) type Datasets = BTreeMap<StreamId, Watched>;
 

@@ -587,6 +587,199 @@ fn a_call_tree_that_cannot_call_anybody_is_refused_with_a_sentence() {
 }
 
 #[test]
+fn an_incident_that_had_no_call_tree_has_one_when_there_is_one() {
+    let mut site = Site::new();
+    let mut own = job("pay");
+    own["on-failure"] = json!({"severity": "major"});
+    site.apply(own);
+    run(&mut site, "pay@request-1", 1);
+    site.until("00:01");
+    assert_eq!((incident(&site, "job/pay/1").tree, told(&mut site).len()), (None, 0));
+    site.apply(tree("default"));
+    run(&mut site, "pay@request-2", 1);
+    site.until("00:02");
+    assert_eq!(told(&mut site), ["00:01 ana by mail: job/pay"]);
+}
+
+#[test]
+fn where_the_tree_that_a_job_names_is_gone_the_usual_one_takes_its_place() {
+    let mut site = Site::new();
+    let mut own = job("pay");
+    own["on-failure"] = json!({"call-tree": "payroll"});
+    site.apply(tree("payroll")).apply(tree("default")).apply(own);
+    site.retire(ThingKind::CallTree, "payroll");
+    run(&mut site, "pay@request-1", 1);
+    site.until("00:01");
+    assert_eq!(incident(&site, "job/pay/1").tree.as_deref(), Some("default"));
+    assert_eq!(told(&mut site), ["00:00 ana by mail: job/pay"]);
+}
+
+#[test]
+fn a_last_level_where_nobody_is_does_not_keep_the_tree_from_starting_over() {
+    let mut site = Site::new();
+    let mut empty = tree("default");
+    empty["levels"] = json!([
+        {"tell": [{"contact": "ana"}], "wait": "10m"},
+        {"tell": [{"rota": "office"}], "wait": "10m"},
+    ]);
+    empty["rotas"] = json!({"office": {"from": "2026-11-02T08:00:00", "turns": ["bob"],
+        "hours": {"from": "08:00", "until": "18:00"}}});
+    site.apply(empty).apply(job("pay"));
+    run(&mut site, "pay@request-1", 1);
+    site.until("00:25");
+    let all =
+        ["00:00 ana by mail: job/pay", "00:10 ana by mail: job/pay", "00:20 ana by mail: job/pay"];
+    assert_eq!(told(&mut site), all);
+}
+
+#[test]
+fn what_is_too_small_for_those_of_a_level_at_night_is_so_for_the_next() {
+    let mut site = Site::new();
+    let mut quiet = tree("default");
+    quiet["severity"] = json!("minor");
+    quiet["quiet"] = json!({"ana": {"from": "22:00", "until": "07:00"}});
+    site.apply(quiet).apply(job("pay"));
+    run(&mut site, "pay@request-1", 1);
+    site.until("07:15");
+    assert_eq!(told(&mut site), ["07:00 ana by mail: job/pay", "07:10 bob by mail: job/pay"]);
+}
+
+#[test]
+fn what_was_acknowledged_once_calls_again_when_it_was_over_and_happens_again() {
+    let mut site = site();
+    run(&mut site, "pay@request-1", 1);
+    site.until("00:01");
+    let link = site.sent[0].1.about[0].link.clone();
+    assert_eq!(says(&mut site, "user/ana", "job/pay/1", acknowledged()), Mark::Valid);
+    run(&mut site, "pay@request-2", 0);
+    site.until("00:02");
+    run(&mut site, "pay@request-3", 1);
+    site.until("00:03");
+    assert_eq!(told(&mut site), ["00:00 ana by mail: job/pay", "00:02 ana by mail: job/pay"]);
+    let incident = incident(&site, "job/pay/1");
+    let (step, ..) = incident.level().unwrap();
+    let about =
+        domain::incident::message::Told { incident: &incident, kind: &step.kind, link: None };
+    let message = domain::incident::message::message(&[about], site.now);
+    assert!(!message.subject.contains("CALL"), "nobody was called for it before: {message:?}");
+    // The link of a message of before is spent.
+    let old = IncidentAcknowledged { note: String::new(), link: Some(link) };
+    let spent = says(&mut site, "user/ana", "job/pay/1", old);
+    assert_eq!(refused(&spent), "that is no link of a message to them");
+}
+
+#[test]
+fn what_a_person_reported_is_over_when_a_person_says_so() {
+    let mut site = site();
+    site.heard.insert("h1".to_owned(), 4);
+    let opened = IncidentOpened {
+        severity: Severity::Critical,
+        trouble: Trouble::Reported { text: "it smells of smoke".to_owned() },
+        at: at("00:00"),
+        tree: Some("default".to_owned()),
+    };
+    assert_eq!(says(&mut site, "user/bob", "host/h1/1", opened), Mark::Valid);
+    site.until("00:15");
+    assert_eq!(incident(&site, "host/h1/1").word(), "open");
+    assert_eq!(told(&mut site).len(), 2);
+    let cleared = domain::event::IncidentCleared { reason: "x".to_owned() };
+    let (now, id) = (site.now, "incident/host/h1/1".parse().unwrap());
+    let event = IncidentEvent::IncidentCleared(cleared);
+    let mark = site.world.say_next("scheduler/s1", id, event, now);
+    assert_eq!(refused(&mark), "what a person reported is over when a person says so");
+}
+
+#[test]
+fn a_dead_contact_keeps_nobody_else_waiting_and_nothing_is_begun_that_cannot_be_sent_at_once() {
+    let mut site = Site::new();
+    let mut both = tree("default");
+    both["levels"] = json!([{"tell": [{"contact": "ana"}, {"contact": "dead"}], "wait": "1h"}]);
+    site.apply(both);
+    site.contacts.insert("dead".to_owned(), None);
+    for number in 0..20 {
+        let name = format!("j{number}");
+        site.apply(job(&name));
+        run(&mut site, &format!("{name}@request-1"), 1);
+        let next = later(site.now, 2_000);
+        site.until(&clock(next));
+    }
+    site.until("00:02");
+    let told = told(&mut site);
+    let of_ana: usize =
+        told.iter().filter(|line| line.contains(" ana ")).map(|l| l.matches("job/").count()).sum();
+    assert_eq!(of_ana, 20, "{told:?}");
+    let lost = |number: i32| {
+        let one = incident(&site, &format!("job/j{number}/1"));
+        one.steps[0].calls.iter().any(|call| {
+            matches!(&call.ended, Some((_, Sent::Unknown { .. }))) && call.call.contact == "ana"
+        })
+    };
+    assert!(!(0..20).any(lost));
+}
+
+#[test]
+fn many_broadcasts_hide_no_level_that_was_told() {
+    let mut site = Site::new();
+    let mut wide = tree("default");
+    wide["levels"] = json!([{"tell": [{"contact": "ana"}], "wait": "1h"}]);
+    site.apply(wide).apply(job("pay"));
+    run(&mut site, "pay@request-1", 1);
+    site.until("00:01");
+    let broadcast = |step: u32| IncidentBroadcast {
+        step,
+        text: "payslips will be late".to_owned(),
+        tell: vec![domain::event::Call { contact: "hr".to_owned(), by: Way::Mail }],
+    };
+    for step in 2..40 {
+        assert_eq!(says(&mut site, "user/bob", "job/pay/1", broadcast(step)), Mark::Valid);
+        let next = later(site.now, 3_000);
+        site.until(&clock(next));
+    }
+    let incident = incident(&site, "job/pay/1");
+    assert_eq!(incident.level().map(|(_, round, level)| (round, level)), Some((1, 1)));
+    let told = told(&mut site);
+    assert_eq!(told.iter().filter(|line| line.contains(" ana ")).count(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|line| line.contains(" hr ")).count(), 38);
+}
+
+#[test]
+fn a_broadcast_that_waits_is_sent_also_when_the_incident_is_resolved() {
+    let mut site = site();
+    site.mute(0);
+    run(&mut site, "pay@request-1", 1);
+    site.until("00:01");
+    let tell = vec![domain::event::Call { contact: "hr".to_owned(), by: Way::Mail }];
+    let broadcast = IncidentBroadcast { step: 2, text: "it is over".to_owned(), tell };
+    assert_eq!(says(&mut site, "user/bob", "job/pay/1", broadcast), Mark::Valid);
+    let (cause, caused_by) = ("a power cut".to_owned(), None);
+    says(&mut site, "user/bob", "job/pay/1", IncidentCauseRecorded { cause, caused_by });
+    let action = "bought batteries".to_owned();
+    assert_eq!(says(&mut site, "user/bob", "job/pay/1", IncidentResolved { action }), Mark::Valid);
+    site.unmute();
+    site.until("00:02");
+    assert_eq!(told(&mut site), ["00:01 hr by mail: job/pay"]);
+    site.check_no_voids();
+}
+
+#[test]
+fn a_failure_to_tell_somebody_is_noticed_also_by_a_scheduler_that_was_not_there() {
+    let mut site = site();
+    site.contacts.insert("ana".to_owned(), Some(Sent::Failed { message: "550".to_owned() }));
+    run(&mut site, "pay@request-1", 1);
+    site.until("00:05");
+    let count = incident(&site, "call-tree/default/1").count;
+    // As if it had died before it said so.
+    let own: StreamId = "incident/call-tree/default/1".parse().unwrap();
+    site.world.streams.0.remove(&own);
+    site.restart();
+    site.until("00:06");
+    assert!(incident(&site, "call-tree/default/1").count >= count.min(1));
+    site.restart();
+    site.until("00:07");
+    assert_eq!(find(&site, "call-tree/default/2"), None);
+}
+
+#[test]
 fn the_word_of_a_severity_and_of_a_way_is_read_back() {
     for severity in Severity::ALL {
         assert_eq!(Severity::from_word(severity.word()), Some(severity));

@@ -162,6 +162,12 @@ impl Site {
         self.restart();
     }
 
+    /// All send messages again.
+    pub(crate) fn unmute(&mut self) {
+        self.muted.clear();
+        self.restart();
+    }
+
     /// Applies all that a file says.
     pub(crate) fn apply_file(&mut self, text: &str) -> &mut Self {
         for definition in parse_yaml("file.yaml", text).unwrap() {

@@ -10,8 +10,12 @@ use crate::event::{
     Call, Event, IncidentEvent, IncidentNotificationBegun, IncidentNotificationEnded, Sent,
 };
 use crate::ids::StreamId;
-use crate::incident::Incident;
 use crate::incident::calls::{Next, SENDING_MS, next};
+use crate::incident::message::TOLD_MAX;
+use crate::incident::{DEFAULT_TREE, Incident};
+
+/// How many messages are on their way at once.
+const SENDERS: usize = 8;
 
 /// The word of a link: nobody guesses it who does not know the secret.
 fn link_word(secret: &[u8; 32], incident: &StreamId, step: u32, call: u32) -> String {
@@ -68,8 +72,12 @@ impl Scheduler {
             }
             again = Some(since);
         }
-        if let Some((since, begun)) = self.first_unsent(&known.incident) {
+        if let Some((since, begun)) = self.first_unsent(&known.incident, now) {
             return say(since, IncidentEvent::IncidentNotificationBegun(begun).into());
+        }
+        if self.settings.link_secret.is_some() && known.incident.unsent().next().is_some() {
+            // Its contact is being told of something else.
+            again = again.into_iter().chain([plus_ms(now, GATHER_MS)]).min();
         }
         let next = match self.next_call(&known.incident, now) {
             Next::Nothing => None,
@@ -80,7 +88,9 @@ impl Scheduler {
     }
 
     pub(in crate::scheduler) fn next_call(&self, incident: &Incident, now: Timestamp) -> Next {
-        let tree = incident.tree.as_deref().and_then(|name| self.site.tree_version(name));
+        let Some(own) = incident.tree.as_deref() else { return Next::Nothing };
+        // Where its own tree is gone the usual one takes its place.
+        let tree = self.site.tree_version(own).or_else(|| self.site.tree_version(DEFAULT_TREE));
         let Some((tree, number)) = tree else { return Next::Nothing };
         let names = tree.names();
         let almanac = self.schedules.calendars.almanac(&names, Timestamp::MAX);
@@ -93,13 +103,26 @@ impl Scheduler {
     pub(in crate::scheduler) fn first_unsent(
         &self,
         incident: &Incident,
+        now: Timestamp,
     ) -> Option<(Timestamp, IncidentNotificationBegun)> {
         let secret = self.settings.link_secret.as_ref()?;
-        let (step, call, _) = incident.unsent().next()?;
+        let (step, call, _) = incident.unsent().find(|(.., call)| self.is_free(call, now))?;
         let since = incident.step(step)?.at;
         let word = link_word(secret, &incident.id(), step, call);
         let link = Digest::of(word.as_bytes());
         Some((since, IncidentNotificationBegun { step, call, link }))
+    }
+
+    /// Whether a message can be sent at once: a contact is told by one way one message at a time, and a message that waits
+    /// would be lost before it is sent.
+    fn is_free(&self, call: &Call, now: Timestamp) -> bool {
+        let flies = |since: &Timestamp| plus_ms(*since, SENDING_MS) > now;
+        let flying = self.incidents.flying.values().filter(|since| flies(since)).count();
+        let busy = self.incidents.flying.get(call).is_some_and(flies);
+        let gathered = self.incidents.begun.get(call).map_or(0, |(_, begun)| begun.len());
+        let others = self.incidents.begun.len() + flying;
+        let room = gathered > 0 || others < SENDERS;
+        !busy && room && gathered < TOLD_MAX
     }
 
     /// A message may be sent where this process has begun it: nobody else knows its link.
@@ -125,18 +148,22 @@ impl Scheduler {
         now: Timestamp,
         actions: &mut Vec<Action>,
     ) {
+        self.incidents.flying.retain(|_, since| plus_ms(*since, SENDING_MS) > now);
         let ready = |since: Timestamp| plus_ms(since, GATHER_MS) <= now;
         let calls: Vec<Call> = self
             .incidents
             .begun
             .iter()
-            .filter(|(_, (since, _))| ready(*since))
+            .filter(|(call, (since, _))| {
+                ready(*since) && !self.incidents.flying.contains_key(*call)
+            })
             .map(|(call, _)| call.clone())
             .collect();
         for call in calls {
             let Some((_, begun)) = self.incidents.begun.remove(&call) else { continue };
             let about: Vec<About> = begun.into_iter().filter_map(|one| self.about(one)).collect();
             if !about.is_empty() {
+                self.incidents.flying.insert(call.clone(), now);
                 actions.push(Action::Send(Box::new(Outgoing { call, about })));
             }
         }
@@ -146,6 +173,11 @@ impl Scheduler {
         let (of, number) = begun.incident.incident_parts()?;
         let known = self.incidents.known.get(&of).filter(|k| k.incident.number == number)?;
         let incident = known.incident.clone();
+        // Of what counts as lost nothing is sent any more.
+        let call = incident.step(begun.step)?.call(begun.call)?;
+        if call.ended.is_some() {
+            return None;
+        }
         Some(About { incident, step: begun.step, call: begun.call, link: begun.link })
     }
 }

@@ -57,6 +57,9 @@ impl Scheduler {
             return None;
         }
         let name = rule.call_tree.clone().or(default.map(|_| DEFAULT_TREE.to_owned()));
+        // Where the tree it names is gone the usual one takes its place.
+        let name = name.filter(|name| self.site.tree(name).is_some());
+        let name = name.or(default.map(|_| DEFAULT_TREE.to_owned()));
         let tree = name.as_deref().and_then(|name| self.site.tree(name));
         let severity = match rule.severity {
             Some(weight) => weight.severity()?,

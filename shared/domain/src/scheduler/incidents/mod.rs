@@ -24,7 +24,8 @@ use super::{Action, Scheduler, plus_ms};
 use crate::envelope::Envelope;
 use crate::event::{Call, IncidentEvent, IncidentNotificationEnded, Trouble};
 use crate::ids::StreamId;
-use crate::incident::{DEFAULT_TREE, Incident};
+use crate::incident::calls::SENDING_MS;
+use crate::incident::{DEFAULT_TREE, Incident, Seen};
 use crate::review::Review;
 
 pub(super) use cover::Trees;
@@ -47,6 +48,8 @@ struct Known {
     version: u64,
     /// When it is to be looked at.
     look: Option<Timestamp>,
+    /// How often the log refused what was said of it, since its newest event.
+    refused: u32,
 }
 
 /// What is to be said of something.
@@ -54,10 +57,43 @@ struct Known {
 enum Word {
     /// This happened.
     Trouble(Trouble, Timestamp),
-    /// It is over.
-    Cleared(String),
+    /// It is over: how that is known, and what of it.
+    Cleared(String, Over),
     /// This became of a message.
     Ended(StreamId, IncidentNotificationEnded),
+}
+
+/// What is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Over {
+    /// A run that ended well ends what happened before it was there, and what was said of itself.
+    Run(StreamId, Timestamp),
+    /// The dataset is protected.
+    Dataset,
+    /// The host is heard.
+    Host,
+    /// A night was reviewed.
+    Review,
+    /// The contact was told in this way.
+    Call(Call),
+}
+
+impl Over {
+    /// Whether what happened last is over by this.
+    fn ends(&self, seen: &Seen) -> bool {
+        match (self, &seen.trouble) {
+            (Self::Run(run, created), trouble) => {
+                trouble.run().is_some_and(|of| of == run || seen.at <= *created)
+            }
+            (Self::Dataset, Trouble::DatasetAtRisk { .. })
+            | (Self::Host, Trouble::HostSilent { .. })
+            | (Self::Review, Trouble::ReviewMissing { .. }) => true,
+            (Self::Call(call), Trouble::NotificationFailed { contact, by, .. }) => {
+                call.contact == *contact && call.by == *by
+            }
+            (_, _) => false,
+        }
+    }
 }
 
 /// Words that wait to be said of one thing.
@@ -106,6 +142,8 @@ pub(super) struct Incidents {
     known: BTreeMap<StreamId, Known>,
     waiting: BTreeMap<StreamId, Waiting>,
     begun: BTreeMap<Call, (Timestamp, Vec<Begun>)>,
+    /// Messages that were given away to be sent, and when: one at a time to a contact, by one way.
+    flying: BTreeMap<Call, Timestamp>,
     pub(super) review: Option<Review>,
     looked: Option<Timestamp>,
 }
@@ -118,8 +156,9 @@ impl Scheduler {
             (known.incident.number, known.version) < (incident.number, version)
         });
         if newer {
-            let known = Known { incident: incident.clone(), version, look: Some(now) };
+            let known = Known { incident: incident.clone(), version, look: Some(now), refused: 0 };
             self.incidents.known.insert(incident.of.clone(), known);
+            self.note_loaded(incident, now);
         }
     }
 
@@ -153,7 +192,8 @@ impl Scheduler {
         if let IncidentEvent::IncidentNotificationBegun(e) = event {
             self.note_begun_call(&incident, e, received);
         }
-        let known = Known { incident, version: envelope.version, look: Some(received) };
+        let (version, look) = (envelope.version, Some(received));
+        let known = Known { incident, version, look, refused: 0 };
         self.incidents.known.insert(of, known);
     }
 
@@ -168,7 +208,10 @@ impl Scheduler {
         });
         let known = self.incidents.known.iter();
         let looks = known.filter_map(|(of, known)| Some(turn(of, known.look?)));
-        let begun = self.incidents.begun.values().map(|(since, _)| plus_ms(*since, GATHER_MS));
+        let begun = self.incidents.begun.iter().filter_map(|(call, (since, _))| {
+            let busy = self.incidents.flying.get(call).map(|at| plus_ms(*at, SENDING_MS));
+            Some(plus_ms(*since, GATHER_MS).max(busy.unwrap_or(*since)))
+        });
         let looked = self.site.tree(DEFAULT_TREE).map(|_| match self.incidents.looked {
             Some(at) => plus_ms(at, LOOK_MS),
             None => Timestamp::MIN,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{Scheduler, plus_ms};
-use super::{Known, LOOK_MS, SKEW_MS, STALLED_MS, Word};
+use super::{Known, LOOK_MS, Over, SKEW_MS, STALLED_MS, Word};
 use crate::event::{Call, IncidentEvent, RunEvent, Sent, Trouble};
 use crate::ids::{StreamId, StreamType};
 use crate::incident::words::BAD_STATES;
@@ -42,6 +42,47 @@ impl Scheduler {
         }
     }
 
+    /// What a scheduler that was not there has missed of an incident it has loaded.
+    pub(super) fn note_loaded(&mut self, incident: &Incident, now: Timestamp) {
+        if !incident.is_open() {
+            return;
+        }
+        let of = &incident.of;
+        if self.datasets.get(of).is_some_and(|watched| !watched.is_at_risk()) {
+            self.notice_dataset(of, None, now);
+        }
+        let Some(tree) =
+            incident.tree.as_ref().filter(|_| of.stream_type() != StreamType::CallTree)
+        else {
+            return;
+        };
+        let tree = StreamId::thing(crate::site::ThingKind::CallTree, tree);
+        for state in incident.steps.iter().flat_map(|step| &step.calls) {
+            if let Some((at, Sent::Failed { message } | Sent::Unknown { message })) = &state.ended {
+                let (contact, by) = (state.call.contact.clone(), state.call.by);
+                let (incident, message) = (incident.id(), message.clone());
+                let trouble = Trouble::NotificationFailed { incident, contact, by, message };
+                self.notice(tree.clone(), trouble, *at, now);
+            }
+        }
+    }
+
+    /// A call tree or a calendar is another: whoever is to be called is found anew, and what lasts may be an incident now.
+    pub(in crate::scheduler) fn look_at_incidents(&mut self, now: Timestamp) {
+        self.incidents.looked = None;
+        for known in self.incidents.known.values_mut().filter(|known| known.incident.is_open()) {
+            known.look = Some(now);
+        }
+        let risks: Vec<(StreamId, Timestamp)> = self
+            .datasets
+            .iter()
+            .filter_map(|(id, watched)| Some((id.clone(), watched.at_risk_since()?)))
+            .collect();
+        for (of, since) in risks {
+            self.notice_dataset(&of, Some(since), now);
+        }
+    }
+
     /// Nobody has begun to send what the level before was to be told: no scheduler tells anybody.
     pub(in crate::scheduler) fn note_silence(&mut self, incident: &Incident, received: Timestamp) {
         let mut levels = incident.steps.iter().rev().filter(|step| step.is_level()).skip(1);
@@ -63,15 +104,8 @@ impl Scheduler {
         call: &Call,
         now: Timestamp,
     ) {
-        let known = self.incidents.known.get(tree);
-        let newest = known.and_then(|known| known.incident.troubles.last());
-        let same = newest.is_some_and(|seen| {
-            matches!(&seen.trouble, Trouble::NotificationFailed { contact, by, .. } if *contact == call.contact && *by == call.by)
-        });
-        if same {
-            let reason = format!("{} was told by {} again", call.contact, call.by.word());
-            self.clear(tree, reason, now);
-        }
+        let reason = format!("{} was told by {} again", call.contact, call.by.word());
+        self.clear(tree, reason, Over::Call(call.clone()), now);
     }
 
     /// Something happened; `at` is when the log learnt of it.
@@ -98,13 +132,13 @@ impl Scheduler {
     }
 
     /// Something is over, where an incident of it goes on.
-    pub(in crate::scheduler) fn clear(&mut self, of: &StreamId, reason: String, now: Timestamp) {
+    fn clear(&mut self, of: &StreamId, reason: String, over: Over, now: Timestamp) {
         let goes_on = |known: &Known| known.incident.is_open() && known.incident.cleared.is_none();
         let known = self.incidents.known.get(of).is_some_and(goes_on);
         let waits = self.incidents.waiting.contains_key(of);
         if known || waits {
             let waiting = self.incidents.waiting.entry(of.clone()).or_default();
-            waiting.words.push_back((now, Word::Cleared(reason)));
+            waiting.words.push_back((now, Word::Cleared(reason, over)));
         }
     }
 
@@ -140,11 +174,8 @@ impl Scheduler {
 
     /// A run that ended well ends the troubles of earlier ones.
     pub(in crate::scheduler) fn clear_runs(&mut self, of: &StreamId, run: &Run, now: Timestamp) {
-        let known = self.incidents.known.get(of);
-        let by_rule = known.is_none_or(|known| known.incident.by.is_none());
-        if by_rule {
-            self.clear(of, format!("run {} ended as it should", run.id.rest()), now);
-        }
+        let reason = format!("run {} ended as it should", run.id.rest());
+        self.clear(of, reason, Over::Run(run.id.clone(), run.created), now);
     }
 
     /// Whether an event of a run, of a time in which this scheduler may not have been there, is to be looked at: see
@@ -188,18 +219,19 @@ impl Scheduler {
     /// Hosts that are silent, and reviews that are missing.
     pub(in crate::scheduler) fn look_around(&mut self, now: Timestamp) {
         let due = self.incidents.looked.is_none_or(|at| plus_ms(at, LOOK_MS) <= now);
-        let Some((tree, _)) = self.site.tree(DEFAULT_TREE).filter(|_| due) else { return };
+        let Some((tree, begins)) = self.site.tree(DEFAULT_TREE).filter(|_| due) else { return };
         let silent_ms = i64::try_from(tree.host_silent_after.millis()).unwrap_or(i64::MAX);
         self.incidents.looked = Some(now);
         self.look_for_hosts(silent_ms, now);
         let since = self.incidents.review.as_ref().and_then(Review::since);
         let of = crate::review::stream();
-        let Some(since) = since else { return };
+        // Where none was ever signed, the first is missing from when somebody cared.
+        let since = since.unwrap_or(begins);
         let missing = plus_ms(since, MISSING_MS);
         if missing <= plus_ms(now, -SKEW_MS) {
             self.notice_state(of, Trouble::ReviewMissing { since }, missing, now);
         } else {
-            self.clear(&of, "a night was reviewed".to_owned(), now);
+            self.clear(&of, "a night was reviewed".to_owned(), Over::Review, now);
         }
     }
 
@@ -222,7 +254,7 @@ impl Scheduler {
             self.notice_state(of, Trouble::HostSilent { since: to_second(since) }, late, now);
         }
         for of in heard {
-            self.clear(&of, "the host is heard, or is not to be".to_owned(), now);
+            self.clear(&of, "the host is heard, or is not to be".to_owned(), Over::Host, now);
         }
     }
 
@@ -253,7 +285,9 @@ impl Scheduler {
             Some(since) => {
                 self.notice_state(of.clone(), Trouble::DatasetAtRisk { since }, since, now);
             }
-            None => self.clear(of, "the dataset is protected again".to_owned(), now),
+            None => {
+                self.clear(of, "the dataset is protected again".to_owned(), Over::Dataset, now);
+            }
         }
     }
 

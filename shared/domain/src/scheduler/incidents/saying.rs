@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::super::{Action, Scheduler};
-use super::{About, TRIES, Word};
+use super::super::{Action, REFUSED_MS, Scheduler, plus_ms};
+use super::{About, Known, TRIES, Word};
 use crate::envelope::Draft;
 use crate::event::{
     IncidentCleared, IncidentNotificationEnded, IncidentOpened, IncidentRecurred, Sent,
@@ -68,14 +68,22 @@ impl Scheduler {
         let open = known.filter(|known| known.incident.is_open());
         match word {
             Word::Trouble(trouble, at) => {
-                let cover = self.cover(of).filter(|cover| cover.since <= *at)?;
+                let cover = self.cover(of)?;
+                // What began before anybody cared and lasts is one from then on.
+                let lasts = trouble.lasts() && cover.since > *at;
+                let at = &if lasts { cover.since } else { *at };
+                if cover.since > *at {
+                    return None;
+                }
                 if known.is_some_and(|known| known.incident.has_seen(trouble, *at)) {
                     return None;
                 }
                 let (severity, trouble, at) = (cover.severity, trouble.clone(), *at);
                 Some(match open {
                     Some(known) => {
-                        let event = IncidentRecurred { severity, trouble, at };
+                        let none = known.incident.tree.is_none();
+                        let tree = cover.tree.filter(|_| none);
+                        let event = IncidentRecurred { severity, trouble, at, tree };
                         Draft::new(known.incident.id(), known.version + 1, event)
                     }
                     None => {
@@ -85,8 +93,12 @@ impl Scheduler {
                     }
                 })
             }
-            Word::Cleared(reason) => {
-                let known = open.filter(|known| known.incident.cleared.is_none())?;
+            Word::Cleared(reason, over) => {
+                let goes_on = open.filter(|known| known.incident.cleared.is_none());
+                let ends = |known: &&Known| {
+                    known.incident.troubles.last().is_some_and(|seen| over.ends(seen))
+                };
+                let known = goes_on.filter(ends)?;
                 let event = IncidentCleared { reason: reason.clone() };
                 Some(Draft::new(known.incident.id(), known.version + 1, event))
             }
@@ -109,7 +121,9 @@ impl Scheduler {
     ) {
         let Some((of, _)) = id.incident_parts() else { return };
         if let Some(known) = self.incidents.known.get_mut(&of) {
-            known.look = Some(at);
+            known.refused += u32::from(refused);
+            // What is refused again and again is tried ever less often.
+            known.look = Some(plus_ms(at, REFUSED_MS << known.refused.min(12)));
         }
         let Some(waiting) = self.incidents.waiting.get_mut(&of) else { return };
         waiting.not_before = Some(at);
@@ -121,6 +135,10 @@ impl Scheduler {
 
     /// What became of a message.
     pub fn sent(&mut self, about: &About, sent: &Sent, now: Timestamp) {
+        let state = about.incident.step(about.step).and_then(|step| step.call(about.call));
+        if let Some(state) = state {
+            self.incidents.flying.remove(&state.call);
+        }
         let (of, id) = (about.incident.of.clone(), about.incident.id());
         let (step, call) = (about.step, about.call);
         let ended = IncidentNotificationEnded { step, call, sent: sent.clone() };
