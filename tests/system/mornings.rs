@@ -118,6 +118,7 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
         "/changes",
         "/people",
         "/people/roles",
+        "/people/review",
         "/people/bob",
         "/account",
         &format!("/changes/job/{name}"),

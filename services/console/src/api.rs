@@ -1,5 +1,6 @@
 //! `/api/v1`, probes and metrics. One handler for each thing people and scripts can ask or do.
 
+mod access;
 mod ahead;
 mod calendar;
 pub(crate) mod changes;
@@ -118,6 +119,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(review::review))
         .routes(routes!(review::note))
         .routes(routes!(review::sign))
+        .routes(routes!(access::review, access::sign))
         .routes(routes!(people::me))
         .routes(routes!(people::set_password))
         .routes(routes!(people::roles))

@@ -178,6 +178,7 @@ const ROLES: &[(&str, &str)] = &[
     ("change.ratified", "console"),
     ("review.noted", "console"),
     ("review.signed", "console"),
+    ("review.access-signed", "console"),
     ("incident.opened", "console scheduler"),
     ("incident.recurred", "scheduler"),
     ("incident.cleared", "scheduler"),
@@ -218,6 +219,8 @@ fn each_class_of_producer_states_its_own_kinds_and_no_other() {
                     StreamId::run("x", "y")
                 } else if of == StreamType::Document {
                     StreamId::document(&"d".repeat(32))
+                } else if of == StreamType::Incident {
+                    StreamId::incident(&StreamId::job("x"), 1)
                 } else {
                     stream(&format!("{}/x", of.word()))
                 };
