@@ -119,6 +119,7 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
         "/people",
         "/people/roles",
         "/people/review",
+        "/events/1",
         "/people/bob",
         "/account",
         &format!("/changes/job/{name}"),

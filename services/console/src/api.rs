@@ -5,6 +5,7 @@ mod ahead;
 mod calendar;
 pub(crate) mod changes;
 mod datasets;
+mod events;
 mod hosts;
 mod incidents;
 mod looking;
@@ -132,6 +133,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(calendar::calendar))
         .routes(routes!(check_job))
         .routes(routes!(list_events))
+        .routes(routes!(events::proof))
         .routes(routes!(night))
         .routes(routes!(head))
         .routes(routes!(query))

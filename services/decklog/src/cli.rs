@@ -486,6 +486,9 @@ pub(crate) struct Events {
     /// Most events; all when absent.
     #[arg(short = 'n', long)]
     pub(crate) limit: Option<u64>,
+    /// Instead of events the proof that the one at this position is in the newest signed head, computed again and checked.
+    #[arg(long, value_name = "POSITION", conflicts_with_all = ["stream", "after", "limit"])]
+    pub(crate) proof: Option<u64>,
     #[command(flatten)]
     pub(crate) place: Place,
 }
