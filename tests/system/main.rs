@@ -11,6 +11,7 @@
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
 //! | [`handbook`] | the pages of `ops/handbook`, run and compared |
 //! | [`incidents`] | failures, who is told of them, and who deals with them |
+//! | [`inclusion`] | the proof that an event is in the log, checked by another program |
 //! | [`looking`] | names of files in snapshots, and how far a backup is |
 //! | [`people`] | accounts: who may do what, what takes two people, coming in and being shut out |
 //! | [`pages`] | the console as somebody sees it without scripts |
@@ -31,6 +32,7 @@ mod evidence;
 mod fuzz;
 mod handbook;
 mod incidents;
+mod inclusion;
 mod looking;
 mod mornings;
 mod pages;

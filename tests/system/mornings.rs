@@ -132,6 +132,8 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
         &format!("/incidents/job/{name}/1"),
         "/people",
         "/people/roles",
+        "/people/review",
+        "/events/1",
         "/people/bob",
         "/account",
         &format!("/changes/job/{name}"),

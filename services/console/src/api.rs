@@ -1,9 +1,11 @@
 //! `/api/v1`, probes and metrics. One handler for each thing people and scripts can ask or do.
 
+mod access;
 mod ahead;
 mod calendar;
 pub(crate) mod changes;
 mod datasets;
+mod events;
 mod hosts;
 mod incidents;
 mod looking;
@@ -118,6 +120,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(review::review))
         .routes(routes!(review::note))
         .routes(routes!(review::sign))
+        .routes(routes!(access::review, access::sign))
         .routes(routes!(people::me))
         .routes(routes!(people::set_password))
         .routes(routes!(people::roles))
@@ -130,6 +133,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(calendar::calendar))
         .routes(routes!(check_job))
         .routes(routes!(list_events))
+        .routes(routes!(events::proof))
         .routes(routes!(night))
         .routes(routes!(head))
         .routes(routes!(query))

@@ -1,6 +1,7 @@
 //! The face: `/api/v1` for people's tools and scripts, probes, metrics. It shows the read model and says
 //! in the log what people want; it changes nothing by itself.
 
+mod access;
 mod api;
 mod check;
 mod commands;

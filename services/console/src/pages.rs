@@ -10,6 +10,7 @@
 //! | `reading` | what pages ask the recorder for |
 //! | `words`, `why` | how states, times and addresses are told; why a run or a job is as it is |
 //! | `login`, `account`, `people` | coming in; one's own account; all accounts, and the table of who may do what |
+//! | `access` | who may do what, looked at by somebody else, and signed |
 //! | `timeline` | what ran and what will, drawn and as a table |
 //! | `jobs`, `job`, `runs`, `run` | what is to run, and what ran |
 //! | `schedule` | a job as a form, looked at before it is proposed |
@@ -20,6 +21,7 @@
 //! | `events` | the log |
 //! | `api` | what programs ask and do |
 
+mod access;
 mod account;
 mod answer;
 mod api;
@@ -108,6 +110,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/changes/{kind}/{name}", get(changes::one).post(changes::act))
         .route("/people", get(people::page).post(people::provision))
         .route("/people/roles", get(people::roles))
+        .route("/people/review", get(access::page).post(access::sign))
         .route("/people/{name}", get(people::person).post(people::act))
         .route("/people/{name}/code", post(people::issue_code))
         .route("/jobs", get(jobs::page))

@@ -30,8 +30,8 @@ pub(crate) use hosts::Host;
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use people::{
-    AddUser, CreateToken, EndSession, GrantUser, ListTokens, NewPassword, ResetUser, RevokeToken,
-    User, UserToken,
+    AddUser, CreateToken, EndSession, GrantUser, ListTokens, NewPassword, ResetUser, ReviewAccess,
+    RevokeToken, User, UserToken,
 };
 pub(crate) use prints::{
     ChangeDocument, Check, DocumentAct, DocumentsAct, Forms, ListDocuments, MoveDocument, Numbers,
@@ -486,6 +486,9 @@ pub(crate) struct Events {
     /// Most events; all when absent.
     #[arg(short = 'n', long)]
     pub(crate) limit: Option<u64>,
+    /// Instead of events the proof that the one at this position is in the newest signed head, computed again and checked.
+    #[arg(long, value_name = "POSITION", conflicts_with_all = ["stream", "after", "limit"])]
+    pub(crate) proof: Option<u64>,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -108,6 +108,7 @@ impl Source {
             | Content::Runs(_)
             | Content::Night(_)
             | Content::Heads(_)
+            | Content::Proof(_)
             | Content::Failed(_) => bail!("the answer is to another question"),
         }
     }

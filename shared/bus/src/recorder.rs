@@ -93,7 +93,8 @@ pub async fn ask(bus: &Bus, query: &Query) -> Result<Answer, AskError> {
         | Content::Streams(_)
         | Content::Runs(_)
         | Content::Night(_)
-        | Content::Heads(_) => Ok(answer),
+        | Content::Heads(_)
+        | Content::Proof(_) => Ok(answer),
     }
 }
 
@@ -152,6 +153,7 @@ pub async fn stream(bus: &Bus, id: &StreamId) -> Result<Option<StreamState>, Ask
         | Content::Runs(_)
         | Content::Night(_)
         | Content::Heads(_)
+        | Content::Proof(_)
         | Content::Failed(_) => Err(AskError::Unreadable("no stream".to_owned())),
     }
 }

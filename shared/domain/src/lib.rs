@@ -17,6 +17,7 @@
 //! | [`print`] | documents, queues, numbered stock: what is printed, sent, and accounted for |
 //! | [`job`] | definitions as people write them, and the state of a job |
 //! | [`run`] | the life of one occurrence or request |
+//! | [`review`], [`access`] | what people sign for: nights, and who may do what |
 //! | [`ledger`] | what the recorder accepts, voids and refuses |
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
@@ -30,6 +31,7 @@
 //! | [`wire`] | messages between services |
 //! | [`import`] | other people's schedules |
 
+pub mod access;
 pub mod backup;
 pub mod calendar;
 pub mod canonical;

@@ -7,20 +7,22 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::access::{self, SignedAccess};
 use crate::canonical::{Digest, canonical};
 use crate::event::{Disposition, ReviewEvent, ReviewNoted, ReviewSigned};
 use crate::ids::StreamId;
-use crate::ledger::need;
+use crate::ledger::{Policy, need};
 use crate::night::{Night, Numbers};
+use crate::people::User;
 use crate::run::Run;
 use crate::wire::RunRow;
 
 /// How many signed reviews are remembered; older ones stay in the log.
-const SIGNED_KEPT: usize = 100;
+pub(crate) const SIGNED_KEPT: usize = 100;
 /// How many dispositions are remembered.
 const NOTED_KEPT: usize = 5_000;
 /// Longest text, in bytes.
-const TEXT_BYTES_MAX: usize = 1_000;
+pub(crate) const TEXT_BYTES_MAX: usize = 1_000;
 /// The longest that exceptions of a job may be taken for granted: 366 days.
 const ACCEPTED_MS_MAX: i64 = 366 * 24 * 3_600 * 1_000;
 /// Most runs that are not over when a review is signed.
@@ -28,7 +30,16 @@ pub const OPEN_MAX: usize = 80;
 /// A review is missing when the last ended longer ago: 36 hours.
 pub const MISSING_MS: i64 = 36 * 3_600 * 1_000;
 
-/// What people said of nights.
+/// Why a review is refused that leaves a time out, or has it twice.
+pub(crate) const JOINS: &str = "a review begins where the last has ended";
+/// Why one is refused that ends later than now.
+pub(crate) const TO_COME: &str = "nobody reviews what is to come";
+/// Why one is refused that was shown what the log does not hold.
+pub(crate) const NOWHERE: &str = "the log has no such position";
+/// Why one is refused that says too much.
+pub(crate) const TOO_LONG: &str = "a statement has 1000 bytes at most";
+
+/// What people said of nights; in a stream of its own, of who may do what.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Review {
     /// Dispositions, by run.
@@ -40,6 +51,9 @@ pub struct Review {
     /// Signed reviews, oldest first.
     #[serde(default)]
     pub signed: Vec<Signed>,
+    /// Signed reviews of who may do what, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<SignedAccess>,
 }
 
 /// What becomes of an exception.
@@ -111,6 +125,11 @@ impl Review {
                 let surplus = self.signed.len().saturating_sub(SIGNED_KEPT);
                 self.signed.drain(..surplus);
                 self.accepted.retain(|_, until| *until > at);
+            }
+            ReviewEvent::ReviewAccessSigned(e) => {
+                self.access.push(SignedAccess { what: e.clone(), by, at });
+                let surplus = self.access.len().saturating_sub(SIGNED_KEPT);
+                self.access.drain(..surplus);
             }
         }
         self.forget();
@@ -188,31 +207,64 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Whether the event may follow. `run` is the one it names; `size` is that of the log before it.
+/// What the recorder has at hand beside the reviews of the stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// The stream.
+    pub(crate) id: &'a StreamId,
+    /// Who acted.
+    pub(crate) actor: Option<&'a str>,
+    /// Their account.
+    pub(crate) account: Option<&'a User>,
+    /// The run that a note is about.
+    pub(crate) run: Option<&'a Run>,
+    /// Rules of the site.
+    pub(crate) policy: Policy,
+    /// When it is received.
+    pub(crate) received: Timestamp,
+    /// How long the log was before it.
+    pub(crate) size: u64,
+}
+
+/// Whether the event may follow.
 ///
 /// # Errors
 /// The rule it breaks.
 pub(crate) fn admit(
     review: Option<&Review>,
     event: &ReviewEvent,
-    actor: Option<&str>,
-    run: Option<&Run>,
-    (received, size): (Timestamp, u64),
+    context: &Context<'_>,
 ) -> Result<(), String> {
-    need(actor.is_some(), "it does not say who does it")?;
+    need(context.actor.is_some(), "it does not say who does it")?;
+    let of_nights = *context.id != access::stream();
     match event {
-        ReviewEvent::ReviewNoted(e) => admit_noted(e, run, received),
+        ReviewEvent::ReviewNoted(e) => {
+            need(of_nights, "exceptions are of nights")?;
+            admit_noted(e, context.run, context.received)
+        }
         ReviewEvent::ReviewSigned(e) => {
-            let since = review.and_then(Review::since);
-            let joins = since.is_none_or(|since| since == e.since);
-            need(joins, "a review begins where the last has ended")?;
-            // By no clock: what begins in the time that is signed has begun.
-            need(e.since < e.until && e.until <= received, "nobody reviews what is to come")?;
-            need((1..=size).contains(&e.position), "the log has no such position")?;
-            need(e.open.len() <= OPEN_MAX, "80 runs at most are left to the next review")?;
-            need(e.statement.len() <= TEXT_BYTES_MAX, "a statement has 1000 bytes at most")
+            need(of_nights, "nights are signed for in their own stream")?;
+            admit_signed(review, e, context)
+        }
+        ReviewEvent::ReviewAccessSigned(e) => {
+            need(!of_nights, "who may do what is signed for in review/access")?;
+            access::admit(review, e, context)
         }
     }
+}
+
+fn admit_signed(
+    review: Option<&Review>,
+    e: &ReviewSigned,
+    context: &Context<'_>,
+) -> Result<(), String> {
+    let since = review.and_then(Review::since);
+    need(since.is_none_or(|since| since == e.since), JOINS)?;
+    // By no clock: what begins in the time that is signed has begun.
+    need(e.since < e.until && e.until <= context.received, TO_COME)?;
+    need((1..=context.size).contains(&e.position), NOWHERE)?;
+    need(e.open.len() <= OPEN_MAX, "80 runs at most are left to the next review")?;
+    need(e.statement.len() <= TEXT_BYTES_MAX, TOO_LONG)
 }
 
 fn admit_noted(e: &ReviewNoted, run: Option<&Run>, received: Timestamp) -> Result<(), String> {

@@ -355,6 +355,11 @@ pub enum Query {
         /// Most heads.
         limit: u32,
     },
+    /// The proof that an event is in the newest signed head.
+    Proof {
+        /// Its position, from 1.
+        position: u64,
+    },
 }
 
 /// Which events.
@@ -600,6 +605,8 @@ pub enum Content {
     Night(crate::night::Night),
     /// Signed heads as notes.
     Heads(Vec<String>),
+    /// That an event is in the newest signed head, or why that is not proven.
+    Proof(Proof),
     /// The question could not be answered.
     Failed(String),
 }
@@ -619,6 +626,41 @@ pub struct HeadView {
     pub root: Digest,
     /// Newest signed head, a C2SP checkpoint.
     pub signed: Option<String>,
+}
+
+/// Whether an event is proven to be in the newest signed head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum Proof {
+    /// It is.
+    Proven(Inclusion),
+    /// The newest signed head does not reach it.
+    NotSigned {
+        /// How far that head reaches; 0 where there is none.
+        size: u64,
+    },
+    /// More of the log has to be read for it than one question reads. Whoever asks again goes on from there.
+    Reading {
+        /// How many leaves were read.
+        read: u64,
+        /// Of how many.
+        size: u64,
+    },
+}
+
+/// The proof that a leaf is in a tree (RFC 6962 §2.1.1), and the signed head that says which tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inclusion {
+    /// Its position, from 1; its index in the tree is one less.
+    pub position: u64,
+    /// The bytes of the leaf, base64: the envelope is in them.
+    pub leaf: String,
+    /// The leaf's hash.
+    pub hash: Digest,
+    /// The audit path, lowest sibling first.
+    pub path: Vec<Digest>,
+    /// The signed head, a C2SP checkpoint: its second line is the size of the tree, its third the root.
+    pub head: String,
 }
 
 /// One leaf.

@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{AnyPool, PgPool, SqlitePool};
 
 use crate::error::LogError;
+use crate::proof::Parts;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub(crate) enum Backend {
 pub struct EventLog {
     pub(crate) any: AnyPool,
     pub(crate) backend: Backend,
+    pub(crate) parts: Parts,
     address: String,
 }
 
@@ -64,7 +66,8 @@ impl EventLog {
         let pool = pool.connect_with(options).await.map_err(LogError::database(what))?;
         let any = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(WAIT);
         let any = any.connect(address).await.map_err(LogError::database(what))?;
-        Ok(Self { any, backend: Backend::Postgres(pool), address: without_password(address) })
+        let (backend, parts) = (Backend::Postgres(pool), Parts::default());
+        Ok(Self { any, backend, parts, address: without_password(address) })
     }
 
     async fn open_sqlite(path: &Path, access: Access) -> Result<Self, LogError> {
@@ -87,7 +90,8 @@ impl EventLog {
         let any = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(WAIT);
         let any = any.connect(&url).await.map_err(LogError::database(what))?;
         let address = path.display().to_string();
-        Ok(Self { any, backend: Backend::Sqlite(pool), address })
+        let (backend, parts) = (Backend::Sqlite(pool), Parts::default());
+        Ok(Self { any, backend, parts, address })
     }
 
     /// Where it is, without a password.

@@ -12,6 +12,7 @@ mod error;
 mod migrate;
 mod plain;
 mod postgres;
+mod proof;
 pub mod query;
 pub mod read;
 mod rebuild;

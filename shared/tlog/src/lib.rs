@@ -39,5 +39,6 @@ pub use hash::{Hash, HashError, leaf_hash, node_hash};
 pub use key::{KeyError, SignerKey, VerifierKey};
 pub use note::{MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteSignature};
 pub use proof::{
-    ProofError, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion,
+    ProofError, consistency_proof, inclusion_proof, inclusion_proof_in_part, verify_consistency,
+    verify_inclusion,
 };

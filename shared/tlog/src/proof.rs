@@ -85,6 +85,24 @@ pub fn inclusion_proof(leaves: &[Hash], index: u64) -> Result<Vec<Hash>, ProofEr
     Ok(path)
 }
 
+/// The same where the tree is known by the roots of its parts: every part has the same power of two leaves, but the last,
+/// which may have fewer. `part` are the leaf hashes of the one that is the `number`th, `index` is the leaf's place in it.
+///
+/// # Errors
+/// [`ProofError::IndexOutOfRange`] if there is no such leaf in the part, or no such part.
+pub fn inclusion_proof_in_part(
+    part: &[Hash],
+    index: u64,
+    roots: &[Hash],
+    number: u64,
+) -> Result<Vec<Hash>, ProofError> {
+    let mut path = inclusion_proof(part, index)?;
+    // Above the parts the tree divides as one of which each is a leaf, also where the last is smaller: it is cut off from
+    // the others wherever the standard cuts.
+    path.extend(inclusion_proof(roots, number)?);
+    Ok(path)
+}
+
 /// The proof that the tree of the first `old` leaf hashes is the beginning of the tree of all of
 /// them, lowest hash first (RFC 6962 §2.1.2). Empty when `old` is zero or all of them.
 ///

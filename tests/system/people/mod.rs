@@ -6,6 +6,7 @@ mod ends;
 mod http;
 mod login;
 mod pages;
+mod reviews;
 mod roles;
 mod two;
 

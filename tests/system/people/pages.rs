@@ -49,9 +49,15 @@ fn every_page_has_the_headers_that_keep_it_ours_and_none_has_a_script_or_a_style
     let odd = json!({"act": act, "reason": "<script>alert(1)</script>"});
     admin.token.post("/api/v1/users/odd/acts", &odd).is(200);
     provision(&admin, "robot", &["operator@folder/pay"], true);
-    for path in
-        ["/people", "/people/roles", "/people/odd", "/people/robot", "/people/nobody", "/account"]
-    {
+    for path in [
+        "/people",
+        "/people/roles",
+        "/people/review",
+        "/people/odd",
+        "/people/robot",
+        "/people/nobody",
+        "/account",
+    ] {
         check(&admin.session.get(path), path);
         let away = nobody.get(path).is(303);
         assert!(away.header("location").starts_with("/login?next="), "{path}: {away:?}");

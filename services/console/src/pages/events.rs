@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use domain::ids::StreamId;
-use domain::wire::{EventFilter, LogEntry};
+use domain::wire::{EventFilter, LogEntry, Proof};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -254,6 +254,8 @@ struct EventPage {
     whole: String,
     before: Option<u64>,
     after: Option<u64>,
+    number: u64,
+    proof: Proof,
 }
 
 /// One event.
@@ -274,10 +276,9 @@ pub(crate) async fn event(
     let (size, entries) = reading::events(&console, filter).await?;
     let entry = entries.first().ok_or_else(missing)?;
     Ok(visitor.page(&EventPage {
-        shell: visitor
-            .shell()
-            .as_of(&console, size)
-            .cli(format!("decklog events --after {after} --limit 1 -o json")),
+        shell: visitor.shell().as_of(&console, size).cli(format!(
+            "decklog events --after {after} --limit 1 -o json\ndecklog events --proof {number}"
+        )),
         about: about(entry),
         facts: facts(entry),
         text: pretty(entry),
@@ -286,6 +287,8 @@ pub(crate) async fn event(
         before: Some(after).filter(|before| *before > 0),
         after: Some(number + 1).filter(|next| *next <= size),
         line: line(entry),
+        number,
+        proof: reading::proof(&console, number).await?,
     }))
 }
 

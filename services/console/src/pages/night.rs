@@ -75,6 +75,8 @@ struct NightPage {
     span: String,
     last: Option<Signed>,
     overdue: bool,
+    /// Whether nobody has signed for who may do what for too long.
+    access_overdue: bool,
     goes_on: bool,
     problem: Option<String>,
     groups: Vec<Group>,
@@ -189,6 +191,7 @@ async fn night(console: &Console, visitor: &Visitor) -> Result<NightPage, Page> 
         span: format!("From {} to {}", when(morning.since), when(morning.until)),
         last: morning.review.signed.last().cloned(),
         overdue: morning.is_overdue(),
+        access_overdue: console.is_access_overdue(visitor.now).await?,
         goes_on: morning.goes_on(),
         problem: None,
         groups: groups(&morning, &beside),

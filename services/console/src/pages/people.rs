@@ -22,6 +22,8 @@ struct PeoplePage {
     idle: usize,
     removed: usize,
     keeps: bool,
+    /// Whether nobody has signed for who may do what for too long.
+    overdue: bool,
     word: String,
     problem: Option<String>,
     once: Option<Once>,
@@ -58,7 +60,7 @@ struct RolesPage {
     rows: Vec<Row>,
 }
 
-fn everybody(console: &Console, visitor: &Visitor) -> PeoplePage {
+async fn everybody(console: &Console, visitor: &Visitor) -> PeoplePage {
     let all = console.people.all();
     let users: Vec<UserView> = all.iter().map(|user| UserView::of(user, visitor.now)).collect();
     let count = |state: &str| users.iter().filter(|user| user.state == state).count();
@@ -69,6 +71,8 @@ fn everybody(console: &Console, visitor: &Visitor) -> PeoplePage {
         removed: count("removed"),
         users,
         keeps: visitor.could(Action::KeepPeople),
+        // A code is shown once: no page that has one is lost because this cannot be read.
+        overdue: console.is_access_overdue(visitor.now).await.unwrap_or_default(),
         word: visitor.word(),
         problem: None,
         once: None,
@@ -77,13 +81,13 @@ fn everybody(console: &Console, visitor: &Visitor) -> PeoplePage {
 
 /// All accounts.
 pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Page {
-    visitor.page(&everybody(&console, &visitor))
+    visitor.page(&everybody(&console, &visitor).await)
 }
 
 /// Makes an account; people are shown the code by which they come in.
 pub(crate) async fn provision(State(console): State<Console>, sent: Sent) -> Page {
     let made = make(&console, &sent).await;
-    let page = everybody(&console, &sent.visitor);
+    let page = everybody(&console, &sent.visitor).await;
     match made {
         Ok(once) => sent.visitor.page(&PeoplePage { once, ..page }),
         Err(error) => {
@@ -167,7 +171,7 @@ pub(crate) async fn issue_code(
     sent: Sent,
 ) -> Page {
     let made = console.issue_code(&name, &sent.visitor.caller).await;
-    let page = everybody(&console, &sent.visitor);
+    let page = everybody(&console, &sent.visitor).await;
     match made {
         Ok(once) => sent.visitor.page(&PeoplePage { once: Some(once), ..page }),
         Err(error) => {

@@ -7,8 +7,8 @@ use domain::ids::StreamId;
 use domain::job::Job;
 use domain::ledger::{Body, StreamState};
 use domain::wire::{
-    Answer, Content, DocumentFilter, EventFilter, JobFilter, LogEntry, Query, RunFilter, RunRow,
-    Selection, StreamView,
+    Answer, Content, DocumentFilter, EventFilter, JobFilter, LogEntry, Proof, Query, RunFilter,
+    RunRow, Selection, StreamView,
 };
 
 use super::answer::Page;
@@ -140,4 +140,19 @@ pub(crate) async fn site(console: &Console) -> Read<SiteView> {
         Some((view.id.stream_type().thing()?, thing))
     });
     Ok((position, SiteView::of(things)))
+}
+
+/// That an event is in the newest signed head, or why that is not proven.
+pub(crate) async fn proof(console: &Console, position: u64) -> Result<Proof, Page> {
+    match ask(&console.bus, &Query::Proof { position }).await?.content {
+        Content::Proof(proof) => Ok(proof),
+        Content::Head(_)
+        | Content::Events(_)
+        | Content::Leaves(_)
+        | Content::Streams(_)
+        | Content::Runs(_)
+        | Content::Night(_)
+        | Content::Heads(_)
+        | Content::Failed(_) => Err(other()),
+    }
 }

@@ -15,6 +15,8 @@ pub(crate) enum User {
     Whoami(Place),
     /// Prints the table of who may do what.
     Roles,
+    /// Shows who may do what, and what changed since somebody signed for that last; signs for it with --sign.
+    Review(ReviewAccess),
     /// Makes an account, for the first time or again. A person is given a code by which they come in once.
     Add(AddUser),
     /// Gives an account these grants, and no others.
@@ -33,6 +35,24 @@ pub(crate) enum User {
     /// Issues a code on the console's own machine, where no administrator can come in any more. Nothing may run on the
     /// data directory.
     Reset(ResetUser),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewAccess {
+    /// Signs that you have looked at it: for how it stands now, or for what --until and --shown name.
+    #[arg(long)]
+    pub(crate) sign: bool,
+    /// Until when it was shown to you, as `user review` says it.
+    #[arg(long, requires_all = ["sign", "shown"])]
+    pub(crate) until: Option<jiff::Timestamp>,
+    /// The digest of what was shown to you. Nothing is signed where something changed since then.
+    #[arg(long, requires_all = ["sign", "until"])]
+    pub(crate) shown: Option<String>,
+    /// Anything to say.
+    #[arg(long, default_value = "", requires = "sign", hide_default_value = true)]
+    pub(crate) statement: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,9 @@ const PAGE: u32 = 1_000;
 
 pub(crate) fn run(events: &Events, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&events.place)?;
+    if let Some(position) = events.proof {
+        return super::proof::run(&source, position, format);
+    }
     let stream = events
         .stream
         .as_ref()

@@ -20,6 +20,7 @@ mod night;
 mod occurrence;
 mod plan;
 mod print;
+mod proof;
 mod rehearse;
 mod report;
 mod review;

@@ -1,5 +1,6 @@
 //! `decklog user …`: accounts, tokens, codes, and the table of who may do what.
 
+mod review;
 mod secrets;
 mod shown;
 
@@ -21,6 +22,7 @@ pub(crate) fn run(user: &User, format: Format) -> anyhow::Result<()> {
         User::Show(which) => show(which, format),
         User::Whoami(place) => whoami(place, format),
         User::Roles => roles(format),
+        User::Review(wanted) => review::run(wanted, format),
         User::Add(add) => secrets::add(add, format),
         User::Grant(grant) => set_grants(grant, format),
         User::Remove(act) => remove(act, format),

@@ -160,7 +160,8 @@ impl Log {
             | Query::Claims { .. }
             | Query::Members { .. }
             | Query::Done { .. }
-            | Query::Heads { .. } => panic!("no executor asks this: {query:?}"),
+            | Query::Heads { .. }
+            | Query::Proof { .. } => panic!("no executor asks this: {query:?}"),
         };
         Answer { position: self.ledger.size, content }
     }

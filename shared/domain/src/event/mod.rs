@@ -343,12 +343,14 @@ family! {
 }
 
 family! {
-    /// What people say of a night in the morning.
+    /// What people say of a night in the morning, and of who may do what.
     ReviewEvent {
         /// What becomes of an exception.
         ReviewNoted = "review.noted" / 1,
         /// Somebody signs for a time.
         ReviewSigned = "review.signed" / 1,
+        /// Somebody signs for who may do what.
+        ReviewAccessSigned = "review.access-signed" / 1,
     }
 }
 

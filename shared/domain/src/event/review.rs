@@ -1,4 +1,4 @@
-//! Bodies of `review.*`: what people say of a night in the morning.
+//! Bodies of `review.*`: what people say of a night in the morning, and of who may do what.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,26 @@ pub struct ReviewSigned {
     /// Runs of the time, or of one before, that were not over yet: the next review looks at how they ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<StreamId>,
+    /// What they say, where they say anything.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub statement: String,
+}
+
+/// `review.access-signed` 1: somebody has looked at who may do what, and signs for it. One review begins where the last has
+/// ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewAccessSigned {
+    /// Changes from then, inclusive.
+    pub since: Timestamp,
+    /// Until, exclusive.
+    pub until: Timestamp,
+    /// To which position of the log it was shown.
+    pub position: u64,
+    /// SHA-256 of the canonical JSON of what was shown ([`crate::access::Shown`]).
+    pub shown: Digest,
+    /// How many accounts there were.
+    pub accounts: u32,
     /// What they say, where they say anything.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub statement: String,

@@ -236,7 +236,11 @@ impl Inquiry for Feed {
                 }
                 Content::Runs(rows) => self.take_rows(rows),
                 Content::Failed(reason) => return Err(reason),
-                Content::Events(_) | Content::Leaves(_) | Content::Night(_) | Content::Heads(_) => {
+                Content::Events(_)
+                | Content::Leaves(_)
+                | Content::Night(_)
+                | Content::Heads(_)
+                | Content::Proof(_) => {
                     return Err("an answer is to another question".to_owned());
                 }
             }

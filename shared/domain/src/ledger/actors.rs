@@ -21,6 +21,12 @@ fn account(actor: &str) -> Option<StreamId> {
     (id.stream_type() == StreamType::User).then_some(id)
 }
 
+/// The account of whoever acts, where it is at hand.
+pub(super) fn account_of<'a>(streams: &'a impl Streams, envelope: &Envelope) -> Option<&'a User> {
+    let id = envelope.actor.as_deref().and_then(account)?;
+    streams.get(&id).and_then(|state| state.body.user())
+}
+
 pub(super) fn check(
     streams: &impl Streams,
     envelope: &Envelope,
@@ -29,7 +35,7 @@ pub(super) fn check(
 ) -> Result<(), String> {
     let of = |id: &StreamId| streams.get(id).map(|state| &state.body);
     let actor = envelope.actor.as_deref();
-    let user = actor.and_then(account).and_then(|id| of(&id)).and_then(Body::user);
+    let user = account_of(streams, envelope);
     let about = of(&envelope.subject);
     let job = job_of(&envelope.subject, about);
     let mut pools = pools_reached(job.as_ref().and_then(of), about);

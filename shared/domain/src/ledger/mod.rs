@@ -235,10 +235,16 @@ impl Ledger {
             }
             Event::ReviewEvent(event) => {
                 let run = run_of_note(event).and_then(|run| streams.get(run));
-                let run = run.and_then(|state| state.body.run());
-                let review = body.and_then(Body::review);
-                let actor = envelope.actor.as_deref();
-                review::admit(review, event, actor, run, (received, self.size))
+                let context = review::Context {
+                    id: &envelope.subject,
+                    actor: envelope.actor.as_deref(),
+                    account: actors::account_of(streams, envelope),
+                    run: run.and_then(|state| state.body.run()),
+                    policy: self.policy,
+                    received,
+                    size: self.size,
+                };
+                review::admit(body.and_then(Body::review), event, &context)
             }
             Event::IncidentEvent(event) => {
                 let context = incident::admit::Context {
@@ -421,7 +427,7 @@ impl Ledger {
 fn run_of_note(event: &ReviewEvent) -> Option<&StreamId> {
     match event {
         ReviewEvent::ReviewNoted(e) => Some(&e.run),
-        ReviewEvent::ReviewSigned(_) => None,
+        ReviewEvent::ReviewSigned(_) | ReviewEvent::ReviewAccessSigned(_) => None,
     }
 }
 

@@ -44,7 +44,7 @@ pub enum Action {
     ResolveRuns,
     /// Pause and resume jobs, and take them back from their hosts.
     SteerJobs,
-    /// Say what becomes of the exceptions of a night, and sign for it.
+    /// Say what becomes of the exceptions of a night, and sign for it; sign for who may do what.
     SignReviews,
     /// Open incidents, acknowledge them, say of them what is known, open them again.
     AttendIncidents,
@@ -225,7 +225,7 @@ impl Action {
             Self::ConfirmRuns => "confirm runs that ask for their role",
             Self::ResolveRuns => "say how a run ended that nobody knows of",
             Self::SteerJobs => "pause and resume jobs",
-            Self::SignReviews => "note exceptions of a night, and sign for it",
+            Self::SignReviews => "note exceptions of a night, sign for it, and for who may do what",
             Self::AttendIncidents => "open, acknowledge and explain incidents",
             Self::ResolveIncidents => {
                 "resolve incidents that they did not cause, and tell those who are affected"

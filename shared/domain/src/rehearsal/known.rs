@@ -80,7 +80,8 @@ impl Inquiry for Known {
                 | Content::Events(_)
                 | Content::Leaves(_)
                 | Content::Night(_)
-                | Content::Heads(_) => return Err("an answer is to another question".to_owned()),
+                | Content::Heads(_)
+                | Content::Proof(_) => return Err("an answer is to another question".to_owned()),
             }
         }
         self.step = match (&self.step, last) {

@@ -321,9 +321,12 @@ impl Scheduler {
             | Event::QueueEvent(_) => {}
             Event::IncidentEvent(event) => self.apply_incident(envelope, event, received),
             Event::ReviewEvent(event) => {
-                let review = self.incidents.review.take().unwrap_or_default();
-                let actor = envelope.actor.as_deref();
-                self.incidents.review = Some(review.evolve(event, received, actor));
+                // Whether somebody has looked at who may do what opens no incident.
+                if envelope.subject == crate::review::stream() {
+                    let review = self.incidents.review.take().unwrap_or_default();
+                    let actor = envelope.actor.as_deref();
+                    self.incidents.review = Some(review.evolve(event, received, actor));
+                }
             }
             Event::ChangeEvent(event) => self.apply_change(envelope, event, received),
         }

@@ -178,6 +178,7 @@ const ROLES: &[(&str, &str)] = &[
     ("change.ratified", "console"),
     ("review.noted", "console"),
     ("review.signed", "console"),
+    ("review.access-signed", "console"),
     ("incident.opened", "console scheduler"),
     ("incident.recurred", "scheduler"),
     ("incident.cleared", "scheduler"),

@@ -1,6 +1,7 @@
 //! The rules of the product, as tables.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod access;
 mod acts;
 mod backups;
 mod calendar_oracle;

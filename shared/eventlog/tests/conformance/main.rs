@@ -10,6 +10,7 @@ mod guards;
 mod history;
 mod model;
 mod plans;
+mod proving;
 mod racing;
 mod reading;
 mod schema;
@@ -63,6 +64,9 @@ rules! {
         members_of_a_pool_are_the_hosts_that_take_its_work;
     plans:
         no_question_behind_a_page_looks_through_the_whole_log_or_all_states;
+    proving:
+        an_event_is_proven_once_a_signed_head_reaches_it_however_many_there_are,
+        a_log_whose_hashes_were_changed_proves_nothing;
     racing:
         two_recorders_over_one_log_leave_no_gap_and_write_nothing_twice,
         a_recorder_that_fell_behind_does_not_refuse_falsely,

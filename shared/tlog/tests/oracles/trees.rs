@@ -6,8 +6,8 @@ use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
 use sha2::Sha256;
 use tlog::{
-    Frontier, Hash, consistency_proof, inclusion_proof, leaf_hash, verify_consistency,
-    verify_inclusion,
+    Frontier, Hash, consistency_proof, inclusion_proof, inclusion_proof_in_part, leaf_hash,
+    verify_consistency, verify_inclusion,
 };
 use tlog_tiles::HashReader;
 
@@ -166,6 +166,34 @@ fn sampled_inclusion_proofs_of_every_size_agree_with_ct_merkle() -> TestResult {
             ct_root(root, size).verify_inclusion(leaf, index, &path)?;
         }
     }
+    Ok(())
+}
+
+#[test]
+fn proofs_from_the_roots_of_parts_are_those_of_ct_merkle_for_every_size_and_size_of_parts()
+-> TestResult {
+    let ours = Ours::grow();
+    for (size, tree) in ct_trees(&ours.data) {
+        let root = ours.root(size);
+        for most in [1, 4, 32, 512] {
+            let parts: Vec<&[Hash]> = ours.first(size).chunks(most).collect();
+            let of = |part: &&[Hash]| part.iter().copied().collect::<Frontier>().root();
+            let roots: Vec<Hash> = parts.iter().map(of).collect();
+            for index in sampled(0, size) {
+                let (number, within) = (index / most as u64, index % most as u64);
+                let part = parts[number as usize];
+                let proof = inclusion_proof_in_part(part, within, &roots, number)?;
+                let their_proof = tree.prove_inclusion(index as usize);
+                assert_eq!(joined(&proof), their_proof.as_bytes(), "leaf {index} of {size}");
+                let path = InclusionProof::try_from_bytes(joined(&proof))?;
+                let leaf = &ours.data[index as usize];
+                ct_root(root, size).verify_inclusion(leaf, index, &path)?;
+            }
+        }
+    }
+    let leaves = ours.first(5);
+    assert!(inclusion_proof_in_part(&leaves[4..], 1, leaves, 0).is_err());
+    assert!(inclusion_proof_in_part(leaves, 0, leaves, 5).is_err());
     Ok(())
 }
 

@@ -116,6 +116,7 @@ async fn paths(embedded: &Embedded) -> anyhow::Result<Vec<String>> {
         "/people",
         "/people/admin",
         "/people/roles",
+        "/people/review",
         "/account",
         "/docs",
     ];

@@ -1,0 +1,172 @@
+//! Who may do what, to be reviewed: what is shown, what changed since the last review, and the signature.
+
+use bus::recorder::{ask, each_stream};
+use domain::access::{Changed, Shown, day, is_overdue, since, stream};
+use domain::event::{Event, ReviewAccessSigned, ReviewEvent, UserEvent};
+use domain::people::{Action, User};
+use domain::review::Review;
+use domain::wire::{Content, EventFilter, LogEntry, Query, Selection};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::commands::{Applied, CommandError, applied};
+use crate::people::{Caller, Via};
+use crate::state::Console;
+
+/// How far clocks may be apart.
+const SKEW: SignedDuration = SignedDuration::from_millis(domain::ledger::SKEW_MS_MAX);
+/// Changes of grants that are asked for at once.
+const PAGE: u32 = 500;
+
+/// What is to be reviewed.
+#[derive(Debug)]
+pub(crate) struct Access {
+    pub(crate) shown: Shown,
+    pub(crate) review: Review,
+    /// Whether the last review is too long ago.
+    pub(crate) overdue: bool,
+}
+
+/// A signature under an access review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessSignWanted {
+    /// Until when it was shown, RFC 3339: what came after it is of the next review.
+    #[schema(value_type = String)]
+    pub(crate) until: Timestamp,
+    /// SHA-256 of what was shown, as `GET /api/v1/access-review` said it: or something else would be signed than was seen.
+    pub(crate) shown: String,
+    /// What you say, if anything.
+    #[serde(default)]
+    pub(crate) statement: String,
+}
+
+fn unavailable(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Unavailable(error.to_string())
+}
+
+impl Access {
+    /// The digest by which whoever signs says what they saw: wherever the log stands, as long as nothing of it changed.
+    pub(crate) fn digest(&self) -> Result<String, CommandError> {
+        let shown = Shown { position: 0, ..self.shown.clone() };
+        Ok(shown.digest().map_err(unavailable)?.to_string())
+    }
+
+    /// How many accounts there are.
+    pub(crate) fn accounts(&self) -> u32 {
+        u32::try_from(self.shown.accounts.len()).unwrap_or(u32::MAX)
+    }
+}
+
+impl Console {
+    /// What is to be reviewed by this caller: changes since the last review until an instant, and how all accounts stand.
+    pub(crate) async fn access(
+        &self,
+        caller: &Caller,
+        until: Option<Timestamp>,
+    ) -> Result<Access, CommandError> {
+        let until = match until {
+            Some(until) => until,
+            // The recorder's clock may be behind this one.
+            None => (self.clock)().checked_sub(SKEW).map_err(unavailable)?,
+        };
+        let review = self.access_reviews().await?;
+        let mut users = Vec::new();
+        let take = |view: domain::wire::StreamView| users.extend(view.state.body.user().cloned());
+        let position = each_stream(&self.bus, Selection::Users, take).await.map_err(unavailable)?;
+        use_now(&mut users, caller, until);
+        let begins = since(&review, &users);
+        let first = review.access.is_empty();
+        let before = until.checked_sub(SKEW).unwrap_or(until);
+        let since = match begins {
+            // An account may be younger than the two clocks are apart.
+            Some(begins) if first => begins.min(before),
+            Some(begins) => begins,
+            None => before,
+        };
+        let changed = self.grants_set(since).await?;
+        let shown = Shown::of(&users, changed, (since, until), position, first);
+        Ok(Access { shown, overdue: is_overdue(begins, until), review })
+    }
+
+    async fn access_reviews(&self) -> Result<Review, CommandError> {
+        let state = self.state(&stream()).await?;
+        Ok(state.and_then(|state| state.body.review().cloned()).unwrap_or_default())
+    }
+
+    /// Whether nobody has signed for who may do what for too long.
+    pub(crate) async fn is_access_overdue(&self, now: Timestamp) -> Result<bool, CommandError> {
+        let review = self.access_reviews().await?;
+        let users = self.people.all();
+        Ok(is_overdue(since(&review, users.iter().map(|user| &**user)), now))
+    }
+
+    /// Grants that were set since an instant, oldest first.
+    async fn grants_set(&self, since: Timestamp) -> Result<Vec<Changed>, CommandError> {
+        let kind = Some("user.grants-set".to_owned());
+        let mut filter =
+            EventFilter { kind, since: Some(since), limit: PAGE, ..EventFilter::default() };
+        let mut found = Vec::new();
+        loop {
+            let query = Query::Search(filter.clone());
+            let answer = ask(&self.bus, &query).await.map_err(unavailable)?;
+            let Content::Events(entries) = answer.content else {
+                return Err(unavailable("the answer is to another question"));
+            };
+            let Some(last) = entries.last() else { break };
+            filter.before = Some(last.position);
+            found.extend(entries.iter().filter_map(changed));
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// Signs for what was shown, where it is still that.
+    pub(crate) async fn sign_access(
+        &self,
+        wanted: &AccessSignWanted,
+        caller: &Caller,
+    ) -> Result<Applied, CommandError> {
+        caller.may(self, Action::SignReviews, Some(&stream())).await?;
+        let access = self.access(caller, Some(wanted.until)).await?;
+        if access.digest()? != wanted.shown {
+            let text = "something changed since that was shown: look again";
+            return Err(CommandError::Refused(text.to_owned()));
+        }
+        let signed = ReviewAccessSigned {
+            since: access.shown.since,
+            until: access.shown.until,
+            position: access.shown.position,
+            shown: access.shown.digest().map_err(unavailable)?,
+            accounts: access.accounts(),
+            statement: wanted.statement.clone(),
+        };
+        let event = ReviewEvent::ReviewAccessSigned(signed);
+        let position = self.say_of(&stream(), caller, event.into()).await?;
+        Ok(applied(Some(position), stream(), "signed"))
+    }
+}
+
+/// The token by which they ask is used now. That is said once a day, and nobody waits for it: what they sign must not depend
+/// on whether the log has heard of it yet.
+fn use_now(users: &mut [User], caller: &Caller, now: Timestamp) {
+    let Via::Token(name) = &caller.via else { return };
+    let user = users.iter_mut().find(|user| user.name == caller.user.name);
+    let tokens = user.into_iter().flat_map(|user| user.tokens.iter_mut());
+    for token in tokens.filter(|token| token.name == *name && token.revoked.is_none()) {
+        token.used = token.used.max(Some(day(now)));
+    }
+}
+
+fn changed(entry: &LogEntry) -> Option<Changed> {
+    let envelope = entry.envelope().ok().filter(|_| entry.void.is_none())?;
+    let Ok(Event::UserEvent(UserEvent::UserGrantsSet(e))) = envelope.event() else { return None };
+    Some(Changed {
+        name: envelope.subject.rest().to_owned(),
+        at: entry.received,
+        by: envelope.actor,
+        grants: e.grants,
+        reason: e.reason,
+    })
+}
