@@ -10,6 +10,7 @@ mod looking;
 mod occurrences;
 mod people;
 mod prints;
+pub(crate) mod repeated;
 mod requests;
 mod review;
 mod runs;
@@ -147,7 +148,9 @@ pub fn openapi() -> Value {
 pub(crate) fn router(console: Console) -> Router {
     let (router, _) = routes().split_for_parts();
     let router: Router<Console> = router;
+    let once = axum::middleware::from_fn_with_state(console.clone(), repeated::once);
     router
+        .layer(once)
         .merge(crate::pages::routes(console.secure))
         .route("/openapi.json", axum::routing::get(|| async { Json(openapi()) }))
         .fallback(|| async { Problem::not_found("there is nothing here; see /openapi.json") })

@@ -12,6 +12,7 @@ mod metrics;
 mod pages;
 mod people;
 mod problem;
+mod repeats;
 mod review;
 mod rota;
 mod service;

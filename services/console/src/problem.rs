@@ -53,6 +53,26 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "token-over", detail)
     }
 
+    /// A request with a key that is asked again too early.
+    pub(crate) fn goes_on() -> Self {
+        let detail = "the first request with this Idempotency-Key goes on: try again in a moment";
+        Self::new(StatusCode::CONFLICT, "goes-on", detail)
+    }
+
+    /// A request with a key that is asked again, and whose answer is not kept.
+    pub(crate) fn done_before() -> Self {
+        let detail = "this was done before by this Idempotency-Key; its answer was too long to be kept, \
+            and it is not done twice: to do it once more, send another key";
+        Self::new(StatusCode::CONFLICT, "done-before", detail)
+    }
+
+    /// A key that came with something else.
+    pub(crate) fn another_key() -> Self {
+        let detail = "this Idempotency-Key came with another request before: each request has a key of \
+            its own, and a repetition has the same path, body and token";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "another-request", detail)
+    }
+
     pub(crate) fn forbidden(detail: impl ToString) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }

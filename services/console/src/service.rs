@@ -187,6 +187,7 @@ fn open(
         secure: config.is_secure(),
         metrics: Arc::new(Metrics::new()),
         heard: Arc::default(),
+        repeats: Arc::default(),
     };
     Ok((console, opened.cut.map(|cut| (id, cut))))
 }

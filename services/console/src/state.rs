@@ -9,6 +9,7 @@ use journal::Outbox;
 use crate::heard::Hosts;
 use crate::metrics::Metrics;
 use crate::people::{Denials, Directory, Keys, Patience};
+use crate::repeats::Repeats;
 
 /// The console.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub(crate) struct Console {
     pub(crate) secure: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) heard: Arc<Hosts>,
+    pub(crate) repeats: Arc<Repeats>,
 }
 
 impl std::fmt::Debug for Console {

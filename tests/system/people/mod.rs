@@ -6,6 +6,7 @@ mod ends;
 mod http;
 mod login;
 mod pages;
+mod repeats;
 mod roles;
 mod two;
 
@@ -40,6 +41,11 @@ impl Person {
         let (password, session) = come_in(up, "admin", &read("console.code"));
         let token = Http::token(up, &read("console.token"));
         Self { name: "admin".to_owned(), password, token, session }
+    }
+
+    /// The token of the first one, which lies on this machine.
+    fn token_of_first(up: &Up) -> Http {
+        Http::token(up, &std::fs::read_to_string(up.data.join("console.token")).unwrap())
     }
 
     /// Somebody who is given these grants, comes in by a code, and makes a token.

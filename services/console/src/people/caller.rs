@@ -77,6 +77,11 @@ impl Caller {
         self.limits.is_empty()
     }
 
+    /// What their token may at most; empty for no limit of its own.
+    pub(crate) fn limits(&self) -> &[Grant] {
+        &self.limits
+    }
+
     /// The session they came in by.
     pub(crate) fn session(&self) -> Option<&str> {
         if let Via::Session(name) = &self.via { Some(name) } else { None }
