@@ -17,6 +17,7 @@ mod review;
 mod rota;
 mod service;
 mod state;
+mod versions;
 
 pub use api::{FlowRequested, MayRow, SessionView, TokenView, UserView, may_rows, openapi};
 pub use check::{Checked, HostChecked};

@@ -121,6 +121,9 @@ impl From<CommandError> for Problem {
             CommandError::NotFound(_) => Self::not_found(&error),
             CommandError::Denied(_) => Self::forbidden(&error),
             CommandError::Invalid(_) => Self::bad_request(&error),
+            CommandError::Moved(_) => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "moved-on", &error)
+            }
             CommandError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", &error),
             CommandError::Unavailable(_) | CommandError::Host(_) => Self::unavailable(&error),
         }

@@ -238,7 +238,7 @@ fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
         401 => exit::unknown(detail),
         403 => exit::denied(detail),
         404 => exit::not_found(detail),
-        409 | 429 => exit::refused(detail),
+        409 | 412 | 429 => exit::refused(detail),
         502 => exit::unclean(detail),
         503 => exit::unreachable(detail),
         _ => exit::unclean(format!("the console answered {status}: {detail}")),

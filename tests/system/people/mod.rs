@@ -9,6 +9,7 @@ mod pages;
 mod repeats;
 mod roles;
 mod two;
+mod versions;
 
 use std::path::Path;
 
