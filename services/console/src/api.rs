@@ -5,6 +5,7 @@ mod calendar;
 pub(crate) mod changes;
 mod datasets;
 mod expecting;
+mod following;
 mod hosts;
 mod incidents;
 mod looking;
@@ -134,6 +135,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(calendar::calendar))
         .routes(routes!(check_job))
         .routes(routes!(list_events))
+        .routes(routes!(following::follow))
         .routes(routes!(night))
         .routes(routes!(head))
         .routes(routes!(query))

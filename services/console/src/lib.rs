@@ -11,6 +11,7 @@ mod listen;
 mod metrics;
 mod pages;
 mod people;
+mod places;
 mod problem;
 mod repeats;
 mod review;

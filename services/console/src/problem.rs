@@ -73,6 +73,10 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "another-request", detail)
     }
 
+    pub(crate) fn too_many_streams(detail: impl ToString) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-streams", detail)
+    }
+
     pub(crate) fn forbidden(detail: impl ToString) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }

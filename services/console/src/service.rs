@@ -188,6 +188,9 @@ fn open(
         metrics: Arc::new(Metrics::new()),
         heard: Arc::default(),
         repeats: Arc::default(),
+        places: Arc::default(),
+        news: Arc::default(),
+        stop: around.stop.clone(),
     };
     Ok((console, opened.cut.map(|cut| (id, cut))))
 }

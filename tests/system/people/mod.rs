@@ -8,6 +8,7 @@ mod login;
 mod pages;
 mod repeats;
 mod roles;
+mod streams;
 mod two;
 mod versions;
 

@@ -91,6 +91,21 @@ impl Caller {
         Self { expected: self.expected.after(events), ..self.clone() }
     }
 
+    /// Whether they would still be let in.
+    pub(crate) fn goes_on(&self, console: &Console) -> bool {
+        let now = (console.clock)();
+        let Some(user) = console.people.get(&self.user.name) else { return false };
+        let open = match &self.via {
+            Via::Token(name) => {
+                let mut own = user.tokens.iter().filter(|token| token.name == *name);
+                own.any(|token| user.token(&token.hash, now).is_some())
+            }
+            Via::Session(name) => user.session(name, now).is_some(),
+            Via::Link => false,
+        };
+        open && may_look(&Self { user, ..self.clone() }, now).is_ok()
+    }
+
     /// What their token may at most; empty for no limit of its own.
     pub(crate) fn limits(&self) -> &[Grant] {
         &self.limits
