@@ -163,10 +163,9 @@ mod tests {
 
     #[track_caller]
     fn first(repeats: &Arc<Repeats>, key: impl ToString, now: Timestamp) -> Begun {
-        match repeats.begin(keyed(key), Digest::of(b"one"), now) {
-            Known::First(begun) => begun,
-            other => panic!("{other:?}"),
-        }
+        let known = repeats.begin(keyed(key), Digest::of(b"one"), now);
+        let Known::First(begun) = known else { panic!("{known:?}") };
+        begun
     }
 
     #[test]

@@ -221,10 +221,9 @@ impl Console {
             .map_err(|error| CommandError::Invalid(error.to_string()))?;
         let id = StreamId::thing(ThingKind::CallTree, name);
         let state = stream(&self.bus, &id).await.map_err(unavailable)?;
-        let thing = state.as_ref().and_then(|state| match &state.body {
-            Body::Thing(thing) if thing.active().is_some() => thing.read(ThingKind::CallTree),
-            _ => None,
-        });
+        let thing = state.as_ref().and_then(|state| state.body.thing());
+        let thing = thing.filter(|thing| thing.active().is_some());
+        let thing = thing.and_then(|thing| thing.read(ThingKind::CallTree));
         Ok(thing
             .and_then(|thing| if let Thing::CallTree(tree) = thing { Some(*tree) } else { None }))
     }
