@@ -28,6 +28,8 @@ fn whatever_it_is_asked_the_api_answers_as_it_is_described_and_no_question_break
     fuzz.current_dir(dir.path())
         .args(["run", &format!("{}/openapi.json", up.server), "--workers", "1"])
         .args(["--header", &format!("Authorization: Bearer {token}")])
+        // A stream does not end by itself: people/streams.rs asks it.
+        .args(["--exclude-path", "/api/v1/events/stream"])
         .args(["--phases", "coverage,fuzzing", "--max-examples", "10", "--continue-on-failure"])
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance"]);
     let said = run(&mut fuzz);

@@ -6,19 +6,22 @@ mod calendar;
 pub(crate) mod changes;
 mod datasets;
 mod events;
+mod expecting;
+mod following;
 mod hosts;
 mod incidents;
 mod looking;
 mod occurrences;
 mod people;
 mod prints;
+pub(crate) mod repeated;
 mod requests;
 mod review;
 mod runs;
 
 use axum::extract::{Path, Query as Params, State};
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use bus::recorder::ask;
 use bytes::Bytes;
@@ -28,7 +31,7 @@ use domain::job::{Definition, JobDefinition};
 use domain::people::Action;
 use domain::run::Attempt;
 use domain::site::{Thing, ThingKind};
-use domain::wire::{Answer, Content, HostQuery, Query, RunFilter, Selection};
+use domain::wire::{Answer, Content, HostQuery, Query, RunFilter, Selection, StreamView};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, OpenApi, ToSchema};
@@ -43,6 +46,8 @@ use crate::commands::{Applied, JobAct};
 use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
+use crate::versions;
+use expecting::{Expecting, IfMatch, IfNoneMatch};
 
 type Result<T> = std::result::Result<T, Problem>;
 
@@ -134,6 +139,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(check_job))
         .routes(routes!(list_events))
         .routes(routes!(events::proof))
+        .routes(routes!(following::follow))
         .routes(routes!(night))
         .routes(routes!(head))
         .routes(routes!(query))
@@ -151,7 +157,9 @@ pub fn openapi() -> Value {
 pub(crate) fn router(console: Console) -> Router {
     let (router, _) = routes().split_for_parts();
     let router: Router<Console> = router;
+    let once = axum::middleware::from_fn_with_state(console.clone(), repeated::once);
     router
+        .layer(once)
         .merge(crate::pages::routes(console.secure))
         .route("/openapi.json", axum::routing::get(|| async { Json(openapi()) }))
         .fallback(|| async { Problem::not_found("there is nothing here; see /openapi.json") })
@@ -320,12 +328,29 @@ async fn streams(console: &Console, of: Selection, page: Page) -> Result<Json<Va
     Ok(Json(json!({"position": position, "items": streams, "next": next})))
 }
 
-async fn one_stream(console: &Console, id: StreamId) -> Result<Json<Value>> {
+async fn view_of(console: &Console, id: StreamId) -> Result<(u64, StreamView)> {
     let Answer { position, content } = ask(&console.bus, &Query::Stream { id: id.clone() }).await?;
     let Content::Streams(streams) = content else { return Err(Problem::unavailable("no stream")) };
     let found = streams.into_iter().next();
     let view = found.ok_or_else(|| Problem::not_found(format!("there is no {id}")))?;
+    Ok((position, view))
+}
+
+async fn one_stream(console: &Console, id: StreamId) -> Result<Json<Value>> {
+    let (position, view) = view_of(console, id).await?;
     Ok(Json(json!({"position": position, "item": view})))
+}
+
+/// The same with its version, for whoever has another.
+async fn tagged(console: &Console, head: &HeaderMap, id: StreamId) -> Result<Response> {
+    let (position, view) = view_of(console, id).await?;
+    let shown = serde_json::to_vec(&view).map_err(Problem::unavailable)?;
+    let tag = versions::tag(view.state.version, &shown);
+    if versions::is_known(head, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let body = Json(json!({"position": position, "item": view}));
+    Ok(([(header::ETAG, tag)], body).into_response())
 }
 
 /// Lists jobs in the order of their names.
@@ -339,9 +364,9 @@ async fn list_jobs(
 }
 
 /// Applies a definition: proposes it, and makes it active where the site lets one person do both.
-#[utoipa::path(post, path = "/api/v1/jobs", request_body = Apply, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/jobs", params(IfMatch), request_body = Apply, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn apply_job(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Body(body): Body<Apply>,
 ) -> Result<Json<Applied>> {
@@ -362,9 +387,9 @@ async fn list_things(
 }
 
 /// Applies the definition of a calendar, a blackout, a lock or a pool, as `POST /api/v1/jobs` does that of a job.
-#[utoipa::path(post, path = "/api/v1/things", request_body = Apply, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/things", params(IfMatch), request_body = Apply, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn apply_thing(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Body(body): Body<Apply>,
 ) -> Result<Json<Applied>> {
@@ -385,19 +410,20 @@ fn thing_id(kind: &str, name: &str) -> Result<StreamId> {
 }
 
 /// Shows a calendar, a blackout, a lock or a pool; of a lock also who holds it.
-#[utoipa::path(get, path = "/api/v1/things/{kind}/{name}", params(("kind" = String, Path), ("name" = String, Path)), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/things/{kind}/{name}", params(IfNoneMatch, ("kind" = String, Path), ("name" = String, Path)), responses((status = 200, body = Object, headers(("ETag" = String, description = "Its version, and how it is shown; `position` apart"))), (status = 304, description = "It stands as `If-None-Match` says"), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn show_thing(
     _: Caller,
     State(console): State<Console>,
+    head: HeaderMap,
     Path((kind, name)): Path<(String, String)>,
-) -> Result<Json<Value>> {
-    one_stream(&console, thing_id(&kind, &name)?).await
+) -> Result<Response> {
+    tagged(&console, &head, thing_id(&kind, &name)?).await
 }
 
 /// Approves the definition that waits.
-#[utoipa::path(post, path = "/api/v1/things/{kind}/{name}/approve", params(("kind" = String, Path), ("name" = String, Path)), responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/things/{kind}/{name}/approve", params(IfMatch, ("kind" = String, Path), ("name" = String, Path)), responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn approve_thing(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path((kind, name)): Path<(String, String)>,
 ) -> Result<Json<Applied>> {
@@ -405,9 +431,9 @@ async fn approve_thing(
 }
 
 /// Retires it: no new job may name it; for those that do it goes on holding.
-#[utoipa::path(post, path = "/api/v1/things/{kind}/{name}/retire", params(("kind" = String, Path), ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/things/{kind}/{name}/retire", params(IfMatch, ("kind" = String, Path), ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn retire_thing(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path((kind, name)): Path<(String, String)>,
     Body(why): Body<Why>,
@@ -417,19 +443,20 @@ async fn retire_thing(
 }
 
 /// Shows a job: definitions, pauses, what waits for approval.
-#[utoipa::path(get, path = "/api/v1/jobs/{name}", params(("name" = String, Path)), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/jobs/{name}", params(IfNoneMatch, ("name" = String, Path)), responses((status = 200, body = Object, headers(("ETag" = String, description = "Its version, and how it is shown; `position` apart"))), (status = 304, description = "It stands as `If-None-Match` says"), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn show_job(
     _: Caller,
     State(console): State<Console>,
+    head: HeaderMap,
     Path(name): Path<String>,
-) -> Result<Json<Value>> {
-    one_stream(&console, StreamId::job(job_name(&name)?)).await
+) -> Result<Response> {
+    tagged(&console, &head, StreamId::job(job_name(&name)?)).await
 }
 
 /// Approves the definition that waits.
-#[utoipa::path(post, path = "/api/v1/jobs/{name}/approve", params(("name" = String, Path)), responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/approve", params(IfMatch, ("name" = String, Path)), responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn approve_job(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
 ) -> Result<Json<Applied>> {
@@ -448,9 +475,9 @@ async fn set_job(
 }
 
 /// Pauses a job: its occurrences are skipped, each with the reason.
-#[utoipa::path(post, path = "/api/v1/jobs/{name}/pause", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/pause", params(IfMatch, ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn pause_job(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(why): Body<Why>,
@@ -459,9 +486,9 @@ async fn pause_job(
 }
 
 /// Resumes a paused job.
-#[utoipa::path(post, path = "/api/v1/jobs/{name}/resume", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/resume", params(IfMatch, ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn resume_job(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(why): Body<Why>,
@@ -470,9 +497,9 @@ async fn resume_job(
 }
 
 /// Retires a job: it has no occurrences any more.
-#[utoipa::path(post, path = "/api/v1/jobs/{name}/retire", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/retire", params(IfMatch, ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn retire_job(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(why): Body<Why>,
@@ -482,9 +509,9 @@ async fn retire_job(
 
 /// Takes back from a host what it has leave to decide by itself: the centre decides what the log does not know to be
 /// decided. What the host has started meanwhile and says later is void.
-#[utoipa::path(post, path = "/api/v1/jobs/{name}/reclaim", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/jobs/{name}/reclaim", params(IfMatch, ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 async fn reclaim_job(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(why): Body<Why>,

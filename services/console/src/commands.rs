@@ -55,6 +55,9 @@ pub enum CommandError {
     /// They may not.
     #[error("{0}")]
     Denied(String),
+    /// What it is about is not as whoever asks has read it.
+    #[error("{0}")]
+    Moved(String),
     /// A rule says no.
     #[error("refused: {0}")]
     Refused(String),
@@ -149,6 +152,8 @@ impl Console {
     ) -> Result<Option<u64>, CommandError> {
         for _ in 0..TRIES {
             let state = self.state(id).await?;
+            // What is said follows on this very version, or is void: nobody comes between.
+            check_expected(id, state.as_ref(), caller)?;
             let events = next(state.as_ref())?;
             if events.is_empty() {
                 return Ok(None);
@@ -233,6 +238,7 @@ impl Console {
             }])
         };
         let proposed = self.change(&id, caller, propose).await?;
+        let caller = &caller.after(u64::from(proposed.is_some()));
         if same {
             // What waits there is something else, and nobody says yes to it by this.
             return Ok(unchanged(id));
@@ -255,6 +261,8 @@ impl Console {
             Err(CommandError::Refused(reason)) if reason.contains("their own change") => {
                 Ok(waits(id, &format!("refused: {reason}")))
             }
+            // Somebody spoke after the proposal, which stands.
+            Err(CommandError::Moved(why)) if proposed.is_some() => Ok(waits(id, &why)),
             Err(CommandError::Invalid(_)) => Ok(unchanged(id)),
             Err(error) => Err(error),
         }
@@ -382,6 +390,26 @@ fn approved(id: &StreamId, number: u32, digest: Digest) -> Event {
             ThingEvent { of, act }.into()
         }
     }
+}
+
+/// Refuses what is about another version than the one there is.
+fn check_expected(
+    id: &StreamId,
+    state: Option<&StreamState>,
+    caller: &Caller,
+) -> Result<(), CommandError> {
+    let version = state.map_or(0, |state| state.version);
+    if caller.expected.holds(version) {
+        return Ok(());
+    }
+    let stands = match version {
+        0 => "is not there".to_owned(),
+        version => format!("is at version {version}"),
+    };
+    Err(CommandError::Moved(format!(
+        "{} {stands}, and If-Match means another: read it again, and look at what has changed",
+        named(id)
+    )))
 }
 
 fn named(id: &StreamId) -> String {

@@ -2,10 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::repeated::KEY_CHARS;
+
 /// Completes a generated description: problems are problems (RFC 9457), and whoever asks has a token.
 pub(crate) fn complete(mut document: Value) -> Value {
     let open = ["/livez", "/readyz", "/metrics"];
     for (path, item) in fields(&mut document["paths"]) {
+        if let Some(post) = item.get_mut("post") {
+            name_key(post);
+        }
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
             if !open.contains(&path.as_str()) {
                 operation["security"] = json!([{"token": []}]);
@@ -26,6 +31,22 @@ pub(crate) fn complete(mut document: Value) -> Value {
 fn fields(value: &mut Value) -> impl Iterator<Item = (String, &mut Value)> {
     let map = value.as_object_mut();
     map.into_iter().flatten().map(|(name, value)| (name.clone(), value))
+}
+
+/// Whatever is said may be said with a key.
+fn name_key(operation: &mut Value) {
+    let key = json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "Makes a repetition safe: the same account, path, body and key get the first answer again, with \
+            `Idempotency-Replayed: true`, and nothing is done twice. Kept for a day, until the console starts anew at most.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS, "pattern": "^[ -~]+$"}
+    });
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.push(key),
+        None => operation["parameters"] = json!([key]),
+    }
 }
 
 /// What is a problem is not any JSON.

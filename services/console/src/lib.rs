@@ -12,11 +12,14 @@ mod listen;
 mod metrics;
 mod pages;
 mod people;
+mod places;
 mod problem;
+mod repeats;
 mod review;
 mod rota;
 mod service;
 mod state;
+mod versions;
 
 pub use api::{FlowRequested, MayRow, SessionView, TokenView, UserView, may_rows, openapi};
 pub use check::{Checked, HostChecked};

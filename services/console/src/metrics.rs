@@ -162,6 +162,7 @@ pub(crate) async fn watch(console: Console, position: u64) -> anyhow::Result<()>
                     if let Err(error) = console.people.hear(&console.bus, &entry).await {
                         tracing::warn!(%error, "an account could not be read");
                     }
+                    console.news.send_replace(entry.position);
                 }
             }
             heard = heartbeats.next() => match heard {

@@ -53,6 +53,30 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "token-over", detail)
     }
 
+    /// A request with a key that is asked again too early.
+    pub(crate) fn goes_on() -> Self {
+        let detail = "the first request with this Idempotency-Key goes on: try again in a moment";
+        Self::new(StatusCode::CONFLICT, "goes-on", detail)
+    }
+
+    /// A request with a key that is asked again, and whose answer is not kept.
+    pub(crate) fn done_before() -> Self {
+        let detail = "this was done before by this Idempotency-Key; its answer was too long to be kept, \
+            and it is not done twice: to do it once more, send another key";
+        Self::new(StatusCode::CONFLICT, "done-before", detail)
+    }
+
+    /// A key that came with something else.
+    pub(crate) fn another_key() -> Self {
+        let detail = "this Idempotency-Key came with another request before: each request has a key of \
+            its own, and a repetition has the same path, body and token";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "another-request", detail)
+    }
+
+    pub(crate) fn too_many_streams(detail: impl ToString) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-streams", detail)
+    }
+
     pub(crate) fn forbidden(detail: impl ToString) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
@@ -101,6 +125,9 @@ impl From<CommandError> for Problem {
             CommandError::NotFound(_) => Self::not_found(&error),
             CommandError::Denied(_) => Self::forbidden(&error),
             CommandError::Invalid(_) => Self::bad_request(&error),
+            CommandError::Moved(_) => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "moved-on", &error)
+            }
             CommandError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", &error),
             CommandError::Unavailable(_) | CommandError::Host(_) => Self::unavailable(&error),
         }

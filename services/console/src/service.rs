@@ -187,6 +187,10 @@ fn open(
         secure: config.is_secure(),
         metrics: Arc::new(Metrics::new()),
         heard: Arc::default(),
+        repeats: Arc::default(),
+        places: Arc::default(),
+        news: Arc::default(),
+        stop: around.stop.clone(),
     };
     Ok((console, opened.cut.map(|cut| (id, cut))))
 }

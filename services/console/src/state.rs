@@ -5,10 +5,13 @@ use std::sync::Arc;
 use bus::Bus;
 use jiff::Timestamp;
 use journal::Outbox;
+use tokio::sync::watch;
 
 use crate::heard::Hosts;
 use crate::metrics::Metrics;
 use crate::people::{Denials, Directory, Keys, Patience};
+use crate::places::Places;
+use crate::repeats::Repeats;
 
 /// The console.
 #[derive(Clone)]
@@ -24,6 +27,12 @@ pub(crate) struct Console {
     pub(crate) secure: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) heard: Arc<Hosts>,
+    pub(crate) repeats: Arc<Repeats>,
+    pub(crate) places: Arc<Places>,
+    /// Position of the newest event seen: whoever follows the log is woken by it.
+    pub(crate) news: Arc<watch::Sender<u64>>,
+    /// Turns true when this console shall stop.
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 impl std::fmt::Debug for Console {

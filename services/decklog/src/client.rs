@@ -1,11 +1,13 @@
 //! Talks to a console over HTTP.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use console::{Applied, Checked, Problem};
 use domain::backup::progress::Progress;
+use domain::canonical::hex;
 use domain::job::{Definition, JobDefinition};
 use domain::wire::{Answer, Query};
 use serde::Deserialize;
@@ -75,7 +77,7 @@ impl Client {
 
     pub(crate) fn query(&self, query: &Query) -> anyhow::Result<Answer> {
         let body = serde_json::to_vec(query)?;
-        let bytes = self.post("/api/v1/query", &body)?;
+        let bytes = self.ask("/api/v1/query", &body)?;
         serde_json::from_slice(&bytes)
             .context("the console's answer cannot be read: it is of another version")
     }
@@ -105,7 +107,7 @@ impl Client {
     /// What hosts say would keep them from running a job.
     pub(crate) fn check(&self, job: &JobDefinition) -> anyhow::Result<Checked> {
         let body = serde_json::to_vec(&json!({ "definition": job }))?;
-        let bytes = self.post("/api/v1/check", &body)?;
+        let bytes = self.ask("/api/v1/check", &body)?;
         serde_json::from_slice(&bytes)
             .context("the console's answer cannot be read: it is of another version")
     }
@@ -161,23 +163,48 @@ impl Client {
         self.post_within(path, body, None)
     }
 
+    /// Sends something with a key of its own: where the line breaks it is sent once more, and is done once all the same.
+
     fn post_within(
         &self,
         path: &str,
         body: &[u8],
         within: Option<Duration>,
     ) -> anyhow::Result<Vec<u8>> {
+        let mut key = [0_u8; 16];
+        getrandom::fill(&mut key).context("drawing a key")?;
+        let key = hex(&key);
+        let sent = match self.send(path, body, within, Some(&key)) {
+            Err(error) if is_broken(&error) => self.send(path, body, within, Some(&key)),
+            sent => sent,
+        };
+        read(sent.map_err(|error| self.unreachable(&error))?)
+    }
+
+    fn send(
+        &self,
+        path: &str,
+        body: &[u8],
+        within: Option<Duration>,
+        key: Option<&str>,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
         let call = self.agent.post(format!("{}{path}", self.server));
         let call = match within {
             Some(within) => call.config().timeout_global(Some(within)).build(),
             None => call,
         };
-        let response = call
-            .header("authorization", &self.bearer())
-            .header("content-type", "application/json")
-            .send(body)
-            .map_err(|error| self.unreachable(&error))?;
-        read(response)
+        let call = call.header("authorization", &self.bearer());
+        let call = call.header("content-type", "application/json");
+        match key {
+            Some(key) => call.header("idempotency-key", key).send(body),
+            None => call.send(body),
+        }
+    }
+
+    /// Sends what only asks.
+    fn ask(&self, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let sent = self.send(path, body, None, None);
+        read(sent.map_err(|error| self.unreachable(&error))?)
     }
 
     fn bearer(&self) -> String {
@@ -187,6 +214,15 @@ impl Client {
     fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {
         exit::unreachable(format!("the console at {} cannot be reached: {error}", self.server))
     }
+}
+
+/// Whether the line broke after it was there: what was sent may have come to the console.
+fn is_broken(error: &ureq::Error) -> bool {
+    let ureq::Error::Io(error) = error else { return false };
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof
+    )
 }
 
 fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
@@ -202,7 +238,7 @@ fn read(mut response: Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
         401 => exit::unknown(detail),
         403 => exit::denied(detail),
         404 => exit::not_found(detail),
-        409 | 429 => exit::refused(detail),
+        409 | 412 | 429 => exit::refused(detail),
         502 => exit::unclean(detail),
         503 => exit::unreachable(detail),
         _ => exit::unclean(format!("the console answered {status}: {detail}")),
@@ -216,4 +252,54 @@ pub(crate) fn escape(run: &str) -> String {
         .replace('/', "%2F")
         .replace('?', "%3F")
         .replace('#', "%23")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Reads one request; its key and its body.
+    fn request(stream: &std::net::TcpStream) -> (String, String) {
+        let mut reader = BufReader::new(stream);
+        let (mut key, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let Some((name, value)) = line.trim().split_once(": ") else {
+                if line.trim().is_empty() {
+                    break;
+                }
+                continue;
+            };
+            match name {
+                "idempotency-key" => value.clone_into(&mut key),
+                "content-length" => length = value.parse().unwrap(),
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        (key, String::from_utf8(body).unwrap())
+    }
+
+    #[test]
+    fn where_the_answer_is_lost_the_same_is_sent_once_more_with_the_same_key() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()), "token");
+        let answering = std::thread::spawn(move || {
+            let first = request(&listener.accept().unwrap().0);
+            let (mut stream, _) = listener.accept().unwrap();
+            let second = request(&stream);
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+            stream.write_all(answer.as_bytes()).unwrap();
+            (first, second)
+        });
+        client.post("/api/v1/jobs/a/pause", b"{\"reason\":\"it is late\"}").unwrap();
+        let (first, second) = answering.join().unwrap();
+        assert_eq!(first, second);
+        assert_eq!((first.0.len(), &*first.1), (32, "{\"reason\":\"it is late\"}"));
+    }
 }

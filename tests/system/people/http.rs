@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::Agent;
-use ureq::http::{HeaderMap, Request};
+use ureq::http::{HeaderMap, Request, Response};
+use ureq::{Agent, Body};
 
 use crate::programs::Up;
 
@@ -56,6 +56,16 @@ impl Answer {
     }
 }
 
+fn agent(limit: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        // Who is refused before everything was read finds the line closed.
+        .max_idle_connections(0)
+        .timeout_global(Some(limit));
+    config.build().into()
+}
+
 /// Somebody who asks, by what they come in with.
 #[derive(Clone)]
 pub(super) struct Http {
@@ -67,14 +77,7 @@ pub(super) struct Http {
 impl Http {
     /// Somebody whom nobody knows.
     pub(super) fn nobody(up: &Up) -> Self {
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            // Who is refused before everything was read finds the line closed.
-            .max_idle_connections(0)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build();
-        Self { agent: agent.into(), server: up.server.clone(), with: Vec::new() }
+        Self { agent: agent(Duration::from_secs(60)), server: up.server.clone(), with: Vec::new() }
     }
 
     /// Somebody with a token.
@@ -117,6 +120,15 @@ impl Http {
         let mut answer = answer.unwrap();
         let text = answer.body_mut().read_to_string().unwrap();
         Answer { status: answer.status().as_u16(), head: answer.headers().clone(), text }
+    }
+
+    /// Opens something that does not end by itself.
+    pub(super) fn open(&self, path: &str) -> Response<Body> {
+        let mut request = Request::get(format!("{}{path}", self.server));
+        for (name, value) in &self.with {
+            request = request.header(*name, value);
+        }
+        agent(Duration::from_secs(300)).run(request.body(()).unwrap()).unwrap()
     }
 
     pub(super) fn get(&self, path: &str) -> Answer {

@@ -6,9 +6,12 @@ mod ends;
 mod http;
 mod login;
 mod pages;
+mod repeats;
 mod reviews;
 mod roles;
+mod streams;
 mod two;
+mod versions;
 
 use std::path::Path;
 
@@ -41,6 +44,11 @@ impl Person {
         let (password, session) = come_in(up, "admin", &read("console.code"));
         let token = Http::token(up, &read("console.token"));
         Self { name: "admin".to_owned(), password, token, session }
+    }
+
+    /// The token of the first one, which lies on this machine.
+    fn token_of_first(up: &Up) -> Http {
+        Http::token(up, &std::fs::read_to_string(up.data.join("console.token")).unwrap())
     }
 
     /// Somebody who is given these grants, comes in by a code, and makes a token.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::expecting::{Expecting, IfMatch};
 use super::{Body, Result};
 use crate::commands::{Applied, ChangeAct, Proposed};
 use crate::people::Caller;
@@ -90,9 +91,9 @@ pub(super) async fn effect(
 }
 
 /// Says something of a change: approve, reject, withdraw, comment, expedite, ratify, revert.
-#[utoipa::path(post, path = "/api/v1/changes/{kind}/{name}/acts", params(("kind" = String, Path), ("name" = String, Path)), request_body = SaidOfChange, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/changes/{kind}/{name}/acts", params(IfMatch, ("kind" = String, Path), ("name" = String, Path)), request_body = SaidOfChange, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn act_on_change(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path((kind, name)): Path<(String, String)>,
     Body(said): Body<SaidOfChange>,

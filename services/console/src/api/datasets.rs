@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::expecting::{Expecting, IfMatch};
 use super::{Body, Result, Why, run_id};
 use crate::commands::{Applied, DatasetAct};
 use crate::people::Caller;
@@ -59,9 +60,9 @@ async fn set(
 }
 
 /// Keeps a snapshot whatever the dataset's rule says.
-#[utoipa::path(post, path = "/api/v1/datasets/{name}/snapshots/{snapshot}/hold", params(("name" = String, Path), ("snapshot" = String, Path, description = "the first letters of its name")), request_body = Hold, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/datasets/{name}/snapshots/{snapshot}/hold", params(IfMatch, ("name" = String, Path), ("snapshot" = String, Path, description = "the first letters of its name")), request_body = Hold, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn hold_snapshot(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path((name, snapshot)): Path<(String, String)>,
     Body(hold): Body<Hold>,
@@ -71,9 +72,9 @@ pub(super) async fn hold_snapshot(
 }
 
 /// Ends a hold; somebody else does than set it.
-#[utoipa::path(post, path = "/api/v1/datasets/{name}/snapshots/{snapshot}/end-hold", params(("name" = String, Path), ("snapshot" = String, Path, description = "the first letters of its name")), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/datasets/{name}/snapshots/{snapshot}/end-hold", params(IfMatch, ("name" = String, Path), ("snapshot" = String, Path, description = "the first letters of its name")), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn end_hold(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path((name, snapshot)): Path<(String, String)>,
     Body(why): Body<Why>,
@@ -82,9 +83,9 @@ pub(super) async fn end_hold(
 }
 
 /// Asks that snapshots be forgotten although the rule keeps them; somebody else must agree.
-#[utoipa::path(post, path = "/api/v1/datasets/{name}/forget", params(("name" = String, Path)), request_body = Forget, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/datasets/{name}/forget", params(IfMatch, ("name" = String, Path)), request_body = Forget, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn request_forget(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(forget): Body<Forget>,
@@ -94,9 +95,9 @@ pub(super) async fn request_forget(
 }
 
 /// Agrees to what was asked for: the next run of a retention job forgets them.
-#[utoipa::path(post, path = "/api/v1/datasets/{name}/forget/approve", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/datasets/{name}/forget/approve", params(IfMatch, ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn approve_forget(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(why): Body<Why>,
@@ -105,9 +106,9 @@ pub(super) async fn approve_forget(
 }
 
 /// Declines what was asked for, or takes it back.
-#[utoipa::path(post, path = "/api/v1/datasets/{name}/forget/decline", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/datasets/{name}/forget/decline", params(IfMatch, ("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn decline_forget(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(why): Body<Why>,
@@ -116,9 +117,9 @@ pub(super) async fn decline_forget(
 }
 
 /// Certifies a restore test; somebody else does than asked for it.
-#[utoipa::path(post, path = "/api/v1/datasets/{name}/certify", params(("name" = String, Path)), request_body = Certify, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/datasets/{name}/certify", params(IfMatch, ("name" = String, Path)), request_body = Certify, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn certify_test(
-    caller: Caller,
+    Expecting(caller): Expecting,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(certify): Body<Certify>,

@@ -102,14 +102,18 @@ pub(super) async fn report_incident(
     Ok(Json(console.report_incident(&wanted, &caller).await?))
 }
 
+fn number_of(text: &str) -> Result<u32> {
+    text.parse().map_err(|_| Problem::bad_request(format!("{text:?} is no number of an incident")))
+}
+
 /// One incident.
 #[utoipa::path(get, path = "/api/v1/incidents/{of}/{name}/{number}", params(("of" = String, Path), ("name" = String, Path), ("number" = u32, Path)), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn show_incident(
     _: Caller,
     State(console): State<Console>,
-    Path((of, name, number)): Path<(String, String, u32)>,
+    Path((of, name, number)): Path<(String, String, String)>,
 ) -> Result<Json<Value>> {
-    one_stream(&console, incident_id(&of, &name, number)?).await
+    one_stream(&console, incident_id(&of, &name, number_of(&number)?)?).await
 }
 
 /// Says something of an incident.
@@ -117,10 +121,10 @@ pub(super) async fn show_incident(
 pub(super) async fn act_on_incident(
     caller: Caller,
     State(console): State<Console>,
-    Path((of, name, number)): Path<(String, String, u32)>,
+    Path((of, name, number)): Path<(String, String, String)>,
     Body(said): Body<SaidOfIncident>,
 ) -> Result<Json<Applied>> {
-    let id = incident_id(&of, &name, number)?;
+    let id = incident_id(&of, &name, number_of(&number)?)?;
     Ok(Json(console.set_incident(&id, &said.act, &caller, &said.text).await?))
 }
 

@@ -7,8 +7,9 @@ use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::repeated::ByKey;
 use super::{Body, Result, job_name, run_id};
-use crate::commands::{Applied, Wish, drawn};
+use crate::commands::{Applied, Wish};
 use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
@@ -19,7 +20,7 @@ use crate::state::Console;
 pub(super) struct Wanted {
     /// Why.
     reason: String,
-    /// The same text asks for the same run: 1 to 63 of `[a-z0-9._-]`. Drawn when absent.
+    /// The same text asks for the same run: 1 to 63 of `[a-z0-9._-]`. Made of the `Idempotency-Key` when absent, or drawn.
     #[serde(default)]
     request: Option<String>,
     /// Values of parameters, by their names.
@@ -37,11 +38,8 @@ pub struct FlowRequested {
 }
 
 impl Wanted {
-    fn wish(self) -> Result<Wish> {
-        let request = match self.request {
-            Some(request) => request,
-            None => drawn()?,
-        };
+    fn wish(self, by_key: ByKey) -> Result<Wish> {
+        let request = self.request.unwrap_or(by_key.0);
         domain::ids::check_name("request", &request).map_err(Problem::bad_request)?;
         Ok(Wish { request, reason: self.reason, parameters: self.parameters })
     }
@@ -51,11 +49,12 @@ impl Wanted {
 #[utoipa::path(post, path = "/api/v1/jobs/{name}/runs", params(("name" = String, Path)), request_body = Wanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn request_run(
     caller: Caller,
+    by_key: ByKey,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(body): Body<Wanted>,
 ) -> Result<Json<Applied>> {
-    let wish = body.wish()?;
+    let wish = body.wish(by_key)?;
     Ok(Json(console.request_run(job_name(&name)?, &wish, &caller).await?))
 }
 
@@ -63,12 +62,13 @@ pub(super) async fn request_run(
 #[utoipa::path(post, path = "/api/v1/flows/{name}/runs", params(("name" = String, Path)), request_body = Wanted, responses((status = 200, body = FlowRequested), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn request_flow(
     caller: Caller,
+    by_key: ByKey,
     State(console): State<Console>,
     Path(name): Path<String>,
     Body(body): Body<Wanted>,
 ) -> Result<Json<FlowRequested>> {
     domain::ids::check_name("flow", &name).map_err(Problem::bad_request)?;
-    let wish = body.wish()?;
+    let wish = body.wish(by_key)?;
     let items = console.request_flow(&name, &wish, &caller).await?;
     Ok(Json(FlowRequested { request: wish.request, items }))
 }
@@ -77,10 +77,11 @@ pub(super) async fn request_flow(
 #[utoipa::path(post, path = "/api/v1/runs/{run}/rerun", params(("run" = String, Path)), request_body = Wanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn rerun(
     caller: Caller,
+    by_key: ByKey,
     State(console): State<Console>,
     Path(run): Path<String>,
     Body(body): Body<Wanted>,
 ) -> Result<Json<Applied>> {
-    let wish = body.wish()?;
+    let wish = body.wish(by_key)?;
     Ok(Json(console.rerun(&run_id(&run)?, &wish, &caller).await?))
 }

@@ -132,7 +132,8 @@ impl Console {
         };
         let position = self.change(id, caller, next).await?;
         if matches!(act, ChangeAct::Expedite { .. }) {
-            return self.approve(id, caller).await;
+            let caller = caller.after(u64::from(position.is_some()));
+            return self.approve(id, &caller).await;
         }
         Ok(applied(position, id.clone(), act.done()))
     }

@@ -23,6 +23,7 @@ use super::cookie::{self, Kept};
 use crate::commands::CommandError;
 use crate::problem::Problem;
 use crate::state::Console;
+use crate::versions::Expected;
 
 /// A denial of the same thing to the same account is said once in so many seconds.
 const SAY_AGAIN: SignedDuration = SignedDuration::from_secs(60);
@@ -47,6 +48,8 @@ pub(crate) struct Caller {
     limits: Vec<Grant>,
     /// The cookie that is to take the place of the one that was sent.
     pub(crate) cookie: Option<String>,
+    /// Which version of what they change they mean.
+    pub(crate) expected: Expected,
 }
 
 /// When which denial was said last.
@@ -69,12 +72,43 @@ impl Caller {
 
     /// Whoever has the link of a message to this account.
     pub(crate) fn by_link(user: User) -> Self {
-        Self { user: Arc::new(user), via: Via::Link, limits: Vec::new(), cookie: None }
+        Self {
+            user: Arc::new(user),
+            via: Via::Link,
+            limits: Vec::new(),
+            cookie: None,
+            expected: Expected::Whichever,
+        }
     }
 
     /// Whether nothing narrows what their account may.
     pub(crate) fn is_unlimited(&self) -> bool {
         self.limits.is_empty()
+    }
+
+    /// The same, after they have said so many events themselves of what they change.
+    pub(crate) fn after(&self, events: u64) -> Self {
+        Self { expected: self.expected.after(events), ..self.clone() }
+    }
+
+    /// Whether they would still be let in.
+    pub(crate) fn goes_on(&self, console: &Console) -> bool {
+        let now = (console.clock)();
+        let Some(user) = console.people.get(&self.user.name) else { return false };
+        let open = match &self.via {
+            Via::Token(name) => {
+                let mut own = user.tokens.iter().filter(|token| token.name == *name);
+                own.any(|token| user.token(&token.hash, now).is_some())
+            }
+            Via::Session(name) => user.session(name, now).is_some(),
+            Via::Link => false,
+        };
+        open && may_look(&Self { user, ..self.clone() }, now).is_ok()
+    }
+
+    /// What their token may at most; empty for no limit of its own.
+    pub(crate) fn limits(&self) -> &[Grant] {
+        &self.limits
     }
 
     /// The session they came in by.
@@ -293,6 +327,7 @@ async fn by_token(console: &Console, token: &str) -> Result<Caller, Problem> {
         via: Via::Token(token.name.clone()),
         limits: token.grants.clone(),
         cookie: None,
+        expected: Expected::Whichever,
         user,
     };
     may_look(&caller, now)?;
@@ -351,7 +386,13 @@ pub(crate) async fn by_cookie(parts: &Parts, console: &Console) -> Result<Option
     }
     let cookie =
         kept.renewed(now).map(|kept| cookie::set(&kept.seal(&console.keys), console.secure));
-    let caller = Caller { user, via: Via::Session(kept.session), limits: Vec::new(), cookie };
+    let caller = Caller {
+        user,
+        via: Via::Session(kept.session),
+        limits: Vec::new(),
+        cookie,
+        expected: Expected::Whichever,
+    };
     may_look(&caller, now)?;
     Ok(Some(caller))
 }
