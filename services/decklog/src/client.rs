@@ -164,7 +164,6 @@ impl Client {
     }
 
     /// Sends something with a key of its own: where the line breaks it is sent once more, and is done once all the same.
-
     fn post_within(
         &self,
         path: &str,

@@ -254,10 +254,8 @@ impl Incident {
         if !is_told(trouble) {
             return self.troubles.iter().any(|seen| seen.trouble.is_same(trouble));
         }
-        let same = |seen: &Seen| match trouble {
-            Trouble::Run { .. } | Trouble::Late { .. } => seen.trouble.is_same(trouble),
-            other => seen.trouble == *other && seen.at == at,
-        };
+        let once = matches!(trouble, Trouble::Run { .. } | Trouble::Late { .. });
+        let same = |seen: &Seen| seen.trouble.is_same(trouble) && (once || seen.at == at);
         self.troubles.iter().any(same) || self.is_heard(at)
     }
 

@@ -168,7 +168,15 @@ impl World {
         for run in runs.filter(|run| run.part_of.is_none() && run.resolution.is_none()) {
             let bad = BAD_STATES.contains(&run.state.word()) && run.changed > since;
             let (id, state) = (&run.id, run.state.word());
-            ensure!(!bad || told.contains(id), "{id} is {state}, and there is no incident of it");
+            if bad && !told.contains(id) {
+                let of = StreamId::job(&run.job);
+                let all = self.incidents().filter(|(_, one, _)| one.of == of);
+                let seen: Vec<_> = all.map(|(id, one, _)| (id, one.heard, &one.troubles)).collect();
+                anyhow::bail!(
+                    "{id} is {state} since {}, and no incident tells: {seen:?}",
+                    run.changed
+                );
+            }
         }
         Ok(())
     }

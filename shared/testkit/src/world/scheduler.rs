@@ -90,6 +90,8 @@ impl World {
                 mind.load(id, state, now);
             }
         }
+        // Before it says anything: what is said of later things would hide what is said of these.
+        self.look_back(&mut mind, now);
         let position = self.log.size();
         self.schedulers[i] =
             SchedulerProgram { mind: Some(mind), position, connected: false, wake: None };
@@ -108,7 +110,6 @@ impl World {
                 mind.load(id, state, now);
             }
         }
-        self.look_back(&mut mind, now);
         self.schedulers[i].mind = Some(mind);
         self.plan_own(node, MS, Act::Poll);
         self.plan_own(node, MS, Act::Beat);

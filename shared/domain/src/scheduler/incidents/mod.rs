@@ -208,9 +208,9 @@ impl Scheduler {
         });
         let known = self.incidents.known.iter();
         let looks = known.filter_map(|(of, known)| Some(turn(of, known.look?)));
-        let begun = self.incidents.begun.iter().filter_map(|(call, (since, _))| {
+        let begun = self.incidents.begun.iter().map(|(call, (since, _))| {
             let busy = self.incidents.flying.get(call).map(|at| plus_ms(*at, SENDING_MS));
-            Some(plus_ms(*since, GATHER_MS).max(busy.unwrap_or(*since)))
+            plus_ms(*since, GATHER_MS).max(busy.unwrap_or(*since))
         });
         let looked = self.site.tree(DEFAULT_TREE).map(|_| match self.incidents.looked {
             Some(at) => plus_ms(at, LOOK_MS),
