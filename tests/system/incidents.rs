@@ -287,7 +287,10 @@ fn people_are_told_by_mail_request_and_command_and_acknowledge_by_the_link_witho
     let mut post = std::process::Command::new("curl");
     let said = run(post.args(["-s", "-w", "\n%{http_code}", "-d", query, &to])).ended(0).out;
     assert!(said.ends_with("303"), "{said}");
-    assert!(get(&link).contains("It is dealt with"));
+    assert!(get(&link).contains("This link has done what it is for"));
+    let mut again = std::process::Command::new("curl");
+    let said = run(again.args(["-s", "-w", "\n%{http_code}", "-d", query, &to])).ended(0).out;
+    assert!(said.ends_with("409"), "{said}");
     let after = incident(&up.data).unwrap();
     assert_eq!(after["acknowledged"]["by"], "user/ana");
     let steps = after["steps"].as_array().unwrap().len();

@@ -35,9 +35,9 @@ fn proven(proof: Proof, position: u64, size: u64) -> Result<Inclusion> {
         }
         Proof::NotSigned { size } => {
             let text = format!(
-                "the newest signed head reaches to {size}: ask again when there is another"
+                "there is no proof of event {position} yet: the newest signed head reaches to {size}"
             );
-            Err(Problem::unavailable(text))
+            Err(Problem::not_found(text))
         }
         Proof::Reading { read, size } => {
             let text = format!(

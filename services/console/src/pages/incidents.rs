@@ -404,8 +404,8 @@ struct AcknowledgePage {
     problem: Option<String>,
 }
 
-/// The incident that a link is about, where its word is that of a message to them.
-async fn linked(console: &Console, link: &Link) -> Result<(StreamId, Incident), Page> {
+/// The incident that a link is about, where its word is that of a message to them; and whether it is spent.
+async fn linked(console: &Console, link: &Link) -> Result<(StreamId, Incident, bool), Page> {
     let no = || {
         Page::problem(
             StatusCode::NOT_FOUND,
@@ -416,8 +416,9 @@ async fn linked(console: &Console, link: &Link) -> Result<(StreamId, Incident), 
     let state = console.state(&id).await?;
     let incident = state.as_ref().and_then(|state| state.body.incident()).ok_or_else(no)?;
     let digest = domain::canonical::Digest::of(link.word.as_bytes());
-    let own = incident.linked(digest).is_some_and(|call| call.call.contact == link.contact);
-    if own { Ok((id, incident.clone())) } else { Err(no()) }
+    let own = incident.was_linked(digest).is_some_and(|call| call.call.contact == link.contact);
+    let spent = incident.linked(digest).is_none() || !incident.is_open();
+    if own { Ok((id, incident.clone(), spent)) } else { Err(no()) }
 }
 
 /// A page with one button: programs that look at the links of a message before people do press none.
@@ -425,8 +426,7 @@ pub(crate) async fn link(
     State(console): State<Console>,
     Query(link): Query<Link>,
 ) -> Result<Page, Page> {
-    let (_, incident) = linked(&console, &link).await?;
-    let done = incident.acknowledged.is_some() || !incident.is_open();
+    let (_, incident, done) = linked(&console, &link).await?;
     let row = Some(row(&incident));
     Ok(Page::of(&AcknowledgePage { shell: Shell::bare(), link, row, done, problem: None }))
 }
@@ -439,7 +439,7 @@ pub(crate) async fn follow(State(console): State<Console>, fields: Fields) -> Re
         word: fields.text("word"),
         note: fields.text("note"),
     };
-    let (id, _) = linked(&console, &link).await?;
+    let (id, ..) = linked(&console, &link).await?;
     let done = console.acknowledge_by_link(&id, &link.contact, &link.word, &link.note).await;
     match done {
         Ok(_) => {
@@ -448,9 +448,8 @@ pub(crate) async fn follow(State(console): State<Console>, fields: Fields) -> Re
             Ok(Page::away(&format!("/acknowledge?incident={incident}&as={by}&word={word}")))
         }
         Err(error) => {
-            let (_, incident) = linked(&console, &link).await?;
+            let (_, incident, done) = linked(&console, &link).await?;
             let (row, problem) = (Some(row(&incident)), Some(error.to_string()));
-            let done = incident.acknowledged.is_some();
             let page = AcknowledgePage { shell: Shell::bare(), link, row, done, problem };
             Ok(Page::of(&page).with_status(StatusCode::CONFLICT))
         }

@@ -298,7 +298,16 @@ impl Incident {
 
     /// The call of a level whose link has this digest, and is not spent.
     pub fn linked(&self, link: Digest) -> Option<&CallState> {
-        let good = |step: &&Step| step.is_level() && step.number > self.links_after;
+        self.call_behind(link, self.links_after)
+    }
+
+    /// The same where it may be spent.
+    pub fn was_linked(&self, link: Digest) -> Option<&CallState> {
+        self.call_behind(link, 0)
+    }
+
+    fn call_behind(&self, link: Digest, after: u32) -> Option<&CallState> {
+        let good = |step: &&Step| step.is_level() && step.number > after;
         let calls = self.steps.iter().filter(good).flat_map(|step| &step.calls);
         calls.into_iter().find(|call| call.begun.is_some_and(|(_, digest)| digest == link))
     }
