@@ -332,10 +332,11 @@ impl EventLog {
         if filter.open {
             query.push(" AND ended IS NULL");
         }
-        if let Some((instant, id)) = &filter.behind {
-            let instant = instant.as_microsecond();
-            query.push(" AND instant <= ").number(instant);
-            query.push(" AND (instant < ").number(instant);
+        let behind = filter.behind.as_ref();
+        let newest = behind.map_or(i64::MAX, |(instant, _)| instant.as_microsecond());
+        query.push(" AND instant <= ").number(newest);
+        if let Some((_, id)) = behind {
+            query.push(" AND (instant < ").number(newest);
             query.push(" OR stream < ").text(id.as_str()).push(")");
         }
         query.push(" ORDER BY instant DESC, stream DESC LIMIT ");

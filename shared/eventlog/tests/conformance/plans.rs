@@ -109,7 +109,9 @@ const PAST: [&str; 4] = [
      SELECT 'document/' || md5(i::text), 'document', 1, '{}', 'run/j@' || i, 's' || i % 10, 'q' || i % 20, i, 'f' || i % 30
      FROM generate_series(1, 9000) AS i",
     "INSERT INTO state (stream, type, version, body, job, state, pool, instant, attempts, ended, message)
-     SELECT 'incident/job/j' || i % 500 || '/' || i / 500 + 1, 'incident', 1, '{}', 'job/j' || i % 500, 'resolved', 'major', i, i / 500 + 1, CASE WHEN i % 100 = 0 THEN NULL ELSE i END, 'x'
+     SELECT 'incident/job/j' || i % 500 || '/' || i / 500 + 1, 'incident', 1,
+         '{\"incident\":{\"of\":\"job/j1\",\"number\":1,\"severity\":\"major\",\"opened\":\"2026-11-20T08:00:00Z\",\"troubles\":[],\"count\":0}}',
+         'job/j' || i % 500, 'resolved', 'major', i, i / 500 + 1, CASE WHEN i % 100 = 0 THEN NULL ELSE i END, 'x'
      FROM generate_series(1, 9000) AS i",
     "ANALYZE state",
 ];
