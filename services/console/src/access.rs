@@ -6,16 +6,14 @@ use domain::event::{Event, ReviewAccessSigned, ReviewEvent, UserEvent};
 use domain::people::{Action, User};
 use domain::review::Review;
 use domain::wire::{Content, EventFilter, LogEntry, Query, Selection};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::commands::{Applied, CommandError, applied};
 use crate::people::{Caller, Via};
-use crate::state::Console;
+use crate::state::{Console, SKEW};
 
-/// How far clocks may be apart.
-const SKEW: SignedDuration = SignedDuration::from_millis(domain::ledger::SKEW_MS_MAX);
 /// Changes of grants that are asked for at once.
 const PAGE: u32 = 500;
 
@@ -42,15 +40,11 @@ pub(crate) struct AccessSignWanted {
     pub(crate) statement: String,
 }
 
-fn unavailable(error: impl std::fmt::Display) -> CommandError {
-    CommandError::Unavailable(error.to_string())
-}
-
 impl Access {
     /// The digest by which whoever signs says what they saw: wherever the log stands, as long as nothing of it changed.
     pub(crate) fn digest(&self) -> Result<String, CommandError> {
         let shown = Shown { position: 0, ..self.shown.clone() };
-        Ok(shown.digest().map_err(unavailable)?.to_string())
+        Ok(shown.digest().map_err(CommandError::unavailable)?.to_string())
     }
 
     /// How many accounts there are.
@@ -66,15 +60,13 @@ impl Console {
         caller: &Caller,
         until: Option<Timestamp>,
     ) -> Result<Access, CommandError> {
-        let until = match until {
-            Some(until) => until,
-            // The recorder's clock may be behind this one.
-            None => (self.clock)().checked_sub(SKEW).map_err(unavailable)?,
-        };
+        let until = until.unwrap_or_else(|| self.surely_past());
         let review = self.access_reviews().await?;
         let mut users = Vec::new();
         let take = |view: domain::wire::StreamView| users.extend(view.state.body.user().cloned());
-        let position = each_stream(&self.bus, Selection::Users, take).await.map_err(unavailable)?;
+        let position = each_stream(&self.bus, Selection::Users, take)
+            .await
+            .map_err(CommandError::unavailable)?;
         use_now(&mut users, caller, until);
         let begins = since(&review, &users);
         let first = review.access.is_empty();
@@ -110,9 +102,9 @@ impl Console {
         let mut found = Vec::new();
         loop {
             let query = Query::Search(filter.clone());
-            let answer = ask(&self.bus, &query).await.map_err(unavailable)?;
+            let answer = ask(&self.bus, &query).await.map_err(CommandError::unavailable)?;
             let Content::Events(entries) = answer.content else {
-                return Err(unavailable("the answer is to another question"));
+                return Err(CommandError::unavailable("the answer is to another question"));
             };
             let Some(last) = entries.last() else { break };
             filter.before = Some(last.position);
@@ -138,7 +130,7 @@ impl Console {
             since: access.shown.since,
             until: access.shown.until,
             position: access.shown.position,
-            shown: access.shown.digest().map_err(unavailable)?,
+            shown: access.shown.digest().map_err(CommandError::unavailable)?,
             accounts: access.accounts(),
             statement: wanted.statement.clone(),
         };

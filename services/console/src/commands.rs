@@ -69,6 +69,13 @@ pub enum CommandError {
     Host(String),
 }
 
+impl CommandError {
+    /// The recorder cannot be reached, or not understood.
+    pub(crate) fn unavailable(error: impl std::fmt::Display) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
 /// What a command became.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Applied {
@@ -99,7 +106,7 @@ pub(crate) fn check_reason(reason: &str) -> Result<(), CommandError> {
 impl Console {
     /// A stream as the log has it.
     pub(crate) async fn state(&self, id: &StreamId) -> Result<Option<StreamState>, CommandError> {
-        stream(&self.bus, id).await.map_err(|error| CommandError::Unavailable(error.to_string()))
+        stream(&self.bus, id).await.map_err(CommandError::unavailable)
     }
 
     /// Says one thing of a stream, whatever stands in it; at which position.
@@ -133,11 +140,9 @@ impl Console {
 
     /// Rules of the site, as the log has them.
     pub(crate) async fn policy(&self) -> Result<Policy, CommandError> {
-        let unavailable =
-            |error: &dyn std::fmt::Display| CommandError::Unavailable(error.to_string());
-        let answer = ask(&self.bus, &Query::Head).await.map_err(|error| unavailable(&error))?;
+        let answer = ask(&self.bus, &Query::Head).await.map_err(CommandError::unavailable)?;
         let Content::Head(head) = answer.content else {
-            return Err(unavailable(&"the answer is to another question"));
+            return Err(CommandError::unavailable("the answer is to another question"));
         };
         Ok(head.policy)
     }
@@ -188,9 +193,8 @@ impl Console {
 
     /// Says drafts; the mark is that of the first void one, or valid.
     async fn say(&self, drafts: Vec<Draft>) -> Result<(u64, Mark), CommandError> {
-        let gone = |error: journal::Closed| CommandError::Unavailable(error.to_string());
-        let receipt = self.outbox.append(drafts).await.map_err(gone)?;
-        let verdicts = receipt.committed().await.map_err(gone)?;
+        let receipt = self.outbox.append(drafts).await.map_err(CommandError::unavailable)?;
+        let verdicts = receipt.committed().await.map_err(CommandError::unavailable)?;
         let position = verdicts.last().map_or(0, |verdict| verdict.position);
         let void =
             verdicts.into_iter().map(|verdict| verdict.mark).find(|mark| *mark != Mark::Valid);

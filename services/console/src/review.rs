@@ -24,8 +24,6 @@ use crate::state::Console;
 
 /// Where the first review begins, before there is another.
 const FIRST: SignedDuration = SignedDuration::from_hours(24);
-/// How far clocks may be apart.
-const SKEW: SignedDuration = SignedDuration::from_millis(domain::ledger::SKEW_MS_MAX);
 /// Nights of the strip beside a job.
 const STRIP: u32 = 14;
 /// Most incidents that are shown beside a night; the page of incidents has all.
@@ -99,10 +97,6 @@ pub(crate) struct SignWanted {
     pub(crate) statement: String,
 }
 
-fn unavailable(error: impl std::fmt::Display) -> CommandError {
-    CommandError::Unavailable(error.to_string())
-}
-
 impl Morning {
     /// What whoever signs is shown.
     pub(crate) fn shown(&self) -> Shown<'_> {
@@ -130,11 +124,7 @@ impl Morning {
 impl Console {
     /// What is to be reviewed: since the last review until an instant, as far as a position tells it.
     pub(crate) async fn morning(&self, until: Option<Timestamp>) -> Result<Morning, CommandError> {
-        let now = match until {
-            Some(until) => until,
-            // The recorder's clock may be behind this one.
-            None => (self.clock)().checked_sub(SKEW).map_err(unavailable)?,
-        };
+        let now = until.unwrap_or_else(|| self.surely_past());
         let state = self.state(&stream()).await?;
         let review = state.and_then(|state| state.body.review().cloned()).unwrap_or_default();
         let first = now.checked_sub(FIRST).unwrap_or(now);
@@ -155,9 +145,11 @@ impl Console {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<(u64, Night), CommandError> {
-        let answer = ask(&self.bus, &Query::Night { since, until }).await.map_err(unavailable)?;
+        let answer = ask(&self.bus, &Query::Night { since, until })
+            .await
+            .map_err(CommandError::unavailable)?;
         let Content::Night(night) = answer.content else {
-            return Err(unavailable("the answer is to another question"));
+            return Err(CommandError::unavailable("the answer is to another question"));
         };
         Ok((answer.position, night))
     }
@@ -199,7 +191,9 @@ impl Console {
                 found.push(view.id);
             }
         };
-        each_stream(&self.bus, Selection::OpenRuns, take).await.map_err(unavailable)?;
+        each_stream(&self.bus, Selection::OpenRuns, take)
+            .await
+            .map_err(CommandError::unavailable)?;
         Ok(found)
     }
 
@@ -214,7 +208,8 @@ impl Console {
                 limit: STRIP,
                 ..domain::wire::RunFilter::default()
             };
-            let answer = ask(&self.bus, &Query::Runs(filter)).await.map_err(unavailable)?;
+            let answer =
+                ask(&self.bus, &Query::Runs(filter)).await.map_err(CommandError::unavailable)?;
             if let Content::Runs(rows) = answer.content {
                 let states = rows.into_iter().rev().map(|row| row.state).collect();
                 strips.insert(row.job.clone(), states);
@@ -230,7 +225,7 @@ impl Console {
                 found.extend(risk(&dataset, now));
             }
         };
-        each_stream(&self.bus, Selection::Things, take).await.map_err(unavailable)?;
+        each_stream(&self.bus, Selection::Things, take).await.map_err(CommandError::unavailable)?;
         Ok(found)
     }
 
@@ -245,7 +240,9 @@ impl Console {
         let open = DocumentFilter { states, limit: DOCUMENTS, ..DocumentFilter::default() };
         let mut all = BTreeMap::new();
         for filter in [recent, open] {
-            let answer = ask(&self.bus, &Query::Documents(filter)).await.map_err(unavailable)?;
+            let answer = ask(&self.bus, &Query::Documents(filter))
+                .await
+                .map_err(CommandError::unavailable)?;
             let Content::Streams(views) = answer.content else { continue };
             all.extend(
                 views.into_iter().filter_map(|view| {
@@ -263,7 +260,9 @@ impl Console {
             let waiting = requests.unwrap_or_default().iter().filter(|one| one.waits_for_a_look());
             found.extend(waiting.map(|one| (view.id.clone(), one.clone())));
         };
-        each_stream(&self.bus, Selection::Waiting, take).await.map_err(unavailable)?;
+        each_stream(&self.bus, Selection::Waiting, take)
+            .await
+            .map_err(CommandError::unavailable)?;
         Ok(found)
     }
 
@@ -295,7 +294,7 @@ impl Console {
             return Err(CommandError::Refused(text));
         }
         let shown = Shown { position: 0, ..morning.shown() };
-        let digest = shown.digest().map_err(unavailable)?;
+        let digest = shown.digest().map_err(CommandError::unavailable)?;
         if digest.to_string() != wanted.shown {
             let text = "the night is another by now than the one that was shown: look again";
             return Err(CommandError::Refused(text.to_owned()));
@@ -305,7 +304,7 @@ impl Console {
             return Err(CommandError::Refused(text));
         }
         let exceptions = u32::try_from(morning.night.exceptions.len()).unwrap_or(u32::MAX);
-        let seen = morning.shown().digest().map_err(unavailable)?;
+        let seen = morning.shown().digest().map_err(CommandError::unavailable)?;
         let signed = ReviewSigned {
             since: morning.since,
             until: morning.until,

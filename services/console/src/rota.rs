@@ -67,7 +67,7 @@ pub(crate) async fn on_call(console: &Console) -> Result<Vec<OnCall>, CommandErr
         }
     };
     let read = each_stream(&console.bus, Selection::CallTrees, take).await;
-    read.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+    read.map_err(CommandError::unavailable)?;
     if trees.is_empty() {
         return Ok(Vec::new());
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bus::Bus;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use journal::Outbox;
 use tokio::sync::watch;
 
@@ -12,6 +12,9 @@ use crate::metrics::Metrics;
 use crate::people::{Denials, Directory, Keys, Patience};
 use crate::places::Places;
 use crate::repeats::Repeats;
+
+/// How far clocks may be apart.
+pub(crate) const SKEW: SignedDuration = SignedDuration::from_millis(domain::ledger::SKEW_MS_MAX);
 
 /// The console.
 #[derive(Clone)]
@@ -33,6 +36,14 @@ pub(crate) struct Console {
     pub(crate) news: Arc<watch::Sender<u64>>,
     /// Turns true when this console shall stop.
     pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Console {
+    /// An instant that is past by the recorder's clock too, which may be behind this one.
+    pub(crate) fn surely_past(&self) -> Timestamp {
+        let now = (self.clock)();
+        now.checked_sub(SKEW).unwrap_or(now)
+    }
 }
 
 impl std::fmt::Debug for Console {

@@ -1,11 +1,11 @@
 //! Talks to a console over HTTP.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use console::{Applied, Checked, Problem};
+use delivery::https::agent_for;
 use domain::backup::progress::Progress;
 use domain::canonical::hex;
 use domain::job::{Definition, JobDefinition};
@@ -15,7 +15,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Response;
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::exit;
 
@@ -47,27 +46,14 @@ pub(crate) struct Far {
     pub(crate) progress: Option<Progress>,
 }
 
-/// By whom this machine lets servers be vouched for; `SSL_CERT_FILE` names others.
-fn tls() -> TlsConfig {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let certificates: Vec<Certificate<'static>> =
-        found.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
-    TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(RootCerts::from(certificates))
-        .build()
-}
-
 impl Client {
     pub(crate) fn new(server: &str, token: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(30)));
-        let config = if server.starts_with("https:") { config.tls_config(tls()) } else { config };
-        let config = config.build();
+        let agent = agent_for(server, config);
         let server = server.trim_end_matches('/').to_owned();
-        Self { agent: config.into(), server, token: token.trim().to_owned() }
+        Self { agent, server, token: token.trim().to_owned() }
     }
 
     /// Whether it answers.

@@ -5,6 +5,7 @@
 //! | [`mail`] | a message to one address, over a relay |
 //! | [`directory`] | a file in a directory of this machine |
 //! | [`sftp`] | a file in a directory of a server, over the program `sftp` |
+//! | [`https`] | requests to a server that the authorities of this machine vouch for |
 //! | [`template()`] | filling the places of a text |
 //! | [`AddressList`] | who has which address |
 //! | [`DeliveryError`] | what went wrong, and what it leaves behind |
@@ -16,6 +17,7 @@ mod address;
 mod address_list;
 pub mod directory;
 mod error;
+pub mod https;
 pub mod mail;
 pub mod sftp;
 mod shown;

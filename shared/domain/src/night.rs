@@ -143,30 +143,4 @@ mod tests {
         );
         assert_eq!(Numbers::default().in_words().count(), 0);
     }
-
-    #[test]
-    fn a_night_with_more_exceptions_than_are_listed_is_known_until_the_last_of_them() {
-        let row = |n: i64| {
-            let instant = Timestamp::from_second(n).unwrap();
-            let run = crate::ids::StreamId::run("pay", &instant.to_string());
-            RunRow {
-                run,
-                job: "pay".to_owned(),
-                state: "failed".to_owned(),
-                instant,
-                scheduled: true,
-                open: false,
-                late: false,
-                attempts: 1,
-                host: None,
-                started: None,
-                ended: None,
-                message: None,
-            }
-        };
-        for (count, until) in [(0, None), (499, None), (500, Timestamp::from_second(499).ok())] {
-            let night = Night { exceptions: (0..count).map(row).collect(), ..Night::default() };
-            assert_eq!(night.listed_until(), until, "{count}");
-        }
-    }
 }

@@ -270,7 +270,7 @@ impl Console {
             }
         };
         let read = each_stream(&self.bus, Selection::Things, take).await;
-        read.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        read.map_err(CommandError::unavailable)?;
         let site = SiteView::of(things.iter().map(|(kind, thing)| (*kind, thing)));
         let now = (self.clock)();
         let effect = Some(domain::effect::effect(job, old.as_ref(), &new, now, &site));

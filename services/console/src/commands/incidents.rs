@@ -1,6 +1,6 @@
 //! What people say of incidents: that there is one, that they deal with it, why it happened, and that it is over.
 
-use bus::recorder::{ask, stream};
+use bus::recorder::ask;
 use domain::calendar::Almanac;
 use domain::event::{
     IncidentAcknowledged, IncidentBroadcast, IncidentCauseRecorded, IncidentEvent, IncidentNoted,
@@ -12,16 +12,13 @@ use domain::incident::{CallTreeDefinition, DEFAULT_TREE, Incident, calls};
 use domain::ledger::{Body, StreamState};
 use domain::site::{Thing, ThingKind};
 use domain::wire::{Content, IncidentFilter, Query, StreamView};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Applied, CommandError, applied};
 use crate::people::Caller;
 use crate::state::Console;
-
-/// The recorder's clock may be so far behind this one.
-const SKEW: SignedDuration = SignedDuration::from_secs(2);
 
 /// What can be said of an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -82,19 +79,16 @@ fn incident_in(state: Option<&StreamState>) -> Option<&Incident> {
     state.and_then(|state| state.body.incident())
 }
 
-fn unavailable(error: impl std::fmt::Display) -> CommandError {
-    CommandError::Unavailable(error.to_string())
-}
-
 impl Console {
     /// Incidents, newest first.
     pub(crate) async fn incidents(
         &self,
         filter: IncidentFilter,
     ) -> Result<(u64, Vec<StreamView>), CommandError> {
-        let answer = ask(&self.bus, &Query::Incidents(filter)).await.map_err(unavailable)?;
+        let answer =
+            ask(&self.bus, &Query::Incidents(filter)).await.map_err(CommandError::unavailable)?;
         let Content::Streams(views) = answer.content else {
-            return Err(unavailable("the answer is to another question"));
+            return Err(CommandError::unavailable("the answer is to another question"));
         };
         Ok((answer.position, views))
     }
@@ -186,11 +180,10 @@ impl Console {
         let (_, newest) = self.incidents(filter).await?;
         let newest = newest.first().and_then(|view| view.state.body.incident());
         let id = StreamId::incident(&wanted.of, newest.map_or(0, |one| one.number) + 1);
-        let now = (self.clock)();
         let opened = IncidentOpened {
             severity: wanted.severity,
             trouble: Trouble::Reported { text: wanted.text.clone() },
-            at: now.checked_sub(SKEW).unwrap_or(now),
+            at: self.surely_past(),
             tree,
         };
         let event = IncidentEvent::IncidentOpened(opened);
@@ -220,7 +213,7 @@ impl Console {
         domain::ids::check_name("call tree", name)
             .map_err(|error| CommandError::Invalid(error.to_string()))?;
         let id = StreamId::thing(ThingKind::CallTree, name);
-        let state = stream(&self.bus, &id).await.map_err(unavailable)?;
+        let state = self.state(&id).await?;
         let thing = state.as_ref().and_then(|state| state.body.thing());
         let thing = thing.filter(|thing| thing.active().is_some());
         let thing = thing.and_then(|thing| thing.read(ThingKind::CallTree));
@@ -245,7 +238,7 @@ impl Console {
             }
         };
         let of = domain::wire::Selection::Things;
-        bus::recorder::each_stream(&self.bus, of, take).await.map_err(unavailable)?;
+        bus::recorder::each_stream(&self.bus, of, take).await.map_err(CommandError::unavailable)?;
         Ok(SiteView::of(things.iter().map(|(kind, thing)| (*kind, thing))))
     }
 }

@@ -122,7 +122,7 @@ impl Console {
             }
         };
         let read = each_stream(&self.bus, Selection::Things, take).await;
-        read.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        read.map_err(CommandError::unavailable)?;
         Ok(calendars)
     }
 }

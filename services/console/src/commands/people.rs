@@ -134,7 +134,7 @@ impl Console {
         caller: &Caller,
     ) -> Result<Once, CommandError> {
         let id = StreamId::user(name);
-        let secret = new_code().map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        let secret = new_code().map_err(CommandError::unavailable)?;
         let until = (self.clock)() + CODE;
         let code = Digest::of(plain_code(&secret).as_bytes());
         let position = self.say_of(&id, caller, UserCodeIssued { code, until }.into()).await?;
@@ -159,7 +159,7 @@ impl Console {
         }
         self.check_keeps(user, caller).await?;
         let id = StreamId::user(user);
-        let secret = new_token().map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        let secret = new_token().map_err(CommandError::unavailable)?;
         let days = i64::from(wanted.days.unwrap_or(TOKEN_DAYS));
         let until = (self.clock)() + SignedDuration::from_hours(24 * days.min(10_000));
         let (name, grants) = (wanted.name.clone(), wanted.grants.clone());
@@ -181,6 +181,6 @@ impl Console {
     /// Reads an account again: what was done shows at once.
     pub(crate) async fn renew_user(&self, id: &StreamId) -> Result<(), CommandError> {
         let renewed = self.people.renew(&self.bus, id).await;
-        renewed.map_err(|error| CommandError::Unavailable(error.to_string()))
+        renewed.map_err(CommandError::unavailable)
     }
 }

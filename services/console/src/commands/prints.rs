@@ -415,9 +415,9 @@ impl Console {
         let filter =
             DocumentFilter { prefix: Some(text.to_owned()), limit: 2, ..DocumentFilter::default() };
         let answer = bus::recorder::ask(&self.bus, &Query::Documents(filter)).await;
-        let answer = answer.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        let answer = answer.map_err(CommandError::unavailable)?;
         let Content::Streams(mut found) = answer.content else {
-            return Err(CommandError::Unavailable("the answer is to another question".to_owned()));
+            return Err(CommandError::unavailable("the answer is to another question"));
         };
         match (found.pop(), found.is_empty()) {
             (Some(one), true) => Ok((one.id.clone(), document_of(&one.id, Some(&one.state))?)),

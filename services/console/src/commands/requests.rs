@@ -138,9 +138,7 @@ impl Console {
                 jobs.insert(job.name.clone(), (span.clone(), definition));
             }
         };
-        each_stream(&self.bus, Selection::Jobs, take)
-            .await
-            .map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        each_stream(&self.bus, Selection::Jobs, take).await.map_err(CommandError::unavailable)?;
         if jobs.is_empty() {
             return Err(CommandError::NotFound(format!("flow {name} with an active job")));
         }

@@ -1,15 +1,14 @@
 //! Requests to other systems. Where there is a secret they are signed as Standard Webhooks 1.0 have it: the receiver checks
 //! `webhook-signature` over the request's id, its time and its bytes, and refuses what is old or known already.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use delivery::https::agent_for;
 use domain::event::Sent;
 use ring::hmac;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use super::config::{NotifyConfig, Webhook, WebhookFormat};
 use super::{Letter, SENDING, body, failed, secret_text, unknown};
@@ -19,25 +18,12 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// A secret as Standard Webhooks write it.
 const PREFIX: &str = "whsec_";
 
-/// By whom this machine lets servers be vouched for; `SSL_CERT_FILE` names others.
-fn tls() -> TlsConfig {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let certificates: Vec<Certificate<'static>> =
-        found.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
-    TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(RootCerts::from(certificates))
-        .build()
-}
-
 fn agent(url: &str) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_global(Some(ANSWER));
-    let config = if url.starts_with("https:") { config.tls_config(tls()) } else { config };
-    config.build().into()
+    agent_for(url, config)
 }
 
 /// The signature of a request.

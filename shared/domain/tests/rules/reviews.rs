@@ -208,3 +208,13 @@ fn the_signature_is_about_what_was_shown_to_the_last_disposition() {
 fn a_review_stands_in_one_stream() {
     assert_eq!(stream(), "review/night".parse::<StreamId>().unwrap());
 }
+
+#[test]
+fn a_night_with_more_exceptions_than_are_listed_is_known_until_the_last_of_them() {
+    let second = |n: i64| Timestamp::from_second(n).unwrap();
+    for (count, until) in [(0, None), (499, None), (500, Some(second(499)))] {
+        let exceptions = (0..count).map(|n| row("pay", second(n))).collect();
+        let night = Night { exceptions, ..Night::default() };
+        assert_eq!(night.listed_until(), until, "{count}");
+    }
+}

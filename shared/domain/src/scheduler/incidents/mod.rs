@@ -32,8 +32,6 @@ pub(super) use cover::Trees;
 
 /// How often something is said again that the log refused; then it is let go.
 const TRIES: u32 = 5;
-/// How far behind this clock something is said to have been noticed by looking: the recorder's may be behind it.
-const SKEW_MS: i64 = 2_000;
 /// How long a message waits for others to the same contact, milliseconds.
 const GATHER_MS: i64 = 1_000;
 /// How often hosts and reviews are looked at, milliseconds.

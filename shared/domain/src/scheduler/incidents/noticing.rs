@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::super::{Scheduler, plus_ms};
-use super::{Known, LOOK_MS, Over, SKEW_MS, STALLED_MS, Word};
+use super::{Known, LOOK_MS, Over, STALLED_MS, Word};
 use crate::event::{Call, IncidentEvent, RunEvent, Sent, Trouble};
 use crate::ids::{StreamId, StreamType};
 use crate::incident::words::BAD_STATES;
 use crate::incident::{DEFAULT_TREE, Incident};
+use crate::ledger::SKEW_MS_MAX;
 use crate::review::{MISSING_MS, Review};
 use crate::run::{Outcome, Run};
 
@@ -210,7 +211,7 @@ impl Scheduler {
     /// The log could not be reached in this time.
     pub fn was_cut_off(&mut self, since: Timestamp, until: Timestamp) {
         if until.as_millisecond() - since.as_millisecond() >= STALLED_MS {
-            let at = plus_ms(until, -SKEW_MS);
+            let at = plus_ms(until, -SKEW_MS_MAX);
             let trouble = Trouble::LogStalled { since, until: at };
             self.notice(StreamId::log("main"), trouble, at, until);
         }
@@ -228,7 +229,7 @@ impl Scheduler {
         // Where none was ever signed, the first is missing from when somebody cared.
         let since = since.unwrap_or(begins);
         let missing = plus_ms(since, MISSING_MS);
-        if missing <= plus_ms(now, -SKEW_MS) {
+        if missing <= plus_ms(now, -SKEW_MS_MAX) {
             self.notice_state(of, Trouble::ReviewMissing { since }, missing, now);
         } else {
             self.clear(&of, "a night was reviewed".to_owned(), Over::Review, now);
@@ -244,7 +245,7 @@ impl Scheduler {
             let known = entry.host.since.unwrap_or(listening).max(listening);
             let since = entry.heard.map_or(known, |at| at.max(known));
             let late = plus_ms(since, silent_ms);
-            if there && late <= plus_ms(now, -SKEW_MS) {
+            if there && late <= plus_ms(now, -SKEW_MS_MAX) {
                 silent.push((StreamId::host(name), since, late));
             } else if !there || entry.heard.is_some_and(|at| at >= known) {
                 heard.push(StreamId::host(name));
@@ -318,7 +319,7 @@ impl Scheduler {
         let trouble = Trouble::WillBeLate { run: run.id.clone(), by, usual_ms };
         let known = self.incidents.known.get(&of);
         if !known.is_some_and(|known| known.incident.has_seen(&trouble, at)) {
-            self.notice(of, trouble, at.min(plus_ms(now, -SKEW_MS)).max(run.created), now);
+            self.notice(of, trouble, at.min(plus_ms(now, -SKEW_MS_MAX)).max(run.created), now);
         }
         None
     }
