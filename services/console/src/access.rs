@@ -1,11 +1,11 @@
 //! Who may do what, to be reviewed: what is shown, what changed since the last review, and the signature.
 
-use bus::recorder::{ask, each_stream};
+use bus::recorder::{each_event, each_stream};
 use domain::access::{Changed, Shown, day, is_overdue, since, stream};
 use domain::event::{Event, ReviewAccessSigned, ReviewEvent, UserEvent};
 use domain::people::{Action, User};
 use domain::review::Review;
-use domain::wire::{Content, EventFilter, LogEntry, Query, Selection};
+use domain::wire::{EventFilter, LogEntry, Selection};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -97,19 +97,14 @@ impl Console {
     /// Grants that were set since an instant, oldest first.
     async fn grants_set(&self, since: Timestamp) -> Result<Vec<Changed>, CommandError> {
         let kind = Some("user.grants-set".to_owned());
-        let mut filter =
+        let filter =
             EventFilter { kind, since: Some(since), limit: PAGE, ..EventFilter::default() };
         let mut found = Vec::new();
-        loop {
-            let query = Query::Search(filter.clone());
-            let answer = ask(&self.bus, &query).await.map_err(CommandError::unavailable)?;
-            let Content::Events(entries) = answer.content else {
-                return Err(CommandError::unavailable("the answer is to another question"));
-            };
-            let Some(last) = entries.last() else { break };
-            filter.before = Some(last.position);
-            found.extend(entries.iter().filter_map(changed));
-        }
+        let take = |entry| {
+            found.extend(changed(&entry));
+            Ok(())
+        };
+        each_event(&self.bus, filter, take).await.map_err(CommandError::unavailable)?;
         found.reverse();
         Ok(found)
     }
@@ -152,7 +147,7 @@ fn use_now(users: &mut [User], caller: &Caller, now: Timestamp) {
 }
 
 fn changed(entry: &LogEntry) -> Option<Changed> {
-    let envelope = entry.envelope().ok().filter(|_| entry.void.is_none())?;
+    let envelope = entry.envelope().ok()?;
     let Ok(Event::UserEvent(UserEvent::UserGrantsSet(e))) = envelope.event() else { return None };
     Some(Changed {
         name: envelope.subject.rest().to_owned(),

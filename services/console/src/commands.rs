@@ -13,25 +13,26 @@ mod prints;
 mod requests;
 mod runs;
 
-use bus::recorder::{ask, stream};
+use bus::recorder::{AskError, ask, each_stream, stream};
 use domain::canonical::Digest;
 use domain::envelope::Draft;
 use domain::event::{
     Event, JobApproved, JobLeaseReturned, JobPaused, JobProposed, JobResumed, JobRetired, ThingAct,
     ThingApproved, ThingEvent, ThingProposed, ThingRetired,
 };
+use domain::forecast::SiteView;
 use domain::ids::StreamId;
 use domain::job::{Definition, Job, Versions};
-use domain::ledger::{Mark, Policy, StreamState};
+use domain::ledger::{Body, Mark, Policy, StreamState};
 use domain::people::Action;
-use domain::wire::{Content, Query};
+use domain::wire::{Content, Query, Selection, StreamView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use changes::{ChangeAct, Proposed};
 pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
-pub(crate) use incidents::{IncidentAct, IncidentWanted, almanac_of};
+pub(crate) use incidents::{IncidentAct, IncidentWanted, active_tree, almanac_of};
 pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;
 pub use people::Once;
@@ -136,6 +137,20 @@ impl Console {
             }
         }
         Err(CommandError::Unavailable(format!("{id} changes too fast; try again")))
+    }
+
+    /// What schedules refer to: calendars, blackouts and all else that is defined beside jobs; and at which position.
+    pub(crate) async fn site_view(&self) -> Result<(u64, SiteView), AskError> {
+        let mut things = Vec::new();
+        let take = |view: StreamView| {
+            if let (Some(kind), Body::Thing(thing)) =
+                (view.id.stream_type().thing(), view.state.body)
+            {
+                things.push((kind, thing));
+            }
+        };
+        let position = each_stream(&self.bus, Selection::Things, take).await?;
+        Ok((position, SiteView::of(things.iter().map(|(kind, thing)| (*kind, thing)))))
     }
 
     /// Rules of the site, as the log has them.

@@ -1,7 +1,7 @@
 //! Requests that carry a key, and what each was answered: who asks again by the same key gets the first answer again. They
 //! are in this process only: a console that starts knows none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, StatusCode};
@@ -54,44 +54,36 @@ pub(crate) enum Known {
 struct Request {
     /// What was asked.
     print: Digest,
-    /// Its number among the answers, and the answer; while it goes on, none.
-    answer: Option<(u64, Timestamp, Said)>,
+    /// The answer; while it goes on, none.
+    answer: Option<Said>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     requests: BTreeMap<Keyed, Request>,
-    /// Those that are answered, the oldest first.
-    answered: BTreeMap<u64, Keyed>,
-    answers: u64,
+    /// Those that are answered, and when, the oldest first.
+    answered: VecDeque<(Timestamp, Keyed)>,
     bytes: usize,
 }
 
 impl Kept {
     fn forget_oldest(&mut self) {
-        let Some((_, keyed)) = self.answered.pop_first() else { return };
+        let Some((_, keyed)) = self.answered.pop_front() else { return };
         let gone = self.requests.remove(&keyed).and_then(|request| request.answer);
-        self.bytes -= gone.map_or(0, |(_, _, said)| said.body.len());
+        self.bytes -= gone.map_or(0, |said| said.body.len());
     }
 
     fn forget_old(&mut self, now: Timestamp) {
-        let is_old = |kept: &Self| {
-            let oldest =
-                kept.answered.first_key_value().and_then(|(_, key)| kept.requests.get(key));
-            let at = oldest.and_then(|request| request.answer.as_ref()).map(|(_, at, _)| *at);
-            at.is_some_and(|at| now.duration_since(at) >= KEPT)
-        };
-        while is_old(self) {
+        while self.answered.front().is_some_and(|(at, _)| now.duration_since(*at) >= KEPT) {
             self.forget_oldest();
         }
     }
 
     fn answer(&mut self, keyed: &Keyed, said: Said, now: Timestamp) {
         let Some(request) = self.requests.get_mut(keyed) else { return };
-        self.answers += 1;
         self.bytes += said.body.len();
-        request.answer = Some((self.answers, now, said));
-        self.answered.insert(self.answers, keyed.clone());
+        request.answer = Some(said);
+        self.answered.push_back((now, keyed.clone()));
         while self.answered.len() > KEYS_MAX || self.bytes > BYTES_MAX {
             self.forget_oldest();
         }
@@ -113,7 +105,7 @@ impl Repeats {
             kept.forget_old(now);
             match kept.requests.get(&keyed) {
                 Some(request) if request.print != print => Known::Another,
-                Some(Request { answer: Some((_, _, said)), .. }) => Known::Answered(said.clone()),
+                Some(Request { answer: Some(said), .. }) => Known::Answered(said.clone()),
                 Some(_) => Known::GoesOn,
                 None if kept.requests.len() - kept.answered.len() >= KEYS_MAX => Known::TooMany,
                 None => {

@@ -167,8 +167,7 @@ impl Console {
 
     async fn open_incidents(&self) -> Result<Vec<Incident>, CommandError> {
         let open = IncidentFilter { open: true, limit: INCIDENTS_MAX, ..IncidentFilter::default() };
-        let (_, views) = self.incidents(open).await?;
-        Ok(views.into_iter().filter_map(|view| view.state.body.incident().cloned()).collect())
+        Ok(self.incidents(open).await?.1)
     }
 
     /// What was not over at the last review, and has ended badly since.

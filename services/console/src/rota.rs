@@ -4,13 +4,11 @@ use bus::recorder::each_stream;
 use domain::event::Call;
 use domain::forecast::SiteView;
 use domain::incident::{CallTreeDefinition, calls};
-use domain::ledger::Body;
-use domain::site::{Thing, ThingKind};
 use domain::wire::{Selection, StreamView};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::commands::{CommandError, almanac_of};
+use crate::commands::{CommandError, active_tree, almanac_of};
 use crate::state::Console;
 
 /// How far ahead turns are told.
@@ -59,19 +57,15 @@ pub(crate) struct Turns {
 pub(crate) async fn on_call(console: &Console) -> Result<Vec<OnCall>, CommandError> {
     let mut trees = Vec::new();
     let take = |view: StreamView| {
-        let Body::Thing(thing) = &view.state.body else { return };
-        if thing.active().is_some()
-            && let Some(Thing::CallTree(tree)) = thing.read(ThingKind::CallTree)
-        {
-            trees.push(*tree);
-        }
+        trees.extend(active_tree(&view.state.body));
     };
     let read = each_stream(&console.bus, Selection::CallTrees, take).await;
     read.map_err(CommandError::unavailable)?;
     if trees.is_empty() {
         return Ok(Vec::new());
     }
-    let (site, now) = (console.site_view().await?, (console.clock)());
+    let (_, site) = console.site_view().await.map_err(CommandError::unavailable)?;
+    let now = (console.clock)();
     Ok(trees.iter().map(|tree| one(tree, &site, now)).collect())
 }
 
@@ -100,7 +94,7 @@ fn one(tree: &CallTreeDefinition, site: &SiteView, now: Timestamp) -> OnCall {
     }
 }
 
-/// When who is there, looked at every quarter of an hour: hand-overs are at such times in every zone.
+/// When who is there, looked at every quarter of an hour: a hand-over in between is told at the next.
 fn turns(
     who: impl Fn(Timestamp) -> Option<String>,
     now: Timestamp,

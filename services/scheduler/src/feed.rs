@@ -4,20 +4,17 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use bus::Bus;
-use bus::recorder::{ask, each_stream, stream};
+use bus::recorder::{AskError, ask, each_event, each_stream, stream};
 use domain::event::Event;
 use domain::ids::StreamId;
 use domain::run::Run;
-use domain::scheduler::Scheduler;
 use domain::scheduler::past::PAST_RUNS;
+use domain::scheduler::{SUSPECT, Scheduler};
 use domain::wire::{Content, EventFilter, LogEntry, Query, Selection, StreamView};
 use jiff::{SignedDuration, Timestamp};
 
 /// How far back a scheduler that starts looks for what nobody noticed.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// By which events it is told that a run went wrong.
-const SUSPECT: [&str; 6] =
-    ["run.failed", "run.timed-out", "run.missed", "run.lost", "run.gathered", "run.late"];
 
 /// Loads every job and every open run, and what jobs refer to, and returns the position from which to follow. Pages are read at
 /// different positions; the lowest is taken, and what the scheduler has seen already changes nothing.
@@ -44,27 +41,17 @@ pub(crate) async fn load(
 async fn look_back(bus: &Bus, scheduler: &mut Scheduler, now: Timestamp) -> anyhow::Result<()> {
     let mut suspects: BTreeSet<StreamId> = BTreeSet::new();
     for kind in SUSPECT {
-        let mut before = None;
-        loop {
-            let filter = EventFilter {
-                kind: Some(kind.to_owned()),
-                since: now.checked_sub(LOOK_BACK).ok(),
-                before,
-                limit: 1_000,
-                ..EventFilter::default()
-            };
-            let Content::Events(entries) = ask(bus, &Query::Search(filter)).await?.content else {
-                anyhow::bail!("the answer is to another question");
-            };
-            let Some(last) = entries.last() else { break };
-            before = Some(last.position);
-            for entry in entries.iter().filter(|entry| entry.void.is_none()) {
-                let run = entry.envelope()?.subject;
-                if scheduler.is_suspect(&run, entry.received) {
-                    suspects.insert(run);
-                }
+        let (kind, since) = (Some(kind.to_owned()), now.checked_sub(LOOK_BACK).ok());
+        let filter = EventFilter { kind, since, limit: 1_000, ..EventFilter::default() };
+        each_event(bus, filter, |entry| {
+            let unreadable = |error| AskError::Unreadable(format!("{error}"));
+            let run = entry.envelope().map_err(unreadable)?.subject;
+            if scheduler.is_suspect(&run, entry.received) {
+                suspects.insert(run);
             }
-        }
+            Ok(())
+        })
+        .await?;
     }
     for id in suspects {
         let state = stream(bus, &id).await?;

@@ -12,7 +12,7 @@ use domain::event::{LogJournalCut, Sent};
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::run::Run;
-use domain::scheduler::{About, Action, Outgoing, Scheduler, Settings};
+use domain::scheduler::{About, Action, Outgoing, SENDERS, Scheduler, Settings};
 use domain::wire::{Heartbeat, LogEntry, Work};
 use jiff::Timestamp;
 use journal::{Journal, Outbox, OutboxConfig, Verdict};
@@ -58,8 +58,6 @@ const SEE_ZONES: Duration = Duration::from_secs(5);
 const KEEP_ZONES: Duration = Duration::from_secs(60);
 /// How long without the recorder until it counts as cut off, and its ear as closed.
 const CUT_OFF: Duration = Duration::from_secs(10);
-/// How many messages are on their way at once.
-const SENDERS: usize = 8;
 /// Longest sleep: clocks jump, so nothing is slept through.
 const NAP: Duration = Duration::from_millis(500);
 

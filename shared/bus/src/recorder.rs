@@ -11,7 +11,8 @@ use domain::ids::StreamId;
 use domain::inquiry::Inquiry;
 use domain::ledger::StreamState;
 use domain::wire::{
-    Answer, AppendAnswer, AppendRequest, Content, Feed, LogEntry, Query, Selection, StreamView,
+    Answer, AppendAnswer, AppendRequest, Content, EventFilter, Feed, LogEntry, Query, Selection,
+    StreamView,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -119,6 +120,27 @@ pub async fn each_stream(
         let Some(last) = streams.last() else { return Ok(first) };
         after = last.id.to_string();
         streams.into_iter().for_each(&mut take);
+    }
+}
+
+/// Hands every event that fits to `take`, newest first, page by page of the filter's limit; but none that is void. Only no
+/// event means that there are no more: an answer is cut where it would be too long.
+///
+/// # Errors
+/// See [`AskError`]; or what `take` says.
+pub async fn each_event(
+    bus: &Bus,
+    mut filter: EventFilter,
+    mut take: impl FnMut(LogEntry) -> Result<(), AskError>,
+) -> Result<(), AskError> {
+    loop {
+        let Content::Events(entries) = ask(bus, &Query::Search(filter.clone())).await?.content
+        else {
+            return Err(AskError::Unreadable("no events".to_owned()));
+        };
+        let Some(last) = entries.last() else { return Ok(()) };
+        filter.before = Some(last.position);
+        entries.into_iter().filter(|entry| entry.void.is_none()).try_for_each(&mut take)?;
     }
 }
 

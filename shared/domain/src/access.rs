@@ -11,7 +11,7 @@ use crate::event::{ReviewAccessSigned, Role};
 use crate::ids::StreamId;
 use crate::ledger::need;
 use crate::people::{Grant, Token, User};
-use crate::review::{Context, JOINS, NOWHERE, Review, TEXT_BYTES_MAX, TO_COME, TOO_LONG};
+use crate::review::{Context, Review, check_signed};
 
 /// A review is overdue when the last ended longer ago: 92 days, the longest quarter of a year.
 pub const OVERDUE_MS: i64 = 92 * 24 * 3_600 * 1_000;
@@ -62,10 +62,8 @@ pub(crate) fn admit(
     context: &Context<'_>,
 ) -> Result<(), String> {
     let last = review.and_then(|review| review.access.last());
-    need(last.is_none_or(|last| last.what.until == e.since), JOINS)?;
-    need(e.since < e.until && e.until <= context.received, TO_COME)?;
-    need((1..=context.size).contains(&e.position), NOWHERE)?;
-    need(e.statement.len() <= TEXT_BYTES_MAX, TOO_LONG)?;
+    let last = last.map(|last| last.what.until);
+    check_signed(last, (e.since, e.until), (e.position, &e.statement), context)?;
     if context.policy.self_approval {
         return Ok(());
     }

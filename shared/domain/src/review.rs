@@ -11,7 +11,7 @@ use crate::access::{self, SignedAccess};
 use crate::canonical::{Digest, canonical};
 use crate::event::{Disposition, ReviewEvent, ReviewNoted, ReviewSigned};
 use crate::ids::StreamId;
-use crate::ledger::{Policy, need};
+use crate::ledger::{Policy, TEXT_BYTES_MAX, check_text, need};
 use crate::night::{Night, Numbers};
 use crate::people::User;
 use crate::run::Run;
@@ -21,23 +21,12 @@ use crate::wire::RunRow;
 pub(crate) const SIGNED_KEPT: usize = 100;
 /// How many dispositions are remembered.
 const NOTED_KEPT: usize = 5_000;
-/// Longest text, in bytes.
-pub(crate) const TEXT_BYTES_MAX: usize = 1_000;
 /// The longest that exceptions of a job may be taken for granted: 366 days.
 const ACCEPTED_MS_MAX: i64 = 366 * 24 * 3_600 * 1_000;
 /// Most runs that are not over when a review is signed.
 pub const OPEN_MAX: usize = 80;
 /// A review is missing when the last ended longer ago: 36 hours.
 pub const MISSING_MS: i64 = 36 * 3_600 * 1_000;
-
-/// Why a review is refused that leaves a time out, or has it twice.
-pub(crate) const JOINS: &str = "a review begins where the last has ended";
-/// Why one is refused that ends later than now.
-pub(crate) const TO_COME: &str = "nobody reviews what is to come";
-/// Why one is refused that was shown what the log does not hold.
-pub(crate) const NOWHERE: &str = "the log has no such position";
-/// Why one is refused that says too much.
-pub(crate) const TOO_LONG: &str = "a statement has 1000 bytes at most";
 
 /// What people said of nights; in a stream of its own, of who may do what.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -258,13 +247,23 @@ fn admit_signed(
     e: &ReviewSigned,
     context: &Context<'_>,
 ) -> Result<(), String> {
-    let since = review.and_then(Review::since);
-    need(since.is_none_or(|since| since == e.since), JOINS)?;
+    let last = review.and_then(Review::since);
+    check_signed(last, (e.since, e.until), (e.position, &e.statement), context)?;
+    need(e.open.len() <= OPEN_MAX, "80 runs at most are left to the next review")
+}
+
+/// What holds of every signature: it joins the last review, and is about a time and a place of the log that are there.
+pub(crate) fn check_signed(
+    last: Option<Timestamp>,
+    (since, until): (Timestamp, Timestamp),
+    (position, statement): (u64, &str),
+    context: &Context<'_>,
+) -> Result<(), String> {
+    need(last.is_none_or(|last| last == since), "a review begins where the last has ended")?;
     // By no clock: what begins in the time that is signed has begun.
-    need(e.since < e.until && e.until <= context.received, TO_COME)?;
-    need((1..=context.size).contains(&e.position), NOWHERE)?;
-    need(e.open.len() <= OPEN_MAX, "80 runs at most are left to the next review")?;
-    need(e.statement.len() <= TEXT_BYTES_MAX, TOO_LONG)
+    need(since < until && until <= context.received, "nobody reviews what is to come")?;
+    need((1..=context.size).contains(&position), "the log has no such position")?;
+    need(statement.len() <= TEXT_BYTES_MAX, "a statement has 1000 bytes at most")
 }
 
 fn admit_noted(e: &ReviewNoted, run: Option<&Run>, received: Timestamp) -> Result<(), String> {
@@ -273,8 +272,7 @@ fn admit_noted(e: &ReviewNoted, run: Option<&Run>, received: Timestamp) -> Resul
         RunRow::of(run).is_exception(),
         "it is no exception: it has not ended, or ended as it should",
     )?;
-    let says = !e.note.trim().is_empty() && e.note.len() <= TEXT_BYTES_MAX;
-    need(says, "a note of 1 to 1000 bytes is needed")?;
+    check_text(&e.note, "a note")?;
     match &e.disposition {
         Disposition::Note {} => Ok(()),
         Disposition::Ticket { reference } => {

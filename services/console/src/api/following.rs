@@ -166,12 +166,15 @@ impl Telling {
             // Where the recorder cannot be asked it is asked again later.
             let Ok(answer) = ask(&self.console.bus, &query).await else { return Ok(()) };
             let Content::Events(entries) = answer.content else { return Ok(()) };
-            let whole = entries.len() < AT_ONCE as usize;
+            // An answer is cut where it would be too long: only none means that there are no more.
+            if entries.is_empty() {
+                return Ok(());
+            }
             for entry in entries {
                 self.send(line(&entry)).await?;
                 self.after = entry.position;
             }
-            if whole {
+            if self.after >= answer.position {
                 return Ok(());
             }
         }

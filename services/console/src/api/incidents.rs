@@ -56,7 +56,7 @@ struct View<'a> {
 }
 
 /// The name of an incident: what it is about, and its number.
-pub(crate) fn incident_id(of: &str, name: &str, number: u32) -> Result<StreamId> {
+fn incident_id(of: &str, name: &str, number: u32) -> Result<StreamId> {
     format!("incident/{of}/{name}/{number}").parse().map_err(Problem::bad_request)
 }
 
@@ -80,14 +80,9 @@ pub(super) async fn list_incidents(
     };
     let limit = wanted.limit.min(2_000);
     let filter = IncidentFilter { of, open: wanted.open, behind, limit };
-    let (position, views) = console.incidents(filter).await?;
-    let items: Vec<View<'_>> = views
-        .iter()
-        .filter_map(|view| {
-            let incident = view.state.body.incident()?;
-            Some(View { id: view.id.clone(), state: incident.word(), incident })
-        })
-        .collect();
+    let (position, found) = console.incidents(filter).await?;
+    let view = |incident| View { id: Incident::id(incident), state: incident.word(), incident };
+    let items: Vec<View<'_>> = found.iter().map(view).collect();
     let next = items.last().map(|view| view.id.to_string());
     Ok(Json(json!({"position": position, "items": items, "next": next})))
 }

@@ -2,11 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use bus::recorder::each_stream;
-use domain::forecast::{SiteView, of_job};
+use domain::forecast::of_job;
 use domain::ids::StreamId;
-use domain::ledger::Body as StreamBody;
-use domain::wire::Selection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -59,16 +56,7 @@ pub(super) async fn list_occurrences(
     let state = bus::recorder::stream(&console.bus, &id).await?;
     let job = state.as_ref().and_then(|state| state.body.job());
     let job = job.ok_or_else(|| Problem::not_found(format!("there is no job {name}")))?;
-    let mut things = Vec::new();
-    let take = |view: domain::wire::StreamView| {
-        if let (Some(kind), StreamBody::Thing(thing)) =
-            (view.id.stream_type().thing(), view.state.body)
-        {
-            things.push((kind, thing));
-        }
-    };
-    let position = each_stream(&console.bus, Selection::Things, take).await?;
-    let site = SiteView::of(things.iter().map(|(kind, thing)| (*kind, thing)));
+    let (position, site) = console.site_view().await?;
     let after = match &ahead.after {
         Some(text) => instant(text)?,
         None => (console.clock)(),

@@ -84,9 +84,7 @@ pub(super) async fn read_document(
     Body(why): Body<Why>,
 ) -> Result<impl IntoResponse> {
     check_reason(&why.reason)?;
-    caller.may_somewhere(&console, Action::ReadDocuments).await?;
-    let (id, document) = console.document_named(&id).await?;
-    caller.may(&console, Action::ReadDocuments, Some(&id)).await?;
+    let (id, document) = console.document_for(&caller, Action::ReadDocuments, &id).await?;
     let content = console.content(&id, &document).await?;
     console.note_read(&id, ReadWhat::Content, &caller, &why.reason).await?;
     let kind = document.spooled.format.media_type();
@@ -103,9 +101,7 @@ pub(super) async fn read_facts(
     Body(why): Body<Why>,
 ) -> Result<Json<DocumentFacts>> {
     check_reason(&why.reason)?;
-    caller.may_somewhere(&console, Action::ReadDocuments).await?;
-    let (id, document) = console.document_named(&id).await?;
-    caller.may(&console, Action::ReadDocuments, Some(&id)).await?;
+    let (id, document) = console.document_for(&caller, Action::ReadDocuments, &id).await?;
     let facts = console.facts(&id, &document).await?;
     console.note_read(&id, ReadWhat::Register, &caller, &why.reason).await?;
     Ok(Json(facts))

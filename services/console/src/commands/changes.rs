@@ -1,12 +1,10 @@
 //! Changes: what people say of a definition that was proposed, and what was active before.
 
-use bus::recorder::each_stream;
 use domain::effect::Effect;
 use domain::event::{
     ChangeCommented, ChangeEvent, ChangeExpedited, ChangeRatified, ChangeRejected, ChangeWithdrawn,
     Event, JobProposed, ThingAct, ThingEvent, ThingProposed,
 };
-use domain::forecast::SiteView;
 use domain::ids::StreamId;
 use domain::job::{
     ChangeOutcome, ChangeRequest, Job, JobDefinition, Versions, difference, thing_difference,
@@ -14,7 +12,6 @@ use domain::job::{
 use domain::ledger::{Body, StreamState};
 use domain::people::Action;
 use domain::site::Thing;
-use domain::wire::Selection;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -261,17 +258,7 @@ impl Console {
         let job = job.ok_or_else(|| CommandError::NotFound(named(id)))?;
         let read = |text: &str| serde_json::from_str::<JobDefinition>(text).map_err(invalid);
         let (old, new) = (before.map(read).transpose()?, read(text)?);
-        let mut things = Vec::new();
-        let take = |view: domain::wire::StreamView| {
-            if let (Some(kind), Body::Thing(thing)) =
-                (view.id.stream_type().thing(), view.state.body)
-            {
-                things.push((kind, thing));
-            }
-        };
-        let read = each_stream(&self.bus, Selection::Things, take).await;
-        read.map_err(CommandError::unavailable)?;
-        let site = SiteView::of(things.iter().map(|(kind, thing)| (*kind, thing)));
+        let (_, site) = self.site_view().await.map_err(CommandError::unavailable)?;
         let now = (self.clock)();
         let effect = Some(domain::effect::effect(job, old.as_ref(), &new, now, &site));
         let schedule = new.schedule_at(now, &site.calendars).map(|schedule| match schedule {

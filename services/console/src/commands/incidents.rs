@@ -11,7 +11,7 @@ use domain::ids::{StreamId, StreamType};
 use domain::incident::{CallTreeDefinition, DEFAULT_TREE, Incident, calls};
 use domain::ledger::{Body, StreamState};
 use domain::site::{Thing, ThingKind};
-use domain::wire::{Content, IncidentFilter, Query, StreamView};
+use domain::wire::{Content, IncidentFilter, Query};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -80,27 +80,27 @@ fn incident_in(state: Option<&StreamState>) -> Option<&Incident> {
 }
 
 impl Console {
-    /// Incidents, newest first.
+    /// Incidents, newest first, as many as are asked for: an answer of the recorder is cut where it would be too long, and only
+    /// none means that there are no more.
     pub(crate) async fn incidents(
         &self,
-        filter: IncidentFilter,
-    ) -> Result<(u64, Vec<StreamView>), CommandError> {
-        let answer =
-            ask(&self.bus, &Query::Incidents(filter)).await.map_err(CommandError::unavailable)?;
-        let Content::Streams(views) = answer.content else {
-            return Err(CommandError::unavailable("the answer is to another question"));
-        };
-        Ok((answer.position, views))
-    }
-
-    /// The incident of something that is open.
-    pub(crate) async fn open_incident_of(
-        &self,
-        of: &StreamId,
-    ) -> Result<Option<Incident>, CommandError> {
-        let filter = IncidentFilter { of: Some(of.clone()), open: true, behind: None, limit: 1 };
-        let (_, views) = self.incidents(filter).await?;
-        Ok(views.into_iter().next().and_then(|view| view.state.body.incident().cloned()))
+        mut filter: IncidentFilter,
+    ) -> Result<(u64, Vec<Incident>), CommandError> {
+        let (mut position, mut found) = (None, Vec::new());
+        loop {
+            let query = Query::Incidents(filter.clone());
+            let answer = ask(&self.bus, &query).await.map_err(CommandError::unavailable)?;
+            let Content::Streams(views) = answer.content else {
+                return Err(CommandError::unavailable("the answer is to another question"));
+            };
+            let first = *position.get_or_insert(answer.position);
+            let some = views.len();
+            found.extend(views.into_iter().filter_map(|view| view.state.body.incident().cloned()));
+            let last = found.last().filter(|_| some > 0).map(|last| (last.opened, last.id()));
+            filter.limit = filter.limit.saturating_sub(u32::try_from(some).unwrap_or(u32::MAX));
+            let (Some(last), 1..) = (last, filter.limit) else { return Ok((first, found)) };
+            filter.behind = Some(last);
+        }
     }
 
     /// Says something of an incident.
@@ -166,19 +166,19 @@ impl Console {
         check_about(&wanted.of)?;
         let about = self.state(&wanted.of).await?;
         let about = about.ok_or_else(|| CommandError::NotFound(super::named(&wanted.of)))?;
-        if let Some(open) = self.open_incident_of(&wanted.of).await? {
+        let of = Some(wanted.of.clone());
+        let filter = IncidentFilter { of, limit: 1, ..IncidentFilter::default() };
+        let (_, newest) = self.incidents(filter).await?;
+        let newest = newest.first();
+        // Of one thing only the newest is ever open.
+        if let Some(open) = newest.filter(|newest| newest.is_open()) {
             let name = open.id();
             return Err(CommandError::Refused(format!(
                 "incident {} is open already: say it there",
                 name.rest()
             )));
         }
-        let own = tree_of(&about);
-        let tree = self.tree_wanted(wanted.call_tree.as_deref().or(own.as_deref())).await?;
-        let filter =
-            IncidentFilter { of: Some(wanted.of.clone()), open: false, behind: None, limit: 1 };
-        let (_, newest) = self.incidents(filter).await?;
-        let newest = newest.first().and_then(|view| view.state.body.incident());
+        let tree = self.tree_for(wanted, &about).await?;
         let id = StreamId::incident(&wanted.of, newest.map_or(0, |one| one.number) + 1);
         let opened = IncidentOpened {
             severity: wanted.severity,
@@ -196,13 +196,24 @@ impl Console {
         Ok(applied(position, id, message))
     }
 
-    async fn tree_wanted(&self, name: Option<&str>) -> Result<Option<String>, CommandError> {
-        let found = self.call_tree(name.unwrap_or(DEFAULT_TREE)).await?;
-        match (name, found) {
-            (Some(name), None) => Err(CommandError::NotFound(format!("active call tree {name}"))),
-            (name, Some(_)) => Ok(Some(name.unwrap_or(DEFAULT_TREE).to_owned())),
-            (None, None) => Ok(None),
+    /// By which tree people are told of a reported incident: the one wanted, or the job's own, or the default one. One that is
+    /// wanted must be there; where the job's own is gone the default one takes its place, as for what a scheduler notices.
+    async fn tree_for(
+        &self,
+        wanted: &IncidentWanted,
+        about: &StreamState,
+    ) -> Result<Option<String>, CommandError> {
+        if let Some(name) = &wanted.call_tree {
+            let missing = || CommandError::NotFound(format!("active call tree {name}"));
+            self.call_tree(name).await?.ok_or_else(missing)?;
+            return Ok(Some(name.clone()));
         }
+        for name in tree_of(about).into_iter().chain([DEFAULT_TREE.to_owned()]) {
+            if self.call_tree(&name).await?.is_some() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// An active call tree.
@@ -214,32 +225,14 @@ impl Console {
             .map_err(|error| CommandError::Invalid(error.to_string()))?;
         let id = StreamId::thing(ThingKind::CallTree, name);
         let state = self.state(&id).await?;
-        let thing = state.as_ref().and_then(|state| state.body.thing());
-        let thing = thing.filter(|thing| thing.active().is_some());
-        let thing = thing.and_then(|thing| thing.read(ThingKind::CallTree));
-        Ok(thing
-            .and_then(|thing| if let Thing::CallTree(tree) = thing { Some(*tree) } else { None }))
+        Ok(state.and_then(|state| active_tree(&state.body)))
     }
 
     async fn affected(&self, tree: &str) -> Result<Vec<domain::event::Call>, CommandError> {
         let Some(tree) = self.call_tree(tree).await? else { return Ok(Vec::new()) };
-        let almanac = almanac_of(&tree, &self.site_view().await?);
+        let (_, site) = self.site_view().await.map_err(CommandError::unavailable)?;
+        let almanac = almanac_of(&tree, &site);
         Ok(calls::affected(&tree, &almanac, (self.clock)()))
-    }
-
-    /// Calendars, as far as rotas name them.
-    pub(crate) async fn site_view(&self) -> Result<SiteView, CommandError> {
-        let mut things = Vec::new();
-        let take = |view: StreamView| {
-            if let (Some(kind), Body::Thing(thing)) =
-                (view.id.stream_type().thing(), view.state.body)
-            {
-                things.push((kind, thing));
-            }
-        };
-        let of = domain::wire::Selection::Things;
-        bus::recorder::each_stream(&self.bus, of, take).await.map_err(CommandError::unavailable)?;
-        Ok(SiteView::of(things.iter().map(|(kind, thing)| (*kind, thing))))
     }
 }
 
@@ -247,6 +240,15 @@ impl Console {
 fn tree_of(about: &StreamState) -> Option<String> {
     let active = about.body.job()?.active()?;
     active.read().ok()?.on_failure.call_tree
+}
+
+/// The call tree that a stream is of, where it is active.
+pub(crate) fn active_tree(body: &Body) -> Option<CallTreeDefinition> {
+    let thing = body.thing().filter(|thing| thing.active().is_some())?;
+    match thing.read(ThingKind::CallTree)? {
+        Thing::CallTree(tree) => Some(*tree),
+        _ => None,
+    }
 }
 
 /// The calendars that a call tree names; without those nobody is on holiday.

@@ -105,10 +105,7 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         self.check_keeps(name, caller).await?;
-        if !caller.is_unlimited() {
-            let why = "a token that is narrower than its account touches no account";
-            return Err(CommandError::Denied(why.to_owned()));
-        }
+        caller.check_unlimited()?;
         let id = StreamId::user(name);
         let reason = reason.to_owned();
         let event = match act.clone() {

@@ -402,10 +402,7 @@ pub(crate) fn document_of(
 
 impl Console {
     /// The one document whose identity begins so.
-    pub(crate) async fn document_named(
-        &self,
-        text: &str,
-    ) -> Result<(StreamId, Document), CommandError> {
+    async fn document_named(&self, text: &str) -> Result<(StreamId, Document), CommandError> {
         let digits = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if !digits || !(PREFIX_MIN..=32).contains(&text.len()) {
             let text =
@@ -428,6 +425,20 @@ impl Console {
         }
     }
 
+    /// The one document whose identity begins so, for whoever may do this with it; whoever may not anywhere is told nothing of
+    /// what there is.
+    pub(crate) async fn document_for(
+        &self,
+        caller: &Caller,
+        action: Action,
+        text: &str,
+    ) -> Result<(StreamId, Document), CommandError> {
+        caller.may_somewhere(self, action).await?;
+        let (id, document) = self.document_named(text).await?;
+        caller.may(self, action, Some(&id)).await?;
+        Ok((id, document))
+    }
+
     /// Says something of a document.
     pub(crate) async fn set_document(
         &self,
@@ -437,9 +448,7 @@ impl Console {
         reason: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
-        caller.may_somewhere(self, act.action()).await?;
-        let (id, document) = self.document_named(text).await?;
-        caller.may(self, act.action(), Some(&id)).await?;
+        let (id, document) = self.document_for(caller, act.action(), text).await?;
         if let DocumentAct::Release { code: Some(code) } = act {
             self.give_code(&id, &document, code).await?;
         }

@@ -4,14 +4,12 @@ use askama::Template;
 use axum::extract::State;
 use domain::access::{Shown, SignedAccess, is_own_work};
 use domain::people::Action;
-use jiff::Timestamp;
 
 use super::answer::Page;
 use super::forms::Sent;
 use super::shell::{Shell, Visitor};
 use super::when;
 use crate::access::AccessSignWanted;
-use crate::commands::CommandError;
 use crate::state::Console;
 
 /// Signed reviews that are shown; the log has all.
@@ -73,15 +71,13 @@ pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Re
 /// Somebody signs.
 pub(crate) async fn sign(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
     let (fields, visitor) = (&sent.fields, &sent.visitor);
-    let done = match fields.text("until").parse::<Timestamp>() {
+    let done = match fields.instant("until") {
         Ok(until) => {
             let (shown, statement) = (fields.text("shown"), fields.text("statement"));
             let wanted = AccessSignWanted { until, shown, statement };
             console.sign_access(&wanted, &visitor.caller).await
         }
-        Err(_) => {
-            Err(CommandError::Invalid("the form says no instant: open the page again".to_owned()))
-        }
+        Err(error) => Err(error),
     };
     let to = |_: &crate::commands::Applied| "/people/review".to_owned();
     let page = access(&console, visitor);

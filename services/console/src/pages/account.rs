@@ -74,10 +74,10 @@ pub(crate) async fn set_password(
         Err(gone) => {
             let first = sent.visitor.user().password.is_none();
             let text = gone.to_string();
-            let status = StatusCode::from_u16(Problem::from(gone).status);
+            let status = Problem::from(gone).code();
             let page =
                 AccountPage { problem: Some(text), first, ..account(&console, &sent.visitor) };
-            sent.visitor.page(&page).with_status(status.unwrap_or(StatusCode::BAD_REQUEST))
+            sent.visitor.page(&page).with_status(status)
         }
     }
 }

@@ -87,8 +87,7 @@ impl Page {
 
 impl From<Problem> for Page {
     fn from(problem: Problem) -> Self {
-        let status = StatusCode::from_u16(problem.status);
-        Self::problem(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &problem.detail)
+        Self::problem(problem.code(), &problem.detail)
     }
 }
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::StatusCode;
 use domain::people::Grant;
+use jiff::Timestamp;
 
 use super::answer::Page;
 use super::shell::Visitor;
+use crate::commands::CommandError;
 use crate::people::{Form, is_our_own};
 use crate::state::Console;
 
@@ -48,6 +50,16 @@ impl Fields {
     pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, String> {
         let number = self.get(name).map(str::parse);
         number.transpose().map_err(|_| format!("{name} is a number"))
+    }
+
+    /// An instant that the page itself has put there.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn instant(&self, name: &str) -> Result<Timestamp, CommandError> {
+        let instant = self.get(name).unwrap_or_default().parse();
+        let none = "the form says no instant: open the page again";
+        instant.map_err(|_| CommandError::Invalid(none.to_owned()))
     }
 
     /// Grants, separated by commas or blanks.

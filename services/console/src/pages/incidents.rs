@@ -11,7 +11,7 @@ use domain::people::Action;
 use domain::wire::IncidentFilter;
 use serde::Deserialize;
 
-use super::answer::{Page, encoded};
+use super::answer::Page;
 use super::forms::{Fields, Sent};
 use super::reading;
 use super::shell::{Shell, Visitor};
@@ -89,10 +89,6 @@ struct IncidentsPage {
     problem: Option<String>,
 }
 
-fn rows(views: &[domain::wire::StreamView]) -> Vec<&Incident> {
-    views.iter().filter_map(|view| view.state.body.incident()).collect()
-}
-
 async fn list(console: &Console, visitor: &Visitor, asked: &Asked) -> Result<IncidentsPage, Page> {
     let bad =
         |error: domain::ids::BadName| Page::problem(StatusCode::BAD_REQUEST, &error.to_string());
@@ -113,15 +109,15 @@ async fn list(console: &Console, visitor: &Visitor, asked: &Asked) -> Result<Inc
     let (_, all) = console.incidents(all).await?;
     let last = all.last().filter(|_| all.len() == PAST as usize);
     let next =
-        last.map(|view| asking("/incidents", &[("of", &asked.of), ("behind", view.id.as_str())]));
-    let past = rows(&all).into_iter().filter(|incident| !incident.is_open()).map(row).collect();
+        last.map(|last| asking("/incidents", &[("of", &asked.of), ("behind", last.id().as_str())]));
+    let past = all.iter().filter(|incident| !incident.is_open()).map(row).collect();
     Ok(IncidentsPage {
         shell: visitor.shell().as_of(console, position).cli(
             "decklog incident list\ndecklog incident report job/NAME --severity major --text …",
         ),
         of: asked.of.clone(),
         more_open: open.len() == OPEN as usize,
-        open: rows(&open).into_iter().map(row).collect(),
+        open: open.iter().map(row).collect(),
         past,
         next,
         may_report: visitor.could(Action::AttendIncidents),
@@ -443,9 +439,9 @@ pub(crate) async fn follow(State(console): State<Console>, fields: Fields) -> Re
     let done = console.acknowledge_by_link(&id, &link.contact, &link.word, &link.note).await;
     match done {
         Ok(_) => {
-            let (incident, by, word) =
-                (encoded(&link.incident), encoded(&link.contact), encoded(&link.word));
-            Ok(Page::away(&format!("/acknowledge?incident={incident}&as={by}&word={word}")))
+            let named =
+                [("incident", &*link.incident), ("as", &link.contact), ("word", &link.word)];
+            Ok(Page::away(&asking("/acknowledge", &named)))
         }
         Err(error) => {
             let (_, incident, done) = linked(&console, &link).await?;

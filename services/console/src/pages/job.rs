@@ -72,7 +72,6 @@ struct May {
     pause: bool,
     resume: bool,
     retire: bool,
-    propose: bool,
 }
 
 impl May {
@@ -83,7 +82,6 @@ impl May {
             pause: active && job.paused().is_none() && steers,
             resume: job.paused().is_some() && steers,
             retire: active && visitor.could(Action::Propose),
-            propose: active && visitor.could(Action::Propose),
         }
     }
 

@@ -262,16 +262,13 @@ fn end_of(text: &str) -> Option<Timestamp> {
 
 /// Somebody signs.
 pub(crate) async fn sign(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
-    let until = sent.fields.text("until").parse::<Timestamp>();
-    let done = match until {
+    let done = match sent.fields.instant("until") {
         Ok(until) => {
             let (shown, statement) = (sent.fields.text("shown"), sent.fields.text("statement"));
             let wanted = SignWanted { until, shown, statement };
             console.sign_review(&wanted, &sent.visitor.caller).await
         }
-        Err(_) => {
-            Err(CommandError::Invalid("the form says no instant: open the page again".to_owned()))
-        }
+        Err(error) => Err(error),
     };
     became(&console, &sent.visitor, done, "/night/signed").await
 }

@@ -134,25 +134,12 @@ pub(crate) async fn events(console: &Console, filter: EventFilter) -> Read<Vec<L
 
 /// Calendars and blackouts.
 pub(crate) async fn site(console: &Console) -> Read<SiteView> {
-    let (position, views) = all(console, Selection::Things).await?;
-    let things = views.iter().filter_map(|view| {
-        let Body::Thing(thing) = &view.state.body else { return None };
-        Some((view.id.stream_type().thing()?, thing))
-    });
-    Ok((position, SiteView::of(things)))
+    Ok(console.site_view().await?)
 }
 
 /// That an event is in the newest signed head, or why that is not proven.
 pub(crate) async fn proof(console: &Console, position: u64) -> Result<Proof, Page> {
-    match ask(&console.bus, &Query::Proof { position }).await?.content {
-        Content::Proof(proof) => Ok(proof),
-        Content::Head(_)
-        | Content::Events(_)
-        | Content::Leaves(_)
-        | Content::Streams(_)
-        | Content::Runs(_)
-        | Content::Night(_)
-        | Content::Heads(_)
-        | Content::Failed(_) => Err(other()),
-    }
+    let answer = ask(&console.bus, &Query::Proof { position }).await?;
+    let Content::Proof(proof) = answer.content else { return Err(other()) };
+    Ok(proof)
 }

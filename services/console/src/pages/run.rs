@@ -4,10 +4,11 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use domain::event::{CommandEnd, Resolution};
 use domain::ids::StreamId;
+use domain::incident::Incident;
 use domain::people::Action;
 use domain::run::{Attempt, Run, State as Stands};
 use domain::why::Question;
-use domain::wire::{EventFilter, HostQuery, IncidentFilter, StreamView};
+use domain::wire::{EventFilter, HostQuery, IncidentFilter};
 use serde::Deserialize;
 
 use super::answer::{Page, encoded};
@@ -149,20 +150,19 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     found
 }
 
-/// The newest incident of its job, where this run is in it.
+/// The incident of its job in which this run is, of the newest five.
 async fn incident_of(
     console: &Console,
     run: &Run,
 ) -> Result<Option<(&'static str, Link)>, CommandError> {
     let of = Some(StreamId::job(&run.job));
     let filter = IncidentFilter { of, limit: 5, ..IncidentFilter::default() };
-    let (_, views) = console.incidents(filter).await?;
-    let names = |view: &StreamView| {
-        let troubles = view.state.body.incident().map(|incident| incident.troubles.as_slice());
-        troubles.unwrap_or_default().iter().any(|seen| seen.trouble.run() == Some(&run.id))
+    let (_, newest) = console.incidents(filter).await?;
+    let names = |incident: &Incident| {
+        incident.troubles.iter().any(|seen| seen.trouble.run() == Some(&run.id))
     };
-    let found = views.into_iter().find(names);
-    Ok(found.map(|view| ("incident", Link::to(&view.id))))
+    let found = newest.into_iter().find(names);
+    Ok(found.map(|incident| ("incident", Link::to(&incident.id()))))
 }
 
 fn links(run: &Run) -> Vec<(&'static str, Link)> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use domain::ledger::Policy;
 use domain::people::{Action, User};
@@ -188,8 +187,7 @@ impl Visitor {
 
     /// The page with what went wrong, and its status.
     pub(crate) fn refused(&self, template: &impl askama::Template, error: &CommandError) -> Page {
-        let status = StatusCode::from_u16(Problem::from(error.clone()).status);
-        self.page(template).with_status(status.unwrap_or(StatusCode::CONFLICT))
+        self.page(template).with_status(Problem::from(error.clone()).code())
     }
 
     /// Where what they sent leads: to the page that says what it became, or to the one it was sent from, which is only

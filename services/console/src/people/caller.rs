@@ -86,6 +86,12 @@ impl Caller {
         self.limits.is_empty()
     }
 
+    /// What a narrowed token may touch of accounts: nothing.
+    pub(crate) fn check_unlimited(&self) -> Result<(), CommandError> {
+        let why = "a token that is narrower than its account touches no account";
+        if self.is_unlimited() { Ok(()) } else { Err(CommandError::Denied(why.to_owned())) }
+    }
+
     /// The same, after they have said so many events themselves of what they change.
     pub(crate) fn after(&self, events: u64) -> Self {
         Self { expected: self.expected.after(events), ..self.clone() }

@@ -205,10 +205,7 @@ impl Console {
         old: Option<String>,
         from: IpAddr,
     ) -> Result<(), Gone> {
-        if !caller.is_unlimited() {
-            let why = "a token that is narrower than its account touches no account";
-            return Err(CommandError::Denied(why.to_owned()).into());
-        }
+        caller.check_unlimited()?;
         if !caller.is_asked_for_password(user) {
             return Ok(());
         }

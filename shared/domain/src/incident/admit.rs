@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::CALLS_MAX;
 use super::state::{Incident, Step};
-use super::{CALLS_MAX, TEXT_BYTES_MAX};
 use crate::canonical::Digest;
 use crate::event::{
     Because, Call, IncidentAcknowledged, IncidentCauseRecorded, IncidentEscalated, IncidentEvent,
     IncidentOpened, Trouble,
 };
 use crate::ids::{Class, StreamId, StreamType};
-use crate::ledger::{Body, Policy, need};
+use crate::ledger::{Body, Policy, TEXT_BYTES_MAX, check_text, need};
 use crate::run::Run;
 
 /// Most broadcasts of an incident that are on their way at once.
@@ -57,8 +57,8 @@ pub(crate) fn reads(id: &StreamId, event: &IncidentEvent) -> BTreeSet<StreamId> 
     let Some((of, number)) = id.incident_parts() else { return BTreeSet::new() };
     let neighbour = |number: Option<u32>| number.map(|number| StreamId::incident(&of, number));
     let named = |trouble: &Trouble| match trouble {
-        Trouble::Run { run, .. } | Trouble::Late { run, .. } | Trouble::WillBeLate { run, .. } => {
-            Some(run.clone())
+        Trouble::Run { .. } | Trouble::Late { .. } | Trouble::WillBeLate { .. } => {
+            trouble.run().cloned()
         }
         Trouble::DatasetAtRisk { .. } => Some(of.clone()),
         Trouble::NotificationFailed { incident, .. } => Some(incident.clone()),
@@ -112,7 +112,7 @@ pub(crate) fn admit(
     }
     // What became of a message is said whenever it is known.
     if let IncidentEvent::IncidentNotificationEnded(e) = event {
-        let call = incident.step(e.step).and_then(|step| step.call(e.call));
+        let call = incident.call(e.step, e.call);
         let begun = call.is_some_and(|call| call.begun.is_some() && call.ended.is_none());
         return need(begun, "no such message is on its way");
     }
@@ -162,11 +162,6 @@ pub(crate) fn admit(
             check_another(incident, context)
         }
     }
-}
-
-fn check_text(text: &str, what: &str) -> Result<(), String> {
-    let says = !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX;
-    need(says, &format!("{what} of 1 to {TEXT_BYTES_MAX} bytes is needed"))
 }
 
 fn admit_opened(e: &IncidentOpened, context: &Context<'_>) -> Result<(), String> {

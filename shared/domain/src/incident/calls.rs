@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::CALLS_MAX;
 use super::state::{Incident, Step};
 use super::tree::{CallTreeDefinition, Level, Tell};
 use crate::calendar::Almanac;
 use crate::event::{Because, Call, IncidentEscalated, Severity};
+use crate::scheduler::plus_ms;
 
 /// After how long a message that nobody began to send counts as one that cannot be sent, milliseconds: two minutes.
-pub const UNSENT_MS: i64 = 120_000;
+const UNSENT_MS: i64 = 120_000;
 /// How long a message may be on its way, milliseconds: after that nobody knows what became of it.
 pub const SENDING_MS: i64 = 90_000;
 /// How often the tree is gone through at its own pace; then once a day.
-pub const ROUNDS_MAX: u32 = 20;
+const ROUNDS_MAX: u32 = 20;
 /// How long it waits where nobody is there to be told, milliseconds: a minute.
 const NOBODY_MS: i64 = 60_000;
 /// A day, milliseconds.
@@ -30,10 +31,6 @@ pub enum Next {
     At(Timestamp),
     /// To tell a level, since this instant.
     Escalate(Timestamp, IncidentEscalated),
-}
-
-fn after(at: Timestamp, ms: i64) -> Timestamp {
-    at.checked_add(SignedDuration::from_millis(ms)).unwrap_or(Timestamp::MAX)
 }
 
 fn wait_of(level: Option<&Level>) -> i64 {
@@ -65,7 +62,7 @@ pub fn next(
         if heard.tell.is_empty() {
             match heard.quiet_until {
                 // What is too small for those of this level is so for the next.
-                Some(until) => return Next::At(until.max(after(now, 1))),
+                Some(until) => return Next::At(until.max(plus_ms(now, 1))),
                 None => continue,
             }
         }
@@ -73,7 +70,7 @@ pub fn next(
         let event = IncidentEscalated { step, round, level: number, because, definition, tell };
         return Next::Escalate(due, event);
     }
-    Next::At(after(now, NOBODY_MS))
+    Next::At(plus_ms(now, NOBODY_MS))
 }
 
 /// Whose turn it is to be told, and since when: the round, the level, and why.
@@ -87,11 +84,11 @@ fn whose(incident: &Incident, tree: &CallTreeDefinition) -> (Timestamp, u32, u32
         return (incident.opened, 1, 1, Because::Opened);
     };
     let wait = wait_of(tree.levels.get(level as usize - 1).or(tree.levels.last()));
-    let answered_by = after(step.at, wait);
+    let answered_by = plus_ms(step.at, wait);
     if level as usize >= tree.levels.len() {
         // Nobody acknowledged within the tree: it starts over.
         let paced = if incident.turn(round) < ROUNDS_MAX { wait } else { wait.max(DAY_MS) };
-        return (after(step.at, paced), round.saturating_add(1), 1, Because::Unanswered);
+        return (plus_ms(step.at, paced), round.saturating_add(1), 1, Because::Unanswered);
     }
     match lost_at(step).filter(|lost| *lost < answered_by) {
         Some(lost) => (lost, round, level + 1, Because::Undelivered),
@@ -101,7 +98,7 @@ fn whose(incident: &Incident, tree: &CallTreeDefinition) -> (Timestamp, u32, u32
 
 /// When it is known that nobody of a step was told; `None` where somebody was, or may yet be.
 fn lost_at(step: &Step) -> Option<Timestamp> {
-    let unsent = after(step.at, UNSENT_MS);
+    let unsent = plus_ms(step.at, UNSENT_MS);
     let mut lost = step.at;
     for call in &step.calls {
         let at = match (&call.begun, &call.ended) {

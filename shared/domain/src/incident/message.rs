@@ -93,7 +93,7 @@ fn paragraph(told: &Told<'_>, now: Timestamp) -> String {
     }
     let mut lines = vec![format!("{}.", headline(incident))];
     let name = incident.id();
-    let since = incident.opened.strftime("%Y-%m-%d %H:%M UTC");
+    let since = words::minute(incident.opened);
     lines.push(format!("Incident {}, open since {since}.", name.rest()));
     if incident.count > 1 {
         lines.push(format!("That happened {} times.", incident.count));

@@ -19,12 +19,9 @@ pub mod state;
 pub mod tree;
 pub mod words;
 
-pub use calls::{Next, next};
 pub use rota::Rota;
 pub use state::{CallState, Cause, Incident, Said, Seen, Step, StepKind};
 pub use tree::{CallTreeDefinition, DEFAULT_TREE, Level, OnFailure, Tell, Weight};
 
-/// The longest text that people say of an incident, in bytes.
-pub const TEXT_BYTES_MAX: usize = 1_000;
 /// Most calls of one step.
 pub const CALLS_MAX: usize = 50;

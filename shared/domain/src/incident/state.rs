@@ -234,9 +234,14 @@ impl Incident {
         self.resolved.is_none()
     }
 
+    /// Whether it is open, and is not over by itself.
+    pub fn goes_on(&self) -> bool {
+        self.is_open() && self.cleared.is_none()
+    }
+
     /// Whether people are called: nobody deals with it, and it goes on.
     pub fn is_calling(&self) -> bool {
-        self.is_open() && self.acknowledged.is_none() && self.cleared.is_none()
+        self.goes_on() && self.acknowledged.is_none()
     }
 
     /// The state in a word: `open`, `over`, `acknowledged` or `resolved`.
@@ -275,6 +280,11 @@ impl Incident {
     /// The step with this number.
     pub fn step(&self, number: u32) -> Option<&Step> {
         self.steps.iter().find(|step| step.number == number)
+    }
+
+    /// One message: the step it is of, and which of that one's, from 1.
+    pub fn call(&self, step: u32, call: u32) -> Option<&CallState> {
+        self.step(step)?.call(call)
     }
 
     /// Messages that nobody has begun to send, each with the numbers of its step and call; of levels only while people are

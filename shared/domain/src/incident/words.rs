@@ -14,7 +14,8 @@ fn of_run(run: &StreamId) -> &str {
     run.rest()
 }
 
-fn minute(at: Timestamp) -> String {
+/// An instant to the minute, in UTC.
+pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 

@@ -6,14 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::state::Versions;
 use crate::canonical::Digest;
 use crate::event::{ChangeEvent, ChangeExpedited, ChangeRatified, ChangeRejected};
-use crate::ledger::{Policy, SKEW_MS_MAX, need};
+use crate::ledger::{Policy, SKEW_MS_MAX, check_text, need};
 
 /// How many changes of a thing are remembered; older ones stay in the log.
 const KEPT: usize = 20;
 /// Most comments on a change.
 const COMMENTS_MAX: usize = 50;
-/// Longest text that somebody says of a change, in bytes.
-const TEXT_BYTES_MAX: usize = 1_000;
 /// The longest that somebody else may take to look at an emergency: 7 days.
 pub const EXPEDITED_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
 
@@ -238,24 +236,19 @@ pub(crate) fn admit_change(
     match event {
         ChangeEvent::ChangeRejected(e) => admit_rejected(versions, e, actor, policy),
         ChangeEvent::ChangeWithdrawn(e) => {
-            check_text(&e.reason)?;
+            check_text(&e.reason, "a text")?;
             let request = open(versions, e.number)?;
             let own = request.by.as_deref() == actor;
             need(own, "only whoever proposed it withdraws it: reject it")
         }
         ChangeEvent::ChangeCommented(e) => {
-            check_text(&e.text)?;
+            check_text(&e.text, "a text")?;
             let request = versions.request(e.number).ok_or("there is no such change")?;
             need(request.comments.len() < COMMENTS_MAX, "it has 50 comments already")
         }
         ChangeEvent::ChangeExpedited(e) => admit_expedited(versions, e, actor, received),
         ChangeEvent::ChangeRatified(e) => admit_ratified(versions, e, actor, policy),
     }
-}
-
-fn check_text(text: &str) -> Result<(), String> {
-    let says = !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX;
-    need(says, "a text of 1 to 1000 bytes is needed")
 }
 
 fn open(versions: &Versions, number: u32) -> Result<&ChangeRequest, String> {
@@ -271,7 +264,7 @@ fn admit_rejected(
     actor: Option<&str>,
     policy: Policy,
 ) -> Result<(), String> {
-    check_text(&e.reason)?;
+    check_text(&e.reason, "a text")?;
     let request = versions.request(e.number).ok_or("there is no such change")?;
     need(request.digest == e.digest, "it rejects another definition than was proposed")?;
     if request.waits_for_a_look() {
@@ -288,7 +281,7 @@ fn admit_expedited(
     actor: Option<&str>,
     received: Timestamp,
 ) -> Result<(), String> {
-    check_text(&e.reason)?;
+    check_text(&e.reason, "a text")?;
     let request = open(versions, e.number)?;
     need(request.digest == e.digest, "it is about another definition than was proposed")?;
     need(request.by.as_deref() == actor, "whoever proposed it says that it cannot wait")?;
@@ -304,7 +297,7 @@ fn admit_ratified(
     actor: Option<&str>,
     policy: Policy,
 ) -> Result<(), String> {
-    check_text(&e.reason)?;
+    check_text(&e.reason, "a text")?;
     let request = versions.request(e.number).ok_or("there is no such change")?;
     need(request.digest == e.digest, "it is about another definition than became active")?;
     need(request.waits_for_a_look(), "nothing of it waits for a look")?;

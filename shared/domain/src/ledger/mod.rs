@@ -79,6 +79,15 @@ pub(crate) fn need(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
+/// The longest text that people say of something, in bytes.
+pub(crate) const TEXT_BYTES_MAX: usize = 1_000;
+
+/// A text that people say of something: not empty, and of [`TEXT_BYTES_MAX`] at most.
+pub(crate) fn check_text(text: &str, what: &str) -> Result<(), String> {
+    let says = !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX;
+    need(says, &format!("{what} of 1 to {TEXT_BYTES_MAX} bytes is needed"))
+}
+
 /// What must be known of the log to judge its next event.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {

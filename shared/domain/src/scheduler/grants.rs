@@ -41,6 +41,11 @@ impl Grants {
     }
 }
 
+/// Whether a job that is defined so may be left to a host.
+pub(super) fn may_be_left(definition: &str) -> bool {
+    definition.contains("\"autonomy\":")
+}
+
 impl Scheduler {
     /// When a job is looked at next.
     pub(super) fn next_grant(&self) -> Option<Timestamp> {
@@ -61,11 +66,6 @@ impl Scheduler {
             if self.wait_for_turn(&stream, since, now).is_some() {
                 continue;
             }
-            // A refusal that arrived late put it back although it is retired by now.
-            if !self.is_autonomous(&job) {
-                self.grants.put(&job, None);
-                continue;
-            }
             let again = match self.look_at_grant(&job, now) {
                 Ok(grant) => {
                     let version = self.jobs.get(&job).map_or(0, |entry| entry.version);
@@ -78,10 +78,12 @@ impl Scheduler {
         }
     }
 
-    /// Whether it may be left to a host as it is defined now.
-    fn is_autonomous(&self, job: &str) -> bool {
+    /// What was said of a job did not stand: it is looked at again then. A refusal may arrive late, when the job is retired or
+    /// may be left to no host any more.
+    pub(super) fn look_at_job_again(&mut self, job: &str, at: Timestamp) {
         let active = self.jobs.get(job).and_then(|entry| entry.active());
-        active.is_some_and(|active| active.text().contains("\"autonomy\":"))
+        let autonomous = active.is_some_and(|active| may_be_left(&active.text()));
+        self.grants.put(job, autonomous.then_some(at));
     }
 
     /// What is granted now, or when to look again.

@@ -32,7 +32,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use due::{Decided, Decision, decide_ahead, decide_due};
 pub use gates::Obstacle;
-pub use incidents::{About, Outgoing};
+pub use incidents::{About, Outgoing, SENDERS, SUSPECT};
 pub use jobs::{Definition, JobEntry};
 
 use crate::backup::claim_name;
@@ -256,7 +256,7 @@ impl Scheduler {
             }
             Body::Dataset(dataset) => self.put_dataset(id, dataset, state.version, now),
             Body::Incident(incident) => self.put_incident(incident, state.version, now),
-            Body::Review(review) => self.put_review((**review).clone()),
+            Body::Review(review) => self.put_review(review),
             Body::Queue(_)
             | Body::Form(_)
             | Body::Document(_)
@@ -269,7 +269,7 @@ impl Scheduler {
     fn renew_job(&mut self, job: &crate::job::Job, version: u64, now: Timestamp) -> JobEntry {
         let entry = self.take_job(&job.name).renew(job, version, &mut self.schedules);
         let autonomous =
-            job.active().is_some_and(|span| span.definition.get().contains("\"autonomy\":"));
+            job.active().is_some_and(|span| grants::may_be_left(span.definition.get()));
         self.grants.put(&job.name, autonomous.then_some(now));
         let measured = job.active().is_some_and(|span| span.definition.get().contains("\"sla\":"));
         for (has, set) in [
@@ -320,14 +320,7 @@ impl Scheduler {
             | Event::FormEvent(_)
             | Event::QueueEvent(_) => {}
             Event::IncidentEvent(event) => self.apply_incident(envelope, event, received),
-            Event::ReviewEvent(event) => {
-                // Whether somebody has looked at who may do what opens no incident.
-                if envelope.subject == crate::review::stream() {
-                    let review = self.incidents.review.take().unwrap_or_default();
-                    let actor = envelope.actor.as_deref();
-                    self.incidents.review = Some(review.evolve(event, received, actor));
-                }
-            }
+            Event::ReviewEvent(event) => self.apply_review(event),
             Event::ChangeEvent(event) => self.apply_change(envelope, event, received),
         }
     }
@@ -676,7 +669,7 @@ impl Scheduler {
         }
         if failed.stream_type() == StreamType::Job {
             // Leave to work alone was not granted.
-            return self.grants.put(failed.rest(), Some(plus_ms(now, REFUSED_MS)));
+            return self.look_at_job_again(failed.rest(), plus_ms(now, REFUSED_MS));
         }
         if let Some(job) = failed.run_job().map(str::to_owned) {
             if failed.rest().contains(resume::LABEL) {
@@ -696,7 +689,7 @@ impl Scheduler {
         }
         if stream.stream_type() == StreamType::Job {
             self.pending.remove(stream);
-            return self.grants.put(stream.rest(), Some(plus_ms(now, REFUSED_MS)));
+            return self.look_at_job_again(stream.rest(), plus_ms(now, REFUSED_MS));
         }
         if stream.part().is_none() {
             self.note_asked(stream);

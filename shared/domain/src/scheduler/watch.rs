@@ -23,7 +23,7 @@ pub(super) struct Watched {
 impl Watched {
     /// Whether it is said to be at risk.
     pub(super) fn is_at_risk(&self) -> bool {
-        self.dataset.at_risk.is_some()
+        self.at_risk_since().is_some()
     }
 
     /// Since when it is said to be.
@@ -64,10 +64,10 @@ impl Scheduler {
         let new = || Watched { dataset: Dataset::new(id.rest()), version: 0, look: None };
         let watched = self.datasets.entry(id.clone()).or_insert_with(new);
         if watched.version < envelope.version {
-            let before = watched.dataset.at_risk.is_some();
+            let before = watched.is_at_risk();
             step(&mut watched.dataset);
             (watched.version, watched.look) = (envelope.version, Some(received));
-            let risk = watched.dataset.at_risk.as_ref().map(|risk| risk.since);
+            let risk = watched.at_risk_since();
             if before || risk.is_some() {
                 self.notice_dataset(id, risk, received);
             }

@@ -48,7 +48,8 @@ impl Clock {
     }
 }
 
-fn to_seconds(at: Timestamp) -> Timestamp {
+/// The second in which it is.
+pub(crate) fn to_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 

@@ -6,13 +6,13 @@ use anyhow::{Result, ensure};
 use domain::envelope::Draft;
 use domain::event::{
     Event, IncidentAcknowledged, IncidentCauseRecorded, IncidentEvent, IncidentReopened,
-    IncidentResolved, RunEvent, Sent, Trouble,
+    IncidentResolved, Sent, Trouble,
 };
 use domain::ids::StreamId;
 use domain::incident::words::BAD_STATES;
 use domain::incident::{DEFAULT_TREE, Incident};
 use domain::ledger::Mark;
-use domain::scheduler::{About, Outgoing, Scheduler};
+use domain::scheduler::{About, Outgoing, SUSPECT, Scheduler};
 use domain::site::ThingKind;
 use jiff::Timestamp;
 
@@ -61,17 +61,7 @@ impl World {
     pub(super) fn look_back(&self, mind: &mut Scheduler, now: Timestamp) {
         let mut runs: BTreeMap<&StreamId, Timestamp> = BTreeMap::new();
         for row in self.log.rows.iter().filter(|row| row.mark == Mark::Valid) {
-            if matches!(
-                &*row.event,
-                Event::RunEvent(
-                    RunEvent::RunFailed(_)
-                        | RunEvent::RunTimedOut(_)
-                        | RunEvent::RunMissed(_)
-                        | RunEvent::RunLost(_)
-                        | RunEvent::RunGathered(_)
-                        | RunEvent::RunLate(_)
-                )
-            ) {
+            if SUSPECT.contains(&row.event.kind()) {
                 runs.insert(&row.envelope.subject, row.received);
             }
         }

@@ -14,8 +14,8 @@ use crate::incident::calls::{Next, SENDING_MS, next};
 use crate::incident::message::TOLD_MAX;
 use crate::incident::{DEFAULT_TREE, Incident};
 
-/// How many messages are on their way at once.
-const SENDERS: usize = 8;
+/// How many messages are on their way at once from one scheduler.
+pub const SENDERS: usize = 8;
 
 /// The word of a link: nobody guesses it who does not know the secret.
 fn link_word(secret: &[u8; 32], incident: &StreamId, step: u32, call: u32) -> String {
@@ -54,8 +54,7 @@ impl Scheduler {
     ) -> Option<Timestamp> {
         let known = self.incidents.known.get(of)?;
         let id = known.incident.id();
-        let said = |action: &Action| matches!(action, Action::Append(d) if d.stream == id);
-        if self.pending.contains_key(&id) || actions.iter().any(said) {
+        if self.is_being_said(&id, actions) {
             return Some(plus_ms(now, 1_000));
         }
         let mut again: Option<Timestamp> = None;
@@ -113,8 +112,8 @@ impl Scheduler {
         Some((since, IncidentNotificationBegun { step, call, link }))
     }
 
-    /// Whether a message can be sent at once: a contact is told by one way one message at a time, and a message that waits
-    /// would be lost before it is sent.
+    /// Whether a message can be sent soon: a contact is told by one way one message at a time, and a message that waits long
+    /// would be lost before it is sent. What is begun in the same tick is not counted: those wait for a sender.
     fn is_free(&self, call: &Call, now: Timestamp) -> bool {
         let flies = |since: &Timestamp| plus_ms(*since, SENDING_MS) > now;
         let flying = self.incidents.flying.values().filter(|since| flies(since)).count();
@@ -135,7 +134,7 @@ impl Scheduler {
         let Some(secret) = &self.settings.link_secret else { return };
         let id = incident.id();
         let link = link_word(secret, &id, e.step, e.call);
-        let state = incident.step(e.step).and_then(|step| step.call(e.call));
+        let state = incident.call(e.step, e.call);
         let Some(state) = state.filter(|_| Digest::of(link.as_bytes()) == e.link) else { return };
         let begun = Begun { incident: id, step: e.step, call: e.call, link };
         let entry = self.incidents.begun.entry(state.call.clone()).or_insert((now, Vec::new()));
@@ -174,7 +173,7 @@ impl Scheduler {
         let known = self.incidents.known.get(&of).filter(|k| k.incident.number == number)?;
         let incident = known.incident.clone();
         // Of what counts as lost nothing is sent any more.
-        let call = incident.step(begun.step)?.call(begun.call)?;
+        let call = incident.call(begun.step, begun.call)?;
         if call.ended.is_some() {
             return None;
         }

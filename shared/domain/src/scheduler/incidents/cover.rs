@@ -56,21 +56,19 @@ impl Scheduler {
         if rule.is_empty() && default.is_none() {
             return None;
         }
-        let name = rule.call_tree.clone().or(default.map(|_| DEFAULT_TREE.to_owned()));
         // Where the tree it names is gone the usual one takes its place.
-        let name = name.filter(|name| self.site.tree(name).is_some());
-        let name = name.or(default.map(|_| DEFAULT_TREE.to_owned()));
-        let tree = name.as_deref().and_then(|name| self.site.tree(name));
+        let named = rule.call_tree.as_deref().and_then(|name| Some((name, self.site.tree(name)?)));
+        let found = named.or(default.map(|tree| (DEFAULT_TREE, tree)));
         let severity = match rule.severity {
             Some(weight) => weight.severity()?,
-            None => tree.map_or(Severity::Major, |(tree, _)| tree.severity),
+            None => found.map_or(Severity::Major, |(_, (tree, _))| tree.severity),
         };
         let since = if rule.is_empty() {
             default.map(|(_, since)| since)?
         } else {
             since_rule(&entry.definitions)
         };
-        Some(Cover { severity, tree: name.filter(|_| tree.is_some()), since })
+        Some(Cover { severity, tree: found.map(|(name, _)| name.to_owned()), since })
     }
 }
 

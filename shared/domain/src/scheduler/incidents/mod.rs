@@ -22,14 +22,18 @@ use jiff::Timestamp;
 
 use super::{Action, Scheduler, plus_ms};
 use crate::envelope::Envelope;
-use crate::event::{Call, IncidentEvent, IncidentNotificationEnded, Trouble};
+use crate::event::{Call, IncidentEvent, IncidentNotificationEnded, ReviewEvent, Trouble};
 use crate::ids::StreamId;
 use crate::incident::calls::SENDING_MS;
 use crate::incident::{DEFAULT_TREE, Incident, Seen};
 use crate::review::Review;
 
+pub use calling::SENDERS;
 pub(super) use cover::Trees;
 
+/// By which events it is told that a run went wrong: what a scheduler that starts looks for.
+pub const SUSPECT: [&str; 6] =
+    ["run.failed", "run.timed-out", "run.missed", "run.lost", "run.gathered", "run.late"];
 /// How often something is said again that the log refused; then it is let go.
 const TRIES: u32 = 5;
 /// How long a message waits for others to the same contact, milliseconds.
@@ -37,7 +41,7 @@ const GATHER_MS: i64 = 1_000;
 /// How often hosts and reviews are looked at, milliseconds.
 const LOOK_MS: i64 = 10_000;
 /// After how long without the log an incident is made of that, milliseconds: five minutes.
-pub const STALLED_MS: i64 = 300_000;
+const STALLED_MS: i64 = 300_000;
 
 /// The newest incident of something.
 #[derive(Debug)]
@@ -142,7 +146,8 @@ pub(super) struct Incidents {
     begun: BTreeMap<Call, (Timestamp, Vec<Begun>)>,
     /// Messages that were given away to be sent, and when: one at a time to a contact, by one way.
     flying: BTreeMap<Call, Timestamp>,
-    pub(super) review: Option<Review>,
+    /// Until when the newest review of nights is.
+    reviewed: Option<Timestamp>,
     looked: Option<Timestamp>,
 }
 
@@ -160,8 +165,15 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn put_review(&mut self, review: Review) {
-        self.incidents.review = Some(review);
+    pub(super) fn put_review(&mut self, review: &Review) {
+        self.incidents.reviewed = review.since();
+    }
+
+    /// Takes an event of a review in. Whether somebody has looked at who may do what opens no incident.
+    pub(super) fn apply_review(&mut self, event: &ReviewEvent) {
+        if let ReviewEvent::ReviewSigned(e) = event {
+            self.incidents.reviewed = self.incidents.reviewed.max(Some(e.until));
+        }
     }
 
     /// Takes an event of an incident in.
@@ -197,6 +209,9 @@ impl Scheduler {
 
     /// When something is to be done about incidents next.
     pub(super) fn next_incident(&self) -> Option<Timestamp> {
+        if !self.settings.incidents {
+            return None;
+        }
         let turn = |of: &StreamId, since: Timestamp| {
             plus_ms(since, self.peers.before_me(of) * self.settings.grace_ms)
         };
@@ -226,15 +241,13 @@ impl Scheduler {
 
     /// Says what is to be said of incidents, and sends what is to be sent.
     pub(super) fn tick_incidents(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        if !self.settings.incidents {
+            return;
+        }
         self.look_around(now);
         let most = actions.len() + self.settings.drafts_max;
         self.say_words(now, most, actions);
         self.call_people(now, most, actions);
         self.send_gathered(now, actions);
-    }
-
-    /// The newest incidents, for the simulation's invariants.
-    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.known.values().map(|known| &known.incident)
     }
 }

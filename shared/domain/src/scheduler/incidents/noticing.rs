@@ -3,14 +3,16 @@
 use jiff::Timestamp;
 
 use super::super::{Scheduler, plus_ms};
-use super::{Known, LOOK_MS, Over, STALLED_MS, Word};
+use super::{LOOK_MS, Over, STALLED_MS, Word};
 use crate::event::{Call, IncidentEvent, RunEvent, Sent, Trouble};
 use crate::ids::{StreamId, StreamType};
 use crate::incident::words::BAD_STATES;
 use crate::incident::{DEFAULT_TREE, Incident};
 use crate::ledger::SKEW_MS_MAX;
-use crate::review::{MISSING_MS, Review};
+use crate::review::MISSING_MS;
 use crate::run::{Outcome, Run};
+use crate::site::ThingKind;
+use crate::why::speech::to_seconds;
 
 impl Scheduler {
     /// That a message could not be sent is an incident of its own; but not one after the other.
@@ -27,20 +29,28 @@ impl Scheduler {
             return self.note_silence(incident, received);
         }
         let IncidentEvent::IncidentNotificationEnded(e) = event else { return };
-        let step = incident.step(e.step);
-        let (Some(state), Some(tree)) = (step.and_then(|s| s.call(e.call)), &incident.tree) else {
-            return;
-        };
-        let tree = StreamId::thing(crate::site::ThingKind::CallTree, tree);
+        let Some(state) = incident.call(e.step, e.call) else { return };
         match &e.sent {
-            Sent::Taken {} => self.clear_call(&tree, &state.call, received),
+            Sent::Taken {} => self.clear_call(incident, &state.call, received),
             Sent::Failed { message } | Sent::Unknown { message } => {
-                let (contact, by) = (state.call.contact.clone(), state.call.by);
-                let (incident, message) = (incident.id(), message.clone());
-                let trouble = Trouble::NotificationFailed { incident, contact, by, message };
-                self.notice(tree, trouble, received, received);
+                self.notice_untold(incident, &state.call, message, (received, received));
             }
         }
+    }
+
+    /// Somebody could not be told: since then, as far as the log knows; noticed now.
+    fn notice_untold(
+        &mut self,
+        incident: &Incident,
+        call: &Call,
+        message: &str,
+        (at, now): (Timestamp, Timestamp),
+    ) {
+        let Some(tree) = tree_of(incident) else { return };
+        let (contact, by) = (call.contact.clone(), call.by);
+        let (incident, message) = (incident.id(), message.to_owned());
+        let trouble = Trouble::NotificationFailed { incident, contact, by, message };
+        self.notice(tree, trouble, at, now);
     }
 
     /// What a scheduler that was not there has missed of an incident it has loaded.
@@ -52,18 +62,12 @@ impl Scheduler {
         if self.datasets.get(of).is_some_and(|watched| !watched.is_at_risk()) {
             self.notice_dataset(of, None, now);
         }
-        let Some(tree) =
-            incident.tree.as_ref().filter(|_| of.stream_type() != StreamType::CallTree)
-        else {
+        if of.stream_type() == StreamType::CallTree {
             return;
-        };
-        let tree = StreamId::thing(crate::site::ThingKind::CallTree, tree);
+        }
         for state in incident.steps.iter().flat_map(|step| &step.calls) {
             if let Some((at, Sent::Failed { message } | Sent::Unknown { message })) = &state.ended {
-                let (contact, by) = (state.call.contact.clone(), state.call.by);
-                let (incident, message) = (incident.id(), message.clone());
-                let trouble = Trouble::NotificationFailed { incident, contact, by, message };
-                self.notice(tree.clone(), trouble, *at, now);
+                self.notice_untold(incident, &state.call, message, (*at, now));
             }
         }
     }
@@ -88,25 +92,22 @@ impl Scheduler {
     pub(in crate::scheduler) fn note_silence(&mut self, incident: &Incident, received: Timestamp) {
         let mut levels = incident.steps.iter().rev().filter(|step| step.is_level()).skip(1);
         let unsent = levels.next().and_then(|step| step.calls.iter().find(|c| c.begun.is_none()));
-        if let (Some(state), Some(tree)) = (unsent, &incident.tree) {
-            let (contact, by) = (state.call.contact.clone(), state.call.by);
-            let message = "no scheduler has sent it: none has a section notify".to_owned();
-            let incident = incident.id();
-            let trouble = Trouble::NotificationFailed { incident, contact, by, message };
-            let tree = StreamId::thing(crate::site::ThingKind::CallTree, tree);
-            self.notice(tree, trouble, received, received);
+        if let Some(state) = unsent {
+            let message = "no scheduler has sent it: none has a section notify";
+            self.notice_untold(incident, &state.call, message, (received, received));
         }
     }
 
     /// A message of the same way to the same contact was taken.
     pub(in crate::scheduler) fn clear_call(
         &mut self,
-        tree: &StreamId,
+        incident: &Incident,
         call: &Call,
         now: Timestamp,
     ) {
+        let Some(tree) = tree_of(incident) else { return };
         let reason = format!("{} was told by {} again", call.contact, call.by.word());
-        self.clear(tree, reason, Over::Call(call.clone()), now);
+        self.clear(&tree, reason, Over::Call(call.clone()), now);
     }
 
     /// Something happened; `at` is when the log learnt of it.
@@ -134,12 +135,14 @@ impl Scheduler {
 
     /// Something is over, where an incident of it goes on.
     fn clear(&mut self, of: &StreamId, reason: String, over: Over, now: Timestamp) {
-        let goes_on = |known: &Known| known.incident.is_open() && known.incident.cleared.is_none();
-        let known = self.incidents.known.get(of).is_some_and(goes_on);
-        let waits = self.incidents.waiting.contains_key(of);
-        if known || waits {
-            let waiting = self.incidents.waiting.entry(of.clone()).or_default();
-            waiting.words.push_back((now, Word::Cleared(reason, over)));
+        let known = self.incidents.known.get(of).is_some_and(|known| known.incident.goes_on());
+        if !known && !self.incidents.waiting.contains_key(of) {
+            return;
+        }
+        let words = &mut self.incidents.waiting.entry(of.clone()).or_default().words;
+        // Looking finds the same again and again, for as long as the log cannot be reached.
+        if !matches!(words.back(), Some((_, Word::Cleared(_, last))) if *last == over) {
+            words.push_back((now, Word::Cleared(reason, over)));
         }
     }
 
@@ -224,10 +227,9 @@ impl Scheduler {
         let silent_ms = i64::try_from(tree.host_silent_after.millis()).unwrap_or(i64::MAX);
         self.incidents.looked = Some(now);
         self.look_for_hosts(silent_ms, now);
-        let since = self.incidents.review.as_ref().and_then(Review::since);
         let of = crate::review::stream();
         // Where none was ever signed, the first is missing from when somebody cared.
-        let since = since.unwrap_or(begins);
+        let since = self.incidents.reviewed.unwrap_or(begins);
         let missing = plus_ms(since, MISSING_MS);
         if missing <= plus_ms(now, -SKEW_MS_MAX) {
             self.notice_state(of, Trouble::ReviewMissing { since }, missing, now);
@@ -252,7 +254,7 @@ impl Scheduler {
             }
         }
         for (of, since, late) in silent {
-            self.notice_state(of, Trouble::HostSilent { since: to_second(since) }, late, now);
+            self.notice_state(of, Trouble::HostSilent { since: to_seconds(since) }, late, now);
         }
         for of in heard {
             self.clear(&of, "the host is heard, or is not to be".to_owned(), Over::Host, now);
@@ -268,7 +270,7 @@ impl Scheduler {
         now: Timestamp,
     ) {
         let known = self.incidents.known.get(&of).map(|known| &known.incident);
-        let goes_on = known.is_some_and(|known| known.is_open() && known.cleared.is_none());
+        let goes_on = known.is_some_and(Incident::goes_on);
         let seen = known.is_some_and(|known| known.has_seen(&trouble, at));
         if !goes_on && !seen && !self.incidents.waiting.contains_key(&of) {
             self.notice(of, trouble, at, now);
@@ -325,6 +327,7 @@ impl Scheduler {
     }
 }
 
-fn to_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
+/// The call tree by which people are told of it.
+fn tree_of(incident: &Incident) -> Option<StreamId> {
+    Some(StreamId::thing(ThingKind::CallTree, incident.tree.as_deref()?))
 }

@@ -22,11 +22,15 @@ impl Scheduler {
             if actions.len() >= most {
                 return;
             }
+            // What it would be is found out only where it may be said: that reads definitions.
+            let front = self.incidents.waiting.get(&of).and_then(|waiting| waiting.words.front());
+            let since = front.map(|(since, _)| *since);
+            let turn = |since| self.wait_for_turn(&of, since, now).is_none();
+            if self.is_said_of(&of) || !since.is_none_or(turn) {
+                continue;
+            }
             if let Some((draft, since)) = self.next_word(&of, now) {
-                let busy = self.pending.contains_key(&draft.stream)
-                    || actions
-                        .iter()
-                        .any(|a| matches!(a, Action::Append(d) if d.stream == draft.stream));
+                let busy = self.is_being_said(&draft.stream, actions);
                 if !busy && self.wait_for_turn(&of, since, now).is_none() {
                     actions.push(Action::Append(draft));
                 }
@@ -54,6 +58,12 @@ impl Scheduler {
                 None => self.let_go(of),
             }
         }
+    }
+
+    /// Whether something of this stream is on its way to the log, or will be after this tick.
+    pub(super) fn is_being_said(&self, stream: &StreamId, actions: &[Action]) -> bool {
+        let said = |action: &Action| matches!(action, Action::Append(d) if d.stream == *stream);
+        self.pending.contains_key(stream) || actions.iter().any(said)
     }
 
     pub(in crate::scheduler) fn let_go(&mut self, of: &StreamId) {
@@ -94,7 +104,7 @@ impl Scheduler {
                 })
             }
             Word::Cleared(reason, over) => {
-                let goes_on = open.filter(|known| known.incident.cleared.is_none());
+                let goes_on = known.filter(|known| known.incident.goes_on());
                 let ends = |known: &&Known| {
                     known.incident.troubles.last().is_some_and(|seen| over.ends(seen))
                 };
@@ -104,7 +114,7 @@ impl Scheduler {
             }
             Word::Ended(id, ended) => {
                 let known = known.filter(|known| known.incident.id() == *id)?;
-                let call = known.incident.step(ended.step)?.call(ended.call)?;
+                let call = known.incident.call(ended.step, ended.call)?;
                 call.ended
                     .is_none()
                     .then(|| Draft::new(id.clone(), known.version + 1, ended.clone()))
@@ -135,8 +145,7 @@ impl Scheduler {
 
     /// What became of a message.
     pub fn sent(&mut self, about: &About, sent: &Sent, now: Timestamp) {
-        let state = about.incident.step(about.step).and_then(|step| step.call(about.call));
-        if let Some(state) = state {
+        if let Some(state) = about.incident.call(about.step, about.call) {
             self.incidents.flying.remove(&state.call);
         }
         let (of, id) = (about.incident.of.clone(), about.incident.id());
