@@ -103,6 +103,21 @@ impl Browser {
         wait::until("the next page", SOON, new).unwrap();
     }
 
+    /// Waits until the address is this one: a page may lead on by itself.
+    #[track_caller]
+    pub(crate) fn settles(&self, path: &str) {
+        let there =
+            || self.path() == path && self.script("return document.readyState") == "complete";
+        wait::until(path, SOON, there).unwrap();
+    }
+
+    /// Forgets who looks: there and elsewhere on this machine.
+    #[track_caller]
+    pub(crate) fn forget(&self) {
+        let done = self.agent.delete(format!("{}/cookie", self.session)).call().unwrap();
+        assert!(done.status().is_success(), "{done:?}");
+    }
+
     /// The words of the page.
     #[track_caller]
     pub(crate) fn words(&self) -> String {

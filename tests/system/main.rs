@@ -33,6 +33,7 @@ mod fuzz;
 mod handbook;
 mod incidents;
 mod inclusion;
+mod joining;
 mod looking;
 mod mornings;
 mod pages;

@@ -196,7 +196,8 @@ impl Site {
         }
     }
 
-    fn call(&self, arguments: &[&str]) -> Said {
+    /// Runs a subcommand at its console.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Said {
         let token = self.dir.path().join("console/console.token");
         run(decklog(arguments).args(["--server", &self.server, "--token-file"]).arg(token))
     }

@@ -8,8 +8,9 @@ use domain::canonical::Digest;
 use domain::envelope::Draft;
 use domain::event::{LogHeadSigned, LogProducerEnrolled, LogRejected};
 use domain::flush::Flush;
-use domain::ids::StreamId;
+use domain::ids::{Class, StreamId};
 use domain::ledger::Mark;
+use domain::people::plain_code;
 use domain::wire::{AppendAnswer, AppendRequest, Enrol, Feed, LogEntry};
 use eventlog::{Appended, Appender, LogError, Refused};
 use jiff::Timestamp;
@@ -253,17 +254,26 @@ impl Recorder {
             None => {}
         }
         let class = enrol.producer.class();
-        if !crate::join::fits(&self.own.keys.join, class, &enrol.token) {
-            let reason = format!(
-                "the join token does not fit: producers of class {class} need the content of join-{class}.token of the recorder"
-            );
-            return AppendAnswer::Refused { reason };
-        }
+        let ground = match self.ground(enrol).await {
+            Ok(Some(ground)) => ground.to_owned(),
+            Ok(None) => {
+                let other = if class == Class::Executor {
+                    ", or a code of a console that is not older than 15 minutes"
+                } else {
+                    ""
+                };
+                let reason = format!(
+                    "the join token does not fit: producers of class {class} need the content of join-{class}.token of the recorder{other}"
+                );
+                return AppendAnswer::Refused { reason };
+            }
+            Err(error) => return AppendAnswer::Busy { reason: error.to_string() },
+        };
         let event = LogProducerEnrolled {
             producer: enrol.producer.clone(),
             class,
             key: enrol.key.clone(),
-            ground: "join-token".to_owned(),
+            ground,
         };
         match self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await {
             Ok(Mark::Valid) => {
@@ -274,6 +284,24 @@ impl Recorder {
             Ok(mark) => AppendAnswer::Busy { reason: mark.void().unwrap_or_default() },
             Err(error) => AppendAnswer::Busy { reason: error.to_string() },
         }
+    }
+
+    /// On what ground a producer may be let in: the token of its class, or of a host that somebody at a console has invited it.
+    /// A host that was let in once is enrolled, so that its code lets in nobody else.
+    async fn ground(&self, enrol: &Enrol) -> anyhow::Result<Option<&'static str>> {
+        let class = enrol.producer.class();
+        if crate::join::fits(&self.own.keys.join, class, &enrol.token) {
+            return Ok(Some("join-token"));
+        }
+        if class != Class::Executor {
+            return Ok(None);
+        }
+        let id = StreamId::host(enrol.producer.name());
+        let streams = self.appender.log().streams(&std::iter::once(id.clone()).collect()).await?;
+        let host = streams.get(&id).and_then(|state| state.body.host());
+        let code = Digest::of(plain_code(&enrol.token).as_bytes());
+        let invited = host.is_some_and(|host| host.invites(&code, (self.around.clock)()));
+        Ok(invited.then_some("invitation"))
     }
 
     /// Appends an event of the recorder's own to `log/main`.

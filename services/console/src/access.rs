@@ -94,19 +94,20 @@ impl Console {
         Ok(is_overdue(since(&review, users.iter().map(|user| &**user)), now))
     }
 
-    /// Grants that were set since an instant, oldest first.
+    /// Grants that were set since an instant, by somebody or by the directory; oldest first.
     async fn grants_set(&self, since: Timestamp) -> Result<Vec<Changed>, CommandError> {
-        let kind = Some("user.grants-set".to_owned());
-        let filter =
-            EventFilter { kind, since: Some(since), limit: PAGE, ..EventFilter::default() };
         let mut found = Vec::new();
-        let take = |entry| {
-            found.extend(changed(&entry));
-            Ok(())
-        };
-        each_event(&self.bus, filter, take).await.map_err(CommandError::unavailable)?;
-        found.reverse();
-        Ok(found)
+        for kind in ["user.grants-set", "user.directory-said"] {
+            let (kind, since) = (Some(kind.to_owned()), Some(since));
+            let filter = EventFilter { kind, since, limit: PAGE, ..EventFilter::default() };
+            let take = |entry: LogEntry| {
+                found.extend(changed(&entry).map(|changed| (entry.position, changed)));
+                Ok(())
+            };
+            each_event(&self.bus, filter, take).await.map_err(CommandError::unavailable)?;
+        }
+        found.sort_by_key(|(position, _)| *position);
+        Ok(found.into_iter().map(|(_, changed)| changed).collect())
     }
 
     /// Signs for what was shown, where it is still that.
@@ -148,12 +149,13 @@ fn use_now(users: &mut [User], caller: &Caller, now: Timestamp) {
 
 fn changed(entry: &LogEntry) -> Option<Changed> {
     let envelope = entry.envelope().ok()?;
-    let Ok(Event::UserEvent(UserEvent::UserGrantsSet(e))) = envelope.event() else { return None };
-    Some(Changed {
-        name: envelope.subject.rest().to_owned(),
-        at: entry.received,
-        by: envelope.actor,
-        grants: e.grants,
-        reason: e.reason,
-    })
+    let (grants, reason) = match envelope.event() {
+        Ok(Event::UserEvent(UserEvent::UserGrantsSet(e))) => (e.grants, e.reason),
+        Ok(Event::UserEvent(UserEvent::UserDirectorySaid(e))) => {
+            (e.grants, format!("the directory says: {}", e.groups.join(", ")))
+        }
+        Ok(_) | Err(_) => return None,
+    };
+    let (name, at) = (envelope.subject.rest().to_owned(), entry.received);
+    Some(Changed { name, at, by: envelope.actor, grants, reason })
 }

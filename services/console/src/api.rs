@@ -38,7 +38,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use people::{MayRow, SessionView, TokenView, UserView, may_rows};
+pub use people::{DirectoryView, MayRow, SessionView, TokenView, UserView, may_rows};
 pub use requests::FlowRequested;
 
 use crate::check::Checked;
@@ -115,6 +115,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(hosts::show_host))
         .routes(routes!(hosts::drain_host))
         .routes(routes!(hosts::resume_host))
+        .routes(routes!(hosts::invite_host))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::history))
         .routes(routes!(changes::effect))
@@ -129,6 +130,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(people::me))
         .routes(routes!(people::set_password))
         .routes(routes!(people::roles))
+        .routes(routes!(people::directory))
         .routes(routes!(people::list_users))
         .routes(routes!(people::show_user))
         .routes(routes!(people::act_on_user))

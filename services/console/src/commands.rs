@@ -32,6 +32,7 @@ use utoipa::ToSchema;
 pub(crate) use changes::{ChangeAct, Proposed};
 pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
+pub use hosts::Invitation;
 pub(crate) use incidents::{IncidentAct, IncidentWanted, active_tree, almanac_of};
 pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::people::OidcConfig;
+
 /// Settings of the role `console`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -37,6 +39,12 @@ pub struct ConsoleConfig {
     /// log says; when absent, it stays as it is.
     #[serde(default)]
     pub self_approval: Option<bool>,
+    /// Where other hosts find NATS, as it is written into the line by which one joins; as this console finds it when absent.
+    #[serde(default)]
+    pub nats: Option<String>,
+    /// The directory by which people come in.
+    #[serde(default)]
+    pub oidc: Option<OidcConfig>,
     /// The account that somebody at this machine lets in at the start, by a code. No file says this.
     #[serde(skip)]
     pub let_in: Option<String>,
@@ -73,6 +81,8 @@ impl ConsoleConfig {
             join_token_file: None,
             secret_file: None,
             self_approval: None,
+            nats: None,
+            oidc: None,
             let_in: None,
         }
     }
@@ -99,6 +109,7 @@ impl ConsoleConfig {
                 self.listen
             ));
         }
+        found.extend(self.oidc.iter().flat_map(|oidc| oidc.problems("console.oidc")));
         found
     }
 }

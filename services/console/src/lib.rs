@@ -21,10 +21,13 @@ mod service;
 mod state;
 mod versions;
 
-pub use api::{FlowRequested, MayRow, SessionView, TokenView, UserView, may_rows, openapi};
+pub use api::{
+    DirectoryView, FlowRequested, MayRow, SessionView, TokenView, UserView, may_rows, openapi,
+};
 pub use check::{Checked, HostChecked};
-pub use commands::{Applied, CommandError, Once};
+pub use commands::{Applied, CommandError, Invitation, Once};
 pub use config::{ConsoleConfig, TlsConfig};
 pub use heard::Heard;
+pub use people::OidcConfig;
 pub use problem::Problem;
 pub use service::{Producer, Ready, Surroundings, run};

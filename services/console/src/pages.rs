@@ -9,7 +9,7 @@
 //! | `changes` | what waits for somebody, and what it would do |
 //! | `reading` | what pages ask the recorder for |
 //! | `words`, `why` | how states, times and addresses are told; why a run or a job is as it is |
-//! | `login`, `account`, `people` | coming in; one's own account; all accounts, and the table of who may do what |
+//! | `login`, `oidc`, `account`, `people` | coming in, by a password or a directory; one's own account; all accounts, and the table of who may do what |
 //! | `access` | who may do what, looked at by somebody else, and signed |
 //! | `timeline` | what ran and what will, drawn and as a table |
 //! | `jobs`, `job`, `runs`, `run` | what is to run, and what ran |
@@ -36,6 +36,7 @@ mod job;
 mod jobs;
 mod login;
 mod night;
+mod oidc;
 mod people;
 mod prints;
 mod reading;
@@ -59,6 +60,7 @@ use jiff::tz::TimeZone;
 use crate::commands::CommandError;
 use crate::state::Console;
 use answer::Page;
+pub(crate) use answer::encoded;
 use shell::Visitor;
 
 /// An instant, however a template holds it.
@@ -97,6 +99,8 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
     Router::new()
         .route("/", get(home))
         .route("/login", get(login::page).post(login::log_in))
+        .route("/login/oidc", get(oidc::away))
+        .route("/login/oidc/back", get(oidc::back))
         .route("/logout", post(login::log_out))
         .route("/account", get(account::page))
         .route("/account/password", post(account::set_password))
@@ -124,7 +128,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/prints/documents/{id}", get(prints::document).post(prints::act))
         .route("/prints/queues", get(stock::page).post(stock::act))
         .route("/prints/forms/{name}", get(stock::form))
-        .route("/hosts", get(hosts::page))
+        .route("/hosts", get(hosts::page).post(hosts::invite))
         .route("/hosts/{name}", get(hosts::host).post(hosts::act))
         .route("/incidents", get(incidents::page).post(incidents::report))
         .route("/incidents/{*incident}", get(incidents::one).post(incidents::act))

@@ -118,7 +118,7 @@ impl From<Gone> for Problem {
             Gone::Wait(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", gone),
             Gone::Refused(_) => Self::bad_request(gone),
             Gone::Command(error) => error.into(),
-            Gone::Here(_) => Self::unavailable(gone),
+            Gone::Here(_) | Gone::Directory(_) => Self::unavailable(gone),
         }
     }
 }

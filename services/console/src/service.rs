@@ -9,7 +9,7 @@ use axum::Router;
 use bus::Bus;
 use bus::recorder::{self, ask};
 use domain::envelope::Draft;
-use domain::event::{LogJournalCut, LogPolicySet};
+use domain::event::{LogDirectorySet, LogJournalCut, LogPolicySet};
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::wire::Query;
@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use crate::config::ConsoleConfig;
 use crate::listen::{self, Limits, TlsListener};
 use crate::metrics::Metrics;
-use crate::people::{self, Keys};
+use crate::people::{self, Keys, Provider};
 use crate::state::Console;
 use crate::{api, metrics};
 
@@ -189,6 +189,8 @@ fn open(
         heard: Arc::default(),
         repeats: Arc::default(),
         places: Arc::default(),
+        nats: config.nats.as_deref().map(Arc::from),
+        provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),
         news: Arc::default(),
         stop: around.stop.clone(),
     };
@@ -222,7 +224,28 @@ async fn prepare(
         code = Some(people::let_in(console, name).await?);
     }
     set_policy(console, config).await?;
+    set_directory(console, config).await?;
     Ok((position, code))
+}
+
+/// So is what groups of a directory may do here: whoever reads the log can tell why an account may what it may.
+async fn set_directory(console: &Console, config: &ConsoleConfig) -> anyhow::Result<()> {
+    let Some(oidc) = &config.oidc else { return Ok(()) };
+    let (directory, id) = (oidc.directory(), StreamId::directory());
+    loop {
+        if console.directory().await?.as_ref() == Some(&directory) {
+            return Ok(());
+        }
+        let version = recorder::version(&console.bus, &id).await?;
+        let reason = format!("console {} is configured so", config.name);
+        let event = LogDirectorySet { directory: directory.clone(), reason };
+        match console.outbox.say(Draft::new(id.clone(), version + 1, event)).await?.mark {
+            Mark::Valid | Mark::Conflict { .. } => {}
+            Mark::Refused { reason } => {
+                anyhow::bail!("the recorder refuses the directory: {reason}")
+            }
+        }
+    }
 }
 
 /// The site's rule about self-approval is an event, and not a line in a file that nobody sees.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::heard::Hosts;
 use crate::metrics::Metrics;
-use crate::people::{Denials, Directory, Keys, Patience};
+use crate::people::{Denials, Directory, Keys, Patience, Provider};
 use crate::places::Places;
 use crate::repeats::Repeats;
 
@@ -32,6 +32,10 @@ pub(crate) struct Console {
     pub(crate) heard: Arc<Hosts>,
     pub(crate) repeats: Arc<Repeats>,
     pub(crate) places: Arc<Places>,
+    /// Where other hosts find NATS, where this is not all in one process.
+    pub(crate) nats: Option<Arc<str>>,
+    /// The directory by which people come in, where there is one.
+    pub(crate) provider: Option<Arc<Provider>>,
     /// Position of the newest event seen: whoever follows the log is woken by it.
     pub(crate) news: Arc<watch::Sender<u64>>,
     /// Turns true when this console shall stop.

@@ -30,8 +30,8 @@ pub(crate) use hosts::Host;
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use people::{
-    AddUser, CreateToken, EndSession, GrantUser, ListTokens, NewPassword, ResetUser, ReviewAccess,
-    RevokeToken, User, UserToken,
+    AddUser, CreateToken, EndSession, GrantUser, LinkUser, ListTokens, NewPassword, ResetUser,
+    ReviewAccess, RevokeToken, User, UserToken,
 };
 pub(crate) use prints::{
     ChangeDocument, Check, DocumentAct, DocumentsAct, Forms, ListDocuments, MoveDocument, Numbers,
@@ -275,6 +275,9 @@ pub(crate) struct Up {
     /// File that says how people are told of incidents: what [scheduler.notify] is for a scheduler.
     #[arg(long)]
     pub(crate) notify: Option<PathBuf>,
+    /// File that says by which directory people come in: what [console.oidc] is for a console.
+    #[arg(long)]
+    pub(crate) oidc: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

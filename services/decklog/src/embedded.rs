@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use audit::AuditConfig;
 use bus::Bus;
-use console::{ConsoleConfig, TlsConfig};
+use console::{ConsoleConfig, OidcConfig, TlsConfig};
 use delivery::mail::MailConfig;
 use domain::ids::Class;
 use eventlog::{Access, EventLog};
@@ -55,6 +55,8 @@ pub(crate) struct Wanted {
     pub(crate) lists: Option<PathBuf>,
     /// How people are told of incidents.
     pub(crate) notify: Option<NotifyConfig>,
+    /// By which directory people come in.
+    pub(crate) oidc: Option<OidcConfig>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
     pub(crate) self_approval: Option<bool>,
     /// How far its clock is set back: not at all but for a measurement of a log that is old.
@@ -76,6 +78,7 @@ impl Wanted {
             mail: None,
             lists: None,
             notify: None,
+            oidc: None,
             self_approval: None,
             back: SignedDuration::ZERO,
             let_in: None,
@@ -137,6 +140,7 @@ impl Embedded {
             beside_tls: wanted.tls.is_some(),
             self_approval,
             let_in: wanted.let_in.clone(),
+            oidc: wanted.oidc.clone(),
             ..ConsoleConfig::new(dir.clone())
         };
         let (console, ready) = start_console(&dir, config, &bus, &clock).await?;

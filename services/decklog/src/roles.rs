@@ -114,7 +114,9 @@ pub(crate) fn scheduler(role: &Role) -> anyhow::Result<()> {
 
 pub(crate) fn console(role: &Role) -> anyhow::Result<()> {
     let config = load(role)?;
-    let own = config.console()?;
+    let mut own = config.console()?;
+    let nats = config.nats()?;
+    own.nats.get_or_insert(nats.url);
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
     serve(async {
         let around = console::Surroundings { clock: clock(), stop: stop_on_signals()? };

@@ -142,7 +142,9 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
         Event::HostEvent(event) if about == StreamId::host(&host.name) => match event {
             HostEvent::HostDrained(_) => Some(News::Drained(true)),
             HostEvent::HostResumed(_) => Some(News::Drained(false)),
-            HostEvent::HostStarted(_) | HostEvent::HostStopped(_) => None,
+            HostEvent::HostStarted(_) | HostEvent::HostStopped(_) | HostEvent::HostInvited(_) => {
+                None
+            }
         },
         Event::JobEvent(JobEvent::JobLeaseGranted(granted)) => {
             if granted.host == host.name {

@@ -10,6 +10,7 @@ mod beat;
 mod check;
 mod config;
 mod host;
+pub mod join;
 mod leaves;
 mod life;
 mod needs;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Bus, NatsConfig};
+use executor::join::Join;
 use executor::{ExecutorConfig, Producer, Surroundings};
 use settings::Settings;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,7 +29,8 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|first| executor::bare::is_bare(&first)) {
         return ExitCode::from(executor::bare::run(std::env::args().skip(1)));
     }
-    match run(std::env::args().skip(1)) {
+    let joins = std::env::args().nth(1).is_some_and(|first| first == "join");
+    match if joins { join(std::env::args().skip(2)) } else { run(std::env::args().skip(1)) } {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("decklog-executor: {error:#}");
@@ -47,7 +49,7 @@ struct Usage(String);
 
 impl std::fmt::Display for Usage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}\n{USAGE}", self.0)
+        write!(f, "{}\n{USAGE}\n\n{}", self.0, executor::join::USAGE)
     }
 }
 
@@ -67,7 +69,7 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
                 return Ok(());
             }
             "--help" | "-h" => {
-                println!("{USAGE}\n\n{}", executor::bare::USAGE);
+                println!("{USAGE}\n\n{}\n\n{}", executor::join::USAGE, executor::bare::USAGE);
                 return Ok(());
             }
             _ => return Err(Usage(format!("{arg} is not known")).into()),
@@ -81,6 +83,13 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
         return Ok(());
     }
     serve(nats, config)
+}
+
+fn join(words: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let join = Join::read(words).map_err(Usage)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    print!("{}", runtime.block_on(join.run())?);
+    Ok(())
 }
 
 fn serve(nats: NatsConfig, config: ExecutorConfig) -> anyhow::Result<()> {

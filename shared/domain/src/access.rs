@@ -107,6 +107,9 @@ pub struct Account {
     pub by: Option<String>,
     /// Whether that was since the last review.
     pub new: bool,
+    /// Its groups in the directory, where it comes in by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
     /// The day it was heard of last, UTC. By the day: else whoever comes in meanwhile would undo each review.
     pub seen: Option<Date>,
     /// Its open tokens.
@@ -196,6 +199,7 @@ impl Account {
             created: made(user),
             by: user.provisioned.as_ref().and_then(|(_, by)| by.clone()),
             new: false,
+            groups: user.identity.as_ref().map(|_| user.groups.clone()),
             seen: user.seen.map(day),
             tokens: open.map(Key::of).collect(),
         }

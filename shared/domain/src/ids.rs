@@ -215,6 +215,11 @@ impl StreamId {
         Self::log("tzdb")
     }
 
+    /// The stream about the directory by which people come in.
+    pub fn directory() -> Self {
+        Self::log("directory")
+    }
+
     /// The whole name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -27,6 +27,21 @@ impl std::fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// Reads a TOML file of its own. `problems` are those of what stands in it.
+///
+/// # Errors
+/// It cannot be read, or what is wrong with it; with its path.
+pub fn read_file<T: DeserializeOwned>(
+    path: &Path,
+    problems: impl Fn(&T) -> Vec<String>,
+) -> Result<T, String> {
+    let named = |error: &dyn std::fmt::Display| format!("reading {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
+    let value: T = toml::from_str(&text).map_err(|error| named(&error))?;
+    let found = problems(&value);
+    if found.is_empty() { Ok(value) } else { Err(named(&found.join("; "))) }
+}
+
 /// Sections of values, and where each value comes from.
 #[derive(Debug, Clone)]
 pub struct Settings {

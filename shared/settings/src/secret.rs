@@ -55,6 +55,26 @@ pub fn from_file(path: &Path) -> Result<Vec<u8>, String> {
     read.map(without_newline).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
+/// What stands where a service's own file says: `file:/path`, `env:NAME` or `credential:NAME`. The text itself is never
+/// repeated: somebody may have written the secret there.
+///
+/// # Errors
+/// It is no such reference, or there is nothing of use.
+pub fn from_reference(reference: &str) -> Result<String, String> {
+    let bytes = match reference.split_once(':') {
+        Some(("file", path)) => from_file(Path::new(path))?,
+        Some(("env", name)) => from_environment(name)?,
+        Some(("credential", name)) if !name.contains('/') => from_credential(name)?,
+        _ => return Err("write file:/path, env:NAME or credential:NAME here".to_owned()),
+    };
+    String::from_utf8(usable(bytes)?).map_err(|_| "it is no text".to_owned())
+}
+
+/// Whether a text says where a secret stands, as [`from_reference`] reads it.
+pub fn is_reference(text: &str) -> bool {
+    ["file:", "env:", "credential:"].iter().any(|word| text.starts_with(word))
+}
+
 /// Without one line break at the end.
 pub fn without_newline(mut content: Vec<u8>) -> Vec<u8> {
     content.pop_if(|last| *last == b'\n');

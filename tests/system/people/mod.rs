@@ -2,6 +2,7 @@
 //! shut out.
 
 mod command_line;
+mod directory;
 mod ends;
 mod http;
 mod login;

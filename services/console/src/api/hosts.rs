@@ -8,7 +8,7 @@ use domain::wire::{Answer, Content, Query, Selection, StreamView};
 use serde_json::{Value, json};
 
 use super::{Body, Page, Result, Valid, Why};
-use crate::commands::{Applied, HostAct};
+use crate::commands::{Applied, HostAct, Invitation};
 use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
@@ -85,4 +85,16 @@ pub(super) async fn resume_host(
     Body(why): Body<Why>,
 ) -> Result<Json<Applied>> {
     set(&caller, &console, &name, HostAct::Resume, &why).await
+}
+
+/// Lets one executor of this name in, within a quarter of an hour: what is pasted on that host is shown once.
+#[utoipa::path(post, path = "/api/v1/hosts/{name}/invite", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Invitation), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn invite_host(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Invitation>> {
+    host_id(&name)?;
+    Ok(Json(console.invite_host(&name, &caller, &why.reason).await?))
 }

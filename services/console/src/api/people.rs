@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
 use domain::event::Role;
 use domain::ids::StreamId;
-use domain::people::{Action, Grant, Session, User};
+use domain::people::{Action, Directory, Grant, Session, User};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,12 @@ pub struct UserView {
     pub seen: Option<Timestamp>,
     /// Whether it has a password.
     pub password: bool,
+    /// What the site's directory calls it (`sub`), where it comes in by that and by no password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Its groups there that mean something here, as they were when it came in last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// Its open tokens.
     pub tokens: Vec<TokenView>,
     /// Its open sessions.
@@ -93,6 +99,8 @@ impl UserView {
             state: state.to_owned(),
             seen: user.seen,
             password: user.password.is_some(),
+            subject: user.identity.as_ref().map(|identity| identity.subject.clone()),
+            groups: user.groups.clone(),
             tokens: tokens
                 .map(|token| TokenView {
                     name: token.name.clone(),
@@ -212,6 +220,47 @@ pub(super) async fn set_password(
 #[utoipa::path(get, path = "/api/v1/roles", responses((status = 200, body = Vec<MayRow>), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn roles(_: Caller) -> Json<Vec<MayRow>> {
     Json(may_rows())
+}
+
+/// A directory by which people come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DirectoryView {
+    /// Its address.
+    pub issuer: String,
+    /// Its groups that may do something here.
+    pub groups: Vec<GroupView>,
+}
+
+/// A group of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GroupView {
+    /// Its name.
+    pub name: String,
+    /// What it may do here, and of what.
+    pub grants: Vec<String>,
+}
+
+impl DirectoryView {
+    /// A directory as it is shown.
+    pub fn of(directory: &Directory) -> Self {
+        let group = |(name, grants): (&String, &Vec<Grant>)| GroupView {
+            name: name.clone(),
+            grants: words(grants),
+        };
+        let groups = directory.groups.iter().map(group).collect();
+        Self { issuer: directory.issuer.clone(), groups }
+    }
+}
+
+/// The directory by which people come in, and what its groups may do here.
+#[utoipa::path(get, path = "/api/v1/directory", responses((status = 200, body = DirectoryView), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn directory(
+    _: Caller,
+    State(console): State<Console>,
+) -> Result<Json<DirectoryView>> {
+    let none = || Problem::not_found("this site has no directory by which people come in");
+    let directory = console.directory().await?.ok_or_else(none)?;
+    Ok(Json(DirectoryView::of(&directory)))
 }
 
 /// All accounts, in the order of their names.

@@ -1,13 +1,34 @@
-//! What people say of a host: it is to start nothing new, or to start work again.
+//! What people say of a host: it is to start nothing new, or to start work again; and that there is to be one.
 
-use domain::event::{Event, HostDrained, HostResumed};
+use domain::canonical::Digest;
+use domain::event::{Event, HostDrained, HostInvited, HostResumed};
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
-use domain::people::Action;
+use domain::people::{Action, plain_code};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Applied, CommandError, applied, check_reason, named};
-use crate::people::Caller;
+use crate::people::{Caller, new_code};
 use crate::state::Console;
+
+/// How long an invitation lives.
+const INVITED: SignedDuration = SignedDuration::from_mins(15);
+
+/// How a host joins. It is shown once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Invitation {
+    /// Position of the event that made it.
+    pub position: u64,
+    /// The host.
+    pub host: String,
+    /// What is pasted there. The code in it lets in one executor of this name, once.
+    pub line: String,
+    /// When it ends.
+    #[schema(value_type = String)]
+    pub until: Timestamp,
+}
 
 /// What can be done with a host.
 #[derive(Debug, Clone, Copy)]
@@ -49,5 +70,29 @@ impl Console {
         };
         let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done()))
+    }
+
+    /// Lets one executor of this name in that has the code, within a quarter of an hour.
+    pub(crate) async fn invite_host(
+        &self,
+        name: &str,
+        caller: &Caller,
+        reason: &str,
+    ) -> Result<Invitation, CommandError> {
+        check_reason(reason)?;
+        let id = StreamId::host(name);
+        caller.may(self, Action::KeepHosts, Some(&id)).await?;
+        let nats = self.nats.as_deref().ok_or_else(|| {
+            let why = "this installation is one process, which no other host can reach: run its services apart, with NATS between them (ops/config)";
+            CommandError::Refused(why.to_owned())
+        })?;
+        let secret = new_code().map_err(CommandError::unavailable)?;
+        let until = (self.clock)() + INVITED;
+        let code = Digest::of(plain_code(&secret).as_bytes());
+        let event = HostInvited { code, until, reason: reason.to_owned() };
+        let position = self.say_of(&id, caller, event.into()).await?;
+        let (host, line) =
+            (name.to_owned(), format!("decklog-executor join {nats} {name} {secret}"));
+        Ok(Invitation { position, host, line, until })
     }
 }

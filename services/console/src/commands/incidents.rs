@@ -245,10 +245,8 @@ fn tree_of(about: &StreamState) -> Option<String> {
 /// The call tree that a stream is of, where it is active.
 pub(crate) fn active_tree(body: &Body) -> Option<CallTreeDefinition> {
     let thing = body.thing().filter(|thing| thing.active().is_some())?;
-    match thing.read(ThingKind::CallTree)? {
-        Thing::CallTree(tree) => Some(*tree),
-        _ => None,
-    }
+    let Thing::CallTree(tree) = thing.read(ThingKind::CallTree)? else { return None };
+    Some(*tree)
 }
 
 /// The calendars that a call tree names; without those nobody is on holiday.

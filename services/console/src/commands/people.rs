@@ -2,17 +2,17 @@
 
 use domain::canonical::Digest;
 use domain::event::{
-    LogOut, UserCodeIssued, UserGrantsSet, UserLoggedOut, UserProvisioned, UserRemoved,
-    UserTokenCreated, UserTokenRevoked,
+    LogOut, UserCodeIssued, UserGrantsSet, UserIdentitySet, UserLoggedOut, UserProvisioned,
+    UserRemoved, UserTokenCreated, UserTokenRevoked,
 };
 use domain::ids::StreamId;
-use domain::people::{Action, Grant};
+use domain::people::{Action, Grant, Identity, plain_code};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Applied, CommandError, applied, check_reason};
-use crate::people::{Caller, new_code, new_token, plain_code};
+use crate::people::{Caller, new_code, new_token};
 use crate::state::Console;
 
 /// How long a code lives.
@@ -41,6 +41,13 @@ pub(crate) enum UserAct {
     },
     /// Removes it: its sessions and tokens end at once.
     Remove,
+    /// From now on it comes in by the site's directory, as this subject of it, and by nothing else but its tokens.
+    Link {
+        /// What the directory calls it (`sub`).
+        subject: String,
+    },
+    /// It does not come in by the directory any more.
+    Unlink,
     /// Ends a session.
     EndSession {
         /// Its public name.
@@ -59,6 +66,8 @@ impl UserAct {
             Self::Provision { .. } => "provisioned",
             Self::SetGrants { .. } => "may do that, and nothing else",
             Self::Remove => "removed: its sessions and tokens are ended",
+            Self::Link { .. } => "comes in by the directory, and by nothing else",
+            Self::Unlink => "does not come in by the directory any more",
             Self::EndSession { .. } => "the session is ended",
             Self::RevokeToken { .. } => "the token is revoked",
         }
@@ -114,6 +123,11 @@ impl Console {
             }
             UserAct::SetGrants { grants } => UserGrantsSet { grants, reason }.into(),
             UserAct::Remove => UserRemoved { reason }.into(),
+            UserAct::Link { subject } => {
+                let identity = Some(self.identity_for(name, subject).await?);
+                UserIdentitySet { identity, reason }.into()
+            }
+            UserAct::Unlink => UserIdentitySet { identity: None, reason }.into(),
             UserAct::EndSession { session } => {
                 UserLoggedOut { session, why: LogOut::Revoked }.into()
             }
@@ -122,6 +136,18 @@ impl Console {
         let position = self.say_of(&id, caller, event).await?;
         self.renew_user(&id).await?;
         Ok(applied(Some(position), id, act.done()))
+    }
+
+    /// An identity of the site's directory that no other account has: or one person would be two.
+    async fn identity_for(&self, name: &str, subject: String) -> Result<Identity, CommandError> {
+        let none = || CommandError::Refused("this site has no directory".to_owned());
+        let issuer = self.directory().await?.ok_or_else(none)?.issuer;
+        let identity = Identity { issuer, subject };
+        self.people.look(&self.bus).await.map_err(CommandError::unavailable)?;
+        match self.people.of_identity(&identity).filter(|user| user.name != name) {
+            Some(user) => Err(CommandError::Refused(format!("that is {} already", user.actor()))),
+            None => Ok(identity),
+        }
     }
 
     /// A code by which somebody comes in once.

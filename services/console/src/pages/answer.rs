@@ -28,7 +28,7 @@ pub(crate) struct Page {
     status: StatusCode,
     body: String,
     to: Option<String>,
-    cookie: Option<String>,
+    cookies: Vec<String>,
 }
 
 #[derive(Template)]
@@ -44,7 +44,7 @@ impl Page {
     /// A page.
     pub(crate) fn of(template: &impl Template) -> Self {
         match template.render() {
-            Ok(body) => Self { status: StatusCode::OK, body, to: None, cookie: None },
+            Ok(body) => Self { status: StatusCode::OK, body, to: None, cookies: Vec::new() },
             Err(error) => {
                 let detail = format!("the page could not be made: {error}");
                 Self::problem(StatusCode::INTERNAL_SERVER_ERROR, &detail)
@@ -54,12 +54,21 @@ impl Page {
 
     /// Leads elsewhere, by GET.
     pub(crate) fn away(to: &str) -> Self {
-        // Within this console only: whatever stands in a link.
+        Self::elsewhere(Self::within(to).to_owned())
+    }
+
+    /// Leads to another site, by GET.
+    pub(crate) fn elsewhere(to: String) -> Self {
+        let (status, body) = (StatusCode::SEE_OTHER, String::new());
+        Self { status, body, to: Some(to), cookies: Vec::new() }
+    }
+
+    /// An address within this console, whatever stands in a link.
+    pub(crate) fn within(to: &str) -> &str {
         let ours = to.starts_with('/')
             && !to.starts_with("//")
             && !to.contains(|c: char| c == '\\' || c.is_control());
-        let to = if ours { to.to_owned() } else { "/".to_owned() };
-        Self { status: StatusCode::SEE_OTHER, body: String::new(), to: Some(to), cookie: None }
+        if ours { to } else { "/" }
     }
 
     /// What went wrong, as a page.
@@ -67,13 +76,13 @@ impl Page {
         let title = status.canonical_reason().unwrap_or("Error");
         let page = ProblemPage { shell: Shell::bare(), title, detail, back: "/" };
         let body = page.render().unwrap_or_else(|_| title.to_owned());
-        Self { status, body, to: None, cookie: None }
+        Self { status, body, to: None, cookies: Vec::new() }
     }
 
     /// The same with a header that sets a cookie.
     #[must_use]
     pub(crate) fn with_cookie(mut self, cookie: Option<String>) -> Self {
-        self.cookie = cookie.or(self.cookie);
+        self.cookies.extend(cookie);
         self
     }
 
@@ -114,7 +123,9 @@ impl IntoResponse for Page {
             }
         };
         put(LOCATION, self.to);
-        put(SET_COOKIE, self.cookie);
+        for cookie in self.cookies.into_iter().filter_map(|text| HeaderValue::try_from(text).ok()) {
+            headers.append(SET_COOKIE, cookie);
+        }
         (self.status, headers, self.body).into_response()
     }
 }

@@ -16,7 +16,7 @@ use super::runs::{Line, line};
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Link, Marked, asking, events_of, long};
-use crate::commands::{Applied, CommandError, HostAct};
+use crate::commands::{Applied, CommandError, HostAct, Invitation};
 use crate::heard::Heard;
 use crate::state::Console;
 
@@ -53,6 +53,13 @@ struct HostsPage {
     rows: Vec<Row>,
     asked: Asked,
     next: Option<String>,
+    /// Whether they may let another one in.
+    keeps: bool,
+    /// Whether other hosts can be reached at all.
+    apart: bool,
+    word: String,
+    problem: Option<String>,
+    invitation: Option<Invitation>,
 }
 
 #[derive(Template)]
@@ -72,6 +79,9 @@ struct HostPage {
 
 fn state_of(host: &Host, heard: Option<&Heard>, now: Timestamp) -> &'static str {
     let silent = heard.is_some_and(|heard| now.as_second() - heard.at.as_second() > SILENT);
+    if host.started.is_none() {
+        return "invited";
+    }
     match (&host.drained, host.up) {
         (_, true) if silent => "silent",
         (Some(_), _) => "drained",
@@ -105,29 +115,56 @@ fn runs_on<'a>(running: &'a [RunRow], host: &'a str) -> impl Iterator<Item = &'a
     running.iter().filter(move |run| run.host.as_deref() == Some(host))
 }
 
-/// The page.
-pub(crate) async fn page(
-    State(console): State<Console>,
-    visitor: Visitor,
-    Query(asked): Query<Asked>,
-) -> Result<Page, Page> {
+async fn all(console: &Console, visitor: &Visitor, asked: Asked) -> Result<HostsPage, Page> {
     let after =
         if asked.after.is_empty() { String::new() } else { format!("host/{}", asked.after) };
     let limit = PAGE as u32 + 1;
-    let (position, hosts) = reading::some(&console, Selection::Hosts, &after, limit).await?;
-    let running = running(&console).await?;
+    let (position, hosts) = reading::some(console, Selection::Hosts, &after, limit).await?;
+    let running = running(console).await?;
     let one = |view: &StreamView| {
         let (name, heard) = (view.id.rest(), console.heard.of(view.id.rest()));
         let count = runs_on(&running, name).count();
         Some(row(name, view.state.body.host()?, heard.as_ref(), count, visitor.now))
     };
     let last = hosts.get(PAGE - 1).filter(|_| hosts.len() > PAGE);
-    Ok(visitor.page(&HostsPage {
-        shell: visitor.shell().as_of(&console, position).cli("decklog host list"),
+    let commands = "decklog host list\ndecklog host invite NAME --reason …";
+    Ok(HostsPage {
+        shell: visitor.shell().as_of(console, position).cli(commands),
         rows: hosts.iter().take(PAGE).filter_map(one).collect(),
         next: last.map(|view| asking("/hosts", &[("after", view.id.rest())])),
         asked,
-    }))
+        keeps: visitor.could(Action::KeepHosts),
+        apart: console.nats.is_some(),
+        word: visitor.word(),
+        problem: None,
+        invitation: None,
+    })
+}
+
+/// The page.
+pub(crate) async fn page(
+    State(console): State<Console>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Page, Page> {
+    Ok(visitor.page(&all(&console, &visitor, asked).await?))
+}
+
+/// Lets another one in; the line by which it joins is shown once.
+pub(crate) async fn invite(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
+    let visitor = &sent.visitor;
+    let name = sent.fields.text("name");
+    let made = match id_of(&name) {
+        Ok(_) => console.invite_host(&name, &visitor.caller, &sent.fields.text("reason")).await,
+        Err(error) => Err(error),
+    };
+    let page = all(&console, visitor, Asked::default()).await?;
+    Ok(match made {
+        Ok(made) => visitor.page(&HostsPage { invitation: Some(made), ..page }),
+        Err(error) => {
+            visitor.refused(&HostsPage { problem: Some(error.to_string()), ..page }, &error)
+        }
+    })
 }
 
 async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<HostPage, Page> {

@@ -32,13 +32,48 @@ struct LoginPage {
     with_code: bool,
     code: String,
     next: String,
+    /// What the directory is called by which they may come in too.
+    directory: Option<String>,
+}
+
+/// What somebody has tried.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    name: String,
+    with_code: bool,
+    code: String,
+    next: String,
+}
+
+impl Tried {
+    /// Nothing yet, on the way to a page.
+    pub(crate) fn at(next: String) -> Self {
+        Self { next, ..Self::default() }
+    }
+}
+
+fn login_page(console: &Console, tried: Tried, problem: Option<String>) -> Page {
+    let Tried { name, with_code, code, next } = tried;
+    let directory = console.provider.as_ref().map(|provider| provider.name().to_owned());
+    let shell = Shell::bare();
+    Page::of(&LoginPage { shell, problem, name, with_code, code, next, directory })
+}
+
+/// The page again, with why they are not in.
+pub(crate) fn refused(console: &Console, gone: &Gone, tried: Tried) -> Page {
+    let status = match gone {
+        Gone::Wrong | Gone::Old | Gone::Refused(_) => StatusCode::FORBIDDEN,
+        Gone::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
+        Gone::Command(_) | Gone::Here(_) | Gone::Directory(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    login_page(console, tried, Some(gone.to_string())).with_status(status)
 }
 
 /// The page.
-pub(crate) async fn page(Query(asked): Query<Asked>) -> Page {
+pub(crate) async fn page(State(console): State<Console>, Query(asked): Query<Asked>) -> Page {
     let with_code = asked.code.is_some();
     let (name, code, next) = (asked.name, asked.code.unwrap_or_default(), asked.next);
-    Page::of(&LoginPage { shell: Shell::bare(), problem: None, name, with_code, code, next })
+    login_page(&console, Tried { name, with_code, code, next }, None)
 }
 
 /// Somebody gives a name, and a password or a code.
@@ -64,14 +99,8 @@ pub(crate) async fn log_in(
             Page::away(to).with_cookie(Some(came.cookie))
         }
         Err(gone) => {
-            let status = match &gone {
-                Gone::Wrong | Gone::Old | Gone::Refused(_) => StatusCode::FORBIDDEN,
-                Gone::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
-                Gone::Command(_) | Gone::Here(_) => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            let (problem, code) = (Some(gone.to_string()), String::new());
-            let shell = Shell::bare();
-            Page::of(&LoginPage { shell, problem, name, with_code, code, next }).with_status(status)
+            let code = String::new();
+            refused(&console, &gone, Tried { name, with_code, code, next })
         }
     }
 }

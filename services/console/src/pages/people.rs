@@ -9,7 +9,7 @@ use domain::people::Action;
 use super::answer::Page;
 use super::forms::{Fields, Sent};
 use super::shell::{Shell, Visitor};
-use crate::api::UserView;
+use crate::api::{DirectoryView, UserView};
 use crate::commands::{Applied, CommandError, Once, UserAct};
 use crate::state::Console;
 
@@ -36,6 +36,8 @@ struct PersonPage {
     user: UserView,
     grants: String,
     keeps: bool,
+    /// Whether people come in by a directory here.
+    by_directory: bool,
     word: String,
     problem: Option<String>,
 }
@@ -58,6 +60,7 @@ struct RolesPage {
     shell: Shell,
     roles: Vec<&'static str>,
     rows: Vec<Row>,
+    directory: Option<DirectoryView>,
 }
 
 async fn everybody(console: &Console, visitor: &Visitor) -> PeoplePage {
@@ -103,13 +106,14 @@ async fn make(console: &Console, sent: &Sent) -> Result<Option<Once>, CommandErr
     let program = sent.fields.get("program").is_some();
     let act = UserAct::Provision { grants, program };
     console.set_user(&name, &act, &sent.visitor.caller, &sent.fields.text("reason")).await?;
-    if program {
+    let linked = console.people.get(&name).is_some_and(|user| user.identity.is_some());
+    if program || linked {
         return Ok(None);
     }
     console.issue_code(&name, &sent.visitor.caller).await.map(Some)
 }
 
-fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<PersonPage, Page> {
+async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<PersonPage, Page> {
     let missing = || Page::problem(StatusCode::NOT_FOUND, &format!("there is no user {name}"));
     let user = UserView::of(&*console.people.get(name).ok_or_else(missing)?, visitor.now);
     Ok(PersonPage {
@@ -120,6 +124,7 @@ fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<PersonPage, P
         grants: user.grants.join(", "),
         user,
         keeps: visitor.could(Action::KeepPeople),
+        by_directory: console.directory().await?.is_some(),
         word: visitor.word(),
         problem: None,
     })
@@ -131,7 +136,7 @@ pub(crate) async fn person(
     visitor: Visitor,
     Path(name): Path<String>,
 ) -> Result<Page, Page> {
-    Ok(visitor.page(&one(&console, &visitor, &name)?))
+    Ok(visitor.page(&one(&console, &visitor, &name).await?))
 }
 
 /// Does something to an account.
@@ -148,7 +153,7 @@ pub(crate) async fn act(
         }
         Err(problem) => Err(CommandError::Invalid(problem)),
     };
-    let page = async { one(&console, visitor, &name) };
+    let page = one(&console, visitor, &name);
     let back = sent.fields.get("back").filter(|back| *back == "/account");
     let to = |_: &Applied| back.map_or_else(|| format!("/people/{name}"), str::to_owned);
     visitor.became(done, to, page, |page, problem| PersonPage { problem, ..page }).await
@@ -156,6 +161,8 @@ pub(crate) async fn act(
 
 fn wanted(fields: &Fields) -> Result<UserAct, String> {
     match fields.must("act")? {
+        "link" => Ok(UserAct::Link { subject: fields.must("subject")?.to_owned() }),
+        "unlink" => Ok(UserAct::Unlink),
         "set-grants" => Ok(UserAct::SetGrants { grants: fields.grants("grants")? }),
         "remove" => Ok(UserAct::Remove),
         "end-session" => Ok(UserAct::EndSession { session: fields.must("session")?.to_owned() }),
@@ -181,15 +188,17 @@ pub(crate) async fn issue_code(
 }
 
 /// The table of who may do what.
-pub(crate) async fn roles(visitor: Visitor) -> Page {
+pub(crate) async fn roles(State(console): State<Console>, visitor: Visitor) -> Result<Page, Page> {
     let row = |action: Action| Row {
         words: action.words(),
         person: action.needs_person(),
         cells: Role::ALL.iter().map(|role| Cell { may: action.roles().contains(role) }).collect(),
     };
-    visitor.page(&RolesPage {
-        shell: visitor.shell().cli("decklog user roles"),
+    let directory = console.directory().await?;
+    Ok(visitor.page(&RolesPage {
+        shell: visitor.shell().cli("decklog user roles\ndecklog user directory"),
         roles: Role::ALL.iter().copied().map(Role::word).collect(),
         rows: Action::ALL.into_iter().map(row).collect(),
-    })
+        directory: directory.as_ref().map(DirectoryView::of),
+    }))
 }

@@ -363,6 +363,8 @@ fn may_look(caller: &Caller, now: Timestamp) -> Result<(), Problem> {
     let scoped = decide(&caller.user, &[], Action::View, &all, now);
     match scoped {
         Err(denial @ (Denial::Removed(_) | Denial::Idle(_))) => Err(Problem::forbidden(denial)),
+        // Whose groups in the directory mean nothing here any more does not either.
+        Err(denial) if caller.user.grants.is_empty() => Err(Problem::forbidden(denial)),
         // Lists hold what is of other folders too: who has a role anywhere sees how things stand.
         Ok(()) | Err(_) => Ok(()),
     }

@@ -7,7 +7,7 @@ use bus::Bus;
 use bus::recorder::{AskError, each_stream, stream};
 use domain::canonical::Digest;
 use domain::ids::{StreamId, StreamType};
-use domain::people::User;
+use domain::people::{Identity, User};
 use domain::wire::{LogEntry, Selection};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -41,6 +41,12 @@ impl Directory {
     /// The account of this name.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<User>> {
         self.read(|known| known.users.get(name).cloned())
+    }
+
+    /// The account that comes in by this identity, whether it was removed or not.
+    pub(crate) fn of_identity(&self, identity: &Identity) -> Option<Arc<User>> {
+        let own = |user: &&Arc<User>| user.identity.as_ref() == Some(identity);
+        self.read(|known| known.users.values().find(own).cloned())
     }
 
     /// The account that has this token.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use domain::canonical::{Digest, hex};
 use domain::event::{Entry, LogOut, UserLoggedIn, UserLoggedOut, UserLoginFailed, UserPasswordSet};
 use domain::ids::StreamId;
-use domain::people::User;
+use domain::people::{User, plain_code};
 use jiff::SignedDuration;
 
 use super::caller::Caller;
 use super::cookie::{self, Kept};
-use super::secret::{PASSWORD_MAX, PASSWORD_MIN, plain_code, random};
+use super::secret::{PASSWORD_MAX, PASSWORD_MIN, random};
 use crate::commands::CommandError;
 use crate::state::Console;
 
@@ -51,6 +51,9 @@ pub(crate) enum Gone {
     /// What they gave is not right. It is not said what of it.
     #[error("that name and what you gave with it do not let anybody in")]
     Wrong,
+    /// The directory by which they want to come in does not answer.
+    #[error("the directory cannot be asked: {0}")]
+    Directory(String),
     /// They do not know the password that they want to change.
     #[error("that is not the old password")]
     Old,
@@ -114,7 +117,12 @@ impl Console {
     }
 
     /// A new session of an account that has shown who it is.
-    async fn begin_session(&self, user: &User, id: &StreamId, by: Entry) -> Result<Came, Gone> {
+    pub(super) async fn begin_session(
+        &self,
+        user: &User,
+        id: &StreamId,
+        by: Entry,
+    ) -> Result<Came, Gone> {
         let now = (self.clock)();
         let session = hex(&random::<8>().map_err(Gone::Here)?);
         let until = now + LONGEST;

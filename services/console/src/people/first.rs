@@ -10,10 +10,10 @@ use domain::event::{
 };
 use domain::ids::StreamId;
 use domain::ledger::Mark;
-use domain::people::{Grant, User};
+use domain::people::{Grant, User, plain_code};
 use jiff::SignedDuration;
 
-use super::secret::{new_code, new_token, plain_code};
+use super::secret::{new_code, new_token};
 use crate::state::Console;
 
 /// The account that is made where there is none.
@@ -95,7 +95,8 @@ async fn first_code(console: &Console, data: &Path) -> anyhow::Result<Option<Str
     let path = data.join("console.code");
     let now = (console.clock)();
     let Some(user) = console.people.get(FIRST_USER) else { return Ok(None) };
-    if user.password.is_some() || user.removed.is_some() {
+    // Whoever comes in by the directory needs no code.
+    if user.password.is_some() || user.removed.is_some() || user.identity.is_some() {
         let _gone_already = std::fs::remove_file(&path);
         return Ok(None);
     }

@@ -171,13 +171,10 @@ pub(crate) fn new_code() -> anyhow::Result<String> {
     Ok(code)
 }
 
-/// A code as it is compared: without what people put between, and in lower case.
-pub(crate) fn plain_code(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::people::plain_code;
+
     use super::*;
 
     #[tokio::test]

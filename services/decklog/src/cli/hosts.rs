@@ -14,4 +14,6 @@ pub(crate) enum Host {
     Drain(NamedAct),
     /// Lets it take work again.
     Resume(NamedAct),
+    /// Prints the line by which a new host joins, within a quarter of an hour.
+    Invite(NamedAct),
 }

@@ -21,6 +21,12 @@ pub(crate) enum User {
     Add(AddUser),
     /// Gives an account these grants, and no others.
     Grant(GrantUser),
+    /// Lets an account come in by the site's directory, and by nothing else but its tokens.
+    Link(LinkUser),
+    /// Does not let it come in by the directory any more.
+    Unlink(NamedAct),
+    /// Shows the directory by which people come in, and what its groups may do here.
+    Directory(Place),
     /// Removes an account: its sessions and tokens end at once.
     Remove(NamedAct),
     /// Issues a code by which somebody comes in once within a day, and sets a password.
@@ -79,6 +85,20 @@ pub(crate) struct GrantUser {
     /// All that it may do from now on.
     #[arg(required = true, value_name = "GRANT")]
     pub(crate) grants: Vec<Grant>,
+    /// Why.
+    #[arg(long)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkUser {
+    /// Its name.
+    pub(crate) name: String,
+    /// What the directory calls it: the claim `sub`, which whoever could not come in is shown.
+    #[arg(long)]
+    pub(crate) subject: String,
     /// Why.
     #[arg(long)]
     pub(crate) reason: String,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use console::Heard;
+use console::{Heard, Invitation};
 use domain::ids::StreamId;
 use domain::ledger::{Host as State, StreamState};
 use domain::wire::{Content, Query, RunFilter, RunRow, Selection, StreamView};
@@ -22,6 +22,7 @@ pub(crate) fn run(host: &Host, format: Format) -> anyhow::Result<()> {
         Host::Show(which) => show(&which.name, &which.place, format),
         Host::Drain(act) => set(act, "drain", format),
         Host::Resume(act) => set(act, "resume", format),
+        Host::Invite(act) => invite(act, format),
     }
 }
 
@@ -30,6 +31,22 @@ fn set(act: &NamedAct, verb: &str, format: Format) -> anyhow::Result<()> {
     let body = json!({"reason": act.reason});
     let applied = with_console(&act.place, |client| client.act(&path, &body))?;
     output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
+}
+
+/// The line is alone on standard output, so that a script can take it.
+fn invite(act: &NamedAct, format: Format) -> anyhow::Result<()> {
+    let path = format!("/api/v1/hosts/{}/invite", act.name);
+    let body = json!({"reason": act.reason});
+    let made: Invitation = with_console(&act.place, |client| client.post_json(&path, &body))?;
+    if !matches!(format, Format::Table) {
+        return output::one(format, &made, |_| String::new());
+    }
+    let until = output::local(made.until);
+    eprintln!(
+        "paste this on {}, as root, until {until}; it lets in one host of that name:",
+        made.host
+    );
+    output::line(&made.line)
 }
 
 /// A host of the console's list.
@@ -51,7 +68,7 @@ struct Page {
 #[serde(rename_all = "kebab-case")]
 struct Shown {
     host: String,
-    /// `up`, `down` or `drained`.
+    /// `up`, `down`, `drained`, or `invited` where it was never there.
     state: &'static str,
     pools: Vec<String>,
     labels: BTreeMap<String, String>,
@@ -71,6 +88,7 @@ impl Shown {
     fn of(name: &str, host: &State, heard: Option<Heard>, running: &[RunRow]) -> Self {
         let started = host.started.as_ref();
         let state = match (&host.drained, host.up) {
+            (_, _) if started.is_none() => "invited",
             (Some(_), _) => "drained",
             (None, true) => "up",
             (None, false) => "down",

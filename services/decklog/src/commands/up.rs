@@ -1,10 +1,11 @@
 //! `decklog up`: everything in one process.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use bus::recorder::Follower;
-use console::TlsConfig;
+use console::{OidcConfig, TlsConfig};
 use delivery::mail::MailConfig;
 use domain::event::{
     BackupEvent, CommandEnd, Event, IncidentEvent, JobEvent, LogEvent, LogTzdbChanged, RunEvent,
@@ -18,6 +19,7 @@ use domain::run::State;
 use domain::wire::{Content, LogEntry, Query, Selection, StreamView};
 use jiff::{SignedDuration, Timestamp};
 use scheduler::NotifyConfig;
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::cli::Up;
@@ -35,8 +37,9 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     let tls = tls(up)?;
     // Read first: a mistake in a file is said before anything is started.
     let jobs = if up.with.is_empty() { Vec::new() } else { files::read(&up.with)? };
-    let mail = up.mail.as_deref().map(MailConfig::read).transpose().map_err(exit::usage)?;
-    let notify = up.notify.as_deref().map(NotifyConfig::read).transpose().map_err(exit::usage)?;
+    let mail = own(up.mail.as_deref(), |mail: &MailConfig| mail.problems("mail"))?;
+    let notify = own(up.notify.as_deref(), |notify: &NotifyConfig| notify.problems("notify"))?;
+    let oidc = own(up.oidc.as_deref(), |oidc: &OidcConfig| oidc.problems("oidc"))?;
     roles::serve(async {
         let wanted = Wanted {
             data: up.data.clone(),
@@ -48,6 +51,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             mail: mail.clone(),
             lists: up.lists.clone(),
             notify: notify.clone(),
+            oidc: oidc.clone(),
             self_approval: up.self_approval,
             back: SignedDuration::ZERO,
             let_in: None,
@@ -73,6 +77,14 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
         }
         Err(exit::unclean(format!("still open: {}", open.join(", "))))
     })
+}
+
+/// What stands in a file of its own.
+fn own<T: DeserializeOwned>(
+    path: Option<&Path>,
+    problems: impl Fn(&T) -> Vec<String>,
+) -> anyhow::Result<Option<T>> {
+    path.map(|path| settings::read_file(path, problems)).transpose().map_err(exit::usage)
 }
 
 /// How browsers come: from elsewhere than this machine by TLS only.

@@ -4,14 +4,17 @@ mod review;
 mod secrets;
 mod shown;
 
-use console::{MayRow, UserView, may_rows};
+use console::{DirectoryView, MayRow, UserView, may_rows};
 use domain::event::Role;
+use domain::ids::StreamId;
 use domain::wire::Selection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{console_at, with_log};
-use crate::cli::{EndSession, Format, GrantUser, ListTokens, Named, NamedAct, Place, User};
+use crate::cli::{
+    EndSession, Format, GrantUser, LinkUser, ListTokens, Named, NamedAct, Place, User,
+};
 use crate::output::{self, Table};
 use crate::source::Source;
 use crate::{exit, host};
@@ -25,6 +28,9 @@ pub(crate) fn run(user: &User, format: Format) -> anyhow::Result<()> {
         User::Review(wanted) => review::run(wanted, format),
         User::Add(add) => secrets::add(add, format),
         User::Grant(grant) => set_grants(grant, format),
+        User::Link(link) => link_to(link, format),
+        User::Unlink(act) => unlink(act, format),
+        User::Directory(place) => directory(place, format),
         User::Remove(act) => remove(act, format),
         User::Code(which) => secrets::code(which, format),
         User::Password(password) => secrets::password(password, format),
@@ -121,6 +127,30 @@ fn set_grants(grant: &GrantUser, format: Format) -> anyhow::Result<()> {
 fn remove(removed: &NamedAct, format: Format) -> anyhow::Result<()> {
     let body = json!({"act": {"act": "remove"}, "reason": removed.reason});
     act(&removed.name, &removed.place, &body, format)
+}
+
+fn link_to(link: &LinkUser, format: Format) -> anyhow::Result<()> {
+    let wanted = json!({"act": "link", "subject": link.subject});
+    let body = json!({"act": wanted, "reason": link.reason});
+    act(&link.name, &link.place, &body, format)
+}
+
+fn unlink(unlinked: &NamedAct, format: Format) -> anyhow::Result<()> {
+    let body = json!({"act": {"act": "unlink"}, "reason": unlinked.reason});
+    act(&unlinked.name, &unlinked.place, &body, format)
+}
+
+fn directory(place: &Place, format: Format) -> anyhow::Result<()> {
+    let found: DirectoryView = match console_at(place)? {
+        Some(client) => client.get_json("/api/v1/directory")?,
+        None => {
+            let state = Source::open(place)?.stream(&StreamId::directory())?;
+            let known = state.as_ref().and_then(|state| state.body.directory());
+            let none = || exit::not_found("this site has no directory by which people come in");
+            DirectoryView::of(known.ok_or_else(none)?)
+        }
+    };
+    output::one(format, &found, shown::directory)
 }
 
 fn end_session(end: &EndSession, format: Format) -> anyhow::Result<()> {

@@ -1,12 +1,12 @@
 //! Who is reached how: addresses stand here, on the notifier's host, and in no event.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use delivery::mail::MailConfig;
 use domain::ids::is_name;
 use domain::scheduler::About;
 use serde::{Deserialize, Serialize};
+use settings::secret;
 
 /// Settings of a scheduler that tells people of incidents.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -71,18 +71,6 @@ pub enum WebhookFormat {
 }
 
 impl NotifyConfig {
-    /// Reads it from a file of its own.
-    ///
-    /// # Errors
-    /// The file cannot be read, or what is wrong with it.
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let named = |error: &dyn std::fmt::Display| format!("reading {}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
-        let config: Self = toml::from_str(&text).map_err(|error| named(&error))?;
-        let problems = config.problems("notify");
-        if problems.is_empty() { Ok(config) } else { Err(named(&problems.join("; "))) }
-    }
-
     /// Everything that is wrong with it, as a section of this name.
     pub fn problems(&self, section: &str) -> Vec<String> {
         let mut problems: Vec<String> = Vec::new();
@@ -119,10 +107,6 @@ fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
-fn is_reference(text: &str) -> bool {
-    ["file:", "env:", "credential:"].iter().any(|word| text.starts_with(word))
-}
-
 impl Contact {
     fn problems(&self, name: &str, relay: bool) -> impl Iterator<Item = String> {
         let mut found = Vec::new();
@@ -148,12 +132,12 @@ impl Contact {
 impl Webhook {
     fn problems(&self) -> Vec<String> {
         let mut found = Vec::new();
-        if !is_reference(&self.url) && !is_web(&self.url) {
+        if !secret::is_reference(&self.url) && !is_web(&self.url) {
             found.push("webhook.url: an address, or file:, env: or credential:".to_owned());
         }
         let secrets = [("secret", &self.secret), ("routing-key", &self.routing_key)];
         for (field, reference) in secrets {
-            if reference.as_ref().is_some_and(|text| !is_reference(text)) {
+            if reference.as_ref().is_some_and(|text| !secret::is_reference(text)) {
                 found.push(format!(
                     "webhook.{field}: say where it stands: file:, env: or credential:"
                 ));
@@ -168,8 +152,11 @@ impl Webhook {
 
     /// Its address, as it is now.
     pub(super) fn address(&self) -> Result<String, String> {
-        let url =
-            if is_reference(&self.url) { super::secret_text(&self.url)? } else { self.url.clone() };
+        let url = if secret::is_reference(&self.url) {
+            secret::from_reference(&self.url)?
+        } else {
+            self.url.clone()
+        };
         if is_web(&url) { Ok(url) } else { Err("what stands there is no address".to_owned()) }
     }
 }

@@ -20,7 +20,6 @@ use delivery::mail::{MailConfig, Timeouts};
 use domain::event::{Sent, Way};
 use domain::incident::Step;
 use domain::incident::message::{Message, Told, message};
-use domain::job::secrets::SecretRef;
 use domain::scheduler::{About, Outgoing};
 use jiff::Timestamp;
 use settings::secret;
@@ -31,19 +30,6 @@ pub use config::{Contact, NotifyConfig, Webhook, WebhookFormat};
 const SENDING: Duration = Duration::from_secs(60);
 /// Longest reason that is kept, in characters.
 const REASON_CHARS: usize = 300;
-
-/// Reads what a configuration refers to, as text.
-fn secret_text(reference: &str) -> Result<String, String> {
-    let bytes = match reference.parse()? {
-        SecretRef::File(path) => secret::from_file(std::path::Path::new(&path))?,
-        SecretRef::Env(name) => secret::from_environment(&name)?,
-        SecretRef::Credential(name) => secret::from_credential(&name)?,
-        SecretRef::Exec { .. } => {
-            return Err("write file:, env: or credential: here; exec: is for jobs".to_owned());
-        }
-    };
-    String::from_utf8(secret::usable(bytes)?).map_err(|_| "it is no text".to_owned())
-}
 
 fn failed(message: impl std::fmt::Display) -> Sent {
     Sent::Failed { message: message.to_string().chars().take(REASON_CHARS).collect() }
@@ -122,7 +108,7 @@ pub(crate) fn send(config: &NotifyConfig, outgoing: &Outgoing, now: Timestamp) -
 }
 
 fn by_mail(config: &MailConfig, address: &str, letter: &Letter<'_>) -> Sent {
-    let password = config.password.as_deref().map(secret_text).transpose();
+    let password = config.password.as_deref().map(secret::from_reference).transpose();
     let relay = password.and_then(|password| config.relay(password).map_err(|e| e.to_string()));
     let (mut relay, to) = match (relay, address.parse()) {
         (Ok(relay), Ok(to)) => (relay, to),

@@ -8,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use delivery::https::agent_for;
 use domain::event::Sent;
 use ring::hmac;
+use settings::secret;
 use ureq::Agent;
 
 use super::config::{NotifyConfig, Webhook, WebhookFormat};
-use super::{Letter, SENDING, body, failed, secret_text, unknown};
+use super::{Letter, SENDING, body, failed, unknown};
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -71,8 +72,8 @@ fn prepare(
     letter: &Letter<'_>,
 ) -> Result<Prepared, String> {
     let url = webhook.address()?;
-    let secret = webhook.secret.as_deref().map(secret_text).transpose()?;
-    let key = webhook.routing_key.as_deref().map(secret_text).transpose()?;
+    let secret = webhook.secret.as_deref().map(secret::from_reference).transpose()?;
+    let key = webhook.routing_key.as_deref().map(secret::from_reference).transpose()?;
     let source = config.console.as_deref().unwrap_or("decklog");
     let values = match (webhook.format, key) {
         (WebhookFormat::Cloudevents, _) => vec![(letter.id(), body::cloud_event(letter, source))],

@@ -1,6 +1,6 @@
 //! How a service says which relay it uses.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,18 +63,6 @@ impl MailConfig {
             MailTls::Starttls => 587,
             MailTls::None => 25,
         })
-    }
-
-    /// Reads it from a file of its own.
-    ///
-    /// # Errors
-    /// The file cannot be read, or what is wrong with it.
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let named = |error: &dyn std::fmt::Display| format!("reading {}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
-        let config: Self = toml::from_str(&text).map_err(|error| named(&error))?;
-        let problems = config.problems("mail");
-        if problems.is_empty() { Ok(config) } else { Err(named(&problems.join("; "))) }
     }
 
     /// Everything that is wrong with it, as a section of this name.

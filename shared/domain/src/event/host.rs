@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::canonical::Digest;
 
 /// `host.started` 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +48,18 @@ pub struct HostDrained {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostResumed {
+    /// Why.
+    pub reason: String,
+}
+
+/// `host.invited` 1: an executor of this name that has this code is let in, once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostInvited {
+    /// SHA-256 of the code, which is 99 random bits.
+    pub code: Digest,
+    /// When it ends.
+    pub until: Timestamp,
     /// Why.
     pub reason: String,
 }

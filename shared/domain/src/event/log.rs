@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::Digest;
 use crate::ids::{Class, ProducerId};
+use crate::people::Directory;
 
 /// `log.created` 1: always the event at position 1. It is signed by the recorder whose key it names,
 /// which makes it the root of trust inside the log.
@@ -62,6 +63,16 @@ pub struct LogPolicySet {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogAccountsRequired {
+    /// Why.
+    pub reason: String,
+}
+
+/// `log.directory-set` 1: people of this directory may come in, and may do what their groups may. Always in `log/directory`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogDirectorySet {
+    /// The directory, and what its groups may do here.
+    pub directory: Directory,
     /// Why.
     pub reason: String,
 }

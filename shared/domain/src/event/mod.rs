@@ -409,6 +409,8 @@ family! {
         HostDrained = "host.drained" / 1,
         /// It starts work again.
         HostResumed = "host.resumed" / 1,
+        /// An executor of this name may be let in.
+        HostInvited = "host.invited" / 1,
     }
 }
 
@@ -425,6 +427,10 @@ family! {
         UserGrantsSet = "user.grants-set" / 1,
         /// It may do nothing any more.
         UserRemoved = "user.removed" / 1,
+        /// It comes in by the site's directory, or does not any more.
+        UserIdentitySet = "user.identity-set" / 1,
+        /// The directory said who they are and in which groups.
+        UserDirectorySaid = "user.directory-said" / 1,
         /// It comes in by this once.
         UserCodeIssued = "user.code-issued" / 1,
         /// It has another password.
@@ -463,6 +469,8 @@ family! {
         LogJournalCut = "log.journal-cut" / 1,
         /// Bytes arrived that are not a signed event of an enrolled producer.
         LogRejected = "log.rejected" / 1,
+        /// What groups of a directory may do here is another from now on.
+        LogDirectorySet = "log.directory-set" / 1,
         /// A scheduler uses another version of the time zone database.
         LogTzdbChanged = "log.tzdb-changed" / 1,
     }

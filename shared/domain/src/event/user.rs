@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::Digest;
 use crate::ids::StreamId;
-use crate::people::{Action, Grant};
+use crate::people::{Action, Grant, Identity};
 
 /// What an account may do, in one word. What each word means is [`crate::people::Action::roles`].
 #[derive(
@@ -106,6 +106,31 @@ pub struct UserGrantsSet {
 pub struct UserRemoved {
     /// Why.
     pub reason: String,
+}
+
+/// `user.identity-set` 1: from now on it comes in by this identity of the site's directory, and by nothing else but its tokens;
+/// or not any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserIdentitySet {
+    /// Who it is there; absent where it does not come in by the directory any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// Why.
+    pub reason: String,
+}
+
+/// `user.directory-said` 1: somebody came from the directory, and this is who they are there. It makes an account where there is
+/// none; what it may do from then on is what its groups may, by `log.directory-set`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserDirectorySaid {
+    /// Who they are.
+    pub identity: Identity,
+    /// Those of their groups that mean something here, in order.
+    pub groups: Vec<String>,
+    /// What these may do here, in order.
+    pub grants: Vec<Grant>,
 }
 
 /// `user.code-issued` 1: whoever is given this code comes in by it, once, and then sets a password. Without an actor it was

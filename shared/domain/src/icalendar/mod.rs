@@ -179,7 +179,8 @@ impl Feed {
                 | Body::Log
                 | Body::Incident(_)
                 | Body::Review(_)
-                | Body::Tzdb(_),
+                | Body::Tzdb(_)
+                | Body::Directory(_),
             ) => {}
         }
     }

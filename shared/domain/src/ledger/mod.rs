@@ -24,14 +24,15 @@ pub use definitions::{named_by_job, named_by_thing};
 pub use flushes::{Opened, Refusal};
 pub use roles::may_state;
 pub(crate) use streams::evolve_host;
-pub use streams::{Body, Host, Memory, StreamState, Streams, Turn};
+pub use streams::{Body, Host, INVITED_MS_MAX, Memory, StreamState, Streams, Turn};
 pub use turns::units;
 
 use crate::backup;
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, Place};
 use crate::event::{
-    BackupEvent, Event, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct, ThingEvent,
+    BackupEvent, Event, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct,
+    ThingEvent, UserEvent,
 };
 use crate::ids::{Class, ProducerId, StreamId, StreamType};
 use crate::incident;
@@ -266,12 +267,19 @@ impl Ledger {
                 };
                 incident::admit::admit(body.and_then(Body::incident), event, &context)
             }
-            Event::HostEvent(event) => streams::admit_host(body, event),
+            Event::HostEvent(event) => {
+                let id = ProducerId::new(Class::Executor, envelope.subject.rest());
+                let enrolled = id.is_ok_and(|id| self.producers.contains_key(&id));
+                streams::admit_host(body, event, enrolled, received)
+            }
             Event::UserEvent(event) => {
                 let context = people::Context {
                     name: envelope.subject.rest(),
                     actor: envelope.actor.as_deref(),
                     policy: self.policy,
+                    directory: streams
+                        .get(&StreamId::directory())
+                        .and_then(|state| state.body.directory()),
                     received,
                 };
                 people::admit(body.and_then(Body::user), event, &context)
@@ -369,7 +377,8 @@ impl Ledger {
                     | Body::Document(_)
                     | Body::Review(_)
                     | Body::Incident(_)
-                    | Body::Tzdb(_),
+                    | Body::Tzdb(_)
+                    | Body::Directory(_),
                 )
                 | None => {}
             }
@@ -404,6 +413,11 @@ impl Ledger {
                 need(!self.policy.accounts, "accounts are required already")
             }
             LogEvent::LogTzdbChanged(e) => streams::admit_tzdb(body, e),
+            LogEvent::LogDirectorySet(e) => {
+                e.directory.check()?;
+                let known = body.and_then(Body::directory);
+                need(known != Some(&e.directory), "that is what its groups may do already")
+            }
         }
     }
 
@@ -421,6 +435,7 @@ impl Ledger {
             LogEvent::LogHeadSigned(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_)
+            | LogEvent::LogDirectorySet(_)
             | LogEvent::LogTzdbChanged(_) => {}
         }
     }
@@ -497,6 +512,9 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         Event::FormEvent(event) => ids.extend(print::admit::document_of(event).cloned()),
         Event::ReviewEvent(event) => ids.extend(run_of_note(event).cloned()),
         Event::IncidentEvent(event) => ids.extend(incident::admit::reads(subject, event)),
+        Event::UserEvent(UserEvent::UserIdentitySet(_) | UserEvent::UserDirectorySaid(_)) => {
+            ids.insert(StreamId::directory());
+        }
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)
@@ -543,6 +561,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         | Body::User(_)
         | Body::Log
         | Body::Tzdb(_)
+        | Body::Directory(_)
         | Body::Review(_)
         | Body::Incident(_)
         | Body::Document(_) => BTreeSet::new(),

@@ -31,7 +31,9 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         Event::QueueEvent(event) => may_state_of_queues(event),
         Event::RunEvent(event) => may_state_of_run(event),
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => &[Executor],
-        Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => &[Console],
+        Event::HostEvent(
+            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostInvited(_),
+        ) => &[Console],
         Event::UserEvent(_) | Event::ChangeEvent(_) | Event::ReviewEvent(_) => &[Console],
         Event::IncidentEvent(event) => may_state_of_incidents(event),
         Event::LogEvent(event) => may_state_of_log(event),
@@ -187,7 +189,9 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogProducerEnrolled(_)
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogRejected(_) => &[Audit],
-        LogEvent::LogPolicySet(_) | LogEvent::LogAccountsRequired(_) => &[Console],
+        LogEvent::LogPolicySet(_)
+        | LogEvent::LogAccountsRequired(_)
+        | LogEvent::LogDirectorySet(_) => &[Console],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
         LogEvent::LogJournalCut(_) => &Class::ALL,
     }
@@ -208,13 +212,16 @@ pub(super) fn check(envelope: &Envelope, event: &Event) -> Result<(), String> {
 fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
     let own = match event {
         // What people say about a host is in its stream too.
-        Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => return Ok(()),
+        Event::HostEvent(
+            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostInvited(_),
+        ) => return Ok(()),
         Event::HostEvent(_) => StreamId::host(envelope.source.name()),
         Event::LogEvent(LogEvent::LogJournalCut(e)) if e.producer != envelope.source => {
             return Err(format!("{} by {} is about {}", event.kind(), envelope.source, e.producer));
         }
         Event::LogEvent(LogEvent::LogJournalCut(_)) => envelope.source.stream(),
         Event::LogEvent(LogEvent::LogTzdbChanged(_)) => StreamId::tzdb(),
+        Event::LogEvent(LogEvent::LogDirectorySet(_)) => StreamId::directory(),
         Event::LogEvent(_) => StreamId::log("main"),
         Event::JobEvent(_)
         | Event::RunEvent(_)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::record::Told;
 use crate::backup::{Dataset, Repository};
+use crate::canonical::Digest;
 use crate::envelope::Envelope;
 use crate::event::{
     Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, RunEvent, ThingEvent,
@@ -14,12 +15,14 @@ use crate::event::{
 use crate::ids::{StreamId, StreamType};
 use crate::incident::Incident;
 use crate::job::{Claim, Job, Versions};
-use crate::people::User;
+use crate::people::{Directory, User};
 use crate::print::document::Told as PrintTold;
 use crate::print::{Document, Form, Queue};
 use crate::review::Review;
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
+
+use super::{SKEW_MS_MAX, need};
 
 /// A host, as its events tell it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -35,6 +38,16 @@ pub struct Host {
     /// Why it starts nothing new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drained: Option<String>,
+    /// The hash of the code by which an executor of this name is let in, and when that ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited: Option<(Digest, Timestamp)>,
+}
+
+impl Host {
+    /// Whether an executor of this name that has this code is let in now.
+    pub fn invites(&self, code: &Digest, now: Timestamp) -> bool {
+        self.invited.is_some_and(|(wanted, until)| wanted == *code && now < until)
+    }
 }
 
 /// What a stream is about.
@@ -65,6 +78,8 @@ pub enum Body {
     Document(Box<Document>),
     /// The version of the time zone database by which occurrences are decided.
     Tzdb(String),
+    /// The directory by which people come in.
+    Directory(Box<Directory>),
     /// What people say of nights.
     Review(Box<Review>),
     /// A failure that somebody must deal with.
@@ -103,7 +118,8 @@ impl Body {
             | Self::Log
             | Self::Review(_)
             | Self::Incident(_)
-            | Self::Tzdb(_) => None,
+            | Self::Tzdb(_)
+            | Self::Directory(_) => None,
         }
     }
 
@@ -137,6 +153,11 @@ impl Body {
         if let Self::Tzdb(version) = self { Some(version) } else { None }
     }
 
+    /// The directory by which people come in, where it is about that.
+    pub fn directory(&self) -> Option<&Directory> {
+        if let Self::Directory(directory) = self { Some(directory) } else { None }
+    }
+
     /// What people say of nights, where it is that.
     pub fn review(&self) -> Option<&Review> {
         if let Self::Review(review) = self { Some(review) } else { None }
@@ -168,7 +189,8 @@ impl Body {
             | Self::Log
             | Self::Review(_)
             | Self::Incident(_)
-            | Self::Tzdb(_) => None,
+            | Self::Tzdb(_)
+            | Self::Directory(_) => None,
         }
     }
 
@@ -379,6 +401,9 @@ fn evolve(
             Some(Body::User(user.evolve(event, received, actor)))
         }
         Event::LogEvent(LogEvent::LogTzdbChanged(e)) => Some(Body::Tzdb(e.to.clone())),
+        Event::LogEvent(LogEvent::LogDirectorySet(e)) => {
+            Some(Body::Directory(Box::new(e.directory.clone())))
+        }
         Event::LogEvent(_) => Some(Body::Log),
         Event::ThingEvent(event) => Some(evolve_thing(old, name, event, received, actor)),
         Event::BackupEvent(event) => {
@@ -398,7 +423,8 @@ fn evolve(
                 | Body::Document(_)
                 | Body::Review(_)
                 | Body::Incident(_)
-                | Body::Tzdb(_)) => other,
+                | Body::Tzdb(_)
+                | Body::Directory(_)) => other,
             })
         }
         Event::ChangeEvent(event) => {
@@ -532,6 +558,7 @@ pub(crate) fn evolve_host(
     name.clone_into(&mut host.name);
     match event {
         HostEvent::HostStarted(started) => {
+            host.invited = None;
             host.since = Some(received);
             host.started = Some(started.clone());
             host.up = true;
@@ -542,15 +569,34 @@ pub(crate) fn evolve_host(
         }
         HostEvent::HostDrained(e) => host.drained = Some(e.reason.clone()),
         HostEvent::HostResumed(_) => host.drained = None,
+        HostEvent::HostInvited(e) => host.invited = Some((e.code, e.until)),
     }
     host
 }
 
-/// A host is drained once, and resumed when it is drained.
-pub(super) fn admit_host(body: Option<&Body>, event: &HostEvent) -> Result<(), String> {
-    let drained = body.and_then(Body::host).is_some_and(|host| host.drained.is_some());
+/// The longest that an invitation may live: 15 minutes.
+pub const INVITED_MS_MAX: i64 = 15 * 60 * 1_000;
+
+/// A host is drained once, and resumed when it is drained; and one is invited that nobody has let in yet.
+pub(super) fn admit_host(
+    body: Option<&Body>,
+    event: &HostEvent,
+    enrolled: bool,
+    received: Timestamp,
+) -> Result<(), String> {
+    let host = body.and_then(Body::host);
+    let drained = host.is_some_and(|host| host.drained.is_some());
     match event {
-        HostEvent::HostDrained(_) if body.is_none() => Err("there is no such host".to_owned()),
+        HostEvent::HostDrained(_) if host.is_none_or(|host| host.started.is_none()) => {
+            Err("there is no such host".to_owned())
+        }
+        HostEvent::HostInvited(e) => {
+            let ahead = e.until.as_millisecond() - received.as_millisecond();
+            let in_time = ahead > 0 && ahead <= INVITED_MS_MAX + SKEW_MS_MAX;
+            need(in_time, "an invitation lives for 15 minutes at most")?;
+            let taken = "a host of that name is let in already: bring its key back, or give this one another name";
+            need(!enrolled, taken)
+        }
         HostEvent::HostDrained(_) if drained => Err("the host is drained already".to_owned()),
         HostEvent::HostResumed(_) if !drained => Err("the host is not drained".to_owned()),
         HostEvent::HostStarted(_)

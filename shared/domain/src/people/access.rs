@@ -277,7 +277,7 @@ pub enum Denial {
     #[error("user/{0} was removed")]
     Removed(String),
     /// Nothing was heard of it for too long.
-    #[error("user/{0} was not heard of for 90 days: an administrator issues a new code")]
+    #[error("user/{0} was not heard of for 90 days: an administrator lets them in again")]
     Idle(String),
     /// Only a person answers for it.
     #[error("user/{0} is a program, and this needs a person's name: {1}")]
@@ -433,9 +433,9 @@ pub fn action_of(event: &Event) -> Option<Action> {
         Event::QueueEvent(QueueEvent::QueueStopped(_) | QueueEvent::QueueContinued(_)) => {
             return None;
         }
-        Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => {
-            Action::KeepHosts
-        }
+        Event::HostEvent(
+            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostInvited(_),
+        ) => Action::KeepHosts,
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => return None,
         Event::UserEvent(event) => return of_user(event),
         Event::LogEvent(event) => return of_log(event),
@@ -492,9 +492,11 @@ fn of_user(event: &UserEvent) -> Option<Action> {
         UserEvent::UserProvisioned(_)
         | UserEvent::UserGrantsSet(_)
         | UserEvent::UserRemoved(_)
+        | UserEvent::UserIdentitySet(_)
         | UserEvent::UserCodeIssued(_) => Some(Action::KeepPeople),
         UserEvent::UserCreated(_)
         | UserEvent::UserTokenIssued(_)
+        | UserEvent::UserDirectorySaid(_)
         | UserEvent::UserPasswordSet(_)
         | UserEvent::UserTokenCreated(_)
         | UserEvent::UserTokenRevoked(_)
@@ -513,6 +515,7 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogPolicySet(_)
         | LogEvent::LogAccountsRequired(_)
+        | LogEvent::LogDirectorySet(_)
         | LogEvent::LogJournalCut(_)
         | LogEvent::LogRejected(_)
         | LogEvent::LogTzdbChanged(_) => None,

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::directory::Identity;
 use super::grant::Grant;
 use crate::canonical::Digest;
 use crate::event::{Entry, LogOut, Role, UserEvent};
 
-/// An account of which nothing was heard for so long may do nothing, until an administrator issues a new code: 90 days.
+/// An account of which nothing was heard for so long may do nothing, until an administrator lets it in again: 90 days.
 pub const IDLE_MS: i64 = 90 * 24 * 3_600 * 1_000;
 
 /// How many sessions that ended, and tokens that were revoked, are remembered.
@@ -30,6 +31,12 @@ pub struct User {
     /// Why it was removed, and when.
     #[serde(default)]
     pub removed: Option<(String, Timestamp)>,
+    /// Who it is in the site's directory, where it comes in by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// Its groups there that mean something here, as they were when it came in last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// The keyed hash of its password.
     #[serde(default)]
     pub password: Option<String>,
@@ -152,6 +159,20 @@ impl User {
             }
             UserEvent::UserGrantsSet(e) => self.grants.clone_from(&e.grants),
             UserEvent::UserRemoved(e) => self.remove(&e.reason, at),
+            UserEvent::UserIdentitySet(e) => {
+                self.identity.clone_from(&e.identity);
+                self.groups.clear();
+                self.seen = Some(at);
+                self.end_ways_in(at);
+            }
+            UserEvent::UserDirectorySaid(e) => {
+                self.identity = Some(e.identity.clone());
+                self.groups.clone_from(&e.groups);
+                self.grants.clone_from(&e.grants);
+                if self.provisioned.is_none() {
+                    (self.provisioned, self.seen) = (Some((at, None)), Some(at));
+                }
+            }
             UserEvent::UserCodeIssued(e) => {
                 (self.code, self.seen) = (Some((e.code, e.until)), Some(at));
             }
@@ -174,7 +195,11 @@ impl User {
                 }
             }
             UserEvent::UserTokenUsed(e) => {
-                self.seen = Some(at);
+                // Of whoever comes in by a directory only that it let them in counts: tokens do not outlive for long that it
+                // does not any more.
+                if self.identity.is_none() {
+                    self.seen = Some(at);
+                }
                 if let Some(token) = self.tokens.iter_mut().rev().find(|one| one.name == e.name) {
                     token.used = Some(e.day);
                 }
@@ -213,12 +238,18 @@ impl User {
     }
 
     fn remove(&mut self, reason: &str, at: Timestamp) {
+        // Who they are in the directory is kept: whoever was removed does not come back by it under another name.
         self.removed = Some((reason.to_owned(), at));
-        (self.password, self.code) = (None, None);
         self.grants.clear();
         for token in self.tokens.iter_mut().filter(|one| one.revoked.is_none()) {
             token.revoked = Some(at);
         }
+        self.end_ways_in(at);
+    }
+
+    /// Its password and code are gone, and its sessions.
+    fn end_ways_in(&mut self, at: Timestamp) {
+        (self.password, self.code) = (None, None);
         for session in self.sessions.iter_mut().filter(|one| one.ended.is_none()) {
             session.ended = Some((at, LogOut::Revoked));
         }

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 
 use super::access::{Action, Subject, decide};
 use super::account::User;
+use super::directory::Directory;
 use super::grant::Grant;
 use crate::event::{
-    Entry, Event, LogOut, Role, UserEvent, UserLoggedIn, UserLoggedOut, UserTokenCreated,
+    Entry, Event, LogOut, Role, UserDirectorySaid, UserEvent, UserIdentitySet, UserLoggedIn,
+    UserLoggedOut, UserTokenCreated,
 };
 use crate::ids::is_name;
 use crate::ledger::{Policy, SKEW_MS_MAX, need};
@@ -25,6 +27,10 @@ pub const SESSION_MS_MAX: i64 = 24 * 3_600 * 1_000;
 /// The longest that a code may live: 7 days.
 pub const CODE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
 
+const BY_DIRECTORY: &str = "they come in by the directory: take that from them first";
+const BY_GROUPS: &str = "what they may do is what their groups in the directory may";
+const NO_DIRECTORY: &str = "this site has no directory by which people come in";
+
 /// What the recorder has at hand beside the account the event is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
@@ -34,6 +40,8 @@ pub(crate) struct Context<'a> {
     pub(crate) actor: Option<&'a str>,
     /// Rules of the site.
     pub(crate) policy: Policy,
+    /// The directory by which people come in, where there is one.
+    pub(crate) directory: Option<&'a Directory>,
     /// When it is received.
     pub(crate) received: Timestamp,
 }
@@ -103,6 +111,7 @@ pub(crate) fn admit(
             check_grants(&e.grants)?;
             let other = context.policy.self_approval || !context.is_self();
             need(other, "nobody changes what they may do themselves")?;
+            need(user.identity.is_none(), BY_GROUPS)?;
             let keeps = e.grants.contains(&Grant::all(Role::Admin)) || !context.is_self();
             need(
                 keeps,
@@ -114,16 +123,20 @@ pub(crate) fn admit(
             known.ok_or_else(missing)?;
             need(!context.is_self(), "nobody removes themselves: or nobody might keep the accounts")
         }
+        UserEvent::UserIdentitySet(e) => admit_identity(known.ok_or_else(missing)?, e, context),
+        UserEvent::UserDirectorySaid(e) => admit_directory(user, e, context),
         UserEvent::UserCodeIssued(e) => {
             let user = known.ok_or_else(missing)?;
             need(!user.program, "a program comes in by tokens")?;
             need(!context.is_self(), "nobody issues a code to themselves")?;
+            need(user.identity.is_none(), BY_DIRECTORY)?;
             context.check_end(e.until, CODE_MS_MAX, "a code lives for seven days at most")
         }
         UserEvent::UserPasswordSet(e) => {
             let user = known.ok_or_else(missing)?;
             need(context.is_self(), "everybody sets their own password")?;
             need(!user.program, "a program comes in by tokens")?;
+            need(user.identity.is_none(), BY_DIRECTORY)?;
             need(e.verifier.starts_with("$argon2id$"), "a password is kept as argon2id makes it")
         }
         UserEvent::UserTokenCreated(e) => admit_token(known.ok_or_else(missing)?, e, context),
@@ -153,11 +166,56 @@ pub(crate) fn admit(
 }
 
 /// An auditor changes nothing: so they have no role that does.
-fn check_grants(grants: &[Grant]) -> Result<(), String> {
+pub(super) fn check_grants(grants: &[Grant]) -> Result<(), String> {
     need((1..=GRANTS_MAX).contains(&grants.len()), "an account has 1 to 50 grants")?;
+    check_auditor(grants)
+}
+
+fn check_auditor(grants: &[Grant]) -> Result<(), String> {
     let has = |role: Role| grants.iter().any(|grant| grant.role == role);
     let acts = [Role::Operator, Role::Author, Role::Approver, Role::Admin].into_iter().any(has);
     need(!(has(Role::Auditor) && acts), "an auditor changes nothing: give them no other role")
+}
+
+fn admit_identity(user: &User, e: &UserIdentitySet, context: &Context<'_>) -> Result<(), String> {
+    need(!user.program, "a program comes in by tokens")?;
+    let other = context.policy.self_approval || !context.is_self();
+    need(other, "nobody changes how they come in themselves")?;
+    // Said again of an account of which nothing was heard for too long, it lets it in again.
+    let new = user.identity != e.identity || user.is_idle(context.received);
+    need(new, "that is how they come in already")?;
+    let Some(identity) = &e.identity else { return Ok(()) };
+    identity.check()?;
+    let directory = context.directory.ok_or(NO_DIRECTORY)?;
+    let same = directory.issuer == identity.issuer;
+    need(same, &format!("the directory of this site is {}", directory.issuer))
+}
+
+/// What a console was told by the directory. It says so on its own: nobody is in yet.
+fn admit_directory(
+    user: Option<&User>,
+    e: &UserDirectorySaid,
+    context: &Context<'_>,
+) -> Result<(), String> {
+    e.identity.check()?;
+    need(is_name(context.name), "an account has a name such as mia")?;
+    need(context.actor.is_none(), "a directory speaks for itself")?;
+    let directory = context.directory.ok_or(NO_DIRECTORY)?;
+    let same = directory.issuer == e.identity.issuer;
+    need(same, &format!("the directory of this site is {}", directory.issuer))?;
+    let meant = directory.mean(&e.groups);
+    need(meant == (e.groups.clone(), e.grants.clone()), "that is not what its groups may do")?;
+    check_auditor(&e.grants)?;
+    need(e.grants.len() <= GRANTS_MAX, "their groups give them more than 50 grants")?;
+    let Some(user) = user else {
+        return need(!e.grants.is_empty(), "none of their groups may do anything here");
+    };
+    need(user.removed.is_none(), "the account was removed")?;
+    let own = user.identity.as_ref() == Some(&e.identity);
+    need(own, "there is an account of that name that does not come in so")?;
+    need(!user.is_idle(context.received), "it was not heard of for 90 days")?;
+    let new = user.groups != e.groups || user.grants != e.grants;
+    need(new, "the log knows that already")
 }
 
 fn admit_token(user: &User, e: &UserTokenCreated, context: &Context<'_>) -> Result<(), String> {
@@ -177,7 +235,7 @@ fn admit_login(user: &User, e: &UserLoggedIn, context: &Context<'_>) -> Result<(
     let entry = match e.by {
         Entry::Code => user.code.is_some_and(|(_, until)| context.received < until),
         Entry::Password => user.password.is_some(),
-        Entry::Oidc => true,
+        Entry::Oidc => user.identity.is_some(),
     };
     need(entry, "they have no such way in")?;
     need(!user.is_idle(context.received), "it was not heard of for 90 days")?;

@@ -179,6 +179,7 @@ impl Known {
                 | Body::Incident(_)
                 | Body::Review(_)
                 | Body::Tzdb(_)
+                | Body::Directory(_)
                 | Body::Thing(_)
                 | Body::Dataset(_)
                 | Body::Repository(_)

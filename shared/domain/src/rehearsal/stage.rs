@@ -109,7 +109,8 @@ impl<'k> Stage<'k> {
             | Body::Log
             | Body::Incident(_)
             | Body::Review(_)
-            | Body::Tzdb(_) => 1,
+            | Body::Tzdb(_)
+            | Body::Directory(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
         };
@@ -132,7 +133,8 @@ impl<'k> Stage<'k> {
                 | Body::Log
                 | Body::Incident(_)
                 | Body::Review(_)
-                | Body::Tzdb(_) => {}
+                | Body::Tzdb(_)
+                | Body::Directory(_) => {}
             }
             self.mind.load(id, state, self.now);
         }

@@ -262,7 +262,8 @@ impl Scheduler {
             | Body::Document(_)
             | Body::User(_)
             | Body::Log
-            | Body::Tzdb(_) => {}
+            | Body::Tzdb(_)
+            | Body::Directory(_) => {}
         }
     }
 

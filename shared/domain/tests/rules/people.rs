@@ -171,7 +171,7 @@ fn who_was_removed_or_not_heard_of_for_ninety_days_may_nothing() {
     assert_eq!(ask(&idle, later(at("08:00"), IDLE_MS)), Ok(()));
     assert_eq!(
         ask(&idle, later(at("08:00"), IDLE_MS + 1)).unwrap_err(),
-        "user/mia was not heard of for 90 days: an administrator issues a new code"
+        "user/mia was not heard of for 90 days: an administrator lets them in again"
     );
     // Its tokens end by themselves.
     let program = User { program: true, ..idle };
@@ -200,27 +200,36 @@ fn grants_are_written_as_they_are_read_and_what_is_none_is_refused() {
 }
 
 /// A log that asks for accounts: ada keeps them, and nobody else is there yet.
-struct People {
-    world: World,
-    now: Timestamp,
+pub(crate) struct People {
+    pub(crate) world: World,
+    pub(crate) now: Timestamp,
 }
 
-fn account(name: &str) -> StreamId {
+/// The stream of an account, or of the log, or another one by its whole name.
+fn stream(about: &str) -> StreamId {
+    match about {
+        "" => StreamId::log("main"),
+        other if other.contains('/') => other.parse().unwrap(),
+        name => account(name),
+    }
+}
+
+pub(crate) fn account(name: &str) -> StreamId {
     StreamId::user(name)
 }
 
-fn provisioned(grants: &[&str]) -> UserProvisioned {
+pub(crate) fn provisioned(grants: &[&str]) -> UserProvisioned {
     let grants = grants.iter().map(|text| text.parse().unwrap()).collect();
     UserProvisioned { grants, program: false, reason: "starts".to_owned() }
 }
 
-fn grants_set(grants: &[&str]) -> UserGrantsSet {
+pub(crate) fn grants_set(grants: &[&str]) -> UserGrantsSet {
     let grants = grants.iter().map(|text| text.parse().unwrap()).collect();
     UserGrantsSet { grants, reason: "moves".to_owned() }
 }
 
 impl People {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = at("08:00");
         let mut people = Self { world: World::new(now), now };
         people.alone("ada", provisioned(&["admin"]));
@@ -228,7 +237,7 @@ impl People {
         people
     }
 
-    fn with(accounts: &[(&str, &[&str])]) -> Self {
+    pub(crate) fn with(accounts: &[(&str, &[&str])]) -> Self {
         let mut people = Self::new();
         for (name, grants) in accounts {
             people.valid("ada", name, provisioned(grants));
@@ -237,43 +246,43 @@ impl People {
     }
 
     /// What a console says of an account, or of the log, on somebody's behalf.
-    fn by(&mut self, who: &str, about: &str, event: impl Into<Event>) -> Mark {
-        let id = if about.is_empty() { StreamId::log("main") } else { account(about) };
+    pub(crate) fn by(&mut self, who: &str, about: &str, event: impl Into<Event>) -> Mark {
+        let id = stream(about);
         self.world.say_by(&format!("user/{who}"), id, event, self.now)
     }
 
     #[track_caller]
-    fn valid(&mut self, who: &str, about: &str, event: impl Into<Event>) {
+    pub(crate) fn valid(&mut self, who: &str, about: &str, event: impl Into<Event>) {
         assert_eq!(self.by(who, about, event), Mark::Valid);
     }
 
     #[track_caller]
-    fn refuses(&mut self, who: &str, about: &str, event: impl Into<Event>, why: &str) {
+    pub(crate) fn refuses(&mut self, who: &str, about: &str, event: impl Into<Event>, why: &str) {
         assert_eq!(refused(&self.by(who, about, event)), why);
     }
 
     /// On its own.
-    fn alone_says(&mut self, about: &str, event: impl Into<Event>) -> Mark {
-        let id = if about.is_empty() { StreamId::log("main") } else { account(about) };
+    pub(crate) fn alone_says(&mut self, about: &str, event: impl Into<Event>) -> Mark {
+        let id = stream(about);
         self.world.say_next("console/c1", id, event, self.now)
     }
 
     #[track_caller]
-    fn alone(&mut self, about: &str, event: impl Into<Event>) {
+    pub(crate) fn alone(&mut self, about: &str, event: impl Into<Event>) {
         assert_eq!(self.alone_says(about, event), Mark::Valid);
     }
 
-    fn user(&self, name: &str) -> User {
+    pub(crate) fn user(&self, name: &str) -> User {
         self.world.streams.get(&account(name)).unwrap().body.user().unwrap().clone()
     }
 
-    fn login(&self, by: Entry, session: &str) -> UserLoggedIn {
+    pub(crate) fn login(&self, by: Entry, session: &str) -> UserLoggedIn {
         let until = later(self.now, 12 * 3_600_000);
         UserLoggedIn { session: session.to_owned(), by, until }
     }
 }
 
-const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA";
+pub(crate) const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA";
 
 #[test]
 fn accounts_are_made_changed_and_removed_by_those_who_keep_them_and_by_nobody_else() {
@@ -333,7 +342,7 @@ fn an_auditor_has_no_other_role_and_an_account_has_one_at_least() {
     people.refuses("ada", "eve", grants_set(&["auditor", "admin"]), only);
 }
 
-fn code(people: &People) -> UserCodeIssued {
+pub(crate) fn code(people: &People) -> UserCodeIssued {
     UserCodeIssued { code: Digest::of(b"code"), until: later(people.now, 3_600_000) }
 }
 
@@ -564,8 +573,10 @@ fn each_kind_that_a_console_states_is_somebodys_act_or_its_own() {
         "log.policy-set",
         "log.accounts-required",
         "log.journal-cut",
+        "log.directory-set",
         "user.created",
         "user.token-issued",
+        "user.directory-said",
         "user.password-set",
         "user.token-created",
         "user.token-revoked",

@@ -564,6 +564,7 @@ impl Site {
                 | Body::User(_)
                 | Body::Log
                 | Body::Tzdb(_)
+                | Body::Directory(_)
                 | Body::Incident(_)
                 | Body::Review(_) => 1,
                 Body::Job(_) => 2,

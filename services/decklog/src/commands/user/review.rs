@@ -34,6 +34,8 @@ struct Account {
     created: Option<Timestamp>,
     by: Option<String>,
     new: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<String>>,
     seen: Option<Date>,
     tokens: Vec<Token>,
 }
@@ -116,12 +118,13 @@ fn text(access: &Access) -> String {
 }
 
 fn made(one: &Account) -> String {
-    let (by, at) = (one.by.as_deref().unwrap_or("nobody"), one.created.map(local));
+    let nobody = if one.groups.is_some() { "the directory" } else { "nobody" };
+    let (by, at) = (one.by.as_deref().unwrap_or(nobody), one.created.map(local));
     format!("new      {} at {} by {by}", one.name, at.unwrap_or_default())
 }
 
 fn changed(one: &Changed) -> String {
-    let (by, grants) = (one.by.as_deref().unwrap_or("nobody"), one.grants.join(", "));
+    let (by, grants) = (one.by.as_deref().unwrap_or("the directory"), one.grants.join(", "));
     let at = local(one.at);
     format!("changed  {} at {at} by {by}, may {grants}: {}", one.name, one.reason)
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use console::{Applied, Once};
+use console::{Applied, Once, UserView};
 use serde::Serialize;
 use serde_json::json;
 
@@ -32,10 +32,13 @@ pub(super) fn add(add: &AddUser, format: Format) -> anyhow::Result<()> {
     let path = format!("/api/v1/users/{name}/acts");
     let (account, code) = with_log(&add.place, |client| {
         let account = client.act(&path, &body)?;
-        let code = if add.program { None } else { Some(new_code(client, name)?) };
+        // Whoever comes in by the directory comes back by it.
+        let made: UserView = client.get_json(&format!("/api/v1/users/{name}"))?;
+        let by_code = !add.program && made.subject.is_none();
+        let code = if by_code { Some(new_code(client, name)?) } else { None };
         Ok((account, code))
     })?;
-    let login = if add.program { None } else { Some(login(&add.place, name)) };
+    let login = code.as_ref().map(|_| login(&add.place, name));
     if matches!(format, Format::Table) {
         eprintln!("{}: {}", account.stream, account.message);
     }

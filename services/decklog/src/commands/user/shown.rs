@@ -1,6 +1,6 @@
 //! Accounts and tokens as they are printed.
 
-use console::{TokenView, UserView};
+use console::{DirectoryView, TokenView, UserView};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -42,13 +42,28 @@ pub(super) fn text(user: &UserView) -> String {
     line("kind", kind(user).to_owned());
     line("grants", user.grants.join(", "));
     line("heard", at(user.seen));
-    line("password", if user.password { "set" } else { "none" }.to_owned());
+    match &user.subject {
+        None => line("password", if user.password { "set" } else { "none" }.to_owned()),
+        Some(subject) => {
+            line("directory", format!("as {subject}"));
+            line("groups", user.groups.join(", "));
+        }
+    }
     for one in &user.sessions {
         let (began, until) = (local(one.began), local(one.until));
         line("session", format!("{} by {} since {began}, until {until}", one.name, one.by));
     }
     for one in &user.tokens {
         line("token", format!("{} until {}, at most {}", one.name, at(one.until), limits(one)));
+    }
+    text
+}
+
+/// The directory, and what its groups may.
+pub(super) fn directory(directory: &DirectoryView) -> String {
+    let mut text = format!("issuer    {}\n", directory.issuer);
+    for group in &directory.groups {
+        text.push_str(&format!("group     {}: {}\n", group.name, group.grants.join(", ")));
     }
     text
 }

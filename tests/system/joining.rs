@@ -1,0 +1,79 @@
+//! A host joins by the line that a console shows once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use testkit::process::Daemon;
+use testkit::wait;
+
+use crate::programs::{READY, Said, executor, run};
+use crate::site::Site;
+
+fn join(line: &str, folder: &Path) -> Said {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words.first(), Some(&"decklog-executor"), "{line}");
+    let (dir, data) = (folder.join("etc"), folder.join("data"));
+    run(executor(&words[1..]).arg("--dir").arg(dir).arg("--data").arg(data))
+}
+
+fn state(site: &Site, name: &str) -> String {
+    let hosts = site.call(&["host", "list", "-o", "json"]).ended(0).json();
+    let own = hosts.as_array().unwrap().iter().find(|host| host["host"] == name);
+    own.map(|host| host["state"].as_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+#[test]
+fn a_host_joins_by_the_line_that_is_shown_once_and_nothing_may_run_there_until_its_own_file_says_so()
+ {
+    let mut site = Site::start();
+    let dir = tempfile::tempdir().unwrap();
+    let (own, other) = (dir.path().join("db-07"), dir.path().join("other"));
+    let invite = ["host", "invite", "db-07", "--reason", "the new database host"];
+    let invited = site.call(&invite).ended(0);
+    let line = invited.out.trim();
+    assert!(invited.err.contains("paste this on db-07, as root, until"), "{}", invited.err);
+    assert_eq!(state(&site, "db-07"), "invited");
+
+    // A code that is none, and one of another host, let nobody in and leave no configuration.
+    let wrong = line.rsplit_once(' ').unwrap().0.to_owned() + " abcde-fghjk-mnpqr-stuvw";
+    for line in [wrong, line.replace(" db-07 ", " db-08 ")] {
+        let refused = join(&line, &other).ended(1).err;
+        assert!(refused.contains("the join token does not fit"), "{refused}");
+        assert!(!other.join("etc/executor.toml").exists());
+    }
+
+    let joined = join(line, &own).ended(0).out;
+    assert!(joined.contains("host db-07 is let in") && joined.contains("nothing yet"), "{joined}");
+    let again = join(line, &own).ended(1).err;
+    assert!(again.contains("executor.toml is there already"), "{again}");
+    let second = join(line, &other).ended(1).err;
+    assert!(second.contains("executor/db-07 is enrolled with another key"), "{second}");
+    let third = site.call(&invite).ended(5).err;
+    assert!(third.contains("a host of that name is let in already"), "{third}");
+
+    let mut agent = executor(["--config"]);
+    let mut daemon = Daemon::spawn(agent.arg(own.join("etc/executor.toml"))).unwrap();
+    daemon.wait_for_line("\"message\":\"ready\"", READY).unwrap();
+    site.wait_for("the new host to be up", |site| state(site, "db-07") == "up");
+    let events = site.call(&["events", "-o", "jsonl"]).ended(0).out;
+    assert!(events.contains("\"ground\":\"invitation\""));
+    let code = line.rsplit_once(' ').unwrap().1;
+    assert!(!events.contains(code), "the code itself is in no event");
+
+    // Its own file decides.
+    let yaml = "name: on-db\nselect: { host: db-07 }\ncommand: { argv: [/bin/true] }\n";
+    let file = dir.path().join("on-db.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    site.call(&["apply", file.to_str().unwrap(), "--reason", "to see it"]).ended(0);
+    site.call(&["run", "on-db", "--reason", "to see it"]).ended(0);
+    let failed = ["runs", "--job", "on-db", "--state", "failed", "-o", "json"];
+    site.wait_for("the host to refuse it", |site| site.call(&failed).out.contains("on-db@"));
+    let said = site.call(&["events", "-o", "jsonl"]).ended(0).out;
+    let said = said.lines().find(|line| line.contains("run/on-db") && line.contains("run.failed"));
+    assert!(said.is_some_and(|line| line.contains("this host does not allow")), "{said:?}");
+    site.call(&["job", "retire", "on-db", "--reason", "seen"]).ended(0);
+    daemon.term();
+    daemon.wait_for_end(Duration::from_secs(30)).unwrap();
+    wait::until("it to be down", READY, || state(&site, "db-07") == "down").unwrap();
+    site.settle_and_count();
+}
