@@ -56,7 +56,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
         | "delivery" => &[],
         "journal" | "bus" => &["domain"],
         "eventlog" => &["domain", "tlog"],
-        "console" => &["domain", "journal", "bus"],
+        "console" => &["domain", "journal", "bus", "settings", "delivery"],
         "scheduler" => &["domain", "journal", "bus", "settings", "delivery"],
         "executor" => {
             &["domain", "journal", "bus", "settings", "engine", "printer", "document", "delivery"]

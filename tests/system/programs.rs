@@ -30,7 +30,7 @@ fn built() -> &'static Path {
         };
         let built = Command::new(env!("CARGO"))
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .args(["build", "--quiet", "--package", "decklog", "--package", "decklog-executor"])
+            .args(["build", "--quiet", "--workspace", "--bins"])
             .args(["--profile", profile, "--target-dir"])
             .arg(profile_dir.parent().unwrap())
             .status()

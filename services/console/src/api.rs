@@ -129,6 +129,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(access::review, access::sign))
         .routes(routes!(people::me))
         .routes(routes!(people::set_password))
+        .routes(routes!(people::save_filter))
         .routes(routes!(people::roles))
         .routes(routes!(people::directory))
         .routes(routes!(people::list_users))

@@ -37,7 +37,7 @@ pub(crate) use incidents::{IncidentAct, IncidentWanted, active_tree, almanac_of}
 pub(crate) use looking::Eyes;
 pub(crate) use occurrences::OccurrenceAct;
 pub use people::Once;
-pub(crate) use people::{TokenWanted, UserAct};
+pub(crate) use people::{FilterWanted, TokenWanted, UserAct};
 pub(crate) use prints::{DocumentAct, FormAct, QueueAct, check_number, document_of};
 pub(crate) use requests::{Wish, drawn};
 pub(crate) use runs::RunAct;

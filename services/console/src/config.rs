@@ -42,6 +42,9 @@ pub struct ConsoleConfig {
     /// Where other hosts find NATS, as it is written into the line by which one joins; as this console finds it when absent.
     #[serde(default)]
     pub nats: Option<String>,
+    /// What else a host must say to join, and what somebody should know of that. No file says this.
+    #[serde(skip)]
+    pub join: (String, Vec<String>),
     /// The directory by which people come in.
     #[serde(default)]
     pub oidc: Option<OidcConfig>,
@@ -82,6 +85,7 @@ impl ConsoleConfig {
             secret_file: None,
             self_approval: None,
             nats: None,
+            join: (String::new(), Vec::new()),
             oidc: None,
             let_in: None,
         }

@@ -189,6 +189,7 @@ fn open(
         heard: Arc::default(),
         repeats: Arc::default(),
         places: Arc::default(),
+        join: Arc::new(config.join.clone()),
         nats: config.nats.as_deref().map(Arc::from),
         provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),
         news: Arc::default(),

@@ -34,6 +34,8 @@ pub(crate) struct Console {
     pub(crate) places: Arc<Places>,
     /// Where other hosts find NATS, where this is not all in one process.
     pub(crate) nats: Option<Arc<str>>,
+    /// What else a host must say to join, and what somebody should know of that.
+    pub(crate) join: Arc<(String, Vec<String>)>,
     /// The directory by which people come in, where there is one.
     pub(crate) provider: Option<Arc<Provider>>,
     /// Position of the newest event seen: whoever follows the log is woken by it.

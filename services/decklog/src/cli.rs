@@ -30,8 +30,8 @@ pub(crate) use hosts::Host;
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use people::{
-    AddUser, CreateToken, EndSession, GrantUser, LinkUser, ListTokens, NewPassword, ResetUser,
-    ReviewAccess, RevokeToken, User, UserToken,
+    AddUser, CreateToken, EndSession, GrantUser, KeepFilter, LinkUser, ListTokens, NewPassword,
+    ResetUser, ReviewAccess, RevokeToken, User, UserToken,
 };
 pub(crate) use prints::{
     ChangeDocument, Check, DocumentAct, DocumentsAct, Forms, ListDocuments, MoveDocument, Numbers,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bus::Bus;
+use bus::{Bus, NatsConfig};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
@@ -112,10 +112,42 @@ pub(crate) fn scheduler(role: &Role) -> anyhow::Result<()> {
     })
 }
 
+/// What a host must say to join beside the address, and what it needs that no line can carry.
+fn joining(nats: &NatsConfig, named: bool) -> (String, Vec<String>) {
+    let usual = NatsConfig::new("");
+    let more = if nats.prefix == usual.prefix {
+        String::new()
+    } else {
+        format!(" --prefix {}", nats.prefix)
+    };
+    let here = ["//127.", "//localhost", "//[::1]"].iter().any(|name| nats.url.contains(name));
+    let hints = [
+        (
+            here && !named,
+            "this address of NATS is of the console's own machine: console.nats names the one that other hosts use",
+        ),
+        (
+            nats.credentials_file.is_some(),
+            "NATS asks for a password here: bring its file, and add --credentials FILE",
+        ),
+        (
+            nats.ca_file.is_some(),
+            "NATS has a certificate of your own authority: bring that, and add --ca FILE",
+        ),
+        (
+            nats.certificate_file.is_some(),
+            "NATS asks for a certificate of its clients, which join does not know of: write executor.toml by hand, with the code as join.token in its data directory",
+        ),
+    ];
+    let due = hints.into_iter().filter(|(due, _)| *due);
+    (more, due.map(|(_, hint)| hint.to_owned()).collect())
+}
+
 pub(crate) fn console(role: &Role) -> anyhow::Result<()> {
     let config = load(role)?;
     let mut own = config.console()?;
     let nats = config.nats()?;
+    own.join = joining(&nats, own.nats.is_some());
     own.nats.get_or_insert(nats.url);
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
     serve(async {

@@ -1,8 +1,6 @@
 //! A host joins by one line that somebody was shown at a console: it asks to be let in with a key of its own, and has a
 //! configuration by which nothing may run yet. Nothing is written where it is not let in, but its key.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -72,7 +70,11 @@ impl Join {
         })?;
         domain::ids::check_name("host", &host).map_err(|error| error.to_string())?;
         nats.url = url;
-        Ok(Self { nats, host, code, dir, data })
+        // The service runs in another directory than whoever pastes this.
+        let whole = |path: PathBuf| std::path::absolute(&path).map_err(|error| error.to_string());
+        nats.credentials_file = nats.credentials_file.map(whole).transpose()?;
+        nats.ca_file = nats.ca_file.map(whole).transpose()?;
+        Ok(Self { nats, host, code, dir: whole(dir)?, data: whole(data)? })
     }
 
     /// Lets the host in; what to do next.
@@ -101,9 +103,9 @@ impl Join {
         ask(&bus, &enrol).await?;
         let allow = self.dir.join("allow.toml");
         if !allow.exists() {
-            write_new(&allow, ALLOW)?;
+            write(&allow, ALLOW)?;
         }
-        write_new(&file, &self.configuration(&allow))?;
+        write(&file, &self.configuration(&allow))?;
         Ok(format!(
             "host {} is let in, with the key {short} ({})\n\
              What may run here stands in {}: {}. Nobody changes that from elsewhere.\n\
@@ -128,7 +130,7 @@ impl Join {
             lines.push(format!("prefix = {}", text(&self.nats.prefix)));
         }
         let files =
-            [("credentials-file", &self.nats.credentials_file), ("ca-file", &self.nats.ca_file)];
+            [("credentials_file", &self.nats.credentials_file), ("ca_file", &self.nats.ca_file)];
         for (name, file) in files {
             lines.extend(file.as_deref().map(|file| format!("{name} = {}", path(file))));
         }
@@ -165,14 +167,10 @@ async fn ask(bus: &Bus, enrol: &Enrol) -> anyhow::Result<()> {
     }
 }
 
-fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    let written: std::io::Result<()> = write();
-    written.with_context(|| format!("writing {}", path.display()))
+/// Whole, or not at all.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    journal::replace(path, text.as_bytes(), 0o644)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

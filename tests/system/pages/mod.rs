@@ -254,6 +254,8 @@ fn forms_pause_run_cancel_and_repeat_and_say_why_they_could_not() {
     let odd = browser.send(&path, &[("act", "destroy"), ("reason", "why not")]);
     assert!(odd.status == 400 && odd.text.contains("is nothing that is done to a run"));
     hosts_and_prints(&site, &browser);
+    stock_and_snapshots(&site, &browser);
+    searches(&site, &browser);
     a_viewer_is_offered_nothing(&site, &browser);
     site.up.stop();
 }
@@ -275,6 +277,56 @@ fn hosts_and_prints(site: &Site, browser: &Browser) {
     browser.act(&path, &[("act", "release"), ("reason", "it is wanted")]);
     let cancelled = browser.act(&path, &[("act", "cancel"), ("reason", "it is not")]);
     assert!(cancelled.heading().ends_with("cancelled"), "{}", cancelled.heading());
+}
+
+fn searches(site: &Site, browser: &Browser) {
+    let view = "type=run.failed&group=stream";
+    let said = |act| [("act", act), ("name", "failed"), ("query", view)];
+    let kept = browser.act("/events", &said("keep"));
+    let link = "<a href=\"/events?type=run.failed&#38;group=stream\">failed</a>";
+    assert!(kept.text.contains("Your searches") && kept.text.contains(link), "{}", kept.text);
+    assert!(kept.text.contains("<code>run.failed</code>"), "{}", kept.text);
+    let shown = site.up.call(&["user", "show", "admin"]).ended(0).out;
+    assert!(shown.contains("search    failed: type=run.failed&group=stream"), "{shown}");
+    assert!(!browser.act("/events", &said("forget")).text.contains("Your searches"));
+    let none = browser.send("/events", &said("forget"));
+    assert!(none.status == 409 && none.text.contains("there is no such search"), "{}", none.text);
+    site.up.call(&["user", "filter", "mine", "actor=admin"]).ended(0);
+    assert!(browser.get("/events").text.contains("actor=admin"));
+}
+
+fn stock_and_snapshots(site: &Site, browser: &Browser) {
+    let form = "/prints/forms/checks";
+    let numbers =
+        |act, first, last| [("act", act), ("first", first), ("last", last), ("reason", "box 12")];
+    let loaded = browser.act(form, &numbers("load", "1001", "1100"));
+    assert!(loaded.text.contains("for a second person"), "{}", loaded.text);
+    let seen = browser.act(form, &numbers("witness", "1001", "1100"));
+    assert!(seen.text.contains("in the tray"), "{}", seen.text);
+    let void = browser.act(form, &numbers("void", "1001", "1002"));
+    assert!(void.text.contains("98 left, next 001003"), "{}", void.text);
+    let none = browser.send(form, &numbers("load", "many", "1100"));
+    assert!(none.status == 400 && none.text.contains("first is a number"), "{}", none.text);
+    let twice = browser.send(form, &numbers("load", "1050", "1200"));
+    assert!(twice.status == 409 && twice.text.contains("role=\"alert\""), "{}", twice.text);
+
+    site.run("save");
+    let page = browser.get("/backups/files");
+    let name = page.text.split("data-label=\"Snapshot\" class=\"mono\">").nth(1).unwrap();
+    let name = name.split('<').next().unwrap().to_owned();
+    let say = |act, reason| {
+        browser.act("/backups/files", &[("act", act), ("snapshot", &*name), ("reason", reason)])
+    };
+    assert!(say("hold", "the lawyers want it").text.contains("on hold: the lawyers want it"));
+    assert!(!say("end-hold", "they do not").text.contains("on hold"));
+    let asked = say("forget", "it holds a secret");
+    assert!(asked.text.contains("user/admin asks that 1 snapshots"), "{}", asked.text);
+    let declined = browser.act("/backups/files", &[("act", "decline-forget"), ("reason", "no")]);
+    assert!(!declined.text.contains("asks that 1 snapshots"), "{}", declined.text);
+    say("forget", "it does, really");
+    let agreed = [("act", "approve-forget"), ("reason", "I looked")];
+    let approved = browser.act("/backups/files", &agreed);
+    assert!(approved.text.contains("approved by user/admin"), "{}", approved.text);
 }
 
 /// Without a role that acts, a page has no form but that which leaves, and what is sent all the same is denied.

@@ -118,6 +118,7 @@ impl Site {
                 post("/datasets/files/forget/decline", &why)
             }
             "keep-hosts" => post(&format!("/hosts/{host}/resume"), &why),
+            "invite-hosts" => post("/hosts/another/invite", &why),
             "keep-people" => {
                 let grants = if n.is_multiple_of(2) { ["viewer"] } else { ["auditor"] };
                 act("/users/somebody/acts", json!({"act": "set-grants", "grants": grants}))
@@ -316,7 +317,7 @@ fn each_role_does_what_the_table_says_and_nothing_else_by_token_and_by_session_a
         assert_eq!(may(&answer, action), !person, "a program and {action}: {answer:?}");
         assert!(!person || answer.detail().contains("needs a person's name"), "{answer:?}");
     }
-    assert_eq!(table.as_array().unwrap().len() * people.len(), 28 * 6);
+    assert_eq!(table.as_array().unwrap().len() * people.len(), 29 * 6);
     said_once_each(&site.up, &people, &denied);
     changed_nothing(&site.up);
     stop_and_verify(site.up);

@@ -1,5 +1,7 @@
 //! Accounts: who there is, who asks, and what each may do.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
 use domain::event::Role;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Body, Result};
-use crate::commands::{Applied, Once, TokenWanted, UserAct};
+use crate::commands::{Applied, FilterWanted, Once, TokenWanted, UserAct};
 use crate::listen::Peer;
 use crate::people::{Caller, NewPassword, Via};
 use crate::problem::Problem;
@@ -69,9 +71,15 @@ pub struct UserView {
     /// What the site's directory calls it (`sub`), where it comes in by that and by no password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The directory that calls it so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// Its groups there that mean something here, as they were when it came in last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// Searches of the events page that it keeps, by name: what stands behind the `?` of the page's address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filters: BTreeMap<String, String>,
     /// Its open tokens.
     pub tokens: Vec<TokenView>,
     /// Its open sessions.
@@ -100,7 +108,9 @@ impl UserView {
             seen: user.seen,
             password: user.password.is_some(),
             subject: user.identity.as_ref().map(|identity| identity.subject.clone()),
+            issuer: user.identity.as_ref().map(|identity| identity.issuer.clone()),
             groups: user.groups.clone(),
+            filters: user.filters.clone(),
             tokens: tokens
                 .map(|token| TokenView {
                     name: token.name.clone(),
@@ -214,6 +224,16 @@ pub(super) async fn set_password(
     let position = console.change_password(&caller, wanted, from.ip()).await?;
     let message = "the password is another one; all sessions are ended".to_owned();
     Ok(Json(Applied { position, stream: StreamId::user(&caller.user.name), message }))
+}
+
+/// Keeps a search of the events page under a name, or forgets it where there is no query.
+#[utoipa::path(post, path = "/api/v1/me/filters", request_body = FilterWanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn save_filter(
+    caller: Caller,
+    State(console): State<Console>,
+    Body(wanted): Body<FilterWanted>,
+) -> Result<Json<Applied>> {
+    Ok(Json(console.save_filter(&wanted, &caller).await?))
 }
 
 /// The table: which roles may do what.

@@ -28,6 +28,9 @@ pub struct Invitation {
     /// When it ends.
     #[schema(value_type = String)]
     pub until: Timestamp,
+    /// What else is needed there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
 }
 
 /// What can be done with a host.
@@ -81,7 +84,8 @@ impl Console {
     ) -> Result<Invitation, CommandError> {
         check_reason(reason)?;
         let id = StreamId::host(name);
-        caller.may(self, Action::KeepHosts, Some(&id)).await?;
+        caller.may(self, Action::InviteHosts, Some(&id)).await?;
+        caller.check_unlimited()?;
         let nats = self.nats.as_deref().ok_or_else(|| {
             let why = "this installation is one process, which no other host can reach: run its services apart, with NATS between them (ops/config)";
             CommandError::Refused(why.to_owned())
@@ -91,8 +95,8 @@ impl Console {
         let code = Digest::of(plain_code(&secret).as_bytes());
         let event = HostInvited { code, until, reason: reason.to_owned() };
         let position = self.say_of(&id, caller, event.into()).await?;
-        let (host, line) =
-            (name.to_owned(), format!("decklog-executor join {nats} {name} {secret}"));
-        Ok(Invitation { position, host, line, until })
+        let (more, hints) = &*self.join;
+        let line = format!("decklog-executor join {nats} {name} {secret}{more}");
+        Ok(Invitation { position, host: name.to_owned(), line, until, hints: hints.clone() })
     }
 }

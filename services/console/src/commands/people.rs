@@ -2,8 +2,8 @@
 
 use domain::canonical::Digest;
 use domain::event::{
-    LogOut, UserCodeIssued, UserGrantsSet, UserIdentitySet, UserLoggedOut, UserProvisioned,
-    UserRemoved, UserTokenCreated, UserTokenRevoked,
+    LogOut, UserCodeIssued, UserFilterSaved, UserGrantsSet, UserIdentitySet, UserLoggedOut,
+    UserProvisioned, UserRemoved, UserTokenCreated, UserTokenRevoked,
 };
 use domain::ids::StreamId;
 use domain::people::{Action, Grant, Identity, plain_code};
@@ -45,6 +45,9 @@ pub(crate) enum UserAct {
     Link {
         /// What the directory calls it (`sub`).
         subject: String,
+        /// The directory that is meant, where it should not be whichever the site has by now.
+        #[serde(default)]
+        issuer: Option<String>,
     },
     /// It does not come in by the directory any more.
     Unlink,
@@ -103,6 +106,17 @@ pub(crate) struct TokenWanted {
     pub(crate) days: Option<u32>,
 }
 
+/// A search of the events page that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FilterWanted {
+    /// Its name among the account's searches.
+    pub(crate) name: String,
+    /// What stands behind the `?` of the page's address; it is forgotten when absent.
+    #[serde(default)]
+    pub(crate) query: Option<String>,
+}
+
 impl Console {
     /// Does something to an account.
     pub(crate) async fn set_user(
@@ -123,8 +137,8 @@ impl Console {
             }
             UserAct::SetGrants { grants } => UserGrantsSet { grants, reason }.into(),
             UserAct::Remove => UserRemoved { reason }.into(),
-            UserAct::Link { subject } => {
-                let identity = Some(self.identity_for(name, subject).await?);
+            UserAct::Link { subject, issuer } => {
+                let identity = Some(self.identity_for(name, subject, issuer).await?);
                 UserIdentitySet { identity, reason }.into()
             }
             UserAct::Unlink => UserIdentitySet { identity: None, reason }.into(),
@@ -139,9 +153,17 @@ impl Console {
     }
 
     /// An identity of the site's directory that no other account has: or one person would be two.
-    async fn identity_for(&self, name: &str, subject: String) -> Result<Identity, CommandError> {
+    async fn identity_for(
+        &self,
+        name: &str,
+        subject: String,
+        meant: Option<String>,
+    ) -> Result<Identity, CommandError> {
         let none = || CommandError::Refused("this site has no directory".to_owned());
         let issuer = self.directory().await?.ok_or_else(none)?.issuer;
+        if meant.as_ref().is_some_and(|meant| *meant != issuer) {
+            return Err(CommandError::Refused(format!("the directory of this site is {issuer}")));
+        }
         let identity = Identity { issuer, subject };
         self.people.look(&self.bus).await.map_err(CommandError::unavailable)?;
         match self.people.of_identity(&identity).filter(|user| user.name != name) {
@@ -191,6 +213,22 @@ impl Console {
         let position = self.say_of(&id, caller, event.into()).await?;
         self.renew_user(&id).await?;
         Ok(Once { position, name, secret, until })
+    }
+
+    /// Keeps a search of the events page under a name, or forgets it.
+    pub(crate) async fn save_filter(
+        &self,
+        wanted: &FilterWanted,
+        caller: &Caller,
+    ) -> Result<Applied, CommandError> {
+        caller.check_unlimited()?;
+        let (name, query) = (wanted.name.clone(), wanted.query.clone());
+        let done = if query.is_some() { "kept" } else { "forgotten" };
+        let id = StreamId::user(&caller.user.name);
+        let event = UserFilterSaved { name, query };
+        let position = self.say_of(&id, caller, event.into()).await?;
+        self.renew_user(&id).await?;
+        Ok(applied(Some(position), id, done))
     }
 
     /// Accounts of others are for those who keep them. The recorder does not know how narrow a token is.

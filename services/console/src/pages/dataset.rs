@@ -86,11 +86,38 @@ struct DatasetPage {
     next: Option<String>,
     tests: Vec<Tested>,
     certifies: bool,
+    /// What they may say of snapshots, as the page offers it.
+    says: Says,
     restores: Vec<Done>,
     checks: Vec<Done>,
     events: String,
     word: String,
     problem: Option<String>,
+}
+
+/// What somebody may say of snapshots.
+struct Says {
+    approves: bool,
+    declines: bool,
+    holds: bool,
+    asks: bool,
+}
+
+impl Says {
+    fn of(dataset: &Dataset, visitor: &Visitor) -> Self {
+        let open = dataset.request.as_ref().filter(|request| request.approved_by.is_none());
+        // Nobody agrees to what they asked for themselves, where the site wants two.
+        let own =
+            open.is_some_and(|request| request.by.as_deref() == Some(&*visitor.caller.actor()));
+        let other = visitor.policy.self_approval || !own;
+        let some = !dataset.snapshots.is_empty();
+        Self {
+            approves: open.is_some() && other && visitor.could(Action::ApproveForget),
+            declines: dataset.request.is_some() && visitor.could(Action::DeclineRequests),
+            holds: some && visitor.could(Action::HoldSnapshots),
+            asks: some && dataset.request.is_none() && visitor.could(Action::RequestForget),
+        }
+    }
 }
 
 fn id_of(name: &str) -> Result<StreamId, CommandError> {
@@ -111,7 +138,7 @@ async fn one(
     let (rows, next) = snapshots(dataset, asked, visitor.now);
     let commands = format!(
         "decklog backup snapshots {name}\ndecklog backup retention {name}\ndecklog backup tests {name}\n\
-         decklog backup certify {name} --statement …"
+         decklog backup certify {name} --statement …\ndecklog backup hold {name} SNAPSHOT --reason …"
     );
     Ok(DatasetPage {
         shell: visitor.shell().as_of(console, position).cli(commands),
@@ -123,6 +150,7 @@ async fn one(
             .map(|after| asking(&format!("/backups/{name}"), &[("after", &after)]) + "#snapshots"),
         tests: dataset.tests.iter().rev().take(TESTS).map(tested).collect(),
         certifies: visitor.could(Action::CertifyTests),
+        says: Says::of(dataset, visitor),
         restores: restores(dataset),
         checks: checks(dataset),
         events: events_of(&id),
@@ -296,14 +324,14 @@ pub(crate) async fn page(
     Ok(visitor.page(&one(&console, &visitor, &name, &asked).await?))
 }
 
-/// Certifies a restore test.
+/// Certifies a restore test, or says something of snapshots.
 pub(crate) async fn act(
     State(console): State<Console>,
     Path(name): Path<String>,
     sent: Sent,
 ) -> Result<Page, Page> {
     let visitor = &sent.visitor;
-    let done = certified(&console, &name, &sent).await;
+    let done = done(&console, &name, &sent).await;
     let asked = Asked::default();
     let page = one(&console, visitor, &name, &asked);
     visitor
@@ -316,8 +344,27 @@ pub(crate) async fn act(
         .await
 }
 
-async fn certified(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
+async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
     id_of(name)?;
+    let Some(act) = sent.fields.get("act") else { return certified(console, name, sent).await };
+    let snapshot =
+        || sent.fields.must("snapshot").map(str::to_owned).map_err(CommandError::Invalid);
+    let act = match act {
+        "hold" => DatasetAct::Hold { snapshot: snapshot()?, until: None },
+        "end-hold" => DatasetAct::EndHold { snapshot: snapshot()? },
+        "forget" => {
+            let names = snapshot()?;
+            let names = names.split([',', ' ']).filter(|name| !name.is_empty());
+            DatasetAct::Forget { snapshots: names.map(str::to_owned).collect() }
+        }
+        "approve-forget" => DatasetAct::ApproveForget,
+        "decline-forget" => DatasetAct::DeclineForget,
+        other => return Err(super::no_such(other, "dataset")),
+    };
+    console.set_dataset(name, &act, &sent.visitor.caller, &sent.fields.text("reason")).await
+}
+
+async fn certified(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
     let fields = &sent.fields;
     let run = format!("run/{}", fields.must("run").map_err(CommandError::Invalid)?);
     let run = run.parse().map_err(|error| CommandError::Invalid(format!("{run}: {error}")))?;

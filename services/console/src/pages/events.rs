@@ -1,18 +1,22 @@
 //! The log: looked through, newest first, and each event as it was signed.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use domain::ids::StreamId;
 use domain::wire::{EventFilter, LogEntry, Proof};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::Page;
+use super::forms::Sent;
 use super::reading::{self, Read};
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Link, asking, events_of, instant};
+use crate::commands::{Applied, FilterWanted};
 use crate::state::Console;
 
 /// Most events on a page.
@@ -36,6 +40,8 @@ pub(crate) struct Asked {
     until: String,
     after: String,
     before: String,
+    /// `stream` where events of one stream stand together.
+    group: String,
 }
 
 /// An event in a list.
@@ -47,6 +53,13 @@ pub(crate) struct Line {
     pub(crate) actor: Option<Link>,
     pub(crate) producer: String,
     pub(crate) void: bool,
+}
+
+impl Line {
+    /// Its stream's name.
+    fn about(&self) -> &str {
+        self.stream.as_ref().map_or("", |link| &link.text)
+    }
 }
 
 /// An event as a list shows it.
@@ -73,6 +86,11 @@ struct EventsPage {
     asked: Asked,
     events: Vec<Line>,
     filters: Vec<String>,
+    /// What this page is, behind the `?` of its address; empty for all events.
+    query: String,
+    /// Searches that they keep: their names and addresses.
+    kept: Vec<Link>,
+    word: String,
     /// From which position to which was looked.
     looked: Option<(u64, u64)>,
     next: Option<String>,
@@ -95,7 +113,10 @@ impl Asked {
     }
 
     fn before(&self, position: u64) -> String {
-        let position = position.to_string();
+        self.address(&position.to_string())
+    }
+
+    fn address(&self, before: &str) -> String {
         let view = [
             ("stream", self.stream.as_str()),
             ("type", &self.kind),
@@ -103,9 +124,16 @@ impl Asked {
             ("since", &self.since),
             ("until", &self.until),
             ("after", &self.after),
-            ("before", &position),
+            ("before", before),
+            ("group", &self.group),
         ];
         asking("/events", &view)
+    }
+
+    /// What stands behind the `?` of this page's address.
+    fn query(&self) -> String {
+        let address = self.address(&self.before);
+        address.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default()
     }
 
     fn filters(&self) -> Vec<String> {
@@ -200,20 +228,46 @@ pub(crate) async fn page(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Page, Page> {
-    let shell = visitor.shell().cli(asked.cli());
     match asked.filter() {
-        Ok(filter) => Ok(visitor.page(&list(&console, shell, asked, filter).await?)),
+        Ok(filter) => Ok(visitor.page(&list(&console, &visitor, asked, filter).await?)),
         Err(problem) => {
-            let page = EventsPage { problem: Some(problem), ..nothing(shell, asked) };
+            let page = EventsPage { problem: Some(problem), ..nothing(&console, &visitor, asked) };
             Ok(visitor.page(&page).with_status(StatusCode::BAD_REQUEST))
         }
     }
 }
 
-fn nothing(shell: Shell, asked: Asked) -> EventsPage {
+/// Keeps a search under a name, or forgets it.
+pub(crate) async fn keep(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
+    let visitor = &sent.visitor;
+    let (name, query) = (sent.fields.text("name"), sent.fields.text("query"));
+    let forgets = sent.fields.get("act") == Some("forget");
+    let wanted = FilterWanted { name, query: Some(query.clone()).filter(|_| !forgets) };
+    let done = console.save_filter(&wanted, &visitor.caller).await;
+    let asked = Query::<Asked>::try_from_uri(&address(&query)).map(|Query(asked)| asked);
+    let asked = asked.unwrap_or_default();
+    let page = async {
+        let filter = asked.filter().unwrap_or_default();
+        list(&console, visitor, asked.clone(), filter).await
+    };
+    let to = |_: &Applied| asked.address(&asked.before);
+    visitor.became(done, to, page, |page, problem| EventsPage { problem, ..page }).await
+}
+
+fn address(query: &str) -> Uri {
+    format!("/events?{query}").parse().unwrap_or_default()
+}
+
+fn nothing(console: &Console, visitor: &Visitor, asked: Asked) -> EventsPage {
     let filters = asked.filters();
+    let name = &visitor.user().name;
+    let user = console.people.get(name).unwrap_or_else(|| visitor.user().clone());
+    let kept = |(name, query): (&String, &String)| Link::new(format!("/events?{query}"), name);
     EventsPage {
-        shell,
+        shell: visitor.shell().cli(asked.cli()),
+        query: asked.query(),
+        kept: user.filters.iter().map(kept).collect(),
+        word: visitor.word(),
         asked,
         events: Vec::new(),
         filters,
@@ -223,9 +277,23 @@ fn nothing(shell: Shell, asked: Asked) -> EventsPage {
     }
 }
 
+/// Events of one stream together, where that is asked for: streams in the order of their newest event.
+fn grouped(mut lines: Vec<Line>, asked: &Asked) -> Vec<Line> {
+    if asked.group != "stream" {
+        return lines;
+    }
+    let mut places = BTreeMap::new();
+    for line in &lines {
+        let next = places.len();
+        places.entry(line.about().to_owned()).or_insert(next);
+    }
+    lines.sort_by_key(|line| places.get(line.about()).copied());
+    lines
+}
+
 async fn list(
     console: &Console,
-    shell: Shell,
+    visitor: &Visitor,
     asked: Asked,
     filter: EventFilter,
 ) -> Result<EventsPage, Page> {
@@ -234,11 +302,13 @@ async fn list(
     let from = before.map_or(size, |before| size.min(before.saturating_sub(1)));
     let next = found.down_to.filter(|_| found.more);
     let down_to = next.unwrap_or(lowest);
+    let page = nothing(console, visitor, asked.clone());
     Ok(EventsPage {
-        events: found.entries.iter().map(line).collect(),
+        events: grouped(found.entries.iter().map(line).collect(), &asked),
         looked: (from >= down_to).then_some((from, down_to)),
         next: next.map(|position| asked.before(position)),
-        ..nothing(shell.as_of(console, size), asked)
+        shell: page.shell.as_of(console, size),
+        ..page
     })
 }
 

@@ -2,11 +2,11 @@
 
 use askama::Template;
 use axum::extract::{ConnectInfo, Query, State};
-use axum::http::header::COOKIE;
+use axum::http::header::{COOKIE, HOST};
 use axum::http::request::Parts;
 use serde::Deserialize;
 
-use super::answer::Page;
+use super::answer::{Page, encoded};
 use super::login;
 use super::shell::Shell;
 use crate::listen::Peer;
@@ -43,8 +43,20 @@ struct WelcomePage {
     next: String,
 }
 
-/// To the directory.
-pub(crate) async fn away(State(console): State<Console>, Query(wanted): Query<Wanted>) -> Page {
+/// To the directory. Whoever comes by another name of this console than the directory knows is led to that one first: a cookie
+/// does not come along from one to the other.
+pub(crate) async fn away(
+    State(console): State<Console>,
+    Query(wanted): Query<Wanted>,
+    parts: Parts,
+) -> Page {
+    let here = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
+    if let (Some(provider), Some(here)) = (&console.provider, here) {
+        let known = provider.console();
+        if known.split_once("://").is_some_and(|(_, name)| name != here) {
+            return Page::elsewhere(format!("{known}/login?next={}", encoded(&wanted.next)));
+        }
+    }
     match console.send_away(wanted.next.clone()).await {
         Ok((url, cookie)) => Page::elsewhere(url).with_cookie(Some(cookie)),
         Err(gone) => login::refused(&console, &gone, login::Tried::at(wanted.next)),

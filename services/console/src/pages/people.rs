@@ -161,7 +161,10 @@ pub(crate) async fn act(
 
 fn wanted(fields: &Fields) -> Result<UserAct, String> {
     match fields.must("act")? {
-        "link" => Ok(UserAct::Link { subject: fields.must("subject")?.to_owned() }),
+        "link" => Ok(UserAct::Link {
+            subject: fields.must("subject")?.to_owned(),
+            issuer: fields.get("issuer").map(str::to_owned),
+        }),
         "unlink" => Ok(UserAct::Unlink),
         "set-grants" => Ok(UserAct::SetGrants { grants: fields.grants("grants")? }),
         "remove" => Ok(UserAct::Remove),

@@ -5,12 +5,13 @@ use axum::extract::{Path, Query, State};
 use domain::ids::StreamId;
 use domain::people::Action;
 use domain::print::document::{DeliveryState, OPEN, Submission};
-use domain::print::{Document, HoldWhy, State as Stands};
+
+use domain::print::{Document, HoldWhy, PageRange, State as Stands};
 use domain::wire::{DocumentFilter, StreamView};
 use serde::Deserialize;
 
 use super::answer::{Page, encoded};
-use super::forms::Sent;
+use super::forms::{Fields, Sent};
 use super::reading::{self, Read};
 use super::shell::{Shell, Visitor};
 use super::when;
@@ -202,8 +203,41 @@ struct DocumentPage {
     may_release: bool,
     may_cancel: bool,
     asks_code: bool,
+    /// What else they may do with it.
+    more: More,
     word: String,
     problem: Option<String>,
+}
+
+/// What else somebody may do with a document.
+#[derive(Default)]
+struct More {
+    moves: bool,
+    reprints: bool,
+    approves: bool,
+    declines: bool,
+    resolves: bool,
+    retries: bool,
+}
+
+impl More {
+    fn of(document: &Document, visitor: &Visitor) -> Self {
+        let steers = visitor.could(Action::SteerPrints);
+        let asked = document.request.as_ref();
+        let own = asked.is_some_and(|one| one.by.as_deref() == Some(&*visitor.caller.actor()));
+        let other = visitor.policy.self_approval || !own;
+        let state = &document.state;
+        let over =
+            matches!(state, Stands::Printed | Stands::Failed { .. } | Stands::Cancelled { .. });
+        Self {
+            moves: steers && matches!(state, Stands::Ready | Stands::Held { .. }),
+            reprints: steers && over && asked.is_none() && document.erased.is_none(),
+            approves: asked.is_some() && other && visitor.could(Action::ApproveReprints),
+            declines: asked.is_some() && visitor.could(Action::DeclineRequests),
+            resolves: steers && matches!(state, Stands::Unknown { .. }),
+            retries: steers && document.failed_deliveries().next().is_some(),
+        }
+    }
 }
 
 fn id_of(text: &str) -> Result<StreamId, CommandError> {
@@ -240,6 +274,7 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<Documen
         may_release: (held || again) && steers,
         may_cancel: waits && document.cancel.is_none() && steers,
         asks_code: matches!(document.state, Stands::Held { why: HoldWhy::Code, .. }),
+        more: More::of(&document, visitor),
         word: visitor.word(),
         problem: None,
     })
@@ -358,12 +393,35 @@ pub(crate) async fn act(
         .await
 }
 
+/// Pages, separated by commas; all where none is named.
+fn pages_wanted(fields: &Fields) -> Result<Option<Vec<PageRange>>, CommandError> {
+    let words = fields.get("pages").unwrap_or_default().split([',', ' ']);
+    let words = words.filter(|word| !word.is_empty());
+    let ranges: Result<Vec<PageRange>, _> = words.map(str::parse).collect();
+    let ranges = ranges.map_err(|error| CommandError::Invalid(format!("pages: {error}")))?;
+    Ok(Some(ranges).filter(|ranges| !ranges.is_empty()))
+}
+
 async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
     id_of(name)?;
     let act = match sent.fields.must("act").map_err(CommandError::Invalid)? {
         "hold" => DocumentAct::Hold,
         "release" => DocumentAct::Release { code: sent.fields.get("code").map(str::to_owned) },
         "cancel" => DocumentAct::Cancel,
+        "move" => DocumentAct::Move {
+            queue: sent.fields.must("queue").map_err(CommandError::Invalid)?.to_owned(),
+        },
+        "reprint" => DocumentAct::Reprint { pages: pages_wanted(&sent.fields)? },
+        "approve-reprint" => DocumentAct::ApproveReprint,
+        "decline-reprint" => DocumentAct::DeclineReprint,
+        "resolve" => DocumentAct::Resolve {
+            impressions: sent
+                .fields
+                .number("impressions")
+                .map_err(CommandError::Invalid)?
+                .unwrap_or(0),
+        },
+        "retry" => DocumentAct::RetryDeliveries { deliveries: Vec::new() },
         other => return Err(super::no_such(other, "document")),
     };
     console.set_document(name, &act, &sent.visitor.caller, &sent.fields.text("reason")).await

@@ -22,7 +22,7 @@ use super::reading;
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Link, Marked, asking, events_of};
-use crate::commands::{Applied, CommandError, QueueAct};
+use crate::commands::{Applied, CommandError, FormAct, QueueAct};
 use crate::state::Console;
 
 /// Most documents under way that are counted.
@@ -238,6 +238,10 @@ struct FormPage {
     from: String,
     next: Option<String>,
     events: String,
+    /// Whether they may say what became of sheets.
+    keeps: bool,
+    word: String,
+    problem: Option<String>,
 }
 
 fn to(form: &Form, first: u64, last: u64) -> String {
@@ -304,16 +308,19 @@ fn part_of(form: &Form, from: u64) -> (Vec<Line>, Option<u64>) {
     (all.iter().take(LINES).map(|(entry, last)| line(form, entry, *last)).collect(), next)
 }
 
-/// Numbered stock.
-pub(crate) async fn form(
-    State(console): State<Console>,
-    visitor: Visitor,
-    Path(name): Path<String>,
-    Query(asked): Query<Asked>,
-) -> Result<Page, Page> {
-    domain::ids::check_name("form", &name).map_err(|e| CommandError::Invalid(e.to_string()))?;
-    let id = StreamId::thing(ThingKind::Form, &name);
-    let (position, state) = reading::one(&console, &id).await?;
+fn id_of(name: &str) -> Result<StreamId, CommandError> {
+    domain::ids::check_name("form", name).map_err(|e| CommandError::Invalid(e.to_string()))?;
+    Ok(StreamId::thing(ThingKind::Form, name))
+}
+
+async fn one(
+    console: &Console,
+    visitor: &Visitor,
+    name: &str,
+    asked: &Asked,
+) -> Result<FormPage, Page> {
+    let id = id_of(name)?;
+    let (position, state) = reading::one(console, &id).await?;
     let missing = || CommandError::NotFound(format!("form {name}"));
     let form = state.body.form().ok_or_else(missing)?;
     let lowest = form.batches.iter().map(|one| one.first).min().unwrap_or(1);
@@ -322,9 +329,12 @@ pub(crate) async fn form(
     let mut ranges = ranges(form);
     let ranges_left_out = ranges.len().saturating_sub(LINES);
     ranges.drain(..ranges_left_out);
-    let commands = format!("decklog print forms show {name}\ndecklog print forms register {name}");
-    Ok(visitor.page(&FormPage {
-        shell: visitor.shell().as_of(&console, position).cli(commands),
+    let commands = format!(
+        "decklog print forms show {name}\ndecklog print forms register {name}\n\
+         decklog print forms load {name} FIRST LAST --reason …"
+    );
+    Ok(FormPage {
+        shell: visitor.shell().as_of(console, position).cli(commands),
         row: form_row(form),
         batches: form.batches.iter().rev().take(LINES).map(|one| batch(form, one)).collect(),
         ranges,
@@ -335,6 +345,56 @@ pub(crate) async fn form(
             asking(&format!("/prints/forms/{name}"), &[("from", &next.to_string())]) + "#register"
         }),
         events: events_of(&id),
-        name,
-    }))
+        keeps: visitor.could(Action::KeepStock),
+        word: visitor.word(),
+        problem: None,
+        name: name.to_owned(),
+    })
+}
+
+/// Numbered stock.
+pub(crate) async fn form(
+    State(console): State<Console>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Page, Page> {
+    Ok(visitor.page(&one(&console, &visitor, &name, &asked).await?))
+}
+
+/// Says what was done with sheets.
+pub(crate) async fn keep(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    sent: Sent,
+) -> Result<Page, Page> {
+    let visitor = &sent.visitor;
+    let done = kept(&console, &name, &sent).await;
+    let asked = Asked::default();
+    let page = one(&console, visitor, &name, &asked);
+    let to = |_: &Applied| format!("/prints/forms/{name}");
+    visitor.became(done, to, page, |page, problem| FormPage { problem, ..page }).await
+}
+
+async fn kept(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
+    id_of(name)?;
+    let fields = &sent.fields;
+    let number = |field: &str| {
+        let text = fields.must(field).map_err(CommandError::Invalid)?;
+        text.parse::<u64>().map_err(|_| CommandError::Invalid(format!("{field} is a number")))
+    };
+    let first = number("first")?;
+    let last = if fields.get("last").is_some() { number("last")? } else { first };
+    let act = match fields.must("act").map_err(CommandError::Invalid)? {
+        "load" => FormAct::Load { first, last },
+        "witness" => FormAct::Witness { first, last },
+        "unload" => FormAct::Unload { number: first },
+        "void" => FormAct::Void { first, last, spoiled: false },
+        "spoil" => FormAct::Void { first, last, spoiled: true },
+        "return" => FormAct::Return { first, last },
+        "slip" => FormAct::Slip { first, last },
+        "printed" => FormAct::Printed { first, last },
+        other => return Err(super::no_such(other, "form")),
+    };
+    console.set_form(name, &act, &sent.visitor.caller, &fields.text("reason")).await
 }

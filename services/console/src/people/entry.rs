@@ -232,7 +232,7 @@ impl Console {
     }
 
     /// Counts a try before it is looked at: or many at once would all be looked at.
-    fn begin_try(&self, name: &str, from: IpAddr) -> Result<u32, Gone> {
+    pub(super) fn begin_try(&self, name: &str, from: IpAddr) -> Result<u32, Gone> {
         let begun = self.patience.begin(name, from, (self.clock)());
         begun.map_err(|wait| Gone::Wait(wait.as_secs() + 1))
     }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,6 +19,13 @@ use crate::state::Console;
 
 /// The cookie's name.
 const COOKIE: &str = "decklog_oidc";
+/// Longer addresses are forgotten on the way.
+const NEXT_BYTES_MAX: usize = 1_000;
+/// On the way to the directory, and on the way back.
+const AWAY: usize = 0;
+const BACK_AGAIN: usize = 1;
+/// How long somebody waits for a place.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Whoever is sent away is back within so long.
 const BACK: SignedDuration = SignedDuration::from_mins(10);
 
@@ -88,7 +96,9 @@ pub(crate) struct Brought<'a> {
 impl Console {
     /// Where somebody goes who wants to come in by the directory, and the cookie that ties them to it.
     pub(crate) async fn send_away(&self, next: String) -> Result<(String, String), Gone> {
-        let (url, tie) = self.at_provider(Provider::begin).await?;
+        let (url, tie) = self.at_provider(AWAY, Provider::begin).await?;
+        // Browsers drop a cookie that is too long.
+        let next = if next.len() > NEXT_BYTES_MAX { String::new() } else { next };
         let begun = Begun { tie, next, at: (self.clock)() };
         let set = cookie(&begun.seal(&self.keys), self.secure, BACK.as_secs());
         Ok((url, set))
@@ -116,13 +126,16 @@ impl Console {
         }
         let none = || Gone::Refused("the directory sent no code".to_owned());
         let (code, tie) = (brought.code.ok_or_else(none)?.to_owned(), begun.tie);
-        let claimed = self.at_provider(move |provider| provider.end(&tie, &code)).await;
+        // Each code costs the directory a question, and whoever makes them up has to wait.
+        self.begin_try("", from)?;
+        let claimed = self.at_provider(BACK_AGAIN, move |provider| provider.end(&tie, &code)).await;
         let claimed = claimed.inspect_err(|gone| tracing::warn!(%from, "sign-in: {gone}"))?;
         let user = self.account_of(&claimed).await.inspect_err(|gone| {
             tracing::warn!(%from, subject = claimed.identity.subject, "sign-in: {gone}");
         })?;
         let id = StreamId::user(&user.name);
         let came = self.begin_session(&user, &id, Entry::Oidc).await?;
+        self.patience.came_in("", from);
         Ok((came, begun.next))
     }
 
@@ -138,12 +151,14 @@ impl Console {
 
     async fn at_provider<T: Send + 'static>(
         &self,
+        way: usize,
         ask: impl FnOnce(&Provider) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Gone> {
         let none = || Gone::Refused("this console knows no directory".to_owned());
         let provider = Arc::clone(self.provider.as_ref().ok_or_else(none)?);
-        let busy = |_| Gone::Directory("too many come in at once: try again".to_owned());
-        let place = Arc::clone(&provider.places).try_acquire_owned().map_err(busy)?;
+        let busy = || Gone::Directory("too many come in at once: try again".to_owned());
+        let place = Arc::clone(provider.places.get(way).ok_or_else(busy)?).acquire_owned();
+        let place = tokio::time::timeout(PATIENCE, place).await.map_err(|_| busy())?;
         let asked = tokio::task::spawn_blocking(move || {
             let answer = ask(&provider);
             drop(place);
@@ -171,6 +186,7 @@ impl Console {
         let (groups, grants) = directory.ok_or_else(none)?.mean(&claimed.groups);
         let new = known.as_ref().is_none_or(|user| user.groups != groups || user.grants != grants);
         let nothing = grants.is_empty();
+        let some = !groups.is_empty();
         if new && !(known.is_none() && nothing) {
             let identity = claimed.identity.clone();
             let said = UserDirectorySaid { identity, groups, grants };
@@ -181,7 +197,11 @@ impl Console {
             }
         }
         if nothing {
-            let why = "none of your groups in the directory may do anything here";
+            let why = if some {
+                "your groups in the directory do not go together: an auditor changes nothing, and an account has 50 grants at most"
+            } else {
+                "none of your groups in the directory may do anything here"
+            };
             return Err(Gone::Refused(why.to_owned()));
         }
         self.renew_user(&id).await?;
@@ -192,6 +212,12 @@ impl Console {
     /// How an account is named that the directory makes. One that is there already is not taken over by a name: those are not
     /// for ever the same person's.
     fn free_name(&self, claimed: &Claimed) -> Result<String, Gone> {
+        if self.provider.as_ref().is_some_and(|provider| !provider.makes_accounts()) {
+            return Err(Gone::Refused(format!(
+                "you have no account: an administrator makes one, and links it to subject {}",
+                claimed.identity.subject
+            )));
+        }
         let called = claimed.name.as_deref().unwrap_or_default();
         let name = called.split('@').next().unwrap_or_default().to_lowercase();
         if !is_name(&name) {

@@ -3,7 +3,7 @@
 //! browser by a state and to us by PKCE (RFC 7636).
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -32,6 +32,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 const ANSWER_BYTES: u64 = 1024 * 1024;
 /// What a directory says of itself is asked again after so long.
 const KNOWN: Duration = Duration::from_secs(3_600);
+/// Whether it is there is asked again after so long.
+const GONE: Duration = Duration::from_secs(5);
 /// How many wait for the directory at once.
 const AT_ONCE: usize = 8;
 /// Signatures that are checked by a public key: those by the client's secret (`HS256`) prove less, and `none` nothing.
@@ -71,8 +73,15 @@ pub struct OidcConfig {
     /// The claim that has their groups.
     #[serde(default = "groups_claim")]
     pub groups_claim: String,
+    /// Whether whoever comes for the first time has an account from then on; where not, an administrator makes one and links it.
+    #[serde(default = "yes")]
+    pub new_accounts: bool,
     /// What each group may do here.
     pub groups: BTreeMap<String, Vec<Grant>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn name() -> String {
@@ -172,10 +181,18 @@ type Client = CoreClient<
 pub(crate) struct Provider {
     config: OidcConfig,
     agent: Agent,
-    /// How many may wait for it at once.
-    pub(super) places: Arc<Semaphore>,
-    /// What it says of itself, and when it did.
-    known: Mutex<Option<(Instant, CoreProviderMetadata)>>,
+    /// How many may wait for it at once: on their way there, and on their way back.
+    pub(super) places: [Arc<Semaphore>; 2],
+    known: Mutex<Known>,
+}
+
+/// What a directory has said of itself.
+#[derive(Debug, Default)]
+struct Known {
+    /// It, and when.
+    metadata: Option<(Instant, CoreProviderMetadata)>,
+    /// When it could not be asked, and why.
+    failed: Option<(Instant, String)>,
 }
 
 impl Provider {
@@ -183,10 +200,22 @@ impl Provider {
         let settings = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            // Wherever it says that it is to be asked.
+            .https_only(config.issuer.starts_with("https:"))
             .timeout_global(Some(ANSWER));
         let agent = agent_for(&config.issuer, settings);
-        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let places = [(); 2].map(|()| Arc::new(Semaphore::new(AT_ONCE)));
         Self { config, agent, places, known: Mutex::default() }
+    }
+
+    /// The console's address, as browsers know it.
+    pub(crate) fn console(&self) -> &str {
+        self.config.console.trim_end_matches('/')
+    }
+
+    /// Whether whoever comes for the first time has an account from then on.
+    pub(crate) fn makes_accounts(&self) -> bool {
+        self.config.new_accounts
     }
 
     /// What the button says.
@@ -232,7 +261,9 @@ impl Provider {
         let issuer = self.config.issuer.clone();
         let subject = text(&proven, "sub").unwrap_or_default();
         let mut claims = proven;
-        if claims.get(&self.config.groups_claim).is_none() && client.user_info_url().is_some() {
+        let wanted = [&self.config.groups_claim, &self.config.name_claim];
+        let some_are_missing = wanted.iter().any(|name| claims.get(name.as_str()).is_none());
+        if some_are_missing && client.user_info_url().is_some() {
             claims = self.user_info(&client, &answer, &subject, claims)?;
         }
         let name = text(&claims, &self.config.name_claim);
@@ -292,7 +323,7 @@ impl Provider {
     ) -> Result<Value, Trouble> {
         let Some(url) = client.user_info_url() else { return Ok(claims) };
         let unreachable = |error: &dyn std::fmt::Display| {
-            Trouble::Unreachable(format!("asking for groups: {error}"))
+            Trouble::Unreachable(format!("asking for name and groups: {error}"))
         };
         let request = HttpRequest::new(Vec::new());
         let (mut parts, body) = request.into_parts();
@@ -301,6 +332,9 @@ impl Provider {
         let bearer = bearer.parse().map_err(|error| unreachable(&error))?;
         parts.headers.insert("authorization", bearer);
         let said = self.ask(HttpRequest::from_parts(parts, body)).map_err(|e| unreachable(&e))?;
+        if !said.status().is_success() {
+            return Err(unreachable(&said.status()));
+        }
         let more: Value = serde_json::from_slice(said.body()).map_err(|e| unreachable(&e))?;
         // What is said of somebody else is not said of them (§5.3.2).
         if text(&more, "sub").as_deref() != Some(subject) {
@@ -318,7 +352,7 @@ impl Provider {
         let secret = self.config.client_secret.as_deref().map(secret::from_reference).transpose();
         let secret =
             secret.map_err(|error| Trouble::Unreachable(format!("the secret: {error}")))?;
-        let back = format!("{}/login/oidc/back", self.config.console.trim_end_matches('/'));
+        let back = format!("{}/login/oidc/back", self.console());
         let back =
             RedirectUrl::new(back).map_err(|error| Trouble::Unreachable(error.to_string()))?;
         let id = ClientId::new(self.config.client_id.clone());
@@ -332,23 +366,44 @@ impl Provider {
         Ok(client.set_redirect_uri(back).set_auth_type(how))
     }
 
-    /// What it says of itself: asked again when that is old, or doubted.
+    /// What it says of itself: asked again when that is old, or doubted. Nobody else waits meanwhile; and where it does not
+    /// answer, what it said an hour ago is still good, and the next ones do not wait for it as long.
     fn metadata(&self, doubted: bool) -> Result<CoreProviderMetadata, Trouble> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, metadata)) = known.as_ref().filter(|_| !doubted)
-            && at.elapsed() < KNOWN
+        let mut old = None;
         {
-            return Ok(metadata.clone());
+            let known = self.known();
+            if let Some((at, metadata)) = &known.metadata {
+                if !doubted && at.elapsed() < KNOWN {
+                    return Ok(metadata.clone());
+                }
+                old = Some(metadata.clone()).filter(|_| !doubted);
+            }
+            if let Some((_, why)) = known.failed.as_ref().filter(|(at, _)| at.elapsed() < GONE) {
+                return old.ok_or_else(|| Trouble::Unreachable(why.clone()));
+            }
         }
-        let unreachable = |error: String| {
-            Trouble::Unreachable(format!("asking {} what it is: {error}", self.config.issuer))
-        };
-        let issuer = IssuerUrl::new(self.config.issuer.clone());
-        let issuer = issuer.map_err(|error| unreachable(error.to_string()))?;
-        let metadata = CoreProviderMetadata::discover(&issuer, &|request| self.ask(request))
-            .map_err(|error| unreachable(chain(&error)))?;
-        *known = Some((Instant::now(), metadata.clone()));
-        Ok(metadata)
+        match self.discover() {
+            Ok(metadata) => {
+                let metadata_of_now = Some((Instant::now(), metadata.clone()));
+                *self.known() = Known { metadata: metadata_of_now, failed: None };
+                Ok(metadata)
+            }
+            Err(why) => {
+                let why = format!("asking {} what it is: {why}", self.config.issuer);
+                self.known().failed = Some((Instant::now(), why.clone()));
+                old.ok_or(Trouble::Unreachable(why))
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn discover(&self) -> Result<CoreProviderMetadata, String> {
+        let issuer = IssuerUrl::new(self.config.issuer.clone()).map_err(|e| e.to_string())?;
+        let found = CoreProviderMetadata::discover(&issuer, &|request| self.ask(request));
+        found.map_err(|error| chain(&error))
     }
 
     fn ask(&self, request: HttpRequest) -> Result<HttpResponse, ureq::Error> {

@@ -144,6 +144,7 @@ impl Fake {
             scopes: vec!["profile".to_owned(), "groups".to_owned()],
             name_claim: "preferred_username".to_owned(),
             groups_claim: "groups".to_owned(),
+            new_accounts: true,
             groups: BTreeMap::new(),
         })
     }
@@ -267,4 +268,17 @@ fn a_directory_that_is_not_there_or_is_another_is_said_to_be() {
     metadata["issuer"] = json!("https://evil.example");
     fake.says("/.well-known/openid-configuration", metadata);
     assert!(matches!(fake.provider().begin(), Err(Trouble::Unreachable(_))));
+}
+
+#[test]
+fn a_name_that_stands_in_no_token_is_asked_for_too_and_an_error_is_no_answer() {
+    let fake = Fake::start();
+    let mut claims = fake.claims();
+    claims.as_object_mut().unwrap().remove("preferred_username");
+    fake.says("/token", answer(&token(1, &json!({"alg": "EdDSA"}), &claims)));
+    let end = fake.provider().end(&tie(), "c");
+    assert!(matches!(&end, Err(Trouble::Unreachable(why)) if why.contains("404")), "{end:?}");
+    fake.says("/userinfo", json!({"sub": "u-1", "preferred_username": "mia"}));
+    let claimed = fake.provider().end(&tie(), "c").unwrap();
+    assert_eq!((claimed.name.as_deref(), claimed.groups.len()), (Some("mia"), 2));
 }

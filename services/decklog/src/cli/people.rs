@@ -33,6 +33,8 @@ pub(crate) enum User {
     Code(Named),
     /// Sets another password of your own account: all its sessions end, tokens go on.
     Password(NewPassword),
+    /// Keeps a search of the events page under a name; without a query it is forgotten.
+    Filter(KeepFilter),
     /// Ends a session of an account.
     EndSession(EndSession),
     /// Tokens, for scripts and programs.
@@ -93,10 +95,20 @@ pub(crate) struct GrantUser {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct KeepFilter {
+    /// Its name among your searches.
+    pub(crate) name: String,
+    /// What stands behind the ? of the page's address, such as type=run.failed&group=stream.
+    pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LinkUser {
     /// Its name.
     pub(crate) name: String,
-    /// What the directory calls it: the claim `sub`, which whoever could not come in is shown.
+    /// What the directory calls it: the claim `sub`, which is shown to whoever could not come in.
     #[arg(long)]
     pub(crate) subject: String,
     /// Why.

@@ -46,6 +46,9 @@ fn invite(act: &NamedAct, format: Format) -> anyhow::Result<()> {
         "paste this on {}, as root, until {until}; it lets in one host of that name:",
         made.host
     );
+    for hint in &made.hints {
+        eprintln!("{hint}");
+    }
     output::line(&made.line)
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{console_at, with_log};
 use crate::cli::{
-    EndSession, Format, GrantUser, LinkUser, ListTokens, Named, NamedAct, Place, User,
+    EndSession, Format, GrantUser, KeepFilter, LinkUser, ListTokens, Named, NamedAct, Place, User,
 };
 use crate::output::{self, Table};
 use crate::source::Source;
@@ -34,6 +34,7 @@ pub(crate) fn run(user: &User, format: Format) -> anyhow::Result<()> {
         User::Remove(act) => remove(act, format),
         User::Code(which) => secrets::code(which, format),
         User::Password(password) => secrets::password(password, format),
+        User::Filter(keep) => keep_filter(keep, format),
         User::EndSession(end) => end_session(end, format),
         User::Token(token) => secrets::token(token, format),
         User::Reset(reset) => secrets::reset(reset, format),
@@ -138,6 +139,12 @@ fn link_to(link: &LinkUser, format: Format) -> anyhow::Result<()> {
 fn unlink(unlinked: &NamedAct, format: Format) -> anyhow::Result<()> {
     let body = json!({"act": {"act": "unlink"}, "reason": unlinked.reason});
     act(&unlinked.name, &unlinked.place, &body, format)
+}
+
+fn keep_filter(keep: &KeepFilter, format: Format) -> anyhow::Result<()> {
+    let body = json!({"name": keep.name, "query": keep.query});
+    let applied = with_log(&keep.place, |client| client.act("/api/v1/me/filters", &body))?;
+    output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
 }
 
 fn directory(place: &Place, format: Format) -> anyhow::Result<()> {

@@ -447,6 +447,8 @@ family! {
         UserLoggedOut = "user.logged-out" / 1,
         /// Somebody could not come in.
         UserLoginFailed = "user.login-failed" / 1,
+        /// They keep a search of the log under a name.
+        UserFilterSaved = "user.filter-saved" / 1,
         /// They wanted to do what they may not.
         UserDenied = "user.denied" / 1,
     }

@@ -266,3 +266,14 @@ pub struct UserDenied {
     /// Why they may not.
     pub reason: String,
 }
+
+/// `user.filter-saved` 1: they keep a search of the events page under a name; without a query they do not any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserFilterSaved {
+    /// Its name among their searches.
+    pub name: String,
+    /// What stands behind the `?` of the page's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+}

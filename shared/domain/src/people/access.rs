@@ -68,6 +68,8 @@ pub enum Action {
     DeclineRequests,
     /// Drain hosts and let them go on.
     KeepHosts,
+    /// Let another host in.
+    InviteHosts,
     /// Make, change and remove accounts.
     KeepPeople,
     /// Change one's own password, tokens and sessions.
@@ -76,7 +78,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order people read them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::View,
         Self::ReadOutput,
         Self::ReadDocuments,
@@ -103,6 +105,7 @@ impl Action {
         Self::ApproveReprints,
         Self::DeclineRequests,
         Self::KeepHosts,
+        Self::InviteHosts,
         Self::KeepPeople,
         Self::OwnAccount,
     ];
@@ -134,7 +137,7 @@ impl Action {
             | Self::KeepStock
             | Self::DeclineRequests => &[Operator, Approver],
             Self::KeepHosts => &[Operator, Admin],
-            Self::KeepPeople => &[Admin],
+            Self::InviteHosts | Self::KeepPeople => &[Admin],
         }
     }
 
@@ -150,6 +153,7 @@ impl Action {
             | Self::CertifyTests
             | Self::KeepStock
             | Self::ApproveReprints
+            | Self::InviteHosts
             | Self::KeepPeople => true,
             Self::View
             | Self::ReadOutput
@@ -201,6 +205,7 @@ impl Action {
             Self::ApproveReprints => "approve-reprints",
             Self::DeclineRequests => "decline-requests",
             Self::KeepHosts => "keep-hosts",
+            Self::InviteHosts => "invite-hosts",
             Self::KeepPeople => "keep-people",
             Self::OwnAccount => "own-account",
         }
@@ -239,6 +244,7 @@ impl Action {
             Self::ApproveReprints => "approve reprints of forms",
             Self::DeclineRequests => "decline and withdraw requests to forget and to print again",
             Self::KeepHosts => "drain hosts and let them go on",
+            Self::InviteHosts => "let another host in, which takes work of the pools that it names",
             Self::KeepPeople => "make, change and remove accounts",
             Self::OwnAccount => "change their own password, tokens and sessions",
         }
@@ -433,9 +439,10 @@ pub fn action_of(event: &Event) -> Option<Action> {
         Event::QueueEvent(QueueEvent::QueueStopped(_) | QueueEvent::QueueContinued(_)) => {
             return None;
         }
-        Event::HostEvent(
-            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostInvited(_),
-        ) => Action::KeepHosts,
+        Event::HostEvent(HostEvent::HostInvited(_)) => Action::InviteHosts,
+        Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => {
+            Action::KeepHosts
+        }
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => return None,
         Event::UserEvent(event) => return of_user(event),
         Event::LogEvent(event) => return of_log(event),
@@ -504,6 +511,7 @@ fn of_user(event: &UserEvent) -> Option<Action> {
         | UserEvent::UserLoggedIn(_)
         | UserEvent::UserLoggedOut(_)
         | UserEvent::UserLoginFailed(_)
+        | UserEvent::UserFilterSaved(_)
         | UserEvent::UserDenied(_) => None,
     }
 }

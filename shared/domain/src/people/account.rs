@@ -1,5 +1,7 @@
 //! An account, as its events tell it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,9 @@ pub struct User {
     /// Its sessions, oldest first.
     #[serde(default)]
     pub sessions: Vec<Session>,
+    /// Searches of the log that it keeps, by name: what stands behind the `?` of the page's address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filters: BTreeMap<String, String>,
     /// Failed attempts to come in since the last that did not fail, as far as they were said.
     #[serde(default)]
     pub failed: u32,
@@ -156,6 +161,9 @@ impl User {
                 self.grants.clone_from(&e.grants);
                 (self.program, self.removed, self.seen) = (e.program, None, Some(at));
                 self.provisioned = Some((at, actor.map(str::to_owned)));
+                if e.program {
+                    self.leave_directory();
+                }
             }
             UserEvent::UserGrantsSet(e) => self.grants.clone_from(&e.grants),
             UserEvent::UserRemoved(e) => self.remove(&e.reason, at),
@@ -175,6 +183,9 @@ impl User {
             }
             UserEvent::UserCodeIssued(e) => {
                 (self.code, self.seen) = (Some((e.code, e.until)), Some(at));
+                if actor.is_none() {
+                    self.leave_directory();
+                }
             }
             UserEvent::UserPasswordSet(e) => {
                 (self.password, self.code) = (Some(e.verifier.clone()), None);
@@ -214,6 +225,10 @@ impl User {
             }
             UserEvent::UserLoggedOut(e) => self.end(&e.session, at, e.why),
             UserEvent::UserLoginFailed(e) => self.failed = e.times,
+            UserEvent::UserFilterSaved(e) => {
+                self.filters.remove(&e.name);
+                self.filters.extend(e.query.clone().map(|query| (e.name.clone(), query)));
+            }
             UserEvent::UserDenied(_) => {}
         }
         self.forget_ended(at);
@@ -245,6 +260,12 @@ impl User {
             token.revoked = Some(at);
         }
         self.end_ways_in(at);
+    }
+
+    /// It does not come in by the directory any more.
+    fn leave_directory(&mut self) {
+        self.identity = None;
+        self.groups.clear();
     }
 
     /// Its password and code are gone, and its sessions.

@@ -8,8 +8,8 @@ use super::account::User;
 use super::directory::Directory;
 use super::grant::Grant;
 use crate::event::{
-    Entry, Event, LogOut, Role, UserDirectorySaid, UserEvent, UserIdentitySet, UserLoggedIn,
-    UserLoggedOut, UserTokenCreated,
+    Entry, Event, LogOut, Role, UserDirectorySaid, UserEvent, UserFilterSaved, UserIdentitySet,
+    UserLoggedIn, UserLoggedOut, UserTokenCreated,
 };
 use crate::ids::is_name;
 use crate::ledger::{Policy, SKEW_MS_MAX, need};
@@ -18,6 +18,9 @@ use crate::ledger::{Policy, SKEW_MS_MAX, need};
 pub const GRANTS_MAX: usize = 50;
 /// Most tokens of an account that are open at once.
 pub const TOKENS_MAX: usize = 20;
+/// Most searches that an account keeps, and the longest of them.
+const FILTERS_MAX: usize = 20;
+const QUERY_BYTES_MAX: usize = 500;
 /// Most sessions of an account that go on at once.
 const SESSIONS_MAX: usize = 50;
 /// The longest that a token may live: 366 days.
@@ -123,13 +126,18 @@ pub(crate) fn admit(
             known.ok_or_else(missing)?;
             need(!context.is_self(), "nobody removes themselves: or nobody might keep the accounts")
         }
-        UserEvent::UserIdentitySet(e) => admit_identity(known.ok_or_else(missing)?, e, context),
+        UserEvent::UserIdentitySet(e) => {
+            // Whom a removed account was is free for another one.
+            let over = user.filter(|_| e.identity.is_none());
+            admit_identity(known.or(over).ok_or_else(missing)?, e, context)
+        }
         UserEvent::UserDirectorySaid(e) => admit_directory(user, e, context),
         UserEvent::UserCodeIssued(e) => {
             let user = known.ok_or_else(missing)?;
             need(!user.program, "a program comes in by tokens")?;
             need(!context.is_self(), "nobody issues a code to themselves")?;
-            need(user.identity.is_none(), BY_DIRECTORY)?;
+            // Somebody at the console's own machine lets an administrator in whatever the directory says, or does not.
+            need(user.identity.is_none() || context.actor.is_none(), BY_DIRECTORY)?;
             context.check_end(e.until, CODE_MS_MAX, "a code lives for seven days at most")
         }
         UserEvent::UserPasswordSet(e) => {
@@ -158,6 +166,7 @@ pub(crate) fn admit(
             known.ok_or_else(missing)?;
             need(e.times >= 1, "it failed once at least")
         }
+        UserEvent::UserFilterSaved(e) => admit_filter(known.ok_or_else(missing)?, e, context),
         UserEvent::UserDenied(_) => {
             user.ok_or_else(missing)?;
             need(context.is_self(), "it is said of whoever tried")
@@ -168,10 +177,6 @@ pub(crate) fn admit(
 /// An auditor changes nothing: so they have no role that does.
 pub(super) fn check_grants(grants: &[Grant]) -> Result<(), String> {
     need((1..=GRANTS_MAX).contains(&grants.len()), "an account has 1 to 50 grants")?;
-    check_auditor(grants)
-}
-
-fn check_auditor(grants: &[Grant]) -> Result<(), String> {
     let has = |role: Role| grants.iter().any(|grant| grant.role == role);
     let acts = [Role::Operator, Role::Author, Role::Approver, Role::Admin].into_iter().any(has);
     need(!(has(Role::Auditor) && acts), "an auditor changes nothing: give them no other role")
@@ -179,8 +184,7 @@ fn check_auditor(grants: &[Grant]) -> Result<(), String> {
 
 fn admit_identity(user: &User, e: &UserIdentitySet, context: &Context<'_>) -> Result<(), String> {
     need(!user.program, "a program comes in by tokens")?;
-    let other = context.policy.self_approval || !context.is_self();
-    need(other, "nobody changes how they come in themselves")?;
+    need(!context.is_self(), "nobody changes how they come in themselves: or nobody might")?;
     // Said again of an account of which nothing was heard for too long, it lets it in again.
     let new = user.identity != e.identity || user.is_idle(context.received);
     need(new, "that is how they come in already")?;
@@ -205,12 +209,11 @@ fn admit_directory(
     need(same, &format!("the directory of this site is {}", directory.issuer))?;
     let meant = directory.mean(&e.groups);
     need(meant == (e.groups.clone(), e.grants.clone()), "that is not what its groups may do")?;
-    check_auditor(&e.grants)?;
-    need(e.grants.len() <= GRANTS_MAX, "their groups give them more than 50 grants")?;
     let Some(user) = user else {
         return need(!e.grants.is_empty(), "none of their groups may do anything here");
     };
     need(user.removed.is_none(), "the account was removed")?;
+    need(!user.program, "a program comes in by tokens")?;
     let own = user.identity.as_ref() == Some(&e.identity);
     need(own, "there is an account of that name that does not come in so")?;
     need(!user.is_idle(context.received), "it was not heard of for 90 days")?;
@@ -227,6 +230,18 @@ fn admit_token(user: &User, e: &UserTokenCreated, context: &Context<'_>) -> Resu
     need(open().all(|one| one.name != e.name), "there is a token of that name")?;
     need(open().count() < TOKENS_MAX, "it has 20 tokens already: revoke one")?;
     context.check_end(e.until, TOKEN_MS_MAX, "a token lives for a year at most")
+}
+
+fn admit_filter(user: &User, e: &UserFilterSaved, context: &Context<'_>) -> Result<(), String> {
+    need(context.is_self(), "everybody keeps their own searches")?;
+    need(is_name(&e.name), "a search has a name such as failed-logins")?;
+    let Some(query) = &e.query else {
+        return need(user.filters.contains_key(&e.name), "there is no such search");
+    };
+    let plain = query.bytes().all(|byte| byte.is_ascii_graphic());
+    need(plain && (1..=QUERY_BYTES_MAX).contains(&query.len()), "a search has 1 to 500 bytes")?;
+    let room = user.filters.len() < FILTERS_MAX || user.filters.contains_key(&e.name);
+    need(room, "it keeps 20 searches already: forget one")
 }
 
 fn admit_login(user: &User, e: &UserLoggedIn, context: &Context<'_>) -> Result<(), String> {

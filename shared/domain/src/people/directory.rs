@@ -68,13 +68,18 @@ impl Directory {
         Ok(())
     }
 
-    /// Those of somebody's groups that mean something here, and what they may do by them; both in order.
+    /// Those of somebody's groups that mean something here, and what they may do by them; both in order. Groups that no one
+    /// account can have together give nothing: or whoever is moved into such would keep what they had.
     pub fn mean(&self, groups: &[String]) -> (Vec<String>, Vec<Grant>) {
         let known: BTreeSet<&String> =
             groups.iter().filter(|group| self.groups.contains_key(*group)).collect();
         let grants: BTreeSet<&Grant> =
             known.iter().flat_map(|group| &self.groups[*group]).collect();
-        (known.into_iter().cloned().collect(), grants.into_iter().cloned().collect())
+        let mut grants: Vec<Grant> = grants.into_iter().cloned().collect();
+        if check_grants(&grants).is_err() {
+            grants.clear();
+        }
+        (known.into_iter().cloned().collect(), grants)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::event::{
-    Entry, LogDirectorySet, UserDirectorySaid, UserIdentitySet, UserPasswordSet, UserRemoved,
-    UserTokenCreated, UserTokenUsed,
+    Entry, LogDirectorySet, UserDirectorySaid, UserIdentitySet, UserPasswordSet, UserProvisioned,
+    UserRemoved, UserTokenCreated, UserTokenUsed,
 };
 use domain::ledger::Mark;
 use domain::people::{Directory, Grant, IDLE_MS, Identity};
@@ -64,6 +64,8 @@ fn whoever_comes_from_the_directory_for_the_first_time_has_an_account_that_may_w
     assert_eq!(refused(&people.alone_says("tom", again)), "the log knows that already");
     people.alone("tom", said("t-1", &["boss"], &["approver"]));
     assert!(people.user("tom").session("s1", people.now).is_some());
+    // Groups that nobody can have together give nothing, and do not leave them what they had.
+    people.alone("tom", said("t-1", &["audit", "boss"], &[]));
     // In none that means anything they may nothing, and can be more again.
     people.alone("tom", said("t-1", &[], &[]));
     assert!(people.user("tom").grants.is_empty());
@@ -84,11 +86,7 @@ fn what_the_directory_did_not_say_or_the_site_does_not_mean_is_refused() {
         ("zoe", said("z", &["ops", "duty"], &["operator", "author@folder/payroll"]), not_meant),
         ("zoe", said("z", &["unknown"], &[]), not_meant),
         ("zoe", said("z", &[], &[]), "none of their groups may do anything here"),
-        (
-            "zoe",
-            said("z", &["audit", "boss"], &["approver", "auditor"]),
-            "an auditor changes nothing: give them no other role",
-        ),
+        ("zoe", said("z", &["audit", "boss"], &["approver", "auditor"]), not_meant),
         ("zoe", said("", &["duty"], &["operator"]), "a subject has 1 to 255 ASCII characters"),
         (
             "zoe",
@@ -144,7 +142,12 @@ fn an_account_comes_in_by_the_directory_or_by_what_it_has_here_and_never_by_both
     assert!(people.user("mia").session("s2", people.now).is_none());
     people.refuses("mia", "mia", people.login(Entry::Oidc, "s3"), "they have no such way in");
     people.valid("ada", "mia", code(&people));
-    people.refuses("ada", "ada", linked(Some("a")), "nobody changes how they come in themselves");
+    people.refuses(
+        "ada",
+        "ada",
+        linked(Some("a")),
+        "nobody changes how they come in themselves: or nobody might",
+    );
 }
 
 #[test]
@@ -157,6 +160,41 @@ fn whoever_was_removed_does_not_come_back_by_the_directory_until_somebody_says_s
     assert_eq!(people.user("tom").identity, Some(identity("t-1")));
     people.valid("ada", "tom", provisioned(&["viewer"]));
     people.alone("tom", boss());
+    // Whom a removed account was is free for another one.
+    people.valid("ada", "tom", UserRemoved { reason: "left".to_owned() });
+    people.valid("ada", "tom", linked(None));
+    people.refuses("ada", "tom", linked(Some("t-1")), "there is no such user");
+    people.alone("tom-2", said("t-1", &["boss"], &["approver"]));
+}
+
+#[test]
+fn a_program_is_nobody_in_the_directory_although_a_person_had_its_name() {
+    let mut people = people();
+    people.alone("tom", said("t-1", &["duty"], &["operator"]));
+    people.valid("ada", "tom", UserRemoved { reason: "left".to_owned() });
+    let program = UserProvisioned { program: true, ..provisioned(&["viewer"]) };
+    people.valid("ada", "tom", program);
+    let mark = people.alone_says("tom", said("t-1", &["boss"], &["approver"]));
+    assert_eq!(refused(&mark), "a program comes in by tokens");
+    assert_eq!(people.user("tom").identity, None);
+    people.valid("ada", "tom", grants_set(&["operator"]));
+}
+
+#[test]
+fn somebody_at_the_machine_lets_in_whom_the_directory_does_not() {
+    let mut people = people();
+    people.valid("ada", "ben", provisioned(&["admin"]));
+    people.valid("ben", "ada", linked(Some("a-1")));
+    people.refuses(
+        "ada",
+        "ada",
+        linked(None),
+        "nobody changes how they come in themselves: or nobody might",
+    );
+    let by_code = code(&people);
+    people.alone("ada", by_code);
+    assert_eq!(people.user("ada").identity, None);
+    people.valid("ada", "ada", people.login(Entry::Code, "s1"));
 }
 
 #[test]

@@ -76,6 +76,7 @@ const ROLES: &[(&str, &str)] = &[
     ("user.logged-in", "console"),
     ("user.logged-out", "console"),
     ("user.login-failed", "console"),
+    ("user.filter-saved", "console"),
     ("user.denied", "console"),
     ("log.created", "audit"),
     ("log.producer-enrolled", "audit"),

@@ -3,9 +3,9 @@
 use domain::canonical::Digest;
 use domain::event::{
     Entry, Event, LogAccountsRequired, LogOut, LogPolicySet, Role, UserCodeIssued, UserCreated,
-    UserDenied, UserGrantsSet, UserLoggedIn, UserLoggedOut, UserLoginFailed, UserPasswordSet,
-    UserProvisioned, UserRemoved, UserTokenCreated, UserTokenIssued, UserTokenRevoked,
-    UserTokenUsed,
+    UserDenied, UserFilterSaved, UserGrantsSet, UserLoggedIn, UserLoggedOut, UserLoginFailed,
+    UserPasswordSet, UserProvisioned, UserRemoved, UserTokenCreated, UserTokenIssued,
+    UserTokenRevoked, UserTokenUsed,
 };
 use domain::ids::StreamId;
 use domain::ledger::{Mark, Streams as _};
@@ -45,6 +45,7 @@ keep-stock         -      x        -      x        -       -
 approve-reprints   -      -        -      x        -       -
 decline-requests   -      x        -      x        -       -
 keep-hosts         -      x        -      -        -       x
+invite-hosts       -      -        -      -        -       x
 keep-people        -      -        -      -        -       x
 own-account        x      x        x      x        x       x
 ";
@@ -482,6 +483,33 @@ fn denials_are_said_of_whoever_tried_and_failures_by_the_console() {
 }
 
 #[test]
+fn everybody_keeps_their_own_searches_and_not_too_many() {
+    let mut people = People::with(&[("mia", &["viewer"])]);
+    let kept = |name: &str, query: Option<&str>| UserFilterSaved {
+        name: name.to_owned(),
+        query: query.map(str::to_owned),
+    };
+    let own = "everybody keeps their own searches";
+    people.refuses("ada", "mia", kept("failed", Some("type=run.failed")), own);
+    let long = "x".repeat(501);
+    for query in ["", "two words", &long] {
+        people.refuses("mia", "mia", kept("a", Some(query)), "a search has 1 to 500 bytes");
+    }
+    let named = "a search has a name such as failed-logins";
+    people.refuses("mia", "mia", kept("A b", Some("type=x")), named);
+    people.refuses("mia", "mia", kept("a", None), "there is no such search");
+    for n in 0..20 {
+        people.valid("mia", "mia", kept(&format!("n{n}"), Some("type=run.failed")));
+    }
+    let full = "it keeps 20 searches already: forget one";
+    people.refuses("mia", "mia", kept("n20", Some("type=x")), full);
+    people.valid("mia", "mia", kept("n19", Some("type=x")));
+    people.valid("mia", "mia", kept("n0", None));
+    let filters = people.user("mia").filters;
+    assert_eq!((filters.len(), &*filters["n19"]), (19, "type=x"));
+}
+
+#[test]
 fn what_an_account_may_not_the_recorder_refuses_whatever_the_console_says() {
     let accounts: [(&str, &[&str]); 5] = [
         ("mia", &["operator"]),
@@ -584,6 +612,7 @@ fn each_kind_that_a_console_states_is_somebodys_act_or_its_own() {
         "user.logged-in",
         "user.logged-out",
         "user.login-failed",
+        "user.filter-saved",
         "user.denied",
     ];
     for (kind, _) in Event::kinds() {

@@ -49,6 +49,9 @@ pub(super) fn text(user: &UserView) -> String {
             line("groups", user.groups.join(", "));
         }
     }
+    for (name, query) in &user.filters {
+        line("search", format!("{name}: {query}"));
+    }
     for one in &user.sessions {
         let (began, until) = (local(one.began), local(one.until));
         line("session", format!("{} by {} since {began}, until {until}", one.name, one.by));
