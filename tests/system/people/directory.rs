@@ -225,6 +225,9 @@ fn an_account_that_was_there_is_linked_by_an_administrator_and_taken_over_by_no_
     // An answer belongs to the browser that asked, once, and to the directory it went to.
     let nobody = Http::nobody(up).get("/login/oidc/back?code=x&state=y").is(403);
     assert!(nobody.text.contains("it was not begun here"), "{}", nobody.text);
+    let led = Http::nobody(up).but("host", "localhost:1").get("/login/oidc?next=/runs").is(303);
+    let own = format!("http://{}/login/oidc?led=1&next=%2Fruns", site.listen);
+    assert_eq!(led.header("location"), own);
     let sent = Http::nobody(up).get("/login/oidc?next=//evil.example").is(303);
     let state = sent
         .header("location")

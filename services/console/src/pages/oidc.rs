@@ -18,6 +18,9 @@ use crate::state::Console;
 pub(crate) struct Wanted {
     #[serde(default)]
     next: String,
+    /// Whether they were led to this name of the console already: something in front may call it otherwise.
+    #[serde(default)]
+    led: u8,
 }
 
 /// What the directory sends with them (RFC 6749 §4.1.2).
@@ -51,10 +54,13 @@ pub(crate) async fn away(
     parts: Parts,
 ) -> Page {
     let here = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
-    if let (Some(provider), Some(here)) = (&console.provider, here) {
+    if let (Some(provider), Some(here), 0) = (&console.provider, here, wanted.led) {
         let known = provider.console();
         if known.split_once("://").is_some_and(|(_, name)| name != here) {
-            return Page::elsewhere(format!("{known}/login?next={}", encoded(&wanted.next)));
+            return Page::elsewhere(format!(
+                "{known}/login/oidc?led=1&next={}",
+                encoded(&wanted.next)
+            ));
         }
     }
     match console.send_away(wanted.next.clone()).await {
