@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::programs::{Up, run};
+use crate::programs::{Up, run_for};
+
+/// How long all questions may take, on a machine that has other things to do.
+const LONG: Duration = Duration::from_secs(600);
 
 /// Where `ops/dev/setup` puts it.
 fn schemathesis() -> PathBuf {
@@ -32,7 +36,7 @@ fn whatever_it_is_asked_the_api_answers_as_it_is_described_and_no_question_break
         .args(["--exclude-path", "/api/v1/events/stream"])
         .args(["--phases", "coverage,fuzzing", "--max-examples", "10", "--continue-on-failure"])
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance"]);
-    let said = run(&mut fuzz);
+    let said = run_for(&mut fuzz, LONG);
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
     assert!(!up.daemon.output().contains("panicked"), "{}", up.daemon.output());
     up.stop();
