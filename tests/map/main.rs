@@ -52,9 +52,8 @@ const OURS: [&str; 17] = [
 /// What of ours each crate may import.
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
-        "domain" | "tlog" | "settings" | "engine" | "paper" | "printer" | "document"
-        | "delivery" => &[],
-        "journal" | "bus" => &["domain"],
+        "domain" | "tlog" | "engine" | "paper" | "printer" | "document" | "delivery" => &[],
+        "journal" | "bus" | "settings" => &["domain"],
         "eventlog" => &["domain", "tlog"],
         "console" => &["domain", "journal", "bus", "settings", "delivery"],
         "scheduler" => &["domain", "journal", "bus", "settings", "delivery"],

@@ -151,9 +151,5 @@ impl Drop for Browser {
 
 /// Where `ops/dev/setup` puts it.
 fn axe() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache")
-    });
-    cache.join("decklog/axe/axe_playwright_python/axe.min.js")
+    testkit::installed::place("axe/axe_playwright_python/axe.min.js")
 }

@@ -12,11 +12,7 @@ const LONG: Duration = Duration::from_secs(600);
 
 /// Where `ops/dev/setup` puts it.
 fn schemathesis() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache")
-    });
-    cache.join("decklog/fuzz/bin/schemathesis")
+    testkit::installed::place("fuzz/bin/schemathesis")
 }
 
 #[test]

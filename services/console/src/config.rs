@@ -42,15 +42,26 @@ pub struct ConsoleConfig {
     /// Where other hosts find NATS, as it is written into the line by which one joins; as this console finds it when absent.
     #[serde(default)]
     pub nats: Option<String>,
-    /// What else a host must say to join, and what somebody should know of that. No file says this.
+    /// How other hosts join, where they can. No file says this.
     #[serde(skip)]
-    pub join: (String, Vec<String>),
+    pub joining: Option<Joining>,
     /// The directory by which people come in.
     #[serde(default)]
     pub oidc: Option<OidcConfig>,
     /// The account that somebody at this machine lets in at the start, by a code. No file says this.
     #[serde(skip)]
     pub let_in: Option<String>,
+}
+
+/// How other hosts join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joining {
+    /// Where they find NATS.
+    pub nats: String,
+    /// What they say beside that, with a blank before it.
+    pub options: String,
+    /// What they need that no line can carry.
+    pub hints: Vec<String>,
 }
 
 /// A certificate and its key, in PEM. They are read at the start: restart the console when they are renewed.
@@ -85,7 +96,7 @@ impl ConsoleConfig {
             secret_file: None,
             self_approval: None,
             nats: None,
-            join: (String::new(), Vec::new()),
+            joining: None,
             oidc: None,
             let_in: None,
         }

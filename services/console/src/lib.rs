@@ -26,7 +26,7 @@ pub use api::{
 };
 pub use check::{Checked, HostChecked};
 pub use commands::{Applied, CommandError, Invitation, Once};
-pub use config::{ConsoleConfig, TlsConfig};
+pub use config::{ConsoleConfig, Joining, TlsConfig};
 pub use heard::Heard;
 pub use people::OidcConfig;
 pub use problem::Problem;

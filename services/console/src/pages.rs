@@ -53,7 +53,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use domain::ids::StreamId;
 use domain::people::Action;
+use domain::site::ThingKind;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -83,6 +85,12 @@ impl<T: Instant> Instant for &T {
 /// An instant as people at the console's machine read it, with its offset.
 pub(crate) fn when(at: impl Instant) -> String {
     at.instant().to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// The stream of something that is defined, by a name that somebody wrote.
+fn thing_id(kind: ThingKind, name: &str) -> Result<StreamId, CommandError> {
+    domain::ids::check_name(kind.word(), name).map_err(|e| CommandError::Invalid(e.to_string()))?;
+    Ok(StreamId::thing(kind, name))
 }
 
 /// Something here went wrong.

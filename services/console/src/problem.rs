@@ -81,12 +81,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// Somebody behind us tried, and it did not go well.
     /// Its status.
     pub(crate) fn code(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// Somebody behind us tried, and it did not go well.
     pub(crate) fn failed(detail: impl ToString) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, "failed", detail)
     }

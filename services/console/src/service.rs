@@ -9,7 +9,7 @@ use axum::Router;
 use bus::Bus;
 use bus::recorder::{self, ask};
 use domain::envelope::Draft;
-use domain::event::{LogDirectorySet, LogJournalCut, LogPolicySet};
+use domain::event::{Event, LogDirectorySet, LogJournalCut, LogPolicySet};
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::wire::Query;
@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use crate::config::ConsoleConfig;
 use crate::listen::{self, Limits, TlsListener};
 use crate::metrics::Metrics;
-use crate::people::{self, Keys, Provider};
+use crate::people::{self, Keys, OidcConfig, Provider};
 use crate::state::Console;
 use crate::{api, metrics};
 
@@ -189,8 +189,7 @@ fn open(
         heard: Arc::default(),
         repeats: Arc::default(),
         places: Arc::default(),
-        join: Arc::new(config.join.clone()),
-        nats: config.nats.as_deref().map(Arc::from),
+        joining: config.joining.clone().map(Arc::new),
         provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),
         news: Arc::default(),
         stop: around.stop.clone(),
@@ -229,40 +228,36 @@ async fn prepare(
     Ok((position, code))
 }
 
-/// So is what groups of a directory may do here: whoever reads the log can tell why an account may what it may.
-async fn set_directory(console: &Console, config: &ConsoleConfig) -> anyhow::Result<()> {
-    let Some(oidc) = &config.oidc else { return Ok(()) };
-    let (directory, id) = (oidc.directory(), StreamId::directory());
-    loop {
-        if console.directory().await?.as_ref() == Some(&directory) {
-            return Ok(());
-        }
-        let version = recorder::version(&console.bus, &id).await?;
-        let reason = format!("console {} is configured so", config.name);
-        let event = LogDirectorySet { directory: directory.clone(), reason };
-        match console.outbox.say(Draft::new(id.clone(), version + 1, event)).await?.mark {
-            Mark::Valid | Mark::Conflict { .. } => {}
-            Mark::Refused { reason } => {
-                anyhow::bail!("the recorder refuses the directory: {reason}")
-            }
-        }
+/// Says in the log what this console is configured to, and no line in a file that nobody sees; where somebody else spoke first,
+/// nothing is said.
+async fn say_configured(console: &Console, id: &StreamId, event: Event) -> anyhow::Result<()> {
+    let (kind, version) = (event.kind(), recorder::version(&console.bus, id).await?);
+    match console.outbox.say(Draft::new(id.clone(), version + 1, event)).await?.mark {
+        Mark::Valid | Mark::Conflict { .. } => Ok(()),
+        Mark::Refused { reason } => anyhow::bail!("the recorder refuses {kind}: {reason}"),
     }
 }
 
-/// The site's rule about self-approval is an event, and not a line in a file that nobody sees.
+fn configured(config: &ConsoleConfig) -> String {
+    format!("console {} is configured so", config.name)
+}
+
+/// What groups of a directory may do here: whoever reads the log can tell why an account may what it may.
+async fn set_directory(console: &Console, config: &ConsoleConfig) -> anyhow::Result<()> {
+    let Some(directory) = config.oidc.as_ref().map(OidcConfig::directory) else { return Ok(()) };
+    while console.directory().await?.as_ref() != Some(&directory) {
+        let event = LogDirectorySet { directory: directory.clone(), reason: configured(config) };
+        say_configured(console, &StreamId::directory(), event.into()).await?;
+    }
+    Ok(())
+}
+
+/// The site's rule about self-approval.
 async fn set_policy(console: &Console, config: &ConsoleConfig) -> anyhow::Result<()> {
     let Some(self_approval) = config.self_approval else { return Ok(()) };
-    let main = StreamId::log("main");
-    loop {
-        if console.policy().await?.self_approval == self_approval {
-            return Ok(());
-        }
-        let version = recorder::version(&console.bus, &main).await?;
-        let reason = format!("console {} is configured so", config.name);
-        let event = LogPolicySet { self_approval, reason };
-        match console.outbox.say(Draft::new(main.clone(), version + 1, event)).await?.mark {
-            Mark::Valid | Mark::Conflict { .. } => {}
-            Mark::Refused { reason } => anyhow::bail!("the recorder refuses the policy: {reason}"),
-        }
+    while console.policy().await?.self_approval != self_approval {
+        let event = LogPolicySet { self_approval, reason: configured(config) };
+        say_configured(console, &StreamId::log("main"), event.into()).await?;
     }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use journal::Outbox;
 use tokio::sync::watch;
 
+use crate::config::Joining;
 use crate::heard::Hosts;
 use crate::metrics::Metrics;
 use crate::people::{Denials, Directory, Keys, Patience, Provider};
@@ -32,10 +33,8 @@ pub(crate) struct Console {
     pub(crate) heard: Arc<Hosts>,
     pub(crate) repeats: Arc<Repeats>,
     pub(crate) places: Arc<Places>,
-    /// Where other hosts find NATS, where this is not all in one process.
-    pub(crate) nats: Option<Arc<str>>,
-    /// What else a host must say to join, and what somebody should know of that.
-    pub(crate) join: Arc<(String, Vec<String>)>,
+    /// How other hosts join, where this is not all in one process.
+    pub(crate) joining: Option<Arc<Joining>>,
     /// The directory by which people come in, where there is one.
     pub(crate) provider: Option<Arc<Provider>>,
     /// Position of the newest event seen: whoever follows the log is woken by it.

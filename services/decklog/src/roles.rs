@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Bus, NatsConfig};
+use console::Joining;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
@@ -112,10 +113,10 @@ pub(crate) fn scheduler(role: &Role) -> anyhow::Result<()> {
     })
 }
 
-/// What a host must say to join beside the address, and what it needs that no line can carry.
-fn joining(nats: &NatsConfig, named: bool) -> (String, Vec<String>) {
+/// How other hosts join; `named` is the address of NATS that they use, where it is another than this machine's.
+fn joining(nats: NatsConfig, named: Option<String>) -> Joining {
     let usual = NatsConfig::new("");
-    let more = if nats.prefix == usual.prefix {
+    let options = if nats.prefix == usual.prefix {
         String::new()
     } else {
         format!(" --prefix {}", nats.prefix)
@@ -123,7 +124,7 @@ fn joining(nats: &NatsConfig, named: bool) -> (String, Vec<String>) {
     let here = ["//127.", "//localhost", "//[::1]"].iter().any(|name| nats.url.contains(name));
     let hints = [
         (
-            here && !named,
+            here && named.is_none(),
             "this address of NATS is of the console's own machine: console.nats names the one that other hosts use",
         ),
         (
@@ -140,15 +141,15 @@ fn joining(nats: &NatsConfig, named: bool) -> (String, Vec<String>) {
         ),
     ];
     let due = hints.into_iter().filter(|(due, _)| *due);
-    (more, due.map(|(_, hint)| hint.to_owned()).collect())
+    let hints = due.map(|(_, hint)| hint.to_owned()).collect();
+    Joining { nats: named.unwrap_or(nats.url), options, hints }
 }
 
 pub(crate) fn console(role: &Role) -> anyhow::Result<()> {
     let config = load(role)?;
     let mut own = config.console()?;
     let nats = config.nats()?;
-    own.join = joining(&nats, own.nats.is_some());
-    own.nats.get_or_insert(nats.url);
+    own.joining = Some(joining(nats, own.nats.clone()));
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
     serve(async {
         let around = console::Surroundings { clock: clock(), stop: stop_on_signals()? };

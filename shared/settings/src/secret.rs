@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use domain::job::secrets::SecretRef;
 use nix::fcntl::OFlag;
 
 /// Longest secret: the kernel takes no variable of more than twice this.
@@ -55,19 +56,28 @@ pub fn from_file(path: &Path) -> Result<Vec<u8>, String> {
     read.map(without_newline).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
-/// What stands where a service's own file says: `file:/path`, `env:NAME` or `credential:NAME`. The text itself is never
-/// repeated: somebody may have written the secret there.
+/// What stands where a service's own file says: `file:/path`, `env:NAME` or `credential:NAME`.
 ///
 /// # Errors
-/// It is no such reference, or there is nothing of use.
-pub fn from_reference(reference: &str) -> Result<String, String> {
-    let bytes = match reference.split_once(':') {
-        Some(("file", path)) => from_file(Path::new(path))?,
-        Some(("env", name)) => from_environment(name)?,
-        Some(("credential", name)) if !name.contains('/') => from_credential(name)?,
-        _ => return Err("write file:/path, env:NAME or credential:NAME here".to_owned()),
+/// It is no such reference, or there is nothing of use; without a byte of it.
+pub fn from_reference(reference: &str) -> Result<Vec<u8>, String> {
+    let found = match reference.parse()? {
+        SecretRef::File(path) => from_file(Path::new(&path))?,
+        SecretRef::Env(name) => from_environment(&name)?,
+        SecretRef::Credential(name) => from_credential(&name)?,
+        SecretRef::Exec { .. } => {
+            return Err("write file:, env: or credential: here; exec: is for jobs".to_owned());
+        }
     };
-    String::from_utf8(usable(bytes)?).map_err(|_| "it is no text".to_owned())
+    usable(found)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// See [`from_reference`]; or it is no text.
+pub fn text_from_reference(reference: &str) -> Result<String, String> {
+    String::from_utf8(from_reference(reference)?).map_err(|_| "it is no text".to_owned())
 }
 
 /// Whether a text says where a secret stands, as [`from_reference`] reads it.
@@ -91,5 +101,30 @@ pub fn usable(value: Vec<u8>) -> Result<Vec<u8>, String> {
         1..=SECRET_BYTES_MAX if value.contains(&0) => Err("it contains a zero byte".to_owned()),
         1..=SECRET_BYTES_MAX => Ok(value),
         _ => Err(format!("it has more than {SECRET_BYTES_MAX} bytes")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_reads_what_its_file_refers_to_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "a word\n").unwrap();
+        let there = format!("file:{}", path.display());
+        assert_eq!(text_from_reference(&there).unwrap(), "a word");
+        for (reference, problem) in [
+            ("a word", "this is not a reference to a secret"),
+            ("file:secret", "a file is named by its absolute path"),
+            ("env:NO SUCH", "a name has letters"),
+            ("env:DECKLOG_NO_SUCH_VARIABLE", "this service has no variable"),
+            ("credential:../secret", "a name has letters"),
+            ("exec:vault a", "exec: is for jobs"),
+        ] {
+            let error = text_from_reference(reference).unwrap_err();
+            assert!(error.contains(problem) && !error.contains("a word"), "{reference}: {error}");
+        }
     }
 }

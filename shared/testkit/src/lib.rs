@@ -16,6 +16,7 @@
 //! Every server lives in its own directory and on its own loopback port, and is ended by its process
 //! id when its value is dropped, so tests run side by side and leave nothing behind.
 
+pub mod installed;
 pub mod mail;
 pub mod nats;
 pub mod port;

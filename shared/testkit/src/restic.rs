@@ -11,11 +11,8 @@ const WRITES: (u32, u32) = (0, 17);
 /// # Errors
 /// There is none, and what to do.
 pub fn writing() -> anyhow::Result<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let built = cache.or(home).map(|cache| cache.join("decklog/restic/restic"));
     let named = std::env::var_os("DECKLOG_RESTIC").map(PathBuf::from);
-    let all = named.into_iter().chain(in_path()).chain(built);
+    let all = named.into_iter().chain(in_path()).chain([crate::installed::place("restic/restic")]);
     all.into_iter().find(|program| version(program) >= Some(WRITES)).ok_or_else(|| {
         anyhow::anyhow!(
             "restic 0.17 or newer is not here, or name it in DECKLOG_RESTIC: {}",

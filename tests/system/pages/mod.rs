@@ -277,6 +277,31 @@ fn hosts_and_prints(site: &Site, browser: &Browser) {
     browser.act(&path, &[("act", "release"), ("reason", "it is wanted")]);
     let cancelled = browser.act(&path, &[("act", "cancel"), ("reason", "it is not")]);
     assert!(cancelled.heading().ends_with("cancelled"), "{}", cancelled.heading());
+    other_acts(browser, &path);
+    let alone = browser.send("/hosts", &[("name", "db-07"), ("reason", "a new one")]);
+    assert!(alone.status == 409 && alone.text.contains("is one process"), "{}", alone.text);
+}
+
+/// What else is done with a document; each reaches the rule that is for it.
+fn other_acts(browser: &Browser, path: &str) {
+    let lost = browser.get(path).text;
+    assert!(lost.contains("value=\"reprint\"") && !lost.contains("value=\"resolve\""), "{lost}");
+    for (act, field, status, says) in [
+        ("reprint", ("pages", "7-3"), 400, "are no pages"),
+        ("move", ("queue", "nowhere"), 404, "active queue nowhere"),
+        ("approve-reprint", ("pages", ""), 409, "nothing is asked for"),
+        ("decline-reprint", ("pages", ""), 409, "nothing is asked for"),
+        ("resolve", ("impressions", "2"), 409, "role=\"alert\""),
+        ("retry", ("pages", ""), 409, "role=\"alert\""),
+    ] {
+        let page = browser.send(path, &[("act", act), field, ("reason", "to see")]);
+        assert!(
+            page.status == status && page.text.contains(says),
+            "{act}: {} {}",
+            page.status,
+            page.text
+        );
+    }
 }
 
 fn searches(site: &Site, browser: &Browser) {
@@ -305,10 +330,17 @@ fn stock_and_snapshots(site: &Site, browser: &Browser) {
     assert!(seen.text.contains("in the tray"), "{}", seen.text);
     let void = browser.act(form, &numbers("void", "1001", "1002"));
     assert!(void.text.contains("98 left, next 001003"), "{}", void.text);
+    browser.act(form, &numbers("spoil", "1003", "1003"));
+    for act in ["return", "slip", "printed"] {
+        let none = browser.send(form, &numbers(act, "1005", "1006"));
+        assert!(matches!(none.status, 404 | 409), "{act}: {} {}", none.status, none.text);
+    }
     let none = browser.send(form, &numbers("load", "many", "1100"));
     assert!(none.status == 400 && none.text.contains("first is a number"), "{}", none.text);
     let twice = browser.send(form, &numbers("load", "1050", "1200"));
     assert!(twice.status == 409 && twice.text.contains("role=\"alert\""), "{}", twice.text);
+    let fates = browser.act(form, &numbers("unload", "1004", "")).text;
+    assert!(fates.contains("spoiled") && fates.contains("taken out"), "{fates}");
 
     site.run("save");
     let page = browser.get("/backups/files");

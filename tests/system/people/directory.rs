@@ -27,11 +27,7 @@ struct Site {
 
 /// Where `ops/dev/setup` puts it.
 fn python() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache")
-    });
-    cache.join("decklog/directory/bin/python")
+    testkit::installed::place("directory/bin/python")
 }
 
 /// Into a field of the directory's page, which would look at it while it is typed, and put another in its place.
@@ -249,6 +245,16 @@ fn an_account_that_was_there_is_linked_by_an_administrator_and_taken_over_by_no_
         let page = tied.get(&format!("/login/oidc/back?{query}")).is(403).text;
         assert!(page.contains(why), "{query}: {page}");
     }
+
+    // Where the site wants that, nobody has an account whom no administrator has made one.
+    site.up.take().unwrap().stop();
+    let file = dir.path().join("oidc.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("new-accounts = false\n{text}")).unwrap();
+    site.begin();
+    site.enter(&browser, "mia", "");
+    let words = browser.words();
+    assert!(words.contains("an administrator makes one, and links it to subject mia"), "{words}");
     drop(browser);
     stop_and_verify(site.up.take().unwrap());
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Applied, CommandError, applied, check_reason, named};
+use crate::config::Joining;
 use crate::people::{Caller, new_code};
 use crate::state::Console;
 
@@ -86,7 +87,7 @@ impl Console {
         let id = StreamId::host(name);
         caller.may(self, Action::InviteHosts, Some(&id)).await?;
         caller.check_unlimited()?;
-        let nats = self.nats.as_deref().ok_or_else(|| {
+        let joining = self.joining.as_deref().ok_or_else(|| {
             let why = "this installation is one process, which no other host can reach: run its services apart, with NATS between them (ops/config)";
             CommandError::Refused(why.to_owned())
         })?;
@@ -95,8 +96,8 @@ impl Console {
         let code = Digest::of(plain_code(&secret).as_bytes());
         let event = HostInvited { code, until, reason: reason.to_owned() };
         let position = self.say_of(&id, caller, event.into()).await?;
-        let (more, hints) = &*self.join;
-        let line = format!("decklog-executor join {nats} {name} {secret}{more}");
-        Ok(Invitation { position, host: name.to_owned(), line, until, hints: hints.clone() })
+        let Joining { nats, options, hints } = joining.clone();
+        let line = format!("decklog-executor join {nats} {name} {secret}{options}");
+        Ok(Invitation { position, host: name.to_owned(), line, until, hints })
     }
 }

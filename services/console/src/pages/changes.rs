@@ -166,7 +166,7 @@ fn waiting(proposed: Proposed, visitor: &Visitor) -> Waiting {
     let Proposed { request, fields, schedule, effect, yaml } = proposed;
     let own = request.by.as_deref() == Some(&*visitor.user().actor());
     let looks = request.waits_for_a_look();
-    let other = !own || visitor.policy.self_approval;
+    let other = visitor.is_another(request.by.as_deref());
     let approves = visitor.could(Action::Approve);
     let (effect, effect_problem) = match effect {
         Some(Ok(effect)) => (Some(effect), None),

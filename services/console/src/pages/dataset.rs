@@ -106,23 +106,15 @@ struct Says {
 impl Says {
     fn of(dataset: &Dataset, visitor: &Visitor) -> Self {
         let open = dataset.request.as_ref().filter(|request| request.approved_by.is_none());
-        // Nobody agrees to what they asked for themselves, where the site wants two.
-        let own =
-            open.is_some_and(|request| request.by.as_deref() == Some(&*visitor.caller.actor()));
-        let other = visitor.policy.self_approval || !own;
+        let other = open.is_some_and(|request| visitor.is_another(request.by.as_deref()));
         let some = !dataset.snapshots.is_empty();
         Self {
-            approves: open.is_some() && other && visitor.could(Action::ApproveForget),
+            approves: other && visitor.could(Action::ApproveForget),
             declines: dataset.request.is_some() && visitor.could(Action::DeclineRequests),
             holds: some && visitor.could(Action::HoldSnapshots),
             asks: some && dataset.request.is_none() && visitor.could(Action::RequestForget),
         }
     }
-}
-
-fn id_of(name: &str) -> Result<StreamId, CommandError> {
-    domain::ids::check_name("dataset", name).map_err(|e| CommandError::Invalid(e.to_string()))?;
-    Ok(StreamId::thing(ThingKind::Dataset, name))
 }
 
 async fn one(
@@ -131,7 +123,7 @@ async fn one(
     name: &str,
     asked: &Asked,
 ) -> Result<DatasetPage, Page> {
-    let id = id_of(name)?;
+    let id = super::thing_id(ThingKind::Dataset, name)?;
     let (position, state) = reading::one(console, &id).await?;
     let missing = || CommandError::NotFound(format!("dataset {name}"));
     let dataset = state.body.dataset().ok_or_else(missing)?;
@@ -345,7 +337,7 @@ pub(crate) async fn act(
 }
 
 async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
-    id_of(name)?;
+    super::thing_id(ThingKind::Dataset, name)?;
     let Some(act) = sent.fields.get("act") else { return certified(console, name, sent).await };
     let snapshot =
         || sent.fields.must("snapshot").map(str::to_owned).map_err(CommandError::Invalid);
@@ -353,9 +345,9 @@ async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, Com
         "hold" => DatasetAct::Hold { snapshot: snapshot()?, until: None },
         "end-hold" => DatasetAct::EndHold { snapshot: snapshot()? },
         "forget" => {
-            let names = snapshot()?;
-            let names = names.split([',', ' ']).filter(|name| !name.is_empty());
-            DatasetAct::Forget { snapshots: names.map(str::to_owned).collect() }
+            snapshot()?;
+            let snapshots = sent.fields.words("snapshot").map(str::to_owned).collect();
+            DatasetAct::Forget { snapshots }
         }
         "approve-forget" => DatasetAct::ApproveForget,
         "decline-forget" => DatasetAct::DeclineForget,

@@ -67,9 +67,14 @@ impl Fields {
     /// # Errors
     /// One of them is none.
     pub(crate) fn grants(&self, name: &str) -> Result<Vec<Grant>, String> {
-        let words = self.get(name).unwrap_or_default().split([',', ' ', '\n', '\r']);
-        let words = words.filter(|word| !word.is_empty());
+        let words = self.words(name);
         words.map(|word| word.parse::<Grant>().map_err(|error| error.to_string())).collect()
+    }
+
+    /// Words, separated by commas or blanks.
+    pub(crate) fn words(&self, name: &str) -> impl Iterator<Item = &str> {
+        let words = self.get(name).unwrap_or_default().split([',', ' ', '\n', '\r']);
+        words.filter(|word| !word.is_empty())
     }
 }
 

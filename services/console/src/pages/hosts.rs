@@ -134,7 +134,7 @@ async fn all(console: &Console, visitor: &Visitor, asked: Asked) -> Result<Hosts
         next: last.map(|view| asking("/hosts", &[("after", view.id.rest())])),
         asked,
         keeps: visitor.could(Action::InviteHosts),
-        apart: console.nats.is_some(),
+        apart: console.joining.is_some(),
         word: visitor.word(),
         problem: None,
         invitation: None,

@@ -5,7 +5,6 @@ use axum::extract::{Path, Query, State};
 use domain::ids::StreamId;
 use domain::people::Action;
 use domain::print::document::{DeliveryState, OPEN, Submission};
-
 use domain::print::{Document, HoldWhy, PageRange, State as Stands};
 use domain::wire::{DocumentFilter, StreamView};
 use serde::Deserialize;
@@ -210,7 +209,6 @@ struct DocumentPage {
 }
 
 /// What else somebody may do with a document.
-#[derive(Default)]
 struct More {
     moves: bool,
     reprints: bool,
@@ -224,15 +222,14 @@ impl More {
     fn of(document: &Document, visitor: &Visitor) -> Self {
         let steers = visitor.could(Action::SteerPrints);
         let asked = document.request.as_ref();
-        let own = asked.is_some_and(|one| one.by.as_deref() == Some(&*visitor.caller.actor()));
-        let other = visitor.policy.self_approval || !own;
+        let other = asked.is_some_and(|one| visitor.is_another(one.by.as_deref()));
         let state = &document.state;
         let over =
             matches!(state, Stands::Printed | Stands::Failed { .. } | Stands::Cancelled { .. });
         Self {
             moves: steers && matches!(state, Stands::Ready | Stands::Held { .. }),
             reprints: steers && over && asked.is_none() && document.erased.is_none(),
-            approves: asked.is_some() && other && visitor.could(Action::ApproveReprints),
+            approves: other && visitor.could(Action::ApproveReprints),
             declines: asked.is_some() && visitor.could(Action::DeclineRequests),
             resolves: steers && matches!(state, Stands::Unknown { .. }),
             retries: steers && document.failed_deliveries().next().is_some(),
@@ -395,9 +392,7 @@ pub(crate) async fn act(
 
 /// Pages, separated by commas; all where none is named.
 fn pages_wanted(fields: &Fields) -> Result<Option<Vec<PageRange>>, CommandError> {
-    let words = fields.get("pages").unwrap_or_default().split([',', ' ']);
-    let words = words.filter(|word| !word.is_empty());
-    let ranges: Result<Vec<PageRange>, _> = words.map(str::parse).collect();
+    let ranges: Result<Vec<PageRange>, _> = fields.words("pages").map(str::parse).collect();
     let ranges = ranges.map_err(|error| CommandError::Invalid(format!("pages: {error}")))?;
     Ok(Some(ranges).filter(|ranges| !ranges.is_empty()))
 }

@@ -185,6 +185,11 @@ impl Visitor {
         Page::of(template).with_cookie(self.caller.cookie.clone())
     }
 
+    /// Whether they are somebody else than who asked for something, as far as the site demands that.
+    pub(crate) fn is_another(&self, than: Option<&str>) -> bool {
+        self.policy.is_another(Some(&self.user().actor()), than)
+    }
+
     /// The page with what went wrong, and its status.
     pub(crate) fn refused(&self, template: &impl askama::Template, error: &CommandError) -> Page {
         self.page(template).with_status(Problem::from(error.clone()).code())

@@ -184,7 +184,7 @@ pub(crate) async fn act(State(console): State<Console>, sent: Sent) -> Result<Pa
 async fn done(console: &Console, sent: &Sent) -> Result<Applied, CommandError> {
     let fields = &sent.fields;
     let name = fields.must("queue").map_err(CommandError::Invalid)?;
-    domain::ids::check_name("queue", name).map_err(|e| CommandError::Invalid(e.to_string()))?;
+    super::thing_id(ThingKind::Queue, name)?;
     let act = match fields.must("act").map_err(CommandError::Invalid)? {
         "hold" => QueueAct::Hold,
         "release" => QueueAct::Release,
@@ -308,18 +308,13 @@ fn part_of(form: &Form, from: u64) -> (Vec<Line>, Option<u64>) {
     (all.iter().take(LINES).map(|(entry, last)| line(form, entry, *last)).collect(), next)
 }
 
-fn id_of(name: &str) -> Result<StreamId, CommandError> {
-    domain::ids::check_name("form", name).map_err(|e| CommandError::Invalid(e.to_string()))?;
-    Ok(StreamId::thing(ThingKind::Form, name))
-}
-
 async fn one(
     console: &Console,
     visitor: &Visitor,
     name: &str,
     asked: &Asked,
 ) -> Result<FormPage, Page> {
-    let id = id_of(name)?;
+    let id = super::thing_id(ThingKind::Form, name)?;
     let (position, state) = reading::one(console, &id).await?;
     let missing = || CommandError::NotFound(format!("form {name}"));
     let form = state.body.form().ok_or_else(missing)?;
@@ -377,7 +372,7 @@ pub(crate) async fn keep(
 }
 
 async fn kept(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
-    id_of(name)?;
+    super::thing_id(ThingKind::Form, name)?;
     let fields = &sent.fields;
     let number = |field: &str| {
         let text = fields.must(field).map_err(CommandError::Invalid)?;

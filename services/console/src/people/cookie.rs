@@ -74,8 +74,13 @@ pub(super) fn unset(secure: bool) -> String {
 
 /// The value of our cookie in a `Cookie` header.
 pub(super) fn find(header: &str) -> Option<&str> {
+    named(header, COOKIE)
+}
+
+/// The value of the cookie of this name.
+pub(super) fn named<'a>(header: &'a str, wanted: &str) -> Option<&'a str> {
     let mut pairs = header.split(';').filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// The word that forms of a session carry.

@@ -11,6 +11,7 @@ use domain::ids::{StreamId, is_name};
 use domain::people::{Directory, User};
 use jiff::{SignedDuration, Timestamp};
 
+use super::cookie::named;
 use super::entry::{Came, Gone};
 use super::provider::{Claimed, Provider, Tie, Trouble};
 use super::secret::Keys;
@@ -141,9 +142,7 @@ impl Console {
 
     /// What they were sent away with: the browser is the one that went.
     fn begun(&self, cookies: Option<&str>, state: &str) -> Result<Begun, Gone> {
-        let mut pairs =
-            cookies.unwrap_or_default().split(';').filter_map(|p| p.trim().split_once('='));
-        let value = pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value);
+        let value = cookies.and_then(|header| named(header, COOKIE));
         let begun = value.and_then(|value| Begun::open(value, &self.keys, (self.clock)()));
         let why = "it was not begun here, or more than ten minutes ago: begin again";
         begun.filter(|begun| begun.tie.state == state).ok_or_else(|| Gone::Refused(why.to_owned()))

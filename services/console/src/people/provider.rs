@@ -14,6 +14,9 @@ use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreIdToken,
     CoreJwsSigningAlgorithm as Alg, CoreProviderMetadata, CoreTokenResponse,
 };
+use openidconnect::http::Request;
+use openidconnect::http::header::AUTHORIZATION;
+use openidconnect::url::Url;
 use openidconnect::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
     EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
@@ -130,14 +133,9 @@ impl OidcConfig {
 
 /// What is said there is read by nobody on the way.
 fn is_safe(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    !host.is_empty() && (scheme == "https" || (scheme == "http" && here))
+    let Ok(url) = Url::parse(url) else { return false };
+    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    url.has_host() && (url.scheme() == "https" || (url.scheme() == "http" && here))
 }
 
 /// Why somebody could not come in.
@@ -325,13 +323,10 @@ impl Provider {
         let unreachable = |error: &dyn std::fmt::Display| {
             Trouble::Unreachable(format!("asking for name and groups: {error}"))
         };
-        let request = HttpRequest::new(Vec::new());
-        let (mut parts, body) = request.into_parts();
-        parts.uri = url.as_str().parse().map_err(|error| unreachable(&error))?;
         let bearer = format!("Bearer {}", answer.access_token().secret());
-        let bearer = bearer.parse().map_err(|error| unreachable(&error))?;
-        parts.headers.insert("authorization", bearer);
-        let said = self.ask(HttpRequest::from_parts(parts, body)).map_err(|e| unreachable(&e))?;
+        let request = Request::get(url.as_str()).header(AUTHORIZATION, bearer).body(Vec::new());
+        let request = request.map_err(|error| unreachable(&error))?;
+        let said = self.ask(request).map_err(|error| unreachable(&error))?;
         if !said.status().is_success() {
             return Err(unreachable(&said.status()));
         }
@@ -349,7 +344,8 @@ impl Provider {
     }
 
     fn client(&self, metadata: CoreProviderMetadata) -> Result<Client, Trouble> {
-        let secret = self.config.client_secret.as_deref().map(secret::from_reference).transpose();
+        let secret =
+            self.config.client_secret.as_deref().map(secret::text_from_reference).transpose();
         let secret =
             secret.map_err(|error| Trouble::Unreachable(format!("the secret: {error}")))?;
         let back = format!("{}/login/oidc/back", self.console());
@@ -459,6 +455,33 @@ mod tests {
         ] {
             assert_eq!(is_safe(url), safe, "{url}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_directory_is_said_at_once_with_its_key() {
+        let usual = serde_json::json!({
+            "issuer": "https://id.example.com", "client-id": "decklog",
+            "console": "https://decklog.example.com", "groups": {"ops": ["operator"]},
+        });
+        let usual: OidcConfig = serde_json::from_value(usual).unwrap();
+        assert!(usual.problems("oidc").is_empty());
+        let bad = OidcConfig {
+            issuer: "http://id.example.com".to_owned(),
+            client_id: String::new(),
+            client_secret: Some("the secret itself".to_owned()),
+            groups: BTreeMap::new(),
+            ..usual
+        };
+        let problems = bad.problems("oidc").join("\n");
+        for key in [
+            "oidc: a directory has 1 to 200",
+            "oidc.issuer",
+            "oidc.client-id",
+            "oidc.client-secret",
+        ] {
+            assert!(problems.contains(key), "{key}: {problems}");
+        }
+        assert!(!problems.contains("the secret itself"), "{problems}");
     }
 
     #[test]

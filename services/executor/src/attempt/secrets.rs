@@ -34,22 +34,6 @@ pub(crate) fn look_up(
     Ok(found)
 }
 
-/// Looks up one secret without a provider, as this process.
-///
-/// # Errors
-/// It cannot be had, and why, without a byte of it.
-pub(crate) fn plain(reference: &str) -> Result<Vec<u8>, String> {
-    let found = match reference.parse()? {
-        SecretRef::File(path) => from_file(Path::new(&path))?,
-        SecretRef::Env(name) => from_environment(&name)?,
-        SecretRef::Credential(name) => from_credential(&name)?,
-        SecretRef::Exec { .. } => {
-            return Err("write file:, env: or credential: here; exec: is for jobs".to_owned());
-        }
-    };
-    usable(found)
-}
-
 fn read(
     spec: &Spec,
     wanted: &SecretRef,

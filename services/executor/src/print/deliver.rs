@@ -449,7 +449,7 @@ fn extension(format: DocumentFormat) -> &'static str {
 /// The relay of the host's configuration, with its password as it is now.
 fn relay(config: &MailConfig) -> anyhow::Result<Relay> {
     let text = |reference: &String| -> anyhow::Result<String> {
-        let bytes = crate::attempt::plain_secret(reference).map_err(anyhow::Error::msg)?;
+        let bytes = settings::secret::from_reference(reference).map_err(anyhow::Error::msg)?;
         String::from_utf8(bytes).context("the password of the relay is no text")
     };
     let password = config.password.as_ref().map(text).transpose()?;

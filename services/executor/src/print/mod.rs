@@ -101,7 +101,7 @@ pub(crate) fn touches(work: &PrintWork) -> PrintTouches {
 async fn password_of(host: &Arc<Host>, queue: &QueueDefinition) -> Result<Option<String>, String> {
     let Some(reference) = queue.password.clone() else { return Ok(None) };
     host.allow.check_printer_secret(&reference)?;
-    let read = blocking(move || Ok(crate::attempt::plain_secret(&reference))).await;
+    let read = blocking(move || Ok(settings::secret::from_reference(&reference))).await;
     let bytes = read.map_err(|error| error.to_string())?;
     let bytes =
         bytes.map_err(|problem| format!("the password of printer {}: {problem}", queue.name))?;

@@ -153,7 +153,7 @@ impl Webhook {
     /// Its address, as it is now.
     pub(super) fn address(&self) -> Result<String, String> {
         let url = if secret::is_reference(&self.url) {
-            secret::from_reference(&self.url)?
+            secret::text_from_reference(&self.url)?
         } else {
             self.url.clone()
         };

@@ -108,7 +108,7 @@ pub(crate) fn send(config: &NotifyConfig, outgoing: &Outgoing, now: Timestamp) -
 }
 
 fn by_mail(config: &MailConfig, address: &str, letter: &Letter<'_>) -> Sent {
-    let password = config.password.as_deref().map(secret::from_reference).transpose();
+    let password = config.password.as_deref().map(secret::text_from_reference).transpose();
     let relay = password.and_then(|password| config.relay(password).map_err(|e| e.to_string()));
     let (mut relay, to) = match (relay, address.parse()) {
         (Ok(relay), Ok(to)) => (relay, to),

@@ -72,8 +72,8 @@ fn prepare(
     letter: &Letter<'_>,
 ) -> Result<Prepared, String> {
     let url = webhook.address()?;
-    let secret = webhook.secret.as_deref().map(secret::from_reference).transpose()?;
-    let key = webhook.routing_key.as_deref().map(secret::from_reference).transpose()?;
+    let secret = webhook.secret.as_deref().map(secret::text_from_reference).transpose()?;
+    let key = webhook.routing_key.as_deref().map(secret::text_from_reference).transpose()?;
     let source = config.console.as_deref().unwrap_or("decklog");
     let values = match (webhook.format, key) {
         (WebhookFormat::Cloudevents, _) => vec![(letter.id(), body::cloud_event(letter, source))],

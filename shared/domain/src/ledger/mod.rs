@@ -70,7 +70,7 @@ pub struct Policy {
 
 impl Policy {
     /// Whether whoever acts is somebody else than `other`, as far as the site demands that. Who is not named is nobody else.
-    pub(crate) fn is_another(self, actor: Option<&str>, other: Option<&str>) -> bool {
+    pub fn is_another(self, actor: Option<&str>, other: Option<&str>) -> bool {
         self.self_approval || (actor.is_some() && actor != other)
     }
 }

@@ -207,8 +207,9 @@ fn admit_directory(
     let directory = context.directory.ok_or(NO_DIRECTORY)?;
     let same = directory.issuer == e.identity.issuer;
     need(same, &format!("the directory of this site is {}", directory.issuer))?;
-    let meant = directory.mean(&e.groups);
-    need(meant == (e.groups.clone(), e.grants.clone()), "that is not what its groups may do")?;
+    let (groups, grants) = directory.mean(&e.groups);
+    let meant = groups == e.groups && grants == e.grants;
+    need(meant, "that is not what its groups may do")?;
     let Some(user) = user else {
         return need(!e.grants.is_empty(), "none of their groups may do anything here");
     };

@@ -133,9 +133,7 @@ fn environment() -> PathBuf {
     if let Some(named) = std::env::var_os("DECKLOG_MAIL") {
         return named.into();
     }
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    cache.unwrap_or_default().join("decklog/mail")
+    crate::installed::place("mail")
 }
 
 fn command(dir: &Path, options: MailOptions, port: u16) -> Command {

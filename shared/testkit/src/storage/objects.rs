@@ -11,9 +11,7 @@ fn environment() -> PathBuf {
     if let Some(named) = std::env::var_os("DECKLOG_MOTO") {
         return named.into();
     }
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    cache.unwrap_or_default().join("decklog/moto")
+    crate::installed::place("moto")
 }
 
 /// A running store.
