@@ -59,6 +59,13 @@ pub(crate) fn executor<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) 
     command
 }
 
+/// A call of `decklog-verify`.
+pub(crate) fn verifier<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(built().join("decklog-verify"));
+    command.env("TZ", "UTC").args(arguments);
+    command
+}
+
 /// What a call said, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Said {

@@ -33,6 +33,12 @@ pub struct AuditConfig {
     /// How long the log may be idle before an event says that it is there.
     #[serde(default = "five_minutes")]
     pub heartbeat_every: HumanDuration,
+    /// File that names the witnesses who are shown each head, with their addresses: a policy (C2SP tlog-policy).
+    #[serde(default)]
+    pub witnesses: Option<PathBuf>,
+    /// How often they are asked.
+    #[serde(default = "one_minute")]
+    pub witness_every: HumanDuration,
     /// Most events in one transaction.
     #[serde(default = "batch")]
     pub batch_events: usize,
@@ -48,6 +54,10 @@ fn ten_seconds() -> HumanDuration {
 
 fn five_minutes() -> HumanDuration {
     HumanDuration::from_secs(300)
+}
+
+fn one_minute() -> HumanDuration {
+    HumanDuration::from_secs(60)
 }
 
 fn batch() -> usize {
@@ -66,6 +76,8 @@ impl AuditConfig {
             join_secret: None,
             head_every: ten_seconds(),
             heartbeat_every: five_minutes(),
+            witnesses: None,
+            witness_every: one_minute(),
             batch_events: batch(),
         }
     }
@@ -81,6 +93,10 @@ impl AuditConfig {
                 "audit.head-every is at least 100ms, audit.heartbeat-every at least 1s".to_owned(),
             );
         }
+        if self.witness_every.millis() < 100 {
+            problems.push("audit.witness-every is at least 100ms".to_owned());
+        }
+        problems.extend(self.witnesses.as_deref().and_then(crate::witnesses::problem));
         if !(1..=10_000).contains(&self.batch_events) {
             problems.push("audit.batch-events: 1 to 10000".to_owned());
         }

@@ -11,6 +11,7 @@ mod own;
 mod queries;
 mod recorder;
 mod signer;
+mod witnesses;
 
 use std::sync::Arc;
 
@@ -60,13 +61,21 @@ pub async fn run(
     own::enter(&mut appender, &config, &producer, &keys, &bus, &around).await?;
     let signer = signer::Signer::open(&config, &keys, &appender).await?;
     let requests = bus.serve(Service::Append, WAITING_MAX).await?;
+    let asked = log.clone();
     let answers = tokio::spawn(queries::serve(log, bus.clone(), around.stop.clone()));
     let (ticks, mut housekeeper) = housekeeping::start(&config).await?;
+    let asking = signer.as_ref().and(config.witnesses.clone()).map(|path| {
+        let every = config.witness_every;
+        tokio::spawn(witnesses::ask_all(path, every, asked, around.clone()))
+    });
     ready();
     let own = own::Own { producer, keys };
     let recorder = recorder::Recorder::new(appender, own, signer, bus, &config, around);
     let done = recorder.run(requests, ticks).await;
     answers.abort();
+    if let Some(asking) = asking {
+        asking.abort();
+    }
     housekeeper.shutdown().await.context("stopping the housekeeping")?;
     done
 }

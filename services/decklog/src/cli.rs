@@ -4,6 +4,7 @@ mod acts;
 mod ahead;
 mod backups;
 mod changes;
+mod evidence;
 mod hosts;
 mod incidents;
 mod occurrences;
@@ -26,6 +27,7 @@ pub(crate) use backups::{
     SnapshotAct, Watch,
 };
 pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
+pub(crate) use evidence::{Evidence, ExportEvidence, VerifyEvidence};
 pub(crate) use hosts::Host;
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
@@ -201,6 +203,9 @@ pub(crate) enum Command {
     Calendar(Calendar),
     /// Reads the whole log again and checks everything that can be checked without its owner's word.
     Verify(Verify),
+    /// Evidence for somebody who believes nobody here: the log as one file that verifies by itself.
+    #[command(subcommand)]
+    Evidence(Evidence),
     /// Other people's schedules.
     #[command(subcommand)]
     Import(Import),
@@ -235,6 +240,8 @@ pub(crate) enum Command {
     Console(Role),
     /// Runs work on this host (the same as the program decklog-executor).
     Executor(Role),
+    /// On somebody else's machine: remembers the heads of logs, and cosigns those that continue what it has seen.
+    Witness(Witness),
 }
 
 #[derive(Debug, Args)]
@@ -278,6 +285,9 @@ pub(crate) struct Up {
     /// File that says by which directory people come in: what [console.oidc] is for a console.
     #[arg(long)]
     pub(crate) oidc: Option<PathBuf>,
+    /// File that names the witnesses who are shown each head of the log, with their addresses (C2SP tlog-policy).
+    #[arg(long)]
+    pub(crate) witnesses: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -506,6 +516,22 @@ pub(crate) struct Night {
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Witness {
+    /// The name under which it cosigns: a host name and a path, such as witness.example/w1.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// The key of a log that it knows, as `decklog evidence policy` prints it. May be given again.
+    #[arg(long = "log", required = true, value_name = "KEY")]
+    pub(crate) logs: Vec<String>,
+    /// Directory of its key and its memory. It is never brought back from an older copy.
+    #[arg(long, default_value = "decklog-witness")]
+    pub(crate) data: PathBuf,
+    /// The address it listens on.
+    #[arg(long, default_value = "127.0.0.1:7410")]
+    pub(crate) listen: SocketAddr,
 }
 
 #[derive(Debug, Args)]

@@ -57,6 +57,8 @@ pub(crate) struct Wanted {
     pub(crate) notify: Option<NotifyConfig>,
     /// By which directory people come in.
     pub(crate) oidc: Option<OidcConfig>,
+    /// File that names the witnesses who are shown each head.
+    pub(crate) witnesses: Option<PathBuf>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
     pub(crate) self_approval: Option<bool>,
     /// How far its clock is set back: not at all but for a measurement of a log that is old.
@@ -79,6 +81,7 @@ impl Wanted {
             lists: None,
             notify: None,
             oidc: None,
+            witnesses: None,
             self_approval: None,
             back: SignedDuration::ZERO,
             let_in: None,
@@ -132,7 +135,7 @@ impl Embedded {
         let is_new = log.head().await?.0 == 0;
         let (bus, clock) = (Bus::in_process(), clock(wanted.back));
         let (drain, draining) = watch::channel(false);
-        let mut tasks = vec![start_audit(&dir, &bus, &clock).await?];
+        let mut tasks = vec![start_audit(&dir, wanted.witnesses.clone(), &bus, &clock).await?];
         let self_approval = wanted.self_approval.or(is_new.then_some(true));
         let config = ConsoleConfig {
             listen: wanted.listen,
@@ -246,10 +249,18 @@ pub(crate) fn token(dir: &Path, class: Class) -> anyhow::Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 
-async fn start_audit(dir: &Path, bus: &Bus, clock: &Clock) -> anyhow::Result<Task> {
+async fn start_audit(
+    dir: &Path,
+    witnesses: Option<PathBuf>,
+    bus: &Bus,
+    clock: &Clock,
+) -> anyhow::Result<Task> {
     let (stop, stopped) = watch::channel(false);
     let database = EventLog::file_in(dir).display().to_string();
-    let config = AuditConfig::new(&database, dir.join("audit"));
+    let config = AuditConfig { witnesses, ..AuditConfig::new(&database, dir.join("audit")) };
+    if let Some(problem) = config.problems().into_iter().next() {
+        return Err(exit::usage(problem));
+    }
     let around = audit::Surroundings { clock: Arc::clone(clock), stop: stopped };
     let bus = bus.clone();
     let task = start("recorder", stop, |ready| {

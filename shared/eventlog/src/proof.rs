@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
 use domain::wire::{Inclusion, Proof};
 use tlog::{
-    Checkpoint, Frontier, Hash, Note, inclusion_proof_in_part, leaf_hash, verify_inclusion,
+    Checkpoint, Frontier, Hash, Note, consistency_spans, inclusion_proof_in_part, leaf_hash,
+    verify_inclusion,
 };
 
 use crate::connect::EventLog;
@@ -90,6 +91,38 @@ impl EventLog {
             path: path.into_iter().map(|hash| Digest(hash.0)).collect(),
             head: note,
         })
+    }
+
+    /// The proof that the log's first `old` leaves are the beginning of its first `size` (RFC 6962 §2.1.2).
+    ///
+    /// # Errors
+    /// The database cannot be read, or does not hold so many leaves.
+    pub async fn consistency(&self, old: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        let wrong = |error: tlog::ProofError| LogError::inconsistent("event", size, error);
+        let mut proof = Vec::new();
+        for span in consistency_spans(old, size).map_err(wrong)? {
+            proof.push(self.span(span.start, span.end).await?);
+        }
+        Ok(proof)
+    }
+
+    /// The root of some leaves. Where there are more than a part has, they begin with one.
+    async fn span(&self, from: u64, to: u64) -> Result<Hash, LogError> {
+        if to - from <= PART {
+            return Ok(root(&self.hashes(from, to).await?));
+        }
+        let (first, complete) = (from / PART, to / PART);
+        let mut roots = self.parts(complete).await?;
+        while (roots.len() as u64) < complete {
+            roots = self.parts(complete).await?;
+        }
+        let own = roots.get(usize::try_from(first).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let mut own = own.to_vec();
+        let rest = self.hashes(complete * PART, to).await?;
+        if !rest.is_empty() {
+            own.push(root(&rest));
+        }
+        Ok(root(&own))
     }
 
     /// The roots of the first complete parts: `wanted` of them, or as many as one question may read.

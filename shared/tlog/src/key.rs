@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The signature type identifier of plain Ed25519 (C2SP signed-note, «Signature types»).
-const ED25519: u8 = 0x01;
+pub(crate) const ED25519: u8 = 0x01;
+/// That of a timestamped Ed25519 cosignature (C2SP tlog-cosignature, «Format»).
+pub(crate) const COSIGNATURE: u8 = 0x04;
 
 /// Why a key is not one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -24,8 +26,10 @@ pub enum KeyError {
     /// The third part is not canonical base64.
     #[error("reading verifier key {0:?}: the key is not canonical base64")]
     Base64(String),
-    /// The key is not a type 0x01 byte followed by 32 bytes.
-    #[error("reading verifier key {0:?}: not an ed25519 key of type 0x01 and 32 bytes")]
+    /// The key is not the type byte that belongs there (0x01 of a log, 0x04 of a witness), followed by 32 bytes.
+    #[error(
+        "reading verifier key {0:?}: not an ed25519 key of the type that belongs here and 32 bytes"
+    )]
     Type(String),
     /// The 32 bytes are no point on the curve, or one under which anything verifies.
     #[error("reading verifier key {0:?}: not a usable ed25519 public key")]
@@ -52,9 +56,14 @@ pub struct SignerKey {
 /// An Ed25519 public key that verifies notes signed under a name. Shown and parsed as
 /// `name+id+key`: the id in 8 lower-case hex digits, the key as base64 of 0x01 and 32 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifierKey {
-    name: String,
-    id: u32,
+pub struct VerifierKey(NamedKey);
+
+/// What stands in a verifier key of any type: a name, a public key, and the id that both have under the type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedKey {
+    kind: u8,
+    pub(crate) name: String,
+    pub(crate) id: u32,
     point: VerifyingKey,
 }
 
@@ -65,14 +74,14 @@ impl SignerKey {
     /// [`KeyError::Name`] if the name cannot stand in a signature line.
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, KeyError> {
         let secret = SigningKey::from_bytes(seed);
-        let public = VerifierKey::from_point(name, secret.verifying_key())?;
+        let public = VerifierKey(NamedKey::of(ED25519, name, secret.verifying_key())?);
         Ok(Self { secret, public })
     }
 
     /// The name it signs under.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.public.name
+        self.public.name()
     }
 
     /// The key that verifies what this one signs.
@@ -88,7 +97,7 @@ impl SignerKey {
 
     /// The key's id, as in [`VerifierKey::id`].
     pub(crate) fn id(&self) -> u32 {
-        self.public.id
+        self.public.id()
     }
 }
 
@@ -104,54 +113,37 @@ impl VerifierKey {
     /// # Errors
     /// [`KeyError::Name`] or [`KeyError::Weak`].
     pub fn new(name: &str, public: &[u8; 32]) -> Result<Self, KeyError> {
-        let point =
-            VerifyingKey::from_bytes(public).map_err(|_| KeyError::Weak(name.to_owned()))?;
-        Self::from_point(name, point)
-    }
-
-    fn from_point(name: &str, point: VerifyingKey) -> Result<Self, KeyError> {
-        if !is_key_name(name) {
-            return Err(KeyError::Name(name.to_owned()));
-        }
-        // A low-order point verifies signatures nobody made. Say so now, not when a note fails.
-        if point.is_weak() {
-            return Err(KeyError::Weak(name.to_owned()));
-        }
-        Ok(Self { name: name.to_owned(), id: key_id(name, point.as_bytes()), point })
+        NamedKey::new(ED25519, name, public).map(Self)
     }
 
     /// The name it verifies.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The key's id: the first four bytes, big-endian, of
     /// SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key). It tells keys apart and proves nothing.
     #[must_use]
     pub const fn id(&self) -> u32 {
-        self.id
+        self.0.id
     }
 
     /// The 32 bytes of the public key.
     #[must_use]
     pub fn public_key(&self) -> &[u8; 32] {
-        self.point.as_bytes()
+        self.0.public_key()
     }
 
-    /// Whether these are this key's signature bytes over a note's text. Strict: a signature has one
-    /// form only, so that everyone who verifies comes to the same answer.
+    /// Whether these are this key's signature bytes over a note's text.
     pub(crate) fn verifies(&self, text: &str, signature: &[u8]) -> bool {
-        Signature::from_slice(signature)
-            .is_ok_and(|signature| self.point.verify_strict(text.as_bytes(), &signature).is_ok())
+        self.0.verifies(text.as_bytes(), signature)
     }
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = [ED25519; 33];
-        key[1..].copy_from_slice(self.point.as_bytes());
-        write!(f, "{}+{:08x}+{}", self.name, self.id, BASE64_STANDARD.encode(key))
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -163,18 +155,61 @@ impl FromStr for VerifierKey {
     /// # Errors
     /// [`KeyError`] naming the part that does not fit.
     fn from_str(text: &str) -> Result<Self, KeyError> {
+        NamedKey::parse(ED25519, text).map(Self)
+    }
+}
+
+impl NamedKey {
+    pub(crate) fn new(kind: u8, name: &str, public: &[u8; 32]) -> Result<Self, KeyError> {
+        let point =
+            VerifyingKey::from_bytes(public).map_err(|_| KeyError::Weak(name.to_owned()))?;
+        Self::of(kind, name, point)
+    }
+
+    pub(crate) fn of(kind: u8, name: &str, point: VerifyingKey) -> Result<Self, KeyError> {
+        if !is_key_name(name) {
+            return Err(KeyError::Name(name.to_owned()));
+        }
+        // A low-order point verifies signatures nobody made. Say so now, not when a note fails.
+        if point.is_weak() {
+            return Err(KeyError::Weak(name.to_owned()));
+        }
+        let id = key_id(name, kind, point.as_bytes());
+        Ok(Self { kind, name: name.to_owned(), id, point })
+    }
+
+    pub(crate) fn parse(kind: u8, text: &str) -> Result<Self, KeyError> {
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(KeyError::Format);
         };
         let named = |error: fn(String) -> KeyError| error(name.to_owned());
         let key = BASE64_STANDARD.decode(key).map_err(|_| named(KeyError::Base64))?;
-        let public = key.strip_prefix(&[ED25519]).and_then(|public| public.try_into().ok());
-        let read = Self::new(name, public.ok_or_else(|| named(KeyError::Type))?)?;
+        let public = key.strip_prefix(&[kind]).and_then(|public| public.try_into().ok());
+        let read = Self::new(kind, name, public.ok_or_else(|| named(KeyError::Type))?)?;
         if id != format!("{:08x}", read.id) {
             return Err(KeyError::Id { name: read.name, found: id.to_owned(), expected: read.id });
         }
         Ok(read)
+    }
+
+    pub(crate) fn public_key(&self) -> &[u8; 32] {
+        self.point.as_bytes()
+    }
+
+    /// Whether these are this key's signature bytes over a message. Strict: a signature has one
+    /// form only, so that everyone who verifies comes to the same answer.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature)
+            .is_ok_and(|signature| self.point.verify_strict(message, &signature).is_ok())
+    }
+}
+
+impl fmt::Display for NamedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut key = [self.kind; 33];
+        key[1..].copy_from_slice(self.point.as_bytes());
+        write!(f, "{}+{:08x}+{}", self.name, self.id, BASE64_STANDARD.encode(key))
     }
 }
 
@@ -183,9 +218,9 @@ pub(crate) fn is_key_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '+' || c < ' ')
 }
 
-/// C2SP signed-note, «Ed25519 signatures».
-fn key_id(name: &str, public: &[u8; 32]) -> u32 {
-    let hashed = Sha256::new().chain_update(name).chain_update([b'\n', ED25519]);
+/// C2SP signed-note, «Ed25519 signatures»; tlog-cosignature, «Format».
+fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> u32 {
+    let hashed = Sha256::new().chain_update(name).chain_update([b'\n', kind]);
     let [a, b, c, d, ..] = <[u8; 32]>::from(hashed.chain_update(public).finalize());
     u32::from_be_bytes([a, b, c, d])
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use thiserror::Error;
 
-use crate::key::{SignerKey, VerifierKey, is_key_name};
+use crate::key::{NamedKey, SignerKey, VerifierKey, is_key_name};
 
 /// The most signature lines a note may have. The specification asks for at least 16.
 pub const MAX_SIGNATURES: usize = 100;
@@ -113,6 +113,18 @@ impl Note {
         Self { text: text.to_owned(), signatures }.within_limit()
     }
 
+    /// The same note with one more line, unless it has it. What the line says is not looked at.
+    ///
+    /// # Errors
+    /// [`NoteError`] if it has as many as it may, or becomes too large.
+    pub fn with(mut self, line: NoteSignature) -> Result<Self, NoteError> {
+        if !self.signatures.contains(&line) {
+            self.signatures.push(line);
+        }
+        refuse_count(self.signatures.len())?;
+        self.within_limit()
+    }
+
     fn within_limit(self) -> Result<Self, NoteError> {
         let size = self.to_string().len();
         if size > MAX_NOTE_BYTES { Err(NoteError::TooLarge(size)) } else { Ok(self) }
@@ -164,8 +176,14 @@ impl NoteSignature {
         Self { name: key.name().to_owned(), key_id: key.id(), bytes }
     }
 
+    /// What a key said, as a line.
+    pub(crate) fn of(key: &NamedKey, bytes: Vec<u8>) -> Self {
+        Self { name: key.name.clone(), key_id: key.id, bytes }
+    }
+
     /// Reads a line without its newline; nothing if it is not one.
-    fn parse(line: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
         let (name, encoded) = line.strip_prefix(LINE_START)?.split_once(' ')?;
         let decoded = BASE64_STANDARD.decode(encoded).ok()?;
         let (id, bytes) = decoded.split_first_chunk::<4>()?;

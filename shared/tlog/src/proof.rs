@@ -3,6 +3,8 @@
 //! Sizes and indexes count leaves. A proof binds hashes only: the size must come from where the
 //! root comes from, a signed head, because one path can fit trees of several sizes.
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use crate::frontier::Frontier;
@@ -109,30 +111,46 @@ pub fn inclusion_proof_in_part(
 /// # Errors
 /// [`ProofError::Shrunk`] if `old` is more than there are.
 pub fn consistency_proof(leaves: &[Hash], old: u64) -> Result<Vec<Hash>, ProofError> {
-    let shrunk = ProofError::Shrunk { old, new: leaves.len() as u64 };
-    let mut rest = usize::try_from(old).map_err(|_| shrunk)?;
-    if rest > leaves.len() {
-        return Err(shrunk);
+    let spans = consistency_spans(old, leaves.len() as u64)?;
+    let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    let part = |span: Range<u64>| leaves.get(within(span.start)..within(span.end));
+    Ok(spans.into_iter().map(|span| root(part(span).unwrap_or_default())).collect())
+}
+
+/// The same for whoever does not hold the leaves: which of them each hash of the proof is the root of, in its order. A span
+/// begins at a multiple of the least power of two that is not smaller than it.
+///
+/// # Errors
+/// [`ProofError::Shrunk`] if `old` is more than `size`.
+pub fn consistency_spans(old: u64, size: u64) -> Result<Vec<Range<u64>>, ProofError> {
+    if old > size {
+        return Err(ProofError::Shrunk { old, new: size });
     }
-    if rest == 0 {
+    if old == 0 {
         return Ok(Vec::new());
     }
-    let (mut tree, mut path) = (leaves, Vec::new());
-    while let Some((left, right)) = split(tree).filter(|_| rest < tree.len()) {
-        if rest <= left.len() {
-            path.push(root(right));
-            tree = left;
+    let (mut tree, mut path) = (0..size, Vec::new());
+    while let Some(middle) = middle(&tree).filter(|_| old < tree.end) {
+        if old <= middle {
+            path.push(middle..tree.end);
+            tree.end = middle;
         } else {
-            path.push(root(left));
-            (tree, rest) = (right, rest - left.len());
+            path.push(tree.start..middle);
+            tree.start = middle;
         }
     }
     // On the left edge what remains is the old tree itself, whose root the verifier has.
-    if tree.len() as u64 != old {
-        path.push(root(tree));
+    if tree.start > 0 {
+        path.push(tree);
     }
     path.reverse();
     Ok(path)
+}
+
+/// Where a tree of several leaves divides: behind the largest power of two that is less than all of them.
+fn middle(tree: &Range<u64>) -> Option<u64> {
+    let half = 1_u64 << (tree.end - tree.start).checked_sub(1)?.checked_ilog2()?;
+    Some(tree.start + half)
 }
 
 /// Checks that `leaf` is the leaf at `index` of the tree with `size` leaves and this root

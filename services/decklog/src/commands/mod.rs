@@ -8,6 +8,7 @@ mod calendar;
 mod changes;
 mod config;
 mod events;
+mod evidence;
 mod export;
 mod flow;
 mod host;
@@ -33,6 +34,7 @@ mod up;
 mod user;
 mod verify;
 mod why;
+mod witness;
 
 use clap::CommandFactory as _;
 use domain::site::ThingKind;
@@ -91,6 +93,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::CallTree(thing) => things::run(ThingKind::CallTree, &thing, format),
         Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
+        Command::Evidence(wanted) => evidence::run(&wanted, format),
         Command::Import(import) => import::run(&import, format),
         Command::Export(export) => export::run(&export, format),
         Command::Migrate(migrate) => migrate::run(&migrate),
@@ -108,6 +111,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Scheduler(role) => service(&role, roles::scheduler),
         Command::Console(role) => service(&role, roles::console),
         Command::Executor(role) => service(&role, roles::executor),
+        Command::Witness(wanted) => witness::run(wanted),
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             lists: up.lists.clone(),
             notify: notify.clone(),
             oidc: oidc.clone(),
+            witnesses: up.witnesses.clone(),
             self_approval: up.self_approval,
             back: SignedDuration::ZERO,
             let_in: None,

@@ -1,84 +1,43 @@
 //! `decklog verify`: reads the whole log again and believes nothing that can be computed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::canonical::{Digest, unhex};
-use domain::envelope::{Envelope, Place};
-use domain::event::{Event, LogEvent};
-use domain::expect::{Accounted, Population};
-use domain::flush::FLUSH_EVENTS_MAX;
-use domain::ids::ProducerId;
-use domain::leaf::Leaf;
-use domain::ledger::{Body, Ledger, Memory};
-use domain::run::State;
+use domain::canonical::unhex;
 use domain::wire::{Content, HeadView, LeafView, Query};
-use jiff::Timestamp;
+use evidence::examiner::Counts;
+use evidence::{Depth, Examined, Examiner, Findings, Head, Kind};
 use serde::Serialize;
-use tlog::{Checkpoint, Frontier, Note, VerifierKey, leaf_hash};
+use tlog::{Checkpoint, Frontier, VerifierKey};
 
 use crate::cli::{Format, Verify};
 use crate::source::Source;
 use crate::{exit, host, output};
 
 /// Leaves asked for at once.
-const PAGE: u32 = 1_000;
-/// Most findings printed; all are counted.
-const FINDINGS_MAX: usize = 100;
+pub(crate) const PAGE: u32 = 1_000;
+/// Most signed heads that are compared.
+pub(crate) const HEADS: u32 = 2_000;
 
 /// What was checked, and what was found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct Report {
     origin: String,
-    events: u64,
-    void: u64,
-    signatures: u64,
-    producers: u64,
+    #[serde(flatten)]
+    counts: Counts,
     heads: u64,
     /// Heads that somebody kept outside of the log, and brought.
     heads_kept: u64,
-    occurrences_expected: u64,
-    occurrences_recorded: u64,
-    occurrences_undecided: u64,
-    /// Versions of the time zone database by which occurrences were decided, as the log tells, one after the other.
-    tzdb: Vec<String>,
-    /// The one by which they were computed again.
+    /// The version of the time zone database by which occurrences were computed again.
     tzdb_here: String,
-    runs: u64,
-    runs_open: u64,
-    runs_unknown: u64,
     findings: Vec<String>,
     findings_total: u64,
 }
 
-impl Report {
-    fn find(&mut self, finding: impl ToString) {
-        self.findings_total += 1;
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(finding.to_string());
-        }
-    }
-}
-
-/// Events of one producer since its last signature.
-#[derive(Debug, Default)]
-struct Unsigned {
-    events: usize,
-}
-
-struct Verifier {
-    ledger: Ledger,
-    streams: Memory,
-    frontier: Frontier,
-    population: Population,
-    unsigned: BTreeMap<ProducerId, Unsigned>,
-    heads: BTreeMap<u64, Vec<String>>,
-    /// What the signer remembers to have signed last, where this machine has its files.
-    remembered: Option<Frontier>,
-    report: Report,
-}
+/// Signed heads, by the sizes that they say.
+type Heads = BTreeMap<u64, Vec<String>>;
 
 /// The signer's own record of the last head it signed. Whoever cuts a log and its heads may forget it.
 fn signers_memory(dir: Option<&Path>) -> Option<Frontier> {
@@ -87,8 +46,8 @@ fn signers_memory(dir: Option<&Path>) -> Option<Frontier> {
     Frontier::from_bytes(size.parse().ok()?, &unhex(bytes)?).ok()
 }
 
-/// A head that somebody kept, with its size. A scanner or an editor may have changed how its lines end.
-fn kept(path: &Path) -> anyhow::Result<(u64, String)> {
+/// A head that somebody kept. A scanner or an editor may have changed how its lines end.
+pub(crate) fn kept(path: &Path) -> anyhow::Result<Head> {
     let usage = |error: &dyn std::fmt::Display| {
         let path = path.display();
         exit::usage(format!(
@@ -97,9 +56,7 @@ fn kept(path: &Path) -> anyhow::Result<(u64, String)> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| usage(&error))?;
     let note = text.replace("\r\n", "\n").trim_end().to_owned() + "\n";
-    let parsed = Note::parse(note.as_bytes()).map_err(|error| usage(&error))?;
-    let head = Checkpoint::parse(parsed.text()).map_err(|error| usage(&error))?;
-    Ok((head.size(), note))
+    Head::read(note.as_bytes()).map_err(|error| usage(&error))
 }
 
 pub(crate) fn run(verify: &Verify, format: Format) -> anyhow::Result<()> {
@@ -109,56 +66,77 @@ pub(crate) fn run(verify: &Verify, format: Format) -> anyhow::Result<()> {
         None => Source::open(&verify.place)?,
     };
     // Signed heads are asked for first: the log can then only be longer than each of them says.
-    let mut verifier = Verifier::new(&source)?;
-    for (size, note) in kept {
-        verifier.report.heads_kept += 1;
-        verifier.heads.entry(size).or_default().push(note);
+    let mut heads = signed(&source)?;
+    for head in &kept {
+        heads.entry(head.says.size()).or_default().push(head.note.to_string());
     }
     let Content::Head(head) = source.ask(&Query::Head)?.content else {
         anyhow::bail!("the answer is to another question");
     };
-    verifier.read(&source, &head)?;
-    let report = verifier.finish(&head);
+    let remembered = signers_memory(source.dir());
+    let report = report(&source, &head, heads, kept.len(), remembered)?;
     output::one(format, &report, text)?;
     if report.findings_total == 0 { Ok(()) } else { Err(exit::unclean("")) }
 }
 
-impl Verifier {
-    fn new(source: &Source) -> anyhow::Result<Self> {
-        let remembered = signers_memory(source.dir());
-        let mut heads: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-        if let Content::Heads(notes) = source.ask(&Query::Heads { limit: 2_000 })?.content {
-            for note in notes {
-                // Its size is read without belief, only to know when to compare.
-                let size = note.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(0);
-                heads.entry(size).or_default().push(note);
-            }
+/// The newest signed heads. Their sizes are read without belief, only to know when to compare.
+fn signed(source: &Source) -> anyhow::Result<Heads> {
+    let mut heads = Heads::new();
+    if let Content::Heads(notes) = source.ask(&Query::Heads { limit: HEADS })?.content {
+        for note in notes {
+            let size = note.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(0);
+            heads.entry(size).or_default().push(note);
         }
-        Ok(Self {
-            ledger: Ledger::default(),
-            streams: Memory::default(),
-            frontier: Frontier::new(),
-            population: Population::default(),
-            unsigned: BTreeMap::new(),
-            heads,
-            remembered,
-            report: Report::default(),
-        })
     }
+    Ok(heads)
+}
 
+fn report(
+    source: &Source,
+    head: &HeadView,
+    heads: Heads,
+    kept: usize,
+    remembered: Option<Frontier>,
+) -> anyhow::Result<Report> {
+    let sizes = heads.keys().copied().chain(remembered.iter().map(Frontier::size));
+    let mut reading =
+        Reading { examiner: Examiner::new(Depth::Full, sizes), findings: Findings::default() };
+    reading.read(source, head)?;
+    let Reading { examiner, mut findings } = reading;
+    let log = examiner.finish();
+    findings.extend(log.findings.clone());
+    if log.tree.root().0 != head.root.0 {
+        findings.add(Kind::HeadRoot, "the root of the tree is not the one the database holds");
+    }
+    let compared = compare_heads(&heads, &log, &mut findings);
+    compare_memory(remembered, &log, &mut findings);
+    Ok(Report {
+        origin: log.ledger.origin.unwrap_or_default(),
+        counts: log.counts,
+        heads: compared,
+        heads_kept: kept as u64,
+        tzdb_here: host::tzdb().version,
+        findings: findings.kept().iter().map(ToString::to_string).collect(),
+        findings_total: findings.total(),
+    })
+}
+
+struct Reading {
+    examiner: Examiner,
+    findings: Findings,
+}
+
+impl Reading {
     fn read(&mut self, source: &Source, head: &HeadView) -> anyhow::Result<()> {
-        while self.frontier.size() < head.size {
-            let after = self.frontier.size();
+        while self.examiner.size() < head.size {
+            let after = self.examiner.size();
             let Content::Leaves(page) = source.ask(&Query::Leaves { after, limit: PAGE })?.content
             else {
                 anyhow::bail!("the answer is to another question");
             };
             if page.is_empty() {
-                self.report.find(format!(
-                    "position {} is missing: the log ends before its head of {}",
-                    after + 1,
-                    head.size
-                ));
+                let text = format!("the log ends before its head of {}", head.size);
+                self.missing(after + 1, text);
                 return Ok(());
             }
             for view in page.iter().take_while(|view| view.position <= head.size) {
@@ -168,188 +146,73 @@ impl Verifier {
         Ok(())
     }
 
+    fn missing(&mut self, position: u64, text: impl std::fmt::Display) {
+        self.findings.at(position, Kind::EntryMissing, format!("it is missing: {text}"));
+    }
+
     fn take(&mut self, view: &LeafView) {
-        let position = self.frontier.size() + 1;
+        let position = self.examiner.size() + 1;
         if view.position != position {
-            self.report.find(format!(
-                "position {position} is missing: {} follows {}",
-                view.position,
-                position - 1
-            ));
+            self.missing(position, format!("{} follows {}", view.position, position - 1));
         }
         let bytes = STANDARD.decode(&view.leaf).unwrap_or_default();
-        self.frontier.push(leaf_hash(&bytes));
-        self.report.events += 1;
-        if let Err(finding) = self.take_leaf(&bytes, view) {
-            self.report.find(format!("position {position}: {finding}"));
-        }
-        self.compare_heads(self.frontier.size());
-    }
-
-    fn take_leaf(&mut self, bytes: &[u8], view: &LeafView) -> Result<(), String> {
-        let leaf = Leaf::from_bytes(bytes).map_err(|error| error.to_string())?;
-        let envelope = Envelope::parse(&leaf.envelope).map_err(|error| error.to_string())?;
-        let event = envelope.event().map_err(|error| error.to_string())?;
-        let hash = Digest::of(&leaf.envelope);
-        if self.ledger.received.is_some_and(|last| leaf.received < last) {
-            self.report.find(format!("position {}: its receive time goes back", view.position));
-        }
-        self.check_chain(&envelope, view.position);
-        let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, leaf.received);
-        self.check_signature(&envelope, &leaf, view.position);
-        if mark.void() != view.void {
+        let Some(taken) = self.examiner.take(&bytes) else { return };
+        if taken.mark.void() != view.void {
             let said = view.void.as_deref().unwrap_or("valid");
-            let computed = mark.void().unwrap_or_else(|| "valid".to_owned());
-            self.report.find(format!(
-                "position {}: it is marked `{said}`, but by the rules it is `{computed}`",
-                view.position
-            ));
+            let computed = taken.mark.void().unwrap_or_else(|| "valid".to_owned());
+            let text = format!("it is marked `{said}`, but by the rules it is `{computed}`");
+            self.findings.at(position, Kind::Mark, text);
         }
-        match mark.void() {
-            Some(_) => self.report.void += 1,
-            None => self.observe(&envelope, &event, leaf.received),
-        }
-        Ok(())
     }
+}
 
-    fn check_chain(&mut self, envelope: &Envelope, position: u64) {
-        let source = &envelope.source;
-        let founder = position == 1 && matches!(&envelope.event(), Ok(Event::LogEvent(_)));
-        let place = match self.ledger.producers.get(source) {
-            Some(producer) => producer.place,
-            None if founder => Place::default(),
-            None => {
-                return self
-                    .report
-                    .find(format!("position {position}: {source} was never enrolled"));
-            }
+/// Compares signed heads with the tree; says how many fit a state of the log.
+fn compare_heads(heads: &Heads, log: &Examined, findings: &mut Findings) -> u64 {
+    let key = log.ledger.head_key.as_ref().and_then(|key| key.parse::<VerifierKey>().ok());
+    let keys: Vec<VerifierKey> = key.into_iter().collect();
+    let mut compared = 0;
+    for (size, notes) in heads {
+        let Some(root) = log.roots.get(size).filter(|_| *size > 0) else {
+            findings.add(Kind::HeadBeyond, format!("a signed head of size {size} fits no state of this log: it was cut, or never was so long"));
+            continue;
         };
-        if envelope.pseq != place.pseq + 1 {
-            self.report.find(format!(
-                "position {position}: event {} of {source} follows its event {}",
-                envelope.pseq, place.pseq
-            ));
-        } else if envelope.pprev != place.last {
-            self.report.find(format!(
-                "position {position}: it does not name the hash of the event of {source} before it"
-            ));
-        }
-    }
-
-    fn check_signature(&mut self, envelope: &Envelope, leaf: &Leaf, position: u64) {
-        let unsigned = self.unsigned.entry(envelope.source.clone()).or_default();
-        unsigned.events += 1;
-        if leaf.seals.is_empty() {
-            if unsigned.events > FLUSH_EVENTS_MAX {
-                self.report.find(format!("position {position}: more than {FLUSH_EVENTS_MAX} events of {} without a signature", envelope.source));
-            }
-            return;
-        }
-        unsigned.events = 0;
-        let Some(producer) = self.ledger.producers.get(&envelope.source) else { return };
-        for seal in &leaf.seals {
-            self.report.signatures += 1;
-            if let Err(error) = producer.key.verify(&leaf.envelope, seal) {
-                self.report.find(format!(
-                    "position {position}: signature of {}: {error}",
-                    envelope.source
-                ));
-            }
-        }
-    }
-
-    fn observe(&mut self, envelope: &Envelope, event: &Event, received: Timestamp) {
-        if let Event::LogEvent(LogEvent::LogTzdbChanged(changed)) = event {
-            self.report.tzdb.push(changed.to.clone());
-        }
-        self.population.observe(&envelope.subject, event, received);
-    }
-
-    fn compare_heads(&mut self, size: u64) {
-        if self.remembered.as_ref().is_some_and(|last| last.size() == size)
-            && let Some(last) = self.remembered.take()
-            && last.root() != self.frontier.root()
-        {
-            self.report.find(format!("the signer remembers another root for size {size}: the log was changed after it was signed"));
-        }
-        let Some(notes) = self.heads.remove(&size) else { return };
-        let key = self.ledger.head_key.as_ref().and_then(|key| key.parse::<VerifierKey>().ok());
         for note in notes {
-            self.report.heads += 1;
-            let keys: Vec<VerifierKey> = key.iter().cloned().collect();
+            compared += 1;
             match Checkpoint::open(note.as_bytes(), &keys) {
-                Err(error) => self.report.find(format!("the head of size {size}: {error}")),
-                Ok(head) if head.root() != self.frontier.root() => {
-                    self.report.find(format!("the signed head of size {size} has another root: the log was changed after it was signed"));
+                Err(error) => {
+                    findings.add(Kind::HeadSignature, format!("the head of size {size}: {error}"));
+                }
+                Ok(head) if head.root() != *root => {
+                    findings.add(Kind::HeadRoot, format!("the signed head of size {size} has another root: the log was changed after it was signed"));
                 }
                 Ok(_) => {}
             }
         }
     }
+    compared
+}
 
-    fn finish(mut self, head: &HeadView) -> Report {
-        if Digest(self.frontier.root().0) != head.root {
-            self.report.find("the root of the tree is not the one the database holds");
-        }
-        for size in std::mem::take(&mut self.heads).into_keys() {
-            self.report.find(format!("a signed head of size {size} fits no state of this log: it was cut, or never was so long"));
-        }
-        if let Some(last) = self.remembered.take().filter(|last| last.size() > 0) {
-            self.report.find(format!(
+fn compare_memory(remembered: Option<Frontier>, log: &Examined, findings: &mut Findings) {
+    let Some(last) = remembered.filter(|last| last.size() > 0) else { return };
+    match log.roots.get(&last.size()) {
+        Some(root) if *root == last.root() => {}
+        Some(_) => findings.add(Kind::HeadRoot, format!("the signer remembers another root for size {}: the log was changed after it was signed", last.size())),
+        None => findings.add(
+            Kind::HeadBeyond,
+            format!(
                 "the signer remembers a head of size {}, but the log has {}: it was cut",
                 last.size(),
-                self.frontier.size()
-            ));
-        }
-        let open: BTreeSet<_> =
-            self.unsigned.iter().filter(|(_, u)| u.events > 0).map(|(id, _)| id.clone()).collect();
-        for producer in open {
-            self.report.find(format!("the last events of {producer} have no signature"));
-        }
-        self.count_runs();
-        let horizon = self.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
-        let accounted = self.population.account(horizon);
-        self.take_account(accounted);
-        self.report.tzdb_here = host::tzdb().version;
-        self.report.origin = self.ledger.origin.unwrap_or_default();
-        self.report.producers = self.ledger.producers.len() as u64;
-        self.report
-    }
-
-    fn count_runs(&mut self) {
-        for state in self.streams.0.values() {
-            let Body::Run(run) = &state.body else { continue };
-            self.report.runs += 1;
-            match run.state {
-                State::Ended { .. } => {}
-                State::Unknown { .. } => self.report.runs_unknown += 1,
-                State::Requested
-                | State::Held { .. }
-                | State::Waiting
-                | State::Blocked
-                | State::Due
-                | State::Parts
-                | State::Running { .. }
-                | State::Retrying { .. } => self.report.runs_open += 1,
-            }
-        }
-    }
-
-    fn take_account(&mut self, accounted: Accounted) {
-        self.report.occurrences_expected = accounted.expected;
-        self.report.occurrences_recorded = accounted.recorded;
-        self.report.occurrences_undecided = accounted.undecided;
-        for finding in accounted.findings {
-            self.report.find(finding);
-        }
+                log.tree.size()
+            ),
+        ),
     }
 }
 
 /// By which rules of zones occurrences were decided, and computed again.
 fn zones(report: &Report) -> String {
-    let Some(last) = report.tzdb.last() else { return String::new() };
+    let Some(last) = report.counts.tzdb.last() else { return String::new() };
     let mut text = format!("zones        time zone database {last}");
-    let before = report.tzdb.len() - 1;
+    let before = report.counts.tzdb.len() - 1;
     if before > 0 {
         text.push_str(&format!(", changed {before} times"));
     }
@@ -364,7 +227,7 @@ fn zones(report: &Report) -> String {
 }
 
 fn text(report: &Report) -> String {
-    let r = report;
+    let (r, c) = (report, &report.counts);
     let brought = match r.heads_kept {
         0 => String::new(),
         count => format!(", {count} of them kept outside and brought here"),
@@ -377,18 +240,18 @@ fn text(report: &Report) -> String {
          occurrences  {} implied by the approved schedules, {} in the log, {} too young to be decided\n\
          runs         {}: {} open, {} unknown, all others with exactly one outcome\n",
         r.origin,
-        r.events,
-        r.void,
-        r.signatures,
-        r.producers,
+        c.events,
+        c.void,
+        c.signatures,
+        c.producers,
         r.heads,
         brought,
-        r.occurrences_expected,
-        r.occurrences_recorded,
-        r.occurrences_undecided,
-        r.runs,
-        r.runs_open,
-        r.runs_unknown
+        c.occurrences_expected,
+        c.occurrences_recorded,
+        c.occurrences_undecided,
+        c.runs,
+        c.runs_open,
+        c.runs_unknown
     );
     text.push_str(&zones(r));
     for finding in &r.findings {

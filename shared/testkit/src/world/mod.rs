@@ -68,6 +68,8 @@ use trace::Trace;
 
 /// Version of the tz database that schedulers record here.
 const TZDB: &str = "simulated";
+/// Name of the log.
+const ORIGIN: &str = "world";
 /// Schedulers.
 const SCHEDULERS: usize = 2;
 /// Executors, each on its own host.
@@ -242,6 +244,24 @@ impl World {
     /// The true time.
     pub fn time(&self) -> Timestamp {
         stamp(self.now)
+    }
+
+    /// The bytes that the tree commits to, in their order.
+    pub fn leaves(&self) -> impl Iterator<Item = &[u8]> {
+        self.log.rows.iter().map(|row| row.leaf.as_slice())
+    }
+
+    /// The key by which heads of every world's log are signed.
+    ///
+    /// # Errors
+    /// The log's name cannot be that of a key: a bug.
+    pub fn log_key() -> Result<tlog::SignerKey> {
+        Ok(tlog::SignerKey::from_seed(ORIGIN, &[77; 32])?)
+    }
+
+    /// The key of a program, as a thief would have it.
+    pub fn key(&self, node: Node) -> Option<&SecretKey> {
+        self.journals.get(&node).map(|journal| &journal.key)
     }
 
     /// How many processes were started for runs of `job`.

@@ -219,10 +219,10 @@ impl World {
         let stream = StreamId::log("main");
         let key = |world: &Self, node| world.journals.get(&node).map(|j| j.key.public().to_hex());
         let created = LogCreated {
-            origin: "world".to_owned(),
+            origin: super::ORIGIN.to_owned(),
             producer: id,
             key: key(self, first).context("no key")?,
-            head_key: "world+00000000+AAAA".to_owned(),
+            head_key: Self::log_key()?.verifier_key().to_string(),
             version: "0".to_owned(),
         };
         let mut drafts = vec![Draft::new(stream.clone(), 1, created)];

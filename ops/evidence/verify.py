@@ -1,0 +1,661 @@
+#!/usr/bin/env python3
+"""Verifies evidence of a Decklog log, written from ops/handbook/evidence-format.md alone.
+
+    verify.py BUNDLE [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
+
+Needs Python 3.9 and the package `cryptography`, and nothing of Decklog. It checks bytes, signatures, counters, back-hashes,
+the tree, heads and witnesses. It does not know the rules of jobs and people, nor expands schedules: decklog-verify does.
+VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3 says that the call is wrong or a file cannot be read.
+"""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import re
+import struct
+import sys
+import time
+from datetime import datetime, timezone
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FORMAT = "decklog-evidence-1"
+LEAF_TAG = b"decklog-leaf-1\n"
+EVENT_TYPE = b"application/vnd.decklog.event+json"
+FLUSH_EVENTS_MAX = 256
+CLOCKS = 300  # seconds by which clocks may differ
+WEIGHT = {"INCONCLUSIVE": {
+    "FILE_MISSING", "COSIGNATURE_TIME", "HELD_TRUNCATION", "NO_POLICY", "NO_QUORUM", "STALE_HEAD"}}
+ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+class Wrong(Exception):
+    """Bytes that are not what they should be; `kind` is the name of the finding."""
+
+    def __init__(self, kind, text):
+        super().__init__(text)
+        self.kind = kind
+
+
+# Ed25519, by the strict rules: no key and no commitment of small order, one form of each number.
+
+def small_order_points():
+    """The encodings of the eight points of small order, also those that are not reduced."""
+    high, eight = 2**255 - 20, ("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+                                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+    ys = [0, 1, high, high + 1, high + 2] + [int.from_bytes(bytes.fromhex(y), "little") for y in eight]
+    return {(y | bit << 255).to_bytes(32, "little") for y in ys for bit in (0, 1)}
+
+
+SMALL = small_order_points()
+
+
+def signed(key, message, signature):
+    if len(signature) != 64 or key in SMALL or signature[:32] in SMALL:
+        return False
+    if int.from_bytes(signature[32:], "little") >= ORDER:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+        return True
+    except (InvalidSignature, ValueError):
+        return False
+
+
+# The tree (RFC 6962).
+
+def leaf_hash(data):
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def root_of(hashes):
+    if not hashes:
+        return hashlib.sha256(b"").digest()
+    while len(hashes) > 1:
+        even = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes) - 1, 2)]
+        hashes = even + hashes[len(hashes) // 2 * 2:]
+    return hashes[0]
+
+
+class Tree:
+    """The right edge: the roots of complete subtrees, the largest first."""
+
+    def __init__(self):
+        self.size, self.edge = 0, []
+
+    def push(self, leaf):
+        at, node = self.size, leaf
+        while at & 1:
+            node, at = node_hash(self.edge.pop(), node), at >> 1
+        self.edge.append(node)
+        self.size += 1
+
+    def root(self):
+        return root_of_edge(self.edge)
+
+
+def root_of_edge(edge):
+    if not edge:
+        return root_of([])
+    node = edge[-1]
+    for left in reversed(edge[:-1]):
+        node = node_hash(left, node)
+    return node
+
+
+def tile_path(level, index, width):
+    parts = ["%03d" % (index % 1000)]
+    while index >= 1000:
+        index //= 1000
+        parts.insert(0, "x%03d" % (index % 1000))
+    return "tile/%s/%s%s" % (level, "/".join(parts), "" if width == 256 else ".p/%d" % width)
+
+
+def tiles(leaves):
+    """All tiles of hashes, by their paths."""
+    made, level = {}, 0
+    while leaves:
+        above = []
+        for index in range(0, len(leaves), 256):
+            part = leaves[index:index + 256]
+            made[tile_path(level, index // 256, len(part))] = b"".join(part)
+            if len(part) == 256:
+                above.append(root_of(part))
+        leaves, level = above, level + 1
+    return made
+
+
+# Notes and heads (C2SP signed-note, tlog-checkpoint, tlog-cosignature).
+
+def canonical64(text):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if base64.b64encode(data).decode() == text else None
+
+
+class Head:
+    def __init__(self, data):
+        form = lambda text: Wrong("HEAD_FORM", text)
+        if len(data) > 256 * 1024:
+            raise form("too long")
+        try:
+            note = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise form(str(error)) from None
+        if any(c < " " and c != "\n" for c in note) or "\n\n" not in note or not note.endswith("\n"):
+            raise form("not a note")
+        end = note.rindex("\n\n") + 1
+        self.text, lines = note[:end], note[end + 1:].split("\n")[:-1]
+        if not 1 <= len(lines) <= 100:
+            raise form("%d signatures" % len(lines))
+        self.lines = [self.line(line, form) for line in lines]
+        parts = self.text[:-1].split("\n")
+        if len(parts) != 3 or not parts[0] or any(is_control(c) for c in parts[0]):
+            raise form("not three lines")
+        self.origin, size, root = parts
+        if not re.fullmatch("0|[1-9][0-9]{0,19}", size) or int(size) >= 2**64:
+            raise form("size %r" % size)
+        self.size, self.root = int(size), canonical64(root)
+        if self.root is None or len(self.root) != 32:
+            raise form("root %r" % root)
+
+    @staticmethod
+    def line(line, form):
+        match = re.fullmatch("— ([^\\s+]+) ([A-Za-z0-9+/=]+)", line)
+        data = canonical64(match.group(2)) if match else None
+        if data is None or len(data) < 5:
+            raise form("line %r" % line[:80])
+        return match.group(1), data[:4], data[4:]
+
+    def is_signed_by(self, keys):
+        """By a log's key: every line of a key that is known must hold, and one be of the log's name."""
+        by = set()
+        for name, key in keys:
+            ident = key_id(name, 1, key)
+            for other, line_id, signature in self.lines:
+                if (other, line_id) == (name, ident):
+                    if not signed(key, self.text.encode(), signature):
+                        return False
+                    by.add(name)
+        return self.origin in by
+
+    def cosigned(self, name, key):
+        """When a witness cosigned; None where no line is by it, False where one is not by it and says so."""
+        ident, times = key_id(name, 4, key), []
+        for other, line_id, data in self.lines:
+            if (other, line_id) != (name, ident):
+                continue
+            at = int.from_bytes(data[:8], "big") if len(data) == 72 else 2**63
+            message = "cosignature/v1\ntime %d\n%s" % (at, self.text)
+            if at >= 2**63 or not signed(key, message.encode(), data[8:]):
+                return False
+            times.append(at)
+        return min(times) if times else None
+
+
+def is_control(c):
+    return c < " " or "\x7f" <= c <= "\x9f"
+
+
+def key_id(name, kind, key):
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + key).digest()[:4]
+
+
+def read_key(text, kind):
+    parts = text.split("+", 2)
+    data = canonical64(parts[2]) if len(parts) == 3 else None
+    if data is None or len(data) != 33 or data[0] != kind or data[1:] in SMALL:
+        raise ValueError("%r is no key of type %d" % (text, kind))
+    if parts[1] != key_id(parts[0], kind, data[1:]).hex():
+        raise ValueError("%r has another id" % text)
+    return parts[0], data[1:]
+
+
+class Policy:
+    """C2SP tlog-policy."""
+
+    def __init__(self, text):
+        self.logs, self.members, quorums, grouped = [], {}, [], set()
+        for line in text.split("\n"):
+            words = line.replace("\t", " ").split(" ")
+            words = [word for word in words if word]
+            if not words or words[0].startswith("#"):
+                continue
+            if words[0] == "log" and len(words) in (2, 3):
+                self.logs.append(read_key(words[1], 1))
+            elif words[0] == "witness" and len(words) in (3, 4):
+                self.define(words[1], ("witness", read_key(words[2], 4)))
+            elif words[0] == "group" and len(words) > 3:
+                members = words[3:]
+                least = {"all": len(members), "any": 1}.get(words[2]) or int(words[2])
+                if not 1 <= least <= len(members) or grouped & set(members) or \
+                        len(set(members)) < len(members) or not set(members) <= set(self.members):
+                    raise ValueError("group %r cannot be" % words[1])
+                grouped |= set(members)
+                self.define(words[1], ("group", least, members))
+            elif words[0] == "quorum" and len(words) == 2 and (
+                    words[1] == "none" or words[1] in self.members):
+                quorums.append(words[1])
+            else:
+                raise ValueError("line %r is none of a policy" % line)
+        if len(quorums) != 1:
+            raise ValueError("a policy has one quorum")
+        self.quorum = None if quorums[0] == "none" else quorums[0]
+
+    def define(self, name, member):
+        if name == "none" or name in self.members:
+            raise ValueError("the name %r is taken" % name)
+        self.members[name] = member
+
+    def witnesses(self):
+        return [(name, *member[1]) for name, member in self.members.items() if member[0] == "witness"]
+
+    def holds(self, name, cosigned):
+        member = self.members[name]
+        if member[0] == "witness":
+            return name in cosigned
+        return sum(self.holds(one, cosigned) for one in member[2]) >= member[1]
+
+
+# The archive: every byte follows from names and contents.
+
+def header(name, size):
+    fields = struct.pack("100s8s8s8s12s12s8ss100s6s2s32s32s8s8s155s12x", name.encode(), b"0000644\0",
+                         b"0000000\0", b"0000000\0", b"%011o\0" % size, b"00000000000\0", b" " * 8,
+                         b"0", b"", b"ustar\0", b"00", b"", b"", b"0000000\0", b"0000000\0", b"")
+    return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
+
+
+def files(stream):
+    def take(count):
+        data = stream.read(count)
+        if len(data) < count:
+            raise Wrong("ARCHIVE_FORM", "the archive ends early")
+        return data
+
+    form = lambda text: Wrong("ARCHIVE_FORM", text)
+    while True:
+        block = take(512)
+        if block == bytes(512):
+            if take(512) != bytes(512) or stream.read(1):
+                raise form("the end is none")
+            return
+        try:
+            name = block[:100].rstrip(b"\0").decode("ascii")
+            size = int(block[124:135], 8)
+        except ValueError:
+            raise form("not a header") from None
+        if not re.fullmatch(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
+            raise form("the name %r" % name)
+        if size > 64 * 1024 * 1024 or block != header(name, size):
+            raise form("the header of %r" % name)
+        data = take(size)
+        if any(take(-size % 512)):
+            raise form("bytes behind %r" % name)
+        yield name, data
+
+
+# JSON in its one spelling (RFC 8785).
+
+def number(value):
+    if isinstance(value, int):
+        return str(int(float(value))) if abs(value) > 2**53 else str(value)
+    if value == int(value) and abs(value) < 1e21:
+        return str(int(value))
+    digits, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return digits
+    digits = digits[:-2] if digits.endswith(".0") else digits
+    return "%se%s%d" % (digits, "+" if int(exponent) > 0 else "", int(exponent))
+
+
+def canonical(value):
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        return "{%s}" % ",".join("%s:%s" % (canonical(key), canonical(value[key])) for key in keys)
+    if isinstance(value, list):
+        return "[%s]" % ",".join(map(canonical, value))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def read_json(data, kind):
+    try:
+        value = json.loads(data.decode("utf-8"))
+        again = canonical(value).encode()
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise Wrong(kind, str(error)) from None
+    if again != data or not isinstance(value, dict):
+        raise Wrong(kind, "not in the one spelling of it")
+    return value
+
+
+# Leaves.
+
+def read_leaf(data):
+    form = lambda text: Wrong("LEAF_FORM", text)
+
+    def part(at):
+        if at + 4 > len(data):
+            raise form("it is cut")
+        end = at + 4 + int.from_bytes(data[at:at + 4], "big")
+        if end > len(data):
+            raise form("it is cut")
+        return data[at + 4:end], end
+
+    if not data.startswith(LEAF_TAG) or len(data) < 23:
+        raise form("another tag")
+    received = int.from_bytes(data[15:23], "big")
+    envelope, at = part(23)
+    if at >= len(data):
+        raise form("no signature count")
+    count, at, seals = data[at], at + 1, []
+    for _ in range(count):
+        seal, at = part(at)
+        if len(seal) != 96:
+            raise form("a signature of %d bytes" % len(seal))
+        seals.append((seal[:32], seal[32:]))
+    if at != len(data) or received > 253402207200 * 10**6:
+        raise form("bytes are left, or its time is out of range")
+    return received, envelope, seals
+
+
+class Producer:
+    def __init__(self, key):
+        self.key, self.count, self.last, self.unsigned = key, 0, bytes(32), 0
+
+
+class Verifier:
+    def __init__(self, policy, held, as_of, now):
+        self.policy, self.held, self.as_of, self.now = policy, held, as_of, now
+        self.findings, self.files, self.leaves, self.tree = [], {}, [], Tree()
+        self.heads, self.last, self.sizes = [], None, None
+        self.roots, self.seen, self.types, self.ids = {}, {}, {}, set()
+        self.producers, self.received, self.created = {}, 0, {}
+        self.request = self.manifest = self.readme = None
+
+    def find(self, kind, text, position=None):
+        self.findings.append({"kind": kind, "position": position, "text": str(text)})
+
+    def read(self, stream):
+        try:
+            for name, data in files(stream):
+                try:
+                    self.take(name, data)
+                except Wrong as wrong:
+                    self.find(wrong.kind, "%s: %s" % (name, wrong))
+        except Wrong as wrong:
+            self.find(wrong.kind, wrong)
+        self.finish()
+
+    def take(self, name, data):
+        if name == "manifest.json" and self.manifest is None:
+            self.manifest = data
+            return
+        if self.manifest is not None or name in self.files:
+            raise Wrong("FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
+        # Tiles are made again, and need not be kept for it.
+        self.files[name] = (len(data), hashlib.sha256(data).hexdigest())
+        if name == "request.json":
+            self.request = read_json(data[:-1], "MANIFEST_FORM")
+            if data[-1:] != b"\n" or sorted(self.request) != ["format", "from", "until"] or \
+                    self.request["format"] != FORMAT:
+                raise Wrong("MANIFEST_FORM", "not a request")
+        elif name == "README.txt":
+            self.readme = data.decode("utf-8", "replace")
+        elif name == "checkpoint":
+            self.last = Head(data)
+        elif name.startswith("checkpoints/"):
+            self.take_head(name, Head(data))
+        elif name.startswith("tile/entries/"):
+            self.take_entries(name, data)
+        elif not name.startswith("tile/"):
+            raise Wrong("FILE_UNEXPECTED", "it belongs into no bundle")
+
+    def take_head(self, name, head):
+        same = sum(one.size == head.size for one in self.heads)
+        if self.leaves:
+            raise Wrong("FILE_UNEXPECTED", "it stands behind entries")
+        self.heads.append(head)
+        if name != "checkpoints/%020d%s.note" % (head.size, "-%d" % same if same else ""):
+            raise Wrong("FILE_ALTERED", "it is not named by its size")
+
+    def take_entries(self, name, data):
+        entries, at = [], 0
+        while at < len(data):
+            end = at + 2 + int.from_bytes(data[at:at + 2], "big")
+            if at + 2 > len(data) or end > len(data):
+                raise Wrong("LEAF_FORM", "an entry is cut")
+            entries.append(data[at + 2:end])
+            at = end
+        size = len(self.leaves)
+        if size % 256 or not entries or name != tile_path("entries", size // 256, len(entries)):
+            raise Wrong("FILE_UNEXPECTED", "it does not follow %d entries" % size)
+        for entry in entries:
+            self.take_leaf(entry)
+
+    def take_leaf(self, data):
+        if self.sizes is None:
+            heads = self.heads + self.held + ([self.last] if self.last else [])
+            self.sizes = {head.size for head in heads}
+        self.leaves.append(leaf_hash(data))
+        self.tree.push(self.leaves[-1])
+        position = self.tree.size
+        if position in self.sizes:
+            self.roots[position] = self.tree.root()
+        try:
+            received, envelope, seals = read_leaf(data)
+            event = read_json(envelope, "ENVELOPE_FORM")
+            if len(envelope) > 16 * 1024:
+                raise Wrong("ENVELOPE_FORM", "it is too large")
+            self.take_event(position, received, envelope, seals, event)
+        except Wrong as wrong:
+            self.find(wrong.kind, wrong, position)
+        except (KeyError, TypeError, ValueError) as error:
+            self.find("ENVELOPE_FORM", repr(error), position)
+
+    def take_event(self, position, received, envelope, seals, event):
+        kind, source, data = event["type"], event["source"], event["data"]
+        self.types[kind] = self.types.get(kind, 0) + 1
+        if event["id"] in self.ids:
+            self.find("DUPLICATE_ID", event["id"], position)
+        self.ids.add(event["id"])
+        if received < self.received:
+            self.find("RECEIVED_BACK", "before the one in front of it", position)
+        self.received = received
+        if kind == "log.created" and position == 1:
+            self.created = data
+            self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
+        producer = self.producers.get(source)
+        if producer is None:
+            raise Wrong("PRODUCER_UNKNOWN", "%s was never let in" % source)
+        if event["pseq"] != producer.count + 1:
+            self.find("PRODUCER_GAP", "%s follows %s" % (event["pseq"], producer.count), position)
+        elif bytes.fromhex(event["pprev"]) != producer.last:
+            self.find("PRODUCER_CHAIN", "another event is named", position)
+        if "seen" in event:
+            self.seen.setdefault(event["seen"]["size"], []).append((event["seen"]["root"], position))
+        producer.count, producer.last = event["pseq"], hashlib.sha256(envelope).digest()
+        if kind == "log.producer-enrolled" and data["producer"] not in self.producers:
+            self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
+        self.check_seals(position, producer, source, envelope, seals)
+
+    def check_seals(self, position, producer, source, envelope, seals):
+        producer.unsigned += 1
+        if not seals:
+            if producer.unsigned > FLUSH_EVENTS_MAX:
+                self.find("PRODUCER_UNSIGNED", source, position)
+            return
+        producer.unsigned = 0
+        message = b"DSSEv1 %d %s %d %s" % (len(EVENT_TYPE), EVENT_TYPE, len(envelope), envelope)
+        for ident, signature in seals:
+            if ident != hashlib.sha256(producer.key).digest() or not signed(producer.key, message, signature):
+                self.find("PRODUCER_SIGNATURE", source, position)
+
+    def finish(self):
+        for source, producer in self.producers.items():
+            if producer.unsigned:
+                self.find("PRODUCER_UNSIGNED", "the last events of %s" % source)
+        self.compare_seen()
+        self.check_files()
+        self.check_heads()
+
+    def compare_seen(self):
+        tree = Tree()
+        for size in range(max(self.seen, default=-1) + 1):
+            for root, position in self.seen.get(size, ()):
+                if size >= position or bytes.fromhex(root) != tree.root():
+                    self.find("SEEN_FORK", "a head of size %d" % size, position)
+            if size < len(self.leaves):
+                tree.push(self.leaves[size])
+
+    def check_files(self):
+        made = tiles(self.leaves)
+        for name, data in made.items():
+            if name not in self.files:
+                self.find("FILE_MISSING", name)
+            elif self.files[name] != (len(data), hashlib.sha256(data).hexdigest()):
+                self.find("FILE_ALTERED", name)
+        for name in self.files:
+            if name.startswith("tile/") and not name.startswith("tile/entries/") and name not in made:
+                self.find("FILE_UNEXPECTED", name)
+        for name in ("request.json", "checkpoint", "README.txt"):
+            if name not in self.files:
+                self.find("FILE_MISSING", name)
+        if not self.leaves:
+            self.find("FILE_MISSING", "there are no entries")
+        if self.request and self.readme is not None:
+            self.check_readme()
+        if self.manifest is None:
+            return self.find("FILE_MISSING", "manifest.json")
+        listed = {name: {"bytes": size, "sha256": sha} for name, (size, sha) in self.files.items()}
+        wanted = {"format": FORMAT, "extent": "FULL", "origin": self.created.get("origin", ""),
+                  "size": len(self.leaves), "root": self.tree.root().hex(), "types": self.types,
+                  "files": listed}
+        if self.manifest != canonical(wanted).encode() + b"\n":
+            self.find("MANIFEST_TOTALS", "manifest.json is not that of these files and entries")
+
+    def check_readme(self):
+        lines = self.readme.split("\n")
+        wanted = ["Evidence of the log %s" % self.created.get("origin", ""),
+                  "from %s until %s" % (self.request["from"], self.request["until"])]
+        if lines[:2] != wanted:
+            self.find("FILE_ALTERED", "README.txt")
+
+    def check_heads(self):
+        own, size = self.created.get("head_key", ""), len(self.leaves)
+        if self.policy:
+            keys = self.policy.logs
+        else:
+            self.find("NO_POLICY", "nobody says that the key %s is believed" % own)
+            keys = []
+        try:
+            own = read_key(own, 1)
+            keys = keys or [own]
+            if self.policy and own not in keys:
+                self.find("LOG_KEY", "the policy does not name the key of the log")
+        except ValueError as error:
+            self.find("LOG_KEY", error)
+        self.roots[0] = root_of([])
+        roots = {}
+        for head in self.heads + ([self.last] if self.last else []):
+            self.check_own(head, keys, size)
+        for head in self.held:
+            self.check_held(head, keys, size)
+        for head in self.heads + ([self.last] if self.last else []) + self.held:
+            if head.is_signed_by(keys) and roots.setdefault(head.size, head.root) != head.root:
+                self.find("EQUIVOCATION", "two heads of size %d" % head.size)
+        if self.last:
+            if self.last.size < size:
+                self.find("ENTRIES_BEYOND", "the last head is over %d of %d" % (self.last.size, size))
+            self.check_witnesses(self.last)
+
+    def check_own(self, head, keys, size):
+        if head.origin != self.created.get("origin"):
+            self.find("HEAD_ORIGIN", head.origin)
+        elif not head.is_signed_by(keys):
+            self.find("HEAD_SIGNATURE", "size %d" % head.size)
+        elif head.size > size:
+            self.find("HEAD_BEYOND", "size %d of %d" % (head.size, size))
+        elif self.roots.get(head.size) != head.root:
+            self.find("HEAD_ROOT", "size %d" % head.size)
+
+    def check_held(self, head, keys, size):
+        if head.origin != self.created.get("origin") or not head.is_signed_by(keys):
+            self.find("HELD_OTHER", head.origin)
+        elif head.size > size:
+            self.find("HELD_TRUNCATION", "size %d of %d" % (head.size, size))
+        elif self.roots.get(head.size) != head.root:
+            self.find("HELD_FORK", "size %d" % head.size)
+
+    def check_witnesses(self, head):
+        if not self.policy:
+            return
+        cosigned = {}
+        for name, key_name, key in self.policy.witnesses():
+            at = head.cosigned(key_name, key)
+            if at is False:
+                self.find("COSIGNATURE", name)
+            elif at is not None and at > self.now + CLOCKS:
+                self.find("COSIGNATURE_TIME", name)
+            elif at is not None:
+                cosigned[name] = at
+                if self.received > (at + CLOCKS) * 10**6:
+                    self.find("COSIGNATURE_EARLY", name)
+        if self.policy.quorum is None or not self.policy.holds(self.policy.quorum, cosigned):
+            self.find("NO_QUORUM", "cosigned by %s" % (", ".join(sorted(cosigned)) or "nobody"))
+        if self.as_of and cosigned and max(cosigned.values()) < self.as_of:
+            self.find("STALE_HEAD", "the last cosignature is older")
+
+    def verdict(self):
+        kinds = {finding["kind"] for finding in self.findings}
+        if kinds - WEIGHT["INCONCLUSIVE"]:
+            return "TAMPERED"
+        return "INCONCLUSIVE" if kinds else "VERIFIED"
+
+
+def instant(text):
+    at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("bundle")
+    parser.add_argument("--policy")
+    parser.add_argument("--head", action="append", default=[])
+    parser.add_argument("--as-of", type=instant)
+    parser.add_argument("--now", type=instant, help="the clock to go by, this machine's when absent")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    try:
+        policy = Policy(open(args.policy, encoding="utf-8").read()) if args.policy else None
+        held = [Head(open(path, "rb").read()) for path in args.head]
+        verifier = Verifier(policy, held, args.as_of, args.now or time.time())
+        with open(args.bundle, "rb") as stream:
+            verifier.read(stream)
+    except (OSError, ValueError, Wrong) as error:
+        print(error, file=sys.stderr)
+        return 3
+    word = verifier.verdict()
+    if args.json:
+        print(json.dumps({"verdict": word, "size": len(verifier.leaves), "findings": verifier.findings}))
+    else:
+        for finding in verifier.findings:
+            print("FINDING %s: position %s: %s" % (finding["kind"], finding["position"], finding["text"]))
+        print(word)
+    return {"VERIFIED": 0, "TAMPERED": 1, "INCONCLUSIVE": 2}[word]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+//! Evidence.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Place;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Evidence {
+    /// Writes the whole log, with its signed heads, into one file for whoever audits.
+    Export(ExportEvidence),
+    /// Verifies such a file, as decklog-verify does.
+    Verify(VerifyEvidence),
+    /// Prints the beginning of a policy: the log's key. Whoever audits compares it with what they were told otherwise, and adds the
+    /// witnesses whom they believe.
+    Policy(PolicyOf),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportEvidence {
+    /// The file; it must not exist.
+    #[arg(long)]
+    pub(crate) to: PathBuf,
+    /// The beginning of the period it is about: 2026-11-01, or an instant; the log's when absent.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// The end of the period: its last day, or an instant before which it ends; the log's when absent.
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyEvidence {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// Whose heads are believed: the log's key and the witnesses (C2SP tlog-policy).
+    #[arg(long)]
+    pub(crate) policy: Option<PathBuf>,
+    /// A signed head that you kept: the file must continue it. May be given again.
+    #[arg(long = "head", value_name = "FILE")]
+    pub(crate) heads: Vec<PathBuf>,
+    /// The last head must have been cosigned at this day or instant, or later.
+    #[arg(long)]
+    pub(crate) as_of: Option<String>,
+    /// Checks one signature of each producer, the last, which vouches for those before it.
+    #[arg(long)]
+    pub(crate) tip: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyOf {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}

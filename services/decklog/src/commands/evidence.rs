@@ -1,0 +1,239 @@
+//! `decklog evidence …`: the log as one file that verifies by itself.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::envelope::Envelope;
+use domain::event::{Event, LogEvent};
+use domain::leaf::Leaf;
+use domain::wire::{Content, Query};
+use evidence::{Depth, Head, Report, Request, Trust, Verdict, Writer};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use tlog::Policy;
+
+use super::verify::{HEADS, PAGE, kept};
+use crate::cli::{Evidence, ExportEvidence, Format, Place, VerifyEvidence};
+use crate::source::Source;
+use crate::{exit, host, output, when};
+
+pub(crate) fn run(wanted: &Evidence, format: Format) -> anyhow::Result<()> {
+    match wanted {
+        Evidence::Export(wanted) => export(wanted, format),
+        Evidence::Verify(wanted) => verify(wanted, format),
+        Evidence::Policy(of) => policy(&of.place),
+    }
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+struct Exported {
+    file: String,
+    origin: String,
+    size: u64,
+    heads: usize,
+    /// Lines of others than the log on the last head.
+    cosignatures: usize,
+    from: Timestamp,
+    until: Timestamp,
+    bytes: u64,
+}
+
+fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
+    let source = Source::open(&wanted.place)?;
+    let (last, earlier) = heads(&source)?;
+    let request = request(wanted, &source, last.says.size())?;
+    let (origin, size) = (last.says.origin().to_owned(), last.says.size());
+    let cosignatures = last.note.signatures().len() - 1;
+    let (from, until) = (request.from, request.until);
+    let bytes = whole(&wanted.to, |out| {
+        let mut writer = Writer::new(out, request, last, &earlier)?;
+        copy(&source, size, &mut writer)?;
+        writer.finish()?;
+        Ok(())
+    })?;
+    let heads = earlier.len() + 1;
+    let file = wanted.to.display().to_string();
+    let done = Exported { file, origin, size, heads, cosignatures, from, until, bytes };
+    output::one(format, &done, exported)
+}
+
+fn exported(done: &Exported) -> String {
+    let Exported { file, origin, size, heads, cosignatures, from, until, bytes } = done;
+    let witnessed = match cosignatures {
+        0 => "no witness has cosigned the last one: whoever verifies it will call it INCONCLUSIVE"
+            .to_owned(),
+        some => format!("the last one with {some} lines of witnesses"),
+    };
+    format!(
+        "{file}: {size} entries of {origin}, about {from} until {until}, {heads} signed heads, {witnessed}; {bytes} bytes\n"
+    )
+}
+
+/// Writes a file that has its name only once it is whole; says how large it is.
+fn whole(
+    to: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,
+) -> anyhow::Result<u64> {
+    if to.exists() {
+        return Err(exit::usage(format!("{} exists: name another file", to.display())));
+    }
+    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let made = tempfile::Builder::new().prefix(".evidence-").tempfile_in(dir);
+    let made = made.with_context(|| format!("writing into {}", dir.display()))?;
+    let mut out = BufWriter::new(made.reopen()?);
+    write(&mut out)?;
+    out.flush()?;
+    out.get_ref().sync_all()?;
+    let bytes = out.get_ref().metadata()?.len();
+    made.persist_noclobber(to).with_context(|| format!("writing {}", to.display()))?;
+    Ok(bytes)
+}
+
+/// The last head, and those before it, the smallest first. The last is one that witnesses have cosigned, where there is any.
+fn heads(source: &Source) -> anyhow::Result<(Head, Vec<Head>)> {
+    let Content::Heads(notes) = source.ask(&Query::Heads { limit: HEADS })?.content else {
+        anyhow::bail!("the answer is to another question");
+    };
+    let read = |note: &String| Head::read(note.as_bytes()).context("a signed head in the log");
+    let mut all: Vec<Head> = Vec::new();
+    for head in notes.iter().map(read) {
+        let head = head?;
+        // What witnesses said later of the same head stands in a note of its own.
+        match all.iter_mut().find(|known| known.note.text() == head.note.text()) {
+            Some(known) => join(known, &head)?,
+            None => all.push(head),
+        }
+    }
+    all.sort_by_key(|head| head.says.size());
+    let cosigned = all.iter().rposition(|head| head.note.signatures().len() > 1);
+    let at = cosigned.or(all.len().checked_sub(1));
+    let none =
+        "no head of this log was signed yet: ask again in some seconds, while its recorder runs";
+    let at = at.ok_or_else(|| exit::unclean(none))?;
+    let last = all.remove(at);
+    all.retain(|head| head.says.size() < last.says.size());
+    Ok((last, all))
+}
+
+fn join(known: &mut Head, other: &Head) -> anyhow::Result<()> {
+    for line in other.note.signatures() {
+        known.note = known.note.clone().with(line.clone())?;
+    }
+    Ok(())
+}
+
+fn request(wanted: &ExportEvidence, source: &Source, size: u64) -> anyhow::Result<Request> {
+    let zone = TimeZone::system();
+    let from = match &wanted.from {
+        Some(text) => when::instant(text, &zone).map_err(exit::usage)?,
+        None => leaf(source, 1)?.received,
+    };
+    let until = match &wanted.until {
+        Some(text) => when::end_of(text).map_err(exit::usage)?,
+        // The end does not belong to the period, and the last event does.
+        None => leaf(source, size)?.received + jiff::SignedDuration::from_micros(1),
+    };
+    if from >= until {
+        return Err(exit::usage(format!("a period from {from} until {until} is none")));
+    }
+    Ok(Request::new(from, until))
+}
+
+fn leaf(source: &Source, position: u64) -> anyhow::Result<Leaf> {
+    let query = Query::Leaves { after: position - 1, limit: 1 };
+    let Content::Leaves(page) = source.ask(&query)?.content else {
+        anyhow::bail!("the answer is to another question");
+    };
+    let view = page.first().with_context(|| format!("position {position} is missing"))?;
+    Ok(Leaf::from_bytes(&STANDARD.decode(&view.leaf)?)?)
+}
+
+fn copy<W: std::io::Write>(
+    source: &Source,
+    size: u64,
+    writer: &mut Writer<W>,
+) -> anyhow::Result<()> {
+    let mut after = 0;
+    while after < size {
+        let query = Query::Leaves { after, limit: PAGE };
+        let Content::Leaves(page) = source.ask(&query)?.content else {
+            anyhow::bail!("the answer is to another question");
+        };
+        anyhow::ensure!(!page.is_empty(), "position {} of the log is missing", after + 1);
+        for view in page.into_iter().take_while(|view| view.position <= size) {
+            let bytes = STANDARD.decode(&view.leaf)?;
+            let envelope = Envelope::parse_stored(&Leaf::from_bytes(&bytes)?.envelope)?;
+            writer.entry(bytes, &envelope.kind)?;
+            after = view.position;
+        }
+    }
+    Ok(())
+}
+
+fn verify(wanted: &VerifyEvidence, format: Format) -> anyhow::Result<()> {
+    let trust = trust(wanted)?;
+    let name = wanted.file.display();
+    let opened = File::open(&wanted.file)
+        .map_err(|error| exit::usage(format!("opening {name}: {error}")))?;
+    let depth = if wanted.tip { Depth::Tip } else { Depth::Full };
+    let report = evidence::verify(BufReader::new(opened), &trust, depth, &mut |_, _| {})
+        .with_context(|| format!("reading {name}"))?;
+    output::one(format, &report, text)?;
+    match report.verdict {
+        Verdict::Verified => Ok(()),
+        Verdict::Tampered | Verdict::Inconclusive => Err(exit::unclean("")),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let mut text = format!(
+        "log          {}\nentries      {}\nheads        {}\n",
+        report.origin, report.size, report.heads
+    );
+    for (name, at) in &report.witnessed.by {
+        text.push_str(&format!("witness      {name} at {at}\n"));
+    }
+    for finding in &report.findings {
+        text.push_str(&format!("FINDING      {finding}\n"));
+    }
+    text + &format!("{}\n", report.verdict)
+}
+
+fn trust(wanted: &VerifyEvidence) -> anyhow::Result<Trust> {
+    let read = |path: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|e| exit::usage(format!("reading {}: {e}", path.display())))?;
+        Policy::parse(&text).map_err(|e| exit::usage(format!("{}: {e}", path.display())))
+    };
+    let zone = TimeZone::UTC;
+    let instant = |text: &String| when::instant(text, &zone).map_err(exit::usage);
+    Ok(Trust {
+        policy: wanted.policy.as_ref().map(read).transpose()?,
+        held: wanted.heads.iter().map(|path| kept(path)).collect::<anyhow::Result<_>>()?,
+        as_of: wanted.as_of.as_ref().map(instant).transpose()?,
+        now: host::now(),
+    })
+}
+
+fn policy(place: &Place) -> anyhow::Result<()> {
+    let source = Source::open(place)?;
+    let first = leaf(&source, 1)?;
+    let envelope = Envelope::parse(&first.envelope)?;
+    let Event::LogEvent(LogEvent::LogCreated(created)) = envelope.event()? else {
+        anyhow::bail!("the first event of this log does not say what it is");
+    };
+    output::print(&format!(
+        "# The log {}, made {}. Compare this key with what you were told by another way.\n\
+         log {}\n\
+         # A witness whom you believe, by the key it prints: witness NAME KEY\n\
+         # How many of them are needed: quorum NAME, or a group (C2SP tlog-policy)\n\
+         quorum none\n",
+        created.origin, envelope.time, created.head_key
+    ))
+}

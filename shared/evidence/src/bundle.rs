@@ -1,0 +1,275 @@
+//! Which files are in a bundle, and how they are made. Everything but what was asked for, the heads and the entries follows
+//! from these three, and is made again by whoever verifies.
+//!
+//! | file | what |
+//! |---|---|
+//! | `request.json` | what was asked for |
+//! | `checkpoint` | the last head, over everything that is in the bundle |
+//! | `checkpoints/SIZE.note` | earlier heads |
+//! | `tile/entries/…`, `tile/L/…` | the entries and the hashes of the tree (C2SP tlog-tiles) |
+//! | `README.txt` | what this is, and how it is verified |
+//! | `manifest.json` | each file's size and hash, and totals |
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use domain::canonical::{Digest, canonical};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tlog::{EntriesError, Frontier, Hash, Level, TILE_WIDTH, Tile, Tiler, write_entries};
+
+use crate::archive::{self, ArchiveError};
+use crate::heads::Head;
+
+/// The name of the format.
+pub const FORMAT: &str = "decklog-evidence-1";
+pub(crate) const REQUEST: &str = "request.json";
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+pub(crate) const CHECKPOINTS: &str = "checkpoints/";
+pub(crate) const ENTRIES: &str = "tile/entries/";
+pub(crate) const TILES: &str = "tile/";
+pub(crate) const README: &str = "README.txt";
+pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// [`FORMAT`].
+    pub format: String,
+    /// The beginning of the period that the evidence is about, inclusive.
+    pub from: Timestamp,
+    /// Its end, exclusive.
+    pub until: Timestamp,
+}
+
+impl Request {
+    /// Evidence about a period.
+    #[must_use]
+    pub fn new(from: Timestamp, until: Timestamp) -> Self {
+        Self { format: FORMAT.to_owned(), from, until }
+    }
+}
+
+/// A file of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    /// Bytes.
+    pub bytes: u64,
+    /// SHA-256.
+    pub sha256: Digest,
+}
+
+/// The last file: what the others are, and totals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Always `FULL`: the log from its first event to the last head, so that nothing can have been left out.
+    pub extent: String,
+    /// The log's name.
+    pub origin: String,
+    /// How many entries there are.
+    pub size: u64,
+    /// The root of their tree.
+    pub root: Digest,
+    /// Events by kind.
+    pub types: BTreeMap<String, u64>,
+    /// Every other file, by its name.
+    pub files: BTreeMap<String, Listed>,
+}
+
+/// JSON as it stands in a bundle: canonical (RFC 8785), and a newline.
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = canonical(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The name of an earlier head's file. Where there are several of one size, they are numbered.
+pub(crate) fn checkpoint_name(size: u64, number: usize) -> String {
+    match number {
+        0 => format!("{CHECKPOINTS}{size:020}.note"),
+        more => format!("{CHECKPOINTS}{size:020}-{more}.note"),
+    }
+}
+
+/// What somebody reads first.
+pub(crate) fn readme(request: &Request, origin: &str, size: u64) -> String {
+    let Request { from, until, .. } = request;
+    format!(
+        "Evidence of the log {origin}\n\
+         from {from} until {until}\n\
+         \n\
+         This archive holds the log from its first entry to entry {size}, all of it, so that what is\n\
+         said of the period can be computed again, and nothing can have been left out.\n\
+         \n\
+         To verify it, you need a verifier and a policy, and both should come to you by another way\n\
+         than this file. The policy names the key of the log and the witnesses whom you believe.\n\
+         \n\
+         \x20   decklog-verify THIS-FILE --policy YOUR-POLICY [--head A-HEAD-THAT-YOU-KEPT]\n\
+         \n\
+         It says one of three words. VERIFIED: everything is there, and everything that can be computed\n\
+         holds. TAMPERED: something is not what its signer signed, or contradicts what you hold.\n\
+         INCONCLUSIVE: nothing contradicts, but something that is needed is missing, such as the\n\
+         signature of a witness; without one, whoever holds the keys of the log and of all hosts could\n\
+         have written all of it anew.\n\
+         \n\
+         checkpoint           the signed head over all entries, with the lines of witnesses\n\
+         checkpoints/         heads that were signed before\n\
+         tile/entries/        the entries: each behind its length, two bytes\n\
+         tile/0/ and above    the hashes of the tree\n\
+         request.json         what was asked for\n\
+         manifest.json        each file's size and SHA-256, and how many events there are of each kind\n\
+         \n\
+         All but the entries and the heads follows from them. The format is written down in\n\
+         \x20   ops/handbook/evidence-format.md\n\
+         of Decklog, and what evidence of this kind cannot show in ops/handbook/limits.md.\n"
+    )
+}
+
+/// Why a bundle could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The archive cannot be written.
+    #[error("writing the archive: {0}")]
+    Archive(#[from] ArchiveError),
+    /// An entry is too long.
+    #[error(transparent)]
+    Entries(#[from] EntriesError),
+    /// Something cannot be written as JSON.
+    #[error("writing JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The entries are not those of the last head.
+    #[error(
+        "{found} entries have root {root}, but the head is over {size} entries with another root, or of another size: the log was changed, or not read to its end"
+    )]
+    OtherTree {
+        /// How many there are.
+        found: u64,
+        /// Their root.
+        root: Hash,
+        /// How many the head is over.
+        size: u64,
+    },
+}
+
+/// Writes a bundle while the entries pass by.
+#[derive(Debug)]
+pub struct Writer<W: Write> {
+    archive: archive::Writer<W>,
+    request: Request,
+    last: Head,
+    files: BTreeMap<String, Listed>,
+    types: BTreeMap<String, u64>,
+    tiler: Tiler,
+    tree: Frontier,
+    /// Entries of the bundle that is not full.
+    waiting: Vec<Vec<u8>>,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins a bundle: what was asked for, the head over all entries, and earlier ones.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn new(out: W, request: Request, last: Head, earlier: &[Head]) -> Result<Self, WriteError> {
+        let archive = archive::Writer::new(out);
+        let mut writer = Self {
+            archive,
+            request,
+            last,
+            files: BTreeMap::new(),
+            types: BTreeMap::new(),
+            tiler: Tiler::new(),
+            tree: Frontier::new(),
+            waiting: Vec::new(),
+        };
+        let request = json(&writer.request)?;
+        writer.add(REQUEST, &request)?;
+        let note = writer.last.note.to_string();
+        writer.add(CHECKPOINT, note.as_bytes())?;
+        let mut numbers: BTreeMap<u64, usize> = BTreeMap::new();
+        for head in earlier {
+            let number = numbers.entry(head.says.size()).or_default();
+            writer.add(
+                &checkpoint_name(head.says.size(), *number),
+                head.note.to_string().as_bytes(),
+            )?;
+            *number += 1;
+        }
+        Ok(writer)
+    }
+
+    fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+        self.archive.add(name, bytes)?;
+        self.files.insert(name.to_owned(), listed(bytes));
+        Ok(())
+    }
+
+    /// Adds the next entry, which is of this kind of event.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn entry(&mut self, leaf: Vec<u8>, kind: &str) -> Result<(), WriteError> {
+        let hash = tlog::leaf_hash(&leaf);
+        *self.types.entry(kind.to_owned()).or_default() += 1;
+        self.tree.push(hash);
+        self.waiting.push(leaf);
+        let full = self.tiler.push(hash);
+        if self.waiting.len() as u64 == TILE_WIDTH {
+            self.flush()?;
+        }
+        full.into_iter().try_for_each(|(tile, bytes)| self.add(&tile.to_string(), &bytes))
+    }
+
+    fn flush(&mut self) -> Result<(), WriteError> {
+        let (size, width) = (self.tree.size(), self.waiting.len() as u64);
+        let Some(last) = size.checked_sub(1).filter(|_| width > 0) else { return Ok(()) };
+        let tile = Tile { level: Level::Entries, index: last / TILE_WIDTH, width };
+        let entries = write_entries(self.waiting.iter().map(Vec::as_slice))?;
+        self.waiting.clear();
+        self.add(&tile.to_string(), &entries)
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// It cannot be written, or the entries are not those of the last head.
+    pub fn finish(mut self) -> Result<W, WriteError> {
+        self.flush()?;
+        let (found, root) = (self.tree.size(), self.tree.root());
+        let (size, wanted) = (self.last.says.size(), self.last.says.root());
+        if (found, root) != (size, wanted) {
+            return Err(WriteError::OtherTree { found, root, size });
+        }
+        for (tile, bytes) in self.tiler.partial() {
+            self.add(&tile.to_string(), &bytes)?;
+        }
+        let origin = self.last.says.origin().to_owned();
+        let readme = readme(&self.request, &origin, size);
+        self.add(README, readme.as_bytes())?;
+        let files = std::mem::take(&mut self.files);
+        let types = std::mem::take(&mut self.types);
+        let manifest = manifest(origin, size, root, types, files);
+        self.archive.add(MANIFEST, &json(&manifest)?)?;
+        Ok(self.archive.finish()?)
+    }
+}
+
+pub(crate) fn listed(bytes: &[u8]) -> Listed {
+    Listed { bytes: bytes.len() as u64, sha256: Digest::of(bytes) }
+}
+
+pub(crate) fn manifest(
+    origin: String,
+    size: u64,
+    root: Hash,
+    types: BTreeMap<String, u64>,
+    files: BTreeMap<String, Listed>,
+) -> Manifest {
+    let (format, extent) = (FORMAT.to_owned(), "FULL".to_owned());
+    Manifest { format, extent, origin, size, root: Digest(root.0), types, files }
+}

@@ -1,0 +1,378 @@
+//! Leaves, one after the other, and nothing believed that can be computed: bytes, signatures, counters, back-hashes, marks,
+//! the tree, and which occurrences there should have been.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use domain::canonical::Digest;
+use domain::envelope::{Envelope, Place};
+use domain::event::{Event, EventError, LogEvent};
+use domain::expect::{Accounted, Finding as Odd, Population};
+use domain::flush::FLUSH_EVENTS_MAX;
+use domain::ids::ProducerId;
+use domain::keys::Seal;
+use domain::leaf::Leaf;
+use domain::ledger::{Body, Ledger, Mark, Memory};
+use domain::run::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use tlog::{Frontier, Hash, leaf_hash};
+use uuid::Uuid;
+
+use crate::finding::{Findings, Kind};
+
+/// Which signatures are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// Each one.
+    #[default]
+    Full,
+    /// The last one of each producer: it vouches, by the hashes it stands on, for all before it.
+    Tip,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Events read.
+    pub events: u64,
+    /// Of these, such as the rules let have no effect: tries that lost, or that were not allowed.
+    pub void: u64,
+    /// Signatures checked.
+    pub signatures: u64,
+    /// Producers that were let in.
+    pub producers: u64,
+    /// Events by kind.
+    pub types: BTreeMap<String, u64>,
+    /// Occurrences that the approved schedules imply.
+    pub occurrences_expected: u64,
+    /// Of these, in the log.
+    pub occurrences_recorded: u64,
+    /// Of these, too young to have been decided.
+    pub occurrences_undecided: u64,
+    /// Runs.
+    pub runs: u64,
+    /// Of these, not ended.
+    pub runs_open: u64,
+    /// Of these, with an outcome that nobody knows.
+    pub runs_unknown: u64,
+    /// Versions of the time zone database by which occurrences were decided, one after the other.
+    pub tzdb: Vec<String>,
+}
+
+/// What an examination of all leaves comes to.
+#[derive(Debug)]
+pub struct Examined {
+    /// What is wrong.
+    pub findings: Findings,
+    /// What was counted.
+    pub counts: Counts,
+    /// What the log says of itself: its name, its key, who may append.
+    pub ledger: Ledger,
+    /// Every stream as it stands at the end.
+    pub streams: Memory,
+    /// The tree of all leaves.
+    pub tree: Frontier,
+    /// Roots at the sizes that were asked for, as far as the log reaches.
+    pub roots: BTreeMap<u64, Hash>,
+    /// The hash of each leaf: 32 bytes for each event, far less than the events themselves.
+    pub leaves: Vec<Hash>,
+}
+
+/// The last signature of a producer, where only that is checked.
+#[derive(Debug)]
+struct Last {
+    position: u64,
+    envelope: Vec<u8>,
+    seals: Vec<Seal>,
+}
+
+/// Examines leaves in their order.
+#[derive(Debug)]
+pub struct Examiner {
+    depth: Depth,
+    ledger: Ledger,
+    streams: Memory,
+    population: Population,
+    tree: Frontier,
+    leaves: Vec<Hash>,
+    ids: HashSet<Uuid>,
+    /// Events of each producer since its last signature.
+    unsigned: BTreeMap<ProducerId, usize>,
+    last: BTreeMap<ProducerId, Last>,
+    sizes: BTreeSet<u64>,
+    roots: BTreeMap<u64, Hash>,
+    /// Heads that producers say they had seen, by size, with the first position that says so.
+    seen: BTreeMap<u64, (Digest, u64)>,
+    counts: Counts,
+    findings: Findings,
+}
+
+/// An event that was read, and what the rules make of it.
+#[derive(Debug)]
+pub struct Taken {
+    /// Its envelope.
+    pub envelope: Envelope,
+    /// Its body.
+    pub event: Event,
+    /// When the recorder received it.
+    pub received: Timestamp,
+    /// What the rules make of it.
+    pub mark: Mark,
+}
+
+impl Examiner {
+    /// An examination that remembers the roots at these sizes.
+    #[must_use]
+    pub fn new(depth: Depth, sizes: impl IntoIterator<Item = u64>) -> Self {
+        let sizes: BTreeSet<u64> = sizes.into_iter().collect();
+        let mut roots = BTreeMap::new();
+        if sizes.contains(&0) {
+            roots.insert(0, Hash::EMPTY_ROOT);
+        }
+        Self {
+            depth,
+            ledger: Ledger::default(),
+            streams: Memory::default(),
+            population: Population::default(),
+            tree: Frontier::new(),
+            leaves: Vec::new(),
+            ids: HashSet::new(),
+            unsigned: BTreeMap::new(),
+            last: BTreeMap::new(),
+            sizes,
+            roots,
+            seen: BTreeMap::new(),
+            counts: Counts::default(),
+            findings: Findings::default(),
+        }
+    }
+
+    /// How many leaves were taken.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// The root of the tree of all leaves that were taken.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.tree.root()
+    }
+
+    /// Every stream as it stands.
+    #[must_use]
+    pub fn streams(&self) -> &Memory {
+        &self.streams
+    }
+
+    /// Takes the next leaf. Returns what it says where it can be read.
+    pub fn take(&mut self, bytes: &[u8]) -> Option<Taken> {
+        let hash = leaf_hash(bytes);
+        self.tree.push(hash);
+        self.leaves.push(hash);
+        let position = self.tree.size();
+        self.counts.events += 1;
+        if self.sizes.contains(&position) {
+            self.roots.insert(position, self.tree.root());
+        }
+        match self.read(bytes, position) {
+            Ok((leaf, envelope, event)) => Some(self.judge(position, leaf, envelope, event)),
+            Err((kind, text)) => {
+                self.findings.at(position, kind, text);
+                None
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        position: u64,
+    ) -> Result<(Leaf, Envelope, Event), (Kind, String)> {
+        let leaf = Leaf::from_bytes(bytes).map_err(|e| (Kind::LeafForm, e.to_string()))?;
+        if leaf.to_bytes() != bytes {
+            return Err((Kind::LeafForm, "the bytes are not the one spelling of it".to_owned()));
+        }
+        let envelope =
+            Envelope::parse(&leaf.envelope).map_err(|e| (Kind::EnvelopeForm, e.to_string()))?;
+        *self.counts.types.entry(envelope.kind.clone()).or_default() += 1;
+        if !self.ids.insert(envelope.id) {
+            let text = format!("the identity {} is that of an event before it", envelope.id);
+            self.findings.at(position, Kind::DuplicateId, text);
+        }
+        let event = envelope.event().map_err(|error| match &error {
+            EventError::Unknown { .. } => (Kind::EventUnknown, error.to_string()),
+            EventError::Body { .. } => (Kind::EventForm, error.to_string()),
+        })?;
+        Ok((leaf, envelope, event))
+    }
+
+    fn judge(&mut self, position: u64, leaf: Leaf, envelope: Envelope, event: Event) -> Taken {
+        let received = leaf.received;
+        if self.ledger.received.is_some_and(|last| received < last) {
+            let text = "it was received before the event in front of it";
+            self.findings.at(position, Kind::ReceivedBack, text);
+        }
+        self.check_chain(&envelope, &event, position);
+        self.remember_seen(&envelope, position);
+        let hash = Digest::of(&leaf.envelope);
+        let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, received);
+        self.check_signature(&envelope, leaf, position);
+        match mark {
+            Mark::Valid => self.observe(&envelope, &event, received),
+            Mark::Conflict { .. } | Mark::Refused { .. } => self.counts.void += 1,
+        }
+        Taken { envelope, event, received, mark }
+    }
+
+    fn observe(&mut self, envelope: &Envelope, event: &Event, received: Timestamp) {
+        if let Event::LogEvent(LogEvent::LogTzdbChanged(changed)) = event {
+            self.counts.tzdb.push(changed.to.clone());
+        }
+        self.population.observe(&envelope.subject, event, received);
+    }
+
+    fn check_chain(&mut self, envelope: &Envelope, event: &Event, position: u64) {
+        let source = &envelope.source;
+        let founds = position == 1 && matches!(event, Event::LogEvent(LogEvent::LogCreated(_)));
+        let place = match self.ledger.producers.get(source) {
+            Some(producer) => producer.place,
+            None if founds => Place::default(),
+            None => {
+                let text = format!("{source} was never let in");
+                return self.findings.at(position, Kind::ProducerUnknown, text);
+            }
+        };
+        if envelope.pseq != place.pseq + 1 {
+            let (event, before) = (envelope.pseq, place.pseq);
+            let text = format!("event {event} of {source} follows its event {before}");
+            self.findings.at(position, Kind::ProducerGap, text);
+        } else if envelope.pprev != place.last {
+            let text = format!("it does not name the hash of the event of {source} before it");
+            self.findings.at(position, Kind::ProducerChain, text);
+        }
+    }
+
+    /// What a producer had seen is compared with the tree at the end: it is behind the leaf that says so.
+    fn remember_seen(&mut self, envelope: &Envelope, position: u64) {
+        let Some(seen) = &envelope.seen else { return };
+        if seen.size >= position {
+            let text = format!("{} says it has seen a head of size {}", envelope.source, seen.size);
+            return self.findings.at(position, Kind::SeenFork, text);
+        }
+        let known = self.seen.entry(seen.size).or_insert((seen.root, position));
+        if known.0 != seen.root {
+            let text = format!(
+                "{} has seen another head of size {} than the event at {}",
+                envelope.source, seen.size, known.1
+            );
+            self.findings.at(position, Kind::SeenFork, text);
+        }
+    }
+
+    fn check_signature(&mut self, envelope: &Envelope, leaf: Leaf, position: u64) {
+        let source = &envelope.source;
+        let unsigned = self.unsigned.entry(source.clone()).or_default();
+        *unsigned += 1;
+        if leaf.seals.is_empty() {
+            if *unsigned > FLUSH_EVENTS_MAX {
+                let text =
+                    format!("more than {FLUSH_EVENTS_MAX} events of {source} without a signature");
+                self.findings.at(position, Kind::ProducerUnsigned, text);
+            }
+            return;
+        }
+        *unsigned = 0;
+        let last = Last { position, envelope: leaf.envelope, seals: leaf.seals };
+        match self.depth {
+            Depth::Full => self.check_seals(source, &last),
+            Depth::Tip => {
+                self.last.insert(source.clone(), last);
+            }
+        }
+    }
+
+    fn check_seals(&mut self, source: &ProducerId, signed: &Last) {
+        let Some(producer) = self.ledger.producers.get(source) else { return };
+        for seal in &signed.seals {
+            self.counts.signatures += 1;
+            if let Err(error) = producer.key.verify(&signed.envelope, seal) {
+                let text = format!("the signature of {source}: {error}");
+                self.findings.at(signed.position, Kind::ProducerSignature, text);
+            }
+        }
+    }
+
+    /// What all of it comes to.
+    #[must_use]
+    pub fn finish(mut self) -> Examined {
+        for (source, signed) in std::mem::take(&mut self.last) {
+            self.check_seals(&source, &signed);
+        }
+        for (source, _) in std::mem::take(&mut self.unsigned).into_iter().filter(|(_, n)| *n > 0) {
+            let text = format!("the last events of {source} have no signature");
+            self.findings.add(Kind::ProducerUnsigned, text);
+        }
+        self.compare_seen();
+        self.count_runs();
+        let horizon = self.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
+        let accounted = self.population.account(horizon);
+        self.account(accounted);
+        self.counts.producers = self.ledger.producers.len() as u64;
+        let Self { findings, counts, ledger, streams, tree, roots, leaves, .. } = self;
+        Examined { findings, counts, ledger, streams, tree, roots, leaves }
+    }
+
+    fn compare_seen(&mut self) {
+        let seen = std::mem::take(&mut self.seen);
+        let largest = seen.keys().next_back().copied().unwrap_or_default();
+        let mut tree = Frontier::new();
+        let mut next = seen.iter().peekable();
+        for at in 0..=largest {
+            if next.peek().is_some_and(|(size, _)| **size == at)
+                && let Some((size, (root, position))) = next.next()
+                && root.0 != tree.root().0
+            {
+                let text = format!("its producer had seen a head of size {size} with another root");
+                self.findings.at(*position, Kind::SeenFork, text);
+            }
+            if let Some(leaf) = usize::try_from(at).ok().and_then(|at| self.leaves.get(at)) {
+                tree.push(*leaf);
+            }
+        }
+    }
+
+    fn count_runs(&mut self) {
+        for state in self.streams.0.values() {
+            let Body::Run(run) = &state.body else { continue };
+            self.counts.runs += 1;
+            match run.state {
+                State::Ended { .. } => {}
+                State::Unknown { .. } => self.counts.runs_unknown += 1,
+                State::Requested
+                | State::Held { .. }
+                | State::Waiting
+                | State::Blocked
+                | State::Due
+                | State::Parts
+                | State::Running { .. }
+                | State::Retrying { .. } => self.counts.runs_open += 1,
+            }
+        }
+    }
+
+    fn account(&mut self, accounted: Accounted) {
+        self.counts.occurrences_expected = accounted.expected;
+        self.counts.occurrences_recorded = accounted.recorded;
+        self.counts.occurrences_undecided = accounted.undecided;
+        for finding in accounted.findings {
+            let kind = match &finding {
+                Odd::Missing { .. } => Kind::OccurrenceMissing,
+                Odd::Unexpected { .. } => Kind::OccurrenceUnexpected,
+                Odd::OtherDefinition { .. } | Odd::NotAsScheduled { .. } => Kind::OccurrenceOther,
+                Odd::Unreadable { .. } => Kind::ScheduleUnreadable,
+            };
+            self.findings.add(kind, finding);
+        }
+    }
+}

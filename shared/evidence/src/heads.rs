@@ -1,0 +1,234 @@
+//! Signed heads: by whom they are, of which tree, and who outside has cosigned them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tlog::{Checkpoint, CheckpointError, Note, Policy, Standing, VerifierKey};
+
+use crate::examiner::Examined;
+use crate::finding::{Findings, Kind};
+
+/// How far the clocks of a log, its witnesses and whoever examines it may be apart, in milliseconds.
+pub const CLOCKS_MS: i64 = 300_000;
+
+/// A head as it was handed over: read, and not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The note, with all its lines.
+    pub note: Note,
+    /// What it says.
+    pub says: Checkpoint,
+}
+
+impl Head {
+    /// Reads a note.
+    ///
+    /// # Errors
+    /// It is no note, or not that of a head.
+    pub fn read(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let note = Note::parse(bytes)?;
+        let says = Checkpoint::parse(note.text())?;
+        Ok(Self { note, says })
+    }
+
+    fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
+        Checkpoint::open(self.note.to_string().as_bytes(), keys).is_ok()
+    }
+}
+
+/// What somebody who examines evidence brings along, and holds for true.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// Whose heads they believe.
+    pub policy: Option<Policy>,
+    /// Heads that they kept from before, or have from elsewhere.
+    pub held: Vec<Head>,
+    /// The last head must have been cosigned at this instant or later.
+    pub as_of: Option<Timestamp>,
+    /// Their clock.
+    pub now: Timestamp,
+}
+
+/// What the last head is worth.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Witnessed {
+    /// Whether enough of the witnesses that the policy names have cosigned it, and it names some.
+    pub quorum: bool,
+    /// Who cosigned, by their names in the policy, and when.
+    pub by: BTreeMap<String, Timestamp>,
+}
+
+/// Compares heads with a log and with what somebody brings along. The last of `bundle` is the one over all of the log.
+pub(crate) fn check(bundle: &[Head], log: &Examined, trust: &Trust) -> (Findings, Witnessed) {
+    let mut checking =
+        Checking { log, trust, keys: keys(log, trust), findings: Findings::default() };
+    checking.check_key();
+    for head in bundle {
+        checking.check_own(head);
+    }
+    checking.check_twice(bundle);
+    for head in &trust.held {
+        checking.check_held(head);
+    }
+    let witnessed = bundle.last().map(|last| checking.check_quorum(last)).unwrap_or_default();
+    (checking.findings, witnessed)
+}
+
+/// The keys by which heads may be signed: what a policy names; without one, what the log says of itself.
+pub(crate) fn keys(log: &Examined, trust: &Trust) -> Vec<VerifierKey> {
+    match &trust.policy {
+        Some(policy) => policy.logs().iter().map(|place| place.key.clone()).collect(),
+        None => log.ledger.head_key.iter().filter_map(|key| key.parse().ok()).collect(),
+    }
+}
+
+struct Checking<'a> {
+    log: &'a Examined,
+    trust: &'a Trust,
+    keys: Vec<VerifierKey>,
+    findings: Findings,
+}
+
+impl Checking<'_> {
+    fn check_key(&mut self) {
+        let own = self.log.ledger.head_key.as_deref().unwrap_or("none");
+        if self.trust.policy.is_none() {
+            let text = format!(
+                "no policy says that the log's key {own} is believed: bring one that came to you by another way than the evidence"
+            );
+            return self.findings.add(Kind::NoPolicy, text);
+        }
+        if !self.keys.iter().any(|key| key.to_string() == own) {
+            let text = format!(
+                "the log says that its heads are signed by {own}, and the policy does not name that key"
+            );
+            self.findings.add(Kind::LogKey, text);
+        }
+    }
+
+    fn check_own(&mut self, head: &Head) {
+        let size = head.says.size();
+        if Some(head.says.origin()) != self.log.ledger.origin.as_deref() {
+            let text = format!("the head of size {size} is of {:?}", head.says.origin());
+            return self.findings.add(Kind::HeadOrigin, text);
+        }
+        if !head.is_signed_by(&self.keys) {
+            let text = format!("the head of size {size} is not signed by the key of the log");
+            return self.findings.add(Kind::HeadSignature, text);
+        }
+        match self.log.roots.get(&size) {
+            None => {
+                let ends = self.log.tree.size();
+                let text = format!("a head of size {size} was signed, and the log ends at {ends}");
+                self.findings.add(Kind::HeadBeyond, text);
+            }
+            Some(root) if *root != head.says.root() => {
+                let text = format!("the head of size {size} was signed over another root");
+                self.findings.add(Kind::HeadRoot, text);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn check_twice(&mut self, bundle: &[Head]) {
+        let mut roots = BTreeMap::new();
+        let signed =
+            bundle.iter().chain(&self.trust.held).filter(|head| head.is_signed_by(&self.keys));
+        for head in signed {
+            let (size, root) = (head.says.size(), head.says.root());
+            if *roots.entry(size).or_insert(root) != root {
+                let text = format!("two heads of size {size} were signed, over different roots");
+                self.findings.add(Kind::Equivocation, text);
+            }
+        }
+    }
+
+    fn check_held(&mut self, head: &Head) {
+        let (size, origin) = (head.says.size(), head.says.origin());
+        if Some(origin) != self.log.ledger.origin.as_deref() || !head.is_signed_by(&self.keys) {
+            let text = format!(
+                "the head of {origin:?} that you hold, of size {size}, is of another log or signed by another key"
+            );
+            return self.findings.add(Kind::HeldOther, text);
+        }
+        match self.log.roots.get(&size) {
+            None => {
+                let text = format!(
+                    "you hold a head of size {size}, and this evidence ends at {}: ask for evidence that reaches it",
+                    self.log.tree.size()
+                );
+                self.findings.add(Kind::HeldTruncation, text);
+            }
+            Some(root) if *root != head.says.root() => {
+                let text = format!(
+                    "you hold a head of size {size} with another root: the log was changed after it was signed"
+                );
+                self.findings.add(Kind::HeldFork, text);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn check_quorum(&mut self, last: &Head) -> Witnessed {
+        let Some(policy) = &self.trust.policy else { return Witnessed::default() };
+        let ahead = self.trust.now.as_millisecond() + CLOCKS_MS;
+        let now = u64::try_from(ahead / 1_000).unwrap_or_default();
+        let standing = policy.standing(&last.note, now);
+        self.check_lines(policy, last, &standing);
+        if !policy.needs_witnesses() {
+            let text = "the policy asks for no witness: whoever holds the keys of the log and of its producers could have rewritten all of it";
+            self.findings.add(Kind::NoQuorum, text);
+        } else if !standing.quorum {
+            let by = standing.cosigned.keys().cloned().collect::<Vec<_>>().join(", ");
+            let by = if by.is_empty() { "nobody".to_owned() } else { by };
+            let text = format!(
+                "the last head was cosigned by {by}, which is not the quorum of the policy"
+            );
+            self.findings.add(Kind::NoQuorum, text);
+        }
+        let instant = |(name, at): (&String, &u64)| {
+            let at = i64::try_from(*at).ok().and_then(|at| Timestamp::from_second(at).ok())?;
+            Some((name.clone(), at))
+        };
+        let by: BTreeMap<String, Timestamp> =
+            standing.cosigned.iter().filter_map(instant).collect();
+        self.check_times(&by);
+        Witnessed { quorum: policy.needs_witnesses() && standing.quorum, by }
+    }
+
+    /// A line of a witness either holds, or is of the future, or is not by that witness.
+    fn check_lines(&mut self, policy: &Policy, last: &Head, standing: &Standing) {
+        let whenever = policy.standing(&last.note, u64::MAX);
+        for name in &standing.bad {
+            if whenever.bad.contains(name) {
+                let text = format!(
+                    "a line of the last head says that it is by witness {name}, and is not"
+                );
+                self.findings.add(Kind::Cosignature, text);
+            } else {
+                let text = format!(
+                    "witness {name} cosigned at a time that lies ahead: its clock, or yours, is wrong"
+                );
+                self.findings.add(Kind::CosignatureTime, text);
+            }
+        }
+    }
+
+    fn check_times(&mut self, by: &BTreeMap<String, Timestamp>) {
+        let received = self.log.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
+        for (name, at) in by {
+            if received.as_millisecond() > at.as_millisecond() + CLOCKS_MS {
+                let text = format!(
+                    "witness {name} cosigned at {at} a head over an event that the log received at {received}"
+                );
+                self.findings.add(Kind::CosignatureEarly, text);
+            }
+        }
+        let (Some(newest), Some(as_of)) = (by.values().max(), self.trust.as_of) else { return };
+        if *newest < as_of {
+            let text = format!("the last head was cosigned at {newest}, which is before {as_of}");
+            self.findings.add(Kind::Stale, text);
+        }
+    }
+}

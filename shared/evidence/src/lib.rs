@@ -1,0 +1,31 @@
+//! Evidence that is believed without believing whoever hands it over: the log of a site as one file, and the examination of
+//! it, which computes everything again that can be computed.
+//!
+//! The crate has no clock, no network and no database: bytes go in, findings come out. `ops/handbook/evidence-format.md` says
+//! the format in words, so that somebody else can write what stands here.
+//!
+//! | module | is about |
+//! |---|---|
+//! | `archive` | the container: a plain tar of which every byte is given by what is in it |
+//! | [`bundle`] | which files are in it, and how they are made |
+//! | [`examiner`] | leaves, one after the other: bytes, signatures, counters, marks, the tree |
+//! | [`heads`] | signed heads: by whom, of which tree, and cosigned by whom |
+//! | [`finding`] | what may be wrong, by name, and what is to be said in the end |
+//! | [`verify`](mod@verify) | a bundle from its first to its last byte |
+//! | [`misbehaviour`] | two heads that cannot both be true, as a file that shows it by itself |
+
+mod archive;
+pub mod bundle;
+pub mod examiner;
+pub mod finding;
+pub mod heads;
+pub mod misbehaviour;
+pub mod verify;
+
+pub use archive::ArchiveError;
+pub use bundle::{Request, Writer};
+pub use examiner::{Depth, Examined, Examiner};
+pub use finding::{Finding, Findings, Kind, Verdict};
+pub use heads::{Head, Trust};
+pub use misbehaviour::Misbehaviour;
+pub use verify::{Report, verify};

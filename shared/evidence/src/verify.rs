@@ -1,0 +1,341 @@
+//! A bundle, from its first to its last byte.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use domain::canonical::Digest;
+use serde::Serialize;
+use tlog::{Level, TILE_WIDTH, Tile, Tiler, leaf_hash, read_entries};
+
+use crate::archive::{ArchiveError, Reader};
+use crate::bundle::{
+    CHECKPOINT, CHECKPOINTS, ENTRIES, Listed, MANIFEST, README, REQUEST, Request, TILES,
+    checkpoint_name, json, listed, manifest, readme,
+};
+use crate::examiner::{Counts, Depth, Examined, Examiner};
+use crate::finding::{Finding, Findings, Kind, Verdict};
+use crate::heads::{self, Head, Trust, Witnessed};
+use crate::misbehaviour::Misbehaviour;
+
+/// Most contradictions that are written down.
+const MISBEHAVIOUR_MAX: usize = 10;
+
+/// What is said of a bundle.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The word.
+    pub verdict: Verdict,
+    /// The log's name, as it says itself.
+    pub origin: String,
+    /// How many entries the bundle holds.
+    pub size: u64,
+    /// The root of their tree.
+    pub root: Digest,
+    /// What was asked for, where that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// What was counted.
+    pub counts: Counts,
+    /// Signed heads that are in the bundle.
+    pub heads: usize,
+    /// What the last of them is worth.
+    pub witnessed: Witnessed,
+    /// What is wrong: at most 50 of each name.
+    pub findings: Vec<Finding>,
+    /// How many there are, kept or not.
+    pub findings_total: u64,
+    /// What shows by itself that the log contradicts itself.
+    #[serde(skip)]
+    pub misbehaviour: Vec<Misbehaviour>,
+}
+
+/// Reads a bundle, computes everything again that can be computed, and says what it is worth to whoever trusts `trust`.
+/// `progress` hears how many bytes were read and how many entries were examined.
+///
+/// # Errors
+/// The bytes cannot be read. What is wrong with them is a finding, and no error.
+pub fn verify(
+    input: impl Read,
+    trust: &Trust,
+    depth: Depth,
+    progress: &mut dyn FnMut(u64, u64),
+) -> std::io::Result<Report> {
+    let mut reader = Reader::new(input);
+    let mut reading = Reading::new(depth, trust);
+    loop {
+        match reader.next() {
+            Ok(Some((name, bytes))) => reading.take(&name, &bytes),
+            Ok(None) => break,
+            Err(ArchiveError::Io(error)) => return Err(error),
+            Err(error @ ArchiveError::Form { .. }) => {
+                reading.findings.add(Kind::ArchiveForm, error);
+                break;
+            }
+        }
+        progress(reader.at(), reading.size());
+    }
+    Ok(reading.finish())
+}
+
+struct Reading<'a> {
+    trust: &'a Trust,
+    depth: Depth,
+    examiner: Option<Examiner>,
+    tiler: Tiler,
+    request: Option<Request>,
+    heads: Vec<Head>,
+    last: Option<Head>,
+    /// Files that follow from what was read, and were not read yet.
+    expected: BTreeMap<String, Digest>,
+    files: BTreeMap<String, Listed>,
+    manifest: Option<Vec<u8>>,
+    readme: Option<Digest>,
+    /// Whether everything is expected that follows from the entries: no more of them may come.
+    closed: bool,
+    findings: Findings,
+}
+
+impl<'a> Reading<'a> {
+    fn new(depth: Depth, trust: &'a Trust) -> Self {
+        Self {
+            trust,
+            depth,
+            examiner: None,
+            tiler: Tiler::new(),
+            request: None,
+            heads: Vec::new(),
+            last: None,
+            expected: BTreeMap::new(),
+            files: BTreeMap::new(),
+            manifest: None,
+            readme: None,
+            closed: false,
+            findings: Findings::default(),
+        }
+    }
+
+    /// Begins with the first entry: until then heads tell at which sizes roots are wanted.
+    fn examiner(&mut self) -> &mut Examiner {
+        let heads = self.heads.iter().chain(&self.last).chain(&self.trust.held);
+        let sizes = heads.map(|head| head.says.size());
+        self.examiner.get_or_insert_with(|| Examiner::new(self.depth, sizes))
+    }
+
+    fn size(&self) -> u64 {
+        self.examiner.as_ref().map_or(0, Examiner::size)
+    }
+
+    fn take(&mut self, name: &str, bytes: &[u8]) {
+        if name == MANIFEST && self.manifest.is_none() {
+            self.manifest = Some(bytes.to_vec());
+            return;
+        }
+        if self.manifest.is_some() || self.files.insert(name.to_owned(), listed(bytes)).is_some() {
+            let text = format!("{name} stands behind the manifest, or comes twice");
+            return self.findings.add(Kind::FileUnexpected, text);
+        }
+        match name {
+            REQUEST => self.take_request(bytes),
+            README => self.readme = Some(Digest::of(bytes)),
+            CHECKPOINT => self.last = self.read_head(name, bytes),
+            _ if name.starts_with(CHECKPOINTS) => self.take_head(name, bytes),
+            _ if name.starts_with(ENTRIES) => self.take_entries(name, bytes),
+            _ if name.starts_with(TILES) => self.take_derived(name, bytes),
+            _ => self.findings.add(Kind::FileUnexpected, format!("{name} belongs into no bundle")),
+        }
+    }
+
+    fn take_request(&mut self, bytes: &[u8]) {
+        let read = serde_json::from_slice::<Request>(bytes).ok();
+        let read = read.filter(|read| {
+            read.format == crate::bundle::FORMAT && json(read).is_ok_and(|again| again == bytes)
+        });
+        if read.is_none() {
+            let text = format!("{REQUEST} is not the request of a {}", crate::bundle::FORMAT);
+            self.findings.add(Kind::ManifestForm, text);
+        }
+        self.request = read;
+    }
+
+    fn read_head(&mut self, name: &str, bytes: &[u8]) -> Option<Head> {
+        match Head::read(bytes) {
+            Ok(head) => Some(head),
+            Err(error) => {
+                self.findings.add(Kind::HeadForm, format!("{name}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn take_head(&mut self, name: &str, bytes: &[u8]) {
+        let Some(head) = self.read_head(name, bytes) else { return };
+        if self.examiner.is_some() {
+            return self
+                .findings
+                .add(Kind::FileUnexpected, format!("{name} stands behind entries"));
+        }
+        let size = head.says.size();
+        let number = self.heads.iter().filter(|known| known.says.size() == size).count();
+        if name != checkpoint_name(size, number) {
+            let text = format!("{name} is the head of size {size}, and not named so");
+            self.findings.add(Kind::FileAltered, text);
+        }
+        self.heads.push(head);
+    }
+
+    fn take_entries(&mut self, name: &str, bytes: &[u8]) {
+        let leaves = match read_entries(bytes) {
+            Ok(leaves) => leaves,
+            Err(error) => return self.findings.add(Kind::LeafForm, format!("{name}: {error}")),
+        };
+        let size = self.examiner().size();
+        let wanted =
+            Tile { level: Level::Entries, index: size / TILE_WIDTH, width: leaves.len() as u64 };
+        if self.closed
+            || !size.is_multiple_of(TILE_WIDTH)
+            || leaves.is_empty()
+            || name != wanted.to_string()
+        {
+            let text = format!("{name} does not follow {size} entries");
+            return self.findings.add(Kind::FileUnexpected, text);
+        }
+        for leaf in leaves {
+            self.examiner().take(leaf);
+            for (tile, hashes) in self.tiler.push(leaf_hash(leaf)) {
+                self.expected.insert(tile.to_string(), Digest::of(&hashes));
+            }
+        }
+    }
+
+    fn take_derived(&mut self, name: &str, bytes: &[u8]) {
+        if !self.expected.contains_key(name) && name.contains(".p/") {
+            self.close();
+        }
+        match self.expected.remove(name) {
+            Some(wanted) if wanted == Digest::of(bytes) => {}
+            Some(_) => {
+                let text = format!("{name} has other hashes than the entries");
+                self.findings.add(Kind::FileAltered, text);
+            }
+            None => {
+                let text = format!("{name} belongs to no tile of the entries in front of it");
+                self.findings.add(Kind::FileUnexpected, text);
+            }
+        }
+    }
+
+    /// The tiles that are not full stand behind all entries.
+    fn close(&mut self) {
+        if !self.closed {
+            self.closed = true;
+            let partial = self.tiler.partial().into_iter();
+            self.expected
+                .extend(partial.map(|(tile, hashes)| (tile.to_string(), Digest::of(&hashes))));
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        self.close();
+        self.examiner();
+        let examiner = self.examiner.take();
+        let log = examiner.unwrap_or_else(|| Examiner::new(self.depth, [])).finish();
+        self.check_files(&log);
+        let heads: Vec<Head> = self.heads.iter().chain(&self.last).cloned().collect();
+        let (of_heads, witnessed) = heads::check(&heads, &log, self.trust);
+        let misbehaviour = self.misbehaviour(&log);
+        let mut findings = self.findings;
+        findings.extend(log.findings);
+        findings.extend(of_heads);
+        Report {
+            verdict: findings.verdict(),
+            origin: log.ledger.origin.unwrap_or_default(),
+            size: log.tree.size(),
+            root: Digest(log.tree.root().0),
+            request: self.request,
+            heads: heads.len(),
+            witnessed,
+            findings: findings.kept().to_vec(),
+            findings_total: findings.total(),
+            counts: log.counts,
+            misbehaviour,
+        }
+    }
+
+    /// What follows from the request, the heads and the entries is made again, and compared.
+    fn check_files(&mut self, log: &Examined) {
+        for name in std::mem::take(&mut self.expected).into_keys() {
+            self.findings.add(Kind::FileMissing, format!("{name} is not there"));
+        }
+        self.check_last(log);
+        self.check_readme(log);
+        self.check_manifest(log);
+    }
+
+    fn check_last(&mut self, log: &Examined) {
+        let size = log.tree.size();
+        match &self.last {
+            None if self.files.contains_key(CHECKPOINT) => {}
+            None => self.findings.add(Kind::FileMissing, format!("{CHECKPOINT} is not there")),
+            Some(last) if last.says.size() < size => {
+                let text = format!("the last head is over {} of {size} entries", last.says.size());
+                self.findings.add(Kind::EntriesBeyond, text);
+            }
+            Some(_) => {}
+        }
+        if size == 0 {
+            self.findings.add(Kind::FileMissing, "there are no entries");
+        }
+    }
+
+    fn check_readme(&mut self, log: &Examined) {
+        let Some(request) = &self.request else {
+            if !self.files.contains_key(REQUEST) {
+                self.findings.add(Kind::FileMissing, format!("{REQUEST} is not there"));
+            }
+            return;
+        };
+        let origin = log.ledger.origin.as_deref().unwrap_or_default();
+        let wanted = readme(request, origin, log.tree.size());
+        match self.readme {
+            Some(found) if found == Digest::of(wanted.as_bytes()) => {}
+            Some(_) => {
+                let text = format!("{README} does not say what was asked for, of which log");
+                self.findings.add(Kind::FileAltered, text);
+            }
+            None => self.findings.add(Kind::FileMissing, format!("{README} is not there")),
+        }
+    }
+
+    fn check_manifest(&mut self, log: &Examined) {
+        let Some(bytes) = &self.manifest else {
+            return self.findings.add(Kind::FileMissing, format!("{MANIFEST} is not there"));
+        };
+        let origin = log.ledger.origin.clone().unwrap_or_default();
+        let (size, root) = (log.tree.size(), log.tree.root());
+        let (types, files) = (log.counts.types.clone(), self.files.clone());
+        let wanted = json(&manifest(origin, size, root, types, files)).unwrap_or_default();
+        if *bytes == wanted {
+            return;
+        }
+        match serde_json::from_slice::<crate::bundle::Manifest>(bytes) {
+            Ok(_) => {
+                let text = format!("{MANIFEST} is not that of these files and entries");
+                self.findings.add(Kind::ManifestTotals, text);
+            }
+            Err(error) => self.findings.add(Kind::ManifestForm, format!("{MANIFEST}: {error}")),
+        }
+    }
+
+    /// Heads that are signed and of another log than the last one is, with what shows it.
+    fn misbehaviour(&self, log: &Examined) -> Vec<Misbehaviour> {
+        let Some(last) = self.last.as_ref().filter(|last| {
+            (last.says.size(), last.says.root()) == (log.tree.size(), log.tree.root())
+        }) else {
+            return Vec::new();
+        };
+        let keys = heads::keys(log, self.trust);
+        let others = self.heads.iter().chain(&self.trust.held);
+        let shown = others.filter_map(|head| Misbehaviour::between(head, last, log));
+        shown.filter(|shown| shown.check(&keys).is_ok()).take(MISBEHAVIOUR_MAX).collect()
+    }
+}

@@ -1,0 +1,11 @@
+//! What may be done to evidence, and the name by which it is found: by our verifier, and by one that shares no line with it.
+#![expect(clippy::unwrap_used, reason = "a test may panic; helpers are not marked as tests")]
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
+mod bits;
+mod forgery;
+mod honest;
+mod peer;
+mod shown;
+mod site;
+mod table;

@@ -1,0 +1,194 @@
+//! From a running site to evidence that somebody else verifies: a witness on another port, an export, the verifier that knows
+//! no server, and one in another language.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use testkit::process::Daemon;
+use testkit::wait;
+
+use crate::programs::{Said, Up, call, decklog, run, verifier};
+
+/// How long a head and its cosignature may take, on a machine that has other things to do.
+const SOON: Duration = Duration::from_secs(180);
+/// What a site has to show for itself.
+const JOBS: &str = "name: count\nschedule: { every: 1s }\ncommand: { script: 'echo counted' }\n";
+
+/// A site that has run a little, the key of its log, and the beginning of a policy.
+struct Site {
+    dir: tempfile::TempDir,
+    key: String,
+}
+
+impl Site {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("jobs.yaml"), JOBS).unwrap();
+        let site = Self { dir, key: String::new() };
+        site.up(&[]).stop();
+        let policy = call(&site.data(), &["evidence", "policy"]).ended(0).out;
+        let key = policy.lines().find_map(|line| line.strip_prefix("log ")).unwrap().to_owned();
+        Self { key, ..site }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    fn up(&self, more: &[&Path]) -> Up {
+        let mut command = decklog(["up", "--listen", "127.0.0.1:0"]);
+        command.args(more);
+        Up::started(command, &self.data(), &[&self.path("jobs.yaml")])
+    }
+
+    fn witness_command(&self, name: &str) -> Command {
+        let mut command = decklog(["witness", "--listen", "127.0.0.1:0", "--name", name]);
+        command.args(["--log", &self.key, "--data"]).arg(self.path("witness"));
+        command
+    }
+
+    /// A witness, and the line by which it goes into a policy.
+    fn witness(&self) -> (Daemon, String) {
+        let mut witness = Daemon::spawn(&mut self.witness_command("witness.example/w1")).unwrap();
+        let line = witness.wait_for_line("witness NAME ", SOON).unwrap();
+        (witness, line.trim().replace("NAME", "outside"))
+    }
+
+    /// The policy of somebody who believes this witness.
+    fn policy(&self, witness: &str) -> PathBuf {
+        let path = self.path("policy");
+        fs::write(&path, format!("log {}\n{witness}\nquorum outside\n", self.key)).unwrap();
+        path
+    }
+
+    /// Exports until the last head is cosigned.
+    fn cosigned(&self, up: &Up, name: &str) -> PathBuf {
+        let to = self.path(name);
+        wait::until("a head that the witness has cosigned", SOON, || {
+            let _earlier = fs::remove_file(&to);
+            let said = up.call(&["evidence", "export", "-o", "json", "--to", to.to_str().unwrap()]);
+            said.code == 0 && said.json()["cosignatures"] == 1
+        })
+        .unwrap();
+        to
+    }
+}
+
+fn verify(bundle: &Path, more: &[&Path]) -> Said {
+    run(verifier([bundle]).args(more))
+}
+
+/// What the verifier says that shares no line with ours.
+fn peer(bundle: &Path, more: &[&Path]) -> (Option<i32>, String) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../ops/evidence/verify.py");
+    let mut python = Command::new("/usr/bin/python3");
+    let said = python.arg(script).arg(bundle).args(more).output().unwrap();
+    (said.status.code(), String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+#[test]
+fn a_site_with_a_witness_exports_evidence_that_both_verifiers_call_verified() {
+    let site = Site::new();
+    let (mut witness, line) = site.witness();
+    let policy = site.policy(&line);
+    let witnessed = [Path::new("--witnesses"), &policy];
+    let up = site.up(&witnessed);
+    let bundle = site.cosigned(&up, "evidence.tar");
+    let head = up.call(&["evidence", "export", "--to", bundle.to_str().unwrap()]).ended(2);
+    assert!(head.err.contains("exists"), "nothing is written over: {head:?}");
+
+    let by = [Path::new("--policy"), &policy];
+    let said = verify(&bundle, &by).ended(0).out;
+    assert!(said.contains("VERIFIED: ") && said.contains("outside at "), "{said}");
+    assert_eq!(peer(&bundle, &by), (Some(0), "VERIFIED\n".to_owned()));
+    let own = up.call(&["verify"]).ended(0).out;
+    assert!(own.contains("verified"), "{own}");
+    let alone = verify(&bundle, &[]).ended(2).out;
+    assert!(alone.contains("NO_POLICY") && alone.contains("INCONCLUSIVE"), "{alone}");
+    assert_eq!(peer(&bundle, &[]).0, Some(2));
+
+    // What was kept of it is a head to which what comes later must fit.
+    let kept = site.path("kept.note");
+    fs::write(&kept, checkpoint(&bundle)).unwrap();
+    let later = site.cosigned(&up, "later.tar");
+    verify(&later, &[by[0], by[1], Path::new("--head"), &kept]).ended(0);
+    up.stop();
+
+    // Whoever changes a byte of it is found out.
+    let mut bytes = fs::read(&bundle).unwrap();
+    let at = bytes.windows(13).position(|part| part == b"run.succeeded").unwrap();
+    bytes[at + 4..at + 13].copy_from_slice(b"cancelled");
+    let forged = site.path("forged.tar");
+    fs::write(&forged, bytes).unwrap();
+    let said = verify(&forged, &by).ended(1).out;
+    assert!(said.contains("HEAD_ROOT") && said.contains("TAMPERED: "), "{said}");
+    assert_eq!(peer(&forged, &by).0, Some(1));
+
+    witness.term();
+    assert!(witness.wait_for_end(SOON).unwrap().success());
+}
+
+/// The head of a bundle, as anybody gets it out.
+fn checkpoint(bundle: &Path) -> Vec<u8> {
+    let mut tar = Command::new("tar");
+    tar.arg("-xOf").arg(bundle).arg("checkpoint").output().unwrap().stdout
+}
+
+#[test]
+fn a_witness_says_nothing_of_a_log_that_went_back_and_evidence_of_it_is_no_evidence() {
+    let site = Site::new();
+    let (witness, line) = site.witness();
+    let policy = site.policy(&line);
+    let copy = site.path("copy");
+    let said = Command::new("cp").arg("-a").arg(site.data()).arg(&copy).status().unwrap();
+    assert!(said.success());
+    let up = site.up(&[Path::new("--witnesses"), &policy]);
+    let kept = site.path("kept.note");
+    fs::write(&kept, checkpoint(&site.cosigned(&up, "first.tar"))).unwrap();
+    up.stop();
+
+    // Everything of the site is brought back as it was, the signer's memory too: only the witness remembers.
+    fs::rename(site.data(), site.path("lost")).unwrap();
+    fs::rename(&copy, site.data()).unwrap();
+    let mut up = site.up(&[Path::new("--witnesses"), &policy]);
+    let log = up.daemon.wait_for_line("not cosigned", SOON).unwrap();
+    assert!(log.contains("size") || log.contains("consistency"), "{log}");
+    let bundle = site.path("second.tar");
+    wait::until("a signed head", SOON, || {
+        up.call(&["evidence", "export", "--to", bundle.to_str().unwrap()]).code == 0
+    })
+    .unwrap();
+    let by = [Path::new("--policy"), &policy];
+    let said = verify(&bundle, &by).ended(2).out;
+    assert!(said.contains("NO_QUORUM"), "{said}");
+    let held = [by[0], by[1], Path::new("--head"), &kept];
+    let said = verify(&bundle, &held).out;
+    assert!(said.contains("HELD_TRUNCATION") || said.contains("HELD_FORK"), "{said}");
+    assert_ne!(peer(&bundle, &held).0, Some(0));
+    up.stop();
+    drop(witness);
+}
+
+#[test]
+fn a_witness_that_has_lost_its_memory_does_not_start_again() {
+    let site = Site::new();
+    let (witness, line) = site.witness();
+    // By kill -9.
+    drop(witness);
+    let (again, same) = site.witness();
+    let key = |line: &str| line.split(' ').nth(2).unwrap().to_owned();
+    assert_eq!(key(&same), key(&line), "after a kill it is the same");
+    drop(again);
+    fs::remove_file(site.path("witness/witness.memory")).unwrap();
+    let said = run(&mut site.witness_command("witness.example/w1"));
+    assert_ne!(said.code, 0);
+    assert!(said.err.contains("is gone, but its key is here"), "{said:?}");
+    let said = run(&mut decklog(["witness", "--name", "w", "--log", "no key"]));
+    assert!(said.code == 2 && said.err.contains("name+id+key"), "{said:?}");
+}
