@@ -4,7 +4,8 @@
     verify.py BUNDLE [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
 
 Needs Python 3.9 and the package `cryptography`, and nothing of Decklog. It checks bytes, signatures, counters, back-hashes,
-the tree, heads and witnesses. It does not know the rules of jobs and people, nor expands schedules: decklog-verify does.
+the tree, heads and witnesses. It does not know the rules of jobs and people, does not expand schedules
+and computes no controls: decklog-verify does.
 VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3 says that the call is wrong or a file cannot be read.
 """
 
@@ -408,7 +409,7 @@ class Verifier:
         self.files[name] = (len(data), hashlib.sha256(data).hexdigest())
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
-            if data[-1:] != b"\n" or sorted(self.request) != ["format", "from", "until"] or \
+            if data[-1:] != b"\n" or sorted(self.request) != ["controls", "format", "from", "until"] or \
                     self.request["format"] != FORMAT:
                 raise Wrong("MANIFEST_FORM", "not a request")
         elif name == "README.txt":
@@ -419,7 +420,7 @@ class Verifier:
             self.take_head(name, Head(data))
         elif name.startswith("tile/entries/"):
             self.take_entries(name, data)
-        elif not name.startswith("tile/"):
+        elif not name.startswith(("tile/", "controls/")):
             raise Wrong("FILE_UNEXPECTED", "it belongs into no bundle")
 
     def take_head(self, name, head):
@@ -548,8 +549,9 @@ class Verifier:
     def check_readme(self):
         lines = self.readme.split("\n")
         wanted = ["Evidence of the log %s" % self.created.get("origin", ""),
-                  "from %s until %s" % (self.request["from"], self.request["until"])]
-        if lines[:2] != wanted:
+                  "from %s until %s" % (self.request["from"], self.request["until"]),
+                  canonical(self.request["controls"])]
+        if lines[:3] != wanted:
             self.find("FILE_ALTERED", "README.txt")
 
     def check_heads(self):

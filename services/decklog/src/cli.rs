@@ -27,7 +27,7 @@ pub(crate) use backups::{
     SnapshotAct, Watch,
 };
 pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
-pub(crate) use evidence::{Evidence, ExportEvidence, VerifyEvidence};
+pub(crate) use evidence::{Control, Evidence, ExportEvidence, TestControls, VerifyEvidence};
 pub(crate) use hosts::Host;
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
@@ -206,6 +206,9 @@ pub(crate) enum Command {
     /// Evidence for somebody who believes nobody here: the log as one file that verifies by itself.
     #[command(subcommand)]
     Evidence(Evidence),
+    /// Controls: rules that an auditor tests, computed over everything that happened.
+    #[command(subcommand)]
+    Control(Control),
     /// Other people's schedules.
     #[command(subcommand)]
     Import(Import),

@@ -21,6 +21,7 @@
 //! | [`ledger`] | what the recorder accepts, voids and refuses |
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
+//! | [`controls`] | rules that an auditor tests, over everything that happened |
 //! | [`forecast`] | what will run when |
 //! | [`icalendar`] | the same for other programs to subscribe to |
 //! | [`rehearsal`] | the night as it would go |
@@ -35,6 +36,7 @@ pub mod access;
 pub mod backup;
 pub mod calendar;
 pub mod canonical;
+pub mod controls;
 pub mod effect;
 pub mod envelope;
 pub mod event;

@@ -7,6 +7,7 @@
 //! | `checkpoint` | the last head, over everything that is in the bundle |
 //! | `checkpoints/SIZE.note` | earlier heads |
 //! | `tile/entries/…`, `tile/L/…` | the entries and the hashes of the tree (C2SP tlog-tiles) |
+//! | `controls/…` | what became of each control: its whole population, and a summary |
 //! | `README.txt` | what this is, and how it is verified |
 //! | `manifest.json` | each file's size and hash, and totals |
 
@@ -14,11 +15,13 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use domain::canonical::{Digest, canonical};
+use domain::controls::{ControlSettings, Outcome, Period, csv, summary_csv};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tlog::{EntriesError, Frontier, Hash, Level, TILE_WIDTH, Tile, Tiler, write_entries};
+use tlog::{EntriesError, Hash, Level, TILE_WIDTH, Tile, Tiler, write_entries};
 
 use crate::archive::{self, ArchiveError};
+use crate::examiner::{Depth, Examined, Examiner};
 use crate::heads::Head;
 
 /// The name of the format.
@@ -28,6 +31,7 @@ pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const CHECKPOINTS: &str = "checkpoints/";
 pub(crate) const ENTRIES: &str = "tile/entries/";
 pub(crate) const TILES: &str = "tile/";
+pub(crate) const CONTROLS: &str = "controls/";
 pub(crate) const README: &str = "README.txt";
 pub(crate) const MANIFEST: &str = "manifest.json";
 
@@ -41,14 +45,30 @@ pub struct Request {
     pub from: Timestamp,
     /// Its end, exclusive.
     pub until: Timestamp,
+    /// By which measures its controls are tested.
+    pub controls: ControlSettings,
 }
 
 impl Request {
     /// Evidence about a period.
     #[must_use]
-    pub fn new(from: Timestamp, until: Timestamp) -> Self {
-        Self { format: FORMAT.to_owned(), from, until }
+    pub fn new(from: Timestamp, until: Timestamp, controls: ControlSettings) -> Self {
+        Self { format: FORMAT.to_owned(), from, until, controls }
     }
+
+    /// An examination that computes what was asked for, and remembers the roots at these sizes.
+    #[must_use]
+    pub fn examiner(&self, depth: Depth, sizes: impl IntoIterator<Item = u64>) -> Examiner {
+        let period = Period { from: self.from, until: self.until };
+        Examiner::new(depth, sizes).with_controls(period, self.controls.clone())
+    }
+}
+
+/// What became of each control, as files by their names.
+pub(crate) fn controls(outcomes: &[Outcome]) -> BTreeMap<String, Vec<u8>> {
+    let own = outcomes.iter().map(|one| (format!("{CONTROLS}{}.csv", one.control), csv(one)));
+    let all = own.chain([(format!("{CONTROLS}summary.csv"), summary_csv(outcomes))]);
+    all.map(|(name, text)| (name, text.into_bytes())).collect()
 }
 
 /// A file of a bundle.
@@ -99,9 +119,12 @@ pub(crate) fn checkpoint_name(size: u64, number: usize) -> String {
 /// What somebody reads first.
 pub(crate) fn readme(request: &Request, origin: &str, size: u64) -> String {
     let Request { from, until, .. } = request;
+    let settings = canonical(&request.controls).unwrap_or_default();
+    let settings = String::from_utf8_lossy(&settings);
     format!(
         "Evidence of the log {origin}\n\
          from {from} until {until}\n\
+         {settings}\n\
          \n\
          This archive holds the log from its first entry to entry {size}, all of it, so that what is\n\
          said of the period can be computed again, and nothing can have been left out.\n\
@@ -121,6 +144,8 @@ pub(crate) fn readme(request: &Request, origin: &str, size: u64) -> String {
          checkpoints/         heads that were signed before\n\
          tile/entries/        the entries: each behind its length, two bytes\n\
          tile/0/ and above    the hashes of the tree\n\
+         controls/            summary.csv: each control, how many things it was tested on, how many are\n\
+         \x20                    exceptions; and a file for each control with all of them\n\
          request.json         what was asked for\n\
          manifest.json        each file's size and SHA-256, and how many events there are of each kind\n\
          \n\
@@ -163,9 +188,8 @@ pub struct Writer<W: Write> {
     request: Request,
     last: Head,
     files: BTreeMap<String, Listed>,
-    types: BTreeMap<String, u64>,
+    examiner: Examiner,
     tiler: Tiler,
-    tree: Frontier,
     /// Entries of the bundle that is not full.
     waiting: Vec<Vec<u8>>,
 }
@@ -176,15 +200,14 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// It cannot be written.
     pub fn new(out: W, request: Request, last: Head, earlier: &[Head]) -> Result<Self, WriteError> {
-        let archive = archive::Writer::new(out);
         let mut writer = Self {
-            archive,
+            archive: archive::Writer::new(out),
+            // Whoever verifies checks every signature; here the last of each producer is enough.
+            examiner: request.examiner(Depth::Tip, []),
             request,
             last,
             files: BTreeMap::new(),
-            types: BTreeMap::new(),
             tiler: Tiler::new(),
-            tree: Frontier::new(),
             waiting: Vec::new(),
         };
         let request = json(&writer.request)?;
@@ -209,14 +232,13 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Adds the next entry, which is of this kind of event.
+    /// Adds the next entry.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn entry(&mut self, leaf: Vec<u8>, kind: &str) -> Result<(), WriteError> {
+    pub fn entry(&mut self, leaf: Vec<u8>) -> Result<(), WriteError> {
         let hash = tlog::leaf_hash(&leaf);
-        *self.types.entry(kind.to_owned()).or_default() += 1;
-        self.tree.push(hash);
+        self.examiner.take(&leaf);
         self.waiting.push(leaf);
         let full = self.tiler.push(hash);
         if self.waiting.len() as u64 == TILE_WIDTH {
@@ -226,7 +248,7 @@ impl<W: Write> Writer<W> {
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {
-        let (size, width) = (self.tree.size(), self.waiting.len() as u64);
+        let (size, width) = (self.examiner.size(), self.waiting.len() as u64);
         let Some(last) = size.checked_sub(1).filter(|_| width > 0) else { return Ok(()) };
         let tile = Tile { level: Level::Entries, index: last / TILE_WIDTH, width };
         let entries = write_entries(self.waiting.iter().map(Vec::as_slice))?;
@@ -234,13 +256,13 @@ impl<W: Write> Writer<W> {
         self.add(&tile.to_string(), &entries)
     }
 
-    /// Writes what is left.
+    /// Writes what is left; says what the examination of the entries came to.
     ///
     /// # Errors
     /// It cannot be written, or the entries are not those of the last head.
-    pub fn finish(mut self) -> Result<W, WriteError> {
+    pub fn finish(mut self) -> Result<(W, Examined), WriteError> {
         self.flush()?;
-        let (found, root) = (self.tree.size(), self.tree.root());
+        let (found, root) = (self.examiner.size(), self.examiner.root());
         let (size, wanted) = (self.last.says.size(), self.last.says.root());
         if (found, root) != (size, wanted) {
             return Err(WriteError::OtherTree { found, root, size });
@@ -248,14 +270,18 @@ impl<W: Write> Writer<W> {
         for (tile, bytes) in self.tiler.partial() {
             self.add(&tile.to_string(), &bytes)?;
         }
+        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(Depth::Tip, []));
+        let log = examiner.finish();
+        for (name, bytes) in controls(&log.controls) {
+            self.add(&name, &bytes)?;
+        }
         let origin = self.last.says.origin().to_owned();
         let readme = readme(&self.request, &origin, size);
         self.add(README, readme.as_bytes())?;
         let files = std::mem::take(&mut self.files);
-        let types = std::mem::take(&mut self.types);
-        let manifest = manifest(origin, size, root, types, files);
+        let manifest = manifest(origin, size, root, log.counts.types.clone(), files);
         self.archive.add(MANIFEST, &json(&manifest)?)?;
-        Ok(self.archive.finish()?)
+        Ok((self.archive.finish()?, log))
     }
 }
 

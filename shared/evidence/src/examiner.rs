@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use domain::canonical::Digest;
+use domain::controls::{ControlSettings, Ended, Gathering, Outcome, Passing, Period};
 use domain::envelope::{Envelope, Place};
 use domain::event::{Event, EventError, LogEvent};
 use domain::expect::{Accounted, Finding as Odd, Population};
@@ -76,6 +77,8 @@ pub struct Examined {
     pub roots: BTreeMap<u64, Hash>,
     /// The hash of each leaf: 32 bytes for each event, far less than the events themselves.
     pub leaves: Vec<Hash>,
+    /// What became of each control, where they were asked for.
+    pub controls: Vec<Outcome>,
 }
 
 /// The last signature of a producer, where only that is checked.
@@ -105,6 +108,7 @@ pub struct Examiner {
     seen: BTreeMap<u64, (Digest, u64)>,
     counts: Counts,
     findings: Findings,
+    controls: Option<Gathering>,
 }
 
 /// An event that was read, and what the rules make of it.
@@ -144,7 +148,15 @@ impl Examiner {
             seen: BTreeMap::new(),
             counts: Counts::default(),
             findings: Findings::default(),
+            controls: None,
         }
+    }
+
+    /// The same, which computes the controls of a period too.
+    #[must_use]
+    pub fn with_controls(mut self, period: Period, settings: ControlSettings) -> Self {
+        self.controls = Some(Gathering::new(period, settings));
+        self
     }
 
     /// How many leaves were taken.
@@ -221,6 +233,10 @@ impl Examiner {
         match mark {
             Mark::Valid => self.observe(&envelope, &event, received),
             Mark::Conflict { .. } | Mark::Refused { .. } => self.counts.void += 1,
+        }
+        if let Some(controls) = &mut self.controls {
+            let (envelope, event, mark, streams) = (&envelope, &event, &mark, &self.streams);
+            controls.observe(Passing { position, envelope, event, received, mark, streams });
         }
         Taken { envelope, event, received, mark }
     }
@@ -317,10 +333,18 @@ impl Examiner {
         self.count_runs();
         let horizon = self.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
         let accounted = self.population.account(horizon);
+        let controls = self.controls(&accounted, horizon);
         self.account(accounted);
         self.counts.producers = self.ledger.producers.len() as u64;
         let Self { findings, counts, ledger, streams, tree, roots, leaves, .. } = self;
-        Examined { findings, counts, ledger, streams, tree, roots, leaves }
+        Examined { findings, counts, ledger, streams, tree, roots, leaves, controls }
+    }
+
+    fn controls(&mut self, accounted: &Accounted, until: Timestamp) -> Vec<Outcome> {
+        let wrong: Vec<String> = self.findings.kept().iter().map(ToString::to_string).collect();
+        let (streams, events) = (&self.streams, self.counts.events);
+        let ended = Ended { streams, accounted, until, events, wrong: &wrong };
+        self.controls.take().map(|controls| controls.finish(ended)).unwrap_or_default()
     }
 
     fn compare_seen(&mut self) {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use domain::canonical::Digest;
+use domain::controls::Summary;
 use serde::Serialize;
 use tlog::{Level, TILE_WIDTH, Tile, Tiler, leaf_hash, read_entries};
 
 use crate::archive::{ArchiveError, Reader};
 use crate::bundle::{
-    CHECKPOINT, CHECKPOINTS, ENTRIES, Listed, MANIFEST, README, REQUEST, Request, TILES,
-    checkpoint_name, json, listed, manifest, readme,
+    CHECKPOINT, CHECKPOINTS, CONTROLS, ENTRIES, Listed, MANIFEST, README, REQUEST, Request, TILES,
+    checkpoint_name, controls, json, listed, manifest, readme,
 };
 use crate::examiner::{Counts, Depth, Examined, Examiner};
 use crate::finding::{Finding, Findings, Kind, Verdict};
@@ -36,6 +37,8 @@ pub struct Report {
     pub request: Option<Request>,
     /// What was counted.
     pub counts: Counts,
+    /// What became of each control.
+    pub controls: Vec<Summary>,
     /// Signed heads that are in the bundle.
     pub heads: usize,
     /// What the last of them is worth.
@@ -118,7 +121,11 @@ impl<'a> Reading<'a> {
     fn examiner(&mut self) -> &mut Examiner {
         let heads = self.heads.iter().chain(&self.last).chain(&self.trust.held);
         let sizes = heads.map(|head| head.says.size());
-        self.examiner.get_or_insert_with(|| Examiner::new(self.depth, sizes))
+        let (depth, request) = (self.depth, &self.request);
+        self.examiner.get_or_insert_with(|| match request {
+            Some(request) => request.examiner(depth, sizes),
+            None => Examiner::new(depth, sizes),
+        })
     }
 
     fn size(&self) -> u64 {
@@ -141,6 +148,8 @@ impl<'a> Reading<'a> {
             _ if name.starts_with(CHECKPOINTS) => self.take_head(name, bytes),
             _ if name.starts_with(ENTRIES) => self.take_entries(name, bytes),
             _ if name.starts_with(TILES) => self.take_derived(name, bytes),
+            // They follow from all entries, and are compared at the end.
+            _ if name.starts_with(CONTROLS) => {}
             _ => self.findings.add(Kind::FileUnexpected, format!("{name} belongs into no bundle")),
         }
     }
@@ -257,6 +266,7 @@ impl<'a> Reading<'a> {
             findings: findings.kept().to_vec(),
             findings_total: findings.total(),
             counts: log.counts,
+            controls: log.controls.iter().map(Summary::of).collect(),
             misbehaviour,
         }
     }
@@ -267,6 +277,7 @@ impl<'a> Reading<'a> {
             self.findings.add(Kind::FileMissing, format!("{name} is not there"));
         }
         self.check_last(log);
+        self.check_controls(log);
         self.check_readme(log);
         self.check_manifest(log);
     }
@@ -284,6 +295,24 @@ impl<'a> Reading<'a> {
         }
         if size == 0 {
             self.findings.add(Kind::FileMissing, "there are no entries");
+        }
+    }
+
+    fn check_controls(&mut self, log: &Examined) {
+        let wanted = controls(&log.controls);
+        for (name, bytes) in &wanted {
+            match self.files.get(name) {
+                Some(found) if *found == listed(bytes) => {}
+                Some(_) => {
+                    let text = format!("{name} is not what the log gives");
+                    self.findings.add(Kind::FileAltered, text);
+                }
+                None => self.findings.add(Kind::FileMissing, format!("{name} is not there")),
+            }
+        }
+        let others = self.files.keys().filter(|name| name.starts_with(CONTROLS));
+        for name in others.filter(|name| !wanted.contains_key(*name)) {
+            self.findings.add(Kind::FileUnexpected, format!("{name} is of no control"));
         }
     }
 

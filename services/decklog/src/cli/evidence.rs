@@ -28,6 +28,9 @@ pub(crate) struct ExportEvidence {
     /// The end of the period: its last day, or an instant before which it ends; the log's when absent.
     #[arg(long)]
     pub(crate) until: Option<String>,
+    /// File of the measures that were agreed with whoever audits: how soon, how often, how long (TOML).
+    #[arg(long)]
+    pub(crate) measures: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -48,6 +51,43 @@ pub(crate) struct VerifyEvidence {
     /// Checks one signature of each producer, the last, which vouches for those before it.
     #[arg(long)]
     pub(crate) tip: bool,
+}
+
+/// Controls: rules that an auditor tests.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Control {
+    /// Lists them, and which rules of others they answer.
+    List,
+    /// Shows one: what it says, what it is tested on, and what shows it.
+    Show {
+        /// Its name, such as JS-01.
+        id: String,
+    },
+    /// Tests them over everything that happened in a period.
+    Test(TestControls),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestControls {
+    /// Only this one, with its exceptions. All, one a line, when absent.
+    pub(crate) id: Option<String>,
+    /// The beginning of the period: 2026-11-01, or an instant; the log's when absent.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// The end of the period: its last day, or an instant before which it ends; the log's when absent.
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// File of the measures that were agreed with whoever audits: how soon, how often, how long (TOML).
+    #[arg(long)]
+    pub(crate) measures: Option<PathBuf>,
+    /// Shows everything that was tested, and not the exceptions alone.
+    #[arg(long)]
+    pub(crate) population: bool,
+    /// Draws so many of what was tested, by the root of the log's newest signed head, so that nobody chose them.
+    #[arg(long)]
+    pub(crate) sample: Option<usize>,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]

@@ -7,13 +7,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::controls::Summary;
 use domain::envelope::Envelope;
 use domain::event::{Event, LogEvent};
 use domain::leaf::Leaf;
 use domain::wire::{Content, Query};
 use evidence::{Depth, Head, Report, Request, Trust, Verdict, Writer};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tlog::Policy;
 
@@ -42,6 +43,9 @@ struct Exported {
     from: Timestamp,
     until: Timestamp,
     bytes: u64,
+    controls: Vec<Summary>,
+    /// What its examination found: it stands in the log, and whoever verifies finds it too.
+    wrong: Vec<String>,
 }
 
 fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
@@ -51,28 +55,37 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let (origin, size) = (last.says.origin().to_owned(), last.says.size());
     let cosignatures = last.note.signatures().len() - 1;
     let (from, until) = (request.from, request.until);
+    let mut examined = None;
     let bytes = whole(&wanted.to, |out| {
         let mut writer = Writer::new(out, request, last, &earlier)?;
         copy(&source, size, &mut writer)?;
-        writer.finish()?;
+        examined = Some(writer.finish()?.1);
         Ok(())
     })?;
+    let log = examined.context("nothing was examined")?;
+    let controls: Vec<Summary> = log.controls.iter().map(Summary::of).collect();
+    let wrong: Vec<String> = log.findings.kept().iter().map(ToString::to_string).collect();
     let heads = earlier.len() + 1;
     let file = wanted.to.display().to_string();
-    let done = Exported { file, origin, size, heads, cosignatures, from, until, bytes };
+    let done =
+        Exported { file, origin, size, heads, cosignatures, from, until, bytes, controls, wrong };
     output::one(format, &done, exported)
 }
 
 fn exported(done: &Exported) -> String {
-    let Exported { file, origin, size, heads, cosignatures, from, until, bytes } = done;
+    let Exported { file, origin, size, heads, cosignatures, from, until, bytes, .. } = done;
     let witnessed = match cosignatures {
         0 => "no witness has cosigned the last one: whoever verifies it will call it INCONCLUSIVE"
             .to_owned(),
         some => format!("the last one with {some} lines of witnesses"),
     };
-    format!(
+    let mut text = format!(
         "{file}: {size} entries of {origin}, about {from} until {until}, {heads} signed heads, {witnessed}; {bytes} bytes\n"
-    )
+    );
+    for finding in &done.wrong {
+        text.push_str(&format!("FINDING      {finding}\n"));
+    }
+    text + &super::control::table(&done.controls)
 }
 
 /// Writes a file that has its name only once it is whole; says how large it is.
@@ -129,20 +142,33 @@ fn join(known: &mut Head, other: &Head) -> anyhow::Result<()> {
 }
 
 fn request(wanted: &ExportEvidence, source: &Source, size: u64) -> anyhow::Result<Request> {
-    let zone = TimeZone::system();
-    let from = match &wanted.from {
-        Some(text) => when::instant(text, &zone).map_err(exit::usage)?,
+    let (from, until) = period(wanted.from.as_deref(), wanted.until.as_deref(), source, size)?;
+    Ok(Request::new(from, until, super::control::settings(wanted.measures.as_deref())?))
+}
+
+/// A period as it was typed; where it was not, that of the log's first `size` events.
+pub(super) fn period(
+    from: Option<&str>,
+    until: Option<&str>,
+    source: &Source,
+    size: u64,
+) -> anyhow::Result<(Timestamp, Timestamp)> {
+    if size == 0 {
+        return Err(exit::not_found("this log has no events"));
+    }
+    let from = match from {
+        Some(text) => when::instant(text, &TimeZone::system()).map_err(exit::usage)?,
         None => leaf(source, 1)?.received,
     };
-    let until = match &wanted.until {
+    let until = match until {
         Some(text) => when::end_of(text).map_err(exit::usage)?,
         // The end does not belong to the period, and the last event does.
-        None => leaf(source, size)?.received + jiff::SignedDuration::from_micros(1),
+        None => leaf(source, size)?.received + SignedDuration::from_micros(1),
     };
     if from >= until {
         return Err(exit::usage(format!("a period from {from} until {until} is none")));
     }
-    Ok(Request::new(from, until))
+    Ok((from, until))
 }
 
 fn leaf(source: &Source, position: u64) -> anyhow::Result<Leaf> {
@@ -168,8 +194,7 @@ fn copy<W: std::io::Write>(
         anyhow::ensure!(!page.is_empty(), "position {} of the log is missing", after + 1);
         for view in page.into_iter().take_while(|view| view.position <= size) {
             let bytes = STANDARD.decode(&view.leaf)?;
-            let envelope = Envelope::parse_stored(&Leaf::from_bytes(&bytes)?.envelope)?;
-            writer.entry(bytes, &envelope.kind)?;
+            writer.entry(bytes)?;
             after = view.position;
         }
     }

@@ -7,6 +7,7 @@ mod bench;
 mod calendar;
 mod changes;
 mod config;
+mod control;
 mod events;
 mod evidence;
 mod export;
@@ -94,6 +95,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Evidence(wanted) => evidence::run(&wanted, format),
+        Command::Control(wanted) => control::run(&wanted, format),
         Command::Import(import) => import::run(&import, format),
         Command::Export(export) => export::run(&export, format),
         Command::Migrate(migrate) => migrate::run(&migrate),

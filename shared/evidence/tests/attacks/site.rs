@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::sync::OnceLock;
 
 use anyhow::Result;
+use domain::controls::ControlSettings;
 use evidence::{Depth, Head, Report, Request, Trust, Writer};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -119,16 +120,13 @@ pub(crate) fn bundle(leaves: &[Vec<u8>], signers: &Signers) -> Files {
     if let Some((witness, at)) = &signers.witness {
         last.note = last.note.clone().with(witness.cosign(&last.says, *at)).unwrap();
     }
-    let request = Request::new(START.parse().unwrap(), "2020-03-03T00:00:00Z".parse().unwrap());
+    let until = "2020-03-03T00:00:00Z".parse().unwrap();
+    let request = Request::new(START.parse().unwrap(), until, ControlSettings::default());
     let mut writer = Writer::new(Vec::new(), request, last, &earlier).unwrap();
     for leaf in leaves {
-        // What cannot be read has no kind, and the exporter would not write it; a thief does.
-        let read = domain::leaf::Leaf::from_bytes(leaf).ok();
-        let read = read.and_then(|leaf| serde_json::from_slice::<Value>(&leaf.envelope).ok());
-        let kind = read.and_then(|event| Some(event["type"].as_str()?.to_owned()));
-        writer.entry(leaf.clone(), &kind.unwrap_or_default()).unwrap();
+        writer.entry(leaf.clone()).unwrap();
     }
-    Files::unpack(&writer.finish().unwrap())
+    Files::unpack(&writer.finish().unwrap().0)
 }
 
 impl Files {

@@ -1,0 +1,207 @@
+//! `decklog control …`: the rules that an auditor tests, over everything that happened.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::backup::sample;
+use domain::canonical::Digest;
+use domain::controls::{CATALOGUE, Control as Rule, ControlSettings, Item, Outcome, Summary};
+use domain::wire::{Content, Query};
+use evidence::{Depth, Request};
+use jiff::Timestamp;
+use serde::Serialize;
+use tlog::{Checkpoint, Note};
+
+use super::evidence::period;
+use super::verify::PAGE;
+use crate::cli::{Control, Format, TestControls};
+use crate::output::Table;
+use crate::source::Source;
+use crate::{exit, output};
+
+/// Most members of a population that are printed as a table.
+const ROWS: usize = 1_000;
+
+pub(crate) fn run(wanted: &Control, format: Format) -> anyhow::Result<()> {
+    match wanted {
+        Control::List => list(format),
+        Control::Show { id } => show(id, format),
+        Control::Test(wanted) => test(wanted, format),
+    }
+}
+
+fn list(format: Format) -> anyhow::Result<()> {
+    output::list(format, CATALOGUE, |all| {
+        let mut table = Table::new(["CONTROL", "STATEMENT", "ANSWERS"]);
+        for one in all {
+            table.row([one.id.to_owned(), one.statement.to_owned(), one.citations.join(", ")]);
+        }
+        table
+    })
+}
+
+fn rule(id: &str) -> anyhow::Result<&'static Rule> {
+    let found = CATALOGUE.iter().find(|one| one.id.eq_ignore_ascii_case(id));
+    found.ok_or_else(|| {
+        let all: Vec<&str> = CATALOGUE.iter().map(|one| one.id).collect();
+        exit::not_found(format!("there is no control {id}; there are {}", all.join(", ")))
+    })
+}
+
+fn show(id: &str, format: Format) -> anyhow::Result<()> {
+    output::one(format, rule(id)?, |one| {
+        format!(
+            "{}\nstatement    {}\npopulation   {}\nexception    {}\nanswers      {}\nshown by     {}\n",
+            one.id,
+            one.statement,
+            one.population,
+            one.exception,
+            one.citations.join(", "),
+            one.evidence.join(", ")
+        )
+    })
+}
+
+/// The measures that were agreed, or the usual ones.
+pub(super) fn settings(path: Option<&Path>) -> anyhow::Result<ControlSettings> {
+    let read = path.map(|path| settings::read_file(path, |_: &ControlSettings| Vec::new()));
+    Ok(read.transpose().map_err(exit::usage)?.unwrap_or_default())
+}
+
+/// What was tested.
+#[derive(Debug, Serialize)]
+struct Tested {
+    from: Timestamp,
+    until: Timestamp,
+    /// Up to which position of the log.
+    position: u64,
+    controls: Vec<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one: Option<One>,
+}
+
+/// One control.
+#[derive(Debug, Serialize)]
+struct One {
+    control: &'static Rule,
+    /// The root by which a sample was drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drawn_by: Option<Digest>,
+    items: Vec<Item>,
+}
+
+fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
+    let one = wanted.id.as_deref().map(rule).transpose()?;
+    let source = Source::open(&wanted.place)?;
+    let Content::Head(head) = source.ask(&Query::Head)?.content else {
+        anyhow::bail!("the answer is to another question");
+    };
+    let (from, until) =
+        period(wanted.from.as_deref(), wanted.until.as_deref(), &source, head.size)?;
+    let request = Request::new(from, until, settings(wanted.measures.as_deref())?);
+    let outcomes = examine(&source, &request, head.size)?;
+    let root = head.signed.as_deref().and_then(root_of);
+    let shown = one.map(|one| chosen(wanted, one, &outcomes, root)).transpose()?;
+    let controls = outcomes.iter().filter(|o| one.is_none_or(|one| one.id == o.control));
+    let tested = Tested {
+        from,
+        until,
+        position: head.size,
+        controls: controls.map(Summary::of).collect(),
+        one: shown,
+    };
+    output::one(format, &tested, text)?;
+    let clean = tested.controls.iter().all(|one| one.exceptions == 0);
+    if clean { Ok(()) } else { Err(exit::unclean("")) }
+}
+
+fn root_of(note: &str) -> Option<Digest> {
+    let note = Note::parse(note.as_bytes()).ok()?;
+    Some(Digest(Checkpoint::parse(note.text()).ok()?.root().0))
+}
+
+fn examine(source: &Source, request: &Request, size: u64) -> anyhow::Result<Vec<Outcome>> {
+    let mut examiner = request.examiner(Depth::Tip, []);
+    while examiner.size() < size {
+        let query = Query::Leaves { after: examiner.size(), limit: PAGE };
+        let Content::Leaves(page) = source.ask(&query)?.content else {
+            anyhow::bail!("the answer is to another question");
+        };
+        anyhow::ensure!(!page.is_empty(), "position {} of the log is missing", examiner.size() + 1);
+        for view in page.iter().take_while(|view| view.position <= size) {
+            examiner.take(&STANDARD.decode(&view.leaf)?);
+        }
+    }
+    Ok(examiner.finish().controls)
+}
+
+/// The exceptions of a control, its whole population, or a sample of it.
+fn chosen(
+    wanted: &TestControls,
+    rule: &'static Rule,
+    outcomes: &[Outcome],
+    root: Option<Digest>,
+) -> anyhow::Result<One> {
+    let all = outcomes.iter().find(|outcome| outcome.control == rule.id);
+    let all = all.map(|outcome| outcome.population.clone()).unwrap_or_default();
+    let Some(count) = wanted.sample else {
+        let keep = |item: &Item| wanted.population || item.exception.is_some();
+        let items = all.into_iter().filter(keep).collect();
+        return Ok(One { control: rule, drawn_by: None, items });
+    };
+    let none = "a sample is drawn by the root of a signed head, and none was signed yet";
+    let root = root.ok_or_else(|| exit::unclean(none))?;
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let drawn = sample(&root, all.len() as u64, count);
+    let item = |number: &u64| all.get(usize::try_from(*number).ok()?).cloned();
+    let items = drawn.iter().filter_map(item).collect();
+    Ok(One { control: rule, drawn_by: Some(root), items })
+}
+
+fn text(tested: &Tested) -> String {
+    let head = format!(
+        "from {} until {}, of a log of {} events\n",
+        tested.from, tested.until, tested.position
+    );
+    let mut text = head + &table(&tested.controls);
+    let Some(one) = &tested.one else { return text };
+    if let Some(root) = &one.drawn_by {
+        text.push_str(&format!("\n{} drawn by the root {root}\n", one.items.len()));
+    }
+    if !one.items.is_empty() {
+        text.push('\n');
+        text.push_str(&items(&one.items));
+    }
+    text
+}
+
+/// Controls, one a line.
+pub(super) fn table(controls: &[Summary]) -> String {
+    let mut table = Table::new(["CONTROL", "RESULT", "TESTED", "EXCEPTIONS", "STATEMENT"]);
+    for one in controls {
+        table.row([
+            one.control.to_owned(),
+            one.word().to_owned(),
+            one.population.to_string(),
+            one.exceptions.to_string(),
+            one.untested.clone().unwrap_or_else(|| one.statement.to_owned()),
+        ]);
+    }
+    table.text()
+}
+
+fn items(items: &[Item]) -> String {
+    let mut table = Table::new(["TIME", "SUBJECT", "EVENT", "RESULT"]);
+    for item in items.iter().take(ROWS) {
+        table.row([
+            item.at.to_string(),
+            item.subject.clone(),
+            item.position.map(|at| at.to_string()).unwrap_or_default(),
+            item.exception.clone().unwrap_or_else(|| "passes".to_owned()),
+        ]);
+    }
+    let more = items.len().saturating_sub(ROWS);
+    let more = if more == 0 { String::new() } else { format!("and {more} more: -o jsonl\n") };
+    table.text() + &more
+}

@@ -1,0 +1,288 @@
+//! Which controls there are.
+
+use serde::Serialize;
+
+/// A control, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Control {
+    /// Its name.
+    pub id: &'static str,
+    /// What holds where it operates.
+    pub statement: &'static str,
+    /// What is counted: every one of them, and no sample.
+    pub population: &'static str,
+    /// When one of them is an exception.
+    pub exception: &'static str,
+    /// The rules of others that it answers.
+    pub citations: &'static [&'static str],
+    /// The kinds of event that show it.
+    pub evidence: &'static [&'static str],
+}
+
+/// Every control.
+pub const CATALOGUE: &[Control] = &[
+    Control {
+        id: "JS-01",
+        statement: "Every scheduled run of the period has an outcome; none is missing",
+        population: "occurrences that the approved schedules imply, computed again from the definitions",
+        exception: "the log says nothing about it, or it was started and has no known outcome",
+        citations: &["COBIT DSS01.01", "SOC 2 PI1.3", "SOC 2 CC7.2", "HIPAA 164.312(b)"],
+        evidence: &[
+            "run.due",
+            "run.skipped",
+            "run.missed",
+            "run.succeeded",
+            "run.failed",
+            "run.timed-out",
+            "run.cancelled",
+        ],
+    },
+    Control {
+        id: "JS-02",
+        statement: "Each failure is acknowledged in time, and resolved by somebody who did not cause it",
+        population: "incidents opened in the period",
+        exception: "acknowledged late or never, resolved late or never, or resolved by who caused it",
+        citations: &[
+            "COBIT DSS02",
+            "COBIT DSS03",
+            "SOC 2 CC7.3",
+            "SOC 2 CC7.4",
+            "HIPAA 164.308(a)(6)(ii)",
+            "NIST IR-5",
+        ],
+        evidence: &[
+            "incident.opened",
+            "incident.acknowledged",
+            "incident.cause-recorded",
+            "incident.resolved",
+        ],
+    },
+    Control {
+        id: "JS-03",
+        statement: "Nothing runs without an approved schedule or a request of a named person",
+        population: "attempts started in the period",
+        exception: "nothing before it says why it was to run",
+        citations: &["COBIT DSS01.01", "COBIT DSS06.03", "NIST AC-6(9)", "SOC 2 CC6.1"],
+        evidence: &["run.due", "run.requested", "run.started"],
+    },
+    Control {
+        id: "JS-04",
+        statement: "What ran is what was approved",
+        population: "attempts started in the period",
+        exception: "the definition that the host names was never approved",
+        citations: &["COBIT BAI06", "COBIT BAI10", "NIST CM-3", "NIST SI-7", "SOC 2 CC8.1"],
+        evidence: &["job.proposed", "job.approved", "run.started"],
+    },
+    Control {
+        id: "JS-07",
+        statement: "Runs that were missed or lost are known, and somebody says what becomes of each",
+        population: "runs missed or lost in the period",
+        exception: "nobody has said anything of it in a review, and it was not resolved",
+        citations: &["COBIT DSS01", "SOC 2 A1.2", "NIST AU-5"],
+        evidence: &["run.missed", "run.lost", "run.resolved", "review.noted"],
+    },
+    Control {
+        id: "CM-01",
+        statement: "Definitions are approved before they hold, by somebody else than their author",
+        population: "definitions approved in the period",
+        exception: "author and approver are one person, or one of them is not named",
+        citations: &[
+            "COBIT BAI06.01",
+            "SOC 2 CC8.1",
+            "NIST CM-3",
+            "NIST CM-5",
+            "ISO 27001 A.8.32",
+            "PCI DSS 6.5.1",
+        ],
+        evidence: &["job.proposed", "job.approved", "calendar.approved"],
+    },
+    Control {
+        id: "CM-02",
+        statement: "Emergency changes are looked at afterwards, in time, by somebody else",
+        population: "definitions made active in an emergency in the period",
+        exception: "nobody else has looked by the time that was set",
+        citations: &["COBIT BAI06.02", "NIST CM-3"],
+        evidence: &["change.expedited", "change.ratified", "change.rejected"],
+    },
+    Control {
+        id: "CM-03",
+        statement: "Jobs are paused for a reason and for a bounded time",
+        population: "pauses that began in the period",
+        exception: "longer than was agreed",
+        citations: &["COBIT BAI06", "COBIT DSS01", "SOC 2 CC7.2"],
+        evidence: &["job.paused", "job.resumed"],
+    },
+    Control {
+        id: "AC-01",
+        statement: "Whatever is done at a console is done by one named person",
+        population: "events that consoles stated in the period",
+        exception: "nobody is named",
+        citations: &[
+            "HIPAA 164.312(a)(2)(i)",
+            "SOC 2 CC6.1",
+            "NIST AU-3",
+            "NIST IA-2",
+            "PCI DSS 10.2.2",
+        ],
+        evidence: &["every kind that a console states"],
+    },
+    Control {
+        id: "AC-02",
+        statement: "Who may do what is reviewed regularly, and the review is signed",
+        population: "reviews signed in the period, and spans without one",
+        exception: "a span without a review that is longer than was agreed",
+        citations: &[
+            "HIPAA 164.308(a)(4)",
+            "SOC 2 CC6.2",
+            "SOC 2 CC6.3",
+            "NIST AC-2",
+            "PCI DSS 7.2.4",
+        ],
+        evidence: &["review.access-signed"],
+    },
+    Control {
+        id: "AC-03",
+        statement: "What takes two people is done by two",
+        population: "approvals, resolutions and certifications of the period",
+        exception: "the second person is the first",
+        citations: &["COBIT DSS06.03", "NIST AC-5", "SOC 2 CC6.3"],
+        evidence: &["job.approved", "incident.resolved", "restore.certified"],
+    },
+    Control {
+        id: "AC-05",
+        statement: "Denied attempts are recorded, and reviewed",
+        population: "denials of the period",
+        exception: "no signed review covers the time",
+        citations: &["HIPAA 164.308(a)(5)(ii)(C)", "PCI DSS 10.2.1.4", "NIST AU-6"],
+        evidence: &["user.denied", "user.login-failed", "review.signed"],
+    },
+    Control {
+        id: "AC-06",
+        statement: "Leavers lose their access in time",
+        population: "leavers of the period",
+        exception: "access that outlived the leaving",
+        citations: &["HIPAA 164.308(a)(3)(ii)(C)", "SOC 2 CC6.2"],
+        evidence: &["user.removed"],
+    },
+    Control {
+        id: "BK-01",
+        statement: "Every dataset has a good snapshot within its RPO, at all times",
+        population: "datasets defined in the period, and spans in which one had none",
+        exception: "a span without a good snapshot that is longer than the RPO",
+        citations: &[
+            "HIPAA 164.308(a)(7)(ii)(A)",
+            "COBIT DSS04.07",
+            "SOC 2 A1.2",
+            "ISO 27001 A.8.13",
+            "NIST CP-9",
+        ],
+        evidence: &["dataset.approved", "backup.snapshot-created"],
+    },
+    Control {
+        id: "BK-03",
+        statement: "Snapshots are verified after they are written",
+        population: "snapshots created in the period",
+        exception: "nothing of it was read again, then or later",
+        citations: &["NIST CP-9(1)", "SOC 2 A1.3", "HIPAA 164.312(c)(1)"],
+        evidence: &["backup.snapshot-created", "backup.verified"],
+    },
+    Control {
+        id: "BK-04",
+        statement: "Restores are tested, what was restored is what was saved, and somebody else certifies it",
+        population: "restore tests of the period, and datasets whose test is overdue",
+        exception: "a test that failed, that nobody certified, or that is overdue",
+        citations: &[
+            "HIPAA 164.308(a)(7)(ii)(D)",
+            "SOC 2 A1.3",
+            "NIST CP-9(2)",
+            "NIST CP-4",
+            "ISO 27001 A.8.13",
+        ],
+        evidence: &["restore.tested", "restore.certified"],
+    },
+    Control {
+        id: "PR-01",
+        statement: "Each number of a form is printed once, or accounted for otherwise",
+        population: "documents spooled in the period, and what does not add up of their numbers",
+        exception: "a number printed twice, in doubt, or missing",
+        citations: &["COBIT DSS05.06", "COBIT DSS06.02"],
+        evidence: &["form.allocated", "form.printed", "form.voided"],
+    },
+    Control {
+        id: "PR-02",
+        statement: "Nothing is printed again without a second person",
+        population: "reprints asked for in the period, and those that nobody asked for",
+        exception: "a reprint that nobody else approved",
+        citations: &["COBIT DSS06.03", "COBIT DSS06.04"],
+        evidence: &["print.reprint-requested", "print.reprint-approved"],
+    },
+    Control {
+        id: "PR-03",
+        statement: "What was printed is what the source counted",
+        population: "documents spooled in the period, and what differs from the source's totals",
+        exception: "counts, amounts or pages that differ",
+        citations: &["COBIT DSS06.02", "SOC 2 PI1.4"],
+        evidence: &["print.spooled", "print.completed", "form.checked"],
+    },
+    Control {
+        id: "LG-01",
+        statement: "The log is complete and unaltered",
+        population: "all events of the log, one by one",
+        exception: "whatever the examination of bytes, signatures, counters and heads found",
+        citations: &[
+            "HIPAA 164.312(b)",
+            "HIPAA 164.312(c)(1)",
+            "NIST AU-9(3)",
+            "NIST AU-10",
+            "ISO 27001 A.8.15",
+            "PCI DSS 10.3.4",
+            "18 USC 1519",
+        ],
+        evidence: &["every kind"],
+    },
+    Control {
+        id: "LG-03",
+        statement: "Clocks agree",
+        population: "events of the period",
+        exception: "an event that its producer dates later than the recorder received it",
+        citations: &["ISO 27001 A.8.17", "NIST AU-8", "PCI DSS 10.6"],
+        evidence: &["every kind"],
+    },
+    Control {
+        id: "LG-04",
+        statement: "Every night is reviewed, and the review is signed",
+        population: "reviews signed for the period, and spans without one",
+        exception: "a span without a review that is longer than was agreed",
+        citations: &["HIPAA 164.308(a)(1)(ii)(D)", "NIST AU-6", "PCI DSS 10.4.1"],
+        evidence: &["review.signed"],
+    },
+    Control {
+        id: "LG-05",
+        statement: "The log never falls silent",
+        population: "events of the period, and spans without any",
+        exception: "a span without events that is longer than was agreed",
+        citations: &["NIST AU-4", "NIST AU-5", "PCI DSS 10.7", "SOC 2 CC7.2"],
+        evidence: &["log.head-signed"],
+    },
+    Control {
+        id: "LG-07",
+        statement: "Keys that may append are let in on a ground that is recorded",
+        population: "producers let in during the period",
+        exception: "no person is named who let it in",
+        citations: &["NIST SC-12", "NIST AU-9"],
+        evidence: &["log.producer-enrolled", "host.invited"],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_control_has_a_name_of_its_own_and_cites_something() {
+        for (number, one) in CATALOGUE.iter().enumerate() {
+            assert!(CATALOGUE[..number].iter().all(|other| other.id != one.id), "{}", one.id);
+            assert!(!one.citations.is_empty() && !one.evidence.is_empty(), "{}", one.id);
+        }
+    }
+}

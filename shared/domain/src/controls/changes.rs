@@ -1,0 +1,144 @@
+//! That definitions are approved by others than their authors, emergencies looked at afterwards, pauses bounded.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::settings::millis;
+use super::{ControlSettings, Ended, Item, Outcome, Passing, Period};
+use crate::event::{ChangeEvent, Event, JobEvent, ThingAct};
+use crate::ids::StreamId;
+
+/// The number of a definition in its stream.
+type Which = (StreamId, u32);
+
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    authors: BTreeMap<Which, Option<String>>,
+    approved: Vec<Item>,
+    expedited: BTreeMap<Which, (Item, Timestamp)>,
+    looked_at: BTreeMap<Which, (Timestamp, Option<String>)>,
+    pauses: Vec<(StreamId, Item, Option<Timestamp>)>,
+}
+
+impl Changes {
+    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+        let (id, at) = (&passing.envelope.subject, passing.received);
+        let actor = passing.envelope.actor.clone();
+        let item = || Item::new(at, id, passing.position);
+        match passing.event {
+            Event::JobEvent(JobEvent::JobProposed(event)) => {
+                self.authors.insert((id.clone(), event.number), actor);
+            }
+            Event::JobEvent(JobEvent::JobApproved(event)) => {
+                self.approve(id, event.number, actor.as_deref(), item(), period);
+            }
+            Event::JobEvent(JobEvent::JobPaused(_)) if period.holds(at) => {
+                self.pauses.push((id.clone(), item(), None));
+            }
+            Event::JobEvent(JobEvent::JobResumed(_) | JobEvent::JobRetired(_)) => {
+                let open =
+                    self.pauses.iter_mut().rev().find(|(of, _, end)| of == id && end.is_none());
+                if let Some((_, _, end)) = open {
+                    *end = Some(at);
+                }
+            }
+            Event::ThingEvent(event) => match &event.act {
+                ThingAct::Proposed(event) => {
+                    self.authors.insert((id.clone(), event.number), actor);
+                }
+                ThingAct::Approved(event) => {
+                    self.approve(id, event.number, actor.as_deref(), item(), period);
+                }
+                ThingAct::Retired(_) => {}
+            },
+            Event::ChangeEvent(event) => self.observe_change(id, event, actor, item(), period),
+            _ => {}
+        }
+    }
+
+    fn approve(
+        &mut self,
+        id: &StreamId,
+        number: u32,
+        approver: Option<&str>,
+        item: Item,
+        period: Period,
+    ) {
+        if !period.holds(item.at) {
+            return;
+        }
+        let author = self.authors.get(&(id.clone(), number)).cloned().flatten();
+        let wrong = match (author.as_deref(), approver) {
+            // What was expedited is looked at by another control.
+            _ if self.expedited.contains_key(&(id.clone(), number)) => None,
+            (Some(author), Some(approver)) if author != approver => None,
+            (Some(author), Some(_)) => {
+                Some(format!("{author} approved what they proposed themselves"))
+            }
+            _ => Some("its author or its approver is not named".to_owned()),
+        };
+        self.approved.push(item.failing(wrong));
+    }
+
+    fn observe_change(
+        &mut self,
+        id: &StreamId,
+        event: &ChangeEvent,
+        actor: Option<String>,
+        item: Item,
+        period: Period,
+    ) {
+        let at = item.at;
+        match event {
+            ChangeEvent::ChangeExpedited(event) if period.holds(at) => {
+                self.expedited.insert((id.clone(), event.number), (item, event.until));
+            }
+            ChangeEvent::ChangeRatified(event) => {
+                self.looked_at.entry((id.clone(), event.number)).or_insert((at, actor));
+            }
+            ChangeEvent::ChangeRejected(event) => {
+                self.looked_at.entry((id.clone(), event.number)).or_insert((at, actor));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn finish(
+        &self,
+        ended: Ended<'_>,
+        period: Period,
+        settings: &ControlSettings,
+    ) -> Vec<Outcome> {
+        let emergency = |(which, (item, until)): (&Which, &(Item, Timestamp))| {
+            let wrong = match self.looked_at.get(which) {
+                Some((at, by))
+                    if at <= until && *by != self.authors.get(which).cloned().flatten() =>
+                {
+                    None
+                }
+                Some((at, _)) if at > until => {
+                    Some(format!("somebody looked at {at}, and not by {until}"))
+                }
+                Some(_) => Some("it was looked at by its author".to_owned()),
+                None if ended.until <= *until => None,
+                None => Some(format!("nobody has looked, and somebody should have by {until}")),
+            };
+            item.clone().failing(wrong)
+        };
+        let most = millis(settings.pause_at_most);
+        let pause = |(_, item, end): &(StreamId, Item, Option<Timestamp>)| {
+            let last = end.unwrap_or_else(|| ended.until.min(period.until));
+            let long = last.as_millisecond() - item.at.as_millisecond() > most;
+            let until = end.map_or("and still is".to_owned(), |at| format!("until {at}"));
+            item.clone().failing(
+                long.then(|| format!("paused {until}, longer than {}", settings.pause_at_most)),
+            )
+        };
+        vec![
+            Outcome::of("CM-01", self.approved.clone()),
+            Outcome::of("CM-02", self.expedited.iter().map(emergency).collect()),
+            Outcome::of("CM-03", self.pauses.iter().map(pause).collect()),
+        ]
+    }
+}

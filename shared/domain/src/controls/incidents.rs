@@ -1,0 +1,90 @@
+//! That failures are dealt with, in time, and by others than those who caused them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::settings::millis;
+use super::{ControlSettings, Ended, Item, Outcome, Passing, Period};
+use crate::event::{Event, IncidentEvent};
+use crate::ids::StreamId;
+
+#[derive(Debug, Default)]
+pub(super) struct Incidents {
+    opened: BTreeMap<StreamId, Case>,
+}
+
+#[derive(Debug)]
+struct Case {
+    item: Item,
+    acknowledged: Option<Timestamp>,
+    resolved: Option<Timestamp>,
+    /// Whether it was over by itself before anybody had to do anything.
+    cleared: Option<Timestamp>,
+    by_causer: bool,
+}
+
+impl Incidents {
+    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+        let Event::IncidentEvent(event) = passing.event else { return };
+        let (id, at) = (&passing.envelope.subject, passing.received);
+        if let IncidentEvent::IncidentOpened(_) = event {
+            if period.holds(at) {
+                let item = Item::new(at, id, passing.position);
+                let case = Case {
+                    item,
+                    acknowledged: None,
+                    resolved: None,
+                    cleared: None,
+                    by_causer: false,
+                };
+                self.opened.insert(id.clone(), case);
+            }
+            return;
+        }
+        let Some(case) = self.opened.get_mut(id) else { return };
+        match event {
+            IncidentEvent::IncidentAcknowledged(_) => {
+                case.acknowledged.get_or_insert(at);
+            }
+            IncidentEvent::IncidentCleared(_) => case.cleared = Some(at),
+            IncidentEvent::IncidentResolved(_) => {
+                case.resolved = Some(at);
+                let state = passing.streams.0.get(id).and_then(|state| state.body.incident());
+                let actor = passing.envelope.actor.as_deref().unwrap_or_default();
+                case.by_causer = state.is_some_and(|incident| incident.causers.contains(actor));
+            }
+            IncidentEvent::IncidentReopened(_) => case.resolved = None,
+            _ => {}
+        }
+    }
+
+    pub(super) fn finish(&self, ended: Ended<'_>, settings: &ControlSettings) -> Vec<Outcome> {
+        let item = |case: &Case| case.item.clone().failing(case.wrong(ended.until, settings));
+        vec![Outcome::of("JS-02", self.opened.values().map(item).collect())]
+    }
+}
+
+impl Case {
+    fn wrong(&self, until: Timestamp, settings: &ControlSettings) -> Option<String> {
+        if self.by_causer {
+            return Some("it was resolved by who caused it".to_owned());
+        }
+        let (opened, seen) = (self.item.at, self.acknowledged.or(self.resolved).or(self.cleared));
+        let late =
+            |at: Timestamp, within: i64| at.as_millisecond() - opened.as_millisecond() > within;
+        if late(seen.unwrap_or(until), millis(settings.acknowledge_within)) {
+            let when = seen.map_or("never".to_owned(), |at| format!("at {at}"));
+            return Some(format!(
+                "acknowledged {when}, and not within {}",
+                settings.acknowledge_within
+            ));
+        }
+        let over = self.resolved.or(self.cleared);
+        if late(over.unwrap_or(until), millis(settings.resolve_within)) {
+            let when = over.map_or("never".to_owned(), |at| format!("at {at}"));
+            return Some(format!("resolved {when}, and not within {}", settings.resolve_within));
+        }
+        None
+    }
+}

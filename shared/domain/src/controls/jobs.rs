@@ -1,0 +1,143 @@
+//! That everything ran that was to run, nothing else did, and as it was approved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Ended, Item, Outcome, Passing, Period};
+use crate::canonical::Digest;
+use crate::event::{Event, JobEvent, ReviewEvent, RunEvent};
+use crate::expect::Finding;
+use crate::ids::StreamId;
+use crate::ledger::Body;
+use crate::run::{State, accounted_instant};
+
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    /// Digests of definitions that were ever active, by job.
+    approved: BTreeMap<String, BTreeSet<Digest>>,
+    proposed: BTreeMap<String, Digest>,
+    /// Runs of which something before their start says why they are to run.
+    founded: BTreeSet<String>,
+    occurrences: BTreeMap<StreamId, (Timestamp, u64)>,
+    started: Vec<(Item, bool, bool)>,
+    lost: BTreeMap<StreamId, (Timestamp, u64)>,
+    answered: BTreeSet<StreamId>,
+}
+
+impl Jobs {
+    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+        let stream = &passing.envelope.subject;
+        match passing.event {
+            Event::JobEvent(JobEvent::JobProposed(event)) => {
+                self.proposed.insert(stream.rest().to_owned(), event.digest);
+            }
+            Event::JobEvent(JobEvent::JobApproved(event)) => {
+                self.approved.entry(stream.rest().to_owned()).or_default().insert(event.digest);
+            }
+            Event::ReviewEvent(ReviewEvent::ReviewNoted(event)) => {
+                self.answered.insert(event.run.clone());
+            }
+            Event::RunEvent(event) => self.observe_run(stream, event, passing, period),
+            _ => {}
+        }
+    }
+
+    fn observe_run(
+        &mut self,
+        stream: &StreamId,
+        event: &RunEvent,
+        passing: Passing<'_>,
+        period: Period,
+    ) {
+        if let Some((_, at)) = accounted_instant(event).filter(|(_, at)| period.holds(*at))
+            && stream.part().is_none()
+        {
+            self.occurrences.entry(stream.clone()).or_insert((at, passing.position));
+        }
+        let now = (passing.received, passing.position);
+        match event {
+            RunEvent::RunDue(_) | RunEvent::RunRequested(_) | RunEvent::RunDivided(_) => {
+                self.founded.insert(stream.whole().to_owned());
+            }
+            RunEvent::RunMissed(_) | RunEvent::RunLost(_) if period.holds(passing.received) => {
+                self.lost.insert(stream.clone(), now);
+            }
+            RunEvent::RunResolved(_) => {
+                self.answered.insert(stream.clone());
+            }
+            RunEvent::RunStarted(started) if period.holds(passing.received) => {
+                let founded = self.founded.contains(stream.whole());
+                let job = stream.run_job().unwrap_or_default();
+                let known = self.approved.get(job);
+                let approved = known.is_some_and(|known| known.contains(&started.definition));
+                let item = Item::new(passing.received, stream, passing.position);
+                self.started.push((item, founded, approved));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn finish(&self, ended: Ended<'_>, period: Period) -> Vec<Outcome> {
+        let founded = |(item, founded, _): &(Item, bool, bool)| {
+            item.clone().failing((!founded).then(|| "nothing says why it was to run".to_owned()))
+        };
+        let approved = |(item, _, approved): &(Item, bool, bool)| {
+            let why = "the definition that its host names was never approved";
+            item.clone().failing((!approved).then(|| why.to_owned()))
+        };
+        vec![
+            Outcome::of("JS-01", self.occurrences(ended, period)),
+            Outcome::of("JS-03", self.started.iter().map(founded).collect()),
+            Outcome::of("JS-04", self.started.iter().map(approved).collect()),
+            Outcome::of("JS-07", self.lost(ended)),
+        ]
+    }
+
+    fn occurrences(&self, ended: Ended<'_>, period: Period) -> Vec<Item> {
+        let item = |(run, (at, position)): (&StreamId, &(Timestamp, u64))| {
+            Item::new(*at, run, *position).failing(open(run, ended))
+        };
+        let mut found: Vec<Item> = self.occurrences.iter().map(item).collect();
+        for finding in &ended.accounted.findings {
+            if let Finding::Missing { run, at } = finding
+                && period.holds(*at)
+            {
+                found.push(Item::absent(*at, run, "the log says nothing about it".to_owned()));
+            }
+        }
+        found
+    }
+
+    fn lost(&self, ended: Ended<'_>) -> Vec<Item> {
+        let item = |(run, (at, position)): (&StreamId, &(Timestamp, u64))| {
+            let known = self.answered.contains(run) || ended_since(run, ended);
+            let why = "nobody has said what becomes of it";
+            Item::new(*at, run, *position).failing((!known).then(|| why.to_owned()))
+        };
+        self.lost.iter().map(item).collect()
+    }
+}
+
+fn state<'a>(run: &StreamId, ended: Ended<'a>) -> Option<&'a State> {
+    match &ended.streams.0.get(run)?.body {
+        Body::Run(run) => Some(&run.state),
+        _ => None,
+    }
+}
+
+/// A lost run whose outcome came to be known after all.
+fn ended_since(run: &StreamId, ended: Ended<'_>) -> bool {
+    let missed = |state: &State| state.word() == "missed";
+    matches!(state(run, ended), Some(one @ State::Ended { .. }) if !missed(one))
+}
+
+/// Why a run has no known outcome.
+fn open(run: &StreamId, ended: Ended<'_>) -> Option<String> {
+    match state(run, ended) {
+        Some(State::Ended { .. }) => None,
+        Some(State::Unknown { .. }) => Some("nobody knows how it ended".to_owned()),
+        Some(other) => Some(format!("it has not ended: {}", other.word())),
+        None => Some("nothing is known of it".to_owned()),
+    }
+}

@@ -1,0 +1,235 @@
+//! Controls: rules that an auditor tests, computed over everything that happened and not over a sample.
+//!
+//! A control has a population, which is counted while the events of the log pass by, and a test, which each member of it passes
+//! or fails. Whoever examines a log computes them again and comes to the same; so a control that a site shows about itself and
+//! one that an auditor computes from the evidence are the same lines of code.
+//!
+//! | module | is about |
+//! |---|---|
+//! | `catalogue` | which controls there are, in words, and which rules of others they answer |
+//! | `settings` | what a site has agreed with its auditor: how soon, how often, how long |
+//! | `jobs`, `incidents`, `changes`, `people`, `backups`, `prints`, `record` | the populations and tests of each family |
+//! | `table` | what was found, as files that open anywhere |
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a control looks at the events it is about; what others tell changes nothing of what it counts"
+)]
+
+mod backups;
+mod catalogue;
+mod changes;
+mod incidents;
+mod jobs;
+mod people;
+mod prints;
+mod record;
+mod settings;
+mod table;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::envelope::Envelope;
+use crate::event::Event;
+use crate::expect::Accounted;
+use crate::ledger::{Mark, Memory};
+
+pub use catalogue::{CATALOGUE, Control};
+pub use settings::ControlSettings;
+pub use table::{Summary, csv, summary_csv};
+
+/// From an instant, inclusive, until another, exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// The beginning.
+    pub from: Timestamp,
+    /// The end.
+    pub until: Timestamp,
+}
+
+impl Period {
+    /// Whether an instant is in it.
+    #[must_use]
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
+/// An event that passes by, and what is known when it has.
+#[derive(Debug, Clone, Copy)]
+pub struct Passing<'a> {
+    /// Its position.
+    pub position: u64,
+    /// Its envelope.
+    pub envelope: &'a Envelope,
+    /// Its body.
+    pub event: &'a Event,
+    /// When the recorder received it.
+    pub received: Timestamp,
+    /// What the rules make of it.
+    pub mark: &'a Mark,
+    /// Every stream behind it.
+    pub streams: &'a Memory,
+}
+
+/// What is known when all events have passed.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    /// Every stream.
+    pub streams: &'a Memory,
+    /// What the schedules imply, and what the log says of it.
+    pub accounted: &'a Accounted,
+    /// When the newest event was received.
+    pub until: Timestamp,
+    /// How many events there were.
+    pub events: u64,
+    /// What an examination of the log itself found wrong; empty where nothing was.
+    pub wrong: &'a [String],
+}
+
+/// A member of a population.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Item {
+    /// When it happened, or should have.
+    pub at: Timestamp,
+    /// What it is: the name of a stream, mostly.
+    pub subject: String,
+    /// Where the log tells of it; absent of what it does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
+    /// Why it fails the test; absent where it passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+}
+
+impl Item {
+    fn new(at: Timestamp, subject: impl ToString, position: u64) -> Self {
+        Self { at, subject: subject.to_string(), position: Some(position), exception: None }
+    }
+
+    /// Something that the log should tell of, and does not.
+    fn absent(at: Timestamp, subject: impl ToString, exception: String) -> Self {
+        Self { at, subject: subject.to_string(), position: None, exception: Some(exception) }
+    }
+
+    fn failing(mut self, exception: Option<String>) -> Self {
+        self.exception = exception;
+        self
+    }
+}
+
+/// What became of a control in a period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The control.
+    pub control: &'static str,
+    /// Its whole population, in the order of time.
+    pub population: Vec<Item>,
+    /// Why it cannot be tested; then an empty population says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub untested: Option<String>,
+}
+
+impl Outcome {
+    fn of(control: &'static str, mut population: Vec<Item>) -> Self {
+        population.sort();
+        Self { control, population, untested: None }
+    }
+
+    fn untested(control: &'static str, why: &str) -> Self {
+        Self { control, population: Vec::new(), untested: Some(why.to_owned()) }
+    }
+
+    /// The members that fail the test.
+    pub fn exceptions(&self) -> impl Iterator<Item = &Item> {
+        self.population.iter().filter(|item| item.exception.is_some())
+    }
+}
+
+/// Gathers the populations of all controls while the events of a log pass by.
+#[derive(Debug)]
+pub struct Gathering {
+    period: Period,
+    settings: ControlSettings,
+    jobs: jobs::Jobs,
+    incidents: incidents::Incidents,
+    changes: changes::Changes,
+    people: people::People,
+    backups: backups::Backups,
+    prints: prints::Prints,
+    record: record::Record,
+}
+
+impl Gathering {
+    /// Of a period.
+    #[must_use]
+    pub fn new(period: Period, settings: ControlSettings) -> Self {
+        Self {
+            period,
+            settings,
+            jobs: jobs::Jobs::default(),
+            incidents: incidents::Incidents::default(),
+            changes: changes::Changes::default(),
+            people: people::People::default(),
+            backups: backups::Backups::default(),
+            prints: prints::Prints::default(),
+            record: record::Record::default(),
+        }
+    }
+
+    /// Takes the next event.
+    pub fn observe(&mut self, passing: Passing<'_>) {
+        let period = self.period;
+        self.record.observe(passing, period);
+        if *passing.mark != Mark::Valid {
+            return;
+        }
+        self.jobs.observe(passing, period);
+        self.incidents.observe(passing, period);
+        self.changes.observe(passing, period);
+        self.people.observe(passing, period);
+        self.backups.observe(passing, period);
+        self.prints.observe(passing, period);
+    }
+
+    /// What became of each control of [`CATALOGUE`], in its order.
+    #[must_use]
+    pub fn finish(self, ended: Ended<'_>) -> Vec<Outcome> {
+        let Self { period, settings, .. } = &self;
+        let mut found: Vec<Outcome> = [
+            self.jobs.finish(ended, *period),
+            self.incidents.finish(ended, settings),
+            self.changes.finish(ended, *period, settings),
+            self.people.finish(ended, *period, settings),
+            self.backups.finish(ended, *period),
+            self.prints.finish(ended, *period),
+            self.record.finish(ended, *period, settings),
+        ]
+        .concat();
+        let place = |outcome: &Outcome| CATALOGUE.iter().position(|one| one.id == outcome.control);
+        found.sort_by_key(place);
+        found
+    }
+}
+
+/// Spans without something that is to come every so often, from a beginning until an end.
+fn gaps(
+    mut instants: Vec<Timestamp>,
+    (from, until): (Timestamp, Timestamp),
+    every_ms: i64,
+) -> Vec<(Timestamp, Timestamp)> {
+    instants.retain(|at| from <= *at && *at < until);
+    instants.sort_unstable();
+    instants.push(until);
+    let mut last = from;
+    let mut found = Vec::new();
+    for at in instants {
+        if at.as_millisecond() - last.as_millisecond() > every_ms {
+            found.push((last, at));
+        }
+        last = at;
+    }
+    found
+}

@@ -1,0 +1,78 @@
+//! That numbers add up, reprints take two, and what was printed is what was counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Ended, Item, Outcome, Passing, Period};
+use crate::event::{Event, PrintEvent};
+use crate::ids::StreamId;
+use crate::ledger::Body;
+use crate::print::reconcile::{Exception, reconcile};
+
+#[derive(Debug, Default)]
+pub(super) struct Prints {
+    spooled: BTreeMap<StreamId, (Timestamp, u64)>,
+    asked: BTreeMap<StreamId, Item>,
+    approved: BTreeSet<StreamId>,
+}
+
+impl Prints {
+    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+        let Event::PrintEvent(event) = passing.event else { return };
+        let (id, at) = (&passing.envelope.subject, passing.received);
+        match event {
+            PrintEvent::PrintSpooled(_) if period.holds(at) => {
+                self.spooled.insert(id.clone(), (at, passing.position));
+            }
+            PrintEvent::PrintReprintRequested(_) if period.holds(at) => {
+                self.asked.insert(id.clone(), Item::new(at, id, passing.position));
+            }
+            PrintEvent::PrintReprintApproved(_) | PrintEvent::PrintReprintDeclined(_) => {
+                self.approved.insert(id.clone());
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn finish(&self, ended: Ended<'_>, period: Period) -> Vec<Outcome> {
+        let mut documents = BTreeMap::new();
+        let mut forms = Vec::new();
+        for (id, state) in &ended.streams.0 {
+            match &state.body {
+                Body::Document(document) if self.spooled.contains_key(id) => {
+                    documents.insert(id.clone(), (**document).clone());
+                }
+                Body::Form(form) => forms.push((**form).clone()),
+                _ => {}
+            }
+        }
+        let odd = reconcile(&documents, &forms);
+        let end = ended.until.min(period.until);
+        let of = |wanted: &[&str]| -> Vec<Item> {
+            let own = odd.iter().filter(|one| wanted.contains(&one.word()));
+            own.map(|one| Item::absent(end, format!("print {}", one.word()), text(one))).collect()
+        };
+        let spooled = self.spooled.iter().map(|(id, (at, position))| Item::new(*at, id, *position));
+        let spooled: Vec<Item> = spooled.collect();
+        let numbers = of(&["duplicate", "in-doubt", "gap", "not-witnessed", "unknown"]);
+        let totals =
+            of(&["control-total", "control-count", "pages-differ", "check-differs", "not-checked"]);
+        let waits = |(id, item): (&StreamId, &Item)| {
+            let why = "nobody else has said yes or no to it";
+            item.clone().failing((!self.approved.contains(id)).then(|| why.to_owned()))
+        };
+        let asked: Vec<Item> = self.asked.iter().map(waits).collect();
+        vec![
+            Outcome::of("PR-01", [spooled.clone(), numbers].concat()),
+            Outcome::of("PR-02", [asked, of(&["unauthorised-reprint"])].concat()),
+            Outcome::of("PR-03", [spooled, totals].concat()),
+        ]
+    }
+}
+
+/// What does not add up, with its numbers.
+fn text(one: &Exception) -> String {
+    let numbers = serde_json::to_string(one).unwrap_or_default();
+    format!("{}: {numbers}", one.word())
+}

@@ -1,0 +1,122 @@
+//! That the log itself is whole, is looked at, and never falls silent.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::settings::millis;
+use super::{ControlSettings, Ended, Item, Outcome, Passing, Period, gaps};
+use crate::event::{Event, LogEvent, ReviewEvent};
+use crate::ledger::Mark;
+
+/// How much later than the recorder's a producer's clock may be, milliseconds.
+const AHEAD_MS: i64 = 5_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    events: u64,
+    ahead: Vec<Item>,
+    silent: Vec<(Timestamp, Timestamp, u64)>,
+    reviews: Vec<(Item, Timestamp, Timestamp)>,
+    enrolled: BTreeMap<String, Item>,
+}
+
+impl Record {
+    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+        let at = passing.received;
+        self.first.get_or_insert(at);
+        let before = self.last.replace(at);
+        let item = || Item::new(at, &passing.envelope.subject, passing.position);
+        if period.holds(at) {
+            self.events += 1;
+            let said = passing.envelope.time;
+            if said.as_millisecond() - at.as_millisecond() > AHEAD_MS {
+                let why = format!(
+                    "{} dates it {said}, later than it was received",
+                    passing.envelope.source
+                );
+                self.ahead.push(item().failing(Some(why)));
+            }
+            if let Some(before) = before.filter(|before| *before < at) {
+                self.silent.push((before, at, passing.position));
+            }
+            // Only what may be too long is kept.
+            self.silent
+                .retain(|(from, to, _)| to.as_millisecond() - from.as_millisecond() >= 1_000);
+        }
+        if *passing.mark != Mark::Valid {
+            return;
+        }
+        match passing.event {
+            Event::ReviewEvent(ReviewEvent::ReviewSigned(event)) => {
+                self.reviews.push((item(), event.since, event.until));
+            }
+            Event::LogEvent(LogEvent::LogProducerEnrolled(event)) if period.holds(at) => {
+                let wrong = (event.ground != "invitation")
+                    .then(|| format!("let in by {}: no person is named", event.ground));
+                let mut item = item().failing(wrong);
+                item.subject = event.producer.to_string();
+                self.enrolled.insert(event.producer.to_string(), item);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn finish(
+        &self,
+        ended: Ended<'_>,
+        period: Period,
+        settings: &ControlSettings,
+    ) -> Vec<Outcome> {
+        let begin = self.first.unwrap_or(period.from).max(period.from);
+        let end = ended.until.min(period.until);
+        let mut whole =
+            vec![Item::new(begin, format!("all {} events of the log", ended.events), ended.events)];
+        whole.extend(ended.wrong.iter().map(|text| Item::absent(end, "log", text.clone())));
+        let mut clocks = vec![Item::new(begin, format!("{} events", self.events), ended.events)];
+        clocks.extend(self.ahead.iter().cloned());
+        vec![
+            Outcome::of("LG-01", whole),
+            Outcome::of("LG-03", clocks),
+            Outcome::of("LG-04", self.nights((begin, end), settings)),
+            Outcome::of("LG-05", self.silences((begin, end), ended.events, settings)),
+            Outcome::of("LG-07", self.enrolled.values().cloned().collect()),
+        ]
+    }
+
+    /// A review covers the time until which it looks.
+    fn nights(&self, span: (Timestamp, Timestamp), settings: &ControlSettings) -> Vec<Item> {
+        let within =
+            |(_, since, until): &&(Item, Timestamp, Timestamp)| *since < span.1 && *until > span.0;
+        let mut found: Vec<Item> =
+            self.reviews.iter().filter(within).map(|(item, ..)| item.clone()).collect();
+        let until = self.reviews.iter().map(|(_, _, until)| *until).collect();
+        for (from, to) in gaps(until, span, millis(settings.review_every)) {
+            let why = format!("no review looks at the time from {from} until {to}");
+            found.push(Item::absent(from, "review/night", why));
+        }
+        found
+    }
+
+    fn silences(
+        &self,
+        (begin, end): (Timestamp, Timestamp),
+        events: u64,
+        settings: &ControlSettings,
+    ) -> Vec<Item> {
+        let most = millis(settings.silence_at_most);
+        let long =
+            |from: Timestamp, to: Timestamp| to.as_millisecond() - from.as_millisecond() > most;
+        let mut found = vec![Item::new(begin, format!("{} events", self.events), events)];
+        for (from, to, position) in self.silent.iter().filter(|(from, to, _)| long(*from, *to)) {
+            let why = format!("silent from {from} until {to}");
+            found.push(Item::new(*from, "log", *position).failing(Some(why)));
+        }
+        if let Some(last) = self.last.filter(|last| long(*last, end)) {
+            found.push(Item::absent(last, "log", format!("silent from {last} until {end}")));
+        }
+        found
+    }
+}

@@ -1,0 +1,42 @@
+//! What a site has agreed with its auditor.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::HumanDuration;
+
+/// How soon, how often, how long. What is not said is as below.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ControlSettings {
+    /// Within what time an incident is acknowledged; one hour.
+    pub acknowledge_within: HumanDuration,
+    /// Within what time it is resolved; thirty days.
+    pub resolve_within: HumanDuration,
+    /// How long a job may be paused; seven days.
+    pub pause_at_most: HumanDuration,
+    /// How long no night may be reviewed; thirty-six hours.
+    pub review_every: HumanDuration,
+    /// How long who may do what may not be reviewed; ninety-two days.
+    pub access_review_every: HumanDuration,
+    /// How long the log may be silent; fifteen minutes.
+    pub silence_at_most: HumanDuration,
+}
+
+impl Default for ControlSettings {
+    fn default() -> Self {
+        let hours = |hours: u64| HumanDuration::from_secs(hours * 3_600);
+        Self {
+            acknowledge_within: hours(1),
+            resolve_within: hours(30 * 24),
+            pause_at_most: hours(7 * 24),
+            review_every: hours(36),
+            access_review_every: hours(92 * 24),
+            silence_at_most: HumanDuration::from_secs(900),
+        }
+    }
+}
+
+/// Milliseconds of a duration.
+pub(super) fn millis(duration: HumanDuration) -> i64 {
+    i64::try_from(duration.millis()).unwrap_or(i64::MAX)
+}
