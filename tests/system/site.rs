@@ -1,6 +1,7 @@
 //! An installation of many processes against Postgres and NATS, kept alive as systemd would keep it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -165,6 +166,29 @@ impl Site {
         }
         self.programs.get_mut(CONSOLE).unwrap().daemon.wait_for_line(READY_LINE, READY).unwrap();
         self.find_console();
+    }
+
+    /// Programs die and stay away.
+    pub(crate) fn lose(&mut self, names: &[&'static str]) {
+        for name in names {
+            let program = self.programs.get_mut(name).unwrap();
+            program.away = true;
+            program.daemon.kill9().unwrap();
+        }
+    }
+
+    /// They are there again.
+    pub(crate) fn regain(&mut self, names: &[&'static str]) {
+        for name in names {
+            let program = self.programs.get_mut(name).unwrap();
+            program.away = false;
+            program.daemon = Daemon::spawn(&mut self::program(name, &program.arguments)).unwrap();
+        }
+    }
+
+    /// Where its console is, and the directory of that.
+    pub(crate) fn console(&self) -> (&str, PathBuf) {
+        (&self.server, self.dir.path().join(CONSOLE))
     }
 
     /// How many attempts of the job that host one may run by itself did their work.

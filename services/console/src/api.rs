@@ -18,6 +18,7 @@ pub(crate) mod repeated;
 mod requests;
 mod review;
 mod runs;
+mod site;
 
 use axum::extract::{Path, Query as Params, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -142,6 +143,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(check_job))
         .routes(routes!(list_events))
         .routes(routes!(events::proof))
+        .routes(routes!(site::site))
         .routes(routes!(following::follow))
         .routes(routes!(night))
         .routes(routes!(head))

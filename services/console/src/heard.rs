@@ -1,4 +1,4 @@
-//! What hosts said last of themselves. It is in no event: a heartbeat is news only until the next.
+//! What hosts and schedulers said last of themselves. It is in no event: a heartbeat is news only until the next.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most hosts that are remembered.
 const HOSTS_MAX: usize = 100_000;
+/// Most schedulers that are.
+const SCHEDULERS_MAX: usize = 100;
 
 /// A host's newest heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,19 +28,31 @@ pub struct Heard {
     pub unsent: u64,
 }
 
-/// The newest heartbeat of each host.
+/// The newest heartbeat of each host, and when each scheduler was heard.
 #[derive(Debug, Default)]
-pub(crate) struct Hosts(Mutex<BTreeMap<String, Heard>>);
+pub(crate) struct Hosts(Mutex<BTreeMap<String, Heard>>, Mutex<BTreeMap<String, Timestamp>>);
+
+/// Puts something in its place, where there is one.
+fn put<T>(known: &Mutex<BTreeMap<String, T>>, name: String, heard: T, most: usize) {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() < most || known.contains_key(&name) {
+        known.insert(name, heard);
+    }
+}
 
 impl Hosts {
     pub(crate) fn take(&self, heartbeat: Heartbeat, at: Timestamp) {
-        let Heartbeat::Executor { host, running, free, slots, unsent, .. } = heartbeat else {
-            return;
-        };
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < HOSTS_MAX || known.contains_key(&host) {
-            known.insert(host, Heard { at, running, free, slots, unsent });
+        match heartbeat {
+            Heartbeat::Executor { host, running, free, slots, unsent, .. } => {
+                put(&self.0, host, Heard { at, running, free, slots, unsent }, HOSTS_MAX);
+            }
+            Heartbeat::Scheduler { id, .. } => put(&self.1, id, at, SCHEDULERS_MAX),
         }
+    }
+
+    /// When each scheduler was heard last, since this console started.
+    pub(crate) fn schedulers(&self) -> BTreeMap<String, Timestamp> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What each host said last.

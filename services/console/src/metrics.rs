@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::pulse::Beat;
 use crate::state::Console;
 
 type Label = [(&'static str, String); 1];
@@ -30,6 +31,9 @@ pub(crate) struct Metrics {
     last_success: Family<Label, Seconds>,
     last_seen: Family<Label, Seconds>,
     position: Gauge<i64, AtomicI64>,
+    newest: Seconds,
+    answered: Seconds,
+    up: Gauge<i64, AtomicI64>,
     lag: Histogram,
 }
 
@@ -44,6 +48,9 @@ impl Metrics {
             last_success: Family::default(),
             last_seen: Family::default(),
             position: Gauge::default(),
+            newest: Seconds::default(),
+            answered: Seconds::default(),
+            up: Gauge::default(),
             lag: Histogram::new(buckets),
         };
         metrics.register();
@@ -60,6 +67,14 @@ impl Metrics {
             "Position of the newest event seen",
             self.position.clone(),
         );
+        let help = "Whether the recorder answered the last time that it was asked";
+        registry.register("recorder_up", help, self.up.clone());
+        let help = "When the recorder answered last";
+        let answered = self.answered.clone();
+        registry.register_with_unit("recorder_answered_timestamp", help, Unit::Seconds, answered);
+        let help = "When the newest event was received: an idle log has one every five minutes";
+        let newest = self.newest.clone();
+        registry.register_with_unit("log_newest_event_timestamp", help, Unit::Seconds, newest);
         registry.register("events", "Events seen since the start, by kind", self.events.clone());
         registry.register(
             "runs",
@@ -82,6 +97,16 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)
+    }
+
+    /// What was learnt of the recorder.
+    pub(crate) fn beat(&self, beat: &Beat) {
+        let seconds = |at: jiff::Timestamp| at.as_millisecond() as f64 / 1_000.0;
+        self.up.set(i64::from(beat.is_up()));
+        self.answered.set(seconds(beat.answered));
+        if let Some(newest) = beat.newest {
+            self.newest.set(seconds(newest));
+        }
     }
 
     fn take(&self, entry: &LogEntry) {
@@ -179,8 +204,8 @@ fn hear(console: &Console, body: &[u8]) {
     let now = (console.clock)();
     if let Heartbeat::Executor { host, .. } = &heartbeat {
         console.metrics.hear(host, now);
-        console.heard.take(heartbeat, now);
     }
+    console.heard.take(heartbeat, now);
 }
 
 #[cfg(test)]

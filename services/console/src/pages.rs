@@ -15,10 +15,12 @@
 //! | `jobs`, `job`, `runs`, `run` | what is to run, and what ran |
 //! | `schedule` | a job as a form, looked at before it is proposed |
 //! | `backups`, `dataset` | what could be restored now |
+//! | `files`, `restore` | names of files in snapshots; bringing some back, step by step |
 //! | `prints`, `stock` | documents; queues and numbered forms |
 //! | `hosts` | where things run |
 //! | `incidents` | failures that somebody must deal with, and who is on call |
 //! | `events` | the log |
+//! | `site` | the site itself: how it stands, its rules, and what is not as it should be |
 //! | `api` | what programs ask and do |
 
 mod access;
@@ -29,6 +31,7 @@ mod backups;
 mod changes;
 mod dataset;
 mod events;
+mod files;
 mod forms;
 mod hosts;
 mod incidents;
@@ -40,14 +43,16 @@ mod oidc;
 mod people;
 mod prints;
 mod reading;
+mod restore;
 mod run;
 mod runs;
 mod schedule;
 mod shell;
+mod site;
 mod stock;
 mod timeline;
 mod why;
-mod words;
+pub(crate) mod words;
 
 use axum::Router;
 use axum::extract::State;
@@ -132,6 +137,8 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/runs/{*run}", get(run::page).post(run::act))
         .route("/backups", get(backups::page))
         .route("/backups/{name}", get(dataset::page).post(dataset::act))
+        .route("/backups/{name}/files", get(files::page).post(files::look))
+        .route("/backups/{name}/restore", get(restore::page).post(restore::step))
         .route("/prints", get(prints::page))
         .route("/prints/documents/{id}", get(prints::document).post(prints::act))
         .route("/prints/queues", get(stock::page).post(stock::act))
@@ -144,6 +151,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/acknowledge", get(incidents::link).post(incidents::follow))
         .route("/events", get(events::page).post(events::keep))
         .route("/events/{position}", get(events::event))
+        .route("/site", get(site::page))
         .route("/docs", get(api::page))
         .route("/assets/{name}", get(answer::asset))
         .layer(axum::middleware::map_response_with_state(secure, answer::harden))

@@ -23,7 +23,8 @@ use crate::config::ConsoleConfig;
 use crate::listen::{self, Limits, TlsListener};
 use crate::metrics::Metrics;
 use crate::people::{self, Keys, OidcConfig, Provider};
-use crate::state::Console;
+use crate::pulse::{self, Pulse};
+use crate::state::{Console, Own};
 use crate::{api, metrics};
 
 /// Whoever runs a console tells it the time, and when to stop.
@@ -33,6 +34,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Turns true when it shall stop.
     pub stop: watch::Receiver<bool>,
+    /// Version of this machine's time zone database.
+    pub tzdb: String,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -86,6 +89,7 @@ pub async fn run(
     let doors = Doors::open(&config).await?;
     let (address, local) = (doors.address, doors.local);
     let counting = tokio::spawn(metrics::watch(console.clone(), position));
+    let asking = tokio::spawn(pulse::watch(console.clone()));
     info!(%address, "serving");
     ready(Ready { address, local, code });
     let outbox = console.outbox.clone();
@@ -102,6 +106,7 @@ pub async fn run(
         reason = outbox.failure() => anyhow::bail!("the recorder refuses this console: {reason}"),
     }
     counting.abort();
+    asking.abort();
     Ok(())
 }
 
@@ -187,6 +192,8 @@ fn open(
         secure: config.is_secure(),
         metrics: Arc::new(Metrics::new()),
         heard: Arc::default(),
+        pulse: Arc::new(Pulse::new((around.clock)())),
+        own: Arc::new(own(config, around)),
         repeats: Arc::default(),
         places: Arc::default(),
         joining: config.joining.clone().map(Arc::new),
@@ -195,6 +202,16 @@ fn open(
         stop: around.stop.clone(),
     };
     Ok((console, opened.cut.map(|cut| (id, cut))))
+}
+
+fn own(config: &ConsoleConfig, around: &Surroundings) -> Own {
+    let tls = match (&config.tls, config.behind_tls) {
+        (Some(_), _) => "this console speaks TLS",
+        (None, true) => "something in front speaks TLS",
+        (None, false) => "in the clear, from this machine alone",
+    };
+    let (name, listen, tzdb) = (config.name.clone(), config.listen, around.tzdb.clone());
+    Own { name, listen, tls, tzdb }
 }
 
 /// What must be in the log before the first answer; returns the position it stands at, and the code by which the first person

@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bus::Bus;
@@ -12,10 +13,22 @@ use crate::heard::Hosts;
 use crate::metrics::Metrics;
 use crate::people::{Denials, Directory, Keys, Patience, Provider};
 use crate::places::Places;
+use crate::pulse::Pulse;
 use crate::repeats::Repeats;
 
 /// How far clocks may be apart.
 pub(crate) const SKEW: SignedDuration = SignedDuration::from_millis(domain::ledger::SKEW_MS_MAX);
+
+/// What a console is told of itself that is no secret.
+#[derive(Debug, Clone)]
+pub(crate) struct Own {
+    pub(crate) name: String,
+    pub(crate) listen: SocketAddr,
+    /// How browsers come here, in words.
+    pub(crate) tls: &'static str,
+    /// Version of the time zone database that it reads times by.
+    pub(crate) tzdb: String,
+}
 
 /// The console.
 #[derive(Clone)]
@@ -31,6 +44,10 @@ pub(crate) struct Console {
     pub(crate) secure: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) heard: Arc<Hosts>,
+    /// Whether the recorder answers.
+    pub(crate) pulse: Arc<Pulse>,
+    /// What this console is told of itself.
+    pub(crate) own: Arc<Own>,
     pub(crate) repeats: Arc<Repeats>,
     pub(crate) places: Arc<Places>,
     /// How other hosts join, where this is not all in one process.

@@ -187,6 +187,10 @@ pub(crate) enum Command {
     Events(Events),
     /// What happened last night.
     Night(Night),
+    /// How the site itself stands: the log and its recorder, programs, who is called, rules; and what is not as it should be.
+    ///
+    /// Ends with 1 where something cannot wait.
+    Site(Place),
     /// The morning review: what is open, what becomes of it, and the signature.
     #[command(subcommand)]
     Review(Review),

@@ -279,7 +279,8 @@ async fn start_console(
 ) -> anyhow::Result<(Task, console::Ready)> {
     let (stop, stopped) = watch::channel(false);
     let producer = console::Producer { token: token(dir, Class::Console)? };
-    let around = console::Surroundings { clock: Arc::clone(clock), stop: stopped };
+    let tzdb = host::tzdb().version;
+    let around = console::Surroundings { clock: Arc::clone(clock), stop: stopped, tzdb };
     let bus = bus.clone();
     let task = start("console", stop, |ready| {
         console::run(config, producer, bus, around, move |answers| {

@@ -152,7 +152,8 @@ pub(crate) fn console(role: &Role) -> anyhow::Result<()> {
     own.joining = Some(joining(nats, own.nats.clone()));
     let token = join_token(own.join_token_file.as_ref(), &own.data)?;
     serve(async {
-        let around = console::Surroundings { clock: clock(), stop: stop_on_signals()? };
+        let tzdb = host::tzdb().version;
+        let around = console::Surroundings { clock: clock(), stop: stop_on_signals()?, tzdb };
         let bus = connect(&config, "console").await?;
         let ready = |console::Ready { address, code, .. }| {
             info!(role = "console", %address, "ready");

@@ -30,6 +30,7 @@
 //! | [`inquiry`] | questions that take several answers of the recorder |
 //! | [`plan`] | whether definitions fit together |
 //! | [`wire`] | messages between services |
+//! | [`shell`] | words of a shell's line, as people paste them |
 //! | [`import`] | other people's schedules |
 
 pub mod access;
@@ -61,6 +62,7 @@ pub mod rehearsal;
 pub mod review;
 pub mod run;
 pub mod scheduler;
+pub mod shell;
 pub mod site;
 pub mod time;
 pub mod tzdb;

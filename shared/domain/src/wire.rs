@@ -372,6 +372,9 @@ pub struct EventFilter {
     /// Of this type, such as `run.failed`.
     #[serde(default)]
     pub kind: Option<String>,
+    /// In which this person or program acted, such as `user/ana`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// Received not before this.
     #[serde(default)]
     pub since: Option<Timestamp>,

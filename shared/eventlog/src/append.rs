@@ -16,7 +16,9 @@ use uuid::Uuid;
 
 use crate::connect::{Backend, EventLog};
 use crate::error::LogError;
-use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, StateRow, TurnRow, digest, to_i64};
+use crate::rows::{
+    ActedRow, Commit, EventRow, LedgerRow, ProducerRow, StateRow, TurnRow, digest, to_i64,
+};
 use crate::{postgres, sqlite};
 
 /// What became of one flush that is in the log now.
@@ -116,6 +118,7 @@ struct Batch {
     ledger: Ledger,
     frontier: Frontier,
     events: Vec<EventRow>,
+    acted: Vec<ActedRow>,
     changed: BTreeMap<StreamId, Changed>,
 }
 
@@ -347,6 +350,7 @@ impl Appender {
             frontier: batch.frontier.to_bytes(),
             received: events.last().map_or(0, |event| event.received),
             events,
+            acted: std::mem::take(&mut batch.acted),
             states: states.collect::<Result<_, _>>()?,
             turns: turns.collect::<Result<_, _>>()?,
             producers: producers.map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect(),
@@ -372,7 +376,8 @@ impl Appender {
 
 impl Batch {
     fn new(ledger: Ledger, frontier: Frontier) -> Self {
-        Self { ledger, frontier, events: Vec::new(), changed: BTreeMap::new() }
+        let (events, acted, changed) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { ledger, frontier, events, acted, changed }
     }
 
     /// What this batch takes from a producer as its event `pseq`.
@@ -399,6 +404,7 @@ impl Batch {
             let hash: Hash = leaf_hash(&leaf);
             self.frontier.push(hash);
             let position = self.frontier.size();
+            self.acted.extend(ActedRow::new(&envelope, to_i64(position)));
             self.events.push(EventRow {
                 position: to_i64(position),
                 leaf,

@@ -59,10 +59,16 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0008_incidents.sql"),
         include_str!("../../../migrations/sqlite/0008_incidents.sql"),
     ),
+    (
+        9,
+        "actors",
+        include_str!("../../../migrations/postgres/0009_actors.sql"),
+        include_str!("../../../migrations/sqlite/0009_actors.sql"),
+    ),
 ];
 
-/// The form of what the read model keeps as JSON. It is raised when that changes.
-pub(crate) const MODEL: i64 = 4;
+/// The form of the read model. It is raised when that changes.
+pub(crate) const MODEL: i64 = 5;
 
 /// How the schema of a database compares with what this program needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

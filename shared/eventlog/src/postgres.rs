@@ -4,7 +4,9 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::error::LogError;
 use crate::migrate::MODEL;
-use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow};
+use crate::rows::{
+    ActedRow, Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow,
+};
 
 const APPEND: &str = "SELECT decklog_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
@@ -26,6 +28,9 @@ SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[
 ON CONFLICT (job) DO UPDATE SET settled = excluded.settled, busy = excluded.busy,
     leased = excluded.leased, ahead = excluded.ahead, holders = excluded.holders";
 
+const ACTED: &str = "INSERT INTO acted (actor, position, stream, kind)
+     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])";
+
 const PRODUCERS: &str = "
 INSERT INTO producer (id, key, pseq, last)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
@@ -42,6 +47,7 @@ pub(crate) async fn commit(pool: &PgPool, commit: &Commit) -> Result<(), LogErro
     }
     put_states(&mut tx, &commit.states).await?;
     put_turns(&mut tx, &commit.turns).await?;
+    put_acted(&mut tx, &commit.acted).await?;
     put_producers(&mut tx, &commit.producers).await?;
     if let Some(row) = &commit.ledger {
         put_ledger(&mut tx, row).await?;
@@ -125,6 +131,21 @@ async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
     Ok(())
 }
 
+async fn put_acted(tx: &mut Tx, rows: &[ActedRow]) -> Result<(), LogError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(ACTED)
+        .bind(rows.iter().map(|r| r.actor.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.position).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.stream.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.kind.as_str()).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await
+        .map_err(LogError::database("noting who acted"))?;
+    Ok(())
+}
+
 async fn put_producers(tx: &mut Tx, rows: &[ProducerRow]) -> Result<(), LogError> {
     sqlx::query(PRODUCERS)
         .bind(rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>())
@@ -151,25 +172,30 @@ async fn put_ledger(tx: &mut Tx, row: &LedgerRow) -> Result<(), LogError> {
 }
 
 /// Replaces the read model, if the log still has the size that it was computed for.
-pub(crate) async fn put_all(pool: &PgPool, model: &ReadModel) -> Result<bool, LogError> {
+pub(crate) async fn put_all(pool: &PgPool, model: &ReadModel<'_>) -> Result<bool, LogError> {
     let what = "rebuilding the read model";
     let mut tx = pool.begin().await.map_err(LogError::database(what))?;
     // Whoever appends writes here too: once this lock is held, what the head says stays true.
-    let lock = "LOCK TABLE state, turn, producer, ledger IN EXCLUSIVE MODE";
+    let lock = "LOCK TABLE state, turn, acted, producer, ledger IN EXCLUSIVE MODE";
     sqlx::query(lock).execute(&mut *tx).await.map_err(LogError::database(what))?;
     let head = sqlx::query_as("SELECT size FROM head WHERE id = 1").fetch_one(&mut *tx).await;
     let (size,): (i64,) = head.map_err(LogError::database(what))?;
     if size != model.size {
         return Ok(false);
     }
-    for table in ["DELETE FROM state", "DELETE FROM turn", "DELETE FROM producer"] {
-        sqlx::query(table).execute(&mut *tx).await.map_err(LogError::database(what))?;
+    for rows in
+        ["DELETE FROM state", "DELETE FROM turn", "DELETE FROM acted", "DELETE FROM producer"]
+    {
+        sqlx::query(rows).execute(&mut *tx).await.map_err(LogError::database(what))?;
     }
     for part in model.states.chunks(1_000) {
         put_states(&mut tx, part).await?;
     }
     for part in model.turns.chunks(1_000) {
         put_turns(&mut tx, part).await?;
+    }
+    for part in model.acted.chunks(10_000) {
+        put_acted(&mut tx, part).await?;
     }
     put_producers(&mut tx, &model.producers).await?;
     put_ledger(&mut tx, &model.ledger).await?;

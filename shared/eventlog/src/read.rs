@@ -292,6 +292,9 @@ impl EventLog {
         let columns = "SELECT e.position, e.leaf, e.leaf_hash, e.void FROM ";
         let filter = &self.by_position(filter).await?;
         let mut query = Sql::new(columns);
+        if let Some(actor) = &filter.actor {
+            return self.acted(actor, filter).await;
+        }
         match &filter.stream {
             None => fitting(query.push("event e WHERE "), filter),
             Some(stream) => {
@@ -311,6 +314,31 @@ impl EventLog {
         let rows = query.rows(&self.any, "searching events").await?;
         let leaves = rows.iter().map(stored_leaf).collect::<Result<Vec<_>, _>>()?;
         leaves.iter().map(|leaf| entry(leaf.position, &leaf.bytes, leaf.void.as_deref())).collect()
+    }
+
+    /// What somebody did, newest first: where that is, is known by itself, and only these events are read.
+    async fn acted(&self, actor: &str, filter: &EventFilter) -> Result<Vec<LogEntry>, LogError> {
+        let mut query = Sql::new("SELECT e.position FROM acted e WHERE e.actor = ");
+        query.text(actor).push(" AND ");
+        fitting(&mut query, filter);
+        if let Some(stream) = &filter.stream {
+            query.push(" AND e.stream = ").text(stream.as_str());
+        }
+        query.push(" ORDER BY e.position DESC LIMIT ");
+        query.number(i64::from(filter.limit.min(ROWS_MAX)));
+        let mut found = Vec::new();
+        for part in query.rows(&self.any, "looking for what somebody did").await?.chunks(NAMES) {
+            let positions: Vec<String> = part
+                .iter()
+                .map(|row| get::<i64>(row, "position").map(|position| position.to_string()))
+                .collect::<Result<_, _>>()?;
+            let mut query =
+                Sql::new("SELECT position, leaf, leaf_hash, void FROM event WHERE position IN (");
+            query.push(&positions.join(", ")).push(") ORDER BY position DESC");
+            let rows = query.rows(&self.any, "reading what somebody did").await?;
+            found.extend(rows.iter().map(stored_leaf).collect::<Result<Vec<_>, _>>()?);
+        }
+        found.iter().map(|leaf| entry(leaf.position, &leaf.bytes, leaf.void.as_deref())).collect()
     }
 
     /// The same filter with positions in the place of times: events are received in their order, so that a time is a place

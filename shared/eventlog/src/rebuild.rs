@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use crate::connect::{Backend, EventLog};
 use crate::error::LogError;
 use crate::read::{ROWS_MAX, StoredLeaf};
-use crate::rows::{LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow, to_i64};
+use crate::rows::{ActedRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow, to_i64};
 use crate::{postgres, sqlite};
 
 /// What a rebuild did.
@@ -25,6 +25,7 @@ pub struct Rebuilt {
 struct Fold {
     ledger: Ledger,
     streams: Memory,
+    acted: Vec<ActedRow>,
 }
 
 impl Fold {
@@ -34,6 +35,7 @@ impl Fold {
             return Err(LogError::inconsistent("event", self.ledger.size + 1, "it is missing"));
         }
         let (leaf, envelope, event) = stored.open()?;
+        self.acted.extend(ActedRow::new(&envelope, to_i64(position)));
         let hash = Digest::of(&leaf.envelope);
         let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, leaf.received);
         if mark.void() != stored.void {
@@ -91,7 +93,7 @@ impl EventLog {
         let producers =
             fold.ledger.producers.iter().map(|(id, p)| ProducerRow::new(id.as_str(), p)).collect();
         let (size, ledger) = (to_i64(fold.ledger.size), LedgerRow::new(&fold.ledger));
-        let model = ReadModel { size, states, turns, producers, ledger };
+        let model = ReadModel { size, states, turns, acted: &fold.acted, producers, ledger };
         match &self.backend {
             Backend::Postgres(pool) => postgres::put_all(pool, &model).await,
             Backend::Sqlite(pool) => sqlite::put_all(pool, &model).await,
@@ -108,8 +110,9 @@ impl EventLog {
                       attempts, host, started, ended, message FROM state ORDER BY stream";
         let turns =
             "SELECT 'turn', job, settled, busy, leased, ahead, holders FROM turn ORDER BY job";
+        let acted = "SELECT 'acted', actor, position, stream, kind FROM acted ORDER BY position";
         let mut lines = Vec::new();
-        for sql in [states, turns] {
+        for sql in [states, turns, acted] {
             let rows = sqlx::query(sql).fetch_all(&self.any).await;
             for row in rows.map_err(LogError::database("reading the read model"))? {
                 lines.push(line(&row).map_err(LogError::database("reading the read model"))?);

@@ -1,6 +1,7 @@
 //! What a transaction writes.
 
 use domain::canonical::Digest;
+use domain::envelope::Envelope;
 use domain::ids::StreamId;
 use domain::incident::Incident;
 use domain::job::{Job, Versions};
@@ -25,6 +26,15 @@ pub(crate) struct EventRow {
     pub(crate) kind: String,
     pub(crate) received: i64,
     pub(crate) void: Option<String>,
+}
+
+/// Who acted in which event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ActedRow {
+    pub(crate) actor: String,
+    pub(crate) position: i64,
+    pub(crate) stream: String,
+    pub(crate) kind: String,
 }
 
 /// The columns of a run, of a document, and of an incident.
@@ -98,6 +108,7 @@ pub(crate) struct Commit {
     pub(crate) frontier: Vec<u8>,
     pub(crate) received: i64,
     pub(crate) events: Vec<EventRow>,
+    pub(crate) acted: Vec<ActedRow>,
     pub(crate) states: Vec<StateRow>,
     pub(crate) turns: Vec<TurnRow>,
     pub(crate) producers: Vec<ProducerRow>,
@@ -106,10 +117,11 @@ pub(crate) struct Commit {
 
 /// A whole read model, computed from the first `size` events.
 #[derive(Debug)]
-pub(crate) struct ReadModel {
+pub(crate) struct ReadModel<'a> {
     pub(crate) size: i64,
     pub(crate) states: Vec<StateRow>,
     pub(crate) turns: Vec<TurnRow>,
+    pub(crate) acted: &'a [ActedRow],
     pub(crate) producers: Vec<ProducerRow>,
     pub(crate) ledger: LedgerRow,
 }
@@ -122,6 +134,15 @@ pub(crate) fn to_i64(n: u64) -> i64 {
 /// The reverse of [`to_i64`].
 pub(crate) fn to_u64(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
+}
+
+impl ActedRow {
+    /// Void or not: who tried is evidence.
+    pub(crate) fn new(envelope: &Envelope, position: i64) -> Option<Self> {
+        let actor = plain(envelope.actor.as_deref()?);
+        let (stream, kind) = (envelope.subject.to_string(), envelope.kind.clone());
+        Some(Self { actor, position, stream, kind })
+    }
 }
 
 impl StateRow {

@@ -4,7 +4,9 @@ use sqlx::{QueryBuilder, Sqlite, SqlitePool, Transaction};
 
 use crate::error::LogError;
 use crate::migrate::MODEL;
-use crate::rows::{Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow};
+use crate::rows::{
+    ActedRow, Commit, EventRow, LedgerRow, ProducerRow, ReadModel, StateRow, TurnRow,
+};
 
 /// Rows a statement: SQLite binds at most 32,766 values, and a row has up to 16.
 const ROWS: usize = 500;
@@ -32,6 +34,9 @@ pub(crate) async fn commit(pool: &SqlitePool, commit: &Commit) -> Result<(), Log
     }
     for part in commit.turns.chunks(ROWS) {
         put_turns(&mut tx, part).await?;
+    }
+    for part in commit.acted.chunks(ROWS) {
+        put_acted(&mut tx, part).await?;
     }
     put_producers(&mut tx, &commit.producers).await?;
     if let Some(row) = &commit.ledger {
@@ -121,6 +126,18 @@ async fn put_turns(tx: &mut Tx, rows: &[TurnRow]) -> Result<(), LogError> {
     run(tx, query, "noting where jobs stand").await
 }
 
+async fn put_acted(tx: &mut Tx, rows: &[ActedRow]) -> Result<(), LogError> {
+    let mut query: QueryBuilder<Sqlite> =
+        QueryBuilder::new("INSERT INTO acted (actor, position, stream, kind) ");
+    query.push_values(rows, |mut row, acted| {
+        row.push_bind(acted.actor.as_str())
+            .push_bind(acted.position)
+            .push_bind(acted.stream.as_str())
+            .push_bind(acted.kind.as_str());
+    });
+    run(tx, query, "noting who acted").await
+}
+
 async fn put_producers(tx: &mut Tx, rows: &[ProducerRow]) -> Result<(), LogError> {
     for part in rows.chunks(ROWS) {
         let mut query: QueryBuilder<Sqlite> =
@@ -161,7 +178,7 @@ async fn run(
 }
 
 /// Replaces the read model, if the log still has the size that it was computed for.
-pub(crate) async fn put_all(pool: &SqlitePool, model: &ReadModel) -> Result<bool, LogError> {
+pub(crate) async fn put_all(pool: &SqlitePool, model: &ReadModel<'_>) -> Result<bool, LogError> {
     let what = "rebuilding the read model";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(LogError::database(what))?;
     let head = sqlx::query_as("SELECT size FROM head WHERE id = 1").fetch_one(&mut *tx).await;
@@ -169,14 +186,19 @@ pub(crate) async fn put_all(pool: &SqlitePool, model: &ReadModel) -> Result<bool
     if size != model.size {
         return Ok(false);
     }
-    for table in ["DELETE FROM state", "DELETE FROM turn", "DELETE FROM producer"] {
-        sqlx::query(table).execute(&mut *tx).await.map_err(LogError::database(what))?;
+    for rows in
+        ["DELETE FROM state", "DELETE FROM turn", "DELETE FROM acted", "DELETE FROM producer"]
+    {
+        sqlx::query(rows).execute(&mut *tx).await.map_err(LogError::database(what))?;
     }
     for part in model.states.chunks(ROWS) {
         put_states(&mut tx, part).await?;
     }
     for part in model.turns.chunks(ROWS) {
         put_turns(&mut tx, part).await?;
+    }
+    for part in model.acted.chunks(ROWS) {
+        put_acted(&mut tx, part).await?;
     }
     put_producers(&mut tx, &model.producers).await?;
     put_ledger(&mut tx, &model.ledger).await?;

@@ -31,8 +31,13 @@ impl Browser {
 
     /// Somebody comes in by a code.
     pub(crate) fn by_code(up: &Up, name: &str, code: &str) -> Self {
+        Self::at(&up.server, name, code)
+    }
+
+    /// The same at a console's address.
+    pub(crate) fn at(server: &str, name: &str, code: &str) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
-        let (agent, server) = (config.build().into(), up.server.clone());
+        let (agent, server) = (config.build().into(), server.to_owned());
         let mut browser = Self { agent, server, cookie: String::new() };
         assert_eq!(browser.get("/login").status, 200);
         let fields = format!("name={name}&code={code}");

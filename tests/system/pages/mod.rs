@@ -2,7 +2,9 @@
 //! what they say.
 
 mod browser;
+mod health;
 mod planning;
+mod restoring;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -154,10 +156,14 @@ fn every_link_of_every_page_leads_somewhere_and_no_page_is_heavy_or_needs_script
         ("/backups".to_owned(), "Backups".to_owned()),
         ("/backups/files".to_owned(), "files protected".to_owned()),
         ("/people".to_owned(), "People".to_owned()),
+        ("/site".to_owned(), "Settings and health".to_owned()),
     ] {
         let page = pages.get(&path).unwrap_or_else(|| panic!("nothing leads to {path}"));
         assert_eq!(page.heading(), heading, "{path}");
         assert!(page.text.contains("data-as-of") || path == "/people", "{path}");
+    }
+    for start in ["/backups/files/files?snapshot=", "/backups/files/restore?snapshot="] {
+        assert!(pages.keys().any(|path| path.starts_with(start)), "nothing leads to {start}");
     }
     what_pages_say(&browser, &pages, run);
     site.up.stop();

@@ -38,6 +38,8 @@ struct ProblemPage<'a> {
     title: &'a str,
     detail: &'a str,
     back: &'a str,
+    /// Whether it may be the log that does not go on.
+    site: bool,
 }
 
 impl Page {
@@ -74,7 +76,8 @@ impl Page {
     /// What went wrong, as a page.
     pub(crate) fn problem(status: StatusCode, detail: &str) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        let page = ProblemPage { shell: Shell::bare(), title, detail, back: "/" };
+        let site = status == StatusCode::SERVICE_UNAVAILABLE;
+        let page = ProblemPage { shell: Shell::bare(), title, detail, back: "/", site };
         let body = page.render().unwrap_or_else(|_| title.to_owned());
         Self { status, body, to: None, cookies: Vec::new() }
     }

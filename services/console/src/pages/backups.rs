@@ -64,9 +64,9 @@ const SOME: u32 = 1_000;
 /// The jobs that back each dataset up.
 pub(crate) type Makers = BTreeMap<String, Vec<String>>;
 
-/// Which jobs back up what.
-pub(crate) async fn makers(console: &Console) -> Result<Makers, Page> {
-    let (mut found, mut after) = (Makers::new(), String::new());
+/// The active jobs that work on datasets.
+pub(crate) async fn jobs_on_datasets(console: &Console) -> Result<Vec<JobDefinition>, Page> {
+    let (mut found, mut after) = (Vec::new(), String::new());
     loop {
         // Most jobs are commands, and need not be read for this.
         let holds = "\"dataset\":".to_owned();
@@ -74,13 +74,20 @@ pub(crate) async fn makers(console: &Console) -> Result<Makers, Page> {
         let (_, views) = reading::jobs(console, filter).await?;
         let Some(last) = views.last() else { return Ok(found) };
         after = last.id.to_string();
-        for job in views.iter().filter_map(|view| view.state.body.job()) {
-            let definition = definition_of(job);
-            if let Some(Work::Backup(work)) = definition.as_ref().and_then(JobDefinition::work) {
-                found.entry(work.dataset.clone()).or_default().push(job.name.clone());
-            }
+        let jobs = views.iter().filter_map(|view| view.state.body.job());
+        found.extend(jobs.filter_map(definition_of).filter(|job| job.work().is_some()));
+    }
+}
+
+/// Which jobs back up what.
+pub(crate) async fn makers(console: &Console) -> Result<Makers, Page> {
+    let mut found = Makers::new();
+    for job in jobs_on_datasets(console).await? {
+        if let Some(Work::Backup(work)) = job.work() {
+            found.entry(work.dataset.clone()).or_default().push(job.name.clone());
         }
     }
+    Ok(found)
 }
 
 /// The word for how a dataset stands, and a sentence.

@@ -50,6 +50,9 @@ struct Row {
     run: Link,
     kept: String,
     forgets: bool,
+    /// What is done with it: looked into, brought back.
+    look: Option<String>,
+    restore: Option<String>,
 }
 
 /// A restore test.
@@ -127,7 +130,7 @@ async fn one(
     let (position, state) = reading::one(console, &id).await?;
     let missing = || CommandError::NotFound(format!("dataset {name}"));
     let dataset = state.body.dataset().ok_or_else(missing)?;
-    let (rows, next) = snapshots(dataset, asked, visitor.now);
+    let (rows, next) = snapshots(dataset, asked, visitor);
     let commands = format!(
         "decklog backup snapshots {name}\ndecklog backup retention {name}\ndecklog backup tests {name}\n\
          decklog backup certify {name} --statement …\ndecklog backup hold {name} SNAPSHOT --reason …"
@@ -204,14 +207,26 @@ fn place(one: &Snapshot) -> String {
 }
 
 /// Snapshots from behind one, newest first, and the one behind which the list goes on.
-fn snapshots(dataset: &Dataset, asked: &Asked, now: Timestamp) -> (Vec<Row>, Option<String>) {
+fn snapshots(dataset: &Dataset, asked: &Asked, visitor: &Visitor) -> (Vec<Row>, Option<String>) {
+    let now = visitor.now;
     let fates = fates(dataset, now);
     let mut all: Vec<&Snapshot> = dataset.snapshots.iter().collect();
     all.sort_by_key(|one| std::cmp::Reverse((one.at, one.repository.clone())));
     let behind = all.iter().position(|one| place(one) == asked.after);
     let rest = all.get(behind.map_or(0, |at| at + 1)..).unwrap_or_default();
     let next = rest.get(PAGE - 1).filter(|_| rest.len() > PAGE).map(|one| place(one));
-    (rest.iter().take(PAGE).map(|one| row(one, &fates, now)).collect(), next)
+    let row = |one: &&Snapshot| Row {
+        look: to(dataset, one, "files", visitor.could(Action::LookIntoBackups)),
+        restore: to(dataset, one, "restore", visitor.could(Action::RequestRuns)),
+        ..row(one, &fates, now)
+    };
+    (rest.iter().take(PAGE).map(row).collect(), next)
+}
+
+/// The address of what is done with a snapshot, where it is there and they may.
+fn to(dataset: &Dataset, one: &Snapshot, page: &str, may: bool) -> Option<String> {
+    let path = format!("/backups/{}/{page}", dataset.defined.name);
+    (may && one.missing.is_none()).then(|| asking(&path, &[("snapshot", &place(one))]))
 }
 
 fn row(one: &Snapshot, fates: &Fates, now: Timestamp) -> Row {
@@ -228,6 +243,8 @@ fn row(one: &Snapshot, fates: &Fates, now: Timestamp) -> Row {
         run: Link::to(&one.run),
         kept: fate.map(|(_, reasons)| reasons.clone()).unwrap_or_default(),
         forgets: fate.is_some_and(|(keep, _)| !keep),
+        look: None,
+        restore: None,
     }
 }
 

@@ -21,10 +21,6 @@ use crate::state::Console;
 
 /// Most events on a page.
 const PAGE: usize = 100;
-/// Most events that are looked through for one page, where the log itself cannot be asked for what is wanted.
-const LOOKED: usize = 5_000;
-/// Events asked for at once then.
-const SCAN: u32 = 1_000;
 /// A larger envelope is not shown whole.
 const TEXT_BYTES: usize = 40 * 1024;
 
@@ -104,6 +100,7 @@ impl Asked {
         Ok(EventFilter {
             stream: stream.transpose().map_err(|error| error.to_string())?,
             kind: said(&self.kind),
+            actor: said(&self.actor).map(named),
             since: instant(&self.since)?,
             until: instant(&self.until)?,
             after: position(&self.after)?.unwrap_or_default(),
@@ -162,6 +159,11 @@ impl Asked {
     }
 }
 
+/// How the log names whoever somebody means: a person, where nothing else is said.
+fn named(actor: String) -> String {
+    if actor.contains('/') { actor } else { format!("user/{actor}") }
+}
+
 fn position(text: &str) -> Result<Option<u64>, String> {
     let text = text.trim();
     if text.is_empty() {
@@ -179,41 +181,7 @@ struct Found {
     more: bool,
 }
 
-/// Looks for events of somebody: the log has no list of these, and so is looked through.
-async fn of_actor(console: &Console, actor: &str, mut filter: EventFilter) -> Read<Found> {
-    let mut found = Found { entries: Vec::new(), down_to: None, more: false };
-    let (mut position, mut looked) = (None, 0);
-    filter.limit = SCAN;
-    loop {
-        let (at, entries) = reading::events(console, filter.clone()).await?;
-        position.get_or_insert(at);
-        let Some(last) = entries.last().map(|entry| entry.position) else { break };
-        looked += entries.len();
-        filter.before = Some(last);
-        found.down_to = Some(last);
-        found.entries.extend(entries.into_iter().filter(|entry| is_by(entry, actor)));
-        if found.entries.len() > PAGE || looked >= LOOKED {
-            found.more = true;
-            break;
-        }
-    }
-    if found.entries.len() > PAGE {
-        found.entries.truncate(PAGE);
-        found.down_to = found.entries.last().map(|entry| entry.position);
-    }
-    Ok((position.unwrap_or_default(), found))
-}
-
-fn is_by(entry: &LogEntry, actor: &str) -> bool {
-    let name = entry.envelope().ok().and_then(|envelope| envelope.actor);
-    name.is_some_and(|name| name == actor || name.strip_prefix("user/") == Some(actor))
-}
-
-async fn found(console: &Console, asked: &Asked, filter: EventFilter) -> Read<Found> {
-    let actor = asked.actor.trim();
-    if !actor.is_empty() {
-        return of_actor(console, actor, filter).await;
-    }
+async fn found(console: &Console, filter: EventFilter) -> Read<Found> {
     let (position, mut entries) = reading::events(console, filter).await?;
     // Fewer come where they are large: only none means that there are no more.
     let more = !entries.is_empty();
@@ -298,7 +266,7 @@ async fn list(
     filter: EventFilter,
 ) -> Result<EventsPage, Page> {
     let (lowest, before) = (filter.after + 1, filter.before);
-    let (size, found) = found(console, &asked, filter).await?;
+    let (size, found) = found(console, filter).await?;
     let from = before.map_or(size, |before| size.min(before.saturating_sub(1)));
     let next = found.down_to.filter(|_| found.more);
     let down_to = next.unwrap_or(lowest);

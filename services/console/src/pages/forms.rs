@@ -78,6 +78,13 @@ impl Fields {
     }
 }
 
+impl FromIterator<(String, String)> for Fields {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
+        let filled = pairs.into_iter().map(|(name, value)| (name, value.trim().to_owned()));
+        Self(filled.filter(|(_, value)| !value.is_empty()).collect())
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Page;
 
@@ -85,8 +92,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         let form = axum::Form::<Vec<(String, String)>>::from_request(request, state).await;
         let pairs =
             form.map_err(|error| Page::problem(StatusCode::BAD_REQUEST, &error.to_string()))?;
-        let filled = pairs.0.into_iter().map(|(name, value)| (name, value.trim().to_owned()));
-        Ok(Self(filled.filter(|(_, value)| !value.is_empty()).collect()))
+        Ok(pairs.0.into_iter().collect())
     }
 }
 

@@ -36,6 +36,7 @@ const NAV: &[(&str, &str)] = &[
     ("/hosts", "Hosts"),
     ("/events", "Events"),
     ("/people", "People"),
+    ("/site", "Site"),
 ];
 
 /// Whoever looks at a page.
@@ -64,6 +65,8 @@ pub(crate) struct Shell {
     pub(crate) nav: Vec<NavItem>,
     /// Whether one person may approve their own change here.
     pub(crate) alone: bool,
+    /// That the log does not go on, and since when.
+    pub(crate) stalled: Option<String>,
     pub(crate) as_of: Option<AsOf>,
     /// Position of the event that the last form became.
     pub(crate) done: Option<u64>,
@@ -81,6 +84,7 @@ impl Shell {
             who: None,
             nav: Vec::new(),
             alone: false,
+            stalled: None,
             as_of: None,
             done: None,
             cli: None,
@@ -123,6 +127,7 @@ pub(crate) struct Visitor {
     path: String,
     done: Option<u64>,
     word: String,
+    stalled: Option<String>,
 }
 
 impl FromRequestParts<Console> for Visitor {
@@ -135,14 +140,20 @@ impl FromRequestParts<Console> for Visitor {
             let next = if parts.method.is_safe() { path } else { "/".to_owned() };
             return Err(Page::away(&format!("/login?next={}", encoded(&next))));
         };
-        let policy = console.policy().await.map_err(Page::from)?;
+        // While nobody answers, pages that need no answer are shown all the same.
+        let policy = match console.pulse.last_policy() {
+            Some(policy) => policy,
+            None => console.policy().await.map_err(Page::from)?,
+        };
         let session = caller.session().unwrap_or_default();
         let word = Form::word(&console.keys, session);
         let done = parts.uri.query().and_then(|query| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs.find(|(key, _)| *key == "done").and_then(|(_, value)| value.parse().ok())
         });
-        Ok(Self { caller, policy, now: (console.clock)(), path, done, word })
+        let now = (console.clock)();
+        let stalled = console.pulse.beat().stalled(now).map(|stalled| stalled.words(when));
+        Ok(Self { caller, policy, now, path, done, word, stalled })
     }
 }
 
@@ -175,6 +186,7 @@ impl Visitor {
             who: Some(who),
             nav: NAV.iter().map(item).collect(),
             alone: self.policy.self_approval,
+            stalled: self.stalled.clone(),
             done: self.done,
             ..Shell::bare()
         }

@@ -7,6 +7,7 @@ mod report;
 use domain::backup::admit::verdicts;
 use domain::backup::progress::size;
 use domain::backup::protection::{active, is_test_overdue};
+use domain::backup::restoring::{self, Which};
 use domain::backup::retention::ahead;
 use domain::backup::{Dataset, Protection, Snapshot, Verdict};
 use domain::canonical::Digest;
@@ -333,49 +334,32 @@ fn to_come(
 /// Asks for a run of the one job that restores the dataset, with what is wanted as its parameters.
 fn restore(wanted: &Restore, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&wanted.place)?;
-    let restores = |definition: &JobDefinition| matches!(definition.work(), Some(Work::Restore(w)) if w.dataset == wanted.dataset);
-    let mut all: Vec<JobDefinition> = jobs(&source)?.into_iter().map(|(_, d)| d).collect();
-    all.retain(|one| restores(one) && wanted.job.as_ref().is_none_or(|name| *name == one.name));
-    if let Some(host) = &wanted.host {
-        all.retain(|one| one.host.as_ref() == Some(host));
-    }
-    let definition = match all.as_slice() {
-        [only] => only,
-        [] => {
-            let there =
-                wanted.host.as_ref().map_or_else(String::new, |h| format!(" and has host: {h}"));
-            return Err(exit::not_found(format!(
-                "no job of kind restore is about dataset {}{there}; apply one (see the handbook), or restore on the host itself with decklog-executor restore",
-                wanted.dataset
-            )));
-        }
-        several => {
-            let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
-            return Err(exit::usage(format!(
-                "{} restore it: name one with --job, or --host",
-                names.join(", ")
-            )));
-        }
-    };
-    let given = [("snapshot", &wanted.snapshot), ("path", &wanted.path), ("to", &wanted.to)];
-    let mut parameters = serde_json::Map::new();
-    for (name, value) in given {
-        match definition.parameters.contains_key(name) {
-            true => {
-                parameters.insert(name.to_owned(), json!(value));
-            }
-            false if value.is_empty() || (name == "snapshot" && value == "latest") => {}
-            false => {
-                return Err(exit::usage(format!(
-                    "job {} has no parameter {name}: it restores what its definition says",
-                    definition.name
-                )));
-            }
-        }
-    }
+    let all: Vec<JobDefinition> = jobs(&source)?.into_iter().map(|(_, d)| d).collect();
+    let (job, host) = (wanted.job.as_deref(), wanted.host.as_deref());
+    let definition = restoring::the_one(&all, &wanted.dataset, job, host)
+        .map_err(|which| unclear(which, wanted))?;
+    let (snapshot, path) = (wanted.snapshot.clone(), wanted.path.clone());
+    let wish = restoring::Wish { snapshot, path, to: wanted.to.clone() };
+    let parameters = restoring::given(definition, &wish).map_err(exit::usage)?;
     let path = format!("/api/v1/jobs/{}/runs", definition.name);
     let body = json!({"reason": wanted.reason, "parameters": parameters});
     act(&wanted.place, &path, &body, format)
+}
+
+fn unclear(which: Which, wanted: &Restore) -> anyhow::Error {
+    match which {
+        Which::None => {
+            let there =
+                wanted.host.as_ref().map_or_else(String::new, |h| format!(" and has host: {h}"));
+            exit::not_found(format!(
+                "no job of kind restore is about dataset {}{there}; apply one (see the handbook), or restore on the host itself with decklog-executor restore",
+                wanted.dataset
+            ))
+        }
+        Which::Several(names) => {
+            exit::usage(format!("{} restore it: name one with --job, or --host", names.join(", ")))
+        }
+    }
 }
 
 fn act(place: &Place, path: &str, body: &serde_json::Value, format: Format) -> anyhow::Result<()> {

@@ -29,6 +29,7 @@ mod review;
 mod run;
 mod runs;
 mod schedule;
+mod site;
 mod things;
 mod tzdb;
 mod up;
@@ -88,6 +89,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Logs(logs) => logs::run(&logs),
         Command::Events(events) => events::run(&events, format),
         Command::Night(night) => night::run(&night, format),
+        Command::Site(place) => site::run(&place, format),
         Command::Review(wanted) => review::run(&wanted, format),
         Command::Change(wanted) => changes::run(&wanted, format),
         Command::Incident(wanted) => incidents::run(&wanted, format),

@@ -1,43 +1,9 @@
 //! Words of a shell's line.
 
-/// A word as a shell reads it back: bare where that is safe, in single quotes otherwise.
-pub(crate) fn quote(word: &str) -> String {
-    let safe = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b);
-    if !word.is_empty() && word.bytes().all(safe) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// Several words as a line.
-pub(crate) fn line<W: AsRef<str>>(words: &[W]) -> String {
-    words.iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
-}
+pub(crate) use domain::shell::{line, quote};
 
 /// Whether a program is a shell that knows `-c` and `-e`.
 pub(crate) fn is_shell(program: &str) -> bool {
     let name = program.rsplit('/').next().unwrap_or_default();
     ["sh", "bash", "dash", "ksh", "zsh", "ash"].contains(&name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_change_them() {
-        let table = [
-            ("plain", "plain"),
-            ("/usr/bin/x", "/usr/bin/x"),
-            ("", "''"),
-            ("two words", "'two words'"),
-            ("it's", r"'it'\''s'"),
-            ("$HOME", "'$HOME'"),
-            ("a;b", "'a;b'"),
-        ];
-        for (word, quoted) in table {
-            assert_eq!(quote(word), quoted);
-        }
-        assert_eq!(line(&["a", "b c"]), "a 'b c'");
-    }
 }

@@ -11,6 +11,7 @@
 //! | [`sample`](mod@sample) | which files a restore test takes |
 //! | [`choosing`] | which snapshots are meant |
 //! | [`looking`] | names of files in snapshots: what is asked of a host, and what it tells |
+//! | [`restoring`] | what a restore is asked for with: by which job, with which values |
 //! | [`progress`] | how far a backup is, for people who wait |
 //! | [`admit`] | what the recorder accepts |
 //! | [`saying`] | what an executor has to say after an attempt |
@@ -24,6 +25,7 @@ pub mod progress;
 pub mod protection;
 pub mod record;
 mod repository;
+pub mod restoring;
 pub mod retention;
 pub mod sample;
 pub mod saying;

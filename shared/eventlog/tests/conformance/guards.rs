@@ -18,8 +18,13 @@ const TABLES: [(&str, &str); 7] = [
     ("checkpoint", "size"),
     ("head", "size"),
 ];
-const MODEL: [(&str, &str); 4] =
-    [("state", "version"), ("turn", "settled"), ("producer", "pseq"), ("ledger", "self_approval")];
+const MODEL: [(&str, &str); 5] = [
+    ("state", "version"),
+    ("turn", "settled"),
+    ("acted", "actor"),
+    ("producer", "pseq"),
+    ("ledger", "self_approval"),
+];
 
 fn changes((table, column): (&str, &str)) -> [String; 3] {
     [

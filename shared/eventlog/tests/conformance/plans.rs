@@ -72,6 +72,7 @@ fn others(now: Timestamp) -> Vec<Query> {
     let events = |filter: EventFilter| Query::Search(EventFilter { limit: 101, ..filter });
     let incidents =
         |filter: IncidentFilter| Query::Incidents(IncidentFilter { limit: 50, ..filter });
+    let by_stream = EventFilter { stream: Some(run.clone()), ..EventFilter::default() };
     let newest = StreamId::incident(&StreamId::job("a"), 1);
     let mut all: Vec<Query> = selections.map(streams).to_vec();
     all.extend([
@@ -92,8 +93,12 @@ fn others(now: Timestamp) -> Vec<Query> {
         incidents(IncidentFilter::default()),
         incidents(IncidentFilter { of: Some(StreamId::job("a")), ..IncidentFilter::default() }),
         incidents(IncidentFilter { behind: Some((now, newest)), ..IncidentFilter::default() }),
-        events(EventFilter { stream: Some(run), ..EventFilter::default() }),
+        events(by_stream.clone()),
         events(EventFilter { kind: text("run.failed"), ..EventFilter::default() }),
+        events(EventFilter { actor: text("user/a"), ..EventFilter::default() }),
+        events(EventFilter { actor: text("user/a"), before: Some(7), ..EventFilter::default() }),
+        events(EventFilter { actor: text("user/a"), kind: text("x"), ..EventFilter::default() }),
+        events(EventFilter { actor: text("user/a"), ..by_stream.clone() }),
         events(EventFilter { before: Some(7), ..EventFilter::default() }),
         events(EventFilter { since: Some(now), until: Some(now), ..EventFilter::default() }),
     ]);
@@ -101,7 +106,7 @@ fn others(now: Timestamp) -> Vec<Query> {
 }
 
 /// Rows as a site with a past has them: Postgres plans by what it has counted, and of an empty table any index is as good.
-const PAST: [&str; 4] = [
+const PAST: [&str; 6] = [
     "INSERT INTO state (stream, type, version, job, state, pool, instant, scheduled, open, late, attempts)
      SELECT 'run/j' || i % 200 || '@' || i, 'run', 3, 'j' || i % 200, 's' || i % 16, 'p' || i % 50, i, 1, 0, 0, 1
      FROM generate_series(1, 30000) AS i",
@@ -113,12 +118,14 @@ const PAST: [&str; 4] = [
          '{\"incident\":{\"of\":\"job/j1\",\"number\":1,\"severity\":\"major\",\"opened\":\"2026-11-20T08:00:00Z\",\"troubles\":[],\"count\":0}}',
          'job/j' || i % 500, 'resolved', 'major', i, i / 500 + 1, CASE WHEN i % 100 = 0 THEN NULL ELSE i END, 'x'
      FROM generate_series(1, 9000) AS i",
+    "INSERT INTO acted (actor, position, stream, kind) SELECT 'user/u' || i % 300, i, 'job/j', 'x' FROM generate_series(1, 30000) AS i",
     "ANALYZE state",
+    "ANALYZE acted",
 ];
 
 /// Whether a line of a plan says that a table, or a whole index of it, is looked through. The aliases are those of the queries.
 fn looks_through(line: &str, postgres: bool) -> bool {
-    let tables = ["state", "event", "s", "e", "k"];
+    let tables = ["state", "event", "acted", "s", "e", "k", "a"];
     if !postgres {
         return tables.iter().any(|table| {
             let rest = line.strip_prefix("SCAN ").and_then(|rest| rest.strip_prefix(table));
@@ -126,14 +133,16 @@ fn looks_through(line: &str, postgres: bool) -> bool {
         });
     }
     let scanned = line.split_once("Seq Scan on ").map(|(_, table)| table);
-    scanned.is_some_and(|table| table.starts_with("state") || table.starts_with("event"))
+    scanned
+        .is_some_and(|table| ["state", "event", "acted"].iter().any(|one| table.starts_with(one)))
 }
 
 /// An index of Postgres that is walked from its beginning: the line after it says no condition.
 fn walks_an_index(plan: &[String]) -> bool {
     let walked = |pair: &[String]| {
         let scan = pair[0].contains("Index Scan") || pair[0].contains("Index Only Scan");
-        let table = pair[0].contains(" on state") || pair[0].contains(" on event");
+        let tables = [" on state", " on event", " on acted"];
+        let table = tables.iter().any(|table| pair[0].contains(table));
         scan && table && !pair[1].contains("Index Cond")
     };
     let mut lines = plan.to_vec();

@@ -70,6 +70,10 @@ pub(crate) async fn events_are_found_by_stream_type_and_time_newest_first(store:
     assert_eq!(found(EventFilter { before: Some(9), limit: 2, ..a() }).await, [7, 6]);
     assert_eq!(found(EventFilter { kind: Some("job.paused".to_owned()), ..a() }).await, [9, 7]);
     assert_eq!(found(EventFilter { since: Some(noon), ..a() }).await, [10, 9]);
+    let by = |actor: &str| EventFilter { actor: Some(actor.to_owned()), ..all() };
+    let acted = found(by("user/ana")).await;
+    assert!(found(by("user/nobody")).await.is_empty());
+    assert_eq!(found(EventFilter { limit: 1, ..by("user/ana") }).await, acted[..1]);
     assert_eq!(found(EventFilter { until: Some(noon), ..of("job.proposed") }).await, [8, 5]);
 }
 

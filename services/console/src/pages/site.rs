@@ -1,0 +1,89 @@
+//! The site itself: what is not as it should be, how the log and the programs around it stand, and what was set.
+
+use askama::Template;
+use axum::extract::State;
+
+use super::answer::Page;
+use super::shell::{Shell, Visitor};
+use super::when;
+use super::words::{Marked, between};
+use crate::pulse::Beat;
+use crate::site::{Program, Site, site};
+use crate::state::Console;
+
+/// A program around the log.
+struct Row {
+    class: String,
+    name: String,
+    state: Marked,
+    heard: String,
+    since: String,
+}
+
+#[derive(Template)]
+#[template(path = "site.html")]
+struct SitePage {
+    shell: Shell,
+    site: Site,
+    recorder: Marked,
+    facts: Vec<(&'static str, String)>,
+    programs: Vec<Row>,
+}
+
+/// What is known of the recorder, and of the log.
+fn facts(site: &Site) -> Vec<(&'static str, String)> {
+    let Beat { answered, took_ms, position, newest, .. } = &site.recorder;
+    let ago = |at| format!("{}, {} ago", when(at), between(at, site.now));
+    let mut found = vec![("answered", format!("{}, in {took_ms} ms", ago(*answered)))];
+    if let Some(newest) = newest {
+        found.push(("newest event", format!("{position}, received {}", ago(*newest))));
+    }
+    let Some(log) = &site.log else { return found };
+    found.insert(0, ("log", log.origin.clone()));
+    found.push(("events", log.size.to_string()));
+    let until = log.signed_until.map(|at| format!(", the last of them received {}", ago(at)));
+    let signed = format!("covers {} events{}", log.signed, until.unwrap_or_default());
+    found.push(("newest signed head", if log.signed == 0 { "none".to_owned() } else { signed }));
+    let counts = |all: &[crate::site::Count]| {
+        let words: Vec<String> =
+            all.iter().map(|one| format!("{} {}", one.count, one.what)).collect();
+        words.join(", ")
+    };
+    found.push(("producers let in", counts(&log.producers)));
+    found
+}
+
+fn row(program: &Program, site: &Site) -> Row {
+    let heard = program.heard.map(|at| format!("{} ago", between(at, site.now)));
+    let state = match (program.class.as_str(), program.heard) {
+        ("scheduler", Some(at)) if site.now.duration_since(at) <= crate::site::SILENT => {
+            Marked::new("up")
+        }
+        ("scheduler", Some(_)) => Marked::new("silent"),
+        ("scheduler", None) => Marked::tuned("not heard", "warn"),
+        _ => Marked::tuned("does not say", ""),
+    };
+    Row {
+        class: program.class.clone(),
+        name: program.name.clone(),
+        state,
+        heard: heard.unwrap_or_default(),
+        since: when(program.since),
+    }
+}
+
+/// The page. It is shown while the recorder does not answer, too.
+pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Page {
+    let site = site(&console).await;
+    let recorder = match site.recorder.is_up() {
+        true => Marked::tuned("answers", "good"),
+        false => Marked::tuned("does not answer", "bad"),
+    };
+    let position = site.recorder.position;
+    let shell = visitor.shell().cli("decklog site");
+    // What nobody answers is true of no position.
+    let shell = if site.log.is_some() { shell.as_of(&console, position) } else { shell };
+    let programs = site.log.iter().flat_map(|log| &log.programs);
+    let programs = programs.map(|program| row(program, &site)).collect();
+    visitor.page(&SitePage { shell, recorder, facts: facts(&site), programs, site })
+}
