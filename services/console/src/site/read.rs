@@ -99,10 +99,8 @@ async fn newest(console: &Console, kind: &str) -> Result<Option<LogEntry>, AskEr
 }
 
 fn log_event(entry: &LogEntry) -> Option<LogEvent> {
-    match entry.envelope().ok()?.event().ok()? {
-        Event::LogEvent(event) => Some(event),
-        _ => None,
-    }
+    let event = entry.envelope().ok()?.event().ok()?;
+    if let Event::LogEvent(event) = event { Some(event) } else { None }
 }
 
 /// Everybody who was let in, and when.

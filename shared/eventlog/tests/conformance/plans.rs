@@ -84,7 +84,7 @@ fn others(now: Timestamp) -> Vec<Query> {
         jobs("", text("paused")),
         jobs("pay", text("active")),
         documents(DocumentFilter { queue: text("office"), ..DocumentFilter::default() }),
-        documents(DocumentFilter { run: Some(run.clone()), ..DocumentFilter::default() }),
+        documents(DocumentFilter { run: Some(run), ..DocumentFilter::default() }),
         documents(DocumentFilter { form: text("checks"), ..DocumentFilter::default() }),
         documents(DocumentFilter { prefix: text("0af3"), ..DocumentFilter::default() }),
         documents(DocumentFilter { since: Some(now), ..DocumentFilter::default() }),
@@ -98,7 +98,7 @@ fn others(now: Timestamp) -> Vec<Query> {
         events(EventFilter { actor: text("user/a"), ..EventFilter::default() }),
         events(EventFilter { actor: text("user/a"), before: Some(7), ..EventFilter::default() }),
         events(EventFilter { actor: text("user/a"), kind: text("x"), ..EventFilter::default() }),
-        events(EventFilter { actor: text("user/a"), ..by_stream.clone() }),
+        events(EventFilter { actor: text("user/a"), ..by_stream }),
         events(EventFilter { before: Some(7), ..EventFilter::default() }),
         events(EventFilter { since: Some(now), until: Some(now), ..EventFilter::default() }),
     ]);

@@ -94,7 +94,7 @@ const ATTACKS: &[Attack] = &[
             let old = Head::read(site.honest().get("checkpoint")).unwrap();
             let line = old.note.signatures().last().unwrap().clone();
             let new = Head::read(forged.get("checkpoint")).unwrap();
-            forged.clone().set("checkpoint", new.note.with(line).unwrap().to_string())
+            forged.set("checkpoint", new.note.with(line).unwrap().to_string())
         },
         "COSIGNATURE",
     ),
@@ -543,7 +543,7 @@ fn what_a_key_may_not_say_is_void_and_the_log_is_verified() {
     let key = Forged::of(&leaves).key_of(&scheduler, &site.keys).clone();
     let started = event(&site.leaves[site.find("run.started", 0)]);
     let mut leaf = Leaf::from_bytes(&leaves[at]).unwrap();
-    let mut said = due.clone();
+    let mut said = due;
     said["type"] = started["type"].clone();
     said["schema"] = started["schema"].clone();
     said["data"] = started["data"].clone();
