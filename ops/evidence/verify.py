@@ -3,15 +3,13 @@
 
     verify.py BUNDLE [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
 
-Needs Python 3.9 and the package `cryptography`, and nothing of Decklog. It checks bytes, signatures, counters, back-hashes,
-the tree, heads and witnesses. It does not know the rules of jobs and people, does not expand schedules
-and computes no controls: decklog-verify does.
-VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3 says that the call is wrong or a file cannot be read.
+Needs Python 3.9 and the package `cryptography`, and nothing of Decklog. It checks bytes, signatures, counters, back-hashes, the
+tree, heads and witnesses. It does not know the rules of jobs and people, does not expand schedules and computes no controls:
+decklog-verify does. VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3 says that the call is wrong.
 """
 
 import argparse
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -23,14 +21,11 @@ from datetime import datetime, timezone
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-FORMAT = "decklog-evidence-1"
-LEAF_TAG = b"decklog-leaf-1\n"
-EVENT_TYPE = b"application/vnd.decklog.event+json"
-FLUSH_EVENTS_MAX = 256
-CLOCKS = 300  # seconds by which clocks may differ
-WEIGHT = {"INCONCLUSIVE": {
-    "FILE_MISSING", "COSIGNATURE_TIME", "HELD_TRUNCATION", "NO_POLICY", "NO_QUORUM", "STALE_HEAD"}}
+FORMAT, LEAF_TAG, EVENT_TYPE = "decklog-evidence-1", b"decklog-leaf-1\n", b"application/vnd.decklog.event+json"
+FLUSH_EVENTS_MAX, CLOCKS = 256, 300  # events without a signature; seconds by which clocks may differ
+OPEN = {"FILE_MISSING", "COSIGNATURE_TIME", "HELD_TRUNCATION", "NO_POLICY", "NO_QUORUM", "STALE_HEAD"}
 ORDER = 2**252 + 27742317777372353535851937790883648493
+NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 class Wrong(Exception):
@@ -66,49 +61,34 @@ def signed(key, message, signature):
         return False
 
 
-# The tree (RFC 6962).
-
-def leaf_hash(data):
-    return hashlib.sha256(b"\0" + data).digest()
+def sha(data):
+    return hashlib.sha256(data).digest()
 
 
-def node_hash(left, right):
-    return hashlib.sha256(b"\1" + left + right).digest()
-
-
-def root_of(hashes):
-    if not hashes:
-        return hashlib.sha256(b"").digest()
-    while len(hashes) > 1:
-        even = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes) - 1, 2)]
-        hashes = even + hashes[len(hashes) // 2 * 2:]
-    return hashes[0]
-
+# The tree (RFC 6962) and its tiles (C2SP tlog-tiles).
 
 class Tree:
     """The right edge: the roots of complete subtrees, the largest first."""
 
-    def __init__(self):
+    def __init__(self, leaves=()):
         self.size, self.edge = 0, []
+        for leaf in leaves:
+            self.push(leaf)
 
     def push(self, leaf):
         at, node = self.size, leaf
         while at & 1:
-            node, at = node_hash(self.edge.pop(), node), at >> 1
+            node, at = sha(b"\1" + self.edge.pop() + node), at >> 1
         self.edge.append(node)
         self.size += 1
 
     def root(self):
-        return root_of_edge(self.edge)
-
-
-def root_of_edge(edge):
-    if not edge:
-        return root_of([])
-    node = edge[-1]
-    for left in reversed(edge[:-1]):
-        node = node_hash(left, node)
-    return node
+        if not self.edge:
+            return sha(b"")
+        node = self.edge[-1]
+        for left in reversed(self.edge[:-1]):
+            node = sha(b"\1" + left + node)
+        return node
 
 
 def tile_path(level, index, width):
@@ -123,92 +103,24 @@ def tiles(leaves):
     """All tiles of hashes, by their paths."""
     made, level = {}, 0
     while leaves:
-        above = []
-        for index in range(0, len(leaves), 256):
-            part = leaves[index:index + 256]
-            made[tile_path(level, index // 256, len(part))] = b"".join(part)
-            if len(part) == 256:
-                above.append(root_of(part))
-        leaves, level = above, level + 1
+        parts = [leaves[at:at + 256] for at in range(0, len(leaves), 256)]
+        made.update((tile_path(level, index, len(part)), b"".join(part)) for index, part in enumerate(parts))
+        leaves, level = [Tree(part).root() for part in parts if len(part) == 256], level + 1
     return made
 
 
-# Notes and heads (C2SP signed-note, tlog-checkpoint, tlog-cosignature).
+# Notes, heads, keys and policies (C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy).
 
 def canonical64(text):
     try:
         data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
     return data if base64.b64encode(data).decode() == text else None
 
 
-class Head:
-    def __init__(self, data):
-        form = lambda text: Wrong("HEAD_FORM", text)
-        if len(data) > 256 * 1024:
-            raise form("too long")
-        try:
-            note = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise form(str(error)) from None
-        if any(c < " " and c != "\n" for c in note) or "\n\n" not in note or not note.endswith("\n"):
-            raise form("not a note")
-        end = note.rindex("\n\n") + 1
-        self.text, lines = note[:end], note[end + 1:].split("\n")[:-1]
-        if not 1 <= len(lines) <= 100:
-            raise form("%d signatures" % len(lines))
-        self.lines = [self.line(line, form) for line in lines]
-        parts = self.text[:-1].split("\n")
-        if len(parts) != 3 or not parts[0] or any(is_control(c) for c in parts[0]):
-            raise form("not three lines")
-        self.origin, size, root = parts
-        if not re.fullmatch("0|[1-9][0-9]{0,19}", size) or int(size) >= 2**64:
-            raise form("size %r" % size)
-        self.size, self.root = int(size), canonical64(root)
-        if self.root is None or len(self.root) != 32:
-            raise form("root %r" % root)
-
-    @staticmethod
-    def line(line, form):
-        match = re.fullmatch("— ([^\\s+]+) ([A-Za-z0-9+/=]+)", line)
-        data = canonical64(match.group(2)) if match else None
-        if data is None or len(data) < 5:
-            raise form("line %r" % line[:80])
-        return match.group(1), data[:4], data[4:]
-
-    def is_signed_by(self, keys):
-        """By a log's key: every line of a key that is known must hold, and one be of the log's name."""
-        by = set()
-        for name, key in keys:
-            ident = key_id(name, 1, key)
-            for other, line_id, signature in self.lines:
-                if (other, line_id) == (name, ident):
-                    if not signed(key, self.text.encode(), signature):
-                        return False
-                    by.add(name)
-        return self.origin in by
-
-    def cosigned(self, name, key):
-        """When a witness cosigned; None where no line is by it, False where one is not by it and says so."""
-        ident, times = key_id(name, 4, key), []
-        for other, line_id, data in self.lines:
-            if (other, line_id) != (name, ident):
-                continue
-            at = int.from_bytes(data[:8], "big") if len(data) == 72 else 2**63
-            message = "cosignature/v1\ntime %d\n%s" % (at, self.text)
-            if at >= 2**63 or not signed(key, message.encode(), data[8:]):
-                return False
-            times.append(at)
-        return min(times) if times else None
-
-
-def is_control(c):
-    return c < " " or "\x7f" <= c <= "\x9f"
-
-
 def key_id(name, kind, key):
-    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + key).digest()[:4]
+    return sha(name.encode() + b"\n" + bytes([kind]) + key)[:4]
 
 
 def read_key(text, kind):
@@ -221,14 +133,74 @@ def read_key(text, kind):
     return parts[0], data[1:]
 
 
-class Policy:
-    """C2SP tlog-policy."""
+class Head:
+    def __init__(self, data):
+        self.text, self.lines = self.note(data)
+        parts = self.text[:-1].split("\n")
+        if len(parts) != 3 or not parts[0] or any(c < " " or "\x7f" <= c <= "\x9f" for c in parts[0]):
+            raise Wrong("HEAD_FORM", "not three lines")
+        self.origin, size, root = parts
+        if not re.fullmatch("0|[1-9][0-9]{0,19}", size) or int(size) >= 2**64:
+            raise Wrong("HEAD_FORM", "size %r" % size)
+        self.size, self.root = int(size), canonical64(root)
+        if self.root is None or len(self.root) != 32:
+            raise Wrong("HEAD_FORM", "root %r" % root)
 
+    @staticmethod
+    def note(data):
+        try:
+            note = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Wrong("HEAD_FORM", str(error)) from None
+        if len(data) > 256 * 1024 or any(c < " " and c != "\n" for c in note):
+            raise Wrong("HEAD_FORM", "too long, or with a control character")
+        if "\n\n" not in note or not note.endswith("\n"):
+            raise Wrong("HEAD_FORM", "not a note")
+        end = note.rindex("\n\n") + 1
+        lines = [Head.line(line) for line in note[end + 1:].split("\n")[:-1]]
+        if not 1 <= len(lines) <= 100:
+            raise Wrong("HEAD_FORM", "%d signatures" % len(lines))
+        return note[:end], lines
+
+    @staticmethod
+    def line(line):
+        match = re.fullmatch("— ([^\\s+]+) ([A-Za-z0-9+/=]+)", line)
+        data = canonical64(match.group(2)) if match else None
+        if data is None or len(data) < 5:
+            raise Wrong("HEAD_FORM", "line %r" % line[:80])
+        return match.group(1), data[:4], data[4:]
+
+    def of(self, name, kind, key):
+        ident = key_id(name, kind, key)
+        return [data for other, line_id, data in self.lines if (other, line_id) == (name, ident)]
+
+    def is_signed_by(self, keys):
+        """By a log's key: every line of a key that is known must hold, and one be of the log's name."""
+        by = set()
+        for name, key in keys:
+            for signature in self.of(name, 1, key):
+                if not signed(key, self.text.encode(), signature):
+                    return False
+                by.add(name)
+        return self.origin in by
+
+    def cosigned(self, name, key):
+        """When a witness cosigned; None where no line is by it, False where one is not by it and says so."""
+        times = []
+        for data in self.of(name, 4, key):
+            at = int.from_bytes(data[:8], "big") if len(data) == 72 else 2**63
+            message = "cosignature/v1\ntime %d\n%s" % (at, self.text)
+            if at >= 2**63 or not signed(key, message.encode(), data[8:]):
+                return False
+            times.append(at)
+        return min(times) if times else None
+
+
+class Policy:
     def __init__(self, text):
-        self.logs, self.members, quorums, grouped = [], {}, [], set()
+        self.logs, self.members, quorums, self.grouped = [], {}, [], set()
         for line in text.split("\n"):
-            words = line.replace("\t", " ").split(" ")
-            words = [word for word in words if word]
+            words = line.replace("\t", " ").split()
             if not words or words[0].startswith("#"):
                 continue
             if words[0] == "log" and len(words) in (2, 3):
@@ -236,21 +208,22 @@ class Policy:
             elif words[0] == "witness" and len(words) in (3, 4):
                 self.define(words[1], ("witness", read_key(words[2], 4)))
             elif words[0] == "group" and len(words) > 3:
-                members = words[3:]
-                least = {"all": len(members), "any": 1}.get(words[2]) or int(words[2])
-                if not 1 <= least <= len(members) or grouped & set(members) or \
-                        len(set(members)) < len(members) or not set(members) <= set(self.members):
-                    raise ValueError("group %r cannot be" % words[1])
-                grouped |= set(members)
-                self.define(words[1], ("group", least, members))
-            elif words[0] == "quorum" and len(words) == 2 and (
-                    words[1] == "none" or words[1] in self.members):
+                self.group(*words[1:3], words[3:])
+            elif words[0] == "quorum" and len(words) == 2 and (words[1] == "none" or words[1] in self.members):
                 quorums.append(words[1])
             else:
                 raise ValueError("line %r is none of a policy" % line)
         if len(quorums) != 1:
             raise ValueError("a policy has one quorum")
         self.quorum = None if quorums[0] == "none" else quorums[0]
+
+    def group(self, name, least, members):
+        least = {"all": len(members), "any": 1}.get(least) or int(least)
+        known = set(members)
+        if not 1 <= least <= len(members) or self.grouped & known or len(known) < len(members) or not known <= set(self.members):
+            raise ValueError("group %r cannot be" % name)
+        self.grouped |= known
+        self.define(name, ("group", least, members))
 
     def define(self, name, member):
         if name == "none" or name in self.members:
@@ -267,12 +240,10 @@ class Policy:
         return sum(self.holds(one, cosigned) for one in member[2]) >= member[1]
 
 
-# The archive: every byte follows from names and contents.
-
 def header(name, size):
-    fields = struct.pack("100s8s8s8s12s12s8ss100s6s2s32s32s8s8s155s12x", name.encode(), b"0000644\0",
-                         b"0000000\0", b"0000000\0", b"%011o\0" % size, b"00000000000\0", b" " * 8,
-                         b"0", b"", b"ustar\0", b"00", b"", b"", b"0000000\0", b"0000000\0", b"")
+    fields = struct.pack("100s8s8s8s12s12s8ss100s6s2s32s32s8s8s155s12x", name.encode(), b"0000644\0", b"0000000\0", b"0000000\0",
+                         b"%011o\0" % size, b"00000000000\0", b" " * 8, b"0", b"", b"ustar\0", b"00", b"", b"", b"0000000\0",
+                         b"0000000\0", b"")
     return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
 
 
@@ -283,29 +254,23 @@ def files(stream):
             raise Wrong("ARCHIVE_FORM", "the archive ends early")
         return data
 
-    form = lambda text: Wrong("ARCHIVE_FORM", text)
     while True:
         block = take(512)
         if block == bytes(512):
             if take(512) != bytes(512) or stream.read(1):
-                raise form("the end is none")
+                raise Wrong("ARCHIVE_FORM", "the end is none")
             return
         try:
-            name = block[:100].rstrip(b"\0").decode("ascii")
-            size = int(block[124:135], 8)
+            name, size = block[:100].rstrip(b"\0").decode("ascii"), int(block[124:135], 8)
         except ValueError:
-            raise form("not a header") from None
-        if not re.fullmatch(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
-            raise form("the name %r" % name)
-        if size > 64 * 1024 * 1024 or block != header(name, size):
-            raise form("the header of %r" % name)
+            raise Wrong("ARCHIVE_FORM", "not a header") from None
+        if not NAME.fullmatch(name) or size > 64 * 1024 * 1024 or block != header(name, size):
+            raise Wrong("ARCHIVE_FORM", "the header of %r" % name)
         data = take(size)
         if any(take(-size % 512)):
-            raise form("bytes behind %r" % name)
+            raise Wrong("ARCHIVE_FORM", "bytes behind %r" % name)
         yield name, data
 
-
-# JSON in its one spelling (RFC 8785).
 
 def number(value):
     if isinstance(value, int):
@@ -341,33 +306,23 @@ def read_json(data, kind):
     return value
 
 
-# Leaves.
-
 def read_leaf(data):
-    form = lambda text: Wrong("LEAF_FORM", text)
-
     def part(at):
-        if at + 4 > len(data):
-            raise form("it is cut")
         end = at + 4 + int.from_bytes(data[at:at + 4], "big")
-        if end > len(data):
-            raise form("it is cut")
+        if at + 4 > len(data) or end > len(data):
+            raise Wrong("LEAF_FORM", "it is cut")
         return data[at + 4:end], end
 
     if not data.startswith(LEAF_TAG) or len(data) < 23:
-        raise form("another tag")
+        raise Wrong("LEAF_FORM", "another tag")
     received = int.from_bytes(data[15:23], "big")
     envelope, at = part(23)
-    if at >= len(data):
-        raise form("no signature count")
-    count, at, seals = data[at], at + 1, []
-    for _ in range(count):
+    count, at, seals = data[at:at + 1], at + 1, []
+    for _ in range(count[0] if count else 0):
         seal, at = part(at)
-        if len(seal) != 96:
-            raise form("a signature of %d bytes" % len(seal))
         seals.append((seal[:32], seal[32:]))
-    if at != len(data) or received > 253402207200 * 10**6:
-        raise form("bytes are left, or its time is out of range")
+    if not count or at != len(data) or received > 253402207200 * 10**6 or any(len(one) != 64 for _, one in seals):
+        raise Wrong("LEAF_FORM", "bytes are missing or left, or its time is out of range")
     return received, envelope, seals
 
 
@@ -380,8 +335,8 @@ class Verifier:
     def __init__(self, policy, held, as_of, now):
         self.policy, self.held, self.as_of, self.now = policy, held, as_of, now
         self.findings, self.files, self.leaves, self.tree = [], {}, [], Tree()
-        self.heads, self.last, self.sizes = [], None, None
-        self.roots, self.seen, self.types, self.ids = {}, {}, {}, set()
+        self.heads, self.last, self.sizes, self.roots = [], None, None, {0: sha(b"")}
+        self.seen, self.types, self.ids = {}, {}, set()
         self.producers, self.received, self.created = {}, 0, {}
         self.request = self.manifest = self.readme = None
 
@@ -405,12 +360,11 @@ class Verifier:
             return
         if self.manifest is not None or name in self.files:
             raise Wrong("FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
-        # Tiles are made again, and need not be kept for it.
-        self.files[name] = (len(data), hashlib.sha256(data).hexdigest())
+        self.files[name] = (len(data), sha(data).hex())
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
-            if data[-1:] != b"\n" or sorted(self.request) != ["controls", "format", "from", "until"] or \
-                    self.request["format"] != FORMAT:
+            known = sorted(self.request) == ["controls", "format", "from", "until"] and self.request["format"] == FORMAT
+            if data[-1:] != b"\n" or not known:
                 raise Wrong("MANIFEST_FORM", "not a request")
         elif name == "README.txt":
             self.readme = data.decode("utf-8", "replace")
@@ -432,24 +386,25 @@ class Verifier:
             raise Wrong("FILE_ALTERED", "it is not named by its size")
 
     def take_entries(self, name, data):
-        entries, at = [], 0
+        entries, at, size = [], 0, len(self.leaves)
         while at < len(data):
             end = at + 2 + int.from_bytes(data[at:at + 2], "big")
             if at + 2 > len(data) or end > len(data):
                 raise Wrong("LEAF_FORM", "an entry is cut")
             entries.append(data[at + 2:end])
             at = end
-        size = len(self.leaves)
         if size % 256 or not entries or name != tile_path("entries", size // 256, len(entries)):
             raise Wrong("FILE_UNEXPECTED", "it does not follow %d entries" % size)
+        if self.sizes is None:
+            self.sizes = {head.size for head in self.all_heads() + self.held}
         for entry in entries:
             self.take_leaf(entry)
 
+    def all_heads(self):
+        return self.heads + ([self.last] if self.last else [])
+
     def take_leaf(self, data):
-        if self.sizes is None:
-            heads = self.heads + self.held + ([self.last] if self.last else [])
-            self.sizes = {head.size for head in heads}
-        self.leaves.append(leaf_hash(data))
+        self.leaves.append(sha(b"\0" + data))
         self.tree.push(self.leaves[-1])
         position = self.tree.size
         if position in self.sizes:
@@ -486,32 +441,21 @@ class Verifier:
             self.find("PRODUCER_CHAIN", "another event is named", position)
         if "seen" in event:
             self.seen.setdefault(event["seen"]["size"], []).append((event["seen"]["root"], position))
-        producer.count, producer.last = event["pseq"], hashlib.sha256(envelope).digest()
+        producer.count, producer.last = event["pseq"], sha(envelope)
         if kind == "log.producer-enrolled" and data["producer"] not in self.producers:
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
-        self.check_seals(position, producer, source, envelope, seals)
-
-    def check_seals(self, position, producer, source, envelope, seals):
-        producer.unsigned += 1
-        if not seals:
-            if producer.unsigned > FLUSH_EVENTS_MAX:
-                self.find("PRODUCER_UNSIGNED", source, position)
-            return
-        producer.unsigned = 0
+        producer.unsigned = 0 if seals else producer.unsigned + 1
+        if producer.unsigned > FLUSH_EVENTS_MAX:
+            self.find("PRODUCER_UNSIGNED", source, position)
         message = b"DSSEv1 %d %s %d %s" % (len(EVENT_TYPE), EVENT_TYPE, len(envelope), envelope)
         for ident, signature in seals:
-            if ident != hashlib.sha256(producer.key).digest() or not signed(producer.key, message, signature):
+            if ident != sha(producer.key) or not signed(producer.key, message, signature):
                 self.find("PRODUCER_SIGNATURE", source, position)
 
     def finish(self):
         for source, producer in self.producers.items():
             if producer.unsigned:
                 self.find("PRODUCER_UNSIGNED", "the last events of %s" % source)
-        self.compare_seen()
-        self.check_files()
-        self.check_heads()
-
-    def compare_seen(self):
         tree = Tree()
         for size in range(max(self.seen, default=-1) + 1):
             for root, position in self.seen.get(size, ()):
@@ -519,48 +463,39 @@ class Verifier:
                     self.find("SEEN_FORK", "a head of size %d" % size, position)
             if size < len(self.leaves):
                 tree.push(self.leaves[size])
+        self.check_files()
+        self.check_heads()
 
     def check_files(self):
         made = tiles(self.leaves)
         for name, data in made.items():
-            if name not in self.files:
-                self.find("FILE_MISSING", name)
-            elif self.files[name] != (len(data), hashlib.sha256(data).hexdigest()):
+            if name in self.files and self.files[name] != (len(data), sha(data).hex()):
                 self.find("FILE_ALTERED", name)
         for name in self.files:
             if name.startswith("tile/") and not name.startswith("tile/entries/") and name not in made:
                 self.find("FILE_UNEXPECTED", name)
-        for name in ("request.json", "checkpoint", "README.txt"):
+        for name in [*made, "request.json", "checkpoint", "README.txt"]:
             if name not in self.files:
                 self.find("FILE_MISSING", name)
-        if not self.leaves:
-            self.find("FILE_MISSING", "there are no entries")
+        if not self.leaves or self.manifest is None:
+            return self.find("FILE_MISSING", "entries, or manifest.json")
+        origin = self.created.get("origin", "")
         if self.request and self.readme is not None:
-            self.check_readme()
-        if self.manifest is None:
-            return self.find("FILE_MISSING", "manifest.json")
-        listed = {name: {"bytes": size, "sha256": sha} for name, (size, sha) in self.files.items()}
-        wanted = {"format": FORMAT, "extent": "FULL", "origin": self.created.get("origin", ""),
-                  "size": len(self.leaves), "root": self.tree.root().hex(), "types": self.types,
-                  "files": listed}
+            wanted = ["Evidence of the log %s" % origin, "from %(from)s until %(until)s" % self.request,
+                      canonical(self.request["controls"])]
+            if self.readme.split("\n")[:3] != wanted:
+                self.find("FILE_ALTERED", "README.txt")
+        listed = {name: {"bytes": size, "sha256": digest} for name, (size, digest) in self.files.items()}
+        wanted = {"format": FORMAT, "extent": "FULL", "origin": origin, "size": len(self.leaves), "root": self.tree.root().hex(),
+                  "types": self.types, "files": listed}
         if self.manifest != canonical(wanted).encode() + b"\n":
             self.find("MANIFEST_TOTALS", "manifest.json is not that of these files and entries")
 
-    def check_readme(self):
-        lines = self.readme.split("\n")
-        wanted = ["Evidence of the log %s" % self.created.get("origin", ""),
-                  "from %s until %s" % (self.request["from"], self.request["until"]),
-                  canonical(self.request["controls"])]
-        if lines[:3] != wanted:
-            self.find("FILE_ALTERED", "README.txt")
-
     def check_heads(self):
-        own, size = self.created.get("head_key", ""), len(self.leaves)
-        if self.policy:
-            keys = self.policy.logs
-        else:
+        own, size, roots = self.created.get("head_key", ""), len(self.leaves), {}
+        keys = self.policy.logs if self.policy else []
+        if not self.policy:
             self.find("NO_POLICY", "nobody says that the key %s is believed" % own)
-            keys = []
         try:
             own = read_key(own, 1)
             keys = keys or [own]
@@ -568,41 +503,29 @@ class Verifier:
                 self.find("LOG_KEY", "the policy does not name the key of the log")
         except ValueError as error:
             self.find("LOG_KEY", error)
-        self.roots[0] = root_of([])
-        roots = {}
-        for head in self.heads + ([self.last] if self.last else []):
-            self.check_own(head, keys, size)
+        for head in self.all_heads():
+            self.check(head, keys, size, "HEAD_ORIGIN", "HEAD_SIGNATURE", "HEAD_BEYOND", "HEAD_ROOT")
         for head in self.held:
-            self.check_held(head, keys, size)
-        for head in self.heads + ([self.last] if self.last else []) + self.held:
+            self.check(head, keys, size, "HELD_OTHER", "HELD_OTHER", "HELD_TRUNCATION", "HELD_FORK")
+        for head in self.all_heads() + self.held:
             if head.is_signed_by(keys) and roots.setdefault(head.size, head.root) != head.root:
                 self.find("EQUIVOCATION", "two heads of size %d" % head.size)
-        if self.last:
-            if self.last.size < size:
-                self.find("ENTRIES_BEYOND", "the last head is over %d of %d" % (self.last.size, size))
+        if self.last and self.last.size < size:
+            self.find("ENTRIES_BEYOND", "the last head is over %d of %d" % (self.last.size, size))
+        if self.last and self.policy:
             self.check_witnesses(self.last)
 
-    def check_own(self, head, keys, size):
+    def check(self, head, keys, size, other, unsigned, beyond, fork):
         if head.origin != self.created.get("origin"):
-            self.find("HEAD_ORIGIN", head.origin)
+            self.find(other, head.origin)
         elif not head.is_signed_by(keys):
-            self.find("HEAD_SIGNATURE", "size %d" % head.size)
+            self.find(unsigned, "size %d" % head.size)
         elif head.size > size:
-            self.find("HEAD_BEYOND", "size %d of %d" % (head.size, size))
+            self.find(beyond, "size %d of %d" % (head.size, size))
         elif self.roots.get(head.size) != head.root:
-            self.find("HEAD_ROOT", "size %d" % head.size)
-
-    def check_held(self, head, keys, size):
-        if head.origin != self.created.get("origin") or not head.is_signed_by(keys):
-            self.find("HELD_OTHER", head.origin)
-        elif head.size > size:
-            self.find("HELD_TRUNCATION", "size %d of %d" % (head.size, size))
-        elif self.roots.get(head.size) != head.root:
-            self.find("HELD_FORK", "size %d" % head.size)
+            self.find(fork, "size %d" % head.size)
 
     def check_witnesses(self, head):
-        if not self.policy:
-            return
         cosigned = {}
         for name, key_name, key in self.policy.witnesses():
             at = head.cosigned(key_name, key)
@@ -621,9 +544,7 @@ class Verifier:
 
     def verdict(self):
         kinds = {finding["kind"] for finding in self.findings}
-        if kinds - WEIGHT["INCONCLUSIVE"]:
-            return "TAMPERED"
-        return "INCONCLUSIVE" if kinds else "VERIFIED"
+        return "TAMPERED" if kinds - OPEN else "INCONCLUSIVE" if kinds else "VERIFIED"
 
 
 def instant(text):
@@ -634,9 +555,9 @@ def instant(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle")
-    parser.add_argument("--policy")
-    parser.add_argument("--head", action="append", default=[])
-    parser.add_argument("--as-of", type=instant)
+    parser.add_argument("--policy", help="whose heads are believed (C2SP tlog-policy)")
+    parser.add_argument("--head", action="append", default=[], help="a signed head that you kept")
+    parser.add_argument("--as-of", type=instant, help="the last head must have been cosigned then, or later")
     parser.add_argument("--now", type=instant, help="the clock to go by, this machine's when absent")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -654,7 +575,7 @@ def main():
         print(json.dumps({"verdict": word, "size": len(verifier.leaves), "findings": verifier.findings}))
     else:
         for finding in verifier.findings:
-            print("FINDING %s: position %s: %s" % (finding["kind"], finding["position"], finding["text"]))
+            print("FINDING %(kind)s: position %(position)s: %(text)s" % finding)
         print(word)
     return {"VERIFIED": 0, "TAMPERED": 1, "INCONCLUSIVE": 2}[word]
 

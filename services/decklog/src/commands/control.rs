@@ -198,7 +198,7 @@ fn items(items: &[Item]) -> String {
             item.at.to_string(),
             item.subject.clone(),
             item.position.map(|at| at.to_string()).unwrap_or_default(),
-            item.exception.clone().unwrap_or_else(|| "passes".to_owned()),
+            item.result().to_owned(),
         ]);
     }
     let more = items.len().saturating_sub(ROWS);

@@ -25,7 +25,7 @@ pub const CATALOGUE: &[Control] = &[
         id: "JS-01",
         statement: "Every scheduled run of the period has an outcome; none is missing",
         population: "occurrences that the approved schedules imply, computed again from the definitions",
-        exception: "the log says nothing about it, or it was started and has no known outcome",
+        exception: "the log says nothing about it, or it has had no known outcome for too long",
         citations: &["COBIT DSS01.01", "SOC 2 PI1.3", "SOC 2 CC7.2", "HIPAA 164.312(b)"],
         evidence: &[
             "run.due",
@@ -40,8 +40,8 @@ pub const CATALOGUE: &[Control] = &[
     Control {
         id: "JS-02",
         statement: "Each failure is acknowledged in time, and resolved by somebody who did not cause it",
-        population: "incidents opened in the period",
-        exception: "acknowledged late or never, resolved late or never, or resolved by who caused it",
+        population: "incidents opened in the period, and runs that failed in it",
+        exception: "an incident acknowledged late or never, resolved late or never, or by who caused it; a failed run of which no incident and no review tells",
         citations: &[
             "COBIT DSS02",
             "COBIT DSS03",

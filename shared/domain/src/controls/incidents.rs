@@ -1,17 +1,20 @@
 //! That failures are dealt with, in time, and by others than those who caused them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::settings::millis;
 use super::{ControlSettings, Ended, Item, Outcome, Passing, Period};
-use crate::event::{Event, IncidentEvent};
+use crate::event::{Event, IncidentEvent, ReviewEvent, RunEvent, Trouble};
 use crate::ids::StreamId;
 
 #[derive(Debug, Default)]
 pub(super) struct Incidents {
     opened: BTreeMap<StreamId, Case>,
+    /// Runs that failed, and those of which an incident or a review tells.
+    failed: BTreeMap<StreamId, Item>,
+    told: BTreeSet<StreamId>,
 }
 
 #[derive(Debug)]
@@ -26,8 +29,33 @@ struct Case {
 
 impl Incidents {
     pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
-        let Event::IncidentEvent(event) = passing.event else { return };
         let (id, at) = (&passing.envelope.subject, passing.received);
+        match passing.event {
+            Event::RunEvent(RunEvent::RunFailed(_) | RunEvent::RunTimedOut(_))
+                if period.holds(at) =>
+            {
+                self.failed.insert(id.clone(), Item::new(at, id, passing.position));
+            }
+            // It was tried again, and is told of by its last try.
+            Event::RunEvent(RunEvent::RunRetryScheduled(_)) => {
+                self.failed.remove(id);
+            }
+            Event::ReviewEvent(ReviewEvent::ReviewNoted(event)) => {
+                self.told.insert(event.run.clone());
+            }
+            Event::IncidentEvent(event) => self.observe_incident(event, passing, period),
+            _ => {}
+        }
+    }
+
+    fn observe_incident(&mut self, event: &IncidentEvent, passing: Passing<'_>, period: Period) {
+        let (id, at) = (&passing.envelope.subject, passing.received);
+        let trouble = match event {
+            IncidentEvent::IncidentOpened(event) => Some(&event.trouble),
+            IncidentEvent::IncidentRecurred(event) => Some(&event.trouble),
+            _ => None,
+        };
+        self.told.extend(trouble.and_then(Trouble::run).cloned());
         if let IncidentEvent::IncidentOpened(_) = event {
             if period.holds(at) {
                 let item = Item::new(at, id, passing.position);
@@ -61,7 +89,14 @@ impl Incidents {
 
     pub(super) fn finish(&self, ended: Ended<'_>, settings: &ControlSettings) -> Vec<Outcome> {
         let item = |case: &Case| case.item.clone().failing(case.wrong(ended.until, settings));
-        vec![Outcome::of("JS-02", self.opened.values().map(item).collect())]
+        let incidents = self.opened.values().map(item);
+        let untold = |(run, item): (&StreamId, &Item)| {
+            let why = "no incident was opened for it, and no review says what becomes of it";
+            let wrong = (!self.told.contains(run)).then(|| why.to_owned());
+            item.clone().unless_young(wrong, ended.until, settings)
+        };
+        let failed = self.failed.iter().map(untold);
+        vec![Outcome::of("JS-02", incidents.chain(failed).collect())]
     }
 }
 

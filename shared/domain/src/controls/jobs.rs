@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Ended, Item, Outcome, Passing, Period};
+use super::{ControlSettings, Ended, Item, Outcome, Passing, Period};
 use crate::canonical::Digest;
 use crate::event::{Event, JobEvent, ReviewEvent, RunEvent};
 use crate::expect::Finding;
@@ -78,7 +78,12 @@ impl Jobs {
         }
     }
 
-    pub(super) fn finish(&self, ended: Ended<'_>, period: Period) -> Vec<Outcome> {
+    pub(super) fn finish(
+        &self,
+        ended: Ended<'_>,
+        period: Period,
+        settings: &ControlSettings,
+    ) -> Vec<Outcome> {
         let founded = |(item, founded, _): &(Item, bool, bool)| {
             item.clone().failing((!founded).then(|| "nothing says why it was to run".to_owned()))
         };
@@ -87,16 +92,21 @@ impl Jobs {
             item.clone().failing((!approved).then(|| why.to_owned()))
         };
         vec![
-            Outcome::of("JS-01", self.occurrences(ended, period)),
+            Outcome::of("JS-01", self.occurrences(ended, period, settings)),
             Outcome::of("JS-03", self.started.iter().map(founded).collect()),
             Outcome::of("JS-04", self.started.iter().map(approved).collect()),
-            Outcome::of("JS-07", self.lost(ended)),
+            Outcome::of("JS-07", self.lost(ended, settings)),
         ]
     }
 
-    fn occurrences(&self, ended: Ended<'_>, period: Period) -> Vec<Item> {
+    fn occurrences(
+        &self,
+        ended: Ended<'_>,
+        period: Period,
+        settings: &ControlSettings,
+    ) -> Vec<Item> {
         let item = |(run, (at, position)): (&StreamId, &(Timestamp, u64))| {
-            Item::new(*at, run, *position).failing(open(run, ended))
+            Item::new(*at, run, *position).unless_young(open(run, ended), ended.until, settings)
         };
         let mut found: Vec<Item> = self.occurrences.iter().map(item).collect();
         for finding in &ended.accounted.findings {
@@ -109,11 +119,12 @@ impl Jobs {
         found
     }
 
-    fn lost(&self, ended: Ended<'_>) -> Vec<Item> {
+    fn lost(&self, ended: Ended<'_>, settings: &ControlSettings) -> Vec<Item> {
         let item = |(run, (at, position)): (&StreamId, &(Timestamp, u64))| {
             let known = self.answered.contains(run) || ended_since(run, ended);
             let why = "nobody has said what becomes of it";
-            Item::new(*at, run, *position).failing((!known).then(|| why.to_owned()))
+            let wrong = (!known).then(|| why.to_owned());
+            Item::new(*at, run, *position).unless_young(wrong, ended.until, settings)
         };
         self.lost.iter().map(item).collect()
     }

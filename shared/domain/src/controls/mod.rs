@@ -102,16 +102,45 @@ pub struct Item {
     /// Why it fails the test; absent where it passes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception: Option<String>,
+    /// What is to be known of it although it passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Item {
     fn new(at: Timestamp, subject: impl ToString, position: u64) -> Self {
-        Self { at, subject: subject.to_string(), position: Some(position), exception: None }
+        let (subject, position) = (subject.to_string(), Some(position));
+        Self { at, subject, position, exception: None, note: None }
     }
 
     /// Something that the log should tell of, and does not.
     fn absent(at: Timestamp, subject: impl ToString, exception: String) -> Self {
-        Self { at, subject: subject.to_string(), position: None, exception: Some(exception) }
+        let (subject, exception) = (subject.to_string(), Some(exception));
+        Self { at, subject, position: None, exception, note: None }
+    }
+
+    /// What would be an exception, and is too young to be one: whoever is to deal with it still has time.
+    fn unless_young(
+        mut self,
+        wrong: Option<String>,
+        until: Timestamp,
+        settings: &ControlSettings,
+    ) -> Self {
+        let age = until.as_millisecond() - self.at.as_millisecond();
+        match wrong {
+            Some(wrong) if age <= settings::millis(settings.review_every) => {
+                self.note = Some(format!("too young to be an exception: {wrong}"));
+            }
+            wrong => self.exception = wrong,
+        }
+        self
+    }
+
+    /// What is said of it.
+    #[must_use]
+    pub fn result(&self) -> &str {
+        let says = self.exception.as_deref().or(self.note.as_deref());
+        says.unwrap_or("passes")
     }
 
     fn failing(mut self, exception: Option<String>) -> Self {
@@ -199,7 +228,7 @@ impl Gathering {
     pub fn finish(self, ended: Ended<'_>) -> Vec<Outcome> {
         let Self { period, settings, .. } = &self;
         let mut found: Vec<Outcome> = [
-            self.jobs.finish(ended, *period),
+            self.jobs.finish(ended, *period, settings),
             self.incidents.finish(ended, settings),
             self.changes.finish(ended, *period, settings),
             self.people.finish(ended, *period, settings),

@@ -52,8 +52,7 @@ pub fn csv(outcome: &Outcome) -> String {
     let mut text = line(&["time", "subject", "position", "result"]);
     for item in &outcome.population {
         let position = item.position.map(|at| at.to_string()).unwrap_or_default();
-        let result = item.exception.as_deref().unwrap_or("passes");
-        text.push_str(&line(&[&item.at.to_string(), &item.subject, &position, result]));
+        text.push_str(&line(&[&item.at.to_string(), &item.subject, &position, item.result()]));
     }
     text
 }

@@ -3,7 +3,7 @@
 use domain::controls::{
     CATALOGUE, ControlSettings, Ended, Gathering, Item, Outcome, Passing, Period, Summary,
 };
-use domain::event::{JobApproved, JobProposed};
+use domain::event::{Disposition, JobApproved, JobProposed, ReviewNoted};
 use domain::expect::Population;
 use domain::ids::StreamId;
 use domain::ledger::Mark;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::given::{at, definition};
-use crate::site::Site;
+use crate::site::{Site, run_id};
 
 /// A site whose job `pay` runs each hour, and ends well.
 fn site() -> Site {
@@ -27,6 +27,12 @@ fn site() -> Site {
 
 fn day() -> Period {
     Period { from: at("00:00"), until: at("2026-11-21T00:00:00Z") }
+}
+
+/// Nothing is too young to be an exception for longer than a second.
+fn strict() -> ControlSettings {
+    let review_every = domain::time::HumanDuration::from_secs(1);
+    ControlSettings { review_every, ..ControlSettings::default() }
 }
 
 /// What becomes of the controls when these events have passed, but for those that are kept back.
@@ -91,8 +97,12 @@ fn what_ran_as_it_was_to_is_the_whole_population_and_no_exception() {
 #[test]
 fn a_run_of_which_the_log_says_nothing_and_one_that_never_ended_are_exceptions() {
     let mut site = site();
-    site.until("04:00").start("pay@04:00").until("04:30");
-    let silent = outcomes(&site, |stream| stream.contains("T02:00"));
+    site.until("04:00").start("pay@04:00").until("04:30").request("pay@request-1");
+    let young = all(&site);
+    assert_eq!(exceptions(&young, "JS-01"), Vec::<String>::new());
+    let last = one(&young, "JS-01").population.last().unwrap();
+    assert_eq!(last.result(), "too young to be an exception: it has not ended: running");
+    let silent = by(&site, strict(), |stream| stream.contains("T02:00"));
     assert_eq!(
         exceptions(&silent, "JS-01"),
         [
@@ -161,8 +171,8 @@ fn a_dataset_that_nobody_backs_up_is_an_exception_for_as_long_as_it_is_so() {
 #[test]
 fn what_was_missed_is_an_exception_until_somebody_says_what_becomes_of_it() {
     let mut site = site();
-    site.nobody_until("09:30").restart().until("09:31");
-    let all = all(&site);
+    site.nobody_until("09:30").restart().until("09:31").request("pay@request-1");
+    let all = by(&site, strict(), |_| false);
     let missed = exceptions(&all, "JS-07");
     assert!(!missed.is_empty());
     assert!(
@@ -172,6 +182,24 @@ fn what_was_missed_is_an_exception_until_somebody_says_what_becomes_of_it() {
     let open = exceptions(&all, "JS-01");
     let caught_up = "run/pay@2026-11-20T09:00+00:00: it has not ended: due";
     assert_eq!(open, [caught_up], "missed is an outcome, and the last one is caught up");
+}
+
+#[test]
+fn a_failed_run_of_which_no_incident_and_no_review_tells_is_an_exception() {
+    let mut site = site();
+    site.until("04:00").start("pay@04:00").end("pay@04:00", 1).until("05:00");
+    let failed = by(&site, strict(), |_| false);
+    let why = "no incident was opened for it, and no review says what becomes of it";
+    assert_eq!(exceptions(&failed, "JS-02"), [format!("run/pay@2026-11-20T04:00+00:00: {why}")]);
+    let note = ReviewNoted {
+        run: run_id("pay@04:00"),
+        disposition: Disposition::Note {},
+        note: "the disk was full".to_owned(),
+    };
+    let now = site.now;
+    assert_eq!(site.world.say_by("user/ana", domain::review::stream(), note, now), Mark::Valid);
+    let told = by(&site, strict(), |_| false);
+    assert_eq!(exceptions(&told, "JS-02"), Vec::<String>::new());
 }
 
 #[test]
