@@ -1,6 +1,7 @@
 //! Our tree, proofs, notes and checkpoints against independent implementations of the same
 //! standards, against published values, and against hostile input.
 
+mod go;
 mod hostile;
 mod notes;
 mod published;
