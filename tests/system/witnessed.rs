@@ -122,8 +122,8 @@ fn a_site_with_a_witness_exports_evidence_that_both_verifiers_call_verified() {
 
     // Whoever changes a byte of it is found out.
     let mut bytes = fs::read(&bundle).unwrap();
-    let at = bytes.windows(13).position(|part| part == b"run.succeeded").unwrap();
-    bytes[at + 4..at + 13].copy_from_slice(b"cancelled");
+    let at = bytes.windows(12).position(|part| part == b"job.proposed").unwrap();
+    bytes[at + 4..at + 12].copy_from_slice(b"approved");
     let forged = site.path("forged.tar");
     fs::write(&forged, bytes).unwrap();
     let said = verify(&forged, &by).ended(1).out;
@@ -148,6 +148,8 @@ fn a_witness_says_nothing_of_a_log_that_went_back_and_evidence_of_it_is_no_evide
     let copy = site.path("copy");
     let said = Command::new("cp").arg("-a").arg(site.data()).arg(&copy).status().unwrap();
     assert!(said.success());
+    // It goes on for a while, so that the witness sees what the copy does not have.
+    site.up(&[]).stop();
     let up = site.up(&[Path::new("--witnesses"), &policy]);
     let kept = site.path("kept.note");
     fs::write(&kept, checkpoint(&site.cosigned(&up, "first.tar"))).unwrap();
@@ -173,6 +175,50 @@ fn a_witness_says_nothing_of_a_log_that_went_back_and_evidence_of_it_is_no_evide
     assert_ne!(peer(&bundle, &held).0, Some(0));
     up.stop();
     drop(witness);
+}
+
+/// The root of the leaves in `tile/entries` and of the hashes in `tile/0`, by somebody who knows RFC 6962 and nothing of us.
+const ROOTS: &str = "
+import base64, hashlib, sys, pathlib
+at = pathlib.Path(sys.argv[1])
+size, root = (at / 'checkpoint').read_text().split('\\n')[1:3]
+size, width = int(size), int(size) % 256
+part = lambda kind, n: at / 'tile' / kind / ('%03d' % n if n < size // 256 else '%03d.p/%d' % (n, width))
+hashes, leaves = b'', []
+for n in range((size + 255) // 256):
+    hashes += part('0', n).read_bytes()
+    data = part('entries', n).read_bytes()
+    while data:
+        end = 2 + int.from_bytes(data[:2], 'big')
+        leaves.append(hashlib.sha256(b'\\0' + data[2:end]).digest())
+        data = data[end:]
+assert len(leaves) == size and b''.join(leaves) == hashes
+def mth(part):
+    if len(part) == 1: return part[0]
+    half = 1 << (len(part) - 1).bit_length() - 1
+    return hashlib.sha256(b'\\1' + mth(part[:half]) + mth(part[half:])).digest()
+assert mth(leaves) == base64.b64decode(root)
+print(size)
+";
+
+#[test]
+fn the_log_lies_in_files_of_which_anybody_makes_its_root() {
+    let site = Site::new();
+    let tiles = site.path("tiles");
+    let check = |least: u64| {
+        let said = Command::new("python3").args(["-c", ROOTS]).arg(&tiles).output().unwrap();
+        let size = String::from_utf8_lossy(&said.stdout).trim().parse::<u64>().ok();
+        size.is_some_and(|size| size >= least)
+    };
+    let up = site.up(&[Path::new("--tiles"), &tiles]);
+    wait::until("files of a head", SOON, || check(10)).unwrap();
+    up.stop();
+    let before = String::from_utf8(fs::read(tiles.join("checkpoint")).unwrap()).unwrap();
+    let size: u64 = before.lines().nth(1).unwrap().parse().unwrap();
+    // It goes on where it ended.
+    let up = site.up(&[Path::new("--tiles"), &tiles]);
+    wait::until("files of a later head", SOON, || check(size + 10)).unwrap();
+    up.stop();
 }
 
 #[test]

@@ -39,6 +39,10 @@ pub struct AuditConfig {
     /// How often they are asked.
     #[serde(default = "one_minute")]
     pub witness_every: HumanDuration,
+    /// Directory into which the log is written as files that anybody may serve (C2SP tlog-tiles). They hold all that the log
+    /// holds: serve them to whom you would show it.
+    #[serde(default)]
+    pub tiles: Option<PathBuf>,
     /// Most events in one transaction.
     #[serde(default = "batch")]
     pub batch_events: usize,
@@ -77,6 +81,7 @@ impl AuditConfig {
             head_every: ten_seconds(),
             heartbeat_every: five_minutes(),
             witnesses: None,
+            tiles: None,
             witness_every: one_minute(),
             batch_events: batch(),
         }

@@ -11,6 +11,7 @@ mod own;
 mod queries;
 mod recorder;
 mod signer;
+mod tiles;
 mod witnesses;
 
 use std::sync::Arc;
@@ -61,12 +62,16 @@ pub async fn run(
     own::enter(&mut appender, &config, &producer, &keys, &bus, &around).await?;
     let signer = signer::Signer::open(&config, &keys, &appender).await?;
     let requests = bus.serve(Service::Append, WAITING_MAX).await?;
-    let asked = log.clone();
+    let (asked, tiled) = (log.clone(), log.clone());
     let answers = tokio::spawn(queries::serve(log, bus.clone(), around.stop.clone()));
     let (ticks, mut housekeeper) = housekeeping::start(&config).await?;
     let asking = signer.as_ref().and(config.witnesses.clone()).map(|path| {
         let every = config.witness_every;
         tokio::spawn(witnesses::ask_all(path, every, asked, around.clone()))
+    });
+    let tiling = config.tiles.clone().map(|dir| {
+        let every = config.head_every.as_duration();
+        tokio::spawn(tiles::keep(dir, every, tiled, around.clone()))
     });
     ready();
     let own = own::Own { producer, keys };
@@ -75,6 +80,9 @@ pub async fn run(
     answers.abort();
     if let Some(asking) = asking {
         asking.abort();
+    }
+    if let Some(tiling) = tiling {
+        tiling.abort();
     }
     housekeeper.shutdown().await.context("stopping the housekeeping")?;
     done

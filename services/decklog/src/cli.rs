@@ -295,6 +295,9 @@ pub(crate) struct Up {
     /// File that names the witnesses who are shown each head of the log, with their addresses (C2SP tlog-policy).
     #[arg(long)]
     pub(crate) witnesses: Option<PathBuf>,
+    /// Directory into which the log is written as files that anybody may serve (C2SP tlog-tiles).
+    #[arg(long)]
+    pub(crate) tiles: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

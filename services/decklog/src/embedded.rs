@@ -59,6 +59,8 @@ pub(crate) struct Wanted {
     pub(crate) oidc: Option<OidcConfig>,
     /// File that names the witnesses who are shown each head.
     pub(crate) witnesses: Option<PathBuf>,
+    /// Directory into which the log is written as files that anybody may serve.
+    pub(crate) tiles: Option<PathBuf>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
     pub(crate) self_approval: Option<bool>,
     /// How far its clock is set back: not at all but for a measurement of a log that is old.
@@ -82,6 +84,7 @@ impl Wanted {
             notify: None,
             oidc: None,
             witnesses: None,
+            tiles: None,
             self_approval: None,
             back: SignedDuration::ZERO,
             let_in: None,
@@ -135,7 +138,7 @@ impl Embedded {
         let is_new = log.head().await?.0 == 0;
         let (bus, clock) = (Bus::in_process(), clock(wanted.back));
         let (drain, draining) = watch::channel(false);
-        let mut tasks = vec![start_audit(&dir, wanted.witnesses.clone(), &bus, &clock).await?];
+        let mut tasks = vec![start_audit(&dir, &wanted, &bus, &clock).await?];
         let self_approval = wanted.self_approval.or(is_new.then_some(true));
         let config = ConsoleConfig {
             listen: wanted.listen,
@@ -251,13 +254,15 @@ pub(crate) fn token(dir: &Path, class: Class) -> anyhow::Result<String> {
 
 async fn start_audit(
     dir: &Path,
-    witnesses: Option<PathBuf>,
+    wanted: &Wanted,
     bus: &Bus,
     clock: &Clock,
 ) -> anyhow::Result<Task> {
     let (stop, stopped) = watch::channel(false);
     let database = EventLog::file_in(dir).display().to_string();
-    let config = AuditConfig { witnesses, ..AuditConfig::new(&database, dir.join("audit")) };
+    let (witnesses, tiles) = (wanted.witnesses.clone(), wanted.tiles.clone());
+    let usual = AuditConfig::new(&database, dir.join("audit"));
+    let config = AuditConfig { witnesses, tiles, ..usual };
     if let Some(problem) = config.problems().into_iter().next() {
         return Err(exit::usage(problem));
     }

@@ -53,6 +53,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             notify: notify.clone(),
             oidc: oidc.clone(),
             witnesses: up.witnesses.clone(),
+            tiles: up.tiles.clone(),
             self_approval: up.self_approval,
             back: SignedDuration::ZERO,
             let_in: None,
