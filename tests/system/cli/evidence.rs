@@ -112,7 +112,7 @@ fn verify_finds_a_deleted_row_and_says_where() {
         &desk.data(),
         &format!("DROP TRIGGER event_no_delete; DELETE FROM event WHERE position = {position}"),
     );
-    verify_finds(&desk, &format!("position {position} is missing"));
+    verify_finds(&desk, &format!("ENTRY_MISSING: position {position}: it is missing"));
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn verify_finds_a_log_cut_short_below_its_head() {
         &desk.data(),
         &format!("DROP TRIGGER event_no_delete; DELETE FROM event WHERE position > {}", size - 2),
     );
-    verify_finds(&desk, &format!("position {} is missing", size - 1));
+    verify_finds(&desk, &format!("ENTRY_MISSING: position {}: it is missing", size - 1));
 }
 
 #[test]
