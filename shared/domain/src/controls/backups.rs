@@ -5,20 +5,22 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::settings::millis;
-use super::{Ended, Item, Outcome, Passing, Period, gaps};
+use super::{Closing, Item, Outcome, Passing, Period, gaps};
 use crate::backup::DatasetDefinition;
-use crate::canonical::Digest;
 use crate::event::{BackupEvent, Event, ThingAct};
 use crate::ids::{StreamId, StreamType};
 use crate::site::{Thing, ThingKind};
+use crate::time::HumanDuration;
 
 #[derive(Debug, Default)]
 pub(super) struct Backups {
     datasets: BTreeMap<StreamId, Kept>,
-    snapshots: Vec<(StreamId, Digest, Item, bool)>,
+    /// Snapshots with their dataset and repository, and whether something of each was read again at once.
+    snapshots: Vec<((StreamId, String), Item, bool)>,
     /// When a check read each repository again.
     checked: BTreeMap<(StreamId, String), Timestamp>,
-    repositories: BTreeMap<Digest, String>,
+    /// Certifications, which somebody else makes than asked for the test.
+    pub(super) seconds: Vec<Item>,
     tests: BTreeMap<StreamId, (Item, bool, bool)>,
 }
 
@@ -83,11 +85,11 @@ impl Backups {
                 if event.errors == 0 {
                     kept.taken.push(event.began.min(at));
                 }
-                self.repositories.insert(event.snapshot, event.repository.clone());
                 if period.holds(at) {
                     let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
                     let item = Item::new(at, subject, passing.position);
-                    self.snapshots.push((id.clone(), event.snapshot, item, event.read_back > 0));
+                    let place = (id.clone(), event.repository.clone());
+                    self.snapshots.push((place, item, event.read_back > 0));
                 }
             }
             BackupEvent::BackupVerified(event) => {
@@ -103,55 +105,52 @@ impl Backups {
                 if let Some((_, _, certified)) = self.tests.get_mut(&event.run) {
                     *certified = true;
                 }
+                if period.holds(at) {
+                    let same = is_certified_by_who_asked(passing, &event.run);
+                    let wrong = same.then(|| "certified by who asked for it".to_owned());
+                    self.seconds.push(item().failing(wrong));
+                }
             }
             _ => {}
         }
     }
 
-    pub(super) fn finish(&self, ended: Ended<'_>, period: Period) -> Vec<Outcome> {
+    pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
         vec![
-            Outcome::of("BK-01", self.protection(ended, period)),
+            Outcome::of("BK-01", self.protection(closing)),
             Outcome::of("BK-03", self.verified()),
-            Outcome::of("BK-04", self.tested(ended, period)),
+            Outcome::of("BK-04", self.tested(closing)),
         ]
     }
 
     /// Every dataset that was defined, and the spans in which it had no snapshot young enough.
-    fn protection(&self, ended: Ended<'_>, period: Period) -> Vec<Item> {
+    fn protection(&self, closing: Closing<'_>) -> Vec<Item> {
         let mut found = Vec::new();
         for (id, kept) in &self.datasets {
             let Some((definition, since, position)) = &kept.active else { continue };
-            let end = kept.retired.unwrap_or(ended.until).min(ended.until).min(period.until);
-            if end <= period.from {
+            if kept.end(closing) <= closing.period.from {
                 continue;
             }
             found.push(Item::new(*since, id, *position));
-            let rpo = millis(definition.rpo);
-            for (from, until) in gaps(kept.taken.clone(), (*since, end), rpo) {
-                if until > period.from {
-                    let why = format!(
-                        "no good snapshot from {from} until {until}: the RPO is {}",
-                        definition.rpo
-                    );
-                    found.push(Item::absent(from, id, why));
-                }
+            let rpo = definition.rpo;
+            for (from, until) in kept.without(&kept.taken, rpo, closing) {
+                let why = format!("no good snapshot from {from} until {until}: the RPO is {rpo}");
+                found.push(Item::absent(from, id, why));
             }
         }
         found
     }
 
     fn verified(&self) -> Vec<Item> {
-        let one = |(id, snapshot, item, read): &(StreamId, Digest, Item, bool)| {
-            let repository = self.repositories.get(snapshot).cloned().unwrap_or_default();
-            let later =
-                self.checked.get(&(id.clone(), repository)).is_some_and(|at| *at >= item.at);
+        let one = |(place, item, read): &((StreamId, String), Item, bool)| {
+            let later = self.checked.get(place).is_some_and(|at| *at >= item.at);
             let why = "nothing of it was read again";
             item.clone().failing((!read && !later).then(|| why.to_owned()))
         };
         self.snapshots.iter().map(one).collect()
     }
 
-    fn tested(&self, ended: Ended<'_>, period: Period) -> Vec<Item> {
+    fn tested(&self, closing: Closing<'_>) -> Vec<Item> {
         let test = |(run, (item, good, certified)): (&StreamId, &(Item, bool, bool))| {
             let wrong = match (good, certified) {
                 (true, true) => None,
@@ -162,18 +161,43 @@ impl Backups {
         };
         let mut found: Vec<Item> = self.tests.iter().map(test).collect();
         for (id, kept) in &self.datasets {
-            let Some((definition, since, _)) = &kept.active else { continue };
-            let Some(every) = definition.restore_test_every else { continue };
-            let end = kept.retired.unwrap_or(ended.until).min(ended.until).min(period.until);
-            for (from, until) in gaps(kept.tested.clone(), (*since, end), millis(every)) {
-                if until > period.from {
-                    let why = format!(
-                        "no restore was tested from {from} until {until}: it is to be every {every}"
-                    );
-                    found.push(Item::absent(from, id, why));
-                }
+            let definition = kept.active.as_ref().map(|(definition, ..)| definition);
+            let Some(every) = definition.and_then(|one| one.restore_test_every) else { continue };
+            for (from, until) in kept.without(&kept.tested, every, closing) {
+                let why = format!(
+                    "no restore was tested from {from} until {until}: it is to be every {every}"
+                );
+                found.push(Item::absent(from, id, why));
             }
         }
         found
     }
+}
+
+impl Kept {
+    /// Until when it is looked at.
+    fn end(&self, closing: Closing<'_>) -> Timestamp {
+        self.retired.unwrap_or(closing.end).min(closing.end)
+    }
+
+    /// Spans, not over before the period, without something that is to come every so often while it is defined.
+    fn without(
+        &self,
+        instants: &[Timestamp],
+        every: HumanDuration,
+        closing: Closing<'_>,
+    ) -> Vec<(Timestamp, Timestamp)> {
+        let Some((_, since, _)) = &self.active else { return Vec::new() };
+        let mut found = gaps(instants.to_vec(), (*since, self.end(closing)), millis(every));
+        found.retain(|(_, until)| *until > closing.period.from);
+        found
+    }
+}
+
+fn is_certified_by_who_asked(passing: Passing<'_>, run: &StreamId) -> bool {
+    let id = &passing.envelope.subject;
+    let dataset = passing.streams.0.get(id).and_then(|state| state.body.dataset());
+    let test = dataset.and_then(|one| one.tests.iter().find(|test| test.run == *run));
+    let asked = test.and_then(|test| test.asked_by.as_deref());
+    asked.is_some() && asked == passing.envelope.actor.as_deref()
 }

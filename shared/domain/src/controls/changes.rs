@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::settings::millis;
-use super::{ControlSettings, Ended, Item, Outcome, Passing, Period};
+use super::{Closing, Item, Outcome, Passing, Period};
 use crate::event::{ChangeEvent, Event, JobEvent, ThingAct};
 use crate::ids::StreamId;
 
@@ -16,6 +16,8 @@ type Which = (StreamId, u32);
 pub(super) struct Changes {
     authors: BTreeMap<Which, Option<String>>,
     approved: Vec<Item>,
+    /// Approvals, which somebody else makes than proposed it.
+    pub(super) seconds: Vec<Item>,
     expedited: BTreeMap<Which, (Item, Timestamp)>,
     looked_at: BTreeMap<Which, (Timestamp, Option<String>)>,
     pauses: Vec<(StreamId, Item, Option<Timestamp>)>,
@@ -69,6 +71,9 @@ impl Changes {
             return;
         }
         let author = self.authors.get(&(id.clone(), number)).cloned().flatten();
+        let same = author.is_some() && author.as_deref() == approver;
+        let second = same.then(|| "approved by its author".to_owned());
+        self.seconds.push(item.clone().failing(second));
         let wrong = match (author.as_deref(), approver) {
             // What was expedited is looked at by another control.
             _ if self.expedited.contains_key(&(id.clone(), number)) => None,
@@ -104,12 +109,8 @@ impl Changes {
         }
     }
 
-    pub(super) fn finish(
-        &self,
-        ended: Ended<'_>,
-        period: Period,
-        settings: &ControlSettings,
-    ) -> Vec<Outcome> {
+    pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
+        let Closing { ended, settings, end: last, .. } = closing;
         let emergency = |(which, (item, until)): (&Which, &(Item, Timestamp))| {
             let wrong = match self.looked_at.get(which) {
                 Some((at, by))
@@ -128,7 +129,7 @@ impl Changes {
         };
         let most = millis(settings.pause_at_most);
         let pause = |(_, item, end): &(StreamId, Item, Option<Timestamp>)| {
-            let last = end.unwrap_or_else(|| ended.until.min(period.until));
+            let last = end.unwrap_or(last);
             let long = last.as_millisecond() - item.at.as_millisecond() > most;
             let until = end.map_or("and still is".to_owned(), |at| format!("until {at}"));
             item.clone().failing(

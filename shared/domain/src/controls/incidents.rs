@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::settings::millis;
-use super::{ControlSettings, Ended, Item, Outcome, Passing, Period};
+use super::{Closing, Item, Outcome, Passing, Period};
 use crate::event::{Event, IncidentEvent, ReviewEvent, RunEvent, Trouble};
 use crate::ids::StreamId;
 
@@ -15,6 +15,8 @@ pub(super) struct Incidents {
     /// Runs that failed, and those of which an incident or a review tells.
     failed: BTreeMap<StreamId, Item>,
     told: BTreeSet<StreamId>,
+    /// Resolutions, which somebody else makes than caused it.
+    pub(super) seconds: Vec<Item>,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Incidents {
             }
             return;
         }
+        let by_causer = self.resolved_by_causer(event, passing, period);
         let Some(case) = self.opened.get_mut(id) else { return };
         match event {
             IncidentEvent::IncidentAcknowledged(_) => {
@@ -78,22 +81,39 @@ impl Incidents {
             IncidentEvent::IncidentCleared(_) => case.cleared = Some(at),
             IncidentEvent::IncidentResolved(_) => {
                 case.resolved = Some(at);
-                let state = passing.streams.0.get(id).and_then(|state| state.body.incident());
-                let actor = passing.envelope.actor.as_deref().unwrap_or_default();
-                case.by_causer = state.is_some_and(|incident| incident.causers.contains(actor));
+                case.by_causer = by_causer;
             }
             IncidentEvent::IncidentReopened(_) => case.resolved = None,
             _ => {}
         }
     }
 
-    pub(super) fn finish(&self, ended: Ended<'_>, settings: &ControlSettings) -> Vec<Outcome> {
-        let item = |case: &Case| case.item.clone().failing(case.wrong(ended.until, settings));
+    /// Whether an incident is resolved now, by somebody who caused it.
+    fn resolved_by_causer(
+        &mut self,
+        event: &IncidentEvent,
+        passing: Passing<'_>,
+        period: Period,
+    ) -> bool {
+        let IncidentEvent::IncidentResolved(_) = event else { return false };
+        let (id, at) = (&passing.envelope.subject, passing.received);
+        let incident = passing.streams.0.get(id).and_then(|state| state.body.incident());
+        let actor = passing.envelope.actor.as_deref().unwrap_or_default();
+        let same = incident.is_some_and(|incident| incident.causers.contains(actor));
+        if period.holds(at) {
+            let wrong = same.then(|| "resolved by who caused it".to_owned());
+            self.seconds.push(Item::new(at, id, passing.position).failing(wrong));
+        }
+        same
+    }
+
+    pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
+        let item = |case: &Case| case.item.clone().failing(case.wrong(closing));
         let incidents = self.opened.values().map(item);
         let untold = |(run, item): (&StreamId, &Item)| {
             let why = "no incident was opened for it, and no review says what becomes of it";
             let wrong = (!self.told.contains(run)).then(|| why.to_owned());
-            item.clone().unless_young(wrong, ended.until, settings)
+            closing.unless_young(item.clone(), wrong)
         };
         let failed = self.failed.iter().map(untold);
         vec![Outcome::of("JS-02", incidents.chain(failed).collect())]
@@ -101,7 +121,8 @@ impl Incidents {
 }
 
 impl Case {
-    fn wrong(&self, until: Timestamp, settings: &ControlSettings) -> Option<String> {
+    fn wrong(&self, closing: Closing<'_>) -> Option<String> {
+        let (until, settings) = (closing.ended.until, closing.settings);
         if self.by_causer {
             return Some("it was resolved by who caused it".to_owned());
         }

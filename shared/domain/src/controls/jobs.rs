@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{ControlSettings, Ended, Item, Outcome, Passing, Period};
+use super::{Closing, Ended, Item, Outcome, Passing, Period};
 use crate::canonical::Digest;
 use crate::event::{Event, JobEvent, ReviewEvent, RunEvent};
 use crate::expect::Finding;
@@ -16,7 +16,6 @@ use crate::run::{State, accounted_instant};
 pub(super) struct Jobs {
     /// Digests of definitions that were ever active, by job.
     approved: BTreeMap<String, BTreeSet<Digest>>,
-    proposed: BTreeMap<String, Digest>,
     /// Runs of which something before their start says why they are to run.
     founded: BTreeSet<String>,
     occurrences: BTreeMap<StreamId, (Timestamp, u64)>,
@@ -29,9 +28,6 @@ impl Jobs {
     pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
         let stream = &passing.envelope.subject;
         match passing.event {
-            Event::JobEvent(JobEvent::JobProposed(event)) => {
-                self.proposed.insert(stream.rest().to_owned(), event.digest);
-            }
             Event::JobEvent(JobEvent::JobApproved(event)) => {
                 self.approved.entry(stream.rest().to_owned()).or_default().insert(event.digest);
             }
@@ -78,12 +74,7 @@ impl Jobs {
         }
     }
 
-    pub(super) fn finish(
-        &self,
-        ended: Ended<'_>,
-        period: Period,
-        settings: &ControlSettings,
-    ) -> Vec<Outcome> {
+    pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
         let founded = |(item, founded, _): &(Item, bool, bool)| {
             item.clone().failing((!founded).then(|| "nothing says why it was to run".to_owned()))
         };
@@ -92,21 +83,17 @@ impl Jobs {
             item.clone().failing((!approved).then(|| why.to_owned()))
         };
         vec![
-            Outcome::of("JS-01", self.occurrences(ended, period, settings)),
+            Outcome::of("JS-01", self.occurrences(closing)),
             Outcome::of("JS-03", self.started.iter().map(founded).collect()),
             Outcome::of("JS-04", self.started.iter().map(approved).collect()),
-            Outcome::of("JS-07", self.lost(ended, settings)),
+            Outcome::of("JS-07", self.lost(closing)),
         ]
     }
 
-    fn occurrences(
-        &self,
-        ended: Ended<'_>,
-        period: Period,
-        settings: &ControlSettings,
-    ) -> Vec<Item> {
+    fn occurrences(&self, closing: Closing<'_>) -> Vec<Item> {
+        let Closing { ended, period, .. } = closing;
         let item = |(run, (at, position)): (&StreamId, &(Timestamp, u64))| {
-            Item::new(*at, run, *position).unless_young(open(run, ended), ended.until, settings)
+            closing.unless_young(Item::new(*at, run, *position), open(run, ended))
         };
         let mut found: Vec<Item> = self.occurrences.iter().map(item).collect();
         for finding in &ended.accounted.findings {
@@ -119,12 +106,12 @@ impl Jobs {
         found
     }
 
-    fn lost(&self, ended: Ended<'_>, settings: &ControlSettings) -> Vec<Item> {
+    fn lost(&self, closing: Closing<'_>) -> Vec<Item> {
         let item = |(run, (at, position)): (&StreamId, &(Timestamp, u64))| {
-            let known = self.answered.contains(run) || ended_since(run, ended);
+            let known = self.answered.contains(run) || ended_since(run, closing.ended);
             let why = "nobody has said what becomes of it";
             let wrong = (!known).then(|| why.to_owned());
-            Item::new(*at, run, *position).unless_young(wrong, ended.until, settings)
+            closing.unless_young(Item::new(*at, run, *position), wrong)
         };
         self.lost.iter().map(item).collect()
     }

@@ -89,6 +89,30 @@ pub struct Ended<'a> {
     pub wrong: &'a [String],
 }
 
+/// The same, and of which time it is asked by which measures.
+#[derive(Debug, Clone, Copy)]
+struct Closing<'a> {
+    ended: Ended<'a>,
+    period: Period,
+    settings: &'a ControlSettings,
+    /// The part of the period of which the log tells.
+    begin: Timestamp,
+    end: Timestamp,
+}
+
+impl Closing<'_> {
+    /// What would be an exception, and is too young to be one: whoever is to deal with it still has time.
+    fn unless_young(&self, item: Item, wrong: Option<String>) -> Item {
+        let age = self.ended.until.as_millisecond() - item.at.as_millisecond();
+        match wrong {
+            Some(wrong) if age <= settings::millis(self.settings.review_every) => {
+                Item { note: Some(format!("too young to be an exception: {wrong}")), ..item }
+            }
+            wrong => item.failing(wrong),
+        }
+    }
+}
+
 /// A member of a population.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Item {
@@ -117,23 +141,6 @@ impl Item {
     fn absent(at: Timestamp, subject: impl ToString, exception: String) -> Self {
         let (subject, exception) = (subject.to_string(), Some(exception));
         Self { at, subject, position: None, exception, note: None }
-    }
-
-    /// What would be an exception, and is too young to be one: whoever is to deal with it still has time.
-    fn unless_young(
-        mut self,
-        wrong: Option<String>,
-        until: Timestamp,
-        settings: &ControlSettings,
-    ) -> Self {
-        let age = until.as_millisecond() - self.at.as_millisecond();
-        match wrong {
-            Some(wrong) if age <= settings::millis(settings.review_every) => {
-                self.note = Some(format!("too young to be an exception: {wrong}"));
-            }
-            wrong => self.exception = wrong,
-        }
-        self
     }
 
     /// What is said of it.
@@ -182,6 +189,8 @@ impl Outcome {
 pub struct Gathering {
     period: Period,
     settings: ControlSettings,
+    /// When the first event was received.
+    first: Option<Timestamp>,
     jobs: jobs::Jobs,
     incidents: incidents::Incidents,
     changes: changes::Changes,
@@ -198,6 +207,7 @@ impl Gathering {
         Self {
             period,
             settings,
+            first: None,
             jobs: jobs::Jobs::default(),
             incidents: incidents::Incidents::default(),
             changes: changes::Changes::default(),
@@ -211,7 +221,8 @@ impl Gathering {
     /// Takes the next event.
     pub fn observe(&mut self, passing: Passing<'_>) {
         let period = self.period;
-        self.record.observe(passing, period);
+        self.first.get_or_insert(passing.received);
+        self.record.observe(passing, period, &self.settings);
         if *passing.mark != Mark::Valid {
             return;
         }
@@ -226,20 +237,32 @@ impl Gathering {
     /// What became of each control of [`CATALOGUE`], in its order.
     #[must_use]
     pub fn finish(self, ended: Ended<'_>) -> Vec<Outcome> {
-        let Self { period, settings, .. } = &self;
+        let (period, settings) = (self.period, &self.settings);
+        let begin = self.first.unwrap_or(period.from).max(period.from);
+        let end = ended.until.min(period.until);
+        let closing = Closing { ended, period, settings, begin, end };
         let mut found: Vec<Outcome> = [
-            self.jobs.finish(ended, *period, settings),
-            self.incidents.finish(ended, settings),
-            self.changes.finish(ended, *period, settings),
-            self.people.finish(ended, *period, settings),
-            self.backups.finish(ended, *period),
-            self.prints.finish(ended, *period),
-            self.record.finish(ended, *period, settings),
+            self.jobs.finish(closing),
+            self.incidents.finish(closing),
+            self.changes.finish(closing),
+            self.people.finish(closing),
+            self.backups.finish(closing),
+            self.prints.finish(closing),
+            self.record.finish(closing),
         ]
         .concat();
+        found.push(Outcome::of("AC-03", self.seconds()));
         let place = |outcome: &Outcome| CATALOGUE.iter().position(|one| one.id == outcome.control);
         found.sort_by_key(place);
         found
+    }
+}
+
+impl Gathering {
+    /// Whatever takes two people, of whichever family it is.
+    fn seconds(&self) -> Vec<Item> {
+        let families = [&self.changes.seconds, &self.incidents.seconds, &self.backups.seconds];
+        families.into_iter().flatten().cloned().collect()
     }
 }
 

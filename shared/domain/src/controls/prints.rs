@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Ended, Item, Outcome, Passing, Period};
+use super::{Closing, Item, Outcome, Passing, Period};
 use crate::event::{Event, PrintEvent};
 use crate::ids::StreamId;
 use crate::ledger::Body;
@@ -35,10 +35,10 @@ impl Prints {
         }
     }
 
-    pub(super) fn finish(&self, ended: Ended<'_>, period: Period) -> Vec<Outcome> {
+    pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
         let mut documents = BTreeMap::new();
         let mut forms = Vec::new();
-        for (id, state) in &ended.streams.0 {
+        for (id, state) in &closing.ended.streams.0 {
             match &state.body {
                 Body::Document(document) if self.spooled.contains_key(id) => {
                     documents.insert(id.clone(), (**document).clone());
@@ -48,10 +48,10 @@ impl Prints {
             }
         }
         let odd = reconcile(&documents, &forms);
-        let end = ended.until.min(period.until);
         let of = |wanted: &[&str]| -> Vec<Item> {
             let own = odd.iter().filter(|one| wanted.contains(&one.word()));
-            own.map(|one| Item::absent(end, format!("print {}", one.word()), text(one))).collect()
+            own.map(|one| Item::absent(closing.end, format!("print {}", one.word()), text(one)))
+                .collect()
         };
         let spooled = self.spooled.iter().map(|(id, (at, position))| Item::new(*at, id, *position));
         let spooled: Vec<Item> = spooled.collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::settings::millis;
-use super::{ControlSettings, Ended, Item, Outcome, Passing, Period, gaps};
+use super::{Closing, ControlSettings, Item, Outcome, Passing, Period, gaps};
 use crate::event::{Event, LogEvent, ReviewEvent};
 use crate::ledger::Mark;
 
@@ -14,19 +14,22 @@ const AHEAD_MS: i64 = 5_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    first: Option<Timestamp>,
     last: Option<Timestamp>,
     events: u64,
     ahead: Vec<Item>,
-    silent: Vec<(Timestamp, Timestamp, u64)>,
+    silent: Vec<Item>,
     reviews: Vec<(Item, Timestamp, Timestamp)>,
     enrolled: BTreeMap<String, Item>,
 }
 
 impl Record {
-    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+    pub(super) fn observe(
+        &mut self,
+        passing: Passing<'_>,
+        period: Period,
+        settings: &ControlSettings,
+    ) {
         let at = passing.received;
-        self.first.get_or_insert(at);
         let before = self.last.replace(at);
         let item = || Item::new(at, &passing.envelope.subject, passing.position);
         if period.holds(at) {
@@ -39,12 +42,10 @@ impl Record {
                 );
                 self.ahead.push(item().failing(Some(why)));
             }
-            if let Some(before) = before.filter(|before| *before < at) {
-                self.silent.push((before, at, passing.position));
+            if let Some(before) = before.filter(|before| is_long(*before, at, settings)) {
+                let silence = Item::new(before, "log", passing.position);
+                self.silent.push(silence.failing(Some(silent(before, at))));
             }
-            // Only what may be too long is kept.
-            self.silent
-                .retain(|(from, to, _)| to.as_millisecond() - from.as_millisecond() >= 1_000);
         }
         if *passing.mark != Mark::Valid {
             return;
@@ -64,14 +65,8 @@ impl Record {
         }
     }
 
-    pub(super) fn finish(
-        &self,
-        ended: Ended<'_>,
-        period: Period,
-        settings: &ControlSettings,
-    ) -> Vec<Outcome> {
-        let begin = self.first.unwrap_or(period.from).max(period.from);
-        let end = ended.until.min(period.until);
+    pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
+        let Closing { ended, begin, end, .. } = closing;
         let mut whole =
             vec![Item::new(begin, format!("all {} events of the log", ended.events), ended.events)];
         whole.extend(ended.wrong.iter().map(|text| Item::absent(end, "log", text.clone())));
@@ -80,14 +75,15 @@ impl Record {
         vec![
             Outcome::of("LG-01", whole),
             Outcome::of("LG-03", clocks),
-            Outcome::of("LG-04", self.nights((begin, end), settings)),
-            Outcome::of("LG-05", self.silences((begin, end), ended.events, settings)),
+            Outcome::of("LG-04", self.nights(closing)),
+            Outcome::of("LG-05", self.silences(closing)),
             Outcome::of("LG-07", self.enrolled.values().cloned().collect()),
         ]
     }
 
     /// A review covers the time until which it looks.
-    fn nights(&self, span: (Timestamp, Timestamp), settings: &ControlSettings) -> Vec<Item> {
+    fn nights(&self, closing: Closing<'_>) -> Vec<Item> {
+        let (span, settings) = ((closing.begin, closing.end), closing.settings);
         let within =
             |(_, since, until): &&(Item, Timestamp, Timestamp)| *since < span.1 && *until > span.0;
         let mut found: Vec<Item> =
@@ -100,23 +96,21 @@ impl Record {
         found
     }
 
-    fn silences(
-        &self,
-        (begin, end): (Timestamp, Timestamp),
-        events: u64,
-        settings: &ControlSettings,
-    ) -> Vec<Item> {
-        let most = millis(settings.silence_at_most);
-        let long =
-            |from: Timestamp, to: Timestamp| to.as_millisecond() - from.as_millisecond() > most;
-        let mut found = vec![Item::new(begin, format!("{} events", self.events), events)];
-        for (from, to, position) in self.silent.iter().filter(|(from, to, _)| long(*from, *to)) {
-            let why = format!("silent from {from} until {to}");
-            found.push(Item::new(*from, "log", *position).failing(Some(why)));
-        }
-        if let Some(last) = self.last.filter(|last| long(*last, end)) {
-            found.push(Item::absent(last, "log", format!("silent from {last} until {end}")));
+    fn silences(&self, closing: Closing<'_>) -> Vec<Item> {
+        let Closing { ended, settings, begin, end, .. } = closing;
+        let mut found = vec![Item::new(begin, format!("{} events", self.events), ended.events)];
+        found.extend(self.silent.iter().cloned());
+        if let Some(last) = self.last.filter(|last| is_long(*last, end, settings)) {
+            found.push(Item::absent(last, "log", silent(last, end)));
         }
         found
     }
+}
+
+fn is_long(from: Timestamp, to: Timestamp, settings: &ControlSettings) -> bool {
+    to.as_millisecond() - from.as_millisecond() > millis(settings.silence_at_most)
+}
+
+fn silent(from: Timestamp, to: Timestamp) -> String {
+    format!("silent from {from} until {to}")
 }
