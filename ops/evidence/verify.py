@@ -361,6 +361,8 @@ class Verifier:
         if self.manifest is not None or name in self.files:
             raise Wrong("FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
         self.files[name] = (len(data), sha(data).hex())
+        if self.leaves and (name in ("request.json", "checkpoint") or name.startswith("checkpoints/")):
+            raise Wrong("FILE_UNEXPECTED", "it stands behind entries")
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
             known = sorted(self.request) == ["controls", "format", "from", "until"] and self.request["format"] == FORMAT
@@ -379,8 +381,6 @@ class Verifier:
 
     def take_head(self, name, head):
         same = sum(one.size == head.size for one in self.heads)
-        if self.leaves:
-            raise Wrong("FILE_UNEXPECTED", "it stands behind entries")
         self.heads.append(head)
         if name != "checkpoints/%020d%s.note" % (head.size, "-%d" % same if same else ""):
             raise Wrong("FILE_ALTERED", "it is not named by its size")

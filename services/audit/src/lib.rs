@@ -62,28 +62,24 @@ pub async fn run(
     own::enter(&mut appender, &config, &producer, &keys, &bus, &around).await?;
     let signer = signer::Signer::open(&config, &keys, &appender).await?;
     let requests = bus.serve(Service::Append, WAITING_MAX).await?;
-    let (asked, tiled) = (log.clone(), log.clone());
-    let answers = tokio::spawn(queries::serve(log, bus.clone(), around.stop.clone()));
+    let asked = config.witnesses.as_deref().filter(|_| signer.is_some());
+    let asked = asked.map(witnesses::read).transpose()?;
+    let mut beside =
+        vec![tokio::spawn(queries::serve(log.clone(), bus.clone(), around.stop.clone()))];
     let (ticks, mut housekeeper) = housekeeping::start(&config).await?;
-    let asking = signer.as_ref().and(config.witnesses.clone()).map(|path| {
-        let every = config.witness_every;
-        tokio::spawn(witnesses::ask_all(path, every, asked, around.clone()))
-    });
-    let tiling = config.tiles.clone().map(|dir| {
+    beside.extend(asked.map(|witnesses| {
+        let every = config.witness_every.as_duration();
+        tokio::spawn(witnesses::ask_all(witnesses, every, log.clone(), around.clone()))
+    }));
+    beside.extend(config.tiles.clone().map(|dir| {
         let every = config.head_every.as_duration();
-        tokio::spawn(tiles::keep(dir, every, tiled, around.clone()))
-    });
+        tokio::spawn(tiles::keep(dir, every, log.clone(), around.clone()))
+    }));
     ready();
     let own = own::Own { producer, keys };
     let recorder = recorder::Recorder::new(appender, own, signer, bus, &config, around);
     let done = recorder.run(requests, ticks).await;
-    answers.abort();
-    if let Some(asking) = asking {
-        asking.abort();
-    }
-    if let Some(tiling) = tiling {
-        tiling.abort();
-    }
+    beside.iter().for_each(tokio::task::JoinHandle::abort);
     housekeeper.shutdown().await.context("stopping the housekeeping")?;
     done
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use delivery::https::agent_for;
-use domain::time::HumanDuration;
 use eventlog::EventLog;
 use tlog::{Checkpoint, Cosigned, Note, NoteSignature, Place, Policy, Submission, WitnessKey};
 use tokio::sync::watch;
@@ -26,7 +25,7 @@ const TRIES: usize = 3;
 
 /// A witness that is asked.
 #[derive(Debug, Clone)]
-struct Witness {
+pub(crate) struct Witness {
     name: String,
     key: WitnessKey,
     url: String,
@@ -38,7 +37,7 @@ struct Witness {
 ///
 /// # Errors
 /// The file is no policy, or names no witness with an address.
-fn read(path: &Path) -> anyhow::Result<Vec<Witness>> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Witness>> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("reading the witnesses in {}", path.display()))?;
     let policy = Policy::parse(&text).with_context(|| path.display().to_string())?;
@@ -60,23 +59,21 @@ pub(crate) fn problem(path: &Path) -> Option<String> {
 
 /// Shows every witness the newest head, again and again, until it is told to stop.
 pub(crate) async fn ask_all(
-    path: std::path::PathBuf,
-    every: HumanDuration,
+    mut witnesses: Vec<Witness>,
+    every: Duration,
     log: EventLog,
     around: Surroundings,
-) -> anyhow::Result<()> {
-    let mut witnesses = read(&path)?;
+) {
     let mut stop = around.stop.clone();
     let mut wait = FIRST;
     while !stopped(&mut stop, wait).await {
         match round(&mut witnesses, &log, &around).await {
-            Ok(true) => wait = every.as_duration(),
+            Ok(true) => wait = every,
             // There is no head yet.
             Ok(false) => {}
             Err(error) => warn!(error = format!("{error:#}"), "witnesses were not asked"),
         }
     }
-    Ok(())
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>, wait: Duration) -> bool {

@@ -13,6 +13,14 @@ const HOSTS_MAX: usize = 100_000;
 /// Most schedulers that are.
 const SCHEDULERS_MAX: usize = 100;
 
+/// Who was not heard for so long is silent, seconds.
+const SILENT: i64 = 30;
+
+/// Whether somebody who was heard last then is silent now.
+pub(crate) fn is_silent(heard: Timestamp, now: Timestamp) -> bool {
+    now.as_second() - heard.as_second() > SILENT
+}
+
 /// A host's newest heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {

@@ -33,7 +33,7 @@ mod dataset;
 mod events;
 mod files;
 mod forms;
-mod hosts;
+pub(crate) mod hosts;
 mod incidents;
 mod job;
 mod jobs;

@@ -16,7 +16,6 @@ use utoipa::ToSchema;
 use crate::pulse::{self, Beat};
 use crate::state::Console;
 use findings::findings;
-pub(crate) use read::SILENT;
 use read::read;
 
 /// How the site stands.

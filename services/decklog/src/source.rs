@@ -3,16 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::ids::StreamId;
 use domain::inquiry::Inquiry;
 use domain::ledger::StreamState;
-use domain::wire::{Answer, Content, LogEntry, Query, Selection, StreamView};
+use domain::wire::{Answer, Content, LeafView, LogEntry, Query, Selection, StreamView};
 use eventlog::{Access, EventLog};
 use tokio::runtime::Runtime;
 
 use crate::cli::Place;
 use crate::client::Client;
 use crate::exit;
+
+/// Leaves asked for at once.
+const LEAVES: u32 = 1_000;
 
 /// The data directory that is meant when nothing is said.
 pub(crate) const DEFAULT_DATA: &str = "decklog-data";
@@ -91,6 +96,28 @@ impl Source {
             after = last.id.to_string();
             all.extend(streams);
         }
+    }
+
+    /// The bytes that the tree commits to, page by page, up to a position. Returns the last position that there is; bytes that
+    /// cannot be read are none.
+    pub(crate) fn leaves(
+        &self,
+        until: u64,
+        mut take: impl FnMut(&LeafView, Vec<u8>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<u64> {
+        let mut after = 0;
+        while after < until {
+            let query = Query::Leaves { after, limit: LEAVES };
+            let Content::Leaves(page) = self.ask(&query)?.content else {
+                bail!("the answer is to another question");
+            };
+            let Some(last) = page.last().map(|view| view.position) else { break };
+            for view in page.iter().take_while(|view| view.position <= until) {
+                take(view, STANDARD.decode(&view.leaf).unwrap_or_default())?;
+            }
+            after = last;
+        }
+        Ok(after)
     }
 
     pub(crate) fn events(

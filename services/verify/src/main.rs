@@ -1,12 +1,7 @@
-//! `decklog-verify`: says of evidence what it is worth. Offline: it opens the files that are named, and nothing else.
-//!
-//! | module | is about |
-//! |---|---|
-//! | `call` | what can be typed |
-//! | `text` | the answer, for people |
+//! `decklog-verify`: says of evidence what it is worth. Offline: it opens the files that are named, and nothing else. What can be
+//! typed stands in `call`.
 
 mod call;
-mod text;
 
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
@@ -58,11 +53,8 @@ fn policy(path: &Path) -> Result<Policy, String> {
     Policy::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// A head that somebody kept. A scanner or an editor may have changed how its lines end.
 fn head(path: &Path) -> Result<Head, String> {
-    let bytes = read(path)?;
-    let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").trim_end().to_owned() + "\n";
-    Head::read(text.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))
+    Head::kept(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn trust(bundle: &Bundle) -> Result<Trust, String> {
@@ -90,7 +82,7 @@ fn verify(bundle: &Bundle) -> Result<u8, String> {
         let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
         say(&format!("{json}\n"))?;
     } else {
-        say(&text::report(&report))?;
+        say(&report.to_string())?;
     }
     keep(bundle, &report)?;
     Ok(u8::try_from(report.verdict.code()).unwrap_or(1))

@@ -56,11 +56,11 @@ impl Request {
         Self { format: FORMAT.to_owned(), from, until, controls }
     }
 
-    /// An examination that computes what was asked for, and remembers the roots at these sizes.
+    /// An examination that computes what was asked for.
     #[must_use]
-    pub fn examiner(&self, depth: Depth, sizes: impl IntoIterator<Item = u64>) -> Examiner {
+    pub fn examiner(&self, depth: Depth) -> Examiner {
         let period = Period { from: self.from, until: self.until };
-        Examiner::new(depth, sizes).with_controls(period, self.controls.clone())
+        Examiner::new(depth).with_controls(period, self.controls.clone())
     }
 }
 
@@ -203,7 +203,7 @@ impl<W: Write> Writer<W> {
         let mut writer = Self {
             archive: archive::Writer::new(out),
             // Whoever verifies checks every signature; here the last of each producer is enough.
-            examiner: request.examiner(Depth::Tip, []),
+            examiner: request.examiner(Depth::Tip),
             request,
             last,
             files: BTreeMap::new(),
@@ -237,10 +237,9 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// It cannot be written.
     pub fn entry(&mut self, leaf: Vec<u8>) -> Result<(), WriteError> {
-        let hash = tlog::leaf_hash(&leaf);
         self.examiner.take(&leaf);
         self.waiting.push(leaf);
-        let full = self.tiler.push(hash);
+        let full = self.examiner.newest().map(|hash| self.tiler.push(hash)).unwrap_or_default();
         if self.waiting.len() as u64 == TILE_WIDTH {
             self.flush()?;
         }
@@ -262,7 +261,8 @@ impl<W: Write> Writer<W> {
     /// It cannot be written, or the entries are not those of the last head.
     pub fn finish(mut self) -> Result<(W, Examined), WriteError> {
         self.flush()?;
-        let (found, root) = (self.examiner.size(), self.examiner.root());
+        let log = std::mem::take(&mut self.examiner).finish([]);
+        let (found, root) = (log.tree.size(), log.tree.root());
         let (size, wanted) = (self.last.says.size(), self.last.says.root());
         if (found, root) != (size, wanted) {
             return Err(WriteError::OtherTree { found, root, size });
@@ -270,8 +270,6 @@ impl<W: Write> Writer<W> {
         for (tile, bytes) in self.tiler.partial() {
             self.add(&tile.to_string(), &bytes)?;
         }
-        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(Depth::Tip, []));
-        let log = examiner.finish();
         for (name, bytes) in controls(&log.controls) {
             self.add(&name, &bytes)?;
         }

@@ -1,7 +1,7 @@
 //! Leaves, one after the other, and nothing believed that can be computed: bytes, signatures, counters, back-hashes, marks,
 //! the tree, and which occurrences there should have been.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use domain::canonical::Digest;
 use domain::controls::{ControlSettings, Ended, Gathering, Outcome, Passing, Period};
@@ -90,20 +90,17 @@ struct Last {
 }
 
 /// Examines leaves in their order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Examiner {
     depth: Depth,
     ledger: Ledger,
     streams: Memory,
     population: Population,
-    tree: Frontier,
     leaves: Vec<Hash>,
     ids: HashSet<Uuid>,
     /// Events of each producer since its last signature.
     unsigned: BTreeMap<ProducerId, usize>,
     last: BTreeMap<ProducerId, Last>,
-    sizes: BTreeSet<u64>,
-    roots: BTreeMap<u64, Hash>,
     /// Heads that producers say they had seen, by size, with the first position that says so.
     seen: BTreeMap<u64, (Digest, u64)>,
     counts: Counts,
@@ -125,31 +122,10 @@ pub struct Taken {
 }
 
 impl Examiner {
-    /// An examination that remembers the roots at these sizes.
+    /// An examination that checks these signatures.
     #[must_use]
-    pub fn new(depth: Depth, sizes: impl IntoIterator<Item = u64>) -> Self {
-        let sizes: BTreeSet<u64> = sizes.into_iter().collect();
-        let mut roots = BTreeMap::new();
-        if sizes.contains(&0) {
-            roots.insert(0, Hash::EMPTY_ROOT);
-        }
-        Self {
-            depth,
-            ledger: Ledger::default(),
-            streams: Memory::default(),
-            population: Population::default(),
-            tree: Frontier::new(),
-            leaves: Vec::new(),
-            ids: HashSet::new(),
-            unsigned: BTreeMap::new(),
-            last: BTreeMap::new(),
-            sizes,
-            roots,
-            seen: BTreeMap::new(),
-            counts: Counts::default(),
-            findings: Findings::default(),
-            controls: None,
-        }
+    pub fn new(depth: Depth) -> Self {
+        Self { depth, ..Self::default() }
     }
 
     /// The same, which computes the controls of a period too.
@@ -162,31 +138,20 @@ impl Examiner {
     /// How many leaves were taken.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.tree.size()
+        self.leaves.len() as u64
     }
 
-    /// The root of the tree of all leaves that were taken.
+    /// The hash of the leaf that was taken last.
     #[must_use]
-    pub fn root(&self) -> Hash {
-        self.tree.root()
-    }
-
-    /// Every stream as it stands.
-    #[must_use]
-    pub fn streams(&self) -> &Memory {
-        &self.streams
+    pub fn newest(&self) -> Option<Hash> {
+        self.leaves.last().copied()
     }
 
     /// Takes the next leaf. Returns what it says where it can be read.
     pub fn take(&mut self, bytes: &[u8]) -> Option<Taken> {
-        let hash = leaf_hash(bytes);
-        self.tree.push(hash);
-        self.leaves.push(hash);
-        let position = self.tree.size();
+        self.leaves.push(leaf_hash(bytes));
+        let position = self.size();
         self.counts.events += 1;
-        if self.sizes.contains(&position) {
-            self.roots.insert(position, self.tree.root());
-        }
         match self.read(bytes, position) {
             Ok((leaf, envelope, event)) => Some(self.judge(position, leaf, envelope, event)),
             Err((kind, text)) => {
@@ -319,9 +284,9 @@ impl Examiner {
         }
     }
 
-    /// What all of it comes to.
+    /// What all of it comes to, with the roots that the tree had at these sizes.
     #[must_use]
-    pub fn finish(mut self) -> Examined {
+    pub fn finish(mut self, sizes: impl IntoIterator<Item = u64>) -> Examined {
         for (source, signed) in std::mem::take(&mut self.last) {
             self.check_seals(&source, &signed);
         }
@@ -329,14 +294,14 @@ impl Examiner {
             let text = format!("the last events of {source} have no signature");
             self.findings.add(Kind::ProducerUnsigned, text);
         }
-        self.compare_seen();
+        let (tree, roots) = self.grow(sizes.into_iter().collect());
         self.count_runs();
         let horizon = self.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
         let accounted = self.population.account(horizon);
         let controls = self.controls(&accounted, horizon);
         self.account(accounted);
         self.counts.producers = self.ledger.producers.len() as u64;
-        let Self { findings, counts, ledger, streams, tree, roots, leaves, .. } = self;
+        let Self { findings, counts, ledger, streams, leaves, .. } = self;
         Examined { findings, counts, ledger, streams, tree, roots, leaves, controls }
     }
 
@@ -347,22 +312,23 @@ impl Examiner {
         self.controls.take().map(|controls| controls.finish(ended)).unwrap_or_default()
     }
 
-    fn compare_seen(&mut self) {
-        let seen = std::mem::take(&mut self.seen);
-        let largest = seen.keys().next_back().copied().unwrap_or_default();
-        let mut tree = Frontier::new();
-        let mut next = seen.iter().peekable();
-        for at in 0..=largest {
-            if next.peek().is_some_and(|(size, _)| **size == at)
-                && let Some((size, (root, position))) = next.next()
+    /// Lets the tree grow from nothing, and looks at it at the sizes that somebody asks for or that a producer says it has seen.
+    fn grow(&mut self, sizes: HashSet<u64>) -> (Frontier, BTreeMap<u64, Hash>) {
+        let (mut tree, mut roots) = (Frontier::new(), BTreeMap::new());
+        let mut leaves = self.leaves.iter();
+        loop {
+            let size = tree.size();
+            if sizes.contains(&size) {
+                roots.insert(size, tree.root());
+            }
+            if let Some((root, position)) = self.seen.get(&size)
                 && root.0 != tree.root().0
             {
                 let text = format!("its producer had seen a head of size {size} with another root");
                 self.findings.at(*position, Kind::SeenFork, text);
             }
-            if let Some(leaf) = usize::try_from(at).ok().and_then(|at| self.leaves.get(at)) {
-                tree.push(*leaf);
-            }
+            let Some(leaf) = leaves.next() else { return (tree, roots) };
+            tree.push(*leaf);
         }
     }
 

@@ -32,6 +32,15 @@ impl Head {
         Ok(Self { note, says })
     }
 
+    /// Reads a note that somebody kept: a scanner or an editor may have changed how its lines end.
+    ///
+    /// # Errors
+    /// It is no note, or not that of a head.
+    pub fn kept(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+        Self::read(format!("{}\n", text.trim_end()).as_bytes())
+    }
+
     fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
         Checkpoint::open(self.note.to_string().as_bytes(), keys).is_ok()
     }

@@ -12,6 +12,7 @@
 //! | [`heads`] | signed heads: by whom, of which tree, and cosigned by whom |
 //! | [`finding`] | what may be wrong, by name, and what is to be said in the end |
 //! | [`verify`](mod@verify) | a bundle from its first to its last byte |
+//! | `text` | the answer, for people |
 //! | [`misbehaviour`] | two heads that cannot both be true, as a file that shows it by itself |
 
 mod archive;
@@ -20,6 +21,7 @@ pub mod examiner;
 pub mod finding;
 pub mod heads;
 pub mod misbehaviour;
+mod text;
 pub mod verify;
 
 pub use archive::ArchiveError;

@@ -6,7 +6,7 @@ use std::io::Read;
 use domain::canonical::Digest;
 use domain::controls::Summary;
 use serde::Serialize;
-use tlog::{Level, TILE_WIDTH, Tile, Tiler, leaf_hash, read_entries};
+use tlog::{Level, TILE_WIDTH, Tile, Tiler, read_entries};
 
 use crate::archive::{ArchiveError, Reader};
 use crate::bundle::{
@@ -75,7 +75,7 @@ pub fn verify(
                 break;
             }
         }
-        progress(reader.at(), reading.size());
+        progress(reader.at(), reading.examiner.size());
     }
     Ok(reading.finish())
 }
@@ -83,7 +83,7 @@ pub fn verify(
 struct Reading<'a> {
     trust: &'a Trust,
     depth: Depth,
-    examiner: Option<Examiner>,
+    examiner: Examiner,
     tiler: Tiler,
     request: Option<Request>,
     heads: Vec<Head>,
@@ -92,7 +92,6 @@ struct Reading<'a> {
     expected: BTreeMap<String, Digest>,
     files: BTreeMap<String, Listed>,
     manifest: Option<Vec<u8>>,
-    readme: Option<Digest>,
     /// Whether everything is expected that follows from the entries: no more of them may come.
     closed: bool,
     findings: Findings,
@@ -103,7 +102,7 @@ impl<'a> Reading<'a> {
         Self {
             trust,
             depth,
-            examiner: None,
+            examiner: Examiner::new(depth),
             tiler: Tiler::new(),
             request: None,
             heads: Vec::new(),
@@ -111,25 +110,9 @@ impl<'a> Reading<'a> {
             expected: BTreeMap::new(),
             files: BTreeMap::new(),
             manifest: None,
-            readme: None,
             closed: false,
             findings: Findings::default(),
         }
-    }
-
-    /// Begins with the first entry: until then heads tell at which sizes roots are wanted.
-    fn examiner(&mut self) -> &mut Examiner {
-        let heads = self.heads.iter().chain(&self.last).chain(&self.trust.held);
-        let sizes = heads.map(|head| head.says.size());
-        let (depth, request) = (self.depth, &self.request);
-        self.examiner.get_or_insert_with(|| match request {
-            Some(request) => request.examiner(depth, sizes),
-            None => Examiner::new(depth, sizes),
-        })
-    }
-
-    fn size(&self) -> u64 {
-        self.examiner.as_ref().map_or(0, Examiner::size)
     }
 
     fn take(&mut self, name: &str, bytes: &[u8]) {
@@ -141,14 +124,19 @@ impl<'a> Reading<'a> {
             let text = format!("{name} stands behind the manifest, or comes twice");
             return self.findings.add(Kind::FileUnexpected, text);
         }
+        let first = [REQUEST, CHECKPOINT].contains(&name) || name.starts_with(CHECKPOINTS);
+        if first && self.examiner.size() > 0 {
+            let text = format!("{name} stands behind entries");
+            return self.findings.add(Kind::FileUnexpected, text);
+        }
         match name {
             REQUEST => self.take_request(bytes),
-            README => self.readme = Some(Digest::of(bytes)),
             CHECKPOINT => self.last = self.read_head(name, bytes),
             _ if name.starts_with(CHECKPOINTS) => self.take_head(name, bytes),
             _ if name.starts_with(ENTRIES) => self.take_entries(name, bytes),
             _ if name.starts_with(TILES) => self.take_derived(name, bytes),
             // They follow from all entries, and are compared at the end.
+            README => {}
             _ if name.starts_with(CONTROLS) => {}
             _ => self.findings.add(Kind::FileUnexpected, format!("{name} belongs into no bundle")),
         }
@@ -162,6 +150,9 @@ impl<'a> Reading<'a> {
         if read.is_none() {
             let text = format!("{REQUEST} is not the request of a {}", crate::bundle::FORMAT);
             self.findings.add(Kind::ManifestForm, text);
+        }
+        if let Some(request) = &read {
+            self.examiner = request.examiner(self.depth);
         }
         self.request = read;
     }
@@ -178,11 +169,6 @@ impl<'a> Reading<'a> {
 
     fn take_head(&mut self, name: &str, bytes: &[u8]) {
         let Some(head) = self.read_head(name, bytes) else { return };
-        if self.examiner.is_some() {
-            return self
-                .findings
-                .add(Kind::FileUnexpected, format!("{name} stands behind entries"));
-        }
         let size = head.says.size();
         let number = self.heads.iter().filter(|known| known.says.size() == size).count();
         if name != checkpoint_name(size, number) {
@@ -197,7 +183,7 @@ impl<'a> Reading<'a> {
             Ok(leaves) => leaves,
             Err(error) => return self.findings.add(Kind::LeafForm, format!("{name}: {error}")),
         };
-        let size = self.examiner().size();
+        let size = self.examiner.size();
         let wanted =
             Tile { level: Level::Entries, index: size / TILE_WIDTH, width: leaves.len() as u64 };
         if self.closed
@@ -209,8 +195,9 @@ impl<'a> Reading<'a> {
             return self.findings.add(Kind::FileUnexpected, text);
         }
         for leaf in leaves {
-            self.examiner().take(leaf);
-            for (tile, hashes) in self.tiler.push(leaf_hash(leaf)) {
+            self.examiner.take(leaf);
+            let full = self.examiner.newest().map(|hash| self.tiler.push(hash));
+            for (tile, hashes) in full.unwrap_or_default() {
                 self.expected.insert(tile.to_string(), Digest::of(&hashes));
             }
         }
@@ -245,9 +232,9 @@ impl<'a> Reading<'a> {
 
     fn finish(mut self) -> Report {
         self.close();
-        self.examiner();
-        let examiner = self.examiner.take();
-        let log = examiner.unwrap_or_else(|| Examiner::new(self.depth, [])).finish();
+        let heads = self.heads.iter().chain(&self.last).chain(&self.trust.held);
+        let sizes: Vec<u64> = heads.map(|head| head.says.size()).collect();
+        let log = std::mem::take(&mut self.examiner).finish(sizes);
         self.check_files(&log);
         let heads: Vec<Head> = self.heads.iter().chain(&self.last).cloned().collect();
         let (of_heads, witnessed) = heads::check(&heads, &log, self.trust);
@@ -298,17 +285,22 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// A file that follows from what is known is there, and is what follows from it.
+    fn check_derived(&mut self, name: &str, wanted: &[u8]) {
+        match self.files.get(name) {
+            Some(found) if *found == listed(wanted) => {}
+            Some(_) => {
+                let text = format!("{name} is not what the request and the entries give");
+                self.findings.add(Kind::FileAltered, text);
+            }
+            None => self.findings.add(Kind::FileMissing, format!("{name} is not there")),
+        }
+    }
+
     fn check_controls(&mut self, log: &Examined) {
         let wanted = controls(&log.controls);
         for (name, bytes) in &wanted {
-            match self.files.get(name) {
-                Some(found) if *found == listed(bytes) => {}
-                Some(_) => {
-                    let text = format!("{name} is not what the log gives");
-                    self.findings.add(Kind::FileAltered, text);
-                }
-                None => self.findings.add(Kind::FileMissing, format!("{name} is not there")),
-            }
+            self.check_derived(name, bytes);
         }
         let others = self.files.keys().filter(|name| name.starts_with(CONTROLS));
         for name in others.filter(|name| !wanted.contains_key(*name)) {
@@ -317,21 +309,12 @@ impl<'a> Reading<'a> {
     }
 
     fn check_readme(&mut self, log: &Examined) {
-        let Some(request) = &self.request else {
-            if !self.files.contains_key(REQUEST) {
-                self.findings.add(Kind::FileMissing, format!("{REQUEST} is not there"));
-            }
-            return;
-        };
-        let origin = log.ledger.origin.as_deref().unwrap_or_default();
-        let wanted = readme(request, origin, log.tree.size());
-        match self.readme {
-            Some(found) if found == Digest::of(wanted.as_bytes()) => {}
-            Some(_) => {
-                let text = format!("{README} does not say what was asked for, of which log");
-                self.findings.add(Kind::FileAltered, text);
-            }
-            None => self.findings.add(Kind::FileMissing, format!("{README} is not there")),
+        if let Some(request) = &self.request {
+            let origin = log.ledger.origin.as_deref().unwrap_or_default();
+            let wanted = readme(request, origin, log.tree.size());
+            self.check_derived(README, wanted.as_bytes());
+        } else if !self.files.contains_key(REQUEST) {
+            self.findings.add(Kind::FileMissing, format!("{REQUEST} is not there"));
         }
     }
 

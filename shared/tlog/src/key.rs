@@ -99,6 +99,11 @@ impl SignerKey {
     pub(crate) fn id(&self) -> u32 {
         self.public.id()
     }
+
+    /// What stands in front of what it signs.
+    pub(crate) fn named(&self) -> &NamedKey {
+        &self.public.0
+    }
 }
 
 impl fmt::Debug for SignerKey {

@@ -172,8 +172,7 @@ impl fmt::Display for Note {
 
 impl NoteSignature {
     fn new(key: &SignerKey, text: &str) -> Self {
-        let bytes = key.sign(text).to_vec();
-        Self { name: key.name().to_owned(), key_id: key.id(), bytes }
+        Self::of(key.named(), key.sign(text).to_vec())
     }
 
     /// What a key said, as a line.

@@ -130,7 +130,8 @@ pub fn consistency_spans(old: u64, size: u64) -> Result<Vec<Range<u64>>, ProofEr
         return Ok(Vec::new());
     }
     let (mut tree, mut path) = (0..size, Vec::new());
-    while let Some(middle) = middle(&tree).filter(|_| old < tree.end) {
+    while let Some(left) = left(tree.end - tree.start).filter(|_| old < tree.end) {
+        let middle = tree.start + left;
         if old <= middle {
             path.push(middle..tree.end);
             tree.end = middle;
@@ -147,10 +148,9 @@ pub fn consistency_spans(old: u64, size: u64) -> Result<Vec<Range<u64>>, ProofEr
     Ok(path)
 }
 
-/// Where a tree of several leaves divides: behind the largest power of two that is less than all of them.
-fn middle(tree: &Range<u64>) -> Option<u64> {
-    let half = 1_u64 << (tree.end - tree.start).checked_sub(1)?.checked_ilog2()?;
-    Some(tree.start + half)
+/// How many of several leaves stand left of where their tree divides: the largest power of two that is less than all of them.
+fn left(count: u64) -> Option<u64> {
+    Some(1 << count.checked_sub(1)?.checked_ilog2()?)
 }
 
 /// Checks that `leaf` is the leaf at `index` of the tree with `size` leaves and this root
@@ -289,8 +289,7 @@ impl Climb {
 /// Left and right half as the standard divides them: left is the largest power of two below the
 /// size. Nothing for fewer than two leaves.
 fn split(leaves: &[Hash]) -> Option<(&[Hash], &[Hash])> {
-    let half = 1_usize << leaves.len().checked_sub(1)?.checked_ilog2()?;
-    leaves.split_at_checked(half)
+    leaves.split_at_checked(usize::try_from(left(leaves.len() as u64)?).ok()?)
 }
 
 /// Root of the tree with these leaf hashes.

@@ -126,10 +126,8 @@ async fn one(
     name: &str,
     asked: &Asked,
 ) -> Result<DatasetPage, Page> {
-    let id = super::thing_id(ThingKind::Dataset, name)?;
-    let (position, state) = reading::one(console, &id).await?;
-    let missing = || CommandError::NotFound(format!("dataset {name}"));
-    let dataset = state.body.dataset().ok_or_else(missing)?;
+    let (position, dataset) = reading::dataset(console, name).await?;
+    let dataset = &dataset;
     let (rows, next) = snapshots(dataset, asked, visitor);
     let commands = format!(
         "decklog backup snapshots {name}\ndecklog backup retention {name}\ndecklog backup tests {name}\n\
@@ -148,7 +146,7 @@ async fn one(
         says: Says::of(dataset, visitor),
         restores: restores(dataset),
         checks: checks(dataset),
-        events: events_of(&id),
+        events: events_of(&StreamId::thing(ThingKind::Dataset, name)),
         name: name.to_owned(),
         word: visitor.word(),
         problem: None,
@@ -206,12 +204,18 @@ fn place(one: &Snapshot) -> String {
     format!("{}:{}", one.repository, one.id)
 }
 
+/// All its snapshots, the newest first.
+pub(crate) fn newest_first(dataset: &Dataset) -> Vec<&Snapshot> {
+    let mut all: Vec<&Snapshot> = dataset.snapshots.iter().collect();
+    all.sort_by_key(|one| std::cmp::Reverse((one.at, one.repository.clone())));
+    all
+}
+
 /// Snapshots from behind one, newest first, and the one behind which the list goes on.
 fn snapshots(dataset: &Dataset, asked: &Asked, visitor: &Visitor) -> (Vec<Row>, Option<String>) {
     let now = visitor.now;
     let fates = fates(dataset, now);
-    let mut all: Vec<&Snapshot> = dataset.snapshots.iter().collect();
-    all.sort_by_key(|one| std::cmp::Reverse((one.at, one.repository.clone())));
+    let all = newest_first(dataset);
     let behind = all.iter().position(|one| place(one) == asked.after);
     let rest = all.get(behind.map_or(0, |at| at + 1)..).unwrap_or_default();
     let next = rest.get(PAGE - 1).filter(|_| rest.len() > PAGE).map(|one| place(one));

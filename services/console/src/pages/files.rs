@@ -18,11 +18,12 @@ use domain::site::ThingKind;
 use serde::Deserialize;
 
 use super::answer::Page;
+use super::dataset::newest_first;
 use super::forms::Sent;
 use super::reading;
 use super::shell::{Shell, Visitor};
 use super::when;
-use crate::commands::{CommandError, Eyes};
+use crate::commands::Eyes;
 use crate::problem::Problem;
 use crate::state::Console;
 use seen::Seen;
@@ -78,9 +79,8 @@ pub(crate) fn meant<'a>(offers: &'a [Offer], name: &str) -> Option<&'a Offer> {
 
 /// What may be looked into, newest first; and the one that somebody came for, however old it is.
 pub(crate) fn offers(dataset: &Dataset, came_for: &str) -> Vec<Offer> {
-    let mut all: Vec<&Snapshot> = dataset.snapshots.iter().collect();
+    let mut all = newest_first(dataset);
     all.retain(|one| one.missing.is_none());
-    all.sort_by_key(|one| std::cmp::Reverse((one.at, one.repository.clone())));
     let offer = |one: &Snapshot| Offer {
         value: offered(one),
         text: format!("{}, {}, {}", when(one.taken), one.repository, one.id.short()),
@@ -122,10 +122,7 @@ async fn shown(
     name: &str,
     sought: Sought,
 ) -> Result<(FilesPage, Dataset), Page> {
-    let id = super::thing_id(ThingKind::Dataset, name)?;
-    let (position, state) = reading::one(console, &id).await?;
-    let missing = || CommandError::NotFound(format!("dataset {name}"));
-    let dataset = state.body.dataset().ok_or_else(missing)?.clone();
+    let (position, dataset) = reading::dataset(console, name).await?;
     let offers = offers(&dataset, &sought.snapshot);
     let page = FilesPage {
         shell: visitor.shell().as_of(console, position).cli(sought.command(name)),

@@ -17,13 +17,11 @@ use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Link, Marked, asking, events_of, long};
 use crate::commands::{Applied, CommandError, HostAct, Invitation};
-use crate::heard::Heard;
+use crate::heard::{Heard, is_silent};
 use crate::state::Console;
 
 /// Most hosts on a page.
 const PAGE: usize = 100;
-/// A host that was not heard for so long is silent, seconds.
-const SILENT: i64 = 30;
 /// Most runs under way that are looked through.
 const RUNS: u32 = 2_000;
 
@@ -77,8 +75,9 @@ struct HostPage {
     problem: Option<String>,
 }
 
-fn state_of(host: &Host, heard: Option<&Heard>, now: Timestamp) -> &'static str {
-    let silent = heard.is_some_and(|heard| now.as_second() - heard.at.as_second() > SILENT);
+/// The word for how a host stands that was heard last then.
+pub(crate) fn state_of(host: &Host, heard: Option<Timestamp>, now: Timestamp) -> &'static str {
+    let silent = heard.is_some_and(|at| is_silent(at, now));
     if host.started.is_none() {
         return "invited";
     }
@@ -95,7 +94,7 @@ fn row(name: &str, host: &Host, heard: Option<&Heard>, running: usize, now: Time
     let ago = |heard: &Heard| format!("{} ago", long(now.as_second() - heard.at.as_second()));
     Row {
         host: Link::to(&StreamId::host(name)),
-        state: Marked::new(state_of(host, heard, now)),
+        state: Marked::new(state_of(host, heard.map(|heard| heard.at), now)),
         heard: heard.map_or("not since this console began".to_owned(), ago),
         slots: started.map(|started| started.slots.to_string()).unwrap_or_default(),
         running,

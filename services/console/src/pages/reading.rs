@@ -2,16 +2,19 @@
 
 use axum::http::StatusCode;
 use bus::recorder::{AskError, ask, each_stream};
+use domain::backup::Dataset;
 use domain::forecast::SiteView;
 use domain::ids::StreamId;
 use domain::job::Job;
 use domain::ledger::{Body, StreamState};
+use domain::site::ThingKind;
 use domain::wire::{
     Answer, Content, DocumentFilter, EventFilter, JobFilter, LogEntry, Proof, Query, RunFilter,
     RunRow, Selection, StreamView,
 };
 
 use super::answer::Page;
+use crate::commands::CommandError;
 use crate::state::Console;
 
 /// An answer, and the position to which it is true.
@@ -29,6 +32,14 @@ pub(crate) async fn one(console: &Console, id: &StreamId) -> Read<StreamState> {
     let missing = || Page::problem(StatusCode::NOT_FOUND, &format!("there is no {kind} {name}"));
     let view = streams.into_iter().next().ok_or_else(missing)?;
     Ok((position, view.state))
+}
+
+/// A dataset, by a name that somebody wrote; a page that says so where there is none.
+pub(crate) async fn dataset(console: &Console, name: &str) -> Read<Dataset> {
+    let (position, state) = one(console, &super::thing_id(ThingKind::Dataset, name)?).await?;
+    let missing = || CommandError::NotFound(format!("dataset {name}"));
+    let Body::Dataset(dataset) = state.body else { return Err(missing().into()) };
+    Ok((position, *dataset))
 }
 
 /// Streams of a selection after a name.

@@ -16,7 +16,6 @@ use domain::backup::{Dataset, Snapshot};
 use domain::job::JobDefinition;
 use domain::people::Action;
 use domain::shell;
-use domain::site::ThingKind;
 
 use super::answer::Page;
 use super::backups::jobs_on_datasets;
@@ -122,10 +121,7 @@ impl Ground {
 }
 
 async fn ground(console: &Console, name: &str) -> Result<Ground, Page> {
-    let id = super::thing_id(ThingKind::Dataset, name)?;
-    let (position, state) = reading::one(console, &id).await?;
-    let missing = || CommandError::NotFound(format!("dataset {name}"));
-    let dataset = state.body.dataset().ok_or_else(missing)?.clone();
+    let (position, dataset) = reading::dataset(console, name).await?;
     let mut jobs = jobs_on_datasets(console).await?;
     jobs.retain(|job| restoring::restores(job, name).is_some());
     Ok(Ground { position, dataset, jobs })

@@ -7,6 +7,7 @@ use super::answer::Page;
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Marked, between};
+use crate::heard::is_silent;
 use crate::pulse::Beat;
 use crate::site::{Program, Site, site};
 use crate::state::Console;
@@ -56,9 +57,7 @@ fn facts(site: &Site) -> Vec<(&'static str, String)> {
 fn row(program: &Program, site: &Site) -> Row {
     let heard = program.heard.map(|at| format!("{} ago", between(at, site.now)));
     let state = match (program.class.as_str(), program.heard) {
-        ("scheduler", Some(at)) if site.now.duration_since(at) <= crate::site::SILENT => {
-            Marked::new("up")
-        }
+        ("scheduler", Some(at)) if !is_silent(at, site.now) => Marked::new("up"),
         ("scheduler", Some(_)) => Marked::new("silent"),
         ("scheduler", None) => Marked::tuned("not heard", "warn"),
         _ => Marked::tuned("does not say", ""),

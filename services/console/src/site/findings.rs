@@ -4,6 +4,7 @@ use domain::incident::DEFAULT_TREE;
 use jiff::SignedDuration;
 
 use super::{Finding, Log, Site};
+use crate::heard::is_silent;
 use crate::pages::when;
 use crate::pages::words::long;
 
@@ -71,7 +72,7 @@ fn head(site: &Site, log: &Log) -> Option<Finding> {
 
 fn programs(site: &Site, log: &Log) -> Option<Finding> {
     let mut heard = log.programs.iter().filter_map(|one| one.heard);
-    let any = heard.any(|at| site.now.duration_since(at) <= super::SILENT);
+    let any = heard.any(|at| !is_silent(at, site.now));
     let says = "no scheduler is heard: nothing becomes due".to_owned();
     (!any).then(|| bad(says, "start one: decklog scheduler", ""))
 }

@@ -9,16 +9,15 @@ use domain::ids::{Class, ProducerId};
 use domain::incident::{CallTreeDefinition, Incident};
 use domain::ledger::{Body, Host, Policy};
 use domain::wire::{Content, EventFilter, IncidentFilter, LogEntry, Query, Selection, StreamView};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Calls, Count, Log, Program, Said, Setting};
 use crate::commands::active_tree;
+use crate::pages::hosts::state_of;
 use crate::pages::when;
 use crate::pages::words::at_risk;
 use crate::state::Console;
 
-/// Who was not heard for so long is silent.
-pub(crate) const SILENT: SignedDuration = SignedDuration::from_secs(30);
 /// Most incidents that are looked through.
 const INCIDENTS: u32 = 500;
 /// Most hosts, and most datasets, that are named.
@@ -142,23 +141,12 @@ async fn hosts(console: &Console, now: Timestamp) -> Result<(Vec<Count>, Vec<Sai
     let take = |view: StreamView| {
         let Some(host) = view.state.body.host() else { return };
         let heard = console.heard.of(&host.name).map(|heard| heard.at);
-        let word = word(host, heard, now);
+        let word = state_of(host, heard, now);
         words.push(word);
         odd.extend(oddity(host, word, heard).filter(|_| odd.len() < NAMED));
     };
     each_stream(&console.bus, Selection::Hosts, take).await?;
     Ok((counted(words.into_iter()), odd))
-}
-
-fn word(host: &Host, heard: Option<Timestamp>, now: Timestamp) -> &'static str {
-    let silent = heard.is_some_and(|at| now.duration_since(at) > SILENT);
-    match (host.started.is_some(), host.up, host.drained.is_some()) {
-        (false, ..) => "invited",
-        (true, true, _) if silent => "silent",
-        (true, _, true) => "drained",
-        (true, true, false) => "up",
-        (true, false, false) => "down",
-    }
 }
 
 fn oddity(host: &Host, word: &str, heard: Option<Timestamp>) -> Option<Said> {
@@ -298,6 +286,8 @@ async fn tzdb(console: &Console) -> Result<String, AskError> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]
@@ -312,9 +302,9 @@ mod tests {
         let before = |seconds| Some(now - SignedDuration::from_secs(seconds));
         let host = Host { up: true, ..started("0.0.0") };
         for (heard, wanted) in [(None, "up"), (before(10), "up"), (before(40), "silent")] {
-            assert_eq!(word(&host, heard, now), wanted);
+            assert_eq!(state_of(&host, heard, now), wanted);
         }
-        assert_eq!(word(&Host { up: false, ..host.clone() }, before(40), now), "down");
+        assert_eq!(state_of(&Host { up: false, ..host.clone() }, before(40), now), "down");
         assert_eq!(oddity(&host, "up", None).unwrap().says, "of version 0.0.0");
         assert_eq!(oddity(&started(env!("CARGO_PKG_VERSION")), "up", None), None);
     }

@@ -17,12 +17,10 @@ pub(crate) enum Evidence {
     Policy(PolicyOf),
 }
 
+/// What somebody wants to know of.
 #[derive(Debug, Args)]
-pub(crate) struct ExportEvidence {
-    /// The file; it must not exist.
-    #[arg(long)]
-    pub(crate) to: PathBuf,
-    /// The beginning of the period it is about: 2026-11-01, or an instant; the log's when absent.
+pub(crate) struct About {
+    /// The beginning of the period: 2026-11-01, or an instant; the log's when absent.
     #[arg(long)]
     pub(crate) from: Option<String>,
     /// The end of the period: its last day, or an instant before which it ends; the log's when absent.
@@ -31,6 +29,15 @@ pub(crate) struct ExportEvidence {
     /// File of the measures that were agreed with whoever audits: how soon, how often, how long (TOML).
     #[arg(long)]
     pub(crate) measures: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportEvidence {
+    /// The file; it must not exist.
+    #[arg(long)]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) about: About,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -71,15 +78,8 @@ pub(crate) enum Control {
 pub(crate) struct TestControls {
     /// Only this one, with its exceptions. All, one a line, when absent.
     pub(crate) id: Option<String>,
-    /// The beginning of the period: 2026-11-01, or an instant; the log's when absent.
-    #[arg(long)]
-    pub(crate) from: Option<String>,
-    /// The end of the period: its last day, or an instant before which it ends; the log's when absent.
-    #[arg(long)]
-    pub(crate) until: Option<String>,
-    /// File of the measures that were agreed with whoever audits: how soon, how often, how long (TOML).
-    #[arg(long)]
-    pub(crate) measures: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) about: About,
     /// Shows everything that was tested, and not the exceptions alone.
     #[arg(long)]
     pub(crate) population: bool,

@@ -1,20 +1,15 @@
 //! `decklog control …`: the rules that an auditor tests, over everything that happened.
 
-use std::path::Path;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use domain::backup::sample;
 use domain::canonical::Digest;
-use domain::controls::{CATALOGUE, Control as Rule, ControlSettings, Item, Outcome, Summary};
+use domain::controls::{CATALOGUE, Control as Rule, Item, Outcome, Summary};
 use domain::wire::{Content, Query};
 use evidence::{Depth, Request};
 use jiff::Timestamp;
 use serde::Serialize;
 use tlog::{Checkpoint, Note};
 
-use super::evidence::period;
-use super::verify::PAGE;
+use super::evidence::request;
 use crate::cli::{Control, Format, TestControls};
 use crate::output::Table;
 use crate::source::Source;
@@ -63,12 +58,6 @@ fn show(id: &str, format: Format) -> anyhow::Result<()> {
     })
 }
 
-/// The measures that were agreed, or the usual ones.
-pub(super) fn settings(path: Option<&Path>) -> anyhow::Result<ControlSettings> {
-    let read = path.map(|path| settings::read_file(path, |_: &ControlSettings| Vec::new()));
-    Ok(read.transpose().map_err(exit::usage)?.unwrap_or_default())
-}
-
 /// What was tested.
 #[derive(Debug, Serialize)]
 struct Tested {
@@ -97,9 +86,8 @@ fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
     let Content::Head(head) = source.ask(&Query::Head)?.content else {
         anyhow::bail!("the answer is to another question");
     };
-    let (from, until) =
-        period(wanted.from.as_deref(), wanted.until.as_deref(), &source, head.size)?;
-    let request = Request::new(from, until, settings(wanted.measures.as_deref())?);
+    let request = request(&wanted.about, &source, head.size)?;
+    let (from, until) = (request.from, request.until);
     let outcomes = examine(&source, &request, head.size)?;
     let root = head.signed.as_deref().and_then(root_of);
     let shown = one.map(|one| chosen(wanted, one, &outcomes, root)).transpose()?;
@@ -122,18 +110,14 @@ fn root_of(note: &str) -> Option<Digest> {
 }
 
 fn examine(source: &Source, request: &Request, size: u64) -> anyhow::Result<Vec<Outcome>> {
-    let mut examiner = request.examiner(Depth::Tip, []);
-    while examiner.size() < size {
-        let query = Query::Leaves { after: examiner.size(), limit: PAGE };
-        let Content::Leaves(page) = source.ask(&query)?.content else {
-            anyhow::bail!("the answer is to another question");
-        };
-        anyhow::ensure!(!page.is_empty(), "position {} of the log is missing", examiner.size() + 1);
-        for view in page.iter().take_while(|view| view.position <= size) {
-            examiner.take(&STANDARD.decode(&view.leaf)?);
-        }
-    }
-    Ok(examiner.finish().controls)
+    let mut examiner = request.examiner(Depth::Tip);
+    source.leaves(size, |_, bytes| {
+        examiner.take(&bytes);
+        Ok(())
+    })?;
+    let read = examiner.size();
+    anyhow::ensure!(read == size, "the log has {read} of its {size} events");
+    Ok(examiner.finish([]).controls)
 }
 
 /// The exceptions of a control, its whole population, or a sample of it.

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::controls::Summary;
+use domain::controls::{ControlSettings, Summary};
 use domain::envelope::Envelope;
 use domain::event::{Event, LogEvent};
 use domain::leaf::Leaf;
@@ -18,8 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tlog::Policy;
 
-use super::verify::{HEADS, PAGE, kept};
-use crate::cli::{Evidence, ExportEvidence, Format, Place, VerifyEvidence};
+use super::verify::{HEADS, kept};
+use crate::cli::{About, Evidence, ExportEvidence, Format, Place, VerifyEvidence};
 use crate::source::Source;
 use crate::{exit, host, output, when};
 
@@ -51,14 +51,14 @@ struct Exported {
 fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&wanted.place)?;
     let (last, earlier) = heads(&source)?;
-    let request = request(wanted, &source, last.says.size())?;
+    let request = request(&wanted.about, &source, last.says.size())?;
     let (origin, size) = (last.says.origin().to_owned(), last.says.size());
     let cosignatures = last.note.signatures().len() - 1;
     let (from, until) = (request.from, request.until);
     let mut examined = None;
     let bytes = whole(&wanted.to, |out| {
         let mut writer = Writer::new(out, request, last, &earlier)?;
-        copy(&source, size, &mut writer)?;
+        source.leaves(size, |_, bytes| Ok(writer.entry(bytes)?))?;
         examined = Some(writer.finish()?.1);
         Ok(())
     })?;
@@ -141,26 +141,16 @@ fn join(known: &mut Head, other: &Head) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn request(wanted: &ExportEvidence, source: &Source, size: u64) -> anyhow::Result<Request> {
-    let (from, until) = period(wanted.from.as_deref(), wanted.until.as_deref(), source, size)?;
-    Ok(Request::new(from, until, super::control::settings(wanted.measures.as_deref())?))
-}
-
-/// A period as it was typed; where it was not, that of the log's first `size` events.
-pub(super) fn period(
-    from: Option<&str>,
-    until: Option<&str>,
-    source: &Source,
-    size: u64,
-) -> anyhow::Result<(Timestamp, Timestamp)> {
+/// What is asked for of the log's first `size` events: of all their time, where no period was typed, and by the usual measures.
+pub(super) fn request(about: &About, source: &Source, size: u64) -> anyhow::Result<Request> {
     if size == 0 {
         return Err(exit::not_found("this log has no events"));
     }
-    let from = match from {
+    let from = match &about.from {
         Some(text) => when::instant(text, &TimeZone::system()).map_err(exit::usage)?,
         None => leaf(source, 1)?.received,
     };
-    let until = match until {
+    let until = match &about.until {
         Some(text) => when::end_of(text).map_err(exit::usage)?,
         // The end does not belong to the period, and the last event does.
         None => leaf(source, size)?.received + SignedDuration::from_micros(1),
@@ -168,7 +158,10 @@ pub(super) fn period(
     if from >= until {
         return Err(exit::usage(format!("a period from {from} until {until} is none")));
     }
-    Ok((from, until))
+    let agreed = about.measures.as_deref();
+    let read = agreed.map(|path| settings::read_file(path, |_: &ControlSettings| Vec::new()));
+    let measures = read.transpose().map_err(exit::usage)?.unwrap_or_default();
+    Ok(Request::new(from, until, measures))
 }
 
 fn leaf(source: &Source, position: u64) -> anyhow::Result<Leaf> {
@@ -180,27 +173,6 @@ fn leaf(source: &Source, position: u64) -> anyhow::Result<Leaf> {
     Ok(Leaf::from_bytes(&STANDARD.decode(&view.leaf)?)?)
 }
 
-fn copy<W: std::io::Write>(
-    source: &Source,
-    size: u64,
-    writer: &mut Writer<W>,
-) -> anyhow::Result<()> {
-    let mut after = 0;
-    while after < size {
-        let query = Query::Leaves { after, limit: PAGE };
-        let Content::Leaves(page) = source.ask(&query)?.content else {
-            anyhow::bail!("the answer is to another question");
-        };
-        anyhow::ensure!(!page.is_empty(), "position {} of the log is missing", after + 1);
-        for view in page.into_iter().take_while(|view| view.position <= size) {
-            let bytes = STANDARD.decode(&view.leaf)?;
-            writer.entry(bytes)?;
-            after = view.position;
-        }
-    }
-    Ok(())
-}
-
 fn verify(wanted: &VerifyEvidence, format: Format) -> anyhow::Result<()> {
     let trust = trust(wanted)?;
     let name = wanted.file.display();
@@ -209,25 +181,11 @@ fn verify(wanted: &VerifyEvidence, format: Format) -> anyhow::Result<()> {
     let depth = if wanted.tip { Depth::Tip } else { Depth::Full };
     let report = evidence::verify(BufReader::new(opened), &trust, depth, &mut |_, _| {})
         .with_context(|| format!("reading {name}"))?;
-    output::one(format, &report, text)?;
+    output::one(format, &report, Report::to_string)?;
     match report.verdict {
         Verdict::Verified => Ok(()),
         Verdict::Tampered | Verdict::Inconclusive => Err(exit::unclean("")),
     }
-}
-
-fn text(report: &Report) -> String {
-    let mut text = format!(
-        "log          {}\nentries      {}\nheads        {}\n",
-        report.origin, report.size, report.heads
-    );
-    for (name, at) in &report.witnessed.by {
-        text.push_str(&format!("witness      {name} at {at}\n"));
-    }
-    for finding in &report.findings {
-        text.push_str(&format!("FINDING      {finding}\n"));
-    }
-    text + &format!("{}\n", report.verdict)
 }
 
 fn trust(wanted: &VerifyEvidence) -> anyhow::Result<Trust> {

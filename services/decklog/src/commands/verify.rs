@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use domain::canonical::unhex;
 use domain::wire::{Content, HeadView, LeafView, Query};
 use evidence::examiner::Counts;
@@ -16,8 +14,6 @@ use crate::cli::{Format, Verify};
 use crate::source::Source;
 use crate::{exit, host, output};
 
-/// Leaves asked for at once.
-pub(crate) const PAGE: u32 = 1_000;
 /// Most signed heads that are compared.
 pub(crate) const HEADS: u32 = 2_000;
 
@@ -46,7 +42,7 @@ fn signers_memory(dir: Option<&Path>) -> Option<Frontier> {
     Frontier::from_bytes(size.parse().ok()?, &unhex(bytes)?).ok()
 }
 
-/// A head that somebody kept. A scanner or an editor may have changed how its lines end.
+/// A head that somebody kept.
 pub(crate) fn kept(path: &Path) -> anyhow::Result<Head> {
     let usage = |error: &dyn std::fmt::Display| {
         let path = path.display();
@@ -54,9 +50,8 @@ pub(crate) fn kept(path: &Path) -> anyhow::Result<Head> {
             "reading the head in {path}: {error}; it is the text of a signed head, all lines of it"
         ))
     };
-    let text = std::fs::read_to_string(path).map_err(|error| usage(&error))?;
-    let note = text.replace("\r\n", "\n").trim_end().to_owned() + "\n";
-    Head::read(note.as_bytes()).map_err(|error| usage(&error))
+    let bytes = std::fs::read(path).map_err(|error| usage(&error))?;
+    Head::kept(&bytes).map_err(|error| usage(&error))
 }
 
 pub(crate) fn run(verify: &Verify, format: Format) -> anyhow::Result<()> {
@@ -98,12 +93,11 @@ fn report(
     kept: usize,
     remembered: Option<Frontier>,
 ) -> anyhow::Result<Report> {
-    let sizes = heads.keys().copied().chain(remembered.iter().map(Frontier::size));
     let mut reading =
-        Reading { examiner: Examiner::new(Depth::Full, sizes), findings: Findings::default() };
+        Reading { examiner: Examiner::new(Depth::Full), findings: Findings::default() };
     reading.read(source, head)?;
     let Reading { examiner, mut findings } = reading;
-    let log = examiner.finish();
+    let log = examiner.finish(heads.keys().copied().chain(remembered.iter().map(Frontier::size)));
     findings.extend(log.findings.clone());
     if log.tree.root().0 != head.root.0 {
         findings.add(Kind::HeadRoot, "the root of the tree is not the one the database holds");
@@ -128,20 +122,13 @@ struct Reading {
 
 impl Reading {
     fn read(&mut self, source: &Source, head: &HeadView) -> anyhow::Result<()> {
-        while self.examiner.size() < head.size {
-            let after = self.examiner.size();
-            let Content::Leaves(page) = source.ask(&Query::Leaves { after, limit: PAGE })?.content
-            else {
-                anyhow::bail!("the answer is to another question");
-            };
-            if page.is_empty() {
-                let text = format!("the log ends before its head of {}", head.size);
-                self.missing(after + 1, text);
-                return Ok(());
-            }
-            for view in page.iter().take_while(|view| view.position <= head.size) {
-                self.take(view);
-            }
+        let read = source.leaves(head.size, |view, bytes| {
+            self.take(view, &bytes);
+            Ok(())
+        })?;
+        if read < head.size {
+            let text = format!("the log ends before its head of {}", head.size);
+            self.missing(read + 1, text);
         }
         Ok(())
     }
@@ -150,13 +137,12 @@ impl Reading {
         self.findings.at(position, Kind::EntryMissing, format!("it is missing: {text}"));
     }
 
-    fn take(&mut self, view: &LeafView) {
+    fn take(&mut self, view: &LeafView, bytes: &[u8]) {
         let position = self.examiner.size() + 1;
         if view.position != position {
             self.missing(position, format!("{} follows {}", view.position, position - 1));
         }
-        let bytes = STANDARD.decode(&view.leaf).unwrap_or_default();
-        let Some(taken) = self.examiner.take(&bytes) else { return };
+        let Some(taken) = self.examiner.take(bytes) else { return };
         if taken.mark.void() != view.void {
             let said = view.void.as_deref().unwrap_or("valid");
             let computed = taken.mark.void().unwrap_or_else(|| "valid".to_owned());

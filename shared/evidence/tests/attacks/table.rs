@@ -355,6 +355,17 @@ const ATTACKS: &[Attack] = &[
         },
         "FILE_ALTERED",
     ),
+    attack(
+        "what was asked for stands behind the entries",
+        |site| {
+            let mut files = site.honest();
+            let request = files.0.remove(0);
+            let at = files.0.len() - 1;
+            files.0.insert(at, request);
+            files
+        },
+        "FILE_UNEXPECTED",
+    ),
     open(
         "a tile is not there",
         |site| site.honest().without(&tile(&site.honest())),
