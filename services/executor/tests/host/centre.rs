@@ -50,6 +50,8 @@ struct Log {
     ledger: Ledger,
     streams: Memory,
     entries: Vec<LogEntry>,
+    /// What was answered for each.
+    committed: Vec<Committed>,
     places: BTreeMap<ProducerId, Place>,
     ids: u128,
 }
@@ -87,7 +89,9 @@ impl Log {
         let event = RawValue::from_string(String::from_utf8(bytes.to_vec()).unwrap()).unwrap();
         let (position, void) = (self.ledger.size, mark.void());
         self.entries.push(LogEntry { position, received, void, event });
-        Committed { position, mark }
+        let committed = Committed { position, mark };
+        self.committed.push(committed.clone());
+        committed
     }
 
     fn enrol(&mut self, producer: &ProducerId, key: &str) {
@@ -126,8 +130,20 @@ impl Log {
                 AppendAnswer::Committed { events, received: self.clock.now() }
             }
             Err(Refusal::Unknown(_)) => AppendAnswer::NotEnrolled,
+            // The answer was lost: the executor ended before it came.
+            Err(Refusal::Known { .. }) => {
+                let events = flush.envelopes.iter().map(|bytes| self.known(bytes)).collect();
+                AppendAnswer::Committed { events, received: self.clock.now() }
+            }
             Err(refusal) => panic!("{refusal}"),
         }
+    }
+
+    /// What became of an event that is in the log.
+    fn known(&self, bytes: &[u8]) -> Committed {
+        let same = |entry: &LogEntry| entry.event.get().as_bytes() == bytes;
+        let at = self.entries.iter().position(same).expect("nothing else was said in its place");
+        self.committed[at].clone()
     }
 
     fn answer(&self, query: &Query) -> Answer {

@@ -162,13 +162,15 @@ pub(crate) fn backups_at_the_same_time_after_crashes_take_nothing_away_from_each
         killed.child.kill().unwrap();
         killed.child.wait().unwrap();
         for engine in running {
-            assert_eq!(engine.end().report.unwrap().outcome, Outcome::Good);
+            let report = engine.end().report.unwrap();
+            assert_eq!(report.outcome, Outcome::Good, "{report:?}");
         }
         for (n, other) in others.iter().enumerate() {
             other.write("new.bin", &noise(900_000, 5_000 + 10 * round as u64 + n as u64));
         }
     }
     place.backup();
-    assert_eq!(place.check().outcome, Outcome::Good, "every snapshot of every dataset is whole");
+    let report = place.check();
+    assert_eq!(report.outcome, Outcome::Good, "every snapshot of every dataset is whole: {report:?}");
     assert_eq!(place.snapshots(), 2 * (4 * others.len() + 1), "each with its manifest");
 }
