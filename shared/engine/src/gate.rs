@@ -2,6 +2,7 @@
 //! must not be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -23,9 +24,21 @@ pub(crate) struct Gate {
     /// Torn packs in a storage that cannot rename: nobody sees them.
     hidden: Mutex<BTreeSet<Id>>,
     forbidden: Mutex<Option<String>>,
-    /// While an index is repaired, the index files there were before anything else was looked at.
-    index: Mutex<Option<Vec<(Id, u32)>>>,
+    /// While an index is repaired, what is shown of the repository.
+    shown: Mutex<Shown>,
+    /// An index file that was listed was gone when it was to be read.
+    gone: AtomicBool,
 }
+
+/// What a repair sees; of what is not said here, everything.
+#[derive(Default)]
+struct Shown {
+    index: Option<Vec<(Id, u32)>>,
+    packs: Option<BTreeSet<Id>>,
+}
+
+/// How often the index is read again when files of it are gone.
+const TRIES: usize = 5;
 
 impl Gate {
     /// A gate before the files of a repository.
@@ -36,7 +49,8 @@ impl Gate {
             written: Mutex::default(),
             hidden: Mutex::default(),
             forbidden: Mutex::default(),
-            index: Mutex::default(),
+            shown: Mutex::default(),
+            gone: AtomicBool::new(false),
         }
     }
 
@@ -45,24 +59,47 @@ impl Gate {
         lock(&self.written).clone()
     }
 
-    /// Until [`Gate::thaw_index`], only the index files are shown that are there now.
+    /// Until [`Gate::show_all`], only these packs are shown, and no index: a repair then does nothing but to write an index
+    /// file that names them.
+    ///
+    /// Backups do that to what a crashed one left, several at once, and each may name the same packs. Nobody may take such
+    /// files together meanwhile: of two who do, each could keep a pack in the file that the other one removes.
+    pub(crate) fn show_only(&self, packs: impl IntoIterator<Item = Id>) {
+        *lock(&self.shown) =
+            Shown { index: Some(Vec::new()), packs: Some(packs.into_iter().collect()) };
+    }
+
+    /// Until [`Gate::show_all`], only the index files are shown that are there now.
     ///
     /// A repair lists the packs and then reads the index: of another backup that writes meanwhile it would see an index
     /// file and not yet the packs it names, take them for lost, and take them out. What was there before the packs were
     /// listed names only packs that were there too.
     pub(crate) fn freeze_index(&self) -> RusticResult<()> {
         let now = self.files.list_with_size(FileType::Index)?;
-        *lock(&self.index) = Some(now);
+        *lock(&self.shown) = Shown { index: Some(now), packs: None };
         Ok(())
     }
 
-    /// Shows all index files again.
-    pub(crate) fn thaw_index(&self) {
-        *lock(&self.index) = None;
+    /// Shows everything again.
+    pub(crate) fn show_all(&self) {
+        *lock(&self.shown) = Shown::default();
     }
 
     fn frozen(&self, tpe: FileType) -> Option<Vec<(Id, u32)>> {
-        if tpe == FileType::Index { lock(&self.index).clone() } else { None }
+        if tpe == FileType::Index { lock(&self.shown).index.clone() } else { None }
+    }
+
+    /// Reads the index, again where files of it were gone that had just been listed: somebody else has written others that
+    /// say the same.
+    pub(crate) fn steady<T, E>(&self, mut read: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+        for _ in 1..TRIES {
+            self.gone.store(false, Ordering::Relaxed);
+            match read() {
+                Err(_) if self.gone.load(Ordering::Relaxed) => {}
+                done => return done,
+            }
+        }
+        read()
     }
 
     /// The files behind it.
@@ -113,7 +150,10 @@ impl Gate {
         };
         if tpe == FileType::Pack {
             let hidden = lock(&self.hidden);
-            listed.retain(|(id, _)| !hidden.contains(id));
+            let shown = lock(&self.shown);
+            listed.retain(|(id, _)| {
+                !hidden.contains(id) && shown.packs.as_ref().is_none_or(|packs| packs.contains(id))
+            });
         }
         Ok(listed)
     }
@@ -129,7 +169,11 @@ impl ReadBackend for Gate {
     }
 
     fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
-        self.files.read_full(tpe, id)
+        let read = self.files.read_full(tpe, id);
+        if read.is_err() && tpe == FileType::Index && self.files.is_gone(tpe, id) {
+            self.gone.store(true, Ordering::Relaxed);
+        }
+        read
     }
 
     fn read_partial(
@@ -203,10 +247,46 @@ mod tests {
         assert_eq!(gate.list(FileType::Index).unwrap(), [old]);
         assert_eq!(gate.list_with_size(FileType::Index).unwrap(), [(old, 1)]);
         assert_eq!(gate.list(FileType::Pack).unwrap(), [pack], "packs are seen as they are");
-        gate.thaw_index();
+        gate.show_all();
         let mut both = [old, new];
         both.sort();
         assert_eq!(gate.list(FileType::Index).unwrap(), both);
+    }
+
+    #[test]
+    fn while_packs_are_taken_over_only_they_are_seen_and_no_index() {
+        let (gate, _) = gate();
+        let (index, known) = (put(&gate, FileType::Index), put(&gate, FileType::Pack));
+        let left = put(&gate, FileType::Pack);
+        gate.show_only([left]);
+        assert_eq!(gate.list(FileType::Index).unwrap(), []);
+        assert_eq!(gate.list(FileType::Pack).unwrap(), [left]);
+        gate.show_all();
+        assert_eq!(gate.list(FileType::Index).unwrap(), [index]);
+        assert_eq!(gate.list(FileType::Pack).unwrap().len(), [left, known].len());
+    }
+
+    #[test]
+    fn an_index_file_that_is_gone_when_it_is_read_has_the_index_read_again() {
+        let (gate, _) = gate();
+        let old = put(&gate, FileType::Index);
+        let mut rounds = 0;
+        let read = gate.steady(|| {
+            rounds += 1;
+            let listed = gate.list(FileType::Index)?;
+            if rounds == 1 {
+                put(&gate, FileType::Index);
+                gate.remove(FileType::Index, &old, false)?;
+            }
+            listed.iter().try_for_each(|id| gate.read_full(FileType::Index, id).map(drop))
+        });
+        assert!(read.is_ok() && rounds == 2, "{read:?} in {rounds}");
+        let mut rounds = 0;
+        let read = gate.steady(|| {
+            rounds += 1;
+            gate.read_full(FileType::Snapshot, &old).map(drop)
+        });
+        assert!(read.is_err() && rounds == 1, "only of the index others write the same again");
     }
 
     #[test]

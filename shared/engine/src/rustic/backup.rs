@@ -38,7 +38,7 @@ fn write(engine: &Rustic<'_>, asked: &Backup) -> Answer {
     let opened = engine.open_or_create()?;
     let Mended { added, report: mended } = mend(&opened)?;
     tell(&mended, engine);
-    let indexed = opened.index()?;
+    let indexed = engine.index(opened)?;
     let parent = Parent::find(&indexed, asked, engine);
     let (written, mut state) = archive(engine, asked, &indexed, parent.as_ref())?;
     complete(&mut state, parent.as_ref());
@@ -81,7 +81,7 @@ fn conclude(
 ) -> Answer {
     let opened = engine.open()?;
     let catalogue = opened.catalogue()?;
-    let indexed = opened.index()?;
+    let indexed = engine.index(opened)?;
     report.repository = indexed.id.clone();
     report.present = list::present(&indexed.snapshots, Some(&asked.dataset));
     let check = verify(&indexed, &catalogue, manifest, packs, asked.read_back, &engine.context)?;

@@ -50,6 +50,10 @@ pub(crate) struct Pack {
 impl Opened {
     /// Reads every index file and lists the packs.
     pub(crate) fn catalogue(&self) -> Result<Catalogue, Problem> {
+        self.gate.steady(|| self.read_catalogue())
+    }
+
+    fn read_catalogue(&self) -> Result<Catalogue, Problem> {
         let tried = || format!("reading the index of {}", self.repo.name);
         let mut found = Catalogue::default();
         let files = self.repo.stream_files::<IndexFile>();
@@ -119,7 +123,7 @@ impl Catalogue {
 pub(super) fn check(engine: &Rustic<'_>, asked: &Check) -> Answer {
     let opened = engine.open()?;
     let catalogue = opened.catalogue()?;
-    let indexed = opened.index()?;
+    let indexed = engine.index(opened)?;
     let report = examine(&indexed, &catalogue, asked, &engine.context)?;
     engine.context.cancel.check()?;
     Ok(judged(report))
@@ -145,7 +149,7 @@ impl Rustic<'_> {
     pub(crate) fn second(&self, snapshot: &str, bytes: u64) -> Result<CheckReport, Problem> {
         let opened = self.open()?;
         let catalogue = opened.catalogue()?;
-        let indexed = opened.index()?;
+        let indexed = self.index(opened)?;
         let mut asked = Check { read: Read::Nothing, snapshots: vec![snapshot.to_owned()] };
         let snapshots = asked_for(&indexed, &asked.snapshots)?;
         let packs = in_question(&indexed, &catalogue, &snapshots, &asked);

@@ -25,7 +25,7 @@ pub(super) fn copy(engine: &Rustic<'_>, asked: &Copy) -> Answer {
     let from = engine.indexed()?;
     let wanted = asked.snapshots.iter().map(|id| named(&from.snapshots, id));
     let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
-    let to = target.open_or_create()?.index()?;
+    let to = target.index(target.open_or_create()?)?;
     let absent = |snapshot: &&SnapshotFile| copy_of(&to, snapshot).is_none();
     let mut missing: Vec<&SnapshotFile> = wanted.iter().copied().filter(absent).collect();
     let manifests: Vec<_> =
@@ -66,7 +66,7 @@ fn conclude(
     drop(written);
     let opened = target.open()?;
     let catalogue = opened.catalogue()?;
-    let there = opened.index()?;
+    let there = target.index(opened)?;
     let mut report = CopyReport { repository: there.id.clone(), ..CopyReport::default() };
     let mut copies = Vec::new();
     for snapshot in wanted {

@@ -219,14 +219,17 @@ impl Rustic<'_> {
     /// The library before a gate of its own.
     fn connect(&self) -> Result<(Rustics<()>, Arc<Gate>), Problem> {
         let gate = Arc::new(Gate::new(self.files()?, self.context.cancel.clone()));
+        Ok((self.library(&gate)?, gate))
+    }
+
+    fn library(&self, gate: &Arc<Gate>) -> Result<Rustics<()>, Problem> {
         let mut options = RepositoryOptions::default().no_cache(self.repository.cache.is_none());
         if let Some(cache) = &self.repository.cache {
             options = options.cache_dir(cache.path());
         }
         let backends = RepositoryBackends::new(gate.clone(), None);
-        let repo = Rustics::new(&options, &backends)
-            .map_err(rustic(ProblemKind::BadRequest, reading(&self.repository.location)))?;
-        Ok((repo, gate))
+        Rustics::new(&options, &backends)
+            .map_err(rustic(ProblemKind::BadRequest, reading(&self.repository.location)))
     }
 
     /// The same, where there is a repository.

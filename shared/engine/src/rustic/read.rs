@@ -24,21 +24,26 @@ pub(crate) struct Indexed {
     pub(crate) snapshots: Vec<SnapshotFile>,
 }
 
-impl Opened {
-    /// Reads the index and the snapshots.
-    pub(crate) fn index(self) -> Result<Indexed, Problem> {
-        let (id, snapshots) = (self.id(), self.snapshots()?);
-        let location = self.repo.name.clone();
-        let tried = format!("reading the index of {location}");
-        let repo = self.repo.to_indexed().map_err(rustic(ProblemKind::Damaged, tried))?;
-        Ok(Indexed { repo, gate: self.gate, id, snapshots })
-    }
-}
-
 impl Rustic<'_> {
     /// Opens the repository and reads its index.
     pub(crate) fn indexed(&self) -> Result<Indexed, Problem> {
-        self.open()?.index()
+        self.index(self.open()?)
+    }
+
+    /// Reads the index and the snapshots of a repository.
+    pub(crate) fn index(&self, opened: Opened) -> Result<Indexed, Problem> {
+        let (id, snapshots) = (opened.id(), opened.snapshots()?);
+        let (gate, mut repo) = (opened.gate, Some(opened.repo));
+        let tried = format!("reading the index of {}", self.repository.location);
+        // The library gives what was opened away when it reads the index, also when it cannot.
+        let indexed = gate.steady(|| {
+            let repo = match repo.take() {
+                Some(repo) => repo,
+                None => self.unlock(self.library(&gate)?, gate.clone())?.repo,
+            };
+            repo.to_indexed().map_err(rustic(ProblemKind::Damaged, tried.clone()))
+        });
+        Ok(Indexed { repo: indexed?, gate, id, snapshots })
     }
 }
 

@@ -119,10 +119,15 @@ pub(crate) fn mend(opened: &Opened) -> Result<Mended, Problem> {
         return Ok(Mended { report, added: BTreeMap::new() });
     }
     let tried = "repairing the index";
-    let frozen = opened.gate.freeze_index();
-    frozen.map_err(rustic(ProblemKind::Unreachable, tried))?;
-    let repaired = opened.repo.repair_index(&RepairIndexOptions::default(), false);
-    opened.gate.thaw_index();
+    let repaired = opened.gate.steady(|| {
+        if missing.is_empty() {
+            opened.gate.show_only(unknown.keys().copied());
+        } else {
+            opened.gate.freeze_index()?;
+        }
+        opened.repo.repair_index(&RepairIndexOptions::default(), false)
+    });
+    opened.gate.show_all();
     repaired.map_err(rustic(ProblemKind::Unreachable, tried))?;
     opened.gate.sync().map_err(rustic(ProblemKind::Unreachable, tried))?;
     let after = opened.catalogue()?;

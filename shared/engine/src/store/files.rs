@@ -105,6 +105,13 @@ fn name(tpe: FileType, id: &Id) -> Name {
     }
 }
 
+impl Files {
+    /// Whether a file is certainly not there.
+    pub(crate) fn is_gone(&self, tpe: FileType, id: &Id) -> bool {
+        self.storage.has(&name(tpe, id)).is_ok_and(|there| !there)
+    }
+}
+
 impl ReadBackend for Files {
     fn location(&self) -> String {
         self.location.clone()
