@@ -7,7 +7,7 @@ use crate::support::{Engine, Place, backup, backup_of, lines, process, run};
 
 #[test]
 pub(crate) fn a_backup_is_listed_with_its_dataset_run_and_manifest() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let report = place.run(Operation::List(List { dataset: Some("data".to_owned()) }));
     let Some(Done::List(list)) = report.result else { panic!("{report:?}") };
@@ -21,7 +21,7 @@ pub(crate) fn a_backup_is_listed_with_its_dataset_run_and_manifest() {
 
 #[test]
 pub(crate) fn everything_that_was_written_is_read_back_at_once() {
-    let made = Place::with_files().backup();
+    let made = Place::with_files().made().backup();
     let check = made.check.unwrap();
     assert!(check.good && check.packs_read == check.packs && check.packs > 0, "{check:?}");
     assert_eq!((made.files, made.dirs), (3, 2));
@@ -29,7 +29,7 @@ pub(crate) fn everything_that_was_written_is_read_back_at_once() {
 
 #[test]
 pub(crate) fn an_unchanged_source_is_not_read_again_and_its_hashes_come_from_the_manifest_before() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let first = place.backup();
     let second = place.backup();
     assert_eq!(second.parent.as_deref(), Some(first.snapshot.as_str()));
@@ -43,7 +43,7 @@ pub(crate) fn an_unchanged_source_is_not_read_again_and_its_hashes_come_from_the
 
 #[test]
 pub(crate) fn a_changed_file_is_read_again() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.backup();
     place.write("a.txt", b"omega");
     let made = place.backup();
@@ -104,7 +104,7 @@ fn is_root() -> bool {
 
 #[test]
 pub(crate) fn a_path_that_is_not_there_leaves_no_snapshot() {
-    let place = Place::new();
+    let place = Place::new().made();
     let paths = Paths { paths: vec![place.path("missing").into()], ..Paths::default() };
     let report = place.run(Operation::Backup(Box::new(backup_of(Source::Paths(paths)))));
     assert_eq!((report.outcome, report.kind), (Outcome::Failed, Some(ProblemKind::Source)));
@@ -113,7 +113,7 @@ pub(crate) fn a_path_that_is_not_there_leaves_no_snapshot() {
 
 #[test]
 pub(crate) fn what_is_excluded_by_glob_or_marker_is_not_backed_up() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.write("cache/x.tmp", b"x");
     place.write("marked/.nobackup", b"");
     place.write("marked/y", b"y");
@@ -157,7 +157,7 @@ pub(crate) fn a_location_nobody_knows_is_refused_with_a_sentence() {
 
 #[test]
 pub(crate) fn the_process_speaks_json_lines_and_keeps_its_report_in_the_file() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let end = process(&place.request(Operation::Backup(Box::new(place.backup_request()))));
     assert_eq!(end.code, Some(0));
     let Some(engine::Line::Report(last)) = end.lines.last() else { panic!("{:?}", end.lines) };
@@ -168,7 +168,7 @@ pub(crate) fn the_process_speaks_json_lines_and_keeps_its_report_in_the_file() {
 
 #[test]
 pub(crate) fn a_list_too_long_for_the_report_is_whole_in_the_lines() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.backup();
     place.backup();
     let (report, lines) = lines(&place.request(Operation::List(List::default())));

@@ -80,7 +80,7 @@ the_same! {
 }
 
 fn restic_place() -> Place {
-    Place::with_files().of(EngineName::Restic)
+    Place::with_files().made().of(EngineName::Restic)
 }
 
 /// A restic that somebody else runs on the repository.
@@ -127,7 +127,7 @@ fn entries(place: &Place, engine: EngineName, snapshot: &str) -> Vec<engine::Ent
 
 #[test]
 fn both_engines_go_on_where_the_other_left_off_and_say_the_same_of_it() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.write("odd\u{fc}/$HOME [x]*?", b"x");
     let first = back_up_by(&place, EngineName::Restic);
     let second = back_up_by(&place, EngineName::Rustic);
@@ -161,7 +161,7 @@ fn the_engine_built_in_is_a_second_opinion_on_what_restic_wrote() {
 
 #[test]
 fn exclusions_mean_the_same_to_both_engines() {
-    let place = Place::new();
+    let place = Place::new().made();
     for name in [
         "a.tmp",
         "a.txt",
@@ -246,7 +246,7 @@ fn a_file_that_is_written_to_all_the_time_is_named_and_the_manifest_is_what_was_
 
 #[test]
 fn a_killed_engine_takes_its_restic_with_it_and_half_a_dump_is_not_saved() {
-    let place = Place::new().of(EngineName::Restic);
+    let place = Place::new().made().of(EngineName::Restic);
     let script = format!("echo half; touch {}; sleep 600", place.path("on").display());
     let asked = crate::support::backup_of(Source::Command(engine::Command {
         argv: ["sh", "-c", &script].map(str::to_owned).to_vec(),
@@ -346,7 +346,7 @@ fn copies_go_between_repositories_of_different_engines() {
     for (from, to) in
         [(EngineName::Rustic, EngineName::Restic), (EngineName::Restic, EngineName::Rustic)]
     {
-        let place = Place::with_files().of(from);
+        let place = Place::with_files().made().of(from);
         let made = place.backup();
         let mut other = place.repository();
         other.location = place.path("second").to_str().unwrap().to_owned();

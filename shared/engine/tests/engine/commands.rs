@@ -22,7 +22,7 @@ fn hook(script: &str) -> Option<Hook> {
 
 #[test]
 pub(crate) fn a_commands_output_becomes_one_file_of_a_snapshot() {
-    let place = Place::new();
+    let place = Place::new().made();
     let asked = dump("printf 'create table t;'");
     let made = backup(place.run(Operation::Backup(Box::new(asked))));
     assert_eq!((made.files, made.bytes), (1, 15));
@@ -44,7 +44,7 @@ pub(crate) fn a_dump_that_fails_leaves_no_snapshot() {
         ("a signal", "echo half; kill -9 $$"),
     ];
     for (case, script) in cases {
-        let place = Place::new();
+        let place = Place::new().made();
         let report = place.run(Operation::Backup(Box::new(dump(script))));
         assert_eq!(report.outcome, Outcome::Failed, "{case}: {report:?}");
         assert_eq!(report.kind, Some(ProblemKind::Source), "{case}: {report:?}");
@@ -54,7 +54,7 @@ pub(crate) fn a_dump_that_fails_leaves_no_snapshot() {
 
 #[test]
 pub(crate) fn what_a_failed_dump_said_is_in_the_problem() {
-    let place = Place::new();
+    let place = Place::new().made();
     let script = "echo half; echo no such database >&2; exit 3";
     let report = place.run(Operation::Backup(Box::new(dump(script))));
     let problem = report.problem.unwrap();
@@ -63,7 +63,7 @@ pub(crate) fn what_a_failed_dump_said_is_in_the_problem() {
 
 #[test]
 pub(crate) fn commands_do_not_see_the_passwords() {
-    let place = Place::new();
+    let place = Place::new().made();
     let mut asked = dump("env");
     asked.before = hook("env | grep DECKLOG_REPOSITORY_PASSWORD && exit 1; exit 0");
     let end = process(&place.request(Operation::Backup(Box::new(asked))));
@@ -91,7 +91,7 @@ pub(crate) fn when_the_command_before_fails_nothing_is_backed_up_and_the_one_aft
 
 #[test]
 pub(crate) fn a_command_before_that_takes_too_long_is_ended_and_counts_as_failed() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let mut asked = place.backup_request();
     asked.before = Some(Hook { argv: shell("sleep 600"), timeout_ms: 50, env: BTreeMap::new() });
     let report = place.run(Operation::Backup(Box::new(asked)));
@@ -100,7 +100,7 @@ pub(crate) fn a_command_before_that_takes_too_long_is_ended_and_counts_as_failed
 
 #[test]
 pub(crate) fn an_after_that_fails_makes_a_good_backup_incomplete() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let mut asked = place.backup_request();
     asked.after = hook("echo cannot start it; exit 4");
     let report = place.run(Operation::Backup(Box::new(asked)));
@@ -110,7 +110,7 @@ pub(crate) fn an_after_that_fails_makes_a_good_backup_incomplete() {
 
 #[test]
 pub(crate) fn the_command_after_runs_once_also_when_the_engine_is_killed() {
-    let place = Place::new();
+    let place = Place::new().made();
     let mut asked = dump(&format!("echo x; touch {}; sleep 600", place.path("on").display()));
     asked.before = hook("true");
     asked.after = hook(&format!("echo after >> {}", place.path("log").display()));
@@ -127,7 +127,7 @@ pub(crate) fn the_command_after_runs_once_also_when_the_engine_is_killed() {
 // Behaviour 11: ending the source early makes the library save a partial snapshot.
 #[test]
 pub(crate) fn a_cancelled_backup_writes_no_snapshot_ends_its_command_and_runs_the_one_after() {
-    let place = Place::new();
+    let place = Place::new().made();
     let pid = place.path("pid");
     let mut asked = dump(&format!("echo $$ > {}; echo x; sleep 600", pid.display()));
     asked.after = hook(&format!("echo after >> {}", place.path("log").display()));
@@ -150,7 +150,7 @@ fn terminate(pid: u32) {
 
 #[test]
 pub(crate) fn a_cancelled_backup_of_files_writes_no_snapshot() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     for n in 0..200 {
         place.write(&format!("many/{n}"), &crate::support::noise(500_000, n + 1));
     }

@@ -3,7 +3,10 @@ use engine::{Done, Operation, Outcome};
 use crate::support::{Engine, Place, assert_same, backup, noise, until};
 
 fn large() -> Place {
-    let place = Place::new();
+    large_in(Place::new().made())
+}
+
+fn large_in(place: Place) -> Place {
     for n in 0..60u64 {
         place.write(&format!("{n}.bin"), &noise(2_000_000, n + 1));
     }
@@ -77,7 +80,7 @@ pub(crate) fn a_restore_killed_in_the_middle_leaves_no_target_and_the_next_one_c
 
 #[test]
 pub(crate) fn a_repair_takes_lost_index_files_back() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     for index in place.files("index") {
         std::fs::remove_file(index).unwrap();
@@ -94,7 +97,6 @@ pub(crate) fn a_repair_takes_lost_index_files_back() {
 #[test]
 pub(crate) fn two_backups_at_the_same_time_are_both_good() {
     let place = large();
-    place.run(Operation::Init);
     let (one, two) = (engine(&place), engine(&place));
     for end in [one.end(), two.end()] {
         let report = end.report.unwrap();
@@ -107,7 +109,7 @@ pub(crate) fn two_backups_at_the_same_time_are_both_good() {
 
 #[test]
 pub(crate) fn torn_packs_are_set_aside_and_stop_no_backup() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.backup();
     let torn = [("11", vec![0xff; 10]), ("22", vec![0xff; 100]), ("33", vec![0; 100_000])];
     for (name, bytes) in &torn {
@@ -127,7 +129,7 @@ pub(crate) fn torn_packs_are_set_aside_and_stop_no_backup() {
 
 #[test]
 pub(crate) fn data_lost_from_the_repository_is_stored_again_when_the_source_still_has_it() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let first = place.backup();
     std::fs::remove_file(place.files("data").remove(0)).unwrap();
     let made = place.backup();
@@ -139,7 +141,7 @@ pub(crate) fn data_lost_from_the_repository_is_stored_again_when_the_source_stil
 
 #[test]
 pub(crate) fn backups_at_the_same_time_after_crashes_take_nothing_away_from_each_other() {
-    let place = large();
+    let place = large_in(Place::new());
     let others: Vec<Place> = (0..3u64)
         .map(|n| {
             let other = Place::new();
@@ -171,6 +173,10 @@ pub(crate) fn backups_at_the_same_time_after_crashes_take_nothing_away_from_each
     }
     place.backup();
     let report = place.check();
-    assert_eq!(report.outcome, Outcome::Good, "every snapshot of every dataset is whole: {report:?}");
+    assert_eq!(
+        report.outcome,
+        Outcome::Good,
+        "every snapshot of every dataset is whole: {report:?}"
+    );
     assert_eq!(place.snapshots(), 2 * (4 * others.len() + 1), "each with its manifest");
 }

@@ -25,7 +25,7 @@ fn restic(program: &Path, place: &Place, arguments: &[&str]) -> Output {
 #[test]
 fn restic_checks_and_restores_what_we_wrote() {
     for program in restics() {
-        let place = Place::with_files();
+        let place = Place::with_files().made();
         let made = place.backup();
         restic(&program, &place, &["check", "--read-data"]);
         let target = place.path("by-restic");
@@ -57,7 +57,7 @@ fn what_restic_wrote_is_listed_checked_and_restored() {
 #[test]
 fn both_write_into_one_repository_in_turn() {
     for program in restics() {
-        let place = Place::with_files();
+        let place = Place::with_files().made();
         place.backup();
         restic(&program, &place, &["backup", place.source().to_str().unwrap()]);
         place.write("more", b"more");
@@ -79,7 +79,7 @@ fn by(program: &Path, place: &Place, operation: Operation) -> Report {
 #[test]
 fn the_adapter_lists_checks_and_restores_what_the_other_engine_wrote() {
     for program in restics() {
-        let place = Place::with_files();
+        let place = Place::with_files().made();
         let made = place.backup();
         let report = by(&program, &place, Operation::List(List::default()));
         let Some(Done::List(list)) = report.result else { panic!("{report:?}") };
@@ -103,7 +103,7 @@ fn the_adapter_lists_checks_and_restores_what_the_other_engine_wrote() {
 #[test]
 fn the_adapter_finds_damage_and_restores_nothing_wrong() {
     for program in restics() {
-        let place = Place::with_files();
+        let place = Place::with_files().made();
         let made = place.backup();
         let pack = place.files("data").remove(0);
         flip_a_bit(&pack);
@@ -122,7 +122,7 @@ fn the_adapter_finds_damage_and_restores_nothing_wrong() {
 #[test]
 fn a_second_check_after_a_backup_is_an_evidence_of_its_own() {
     for program in restics() {
-        let place = Place::with_files();
+        let place = Place::with_files().made();
         let mut request = place.request(Operation::Backup(Box::new(place.backup_request())));
         request.repository.second = true;
         request.repository.restic = Some(program.as_path().into());
@@ -168,7 +168,7 @@ fn forge(program: &Path, place: &Place, made: &engine::BackupReport, from: &str,
 #[test]
 fn what_differs_from_the_manifest_is_named_and_nothing_is_put_in_place() {
     let program = writing_restic();
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     // SHA-256 of the bytes `alpha`.
     let alpha = "8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8";

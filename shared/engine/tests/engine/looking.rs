@@ -4,7 +4,7 @@ use crate::support::{Place, assert_same, flip_a_bit, lines, noise, run};
 
 #[test]
 pub(crate) fn a_directory_of_a_snapshot_is_listed_by_name() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let asked = Browse {
         snapshot: made.snapshot[..10].to_owned(),
@@ -24,7 +24,7 @@ pub(crate) fn a_directory_of_a_snapshot_is_listed_by_name() {
 
 #[test]
 pub(crate) fn files_are_found_by_name_or_path_in_every_snapshot() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.backup();
     place.backup();
     let hits = |pattern: &str, limit| {
@@ -42,7 +42,7 @@ pub(crate) fn files_are_found_by_name_or_path_in_every_snapshot() {
 
 #[test]
 pub(crate) fn two_snapshots_differ_in_what_was_added_removed_changed_or_touched() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let a = place.backup();
     place.write("new", b"new");
     place.write("a.txt", b"other");
@@ -58,7 +58,7 @@ pub(crate) fn two_snapshots_differ_in_what_was_added_removed_changed_or_touched(
 
 #[test]
 pub(crate) fn a_manifest_is_read_back_and_one_with_another_hash_is_refused() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let asked = |sha256: &str| {
         let sha256 = Some(sha256.to_owned());
@@ -79,7 +79,7 @@ fn copy(place: &Place, snapshots: Vec<String>) -> engine::Report {
 
 #[test]
 pub(crate) fn a_copy_is_checked_there_restores_with_its_manifest_and_is_not_made_twice() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let report = copy(&place, vec![made.snapshot.clone()]);
     assert_eq!(report.outcome, Outcome::Good, "{report:?}");
@@ -99,7 +99,7 @@ pub(crate) fn a_copy_is_checked_there_restores_with_its_manifest_and_is_not_made
 
 #[test]
 pub(crate) fn a_damaged_snapshot_is_not_copied_as_a_good_one() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.write("more.bin", &noise(1_000_000, 3));
     let made = place.backup();
     flip_a_bit(&place.files("data")[0]);
@@ -109,7 +109,7 @@ pub(crate) fn a_damaged_snapshot_is_not_copied_as_a_good_one() {
 
 #[test]
 pub(crate) fn a_report_stays_below_its_limit_and_the_lines_name_everything() {
-    let place = Place::new();
+    let place = Place::new().made();
     for n in 0..1500 {
         place.write(&format!("{n:0200}"), b"");
     }

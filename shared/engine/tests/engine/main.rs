@@ -9,6 +9,7 @@ mod crashes;
 mod faulty;
 mod interop;
 mod looking;
+mod made;
 #[cfg(feature = "remote")]
 mod remote;
 mod restoring;

@@ -9,7 +9,7 @@ use crate::support::{Place, assert_same, file_path, flip_a_bit, noise, process, 
 
 #[test]
 pub(crate) fn what_comes_back_is_what_was_backed_up_with_links_times_and_permissions() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let script = place.write("run.sh", b"#!/bin/sh\n");
     std::fs::set_permissions(&script, PermissionsExt::from_mode(0o4750)).unwrap();
     symlink("a.txt", place.source().join("link")).unwrap();
@@ -36,7 +36,7 @@ pub(crate) fn what_comes_back_is_what_was_backed_up_with_links_times_and_permiss
 
 #[test]
 pub(crate) fn names_that_are_no_text_survive() {
-    let place = Place::new();
+    let place = Place::new().made();
     for name in
         [&b"\xff\xfe"[..], b"back\\slash", b"new\nline", "\u{e9}".as_bytes(), b"\\x41", b"\""]
     {
@@ -50,7 +50,7 @@ pub(crate) fn names_that_are_no_text_survive() {
 
 #[test]
 pub(crate) fn hard_links_stay_one_file_and_holes_stay_holes() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     std::fs::hard_link(place.source().join("a.txt"), place.source().join("dir/twin")).unwrap();
     let sparse = std::fs::File::create(place.source().join("sparse")).unwrap();
     sparse.set_len(64 << 20).unwrap();
@@ -64,7 +64,7 @@ pub(crate) fn hard_links_stay_one_file_and_holes_stay_holes() {
 
 #[test]
 pub(crate) fn sockets_are_counted_and_left_out_and_fifos_come_back() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let _socket = std::os::unix::net::UnixListener::bind(place.source().join("socket")).unwrap();
     let fifo = place.source().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -77,7 +77,7 @@ pub(crate) fn sockets_are_counted_and_left_out_and_fifos_come_back() {
 
 #[test]
 pub(crate) fn a_target_that_is_not_empty_is_refused_and_stays_as_it_was() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     std::fs::create_dir(place.path("target")).unwrap();
     std::fs::write(place.path("target/mine"), b"mine").unwrap();
@@ -88,7 +88,7 @@ pub(crate) fn a_target_that_is_not_empty_is_refused_and_stays_as_it_was() {
 
 #[test]
 pub(crate) fn replacing_touches_only_what_is_in_the_snapshot() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     std::fs::create_dir_all(place.path("target/dir")).unwrap();
     std::fs::write(place.path("target/mine"), b"mine").unwrap();
@@ -111,7 +111,7 @@ fn parts(place: &Place) -> Vec<std::path::PathBuf> {
 // Behaviour 8: the library breaks on a damaged pack and leaves a wrong file of full length.
 #[test]
 pub(crate) fn a_damaged_blob_names_its_file_and_puts_nothing_in_place() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     flip_a_bit(&place.files("data")[0]);
     let report = place.run(Operation::Restore(place.restore_request(&made.snapshot)));
@@ -125,7 +125,7 @@ pub(crate) fn a_damaged_blob_names_its_file_and_puts_nothing_in_place() {
 
 #[test]
 pub(crate) fn an_interrupted_restore_goes_on_where_it_was_and_leaves_nothing_foreign() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let part = place.path(&format!("target.decklog-part-{}", &made.snapshot[..8]));
     std::fs::create_dir_all(part.join("dir/foreign")).unwrap();
@@ -139,7 +139,7 @@ pub(crate) fn an_interrupted_restore_goes_on_where_it_was_and_leaves_nothing_for
 
 #[test]
 pub(crate) fn a_sample_brings_only_what_was_named_and_misses_what_is_not_there() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let mut asked = place.restore_request(&made.snapshot);
     asked.sample = Some(vec![file_path(&place.source().join("dir/b.txt"))]);
@@ -154,7 +154,7 @@ pub(crate) fn a_sample_brings_only_what_was_named_and_misses_what_is_not_there()
 
 #[test]
 pub(crate) fn a_dry_run_counts_and_writes_nothing() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let mut asked = place.restore_request(&made.snapshot);
     asked.dry_run = true;
@@ -165,7 +165,7 @@ pub(crate) fn a_dry_run_counts_and_writes_nothing() {
 
 #[test]
 pub(crate) fn a_single_file_is_restored_by_its_path() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let mut asked = place.restore_request(&made.snapshot);
     asked.path = Some(place.source().join("dir/b.txt").into());
@@ -177,7 +177,7 @@ pub(crate) fn a_single_file_is_restored_by_its_path() {
 // The library's own restore needs more than a gigabyte for this.
 #[test]
 pub(crate) fn a_restore_stays_under_its_memory_limit() {
-    let place = Place::new();
+    let place = Place::new().made();
     for n in 0..60u64 {
         place.write(&format!("{n}.bin"), &noise(5_000_000, n + 1));
     }
@@ -192,7 +192,7 @@ pub(crate) fn a_restore_stays_under_its_memory_limit() {
 
 #[test]
 pub(crate) fn a_target_that_is_a_file_system_of_its_own_is_filled_from_inside() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let target = place.path("target");
     std::fs::create_dir(&target).unwrap();

@@ -12,6 +12,8 @@ use engine::{
 };
 use tempfile::TempDir;
 
+use crate::made;
+
 pub(crate) const BE_ENGINE: &str = "DECKLOG_TEST_BE_ENGINE";
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -52,6 +54,12 @@ impl Place {
         place.write("dir/b.txt", b"beta");
         place.write("dir/big.bin", &noise(3_000_000, 7));
         place
+    }
+
+    /// The same, with an empty repository.
+    pub(crate) fn made(self) -> Self {
+        made::repository_at(&self.path("repo"));
+        self
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

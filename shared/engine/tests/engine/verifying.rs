@@ -18,7 +18,7 @@ fn prune(place: &Place, dry_run: bool, instant: bool) -> engine::PruneReport {
 // Behaviour 7 and 12: the library's check says ok, or says Ok with the errors inside.
 #[test]
 pub(crate) fn one_flipped_bit_is_found_by_reading_and_told_by_snapshot_and_file() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     assert_eq!(place.check().outcome, Outcome::Good);
     flip_a_bit(&place.files("data")[0]);
@@ -37,7 +37,7 @@ pub(crate) fn one_flipped_bit_is_found_by_reading_and_told_by_snapshot_and_file(
 
 #[test]
 pub(crate) fn a_flipped_bit_in_a_packs_own_directory_is_found_too() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.backup();
     let pack = place.files("data").remove(0);
     let mut bytes = std::fs::read(&pack).unwrap();
@@ -51,7 +51,7 @@ pub(crate) fn a_flipped_bit_in_a_packs_own_directory_is_found_too() {
 #[test]
 pub(crate) fn a_pack_that_is_gone_or_cut_is_found_without_reading() {
     for cut in [false, true] {
-        let place = Place::with_files();
+        let place = Place::with_files().made();
         place.backup();
         let pack = place.files("data").remove(0);
         if cut {
@@ -68,7 +68,7 @@ pub(crate) fn a_pack_that_is_gone_or_cut_is_found_without_reading() {
 
 #[test]
 pub(crate) fn every_pack_may_be_damaged_and_the_check_still_ends_with_an_answer() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.backup();
     let packs = place.files("data");
     for pack in &packs {
@@ -81,7 +81,7 @@ pub(crate) fn every_pack_may_be_damaged_and_the_check_still_ends_with_an_answer(
 
 #[test]
 pub(crate) fn the_parts_of_a_check_are_together_all_packs() {
-    let place = Place::new();
+    let place = Place::new().made();
     // None is half of all: or the half that chance chooses could be everything.
     for n in 0..6 {
         place.write("a.txt", &noise(200_000, n + 1));
@@ -100,7 +100,7 @@ pub(crate) fn the_parts_of_a_check_are_together_all_packs() {
 
 #[test]
 pub(crate) fn a_check_of_one_snapshot_reads_only_its_packs() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let first = place.backup();
     place.write("new.bin", &noise(2_000_000, 99));
     place.backup();
@@ -112,7 +112,7 @@ pub(crate) fn a_check_of_one_snapshot_reads_only_its_packs() {
 // Behaviour 13: a policy of zero deletes the only snapshot; here only named snapshots go.
 #[test]
 pub(crate) fn forgetting_nothing_or_something_that_is_not_there_removes_nothing() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     assert_eq!(forget(&place, &[]).kind, Some(ProblemKind::BadRequest));
     let strange = "0".repeat(64);
@@ -125,7 +125,7 @@ pub(crate) fn forgetting_nothing_or_something_that_is_not_there_removes_nothing(
 
 #[test]
 pub(crate) fn a_manifest_goes_with_its_snapshot_and_cannot_be_named_alone() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let first = place.backup();
     let second = place.backup();
     let alone = forget(&place, &[&first.manifest.snapshot]);
@@ -141,7 +141,7 @@ pub(crate) fn a_manifest_goes_with_its_snapshot_and_cannot_be_named_alone() {
 // Behaviour 4 and 5: what a prune deletes at once, a backup beside it may still need.
 #[test]
 pub(crate) fn pruning_marks_first_and_what_is_used_again_comes_back() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let first = place.backup();
     place.write("other.bin", &noise(500_000, 5));
     std::fs::remove_file(place.source().join("dir/big.bin")).unwrap();
@@ -164,7 +164,7 @@ pub(crate) fn pruning_marks_first_and_what_is_used_again_comes_back() {
 
 #[test]
 pub(crate) fn an_instant_prune_frees_the_bytes_and_keeps_what_is_left_whole() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let first = place.backup();
     std::fs::remove_file(place.source().join("dir/big.bin")).unwrap();
     let second = place.backup();
@@ -181,7 +181,7 @@ pub(crate) fn an_instant_prune_frees_the_bytes_and_keeps_what_is_left_whole() {
 
 #[test]
 pub(crate) fn a_damaged_repository_is_not_pruned() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     place.backup();
     std::fs::remove_file(place.files("data").remove(0)).unwrap();
     let report = place.run(Operation::Prune(Prune { dry_run: false, instant: true }));
@@ -191,7 +191,7 @@ pub(crate) fn a_damaged_repository_is_not_pruned() {
 // Behaviour 3: a prune of restic beside our backup destroys what we write.
 #[test]
 pub(crate) fn nothing_is_written_while_another_program_holds_a_lock_unless_it_is_stale() {
-    let place = Place::with_files();
+    let place = Place::with_files().made();
     let made = place.backup();
     let lock = place.path("repo/locks").join("ab".repeat(32));
     std::fs::create_dir_all(lock.parent().unwrap()).unwrap();

@@ -9,7 +9,7 @@ use super::site::{
 };
 
 /// Worlds with every fault we can think of; each takes about a second.
-const SEEDS: u64 = 8;
+const SEEDS: u64 = 24;
 
 #[test]
 fn an_honest_bundle_with_a_witness_is_verified_by_both_verifiers() {

@@ -77,7 +77,8 @@ fn configure(dir: &Path, port: u16) -> std::io::Result<()> {
     let files = format!(
         "ServerRoot {here}/root\nRequestRoot {here}/spool\nTempDir {here}/tmp\n\
          CacheDir {here}/cache\nStateDir {here}/state\nErrorLog {here}/error_log\n\
-         AccessLog {here}/access_log\nPageLog {here}/page_log\nPrintcap\nSystemGroup root\n"
+         AccessLog {here}/access_log\nPageLog {here}/page_log\n\
+         Printcap {here}/printcap\nSystemGroup root\n"
     );
     std::fs::write(dir.join("files.conf"), files)?;
     let server = format!(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use testkit::world::World;
 
 /// Seeds of one ordinary test; there are [`PARTS`] of them, so that they run side by side.
-const SEEDS: u64 = 55;
+const SEEDS: u64 = 110;
 /// Tests among which the ordinary seeds are spread.
 const PARTS: u64 = 2;
 
