@@ -4,6 +4,7 @@
 
 mod bits;
 mod forgery;
+mod garbled;
 mod honest;
 mod peer;
 mod shown;
