@@ -91,12 +91,10 @@ impl Rota {
         {
             return None;
         }
-        // A turn lasts until the time of day at which it began.
-        let day = if wall.time() < self.from.time() {
-            wall.date().yesterday().ok()?
-        } else {
-            wall.date()
-        };
+        // A turn lasts until the clock first shows the time of day at which it began: an hour that comes twice hands over once.
+        let today = wall.date();
+        let begins = clock_reaches(&zone, today.to_datetime(self.from.time()))?;
+        let day = if at < begins { today.yesterday().ok()? } else { today };
         if self.holidays.iter().any(|days| almanac.contains(days, day)) {
             return self.on_holidays.as_deref();
         }

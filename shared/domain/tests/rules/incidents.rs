@@ -555,6 +555,20 @@ fn a_rota_says_whose_turn_it_is_by_the_clock_of_its_zone() {
         (&night, "2026-11-21T04:00:00Z", Some("duty")),
         (&night, "2026-11-21T17:00:00Z", Some("bob")),
     ];
+    let small = read(
+        json!({"zone": "Europe/Berlin", "from": "2026-10-24T02:30:00", "days": 1, "turns": turns}),
+    );
+    let cases = cases.into_iter().chain([
+        // The hour from two to three comes twice, and hands over once.
+        (&small, "2026-10-25T00:29:59Z", Some("ana")),
+        (&small, "2026-10-25T00:30:00Z", Some("bob")),
+        (&small, "2026-10-25T01:00:00Z", Some("bob")),
+        (&small, "2026-10-25T01:30:00Z", Some("bob")),
+        (&small, "2026-10-26T01:30:00Z", Some("cy")),
+        // And where it does not come, the turn begins when it would be over.
+        (&small, "2027-03-28T00:59:59Z", Some("bob")),
+        (&small, "2027-03-28T01:00:00Z", Some("cy")),
+    ]);
     let almanac = domain::calendar::Almanac::default();
     for (rota, instant, who) in cases {
         assert_eq!(rota.on_call(instant.parse().unwrap(), &almanac), who, "{instant}");
