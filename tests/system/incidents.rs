@@ -366,6 +366,20 @@ fn an_incident_that_a_person_reports_calls_people_and_says_who_may_not() {
     fs::write(&bad, "kind: call-tree\nname: bad\nlevels: []\n").unwrap();
     let refused = up.call(&["apply", bad.to_str().unwrap()]).ended(2);
     assert!(refused.err.contains("levels: 1 to 10 levels"), "{}", refused.err);
+    let named = site.path("named.yaml");
+    let text = "kind: call-tree\nname: desk\nlevels: [{ tell: [{ contact: ana }], wait: 1h }]\n\
+        ---\nname: calls\ncommand: { argv: [/bin/true] }\non-failure: { call-tree: desk }\n";
+    fs::write(&named, text).unwrap();
+    up.call(&["apply", named.to_str().unwrap(), "--reason", "a desk"]).ended(0);
+    let retire = ["call-tree", "retire", "desk", "--reason", "the desk is gone"];
+    let refused = up.call(&retire).ended(5);
+    assert!(
+        refused.err.contains("1 active jobs name the call tree desk, calls first"),
+        "{}",
+        refused.err
+    );
+    up.call(&["job", "retire", "calls", "--reason", "gone too"]).ended(0);
+    up.call(&retire).ended(0);
     up.stop();
     call(&site.path("data"), &["verify"]).ended(0);
 }

@@ -21,7 +21,7 @@ use domain::event::{
     ThingApproved, ThingEvent, ThingProposed, ThingRetired,
 };
 use domain::forecast::SiteView;
-use domain::ids::StreamId;
+use domain::ids::{StreamId, StreamType};
 use domain::job::{Definition, Job, Versions};
 use domain::ledger::{Body, Mark, Policy, StreamState};
 use domain::people::Action;
@@ -332,6 +332,7 @@ impl Console {
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
         caller.may(self, Action::Propose, Some(id)).await?;
+        self.is_called_by_nobody(id).await?;
         let retire = |state: Option<&StreamState>| {
             let of = id.stream_type().thing().filter(|_| state.is_some());
             let of = of.ok_or_else(|| CommandError::NotFound(named(id)))?;
@@ -340,6 +341,31 @@ impl Console {
         };
         let position = self.change(id, caller, retire).await?;
         Ok(applied(position, id.clone(), "retired"))
+    }
+
+    /// A call tree that jobs name is whom their failures reach: it is not retired under them.
+    async fn is_called_by_nobody(&self, id: &StreamId) -> Result<(), CommandError> {
+        if id.stream_type() != StreamType::CallTree {
+            return Ok(());
+        }
+        let mut named = Vec::new();
+        let take = |view: StreamView| {
+            let active = view.state.body.job().and_then(Job::active);
+            let definition = active.and_then(|span| span.read().ok());
+            let tree = definition.and_then(|one| one.on_failure.call_tree);
+            if tree.as_deref() == Some(id.rest()) {
+                named.push(view.id.rest().to_owned());
+            }
+        };
+        each_stream(&self.bus, Selection::Jobs, take).await.map_err(CommandError::unavailable)?;
+        if named.is_empty() {
+            return Ok(());
+        }
+        let (count, first) = (named.len(), named.first().cloned().unwrap_or_default());
+        Err(CommandError::Refused(format!(
+            "{count} active jobs name the call tree {}, {first} first: give them another before it is retired",
+            id.rest()
+        )))
     }
 
     /// Pauses, resumes or retires a job.
