@@ -51,6 +51,12 @@ impl Browser {
         browser
     }
 
+    /// Gives its window another width.
+    #[track_caller]
+    pub(crate) fn resize(&self, width: u32) {
+        self.post("window/rect", &json!({"width": width, "height": 900}));
+    }
+
     #[track_caller]
     fn post_to(&self, url: &str, body: &Value) -> Value {
         let answer = self.agent.post(url).send(body.to_string().as_bytes()).unwrap();

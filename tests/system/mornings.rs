@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::wait;
 
+use crate::backups::{Night, dataset, succeeds};
 use crate::browser::Browser;
 use crate::programs::{Up, decklog};
 
@@ -134,6 +135,10 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
         "/people/roles",
         "/people/review",
         "/events/1",
+        "/site",
+        "/controls",
+        "/controls/CM-01?show=population",
+        "/controls/AC-06",
         "/people/bob",
         "/account",
         &format!("/changes/job/{name}"),
@@ -145,6 +150,27 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
     }
     up.stop();
     crate::programs::call(&dir.path().join("data"), &["verify"]).ended(0);
+}
+
+#[test]
+fn whoever_looks_for_a_file_and_has_it_brought_back_meets_no_barrier_on_a_phone_or_a_desk() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = Night::new(dir.path());
+    let up = Up::start(&dir.path().join("data"), &[&night.site("")]);
+    succeeds(&up, "save", &[]);
+    let known = dataset(&up, "files");
+    let snapshot = format!("vault:{}", known["snapshots"][0]["id"].as_str().unwrap());
+    let browser = Browser::open(390);
+    come_in(&browser, &up, "admin", &first_code(&up));
+    for width in [390, 1200] {
+        browser.resize(width);
+        for page in ["/backups", "/backups/files", "/backups/files/files", "/backups/files/restore"]
+        {
+            browser.go(&format!("{}{page}?snapshot={snapshot}", up.server));
+            assert_eq!(browser.barriers(), [""; 0], "{page} at {width}");
+        }
+    }
+    up.stop();
 }
 
 /// Finds the incident of the job from the page of the morning, acknowledges it, says why it happened, and resolves it.

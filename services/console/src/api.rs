@@ -4,6 +4,7 @@ mod access;
 mod ahead;
 mod calendar;
 pub(crate) mod changes;
+mod controls;
 mod datasets;
 mod events;
 mod expecting;
@@ -143,6 +144,9 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(check_job))
         .routes(routes!(list_events))
         .routes(routes!(events::proof))
+        .routes(routes!(controls::list_controls))
+        .routes(routes!(controls::show_control))
+        .routes(routes!(controls::population))
         .routes(routes!(site::site))
         .routes(routes!(following::follow))
         .routes(routes!(night))

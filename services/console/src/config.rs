@@ -48,6 +48,9 @@ pub struct ConsoleConfig {
     /// The directory by which people come in.
     #[serde(default)]
     pub oidc: Option<OidcConfig>,
+    /// File with what the site has agreed with its auditor: how soon, how often, how long. Controls are shown by it.
+    #[serde(default)]
+    pub measures: Option<PathBuf>,
     /// The account that somebody at this machine lets in at the start, by a code. No file says this.
     #[serde(skip)]
     pub let_in: Option<String>,
@@ -98,6 +101,7 @@ impl ConsoleConfig {
             nats: None,
             joining: None,
             oidc: None,
+            measures: None,
             let_in: None,
         }
     }

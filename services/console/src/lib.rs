@@ -6,6 +6,7 @@ mod api;
 mod check;
 mod commands;
 mod config;
+mod controls;
 mod document;
 mod heard;
 mod listen;

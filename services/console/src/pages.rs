@@ -20,6 +20,7 @@
 //! | `hosts` | where things run |
 //! | `incidents` | failures that somebody must deal with, and who is on call |
 //! | `events` | the log |
+//! | `controls` | the rules that an auditor tests, month by month |
 //! | `site` | the site itself: how it stands, its rules, and what is not as it should be |
 //! | `api` | what programs ask and do |
 
@@ -29,6 +30,7 @@ mod answer;
 mod api;
 mod backups;
 mod changes;
+mod controls;
 mod dataset;
 mod events;
 mod files;
@@ -151,6 +153,8 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/acknowledge", get(incidents::link).post(incidents::follow))
         .route("/events", get(events::page).post(events::keep))
         .route("/events/{position}", get(events::event))
+        .route("/controls", get(controls::page))
+        .route("/controls/{id}", get(controls::one))
         .route("/site", get(site::page))
         .route("/docs", get(api::page))
         .route("/assets/{name}", get(answer::asset))

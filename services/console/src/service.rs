@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use axum::Router;
 use bus::Bus;
 use bus::recorder::{self, ask};
+use domain::controls::ControlSettings;
 use domain::envelope::Draft;
 use domain::event::{Event, LogDirectorySet, LogJournalCut, LogPolicySet};
 use domain::ids::{Class, ProducerId, StreamId};
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::ConsoleConfig;
+use crate::controls::Controls;
 use crate::listen::{self, Limits, TlsListener};
 use crate::metrics::Metrics;
 use crate::people::{self, Keys, OidcConfig, Provider};
@@ -181,6 +183,9 @@ fn open(
         },
     );
     let keys = Keys::load_or_create(&config.secret())?;
+    let measures = config.measures.as_deref();
+    let measures = measures.map(|file| settings::read_file(file, |_: &ControlSettings| Vec::new()));
+    let measures = measures.transpose().map_err(anyhow::Error::msg)?.unwrap_or_default();
     let console = Console {
         bus,
         outbox,
@@ -195,6 +200,7 @@ fn open(
         pulse: Arc::new(Pulse::new((around.clock)())),
         own: Arc::new(own(config, around)),
         repeats: Arc::default(),
+        controls: Arc::new(Controls::new(measures)),
         places: Arc::default(),
         joining: config.joining.clone().map(Arc::new),
         provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),

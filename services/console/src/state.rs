@@ -9,6 +9,7 @@ use journal::Outbox;
 use tokio::sync::watch;
 
 use crate::config::Joining;
+use crate::controls::Controls;
 use crate::heard::Hosts;
 use crate::metrics::Metrics;
 use crate::people::{Denials, Directory, Keys, Patience, Provider};
@@ -49,6 +50,8 @@ pub(crate) struct Console {
     /// What this console is told of itself.
     pub(crate) own: Arc<Own>,
     pub(crate) repeats: Arc<Repeats>,
+    /// Controls, as this console has tested them.
+    pub(crate) controls: Arc<Controls>,
     pub(crate) places: Arc<Places>,
     /// How other hosts join, where this is not all in one process.
     pub(crate) joining: Option<Arc<Joining>>,

@@ -292,6 +292,9 @@ pub(crate) struct Up {
     /// File that says by which directory people come in: what [console.oidc] is for a console.
     #[arg(long)]
     pub(crate) oidc: Option<PathBuf>,
+    /// File of the measures that were agreed with whoever audits, by which pages show controls: what console.measures is.
+    #[arg(long)]
+    pub(crate) measures: Option<PathBuf>,
     /// File that names the witnesses who are shown each head of the log, with their addresses (C2SP tlog-policy).
     #[arg(long)]
     pub(crate) witnesses: Option<PathBuf>,
@@ -732,6 +735,8 @@ pub(crate) enum Measure {
     Pages,
     /// Backups and restores of one tree, beside restic and borg.
     Backup,
+    /// Evidence of the site in --dir: written, verified, its controls and its proofs, beside hashes and signatures alone.
+    Evidence,
 }
 
 #[derive(Debug, Subcommand)]

@@ -57,6 +57,8 @@ pub(crate) struct Wanted {
     pub(crate) notify: Option<NotifyConfig>,
     /// By which directory people come in.
     pub(crate) oidc: Option<OidcConfig>,
+    /// What was agreed with whoever audits.
+    pub(crate) measures: Option<PathBuf>,
     /// File that names the witnesses who are shown each head.
     pub(crate) witnesses: Option<PathBuf>,
     /// Directory into which the log is written as files that anybody may serve.
@@ -83,6 +85,7 @@ impl Wanted {
             lists: None,
             notify: None,
             oidc: None,
+            measures: None,
             witnesses: None,
             tiles: None,
             self_approval: None,
@@ -147,6 +150,7 @@ impl Embedded {
             self_approval,
             let_in: wanted.let_in.clone(),
             oidc: wanted.oidc.clone(),
+            measures: wanted.measures.clone(),
             ..ConsoleConfig::new(dir.clone())
         };
         let (console, ready) = start_console(&dir, config, &bus, &clock).await?;

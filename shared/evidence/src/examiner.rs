@@ -105,7 +105,9 @@ pub struct Examiner {
     seen: BTreeMap<u64, (Digest, u64)>,
     counts: Counts,
     findings: Findings,
-    controls: Option<Gathering>,
+    gathering: Option<Gathering>,
+    /// Of which time controls are asked at the end, and by which measures.
+    asked: Option<(Period, ControlSettings)>,
 }
 
 /// An event that was read, and what the rules make of it.
@@ -131,8 +133,28 @@ impl Examiner {
     /// The same, which computes the controls of a period too.
     #[must_use]
     pub fn with_controls(mut self, period: Period, settings: ControlSettings) -> Self {
-        self.controls = Some(Gathering::new(period, settings));
+        self.asked = Some((period, settings));
+        self.gathering()
+    }
+
+    /// The same, which can be asked for controls while it is under way.
+    #[must_use]
+    pub fn gathering(mut self) -> Self {
+        self.gathering = Some(Gathering::default());
         self
+    }
+
+    /// What became of each control in each of some periods, as far as leaves were taken.
+    #[must_use]
+    pub fn controls(&self, periods: &[Period], settings: &ControlSettings) -> Vec<Vec<Outcome>> {
+        let accounted = self.population.account(self.horizon());
+        self.outcomes(&accounted, periods, settings)
+    }
+
+    /// When the log began: its first event was received.
+    #[must_use]
+    pub fn began(&self) -> Option<Timestamp> {
+        self.gathering.as_ref()?.began()
     }
 
     /// How many leaves were taken.
@@ -199,9 +221,9 @@ impl Examiner {
             Mark::Valid => self.observe(&envelope, &event, received),
             Mark::Conflict { .. } | Mark::Refused { .. } => self.counts.void += 1,
         }
-        if let Some(controls) = &mut self.controls {
+        if let Some(gathering) = &mut self.gathering {
             let (envelope, event, mark, streams) = (&envelope, &event, &mark, &self.streams);
-            controls.observe(Passing { position, envelope, event, received, mark, streams });
+            gathering.observe(Passing { position, envelope, event, received, mark, streams });
         }
         Taken { envelope, event, received, mark }
     }
@@ -296,20 +318,33 @@ impl Examiner {
         }
         let (tree, roots) = self.grow(sizes.into_iter().collect());
         self.count_runs();
-        let horizon = self.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
-        let accounted = self.population.account(horizon);
-        let controls = self.controls(&accounted, horizon);
+        let accounted = self.population.account(self.horizon());
+        let asked = self.asked.take();
+        let controls = asked
+            .and_then(|(period, settings)| self.outcomes(&accounted, &[period], &settings).pop());
+        let controls = controls.unwrap_or_default();
         self.account(accounted);
         self.counts.producers = self.ledger.producers.len() as u64;
         let Self { findings, counts, ledger, streams, leaves, .. } = self;
         Examined { findings, counts, ledger, streams, tree, roots, leaves, controls }
     }
 
-    fn controls(&mut self, accounted: &Accounted, until: Timestamp) -> Vec<Outcome> {
+    /// When the newest event was received.
+    fn horizon(&self) -> Timestamp {
+        self.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    fn outcomes(
+        &self,
+        accounted: &Accounted,
+        periods: &[Period],
+        settings: &ControlSettings,
+    ) -> Vec<Vec<Outcome>> {
+        let Some(gathering) = &self.gathering else { return Vec::new() };
         let wrong: Vec<String> = self.findings.kept().iter().map(ToString::to_string).collect();
-        let (streams, events) = (&self.streams, self.counts.events);
+        let (streams, events, until) = (&self.streams, self.counts.events, self.horizon());
         let ended = Ended { streams, accounted, until, events, wrong: &wrong };
-        self.controls.take().map(|controls| controls.finish(ended)).unwrap_or_default()
+        periods.iter().map(|period| gathering.outcomes(*period, settings, ended)).collect()
     }
 
     /// Lets the tree grow from nothing, and looks at it at the sizes that somebody asks for or that a producer says it has seen.

@@ -57,7 +57,8 @@ impl Browser {
     /// Opens a page.
     pub(crate) fn get(&self, path: &str) -> Page {
         let call = self.agent.get(format!("{}{path}", self.server));
-        Page::of(call.header("cookie", &self.cookie).call().unwrap())
+        let answer = call.header("cookie", &self.cookie).call();
+        Page::of(answer.unwrap_or_else(|error| panic!("{path}: {error}")))
     }
 
     /// Fills in a form of a page and sends it.

@@ -2,6 +2,7 @@
 //! what they say.
 
 mod browser;
+mod controls;
 mod health;
 mod planning;
 mod restoring;
@@ -157,6 +158,7 @@ fn every_link_of_every_page_leads_somewhere_and_no_page_is_heavy_or_needs_script
         ("/backups/files".to_owned(), "files protected".to_owned()),
         ("/people".to_owned(), "People".to_owned()),
         ("/site".to_owned(), "Settings and health".to_owned()),
+        ("/controls".to_owned(), "Controls".to_owned()),
     ] {
         let page = pages.get(&path).unwrap_or_else(|| panic!("nothing leads to {path}"));
         assert_eq!(page.heading(), heading, "{path}");

@@ -58,6 +58,8 @@ fn every_page_has_the_headers_that_keep_it_ours_and_none_has_a_script_or_a_style
         "/people/nobody",
         "/account",
         "/site",
+        "/controls",
+        "/controls/JS-01",
     ] {
         check(&admin.session.get(path), path);
         let away = nobody.get(path).is(303);

@@ -35,6 +35,7 @@ const NAV: &[(&str, &str)] = &[
     ("/prints", "Prints"),
     ("/hosts", "Hosts"),
     ("/events", "Events"),
+    ("/controls", "Controls"),
     ("/people", "People"),
     ("/site", "Site"),
 ];
@@ -97,16 +98,19 @@ impl Shell {
     /// The same with the position to which its data is true.
     #[must_use]
     #[expect(clippy::wrong_self_convention, reason = "it reads as the page says it: data as of")]
-    pub(crate) fn as_of(mut self, console: &Console, position: u64) -> Self {
-        let now = (console.clock)();
+    pub(crate) fn as_of(self, console: &Console, position: u64) -> Self {
         // What was read just now is true now, if the recorder goes on.
-        self.as_of = Some(AsOf {
-            position,
-            ms: now.as_millisecond(),
-            now_ms: now.as_millisecond(),
-            text: when(now),
-            live: true,
-        });
+        let now = (console.clock)();
+        self.as_of_then(console, position, now)
+    }
+
+    /// The same with the position to which its data is true, which was read then.
+    #[must_use]
+    #[expect(clippy::wrong_self_convention, reason = "it reads as the page says it: data as of")]
+    pub(crate) fn as_of_then(mut self, console: &Console, position: u64, then: Timestamp) -> Self {
+        let now_ms = (console.clock)().as_millisecond();
+        let (ms, text) = (then.as_millisecond(), when(then));
+        self.as_of = Some(AsOf { position, ms, now_ms, text, live: true });
         self
     }
 

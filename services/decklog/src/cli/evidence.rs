@@ -18,7 +18,7 @@ pub(crate) enum Evidence {
 }
 
 /// What somebody wants to know of.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct About {
     /// The beginning of the period: 2026-11-01, or an instant; the log's when absent.
     #[arg(long)]

@@ -12,7 +12,7 @@ use domain::envelope::Envelope;
 use domain::event::{Event, LogEvent};
 use domain::leaf::Leaf;
 use domain::wire::{Content, Query};
-use evidence::{Depth, Head, Report, Request, Trust, Verdict, Writer};
+use evidence::{Depth, Examined, Head, Report, Request, Trust, Verdict, Writer};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -55,14 +55,7 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let (origin, size) = (last.says.origin().to_owned(), last.says.size());
     let cosignatures = last.note.signatures().len() - 1;
     let (from, until) = (request.from, request.until);
-    let mut examined = None;
-    let bytes = whole(&wanted.to, |out| {
-        let mut writer = Writer::new(out, request, last, &earlier)?;
-        source.leaves(size, |_, bytes| Ok(writer.entry(bytes)?))?;
-        examined = Some(writer.finish()?.1);
-        Ok(())
-    })?;
-    let log = examined.context("nothing was examined")?;
+    let (bytes, log) = write(&source, request, &wanted.to, last, &earlier)?;
     let controls: Vec<Summary> = log.controls.iter().map(Summary::of).collect();
     let wrong: Vec<String> = log.findings.kept().iter().map(ToString::to_string).collect();
     let heads = earlier.len() + 1;
@@ -88,6 +81,24 @@ fn exported(done: &Exported) -> String {
     text + &super::control::table(&done.controls)
 }
 
+/// Writes a bundle; says how large it is, and what its examination came to.
+pub(super) fn write(
+    source: &Source,
+    request: Request,
+    to: &Path,
+    last: Head,
+    earlier: &[Head],
+) -> anyhow::Result<(u64, Examined)> {
+    let (size, mut examined) = (last.says.size(), None);
+    let bytes = whole(to, |out| {
+        let mut writer = Writer::new(out, request, last, earlier)?;
+        source.leaves(size, |_, bytes| Ok(writer.entry(bytes)?))?;
+        examined = Some(writer.finish()?.1);
+        Ok(())
+    })?;
+    Ok((bytes, examined.context("nothing was examined")?))
+}
+
 /// Writes a file that has its name only once it is whole; says how large it is.
 fn whole(
     to: &Path,
@@ -109,7 +120,7 @@ fn whole(
 }
 
 /// The last head, and those before it, the smallest first. The last is one that witnesses have cosigned, where there is any.
-fn heads(source: &Source) -> anyhow::Result<(Head, Vec<Head>)> {
+pub(super) fn heads(source: &Source) -> anyhow::Result<(Head, Vec<Head>)> {
     let Content::Heads(notes) = source.ask(&Query::Heads { limit: HEADS })?.content else {
         anyhow::bail!("the answer is to another question");
     };

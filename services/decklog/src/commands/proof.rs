@@ -32,7 +32,7 @@ pub(crate) fn run(source: &Source, position: u64, format: Format) -> anyhow::Res
 }
 
 /// Asks until all that is needed for it is read: each question reads a part, and the next goes on from there.
-fn proof(source: &Source, position: u64) -> anyhow::Result<Inclusion> {
+pub(super) fn proof(source: &Source, position: u64) -> anyhow::Result<Inclusion> {
     let mut before = None;
     loop {
         let Content::Proof(proof) = source.ask(&Query::Proof { position })?.content else {

@@ -52,6 +52,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             lists: up.lists.clone(),
             notify: notify.clone(),
             oidc: oidc.clone(),
+            measures: up.measures.clone(),
             witnesses: up.witnesses.clone(),
             tiles: up.tiles.clone(),
             self_approval: up.self_approval,

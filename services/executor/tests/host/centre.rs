@@ -142,7 +142,8 @@ impl Log {
     /// What became of an event that is in the log.
     fn known(&self, bytes: &[u8]) -> Committed {
         let same = |entry: &LogEntry| entry.event.get().as_bytes() == bytes;
-        let at = self.entries.iter().position(same).expect("nothing else was said in its place");
+        let at = self.entries.iter().position(same);
+        let at = at.unwrap_or_else(|| panic!("something else was said in its place"));
         self.committed[at].clone()
     }
 

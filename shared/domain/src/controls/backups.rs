@@ -35,14 +35,14 @@ struct Kept {
 }
 
 impl Backups {
-    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
         let id = &passing.envelope.subject;
         match passing.event {
             Event::ThingEvent(event) if event.of == ThingKind::Dataset => {
                 self.observe_dataset(id, &event.act, passing);
             }
             Event::BackupEvent(event) if id.stream_type() == StreamType::Dataset => {
-                self.observe_backup(id, event, passing, period);
+                self.observe_backup(id, event, passing);
             }
             _ => {}
         }
@@ -70,13 +70,7 @@ impl Backups {
         }
     }
 
-    fn observe_backup(
-        &mut self,
-        id: &StreamId,
-        event: &BackupEvent,
-        passing: Passing<'_>,
-        period: Period,
-    ) {
+    fn observe_backup(&mut self, id: &StreamId, event: &BackupEvent, passing: Passing<'_>) {
         let at = passing.received;
         let item = || Item::new(at, id, passing.position);
         match event {
@@ -85,31 +79,25 @@ impl Backups {
                 if event.errors == 0 {
                     kept.taken.push(event.began.min(at));
                 }
-                if period.holds(at) {
-                    let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
-                    let item = Item::new(at, subject, passing.position);
-                    let place = (id.clone(), event.repository.clone());
-                    self.snapshots.push((place, item, event.read_back > 0));
-                }
+                let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
+                let item = Item::new(at, subject, passing.position);
+                let place = (id.clone(), event.repository.clone());
+                self.snapshots.push((place, item, event.read_back > 0));
             }
             BackupEvent::BackupVerified(event) => {
                 self.checked.insert((id.clone(), event.repository.clone()), at);
             }
             BackupEvent::RestoreTested(event) => {
                 self.datasets.entry(id.clone()).or_default().tested.push(at);
-                if period.holds(at) {
-                    self.tests.insert(event.by.run.clone(), (item(), event.good, false));
-                }
+                self.tests.insert(event.by.run.clone(), (item(), event.good, false));
             }
             BackupEvent::RestoreCertified(event) => {
                 if let Some((_, _, certified)) = self.tests.get_mut(&event.run) {
                     *certified = true;
                 }
-                if period.holds(at) {
-                    let same = is_certified_by_who_asked(passing, &event.run);
-                    let wrong = same.then(|| "certified by who asked for it".to_owned());
-                    self.seconds.push(item().failing(wrong));
-                }
+                let same = is_certified_by_who_asked(passing, &event.run);
+                let wrong = same.then(|| "certified by who asked for it".to_owned());
+                self.seconds.push(item().failing(wrong));
             }
             _ => {}
         }
@@ -118,7 +106,7 @@ impl Backups {
     pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
         vec![
             Outcome::of("BK-01", self.protection(closing)),
-            Outcome::of("BK-03", self.verified()),
+            Outcome::of("BK-03", self.verified(closing.period)),
             Outcome::of("BK-04", self.tested(closing)),
         ]
     }
@@ -141,13 +129,13 @@ impl Backups {
         found
     }
 
-    fn verified(&self) -> Vec<Item> {
+    fn verified(&self, period: Period) -> Vec<Item> {
         let one = |(place, item, read): &((StreamId, String), Item, bool)| {
             let later = self.checked.get(place).is_some_and(|at| *at >= item.at);
             let why = "nothing of it was read again";
             item.clone().failing((!read && !later).then(|| why.to_owned()))
         };
-        self.snapshots.iter().map(one).collect()
+        self.snapshots.iter().filter(|(_, item, _)| period.holds(item.at)).map(one).collect()
     }
 
     fn tested(&self, closing: Closing<'_>) -> Vec<Item> {
@@ -159,7 +147,9 @@ impl Backups {
             };
             Item { subject: run.to_string(), ..item.clone() }.failing(wrong)
         };
-        let mut found: Vec<Item> = self.tests.iter().map(test).collect();
+        let within =
+            |(_, (item, ..)): &(&StreamId, &(Item, bool, bool))| closing.period.holds(item.at);
+        let mut found: Vec<Item> = self.tests.iter().filter(within).map(test).collect();
         for (id, kept) in &self.datasets {
             let definition = kept.active.as_ref().map(|(definition, ..)| definition);
             let Some(every) = definition.and_then(|one| one.restore_test_every) else { continue };

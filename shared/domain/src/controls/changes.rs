@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::settings::millis;
-use super::{Closing, Item, Outcome, Passing, Period};
+use super::{Closing, Item, Outcome, Passing};
 use crate::event::{ChangeEvent, Event, JobEvent, ThingAct};
 use crate::ids::StreamId;
 
@@ -24,7 +24,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
         let (id, at) = (&passing.envelope.subject, passing.received);
         let actor = passing.envelope.actor.clone();
         let item = || Item::new(at, id, passing.position);
@@ -33,9 +33,9 @@ impl Changes {
                 self.authors.insert((id.clone(), event.number), actor);
             }
             Event::JobEvent(JobEvent::JobApproved(event)) => {
-                self.approve(id, event.number, actor.as_deref(), item(), period);
+                self.approve(id, event.number, actor.as_deref(), item());
             }
-            Event::JobEvent(JobEvent::JobPaused(_)) if period.holds(at) => {
+            Event::JobEvent(JobEvent::JobPaused(_)) => {
                 self.pauses.push((id.clone(), item(), None));
             }
             Event::JobEvent(JobEvent::JobResumed(_) | JobEvent::JobRetired(_)) => {
@@ -50,26 +50,16 @@ impl Changes {
                     self.authors.insert((id.clone(), event.number), actor);
                 }
                 ThingAct::Approved(event) => {
-                    self.approve(id, event.number, actor.as_deref(), item(), period);
+                    self.approve(id, event.number, actor.as_deref(), item());
                 }
                 ThingAct::Retired(_) => {}
             },
-            Event::ChangeEvent(event) => self.observe_change(id, event, actor, item(), period),
+            Event::ChangeEvent(event) => self.observe_change(id, event, actor, item()),
             _ => {}
         }
     }
 
-    fn approve(
-        &mut self,
-        id: &StreamId,
-        number: u32,
-        approver: Option<&str>,
-        item: Item,
-        period: Period,
-    ) {
-        if !period.holds(item.at) {
-            return;
-        }
+    fn approve(&mut self, id: &StreamId, number: u32, approver: Option<&str>, item: Item) {
         let author = self.authors.get(&(id.clone(), number)).cloned().flatten();
         let same = author.is_some() && author.as_deref() == approver;
         let second = same.then(|| "approved by its author".to_owned());
@@ -92,11 +82,10 @@ impl Changes {
         event: &ChangeEvent,
         actor: Option<String>,
         item: Item,
-        period: Period,
     ) {
         let at = item.at;
         match event {
-            ChangeEvent::ChangeExpedited(event) if period.holds(at) => {
+            ChangeEvent::ChangeExpedited(event) => {
                 self.expedited.insert((id.clone(), event.number), (item, event.until));
             }
             ChangeEvent::ChangeRatified(event) => {
@@ -110,7 +99,7 @@ impl Changes {
     }
 
     pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
-        let Closing { ended, settings, end: last, .. } = closing;
+        let Closing { ended, period, settings, end: last, .. } = closing;
         let emergency = |(which, (item, until)): (&Which, &(Item, Timestamp))| {
             let wrong = match self.looked_at.get(which) {
                 Some((at, by))
@@ -136,10 +125,12 @@ impl Changes {
                 long.then(|| format!("paused {until}, longer than {}", settings.pause_at_most)),
             )
         };
+        let expedited = self.expedited.iter().filter(|(_, (item, _))| period.holds(item.at));
+        let pauses = self.pauses.iter().filter(|(_, item, _)| period.holds(item.at));
         vec![
-            Outcome::of("CM-01", self.approved.clone()),
-            Outcome::of("CM-02", self.expedited.iter().map(emergency).collect()),
-            Outcome::of("CM-03", self.pauses.iter().map(pause).collect()),
+            Outcome::of("CM-01", period.of(&self.approved).cloned().collect()),
+            Outcome::of("CM-02", expedited.map(emergency).collect()),
+            Outcome::of("CM-03", pauses.map(pause).collect()),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::settings::millis;
-use super::{Closing, Item, Outcome, Passing, Period};
+use super::{Closing, Item, Outcome, Passing};
 use crate::event::{Event, IncidentEvent, ReviewEvent, RunEvent, Trouble};
 use crate::ids::StreamId;
 
@@ -30,12 +30,10 @@ struct Case {
 }
 
 impl Incidents {
-    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
         let (id, at) = (&passing.envelope.subject, passing.received);
         match passing.event {
-            Event::RunEvent(RunEvent::RunFailed(_) | RunEvent::RunTimedOut(_))
-                if period.holds(at) =>
-            {
+            Event::RunEvent(RunEvent::RunFailed(_) | RunEvent::RunTimedOut(_)) => {
                 self.failed.insert(id.clone(), Item::new(at, id, passing.position));
             }
             // It was tried again, and is told of by its last try.
@@ -45,12 +43,12 @@ impl Incidents {
             Event::ReviewEvent(ReviewEvent::ReviewNoted(event)) => {
                 self.told.insert(event.run.clone());
             }
-            Event::IncidentEvent(event) => self.observe_incident(event, passing, period),
+            Event::IncidentEvent(event) => self.observe_incident(event, passing),
             _ => {}
         }
     }
 
-    fn observe_incident(&mut self, event: &IncidentEvent, passing: Passing<'_>, period: Period) {
+    fn observe_incident(&mut self, event: &IncidentEvent, passing: Passing<'_>) {
         let (id, at) = (&passing.envelope.subject, passing.received);
         let trouble = match event {
             IncidentEvent::IncidentOpened(event) => Some(&event.trouble),
@@ -59,20 +57,13 @@ impl Incidents {
         };
         self.told.extend(trouble.and_then(Trouble::run).cloned());
         if let IncidentEvent::IncidentOpened(_) = event {
-            if period.holds(at) {
-                let item = Item::new(at, id, passing.position);
-                let case = Case {
-                    item,
-                    acknowledged: None,
-                    resolved: None,
-                    cleared: None,
-                    by_causer: false,
-                };
-                self.opened.insert(id.clone(), case);
-            }
+            let item = Item::new(at, id, passing.position);
+            let case =
+                Case { item, acknowledged: None, resolved: None, cleared: None, by_causer: false };
+            self.opened.insert(id.clone(), case);
             return;
         }
-        let by_causer = self.resolved_by_causer(event, passing, period);
+        let by_causer = self.resolved_by_causer(event, passing);
         let Some(case) = self.opened.get_mut(id) else { return };
         match event {
             IncidentEvent::IncidentAcknowledged(_) => {
@@ -89,33 +80,27 @@ impl Incidents {
     }
 
     /// Whether an incident is resolved now, by somebody who caused it.
-    fn resolved_by_causer(
-        &mut self,
-        event: &IncidentEvent,
-        passing: Passing<'_>,
-        period: Period,
-    ) -> bool {
+    fn resolved_by_causer(&mut self, event: &IncidentEvent, passing: Passing<'_>) -> bool {
         let IncidentEvent::IncidentResolved(_) = event else { return false };
         let (id, at) = (&passing.envelope.subject, passing.received);
         let incident = passing.streams.0.get(id).and_then(|state| state.body.incident());
         let actor = passing.envelope.actor.as_deref().unwrap_or_default();
         let same = incident.is_some_and(|incident| incident.causers.contains(actor));
-        if period.holds(at) {
-            let wrong = same.then(|| "resolved by who caused it".to_owned());
-            self.seconds.push(Item::new(at, id, passing.position).failing(wrong));
-        }
+        let wrong = same.then(|| "resolved by who caused it".to_owned());
+        self.seconds.push(Item::new(at, id, passing.position).failing(wrong));
         same
     }
 
     pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
+        let within = |item: &Item| closing.period.holds(item.at);
         let item = |case: &Case| case.item.clone().failing(case.wrong(closing));
-        let incidents = self.opened.values().map(item);
+        let incidents = self.opened.values().filter(|case| within(&case.item)).map(item);
         let untold = |(run, item): (&StreamId, &Item)| {
             let why = "no incident was opened for it, and no review says what becomes of it";
             let wrong = (!self.told.contains(run)).then(|| why.to_owned());
             closing.unless_young(item.clone(), wrong)
         };
-        let failed = self.failed.iter().map(untold);
+        let failed = self.failed.iter().filter(|(_, item)| within(item)).map(untold);
         vec![Outcome::of("JS-02", incidents.chain(failed).collect())]
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Closing, Ended, Item, Outcome, Passing, Period};
+use super::{Closing, Ended, Item, Outcome, Passing};
 use crate::canonical::Digest;
 use crate::event::{Event, JobEvent, ReviewEvent, RunEvent};
 use crate::expect::Finding;
@@ -20,12 +20,13 @@ pub(super) struct Jobs {
     founded: BTreeSet<String>,
     occurrences: BTreeMap<StreamId, (Timestamp, u64)>,
     started: Vec<(Item, bool, bool)>,
-    lost: BTreeMap<StreamId, (Timestamp, u64)>,
+    /// Whenever a run was missed or lost.
+    lost: Vec<(StreamId, Timestamp, u64)>,
     answered: BTreeSet<StreamId>,
 }
 
 impl Jobs {
-    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
         let stream = &passing.envelope.subject;
         match passing.event {
             Event::JobEvent(JobEvent::JobApproved(event)) => {
@@ -34,35 +35,28 @@ impl Jobs {
             Event::ReviewEvent(ReviewEvent::ReviewNoted(event)) => {
                 self.answered.insert(event.run.clone());
             }
-            Event::RunEvent(event) => self.observe_run(stream, event, passing, period),
+            Event::RunEvent(event) => self.observe_run(stream, event, passing),
             _ => {}
         }
     }
 
-    fn observe_run(
-        &mut self,
-        stream: &StreamId,
-        event: &RunEvent,
-        passing: Passing<'_>,
-        period: Period,
-    ) {
-        if let Some((_, at)) = accounted_instant(event).filter(|(_, at)| period.holds(*at))
+    fn observe_run(&mut self, stream: &StreamId, event: &RunEvent, passing: Passing<'_>) {
+        if let Some((_, at)) = accounted_instant(event)
             && stream.part().is_none()
         {
             self.occurrences.entry(stream.clone()).or_insert((at, passing.position));
         }
-        let now = (passing.received, passing.position);
         match event {
             RunEvent::RunDue(_) | RunEvent::RunRequested(_) | RunEvent::RunDivided(_) => {
                 self.founded.insert(stream.whole().to_owned());
             }
-            RunEvent::RunMissed(_) | RunEvent::RunLost(_) if period.holds(passing.received) => {
-                self.lost.insert(stream.clone(), now);
+            RunEvent::RunMissed(_) | RunEvent::RunLost(_) => {
+                self.lost.push((stream.clone(), passing.received, passing.position));
             }
             RunEvent::RunResolved(_) => {
                 self.answered.insert(stream.clone());
             }
-            RunEvent::RunStarted(started) if period.holds(passing.received) => {
+            RunEvent::RunStarted(started) => {
                 let founded = self.founded.contains(stream.whole());
                 let job = stream.run_job().unwrap_or_default();
                 let known = self.approved.get(job);
@@ -82,10 +76,11 @@ impl Jobs {
             let why = "the definition that its host names was never approved";
             item.clone().failing((!approved).then(|| why.to_owned()))
         };
+        let started = || self.started.iter().filter(|(item, ..)| closing.period.holds(item.at));
         vec![
             Outcome::of("JS-01", self.occurrences(closing)),
-            Outcome::of("JS-03", self.started.iter().map(founded).collect()),
-            Outcome::of("JS-04", self.started.iter().map(approved).collect()),
+            Outcome::of("JS-03", started().map(founded).collect()),
+            Outcome::of("JS-04", started().map(approved).collect()),
             Outcome::of("JS-07", self.lost(closing)),
         ]
     }
@@ -95,7 +90,8 @@ impl Jobs {
         let item = |(run, (at, position)): (&StreamId, &(Timestamp, u64))| {
             closing.unless_young(Item::new(*at, run, *position), open(run, ended))
         };
-        let mut found: Vec<Item> = self.occurrences.iter().map(item).collect();
+        let within = self.occurrences.iter().filter(|(_, (at, _))| period.holds(*at));
+        let mut found: Vec<Item> = within.map(item).collect();
         for finding in &ended.accounted.findings {
             if let Finding::Missing { run, at } = finding
                 && period.holds(*at)
@@ -107,13 +103,17 @@ impl Jobs {
     }
 
     fn lost(&self, closing: Closing<'_>) -> Vec<Item> {
-        let item = |(run, (at, position)): (&StreamId, &(Timestamp, u64))| {
+        let item = |(run, (at, position)): (&StreamId, (Timestamp, u64))| {
             let known = self.answered.contains(run) || ended_since(run, closing.ended);
             let why = "nobody has said what becomes of it";
             let wrong = (!known).then(|| why.to_owned());
-            closing.unless_young(Item::new(*at, run, *position), wrong)
+            closing.unless_young(Item::new(at, run, position), wrong)
         };
-        self.lost.iter().map(item).collect()
+        // The last time of each run.
+        let within = self.lost.iter().filter(|(_, at, _)| closing.period.holds(*at));
+        let last: BTreeMap<_, _> =
+            within.map(|(run, at, position)| (run, (*at, *position))).collect();
+        last.into_iter().map(item).collect()
     }
 }
 

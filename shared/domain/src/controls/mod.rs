@@ -10,6 +10,7 @@
 //! | `settings` | what a site has agreed with its auditor: how soon, how often, how long |
 //! | `jobs`, `incidents`, `changes`, `people`, `backups`, `prints`, `record` | the populations and tests of each family |
 //! | `table` | what was found, as files that open anywhere |
+//! | `month` | the months of which people ask |
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -21,6 +22,7 @@ mod catalogue;
 mod changes;
 mod incidents;
 mod jobs;
+mod month;
 mod people;
 mod prints;
 mod record;
@@ -36,6 +38,7 @@ use crate::expect::Accounted;
 use crate::ledger::{Mark, Memory};
 
 pub use catalogue::{CATALOGUE, Control};
+pub use month::Month;
 pub use settings::ControlSettings;
 pub use table::{Summary, csv, summary_csv};
 
@@ -54,6 +57,11 @@ impl Period {
     #[must_use]
     pub fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.until
+    }
+
+    /// The items that are in it.
+    fn of<'a>(self, items: impl IntoIterator<Item = &'a Item>) -> impl Iterator<Item = &'a Item> {
+        items.into_iter().filter(move |item| self.holds(item.at))
     }
 }
 
@@ -184,11 +192,10 @@ impl Outcome {
     }
 }
 
-/// Gathers the populations of all controls while the events of a log pass by.
-#[derive(Debug)]
+/// Gathers the populations of all controls while the events of a log pass by. Of which of them is asked, and by which measures,
+/// is said when they are looked at: so one gathering answers for each month.
+#[derive(Debug, Default)]
 pub struct Gathering {
-    period: Period,
-    settings: ControlSettings,
     /// When the first event was received.
     first: Option<Timestamp>,
     jobs: jobs::Jobs,
@@ -201,43 +208,35 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    /// Of a period.
-    #[must_use]
-    pub fn new(period: Period, settings: ControlSettings) -> Self {
-        Self {
-            period,
-            settings,
-            first: None,
-            jobs: jobs::Jobs::default(),
-            incidents: incidents::Incidents::default(),
-            changes: changes::Changes::default(),
-            people: people::People::default(),
-            backups: backups::Backups::default(),
-            prints: prints::Prints::default(),
-            record: record::Record::default(),
-        }
-    }
-
     /// Takes the next event.
     pub fn observe(&mut self, passing: Passing<'_>) {
-        let period = self.period;
         self.first.get_or_insert(passing.received);
-        self.record.observe(passing, period, &self.settings);
+        self.record.observe(passing);
         if *passing.mark != Mark::Valid {
             return;
         }
-        self.jobs.observe(passing, period);
-        self.incidents.observe(passing, period);
-        self.changes.observe(passing, period);
-        self.people.observe(passing, period);
-        self.backups.observe(passing, period);
-        self.prints.observe(passing, period);
+        self.jobs.observe(passing);
+        self.incidents.observe(passing);
+        self.changes.observe(passing);
+        self.people.observe(passing);
+        self.backups.observe(passing);
+        self.prints.observe(passing);
     }
 
-    /// What became of each control of [`CATALOGUE`], in its order.
+    /// When the first event was received.
     #[must_use]
-    pub fn finish(self, ended: Ended<'_>) -> Vec<Outcome> {
-        let (period, settings) = (self.period, &self.settings);
+    pub fn began(&self) -> Option<Timestamp> {
+        self.first
+    }
+
+    /// What became of each control of [`CATALOGUE`] in a period, in its order.
+    #[must_use]
+    pub fn outcomes(
+        &self,
+        period: Period,
+        settings: &ControlSettings,
+        ended: Ended<'_>,
+    ) -> Vec<Outcome> {
         let begin = self.first.unwrap_or(period.from).max(period.from);
         let end = ended.until.min(period.until);
         let closing = Closing { ended, period, settings, begin, end };
@@ -251,7 +250,7 @@ impl Gathering {
             self.record.finish(closing),
         ]
         .concat();
-        found.push(Outcome::of("AC-03", self.seconds()));
+        found.push(Outcome::of("AC-03", self.seconds(period)));
         let place = |outcome: &Outcome| CATALOGUE.iter().position(|one| one.id == outcome.control);
         found.sort_by_key(place);
         found
@@ -260,9 +259,9 @@ impl Gathering {
 
 impl Gathering {
     /// Whatever takes two people, of whichever family it is.
-    fn seconds(&self) -> Vec<Item> {
+    fn seconds(&self, period: Period) -> Vec<Item> {
         let families = [&self.changes.seconds, &self.incidents.seconds, &self.backups.seconds];
-        families.into_iter().flatten().cloned().collect()
+        families.into_iter().flat_map(|family| period.of(family)).cloned().collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::settings::millis;
-use super::{Closing, Item, Outcome, Passing, Period, gaps};
+use super::{Closing, Item, Outcome, Passing, gaps};
 use crate::event::{Event, ReviewEvent, UserEvent};
 use crate::ids::{Class, StreamType};
 
@@ -17,16 +17,11 @@ pub(super) struct People {
 }
 
 impl People {
-    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
         let (id, at) = (&passing.envelope.subject, passing.received);
-        let within = period.holds(at);
         let item = || Item::new(at, id, passing.position);
         let by_console = passing.envelope.source.class() == Class::Console;
-        if within
-            && by_console
-            && id.stream_type() != StreamType::Log
-            && !is_coming_in(passing.event)
-        {
+        if by_console && id.stream_type() != StreamType::Log && !is_coming_in(passing.event) {
             let nobody = passing.envelope.actor.is_none();
             let wrong = nobody.then(|| format!("{} names nobody", passing.envelope.kind));
             self.stated.push(item().failing(wrong));
@@ -36,9 +31,7 @@ impl People {
             Event::ReviewEvent(ReviewEvent::ReviewSigned(event)) => {
                 self.nights.push((event.since, event.until));
             }
-            Event::UserEvent(UserEvent::UserDenied(_) | UserEvent::UserLoginFailed(_))
-                if within =>
-            {
+            Event::UserEvent(UserEvent::UserDenied(_) | UserEvent::UserLoginFailed(_)) => {
                 self.denied.push(item());
             }
             _ => {}
@@ -48,8 +41,7 @@ impl People {
     pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
         let Closing { period, settings, begin, end, .. } = closing;
         let signed = self.reviews.iter().map(|item| item.at).collect();
-        let mut reviews: Vec<Item> =
-            self.reviews.iter().filter(|item| period.holds(item.at)).cloned().collect();
+        let mut reviews: Vec<Item> = period.of(&self.reviews).cloned().collect();
         for (from, until) in gaps(signed, (begin, end), millis(settings.access_review_every)) {
             let why = format!("nobody reviewed who may do what from {from} until {until}");
             reviews.push(Item::absent(from, "review/access", why));
@@ -60,9 +52,9 @@ impl People {
             item.clone().failing((!looked(item.at)).then(|| why.to_owned()))
         };
         vec![
-            Outcome::of("AC-01", self.stated.clone()),
+            Outcome::of("AC-01", period.of(&self.stated).cloned().collect()),
             Outcome::of("AC-02", reviews),
-            Outcome::of("AC-05", self.denied.iter().map(denied).collect()),
+            Outcome::of("AC-05", period.of(&self.denied).map(denied).collect()),
             Outcome::untested(
                 "AC-06",
                 "the log hears of leavers only when somebody removes them: compare the removals with the list of the personnel department",

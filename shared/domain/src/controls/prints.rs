@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Closing, Item, Outcome, Passing, Period};
+use super::{Closing, Item, Outcome, Passing};
 use crate::event::{Event, PrintEvent};
 use crate::ids::StreamId;
 use crate::ledger::Body;
@@ -13,20 +13,20 @@ use crate::print::reconcile::{Exception, reconcile};
 #[derive(Debug, Default)]
 pub(super) struct Prints {
     spooled: BTreeMap<StreamId, (Timestamp, u64)>,
-    asked: BTreeMap<StreamId, Item>,
+    asked: Vec<(StreamId, Item)>,
     approved: BTreeSet<StreamId>,
 }
 
 impl Prints {
-    pub(super) fn observe(&mut self, passing: Passing<'_>, period: Period) {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
         let Event::PrintEvent(event) = passing.event else { return };
         let (id, at) = (&passing.envelope.subject, passing.received);
         match event {
-            PrintEvent::PrintSpooled(_) if period.holds(at) => {
+            PrintEvent::PrintSpooled(_) => {
                 self.spooled.insert(id.clone(), (at, passing.position));
             }
-            PrintEvent::PrintReprintRequested(_) if period.holds(at) => {
-                self.asked.insert(id.clone(), Item::new(at, id, passing.position));
+            PrintEvent::PrintReprintRequested(_) => {
+                self.asked.push((id.clone(), Item::new(at, id, passing.position)));
             }
             PrintEvent::PrintReprintApproved(_) | PrintEvent::PrintReprintDeclined(_) => {
                 self.approved.insert(id.clone());
@@ -36,11 +36,13 @@ impl Prints {
     }
 
     pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
+        let period = closing.period;
+        let within = |id: &StreamId| self.spooled.get(id).is_some_and(|(at, _)| period.holds(*at));
         let mut documents = BTreeMap::new();
         let mut forms = Vec::new();
         for (id, state) in &closing.ended.streams.0 {
             match &state.body {
-                Body::Document(document) if self.spooled.contains_key(id) => {
+                Body::Document(document) if within(id) => {
                     documents.insert(id.clone(), (**document).clone());
                 }
                 Body::Form(form) => forms.push((**form).clone()),
@@ -53,16 +55,18 @@ impl Prints {
             own.map(|one| Item::absent(closing.end, format!("print {}", one.word()), text(one)))
                 .collect()
         };
-        let spooled = self.spooled.iter().map(|(id, (at, position))| Item::new(*at, id, *position));
+        let spooled = self.spooled.iter().filter(|(_, (at, _))| period.holds(*at));
+        let spooled = spooled.map(|(id, (at, position))| Item::new(*at, id, *position));
         let spooled: Vec<Item> = spooled.collect();
         let numbers = of(&["duplicate", "in-doubt", "gap", "not-witnessed", "unknown"]);
         let totals =
             of(&["control-total", "control-count", "pages-differ", "check-differs", "not-checked"]);
-        let waits = |(id, item): (&StreamId, &Item)| {
+        let waits = |(id, item): &(StreamId, Item)| {
             let why = "nobody else has said yes or no to it";
             item.clone().failing((!self.approved.contains(id)).then(|| why.to_owned()))
         };
-        let asked: Vec<Item> = self.asked.iter().map(waits).collect();
+        let asked = self.asked.iter().filter(|(_, item)| period.holds(item.at));
+        let asked: Vec<Item> = asked.map(waits).collect();
         vec![
             Outcome::of("PR-01", [spooled.clone(), numbers].concat()),
             Outcome::of("PR-02", [asked, of(&["unauthorised-reprint"])].concat()),

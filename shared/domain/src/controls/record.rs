@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::settings::millis;
-use super::{Closing, ControlSettings, Item, Outcome, Passing, Period, gaps};
+use super::{Closing, ControlSettings, Item, Outcome, Passing, gaps};
 use crate::event::{Event, LogEvent, ReviewEvent};
 use crate::ledger::Mark;
 
@@ -14,38 +14,27 @@ const AHEAD_MS: i64 = 5_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    last: Option<Timestamp>,
-    events: u64,
+    /// When each event was received, by its position.
+    received: Vec<Timestamp>,
     ahead: Vec<Item>,
-    silent: Vec<Item>,
     reviews: Vec<(Item, Timestamp, Timestamp)>,
     enrolled: BTreeMap<String, Item>,
 }
 
 impl Record {
-    pub(super) fn observe(
-        &mut self,
-        passing: Passing<'_>,
-        period: Period,
-        settings: &ControlSettings,
-    ) {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
         let at = passing.received;
-        let before = self.last.replace(at);
+        // An event that cannot be read does not pass by; it was received with the one before it at the earliest.
+        let last = self.received.last().copied().unwrap_or(at);
+        let before = usize::try_from(passing.position).unwrap_or(usize::MAX).saturating_sub(1);
+        self.received.resize(before, last);
+        self.received.push(at);
         let item = || Item::new(at, &passing.envelope.subject, passing.position);
-        if period.holds(at) {
-            self.events += 1;
-            let said = passing.envelope.time;
-            if said.as_millisecond() - at.as_millisecond() > AHEAD_MS {
-                let why = format!(
-                    "{} dates it {said}, later than it was received",
-                    passing.envelope.source
-                );
-                self.ahead.push(item().failing(Some(why)));
-            }
-            if let Some(before) = before.filter(|before| is_long(*before, at, settings)) {
-                let silence = Item::new(before, "log", passing.position);
-                self.silent.push(silence.failing(Some(silent(before, at))));
-            }
+        let said = passing.envelope.time;
+        if said.as_millisecond() - at.as_millisecond() > AHEAD_MS {
+            let source = &passing.envelope.source;
+            let why = format!("{source} dates it {said}, later than it was received");
+            self.ahead.push(item().failing(Some(why)));
         }
         if *passing.mark != Mark::Valid {
             return;
@@ -54,7 +43,7 @@ impl Record {
             Event::ReviewEvent(ReviewEvent::ReviewSigned(event)) => {
                 self.reviews.push((item(), event.since, event.until));
             }
-            Event::LogEvent(LogEvent::LogProducerEnrolled(event)) if period.holds(at) => {
+            Event::LogEvent(LogEvent::LogProducerEnrolled(event)) => {
                 let wrong = (event.ground != "invitation")
                     .then(|| format!("let in by {}: no person is named", event.ground));
                 let mut item = item().failing(wrong);
@@ -66,18 +55,18 @@ impl Record {
     }
 
     pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
-        let Closing { ended, begin, end, .. } = closing;
+        let Closing { ended, period, begin, end, .. } = closing;
         let mut whole =
             vec![Item::new(begin, format!("all {} events of the log", ended.events), ended.events)];
         whole.extend(ended.wrong.iter().map(|text| Item::absent(end, "log", text.clone())));
-        let mut clocks = vec![Item::new(begin, format!("{} events", self.events), ended.events)];
-        clocks.extend(self.ahead.iter().cloned());
+        let counted = self.counted(closing);
+        let clocks = std::iter::once(counted.clone()).chain(period.of(&self.ahead).cloned());
         vec![
             Outcome::of("LG-01", whole),
-            Outcome::of("LG-03", clocks),
+            Outcome::of("LG-03", clocks.collect()),
             Outcome::of("LG-04", self.nights(closing)),
-            Outcome::of("LG-05", self.silences(closing)),
-            Outcome::of("LG-07", self.enrolled.values().cloned().collect()),
+            Outcome::of("LG-05", self.silences(counted, closing)),
+            Outcome::of("LG-07", period.of(self.enrolled.values()).cloned().collect()),
         ]
     }
 
@@ -96,11 +85,26 @@ impl Record {
         found
     }
 
-    fn silences(&self, closing: Closing<'_>) -> Vec<Item> {
-        let Closing { ended, settings, begin, end, .. } = closing;
-        let mut found = vec![Item::new(begin, format!("{} events", self.events), ended.events)];
-        found.extend(self.silent.iter().cloned());
-        if let Some(last) = self.last.filter(|last| is_long(*last, end, settings)) {
+    /// All events of the period, as one.
+    fn counted(&self, closing: Closing<'_>) -> Item {
+        let events = self.received.iter().filter(|at| closing.period.holds(**at)).count();
+        Item::new(closing.begin, format!("{events} events"), closing.ended.events)
+    }
+
+    fn silences(&self, counted: Item, closing: Closing<'_>) -> Vec<Item> {
+        let Closing { period, settings, end, .. } = closing;
+        let mut found = vec![counted];
+        for (two, position) in self.received.windows(2).zip(2..) {
+            if let [before, at] = *two
+                && period.holds(at)
+                && is_long(before, at, settings)
+            {
+                let silence = Item::new(before, "log", position);
+                found.push(silence.failing(Some(silent(before, at))));
+            }
+        }
+        let last = self.received.last().copied();
+        if let Some(last) = last.filter(|last| is_long(*last, end, settings)) {
             found.push(Item::absent(last, "log", silent(last, end)));
         }
         found

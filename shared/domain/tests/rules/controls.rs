@@ -41,7 +41,16 @@ fn outcomes(site: &Site, kept_back: impl Fn(&str) -> bool) -> Vec<Outcome> {
 }
 
 fn by(site: &Site, settings: ControlSettings, kept_back: impl Fn(&str) -> bool) -> Vec<Outcome> {
-    let mut gathering = Gathering::new(day(), settings);
+    of_periods(site, &[day()], settings, kept_back).remove(0)
+}
+
+fn of_periods(
+    site: &Site,
+    periods: &[Period],
+    settings: ControlSettings,
+    kept_back: impl Fn(&str) -> bool,
+) -> Vec<Vec<Outcome>> {
+    let mut gathering = Gathering::default();
     let (mut population, mut until) = (Population::default(), Timestamp::UNIX_EPOCH);
     let mut events = 0;
     let streams = &site.world.streams;
@@ -55,7 +64,8 @@ fn by(site: &Site, settings: ControlSettings, kept_back: impl Fn(&str) -> bool) 
         gathering.observe(Passing { position, envelope, event, received, mark, streams });
     }
     let accounted = population.account(until);
-    gathering.finish(Ended { streams, accounted: &accounted, until, events, wrong: &[] })
+    let ended = Ended { streams, accounted: &accounted, until, events, wrong: &[] };
+    periods.iter().map(|period| gathering.outcomes(*period, &settings, ended)).collect()
 }
 
 fn all(site: &Site) -> Vec<Outcome> {
@@ -77,6 +87,30 @@ fn every_control_of_the_catalogue_has_an_outcome_in_its_order() {
     let found: Vec<&str> = all(&site()).iter().map(|outcome| outcome.control).collect();
     let wanted: Vec<&str> = CATALOGUE.iter().map(|control| control.id).collect();
     assert_eq!(found, wanted);
+}
+
+#[test]
+fn parts_of_a_time_have_together_what_the_whole_has_and_what_is_outside_belongs_to_none() {
+    let mut site = site();
+    site.pause("pay").until("05:00").resume("pay");
+    let (half, noon) = (at("02:30"), at("12:00"));
+    let period = |from, until| Period { from, until };
+    let asked = [
+        period(at("00:00"), noon),
+        period(at("00:00"), half),
+        period(half, noon),
+        period(noon, at("13:00")),
+    ];
+    let found = of_periods(&site, &asked, ControlSettings::default(), |_| false);
+    let [whole, before, after, outside] = &found[..] else { panic!("{found:?}") };
+    for id in ["JS-01", "JS-03", "JS-04", "CM-01", "CM-03", "AC-01", "LG-07"] {
+        let items = |all| one(all, id).population.clone();
+        let both = [items(before), items(after)].concat();
+        assert_eq!(items(whole), both, "{id}");
+        assert_eq!(items(outside), [], "{id}");
+    }
+    assert_eq!(one(before, "JS-01").population.len(), 2);
+    assert_eq!(one(after, "JS-01").population.len(), 3, "two were skipped while it was paused");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod append;
 mod backup;
+mod evidence;
 mod limits;
 mod night;
 mod pages;
@@ -86,7 +87,7 @@ fn measure(
         let place = fresh(dir, "plan")?;
         figures.extend(plan::measure(&runtime, &place, size(10_000, 1_000))?);
     }
-    if wanted(Measure::Seed) || wanted(Measure::Pages) {
+    if wanted(Measure::Seed) || wanted(Measure::Pages) || wanted(Measure::Evidence) {
         eprintln!("a site …");
         let size = site::Size::of(&bench.site, bench.quick);
         let (place, made) = runtime.block_on(site::make(dir, size))?;
@@ -94,6 +95,10 @@ fn measure(
         if wanted(Measure::Pages) {
             eprintln!("pages …");
             figures.extend(pages::measure(&runtime, &place)?);
+        }
+        if wanted(Measure::Evidence) {
+            eprintln!("evidence …");
+            figures.extend(evidence::measure(&runtime, &place)?);
         }
     }
     if wanted(Measure::Backup) {

@@ -1,0 +1,257 @@
+//! Controls, tested by this console over the whole log, a month at a time, and kept up as the log grows.
+//!
+//! Whoever looks first has the log read from its beginning; from then on only what is new is read. What was read is kept in
+//! memory, about as much of it as the rules need to judge the next event. The same lines of code compute the controls of a
+//! bundle of evidence, so that an auditor comes to the same numbers.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bus::recorder::{AskError, ask};
+use domain::backup::sample;
+use domain::canonical::Digest;
+use domain::controls::{CATALOGUE, Control, ControlSettings, Item, Month, Outcome, Summary};
+use domain::wire::{Content, LeafView, Query};
+use evidence::{Depth, Examiner};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use tlog::{Checkpoint, Note};
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::problem::Problem;
+use crate::state::Console;
+
+/// Leaves asked for at once.
+const LEAVES: u32 = 1_000;
+/// What was tested so short ago is shown as it is, with its position.
+const FRESH: SignedDuration = SignedDuration::from_secs(10);
+/// How long whoever asks waits for what is new; after that they see what there was, if there was anything.
+const PATIENCE: Duration = Duration::from_millis(40);
+const FIRST_PATIENCE: Duration = Duration::from_millis(1_500);
+/// Most months that are shown beside each other.
+pub(crate) const MONTHS: usize = 12;
+
+/// What became of all controls in a month.
+#[derive(Debug)]
+pub(crate) struct Tested {
+    pub(crate) month: Month,
+    pub(crate) summaries: Vec<Summary>,
+}
+
+/// What became of all controls in the newest months.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// The position to which it is true.
+    pub(crate) position: u64,
+    /// When it was computed.
+    pub(crate) at: Timestamp,
+    /// The newest first.
+    pub(crate) months: Vec<Tested>,
+}
+
+/// Outcomes of all controls, and the position to which they are true.
+pub(crate) type Known = (u64, Arc<Vec<Outcome>>);
+
+/// The controls as this console has tested them.
+pub(crate) struct Controls {
+    pub(crate) settings: ControlSettings,
+    examiner: Arc<Mutex<Examiner>>,
+    /// Of months: whoever looks at one page after the other has them computed once.
+    kept: Mutex<BTreeMap<Month, Known>>,
+    standing: watch::Sender<Option<Arc<Standing>>>,
+    /// Somebody has the log read just now.
+    reading: AtomicBool,
+    read: AtomicU64,
+}
+
+impl Controls {
+    /// None tested yet, by these measures.
+    pub(crate) fn new(settings: ControlSettings) -> Self {
+        Self {
+            settings,
+            examiner: Arc::new(Mutex::new(Examiner::new(Depth::Tip).gathering())),
+            kept: Mutex::default(),
+            standing: watch::Sender::default(),
+            reading: AtomicBool::new(false),
+            read: AtomicU64::new(0),
+        }
+    }
+
+    /// What was found last, if the log was read to its end before.
+    fn last(&self) -> Option<Arc<Standing>> {
+        self.standing.borrow().clone()
+    }
+}
+
+/// A control by its name.
+pub(crate) fn rule(id: &str) -> Result<&'static Control, Problem> {
+    let found = CATALOGUE.iter().find(|one| one.id.eq_ignore_ascii_case(id));
+    found.ok_or_else(|| {
+        let all: Vec<&str> = CATALOGUE.iter().map(|one| one.id).collect();
+        Problem::not_found(format!("there is no control {id}; there are {}", all.join(", ")))
+    })
+}
+
+/// The month that somebody wrote; this one where they wrote none.
+pub(crate) fn month(text: &str, now: Timestamp) -> Result<Month, Problem> {
+    if text.is_empty() {
+        return Ok(Month::of(now, &TimeZone::system()));
+    }
+    text.parse().map_err(Problem::bad_request)
+}
+
+/// How all controls stand, as of now or of some seconds ago.
+///
+/// # Errors
+/// The log is being read for the first time.
+pub(crate) async fn standing(console: &Console) -> Result<Arc<Standing>, Problem> {
+    let (controls, now) = (&console.controls, (console.clock)());
+    let newest = *console.news.borrow();
+    let mut patience = FIRST_PATIENCE;
+    if let Some(last) = controls.last() {
+        if last.position >= newest || now.duration_since(last.at) < FRESH {
+            return Ok(last);
+        }
+        patience = PATIENCE;
+    }
+    let mut news = controls.standing.subscribe();
+    if !controls.reading.swap(true, Ordering::AcqRel) {
+        tokio::spawn(keep_up(console.clone()));
+    }
+    let _ = tokio::time::timeout(patience, news.changed()).await;
+    controls.last().ok_or_else(|| {
+        let read = controls.read.load(Ordering::Relaxed);
+        Problem::unavailable(format!(
+            "the log is read for the first time since this console began: {read} of {newest} events; ask again in a moment"
+        ))
+    })
+}
+
+/// What became of all controls in a month.
+///
+/// # Errors
+/// The log is being read for the first time, or there is no such month.
+pub(crate) async fn outcomes(console: &Console, month: Month) -> Result<Known, Problem> {
+    let position = standing(console).await?.position;
+    let kept = lock(&console.controls.kept).get(&month).cloned();
+    if let Some(kept) = kept.filter(|(at, _)| *at >= position) {
+        return Ok(kept);
+    }
+    let controls = Arc::clone(&console.controls);
+    let tested = tokio::task::spawn_blocking(move || {
+        let period = month.period(&TimeZone::system());
+        let period =
+            period.ok_or_else(|| Problem::bad_request(format!("{month} is too far away")))?;
+        let examiner = lock(&controls.examiner);
+        let all = examiner.controls(&[period], &controls.settings).pop().unwrap_or_default();
+        let found = (examiner.size(), Arc::new(all));
+        drop(examiner);
+        let mut kept = lock(&controls.kept);
+        // Whoever asks for month after month does not fill the memory with them.
+        kept.retain(|_, (at, _)| *at >= found.0);
+        if kept.len() >= MONTHS {
+            kept.pop_first();
+        }
+        kept.insert(month, found.clone());
+        Ok(found)
+    });
+    tested.await.map_err(Problem::unavailable)?
+}
+
+/// Some members of a population, drawn by the root of the newest signed head: whoever draws them again, by the same root and of
+/// the same population, draws the same, and nobody can choose them.
+pub(crate) async fn drawn(
+    console: &Console,
+    population: &[Item],
+    count: u32,
+) -> Result<(Digest, Vec<Item>), Problem> {
+    let Content::Head(head) = ask(&console.bus, &Query::Head).await?.content else {
+        return Err(other().into());
+    };
+    let none = "a sample is drawn by the root of a signed head, and none was signed yet: ask again in a moment";
+    let root = head.signed.as_deref().and_then(root_of);
+    let root = root.ok_or_else(|| Problem::unavailable(none))?;
+    let drawn = sample(&root, population.len() as u64, count);
+    let item = |number: &u64| population.get(usize::try_from(*number).ok()?).cloned();
+    Ok((root, drawn.iter().filter_map(item).collect()))
+}
+
+fn root_of(note: &str) -> Option<Digest> {
+    let note = Note::parse(note.as_bytes()).ok()?;
+    Some(Digest(Checkpoint::parse(note.text()).ok()?.root().0))
+}
+
+fn other() -> AskError {
+    AskError::Unreadable("it is to another question".to_owned())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads what is new, and tests the newest months again.
+async fn keep_up(console: Console) {
+    let done = read(&console).await;
+    if let Err(error) = done {
+        warn!(%error, "controls could not be tested");
+    }
+    console.controls.reading.store(false, Ordering::Release);
+}
+
+async fn read(console: &Console) -> anyhow::Result<()> {
+    loop {
+        let after = lock(&console.controls.examiner).size();
+        let query = Query::Leaves { after, limit: LEAVES };
+        let Content::Leaves(page) = ask(&console.bus, &query).await?.content else {
+            return Err(other().into());
+        };
+        if page.is_empty() {
+            break;
+        }
+        let controls = Arc::clone(&console.controls);
+        tokio::task::spawn_blocking(move || take(&controls, &page)).await??;
+    }
+    let controls = Arc::clone(&console.controls);
+    let now = (console.clock)();
+    tokio::task::spawn_blocking(move || test(&controls, now)).await?;
+    Ok(())
+}
+
+fn take(controls: &Controls, page: &[LeafView]) -> anyhow::Result<()> {
+    let mut examiner = lock(&controls.examiner);
+    for view in page {
+        let next = examiner.size() + 1;
+        anyhow::ensure!(view.position == next, "position {next} of the log is missing");
+        examiner.take(&STANDARD.decode(&view.leaf).unwrap_or_default());
+    }
+    controls.read.store(examiner.size(), Ordering::Relaxed);
+    Ok(())
+}
+
+fn test(controls: &Controls, now: Timestamp) {
+    let zone = TimeZone::system();
+    let examiner = lock(&controls.examiner);
+    let mut months = vec![Month::of(now, &zone)];
+    let first = examiner.began().map(|at| Month::of(at, &zone));
+    while let Some(last) = months.last().copied()
+        && months.len() < MONTHS
+        && first.is_some_and(|first| first < last)
+    {
+        months.push(last.before());
+    }
+    let periods: Vec<_> = months.iter().filter_map(|month| month.period(&zone)).collect();
+    let tested = examiner.controls(&periods, &controls.settings);
+    let position = examiner.size();
+    drop(examiner);
+    let month = |(month, all): (Month, Vec<Outcome>)| Tested {
+        month,
+        summaries: all.iter().map(Summary::of).collect(),
+    };
+    let months = months.into_iter().zip(tested).map(month).collect();
+    controls.standing.send_replace(Some(Arc::new(Standing { position, at: now, months })));
+}
