@@ -75,5 +75,34 @@ fn a_host_joins_by_the_line_that_is_shown_once_and_nothing_may_run_there_until_i
     daemon.term();
     daemon.wait_for_end(Duration::from_secs(30)).unwrap();
     wait::until("it to be down", READY, || state(&site, "db-07") == "down").unwrap();
+    a_stolen_host_is_heard_no_more(&mut site, &own.join("etc/executor.toml"));
     site.settle_and_count();
+}
+
+fn a_stolen_host_is_heard_no_more(site: &mut Site, config: &Path) {
+    let start = || {
+        let mut agent = executor(["--config"]);
+        Daemon::spawn(agent.arg(config)).unwrap()
+    };
+    let mut stolen = start();
+    site.wait_for("it to be up again", |site| state(site, "db-07") == "up");
+    let revoke = ["host", "revoke", "db-07", "--reason", "it was stolen"];
+    let said = site.call(&revoke).ended(0).out;
+    assert!(said.contains("nothing that it says from now on counts"), "{said}");
+    assert_eq!(state(site, "db-07"), "revoked");
+    let again = site.call(&revoke).ended(5).err;
+    assert!(again.contains("the host's key was revoked"), "{again}");
+    // Its farewell is refused, and so is whoever starts it once more.
+    stolen.term();
+    stolen.wait_for_end(Duration::from_secs(30)).unwrap();
+    let mut back = start();
+    let status = back.wait_for_end(READY).unwrap();
+    let output = back.output();
+    assert!(
+        !status.success() && output.contains("the key of executor/db-07 was revoked"),
+        "{output}"
+    );
+    assert_eq!(state(site, "db-07"), "revoked");
+    let invite = ["host", "invite", "db-07", "--reason", "once more"];
+    assert!(site.call(&invite).ended(5).err.contains("give another host another name"));
 }

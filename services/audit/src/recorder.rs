@@ -243,6 +243,13 @@ impl Recorder {
             Err(error) => return AppendAnswer::Refused { reason: error.to_string() },
         };
         match self.appender.ledger().producers.get(&enrol.producer) {
+            Some(known) if known.revoked => {
+                let reason = format!(
+                    "the key of {} was revoked, and the name is used up: give this producer another name",
+                    enrol.producer
+                );
+                return AppendAnswer::Refused { reason };
+            }
             Some(known) if known.key == key => return AppendAnswer::Enrolled,
             Some(_) => {
                 let reason = format!(

@@ -118,6 +118,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(hosts::drain_host))
         .routes(routes!(hosts::resume_host))
         .routes(routes!(hosts::invite_host))
+        .routes(routes!(hosts::revoke_host))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::history))
         .routes(routes!(changes::effect))

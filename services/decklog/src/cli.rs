@@ -207,6 +207,8 @@ pub(crate) enum Command {
     Calendar(Calendar),
     /// Reads the whole log again and checks everything that can be checked without its owner's word.
     Verify(Verify),
+    /// Says what weakens a log where it stands: guards of its database, keys that others can read, room on the disk.
+    Doctor(Doctor),
     /// Evidence for somebody who believes nobody here: the log as one file that verifies by itself.
     #[command(subcommand)]
     Evidence(Evidence),
@@ -545,6 +547,16 @@ pub(crate) struct Witness {
     /// The address it listens on.
     #[arg(long, default_value = "127.0.0.1:7410")]
     pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Data directory of `decklog up`, whether it runs or not.
+    #[arg(long, env = "DECKLOG_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// The database of a log: postgres://… or the path of a SQLite file.
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) database: Option<String>,
 }
 
 #[derive(Debug, Args)]

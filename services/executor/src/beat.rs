@@ -109,13 +109,14 @@ enum News {
 }
 
 /// Kinds of events that can concern it, as they stand in the text of one.
-const NAMED: [&str; 9] = [
+const NAMED: [&str; 10] = [
     "\"type\":\"print.",
     "\"type\":\"queue.",
     "\"type\":\"form.",
     "\"run.cancel-requested\"",
     "\"host.drained\"",
     "\"host.resumed\"",
+    "\"host.revoked\"",
     "\"type\":\"job.",
     "\"type\":\"calendar.",
     "\"type\":\"blackout.",
@@ -140,7 +141,8 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
             Some(News::Stop(about, reason))
         }
         Event::HostEvent(event) if about == StreamId::host(&host.name) => match event {
-            HostEvent::HostDrained(_) => Some(News::Drained(true)),
+            // Whatever it would say of a run from now on, nobody takes.
+            HostEvent::HostDrained(_) | HostEvent::HostRevoked(_) => Some(News::Drained(true)),
             HostEvent::HostResumed(_) => Some(News::Drained(false)),
             HostEvent::HostStarted(_) | HostEvent::HostStopped(_) | HostEvent::HostInvited(_) => {
                 None

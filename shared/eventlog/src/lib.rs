@@ -9,6 +9,7 @@
 mod append;
 mod connect;
 mod error;
+mod guards;
 mod migrate;
 mod plain;
 mod postgres;
@@ -23,5 +24,6 @@ mod sqlite;
 pub use append::{Appended, Appender, Refused};
 pub use connect::{Access, EventLog};
 pub use error::LogError;
+pub use guards::Weakness;
 pub use migrate::MigrationState;
 pub use rebuild::Rebuilt;

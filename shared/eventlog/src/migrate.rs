@@ -65,6 +65,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0009_actors.sql"),
         include_str!("../../../migrations/sqlite/0009_actors.sql"),
     ),
+    (
+        10,
+        "revoked",
+        include_str!("../../../migrations/postgres/0010_revoked.sql"),
+        include_str!("../../../migrations/sqlite/0010_revoked.sql"),
+    ),
 ];
 
 /// The form of the read model. It is raised when that changes.
@@ -85,6 +91,11 @@ pub enum MigrationState {
         /// Number of the newest change made.
         at: i64,
     },
+}
+
+/// The texts of all changes, oldest first.
+pub(crate) fn texts(postgres: bool) -> impl Iterator<Item = &'static str> {
+    CHANGES.iter().map(move |(_, _, pg, lite)| if postgres { *pg } else { *lite })
 }
 
 fn newest() -> i64 {

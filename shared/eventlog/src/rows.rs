@@ -87,6 +87,7 @@ pub(crate) struct ProducerRow {
     pub(crate) key: String,
     pub(crate) pseq: i64,
     pub(crate) last: Vec<u8>,
+    pub(crate) revoked: i64,
 }
 
 /// What of the ledger is no producer.
@@ -274,6 +275,7 @@ impl ProducerRow {
             key: producer.key.to_hex(),
             pseq: to_i64(producer.place.pseq),
             last: producer.place.last.0.to_vec(),
+            revoked: i64::from(producer.revoked),
         }
     }
 }

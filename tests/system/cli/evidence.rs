@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{Desk, ON_REQUEST};
-use crate::programs::{call, run};
+use crate::programs::{call, decklog, run};
 
 /// A log with runs in it and a signed head over its end, and nothing at work on it.
 fn desk_with_a_log() -> Desk {
@@ -40,6 +40,25 @@ fn sql(data: &Path, statement: &str) -> String {
     let mut sqlite = Command::new("sqlite3");
     let said = run(sqlite.arg("-bail").arg(file.unwrap()).arg(statement)).ended(0);
     said.out.trim().to_owned()
+}
+
+#[test]
+fn a_doctor_names_a_guard_that_is_gone_and_a_key_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = desk_with_a_log();
+    let well = call(&desk.data(), &["doctor"]).ended(0).out;
+    assert!(well.contains("the guards of the log stand"), "{well}");
+    assert_eq!(call(&desk.data(), &["doctor", "-o", "json"]).ended(0).json(), Value::Array(vec![]));
+    sql(&desk.data(), "DROP TRIGGER event_no_delete");
+    let token = desk.data().join("console.token");
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let ill = call(&desk.data(), &["doctor"]).ended(1).out;
+    for says in ["the trigger event_no_delete is not there", "console.token: its mode is 644"] {
+        assert!(ill.contains(says), "{says} in {ill}");
+    }
+    let file = desk.data().join("log.sqlite");
+    let of_file = run(decklog(["doctor", "--database"]).arg(file)).ended(1).out;
+    assert!(of_file.contains("event_no_delete") && !of_file.contains("console.token"), "{of_file}");
 }
 
 #[track_caller]

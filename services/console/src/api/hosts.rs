@@ -87,6 +87,18 @@ pub(super) async fn resume_host(
     set(&caller, &console, &name, HostAct::Resume, &why).await
 }
 
+/// Takes a host's key back, for good: nothing that it says from then on is taken or counts, and its name is used up.
+#[utoipa::path(post, path = "/api/v1/hosts/{name}/revoke", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn revoke_host(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    Body(why): Body<Why>,
+) -> Result<Json<Applied>> {
+    host_id(&name)?;
+    Ok(Json(console.revoke_host(&name, &caller, &why.reason).await?))
+}
+
 /// Lets one executor of this name in, within a quarter of an hour: what is pasted on that host is shown once.
 #[utoipa::path(post, path = "/api/v1/hosts/{name}/invite", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Invitation), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn invite_host(

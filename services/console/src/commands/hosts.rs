@@ -1,7 +1,7 @@
 //! What people say of a host: it is to start nothing new, or to start work again; and that there is to be one.
 
 use domain::canonical::Digest;
-use domain::event::{Event, HostDrained, HostInvited, HostResumed};
+use domain::event::{Event, HostDrained, HostInvited, HostResumed, HostRevoked};
 use domain::ids::StreamId;
 use domain::ledger::StreamState;
 use domain::people::{Action, plain_code};
@@ -74,6 +74,36 @@ impl Console {
         };
         let position = self.change(&id, caller, next).await?;
         Ok(applied(position, id, act.done()))
+    }
+
+    /// Takes a host's key back: nothing that it says from then on counts.
+    pub(crate) async fn revoke_host(
+        &self,
+        name: &str,
+        caller: &Caller,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        check_reason(reason)?;
+        let id = StreamId::host(name);
+        caller.may(self, Action::InviteHosts, Some(&id)).await?;
+        caller.check_unlimited()?;
+        if self.joining.is_none() {
+            let why =
+                "this installation is one process, and its host is a part of it: stop it instead";
+            return Err(CommandError::Refused(why.to_owned()));
+        }
+        let next = |state: Option<&StreamState>| {
+            if state.is_none() {
+                return Err(CommandError::NotFound(named(&id)));
+            }
+            Ok(vec![HostRevoked { reason: reason.to_owned() }.into()])
+        };
+        let position = self.change(&id, caller, next).await?;
+        Ok(applied(
+            position,
+            id,
+            "revoked: nothing that it says from now on counts, and its name is used up",
+        ))
     }
 
     /// Lets one executor of this name in that has the code, within a quarter of an hour.

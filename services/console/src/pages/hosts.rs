@@ -71,6 +71,7 @@ struct HostPage {
     events: String,
     may_drain: bool,
     may_resume: bool,
+    may_revoke: bool,
     word: String,
     problem: Option<String>,
 }
@@ -78,6 +79,9 @@ struct HostPage {
 /// The word for how a host stands that was heard last then.
 pub(crate) fn state_of(host: &Host, heard: Option<Timestamp>, now: Timestamp) -> &'static str {
     let silent = heard.is_some_and(|at| is_silent(at, now));
+    if host.revoked.is_some() {
+        return "revoked";
+    }
     if host.started.is_none() {
         return "invited";
     }
@@ -175,7 +179,7 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<HostPag
     let runs: Vec<Line> = runs_on(&running, name).map(line).collect();
     let keeps = visitor.could(Action::KeepHosts);
     let commands = format!(
-        "decklog host show {name}\ndecklog host drain {name} --reason …\ndecklog host resume {name} --reason …"
+        "decklog host show {name}\ndecklog host drain {name} --reason …\ndecklog host resume {name} --reason …\ndecklog host revoke {name} --reason …"
     );
     Ok(HostPage {
         shell: visitor.shell().as_of(console, position).cli(commands),
@@ -185,7 +189,11 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<HostPag
         events: events_of(&id),
         name: name.to_owned(),
         may_drain: host.drained.is_none() && host.started.is_some() && keeps,
-        may_resume: host.drained.is_some() && keeps,
+        may_resume: host.drained.is_some() && host.revoked.is_none() && keeps,
+        may_revoke: host.started.is_some()
+            && host.revoked.is_none()
+            && console.joining.is_some()
+            && visitor.could(Action::InviteHosts),
         word: visitor.word(),
         problem: None,
     })
@@ -223,7 +231,7 @@ pub(crate) async fn host(
     Ok(visitor.page(&one(&console, &visitor, &name).await?))
 }
 
-/// Drains it, or lets it take work again.
+/// Drains it, lets it take work again, or takes its key back.
 pub(crate) async fn act(
     State(console): State<Console>,
     Path(name): Path<String>,
@@ -244,10 +252,12 @@ pub(crate) async fn act(
 
 async fn done(console: &Console, name: &str, sent: &Sent) -> Result<Applied, CommandError> {
     id_of(name)?;
+    let (caller, reason) = (&sent.visitor.caller, sent.fields.text("reason"));
     let act = match sent.fields.must("act").map_err(CommandError::Invalid)? {
         "drain" => HostAct::Drain,
         "resume" => HostAct::Resume,
+        "revoke" => return console.revoke_host(name, caller, &reason).await,
         other => return Err(super::no_such(other, "host")),
     };
-    console.set_host(name, act, &sent.visitor.caller, &sent.fields.text("reason")).await
+    console.set_host(name, act, caller, &reason).await
 }

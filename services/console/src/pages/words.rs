@@ -15,7 +15,7 @@ pub(crate) fn tone(state: &str) -> &'static str {
         "succeeded" | "active" | "up" | "protected" | "good" | "printed" | "saved"
         | "electronic" | "goes-on" => "good",
         "failed" | "timed-out" | "missed" | "unknown" | "at-risk" | "not-protected" | "damaged"
-        | "silent" => "bad",
+        | "silent" | "revoked" => "bad",
         "warning" | "late" | "held" | "blocked" | "retrying" | "cancelled" | "paused"
         | "drained" | "down" | "awaited" | "stopped" | "skipped" => "warn",
         _ => "",

@@ -16,4 +16,6 @@ pub(crate) enum Host {
     Resume(NamedAct),
     /// Prints the line by which a new host joins, within a quarter of an hour.
     Invite(NamedAct),
+    /// Takes its key back, for good: nothing that it says from then on counts, and its name is used up.
+    Revoke(NamedAct),
 }

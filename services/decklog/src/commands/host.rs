@@ -23,6 +23,7 @@ pub(crate) fn run(host: &Host, format: Format) -> anyhow::Result<()> {
         Host::Drain(act) => set(act, "drain", format),
         Host::Resume(act) => set(act, "resume", format),
         Host::Invite(act) => invite(act, format),
+        Host::Revoke(act) => set(act, "revoke", format),
     }
 }
 
@@ -71,7 +72,7 @@ struct Page {
 #[serde(rename_all = "kebab-case")]
 struct Shown {
     host: String,
-    /// `up`, `down`, `drained`, or `invited` where it was never there.
+    /// `up`, `down`, `drained`, `revoked`, or `invited` where it was never there.
     state: &'static str,
     pools: Vec<String>,
     labels: BTreeMap<String, String>,
@@ -91,6 +92,7 @@ impl Shown {
     fn of(name: &str, host: &State, heard: Option<Heard>, running: &[RunRow]) -> Self {
         let started = host.started.as_ref();
         let state = match (&host.drained, host.up) {
+            (_, _) if host.revoked.is_some() => "revoked",
             (_, _) if started.is_none() => "invited",
             (Some(_), _) => "drained",
             (None, true) => "up",

@@ -8,6 +8,7 @@ mod calendar;
 mod changes;
 mod config;
 mod control;
+mod doctor;
 mod events;
 mod evidence;
 mod export;
@@ -96,6 +97,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::CallTree(thing) => things::run(ThingKind::CallTree, &thing, format),
         Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
+        Command::Doctor(doctor) => doctor::run(&doctor, format),
         Command::Evidence(wanted) => evidence::run(&wanted, format),
         Command::Control(wanted) => control::run(&wanted, format),
         Command::Import(import) => import::run(&import, format),

@@ -52,6 +52,15 @@ pub struct HostResumed {
     pub reason: String,
 }
 
+/// `host.revoked` 1: its key counts no more. Nothing that it says from then on is taken, or has an effect; a host of that name
+/// never comes back, and what runs there is lost as far as anybody can tell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostRevoked {
+    /// Why.
+    pub reason: String,
+}
+
 /// `host.invited` 1: an executor of this name that has this code is let in, once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

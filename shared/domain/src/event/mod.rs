@@ -411,6 +411,8 @@ family! {
         HostResumed = "host.resumed" / 1,
         /// An executor of this name may be let in.
         HostInvited = "host.invited" / 1,
+        /// The key of its executor counts no more.
+        HostRevoked = "host.revoked" / 1,
     }
 }
 

@@ -49,6 +49,9 @@ pub enum Refusal {
         /// Why.
         error: KeyError,
     },
+    /// The producer's key counts no more.
+    #[error("the key of {0} was revoked: nothing more is taken from it")]
+    Revoked(ProducerId),
     /// The events are not consecutive events of one producer.
     #[error("event {index} of the flush does not follow the one before it")]
     Broken {
@@ -106,6 +109,9 @@ impl Ledger {
         if ends <= known {
             return Err(Refusal::Known { producer: source.clone(), known, ends });
         }
+        if producer.revoked {
+            return Err(Refusal::Revoked(source.clone()));
+        }
         if begins != known + 1 || first.envelope.pprev != producer.place.last {
             return Err(Refusal::NotNext { producer: source.clone(), known, begins });
         }
@@ -119,7 +125,8 @@ impl Ledger {
         let Event::LogEvent(LogEvent::LogCreated(created)) = &first.event else { return None };
         let key = PublicKey::from_hex(&created.key).ok()?;
         let own = created.producer == first.envelope.source;
-        (self.size == 0 && own).then_some(Producer { key, place: Place::default() })
+        let founder = Producer { key, place: Place::default(), revoked: false };
+        (self.size == 0 && own).then_some(founder)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::backup;
 use crate::canonical::Digest;
 use crate::envelope::{Envelope, Place};
 use crate::event::{
-    BackupEvent, Event, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct,
+    BackupEvent, Event, HostEvent, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct,
     ThingEvent, UserEvent,
 };
 use crate::ids::{Class, ProducerId, StreamId, StreamType};
@@ -56,6 +56,8 @@ pub struct Producer {
     pub key: PublicKey,
     /// Where its sequence stands.
     pub place: Place,
+    /// Its key counts no more.
+    pub revoked: bool,
 }
 
 /// Rules of the site.
@@ -167,7 +169,7 @@ impl Ledger {
     ) -> Mark {
         let mark = self.mark(streams, envelope, event, received);
         if mark == Mark::Valid {
-            self.learn(event);
+            self.learn(&envelope.subject, event);
             streams.evolve(envelope, event, received);
         }
         if let Some(producer) = self.producers.get_mut(&envelope.source) {
@@ -187,6 +189,9 @@ impl Ledger {
     ) -> Mark {
         if let Err(reason) = roles::check(envelope, event) {
             return Mark::refused(reason);
+        }
+        if self.producers.get(&envelope.source).is_some_and(|producer| producer.revoked) {
+            return Mark::refused(format!("the key of {} was revoked", envelope.source));
         }
         let at = streams.get(&envelope.subject).map_or(0, |stream| stream.version);
         if envelope.version != at + 1 {
@@ -421,7 +426,10 @@ impl Ledger {
         }
     }
 
-    fn learn(&mut self, event: &Event) {
+    fn learn(&mut self, subject: &StreamId, event: &Event) {
+        if let Event::HostEvent(HostEvent::HostRevoked(_)) = event {
+            self.revoke(subject);
+        }
         let Event::LogEvent(event) = event else { return };
         match event {
             LogEvent::LogCreated(e) => {
@@ -442,7 +450,15 @@ impl Ledger {
 
     fn enrol(&mut self, producer: &ProducerId, key: &str) {
         if let Ok(key) = PublicKey::from_hex(key) {
-            self.producers.insert(producer.clone(), Producer { key, place: Place::default() });
+            let new = Producer { key, place: Place::default(), revoked: false };
+            self.producers.insert(producer.clone(), new);
+        }
+    }
+
+    fn revoke(&mut self, host: &StreamId) {
+        let id = ProducerId::new(Class::Executor, host.rest());
+        if let Some(producer) = id.ok().and_then(|id| self.producers.get_mut(&id)) {
+            producer.revoked = true;
         }
     }
 }

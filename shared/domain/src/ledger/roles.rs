@@ -32,7 +32,10 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         Event::RunEvent(event) => may_state_of_run(event),
         Event::HostEvent(HostEvent::HostStarted(_) | HostEvent::HostStopped(_)) => &[Executor],
         Event::HostEvent(
-            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostInvited(_),
+            HostEvent::HostDrained(_)
+            | HostEvent::HostResumed(_)
+            | HostEvent::HostInvited(_)
+            | HostEvent::HostRevoked(_),
         ) => &[Console],
         Event::UserEvent(_) | Event::ChangeEvent(_) | Event::ReviewEvent(_) => &[Console],
         Event::IncidentEvent(event) => may_state_of_incidents(event),
@@ -213,7 +216,10 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
     let own = match event {
         // What people say about a host is in its stream too.
         Event::HostEvent(
-            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostInvited(_),
+            HostEvent::HostDrained(_)
+            | HostEvent::HostResumed(_)
+            | HostEvent::HostInvited(_)
+            | HostEvent::HostRevoked(_),
         ) => return Ok(()),
         Event::HostEvent(_) => StreamId::host(envelope.source.name()),
         Event::LogEvent(LogEvent::LogJournalCut(e)) if e.producer != envelope.source => {

@@ -41,6 +41,9 @@ pub struct Host {
     /// The hash of the code by which an executor of this name is let in, and when that ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invited: Option<(Digest, Timestamp)>,
+    /// Why its key counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
 }
 
 impl Host {
@@ -570,6 +573,12 @@ pub(crate) fn evolve_host(
         HostEvent::HostDrained(e) => host.drained = Some(e.reason.clone()),
         HostEvent::HostResumed(_) => host.drained = None,
         HostEvent::HostInvited(e) => host.invited = Some((e.code, e.until)),
+        HostEvent::HostRevoked(e) => {
+            host.since = Some(received);
+            host.up = false;
+            host.drained = Some(format!("its key was revoked: {}", e.reason));
+            host.revoked = Some(e.reason.clone());
+        }
     }
     host
 }
@@ -586,6 +595,9 @@ pub(super) fn admit_host(
 ) -> Result<(), String> {
     let host = body.and_then(Body::host);
     let drained = host.is_some_and(|host| host.drained.is_some());
+    if host.is_some_and(|host| host.revoked.is_some()) {
+        return Err("the host's key was revoked: give another host another name".to_owned());
+    }
     match event {
         HostEvent::HostDrained(_) if host.is_none_or(|host| host.started.is_none()) => {
             Err("there is no such host".to_owned())
@@ -597,6 +609,7 @@ pub(super) fn admit_host(
             let taken = "a host of that name is let in already: bring its key back, or give this one another name";
             need(!enrolled, taken)
         }
+        HostEvent::HostRevoked(_) => need(enrolled, "no host of that name was let in"),
         HostEvent::HostDrained(_) if drained => Err("the host is drained already".to_owned()),
         HostEvent::HostResumed(_) if !drained => Err("the host is not drained".to_owned()),
         HostEvent::HostStarted(_)

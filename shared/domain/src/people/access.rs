@@ -68,7 +68,7 @@ pub enum Action {
     DeclineRequests,
     /// Drain hosts and let them go on.
     KeepHosts,
-    /// Let another host in.
+    /// Let another host in, and take a host's key back.
     InviteHosts,
     /// Make, change and remove accounts.
     KeepPeople,
@@ -244,7 +244,9 @@ impl Action {
             Self::ApproveReprints => "approve reprints of forms",
             Self::DeclineRequests => "decline and withdraw requests to forget and to print again",
             Self::KeepHosts => "drain hosts and let them go on",
-            Self::InviteHosts => "let another host in, which takes work of the pools that it names",
+            Self::InviteHosts => {
+                "let another host in, which takes work of the pools that it names; take a key back"
+            }
             Self::KeepPeople => "make, change and remove accounts",
             Self::OwnAccount => "change their own password, tokens and sessions",
         }
@@ -439,7 +441,9 @@ pub fn action_of(event: &Event) -> Option<Action> {
         Event::QueueEvent(QueueEvent::QueueStopped(_) | QueueEvent::QueueContinued(_)) => {
             return None;
         }
-        Event::HostEvent(HostEvent::HostInvited(_)) => Action::InviteHosts,
+        Event::HostEvent(HostEvent::HostInvited(_) | HostEvent::HostRevoked(_)) => {
+            Action::InviteHosts
+        }
         Event::HostEvent(HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) => {
             Action::KeepHosts
         }

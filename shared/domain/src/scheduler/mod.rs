@@ -390,7 +390,10 @@ impl Scheduler {
             let host = evolve_host(host, name, event, received);
             self.site.put_host(name, &host, envelope.version);
         }
-        if matches!(event, HostEvent::HostDrained(_) | HostEvent::HostResumed(_)) {
+        if matches!(
+            event,
+            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostRevoked(_)
+        ) {
             self.look_at_all(received);
         }
     }

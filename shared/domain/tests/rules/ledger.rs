@@ -61,6 +61,7 @@ const ROLES: &[(&str, &str)] = &[
     ("host.drained", "console"),
     ("host.resumed", "console"),
     ("host.invited", "console"),
+    ("host.revoked", "console"),
     ("user.created", "console"),
     ("user.token-issued", "console"),
     ("user.provisioned", "console"),

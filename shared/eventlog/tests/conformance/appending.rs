@@ -92,6 +92,28 @@ pub(crate) async fn a_repeated_flush_gets_its_old_positions_and_marks(store: &St
     assert_eq!(site.log.head().await.unwrap(), head);
 }
 
+pub(crate) async fn a_revoked_key_is_refused_also_after_a_restart_and_in_the_batch_that_revokes_it(
+    store: &Store,
+) {
+    let mut site = Site::with_job(store, "a").await;
+    let before = site.flush(Who::Host, vec![host_started(1)]);
+    let revoked = site.flush(Who::Console, vec![host_revoked("h0", 2)]);
+    let beside = site.flush(Who::Host, vec![host_started(3)]);
+    let said = site.send(&[before.clone(), revoked, beside]).await;
+    assert!(said[0].as_ref().unwrap().all_valid() && said[1].as_ref().unwrap().all_valid());
+    // It was let in with the batch, and has no effect.
+    let reason = "the key of executor/h0 was revoked".to_owned();
+    assert_eq!(said[2].as_ref().unwrap().events[0].mark, Mark::Refused { reason });
+    let later = site.flush(Who::Host, vec![host_started(3)]);
+    let id = site.voices[&Who::Host].id.clone();
+    let refused = Err(Refused::Refusal(Refusal::Revoked(id)));
+    assert_eq!(site.send(std::slice::from_ref(&later)).await, std::slice::from_ref(&refused));
+    let mut restarted = Appender::open(site.log.clone()).await.unwrap();
+    let (again, _) = restarted.append(&[before, later], site.now).await.unwrap();
+    assert_eq!(again, [said[0].clone(), refused], "what it said before is still known");
+    check_counters(&site.log).await;
+}
+
 pub(crate) async fn a_flush_that_stands_twice_in_one_batch_is_written_once(store: &Store) {
     let mut site = Site::with_job(store, "a").await;
     let flush = site.flush(Who::Console, vec![paused("a", 3), resumed("a", 3)]);

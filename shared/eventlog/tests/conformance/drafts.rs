@@ -50,6 +50,10 @@ pub(crate) fn resumed(job: &str, version: u64) -> Draft {
     of_job(job, version, JobResumed { reason: "moved".to_owned() })
 }
 
+pub(crate) fn host_revoked(host: &str, version: u64) -> Draft {
+    Draft::new(StreamId::host(host), version, HostRevoked { reason: "stolen".to_owned() })
+}
+
 /// The run of `job` at an instant.
 pub(crate) fn run(job: &str, instant: Timestamp) -> StreamId {
     StreamId::run(job, &instant.to_string())

@@ -249,3 +249,91 @@ async fn sqlite_refuses_every_change_of_the_log() {
     assert_eq!(check_tree(&site.log).await, 6);
     assert_eq!(site.log.checkpoints(9).await.unwrap(), ["six"]);
 }
+
+/// What the log's own look at its guards says.
+async fn weaknesses(log: &EventLog) -> Vec<String> {
+    log.weaknesses().await.unwrap().into_iter().map(|one| one.says).collect()
+}
+
+#[tokio::test]
+async fn a_guard_that_was_taken_away_or_a_way_around_one_is_named_in_postgres() {
+    let store = Store::postgres();
+    let site = full_log(&store).await;
+    assert_eq!(weaknesses(&site.log).await, Vec::<String>::new());
+    let Store::Postgres(_, database) = &store else { unreachable!("it is Postgres") };
+    store.sql(&format!("CREATE ROLE clerk_of_{database} LOGIN")).await.unwrap();
+    let clerk = format!("clerk_of_{database}");
+    for (change, says, back) in [
+        (
+            "ALTER TABLE event_000000 DISABLE TRIGGER no_change",
+            "the trigger no_change of event_000000 does not stand always",
+            "ALTER TABLE event_000000 ENABLE ALWAYS TRIGGER no_change",
+        ),
+        (
+            "ALTER TABLE head ENABLE TRIGGER no_shrink",
+            "the trigger no_shrink of head does not stand always",
+            "ALTER TABLE head ENABLE ALWAYS TRIGGER no_shrink",
+        ),
+        (
+            "DROP TRIGGER no_truncate ON event_id",
+            "the trigger no_truncate of event_id is not there",
+            "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON event_id FOR EACH STATEMENT EXECUTE FUNCTION decklog_refuse_change();
+             ALTER TABLE event_id ENABLE ALWAYS TRIGGER no_truncate",
+        ),
+        (
+            "CREATE RULE quiet AS ON UPDATE TO checkpoint DO INSTEAD NOTHING",
+            "the rule quiet of checkpoint is not ours",
+            "DROP RULE quiet ON checkpoint",
+        ),
+        (
+            "CREATE TRIGGER mine BEFORE INSERT ON event_000000 FOR EACH ROW EXECUTE FUNCTION decklog_refuse_change()",
+            "the trigger mine of event_000000 is not ours",
+            "DROP TRIGGER mine ON event_000000",
+        ),
+        (
+            "ALTER TABLE event_version OWNER TO postgres",
+            "event_version belongs to postgres, and not to decklog_owner, who cannot log in",
+            "ALTER TABLE event_version OWNER TO decklog_owner",
+        ),
+        (
+            &format!("GRANT UPDATE ON event TO {clerk}"),
+            &format!("{clerk} has UPDATE on event"),
+            &format!("REVOKE UPDATE ON event FROM {clerk}"),
+        ),
+        (
+            &format!("GRANT decklog_owner TO {clerk}"),
+            &format!("{clerk} is a member of decklog_owner"),
+            &format!("REVOKE decklog_owner FROM {clerk}"),
+        ),
+        (
+            &format!("GRANT SET ON PARAMETER session_replication_role TO {clerk}"),
+            &format!("{clerk} may set session_replication_role"),
+            &format!("REVOKE SET ON PARAMETER session_replication_role FROM {clerk}"),
+        ),
+    ] {
+        store.sql(change).await.unwrap();
+        assert_eq!(weaknesses(&site.log).await, [says], "{change}");
+        store.sql(back).await.unwrap();
+        assert_eq!(weaknesses(&site.log).await, Vec::<String>::new(), "{back}");
+    }
+    store.sql("CREATE OR REPLACE FUNCTION decklog_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$").await.unwrap();
+    let says = "the function decklog_refuse_change is not what the migration made";
+    assert_eq!(weaknesses(&site.log).await, [says]);
+}
+
+#[tokio::test]
+async fn a_trigger_that_was_dropped_or_changed_is_named_in_sqlite() {
+    let store = Store::sqlite();
+    let site = full_log(&store).await;
+    assert_eq!(weaknesses(&site.log).await, Vec::<String>::new());
+    store.sql("DROP TRIGGER event_no_delete").await.unwrap();
+    assert_eq!(weaknesses(&site.log).await, ["the trigger event_no_delete is not there"]);
+    store
+        .sql("CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT 1; END")
+        .await
+        .unwrap();
+    let says = "the trigger event_no_delete is not what the migration made";
+    assert_eq!(weaknesses(&site.log).await, [says]);
+    store.sql("CREATE TRIGGER mine AFTER INSERT ON event BEGIN SELECT 1; END").await.unwrap();
+    assert_eq!(weaknesses(&site.log).await, [says, "the trigger mine is not ours"]);
+}

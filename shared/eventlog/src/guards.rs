@@ -1,0 +1,222 @@
+//! Whether the database still keeps the log append-only: what the migrations put there is there, as it was written, and nobody
+//! has been given a way around it.
+//!
+//! This is no proof: whoever may change a guard may put it back. It finds what somebody forgot to put back.
+
+use std::collections::BTreeMap;
+
+use sqlx::any::AnyRow;
+
+use crate::connect::EventLog;
+use crate::error::LogError;
+use crate::migrate::texts;
+use crate::read::get;
+
+/// A guard that does not stand, or a way around one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Weakness {
+    /// What is not as it should be.
+    pub says: String,
+    /// What to do.
+    pub todo: &'static str,
+}
+
+const AGAIN: &str = "find out who changed it and when, verify the log with `decklog verify` and a head that was kept elsewhere, and \
+                     put the guard back as the migration has it";
+const TAKE: &str =
+    "take that right back: services use the roles decklog_recorder and decklog_reader";
+
+/// Triggers that must stand, with tables and states. Row triggers of a partitioned table are cloned to its partitions, but not
+/// their state: each partition has its own.
+const TRIGGERS: &str = "
+WITH part AS (
+    SELECT inhrelid AS oid FROM pg_inherits WHERE inhparent = 'public.event'::regclass
+), wanted AS (
+    SELECT p.oid, n.name FROM part p, (VALUES ('no_change'), ('no_truncate')) AS n(name)
+    UNION ALL
+    SELECT ('public.' || t.name)::regclass::oid, n.name
+    FROM (VALUES ('event_id'), ('event_producer'), ('event_version'), ('checkpoint'), ('head')) AS t(name),
+        (VALUES ('no_change'), ('no_truncate')) AS n(name)
+    UNION ALL SELECT 'public.event'::regclass::oid, 'no_truncate'
+    UNION ALL SELECT 'public.head'::regclass::oid, 'no_shrink'
+)
+SELECT w.oid::regclass::text AS place, w.name::text AS name, COALESCE(g.tgenabled::text, '') AS state
+FROM wanted w LEFT JOIN pg_trigger g ON g.tgrelid = w.oid AND g.tgname = w.name
+    AND g.tgfoid = CASE w.name WHEN 'no_shrink' THEN 'public.decklog_refuse_shrink'::regproc
+        ELSE 'public.decklog_refuse_change'::regproc END
+WHERE g.tgenabled IS DISTINCT FROM 'A'
+ORDER BY 1, 2";
+
+/// The tables of the log.
+const TABLES: &str = "
+SELECT c.oid, c.relname, c.relowner, c.relacl FROM pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+    AND (c.relname IN ('event', 'event_id', 'event_producer', 'event_version', 'head', 'checkpoint')
+        OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.event'::regclass))";
+
+const FOREIGN: &str = "
+SELECT 'trigger ' || g.tgname::text AS name, t.relname::text AS place FROM pg_trigger g JOIN ({tables}) t ON t.oid = g.tgrelid
+WHERE NOT g.tgisinternal AND g.tgname NOT IN ('no_change', 'no_truncate', 'no_shrink')
+UNION ALL
+SELECT 'rule ' || r.rulename::text, t.relname::text FROM pg_rewrite r JOIN ({tables}) t ON t.oid = r.ev_class
+ORDER BY 1, 2";
+
+const OWNERS: &str = "
+SELECT t.relname::text AS place, pg_get_userbyid(t.relowner)::text AS name FROM ({tables}) t
+WHERE pg_get_userbyid(t.relowner) <> 'decklog_owner' ORDER BY 1";
+
+const GRANTS: &str = "
+SELECT t.relname::text AS place, a.privilege_type::text AS state,
+    CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END AS name
+FROM ({tables}) t, aclexplode(t.relacl) a
+WHERE a.privilege_type NOT IN ('SELECT', 'REFERENCES') AND a.grantee <> t.relowner ORDER BY 1, 2, 3";
+
+/// Whoever is the owner, or may turn triggers off, without being a superuser.
+const WAYS: &str = "
+SELECT pg_get_userbyid(member)::text AS name, 'is a member of decklog_owner' AS state FROM pg_auth_members
+WHERE roleid = 'decklog_owner'::regrole AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = member)
+UNION ALL
+SELECT CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END,
+    'may set session_replication_role'
+FROM pg_parameter_acl p, aclexplode(p.paracl) a
+WHERE p.parname = 'session_replication_role' AND NOT COALESCE((SELECT rolsuper FROM pg_roles WHERE oid = a.grantee), false)
+ORDER BY 1, 2";
+
+const BODIES: &str = "
+SELECT proname::text AS name, prosrc::text AS state FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'decklog%' ORDER BY 1";
+
+const SQLITE: &str = "
+SELECT name, sql AS state FROM sqlite_master
+WHERE type = 'trigger' AND tbl_name IN ('event', 'checkpoint', 'head') ORDER BY 1";
+
+impl EventLog {
+    /// Everything that weakens the database's own guard of the log; nothing where it stands as the migrations made it.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn weaknesses(&self) -> Result<Vec<Weakness>, LogError> {
+        if !self.is_postgres() {
+            return self.sqlite_weaknesses().await;
+        }
+        let mut found = Vec::new();
+        for row in self.rows(TRIGGERS).await? {
+            let (place, name, state) =
+                (text(&row, "place")?, text(&row, "name")?, text(&row, "state")?);
+            let how = if state.is_empty() { "is not there" } else { "does not stand always" };
+            found.push(again(format!("the trigger {name} of {place} {how}")));
+        }
+        for row in self.rows(FOREIGN).await? {
+            let (place, name) = (text(&row, "place")?, text(&row, "name")?);
+            found.push(again(format!("the {name} of {place} is not ours")));
+        }
+        for row in self.rows(OWNERS).await? {
+            let (place, name) = (text(&row, "place")?, text(&row, "name")?);
+            found.push(again(format!(
+                "{place} belongs to {name}, and not to decklog_owner, who cannot log in"
+            )));
+        }
+        for row in self.rows(GRANTS).await? {
+            let (place, name, right) =
+                (text(&row, "place")?, text(&row, "name")?, text(&row, "state")?);
+            found.push(Weakness { says: format!("{name} has {right} on {place}"), todo: TAKE });
+        }
+        for row in self.rows(WAYS).await? {
+            let (name, way) = (text(&row, "name")?, text(&row, "state")?);
+            found.push(Weakness { says: format!("{name} {way}"), todo: TAKE });
+        }
+        found.extend(changed("function", &bodies(texts(true)), &self.named(BODIES).await?));
+        Ok(found)
+    }
+
+    async fn sqlite_weaknesses(&self) -> Result<Vec<Weakness>, LogError> {
+        Ok(changed("trigger", &triggers(texts(false)), &self.named(SQLITE).await?))
+    }
+
+    async fn rows(&self, query: &'static str) -> Result<Vec<AnyRow>, LogError> {
+        let query = sqlx::AssertSqlSafe(query.replace("{tables}", TABLES));
+        let rows = sqlx::query(query).fetch_all(&self.any).await;
+        rows.map_err(LogError::database("looking at the guards of the log"))
+    }
+
+    async fn named(&self, query: &'static str) -> Result<BTreeMap<String, String>, LogError> {
+        let rows = self.rows(query).await?;
+        rows.iter().map(|row| Ok((text(row, "name")?, text(row, "state")?))).collect()
+    }
+}
+
+fn text(row: &AnyRow, column: &'static str) -> Result<String, LogError> {
+    get(row, column)
+}
+
+fn again(says: String) -> Weakness {
+    Weakness { says, todo: AGAIN }
+}
+
+/// What is missing, other, or not ours.
+fn changed(
+    what: &str,
+    wanted: &BTreeMap<String, String>,
+    there: &BTreeMap<String, String>,
+) -> Vec<Weakness> {
+    let mut found = Vec::new();
+    for (name, text) in wanted {
+        match there.get(name) {
+            None => found.push(again(format!("the {what} {name} is not there"))),
+            Some(now) if now != text => {
+                found.push(again(format!("the {what} {name} is not what the migration made")));
+            }
+            Some(_) => {}
+        }
+    }
+    let foreign = there.keys().filter(|name| !wanted.contains_key(*name));
+    found.extend(foreign.map(|name| again(format!("the {what} {name} is not ours"))));
+    found
+}
+
+/// The bodies of the functions that the migrations make.
+fn bodies<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    const MAKES: &str = "CREATE FUNCTION ";
+    let mut found = BTreeMap::new();
+    for text in texts {
+        // One body may speak of another function: what is behind each beginning is looked at by itself.
+        for (at, _) in text.match_indices(MAKES) {
+            let made = text.get(at + MAKES.len()..).unwrap_or_default();
+            let mut parts = made.splitn(3, "$$");
+            let (head, body) = (parts.next().unwrap_or_default(), parts.next());
+            if let (Some((name, _)), Some(body)) = (head.split_once('('), body) {
+                found.insert(name.to_owned(), body.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The triggers that the migrations make, as SQLite keeps their text.
+fn triggers<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for made in texts.flat_map(|text| text.split("CREATE TRIGGER ").skip(1)) {
+        let Some((body, _)) = made.split_once("END;") else { continue };
+        let name = body.split_whitespace().next().unwrap_or_default().to_owned();
+        found.insert(name, format!("CREATE TRIGGER {body}END"));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_migrations_make_is_known_by_name() {
+        let functions = bodies(texts(true));
+        for name in
+            ["decklog_append", "decklog_guard", "decklog_refuse_change", "decklog_refuse_shrink"]
+        {
+            assert!(functions[name].contains("BEGIN"), "{name}: {functions:?}");
+        }
+        let triggers = triggers(texts(false));
+        assert!(triggers["event_no_update"].ends_with("END"), "{triggers:?}");
+        assert!(triggers["event_no_replace"].contains("added at its end"));
+    }
+}
