@@ -61,7 +61,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
         // Whoever audits reads what it is made of.
         "verify" => &["domain", "tlog", "evidence"],
         "witness" => &["tlog", "journal"],
-        "console" => &["domain", "tlog", "journal", "bus", "settings", "delivery", "evidence"],
+        "console" => &["domain", "journal", "bus", "settings", "delivery", "evidence"],
         "scheduler" => &["domain", "journal", "bus", "settings", "delivery"],
         "executor" => {
             &["domain", "journal", "bus", "settings", "engine", "printer", "document", "delivery"]

@@ -1,8 +1,10 @@
 //! Controls, tested by this console over the whole log, a month at a time, and kept up as the log grows.
 //!
 //! Whoever looks first has the log read from its beginning; from then on only what is new is read. What was read is kept in
-//! memory, about as much of it as the rules need to judge the next event. The same lines of code compute the controls of a
-//! bundle of evidence, so that an auditor comes to the same numbers.
+//! memory: every stream as it stands, some 100 bytes of each event, and an item for each member of a population. The same lines
+//! of code compute the controls of a bundle of evidence. Here the last signature of each producer is checked, which vouches for
+//! all before it, and that the newest signed head is of these events; whoever verifies a bundle checks every signature, and
+//! witnesses.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,11 +17,10 @@ use bus::recorder::{AskError, ask};
 use domain::backup::sample;
 use domain::canonical::Digest;
 use domain::controls::{CATALOGUE, Control, ControlSettings, Item, Month, Outcome, Summary};
-use domain::wire::{Content, LeafView, Query};
-use evidence::{Depth, Examiner};
+use domain::wire::{Answer, Content, LeafView, Query};
+use evidence::{Depth, Examiner, Head};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use tlog::{Checkpoint, Note};
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -30,9 +31,11 @@ use crate::state::Console;
 const LEAVES: u32 = 1_000;
 /// What was tested so short ago is shown as it is, with its position.
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
+/// What is older is shown only where what is new takes long.
+const OLD: SignedDuration = SignedDuration::from_mins(1);
 /// How long whoever asks waits for what is new; after that they see what there was, if there was anything.
 const PATIENCE: Duration = Duration::from_millis(40);
-const FIRST_PATIENCE: Duration = Duration::from_millis(1_500);
+const LONG_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Most months that are shown beside each other.
 pub(crate) const MONTHS: usize = 12;
 
@@ -64,6 +67,8 @@ pub(crate) struct Controls {
     /// Of months: whoever looks at one page after the other has them computed once.
     kept: Mutex<BTreeMap<Month, Known>>,
     standing: watch::Sender<Option<Arc<Standing>>>,
+    /// One month is computed at a time: whoever waits for another waits here, and holds no thread.
+    turn: tokio::sync::Semaphore,
     /// Somebody has the log read just now.
     reading: AtomicBool,
     read: AtomicU64,
@@ -77,6 +82,7 @@ impl Controls {
             examiner: Arc::new(Mutex::new(Examiner::new(Depth::Tip).gathering())),
             kept: Mutex::default(),
             standing: watch::Sender::default(),
+            turn: tokio::sync::Semaphore::new(1),
             reading: AtomicBool::new(false),
             read: AtomicU64::new(0),
         }
@@ -112,12 +118,17 @@ pub(crate) fn month(text: &str, now: Timestamp) -> Result<Month, Problem> {
 pub(crate) async fn standing(console: &Console) -> Result<Arc<Standing>, Problem> {
     let (controls, now) = (&console.controls, (console.clock)());
     let newest = *console.news.borrow();
-    let mut patience = FIRST_PATIENCE;
-    if let Some(last) = controls.last() {
-        if last.position >= newest || now.duration_since(last.at) < FRESH {
+    let month = Month::of(now, &TimeZone::system());
+    let last = controls.last().filter(|last| last.months.first().is_some_and(|m| m.month == month));
+    let mut patience = LONG_PATIENCE;
+    if let Some(last) = last {
+        let age = now.duration_since(last.at);
+        if last.position >= newest || age < FRESH {
             return Ok(last);
         }
-        patience = PATIENCE;
+        if age < OLD {
+            patience = PATIENCE;
+        }
     }
     let mut news = controls.standing.subscribe();
     if !controls.reading.swap(true, Ordering::AcqRel) {
@@ -138,17 +149,20 @@ pub(crate) async fn standing(console: &Console) -> Result<Arc<Standing>, Problem
 /// The log is being read for the first time, or there is no such month.
 pub(crate) async fn outcomes(console: &Console, month: Month) -> Result<Known, Problem> {
     let position = standing(console).await?.position;
+    let _turn = console.controls.turn.acquire().await.map_err(Problem::unavailable)?;
     let kept = lock(&console.controls.kept).get(&month).cloned();
     if let Some(kept) = kept.filter(|(at, _)| *at >= position) {
         return Ok(kept);
     }
+    let head = head(console).await?;
     let controls = Arc::clone(&console.controls);
     let tested = tokio::task::spawn_blocking(move || {
         let period = month.period(&TimeZone::system());
         let period =
             period.ok_or_else(|| Problem::bad_request(format!("{month} is too far away")))?;
-        let examiner = lock(&controls.examiner);
-        let all = examiner.controls(&[period], &controls.settings).pop().unwrap_or_default();
+        let mut examiner = lock(&controls.examiner);
+        let all = examiner.controls(&[period], &controls.settings, head.as_ref());
+        let all = all.into_iter().next().unwrap_or_default();
         let found = (examiner.size(), Arc::new(all));
         drop(examiner);
         let mut kept = lock(&controls.kept);
@@ -170,20 +184,20 @@ pub(crate) async fn drawn(
     population: &[Item],
     count: u32,
 ) -> Result<(Digest, Vec<Item>), Problem> {
-    let Content::Head(head) = ask(&console.bus, &Query::Head).await?.content else {
-        return Err(other().into());
-    };
     let none = "a sample is drawn by the root of a signed head, and none was signed yet: ask again in a moment";
-    let root = head.signed.as_deref().and_then(root_of);
-    let root = root.ok_or_else(|| Problem::unavailable(none))?;
+    let head = head(console).await?.ok_or_else(|| Problem::unavailable(none))?;
+    let root = Digest(head.says.root().0);
     let drawn = sample(&root, population.len() as u64, count);
     let item = |number: &u64| population.get(usize::try_from(*number).ok()?).cloned();
     Ok((root, drawn.iter().filter_map(item).collect()))
 }
 
-fn root_of(note: &str) -> Option<Digest> {
-    let note = Note::parse(note.as_bytes()).ok()?;
-    Some(Digest(Checkpoint::parse(note.text()).ok()?.root().0))
+/// The newest head that was signed; none where none was yet, or where it cannot be read.
+async fn head(console: &Console) -> Result<Option<Head>, AskError> {
+    let Content::Head(head) = ask(&console.bus, &Query::Head).await?.content else {
+        return Err(other());
+    };
+    Ok(head.signed.and_then(|note| Head::read(note.as_bytes()).ok()))
 }
 
 fn other() -> AskError {
@@ -204,21 +218,26 @@ async fn keep_up(console: Console) {
 }
 
 async fn read(console: &Console) -> anyhow::Result<()> {
+    // As far as the log reached when this began: one that grows all the time is not run after.
+    let mut until = None;
     loop {
-        let after = lock(&console.controls.examiner).size();
+        let after = console.controls.read.load(Ordering::Relaxed);
+        if until.is_some_and(|until| after >= until) {
+            break;
+        }
         let query = Query::Leaves { after, limit: LEAVES };
-        let Content::Leaves(page) = ask(&console.bus, &query).await?.content else {
-            return Err(other().into());
-        };
+        let Answer { position, content } = ask(&console.bus, &query).await?;
+        let Content::Leaves(page) = content else { return Err(other().into()) };
+        until.get_or_insert(position);
         if page.is_empty() {
             break;
         }
         let controls = Arc::clone(&console.controls);
         tokio::task::spawn_blocking(move || take(&controls, &page)).await??;
     }
-    let controls = Arc::clone(&console.controls);
-    let now = (console.clock)();
-    tokio::task::spawn_blocking(move || test(&controls, now)).await?;
+    let (controls, head, now) =
+        (Arc::clone(&console.controls), head(console).await?, (console.clock)());
+    tokio::task::spawn_blocking(move || test(&controls, head.as_ref(), now)).await?;
     Ok(())
 }
 
@@ -233,9 +252,9 @@ fn take(controls: &Controls, page: &[LeafView]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn test(controls: &Controls, now: Timestamp) {
+fn test(controls: &Controls, head: Option<&Head>, now: Timestamp) {
     let zone = TimeZone::system();
-    let examiner = lock(&controls.examiner);
+    let mut examiner = lock(&controls.examiner);
     let mut months = vec![Month::of(now, &zone)];
     let first = examiner.began().map(|at| Month::of(at, &zone));
     while let Some(last) = months.last().copied()
@@ -245,7 +264,7 @@ fn test(controls: &Controls, now: Timestamp) {
         months.push(last.before());
     }
     let periods: Vec<_> = months.iter().filter_map(|month| month.period(&zone)).collect();
-    let tested = examiner.controls(&periods, &controls.settings);
+    let tested = examiner.controls(&periods, &controls.settings, head);
     let position = examiner.size();
     drop(examiner);
     let month = |(month, all): (Month, Vec<Outcome>)| Tested {

@@ -39,9 +39,11 @@ impl Midnight for Date {
 /// The end of a day in this machine's zone, or an instant.
 pub(crate) fn end_of(text: &str) -> anyhow::Result<Timestamp> {
     let zone = TimeZone::system();
-    match text.parse::<Date>() {
-        Ok(day) => Ok(day.tomorrow()?.to_zoned(zone)?.timestamp()),
-        Err(_) => instant(text, &zone),
+    // What has a time of day is a date for the parser too, and ends then and not with its day.
+    let day = text.parse::<Date>().ok().filter(|day| day.to_string() == text.trim());
+    match day {
+        Some(day) => Ok(day.tomorrow()?.to_zoned(zone)?.timestamp()),
+        None => instant(text, &zone),
     }
 }
 

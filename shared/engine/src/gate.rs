@@ -216,7 +216,9 @@ impl WriteBackend for Gate {
     }
 
     fn remove(&self, tpe: FileType, id: &Id, cacheable: bool) -> RusticResult<()> {
-        self.files.remove(tpe, id, cacheable)
+        let removed = self.files.remove(tpe, id, cacheable);
+        // Somebody else who repairs the index at the same time has written the same and removed the same.
+        if tpe == FileType::Index && self.files.is_gone(tpe, id) { Ok(()) } else { removed }
     }
 }
 

@@ -31,19 +31,24 @@ const TAKE: &str =
 const TRIGGERS: &str = "
 WITH part AS (
     SELECT inhrelid AS oid FROM pg_inherits WHERE inhparent = 'public.event'::regclass
+), guarded AS (
+    SELECT oid FROM part
+    UNION ALL SELECT ('public.' || name)::regclass::oid
+    FROM (VALUES ('event_id'), ('event_producer'), ('event_version'), ('checkpoint')) AS t(name)
 ), wanted AS (
-    SELECT p.oid, n.name FROM part p, (VALUES ('no_change'), ('no_truncate')) AS n(name)
-    UNION ALL
-    SELECT ('public.' || t.name)::regclass::oid, n.name
-    FROM (VALUES ('event_id'), ('event_producer'), ('event_version'), ('checkpoint'), ('head')) AS t(name),
-        (VALUES ('no_change'), ('no_truncate')) AS n(name)
-    UNION ALL SELECT 'public.event'::regclass::oid, 'no_truncate'
-    UNION ALL SELECT 'public.head'::regclass::oid, 'no_shrink'
+    -- Before each update and each delete, for each row; before a truncation, once (pg_trigger.tgtype).
+    SELECT oid, 'no_change' AS name, 1 + 2 + 8 + 16 AS fires FROM guarded
+    UNION ALL SELECT oid, 'no_truncate', 2 + 32 FROM guarded
+    UNION ALL SELECT 'public.event'::regclass::oid, 'no_truncate', 2 + 32
+    UNION ALL SELECT 'public.head'::regclass::oid, 'no_change', 1 + 2 + 8
+    UNION ALL SELECT 'public.head'::regclass::oid, 'no_truncate', 2 + 32
+    UNION ALL SELECT 'public.head'::regclass::oid, 'no_shrink', 1 + 2 + 16
 )
 SELECT w.oid::regclass::text AS place, w.name::text AS name, COALESCE(g.tgenabled::text, '') AS state
 FROM wanted w LEFT JOIN pg_trigger g ON g.tgrelid = w.oid AND g.tgname = w.name
     AND g.tgfoid = CASE w.name WHEN 'no_shrink' THEN 'public.decklog_refuse_shrink'::regproc
         ELSE 'public.decklog_refuse_change'::regproc END
+    AND g.tgtype = w.fires AND g.tgqual IS NULL AND g.tgattr = ''
 WHERE g.tgenabled IS DISTINCT FROM 'A'
 ORDER BY 1, 2";
 
@@ -55,10 +60,12 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
         OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.event'::regclass))";
 
 const FOREIGN: &str = "
-SELECT 'trigger ' || g.tgname::text AS name, t.relname::text AS place FROM pg_trigger g JOIN ({tables}) t ON t.oid = g.tgrelid
-WHERE NOT g.tgisinternal AND g.tgname NOT IN ('no_change', 'no_truncate', 'no_shrink')
+SELECT 'trigger ' || g.tgname::text AS name, t.relname::text AS place FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid
+WHERE t.relnamespace = 'public'::regnamespace AND NOT g.tgisinternal
+    AND g.tgname NOT IN ('no_change', 'no_truncate', 'no_shrink')
 UNION ALL
-SELECT 'rule ' || r.rulename::text, t.relname::text FROM pg_rewrite r JOIN ({tables}) t ON t.oid = r.ev_class
+SELECT 'rule ' || r.rulename::text, t.relname::text FROM pg_rewrite r JOIN pg_class t ON t.oid = r.ev_class
+WHERE t.relnamespace = 'public'::regnamespace AND r.rulename <> '_RETURN'
 ORDER BY 1, 2";
 
 const OWNERS: &str = "
@@ -70,6 +77,24 @@ SELECT t.relname::text AS place, a.privilege_type::text AS state,
     CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END AS name
 FROM ({tables}) t, aclexplode(t.relacl) a
 WHERE a.privilege_type NOT IN ('SELECT', 'REFERENCES') AND a.grantee <> t.relowner ORDER BY 1, 2, 3";
+
+/// Rights on columns, and rights on functions that more than the recorder has.
+const FINE_GRANTS: &str = "
+SELECT t.relname::text || '.' || c.attname::text AS place, a.privilege_type::text AS state,
+    CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END AS name
+FROM ({tables}) t JOIN pg_attribute c ON c.attrelid = t.oid, aclexplode(c.attacl) a
+WHERE a.privilege_type NOT IN ('SELECT', 'REFERENCES')
+UNION ALL
+SELECT p.proname::text, 'EXECUTE', CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END
+FROM pg_proc p, aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) a
+WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'decklog%' AND a.grantee <> p.proowner
+    AND NOT (p.proname IN ('decklog_append', 'decklog_append_checkpoint')
+        AND a.grantee = 'decklog_recorder'::regrole)
+UNION ALL
+SELECT p.proname::text, 'ownership', pg_get_userbyid(p.proowner)::text FROM pg_proc p
+WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'decklog%'
+    AND p.proowner <> 'decklog_owner'::regrole
+ORDER BY 1, 2, 3";
 
 /// Whoever is the owner, or may turn triggers off, without being a superuser.
 const WAYS: &str = "
@@ -86,9 +111,12 @@ const BODIES: &str = "
 SELECT proname::text AS name, prosrc::text AS state FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'decklog%' ORDER BY 1";
 
-const SQLITE: &str = "
+const SQLITE: &str =
+    "SELECT name, sql AS state FROM sqlite_master WHERE type = 'trigger' ORDER BY 1";
+
+const SQLITE_TABLES: &str = "
 SELECT name, sql AS state FROM sqlite_master
-WHERE type = 'trigger' AND tbl_name IN ('event', 'checkpoint', 'head') ORDER BY 1";
+WHERE name IN ('event', 'checkpoint', 'head', 'event_version') ORDER BY 1";
 
 impl EventLog {
     /// Everything that weakens the database's own guard of the log; nothing where it stands as the migrations made it.
@@ -103,7 +131,11 @@ impl EventLog {
         for row in self.rows(TRIGGERS).await? {
             let (place, name, state) =
                 (text(&row, "place")?, text(&row, "name")?, text(&row, "state")?);
-            let how = if state.is_empty() { "is not there" } else { "does not stand always" };
+            let how = if state.is_empty() {
+                "is not there as the migration made it"
+            } else {
+                "does not stand always"
+            };
             found.push(again(format!("the trigger {name} of {place} {how}")));
         }
         for row in self.rows(FOREIGN).await? {
@@ -116,7 +148,9 @@ impl EventLog {
                 "{place} belongs to {name}, and not to decklog_owner, who cannot log in"
             )));
         }
-        for row in self.rows(GRANTS).await? {
+        let mut grants = self.rows(GRANTS).await?;
+        grants.extend(self.rows(FINE_GRANTS).await?);
+        for row in grants {
             let (place, name, right) =
                 (text(&row, "place")?, text(&row, "name")?, text(&row, "state")?);
             found.push(Weakness { says: format!("{name} has {right} on {place}"), todo: TAKE });
@@ -130,7 +164,9 @@ impl EventLog {
     }
 
     async fn sqlite_weaknesses(&self) -> Result<Vec<Weakness>, LogError> {
-        Ok(changed("trigger", &triggers(texts(false)), &self.named(SQLITE).await?))
+        let mut found = changed("trigger", &triggers(texts(false)), &self.named(SQLITE).await?);
+        found.extend(changed("table", &tables(texts(false)), &self.named(SQLITE_TABLES).await?));
+        Ok(found)
     }
 
     async fn rows(&self, query: &'static str) -> Result<Vec<AnyRow>, LogError> {
@@ -203,6 +239,28 @@ fn triggers<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<String, String
     found
 }
 
+/// The tables of the log, and the index that holds its versions, as SQLite keeps their text.
+fn tables<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for text in texts {
+        for name in ["event", "checkpoint", "head"] {
+            if let Some(made) = between(text, &format!("CREATE TABLE {name} ("), "\n);") {
+                found.insert(name.to_owned(), format!("{made}\n)"));
+            }
+        }
+        if let Some(made) = between(text, "CREATE UNIQUE INDEX event_version ", ";") {
+            found.insert("event_version".to_owned(), made.to_owned());
+        }
+    }
+    found
+}
+
+/// From where a text begins so until where it ends so.
+fn between<'a>(text: &'a str, begins: &str, ends: &str) -> Option<&'a str> {
+    let rest = text.get(text.find(begins)?..)?;
+    rest.get(..rest.find(ends)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,5 +276,8 @@ mod tests {
         let triggers = triggers(texts(false));
         assert!(triggers["event_no_update"].ends_with("END"), "{triggers:?}");
         assert!(triggers["event_no_replace"].contains("added at its end"));
+        let tables = tables(texts(false));
+        assert_eq!(tables.len(), 4, "{tables:?}");
+        assert!(tables["event"].contains("UNIQUE (producer, pseq)"));
     }
 }

@@ -20,6 +20,7 @@ use tlog::{Frontier, Hash, leaf_hash};
 use uuid::Uuid;
 
 use crate::finding::{Findings, Kind};
+use crate::heads::Head;
 
 /// Which signatures are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,6 +98,8 @@ pub struct Examiner {
     streams: Memory,
     population: Population,
     leaves: Vec<Hash>,
+    /// The tree over as many of them as the newest head has that was looked at.
+    grown: Frontier,
     ids: HashSet<Uuid>,
     /// Events of each producer since its last signature.
     unsigned: BTreeMap<ProducerId, usize>,
@@ -144,11 +147,60 @@ impl Examiner {
         self
     }
 
-    /// What became of each control in each of some periods, as far as leaves were taken.
+    /// What became of each control in each of some periods, as far as leaves were taken; `head` is the newest signed head that
+    /// is known, which they have to fit.
     #[must_use]
-    pub fn controls(&self, periods: &[Period], settings: &ControlSettings) -> Vec<Vec<Outcome>> {
+    pub fn controls(
+        &mut self,
+        periods: &[Period],
+        settings: &ControlSettings,
+        head: Option<&Head>,
+    ) -> Vec<Vec<Outcome>> {
+        let mut wrong = self.wrong();
+        wrong.extend(self.wrong_seals());
+        wrong.extend(head.and_then(|head| self.misfit(head)));
         let accounted = self.population.account(self.horizon());
-        self.outcomes(&accounted, periods, settings)
+        self.outcomes(&accounted, &wrong, periods, settings)
+    }
+
+    fn wrong(&self) -> Vec<String> {
+        self.findings.kept().iter().map(ToString::to_string).collect()
+    }
+
+    /// What is wrong with the last signatures, which are not all checked before the end.
+    fn wrong_seals(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (source, signed) in &self.last {
+            let Some(producer) = self.ledger.producers.get(source) else { continue };
+            let checked = signed.seals.iter().map(|s| producer.key.verify(&signed.envelope, s));
+            let wrong = checked.filter_map(Result::err);
+            found.extend(wrong.map(|error| {
+                format!("position {}: the signature of {source}: {error}", signed.position)
+            }));
+        }
+        found
+    }
+
+    /// Why a head is not the log's over the leaves that were taken.
+    fn misfit(&mut self, head: &Head) -> Option<String> {
+        let size = head.says.size();
+        if size > self.size() {
+            return None;
+        }
+        if size < self.grown.size() {
+            self.grown = Frontier::new();
+        }
+        let from = usize::try_from(self.grown.size()).unwrap_or(usize::MAX);
+        let to = usize::try_from(size).unwrap_or(usize::MAX);
+        for leaf in self.leaves.get(from..to).unwrap_or_default() {
+            self.grown.push(*leaf);
+        }
+        if self.grown.root() != head.says.root() {
+            return Some(format!("the signed head over {size} events is of other events"));
+        }
+        let key = self.ledger.head_key.as_ref().and_then(|key| key.parse().ok());
+        let signed = key.is_some_and(|key| head.is_signed_by(&[key]));
+        (!signed).then(|| format!("the head over {size} events is not signed by the log's key"))
     }
 
     /// When the log began: its first event was received.
@@ -320,8 +372,10 @@ impl Examiner {
         self.count_runs();
         let accounted = self.population.account(self.horizon());
         let asked = self.asked.take();
-        let controls = asked
-            .and_then(|(period, settings)| self.outcomes(&accounted, &[period], &settings).pop());
+        let wrong = self.wrong();
+        let controls = asked.and_then(|(period, settings)| {
+            self.outcomes(&accounted, &wrong, &[period], &settings).pop()
+        });
         let controls = controls.unwrap_or_default();
         self.account(accounted);
         self.counts.producers = self.ledger.producers.len() as u64;
@@ -337,13 +391,13 @@ impl Examiner {
     fn outcomes(
         &self,
         accounted: &Accounted,
+        wrong: &[String],
         periods: &[Period],
         settings: &ControlSettings,
     ) -> Vec<Vec<Outcome>> {
         let Some(gathering) = &self.gathering else { return Vec::new() };
-        let wrong: Vec<String> = self.findings.kept().iter().map(ToString::to_string).collect();
         let (streams, events, until) = (&self.streams, self.counts.events, self.horizon());
-        let ended = Ended { streams, accounted, until, events, wrong: &wrong };
+        let ended = Ended { streams, accounted, until, events, wrong };
         periods.iter().map(|period| gathering.outcomes(*period, settings, ended)).collect()
     }
 

@@ -41,7 +41,7 @@ impl Head {
         Self::read(format!("{}\n", text.trim_end()).as_bytes())
     }
 
-    fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
+    pub(crate) fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
         Checkpoint::open(self.note.to_string().as_bytes(), keys).is_ok()
     }
 }
@@ -84,12 +84,19 @@ pub(crate) fn check(bundle: &[Head], log: &Examined, trust: &Trust) -> (Findings
     (checking.findings, witnessed)
 }
 
-/// The keys by which heads may be signed: what a policy names; without one, what the log says of itself.
+/// The keys by which heads may be signed: what a policy names; where none names any, what the log says of itself.
 pub(crate) fn keys(log: &Examined, trust: &Trust) -> Vec<VerifierKey> {
     match &trust.policy {
-        Some(policy) => policy.logs().iter().map(|place| place.key.clone()).collect(),
-        None => log.ledger.head_key.iter().filter_map(|key| key.parse().ok()).collect(),
+        Some(policy) if names_a_log(trust) => {
+            policy.logs().iter().map(|place| place.key.clone()).collect()
+        }
+        Some(_) | None => log.ledger.head_key.iter().filter_map(|key| key.parse().ok()).collect(),
     }
+}
+
+/// Whether somebody says by which key they know the log.
+fn names_a_log(trust: &Trust) -> bool {
+    trust.policy.as_ref().is_some_and(|policy| !policy.logs().is_empty())
 }
 
 struct Checking<'a> {
@@ -102,7 +109,7 @@ struct Checking<'a> {
 impl Checking<'_> {
     fn check_key(&mut self) {
         let own = self.log.ledger.head_key.as_deref().unwrap_or("none");
-        if self.trust.policy.is_none() {
+        if !names_a_log(self.trust) {
             let text = format!(
                 "no policy says that the log's key {own} is believed: bring one that came to you by another way than the evidence"
             );

@@ -116,6 +116,7 @@ fn a_console_whose_measures_cannot_be_read_does_not_start_and_says_which_file() 
     fs::write(&measures, "pause-for = \"2h\"\n").unwrap();
     let mut command = decklog(["up", "--listen", "127.0.0.1:0", "--for", "1s", "--measures"]);
     command.arg(&measures).arg("--data").arg(dir.path().join("data"));
-    let said = crate::programs::run(&mut command).ended(1);
+    let said = crate::programs::run(&mut command).ended(2);
     assert!(said.err.contains("measures.toml") && said.err.contains("pause-for"), "{}", said.err);
+    assert!(!dir.path().join("data").exists(), "nothing is half-made");
 }

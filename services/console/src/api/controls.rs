@@ -48,7 +48,7 @@ pub(super) struct Chosen {
 /// All controls in a month.
 #[derive(Debug, Serialize)]
 pub(super) struct Listed {
-    /// The position to which it is true.
+    /// The position to which it is true: what came after it is not counted yet.
     position: u64,
     month: String,
     from: Timestamp,

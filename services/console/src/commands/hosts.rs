@@ -87,14 +87,14 @@ impl Console {
         let id = StreamId::host(name);
         caller.may(self, Action::InviteHosts, Some(&id)).await?;
         caller.check_unlimited()?;
-        if self.joining.is_none() {
-            let why =
-                "this installation is one process, and its host is a part of it: stop it instead";
-            return Err(CommandError::Refused(why.to_owned()));
-        }
+        let alone = self.joining.is_none();
         let next = |state: Option<&StreamState>| {
             if state.is_none() {
                 return Err(CommandError::NotFound(named(&id)));
+            }
+            if alone {
+                let why = "this installation is one process, and its host is a part of it: stop it instead";
+                return Err(CommandError::Refused(why.to_owned()));
             }
             Ok(vec![HostRevoked { reason: reason.to_owned() }.into()])
         };

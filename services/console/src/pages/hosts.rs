@@ -190,8 +190,7 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<HostPag
         name: name.to_owned(),
         may_drain: host.drained.is_none() && host.started.is_some() && keeps,
         may_resume: host.drained.is_some() && host.revoked.is_none() && keeps,
-        may_revoke: host.started.is_some()
-            && host.revoked.is_none()
+        may_revoke: host.revoked.is_none()
             && console.joining.is_some()
             && visitor.could(Action::InviteHosts),
         word: visitor.word(),

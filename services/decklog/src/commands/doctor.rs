@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use eventlog::Weakness;
+use eventlog::{EventLog, Weakness};
 use serde::Serialize;
 
 use crate::cli::{Doctor, Format, Place};
@@ -43,6 +43,7 @@ pub(crate) fn run(doctor: &Doctor, format: Format) -> anyhow::Result<()> {
     let mut found: Vec<Finding> = weak.into_iter().map(Finding::from).collect();
     if let Some(dir) = dir {
         found.extend(secrets(dir)?);
+        found.extend(writable(dir));
         found.extend(room(dir)?);
     }
     if found.is_empty() && matches!(format, Format::Table) {
@@ -88,8 +89,19 @@ fn readable(path: &Path) -> Option<Finding> {
     let meta = path.symlink_metadata().ok().filter(|meta| secret && meta.is_file())?;
     let mode = meta.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then(|| Finding {
-        what: format!("others can read {}: its mode is {mode:03o}", path.display()),
+        what: format!("others can get at {}: its mode is {mode:03o}", path.display()),
         todo: format!("chmod 600 {}, and find out who has read it", path.display()),
+    })
+}
+
+/// The directory and the log in it, where somebody else than their owner could write.
+fn writable(dir: &Path) -> Option<Finding> {
+    let open =
+        |path: &PathBuf| path.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o022 != 0);
+    let path = [dir.to_owned(), EventLog::file_in(dir)].into_iter().find(open)?;
+    Some(Finding {
+        what: format!("others can write to {}", path.display()),
+        todo: format!("chmod go-w {}, and verify the log", path.display()),
     })
 }
 

@@ -27,8 +27,14 @@ pub(crate) fn run(host: &Host, format: Format) -> anyhow::Result<()> {
     }
 }
 
+/// What can stand in an address.
+fn name(act: &NamedAct) -> anyhow::Result<&str> {
+    domain::ids::check_name("host", &act.name).map_err(exit::usage)?;
+    Ok(&act.name)
+}
+
 fn set(act: &NamedAct, verb: &str, format: Format) -> anyhow::Result<()> {
-    let path = format!("/api/v1/hosts/{}/{verb}", act.name);
+    let path = format!("/api/v1/hosts/{}/{verb}", name(act)?);
     let body = json!({"reason": act.reason});
     let applied = with_console(&act.place, |client| client.act(&path, &body))?;
     output::one(format, &applied, |a| format!("{}: {}\n", a.stream, a.message))
@@ -36,7 +42,7 @@ fn set(act: &NamedAct, verb: &str, format: Format) -> anyhow::Result<()> {
 
 /// The line is alone on standard output, so that a script can take it.
 fn invite(act: &NamedAct, format: Format) -> anyhow::Result<()> {
-    let path = format!("/api/v1/hosts/{}/invite", act.name);
+    let path = format!("/api/v1/hosts/{}/invite", name(act)?);
     let body = json!({"reason": act.reason});
     let made: Invitation = with_console(&act.place, |client| client.post_json(&path, &body))?;
     if !matches!(format, Format::Table) {

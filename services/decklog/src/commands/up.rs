@@ -7,6 +7,7 @@ use std::time::Duration;
 use bus::recorder::Follower;
 use console::{OidcConfig, TlsConfig};
 use delivery::mail::MailConfig;
+use domain::controls::ControlSettings;
 use domain::event::{
     BackupEvent, CommandEnd, Event, IncidentEvent, JobEvent, LogEvent, LogTzdbChanged, RunEvent,
     Sent, ThingAct, ThingEvent,
@@ -40,6 +41,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
     let mail = own(up.mail.as_deref(), |mail: &MailConfig| mail.problems("mail"))?;
     let notify = own(up.notify.as_deref(), |notify: &NotifyConfig| notify.problems("notify"))?;
     let oidc = own(up.oidc.as_deref(), |oidc: &OidcConfig| oidc.problems("oidc"))?;
+    own(up.measures.as_deref(), |_: &ControlSettings| Vec::new())?;
     roles::serve(async {
         let wanted = Wanted {
             data: up.data.clone(),

@@ -21,7 +21,8 @@ pub(super) struct Backups {
     checked: BTreeMap<(StreamId, String), Timestamp>,
     /// Certifications, which somebody else makes than asked for the test.
     pub(super) seconds: Vec<Item>,
-    tests: BTreeMap<StreamId, (Item, bool, bool)>,
+    /// Restore tests with their run, whether what came back was good, and whether somebody has certified it.
+    tests: Vec<(StreamId, Item, bool, bool)>,
 }
 
 #[derive(Debug, Default)]
@@ -89,10 +90,11 @@ impl Backups {
             }
             BackupEvent::RestoreTested(event) => {
                 self.datasets.entry(id.clone()).or_default().tested.push(at);
-                self.tests.insert(event.by.run.clone(), (item(), event.good, false));
+                self.tests.push((event.by.run.clone(), item(), event.good, false));
             }
             BackupEvent::RestoreCertified(event) => {
-                if let Some((_, _, certified)) = self.tests.get_mut(&event.run) {
+                let last = self.tests.iter_mut().rev().find(|(run, ..)| *run == event.run);
+                if let Some((.., certified)) = last {
                     *certified = true;
                 }
                 let same = is_certified_by_who_asked(passing, &event.run);
@@ -139,7 +141,7 @@ impl Backups {
     }
 
     fn tested(&self, closing: Closing<'_>) -> Vec<Item> {
-        let test = |(run, (item, good, certified)): (&StreamId, &(Item, bool, bool))| {
+        let test = |(run, (item, good, certified)): (&StreamId, (&Item, bool, bool))| {
             let wrong = match (good, certified) {
                 (true, true) => None,
                 (false, _) => Some("what was restored is not what was saved".to_owned()),
@@ -147,9 +149,11 @@ impl Backups {
             };
             Item { subject: run.to_string(), ..item.clone() }.failing(wrong)
         };
-        let within =
-            |(_, (item, ..)): &(&StreamId, &(Item, bool, bool))| closing.period.holds(item.at);
-        let mut found: Vec<Item> = self.tests.iter().filter(within).map(test).collect();
+        // The last time of each run.
+        let within = self.tests.iter().filter(|(_, item, ..)| closing.period.holds(item.at));
+        let last: BTreeMap<_, _> =
+            within.map(|(run, item, good, certified)| (run, (item, *good, *certified))).collect();
+        let mut found: Vec<Item> = last.into_iter().map(test).collect();
         for (id, kept) in &self.datasets {
             let definition = kept.active.as_ref().map(|(definition, ..)| definition);
             let Some(every) = definition.and_then(|one| one.restore_test_every) else { continue };

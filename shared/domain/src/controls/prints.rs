@@ -1,6 +1,6 @@
 //! That numbers add up, reprints take two, and what was printed is what was counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -13,8 +13,8 @@ use crate::print::reconcile::{Exception, reconcile};
 #[derive(Debug, Default)]
 pub(super) struct Prints {
     spooled: BTreeMap<StreamId, (Timestamp, u64)>,
-    asked: Vec<(StreamId, Item)>,
-    approved: BTreeSet<StreamId>,
+    /// Requests with their document, and whether somebody has answered: of a document one is open at a time.
+    asked: Vec<(StreamId, Item, bool)>,
 }
 
 impl Prints {
@@ -26,10 +26,13 @@ impl Prints {
                 self.spooled.insert(id.clone(), (at, passing.position));
             }
             PrintEvent::PrintReprintRequested(_) => {
-                self.asked.push((id.clone(), Item::new(at, id, passing.position)));
+                self.asked.push((id.clone(), Item::new(at, id, passing.position), false));
             }
             PrintEvent::PrintReprintApproved(_) | PrintEvent::PrintReprintDeclined(_) => {
-                self.approved.insert(id.clone());
+                let open = self.asked.iter_mut().rev().find(|(of, ..)| of == id);
+                if let Some((.., answered)) = open {
+                    *answered = true;
+                }
             }
             _ => {}
         }
@@ -61,11 +64,11 @@ impl Prints {
         let numbers = of(&["duplicate", "in-doubt", "gap", "not-witnessed", "unknown"]);
         let totals =
             of(&["control-total", "control-count", "pages-differ", "check-differs", "not-checked"]);
-        let waits = |(id, item): &(StreamId, Item)| {
+        let waits = |(_, item, answered): &(StreamId, Item, bool)| {
             let why = "nobody else has said yes or no to it";
-            item.clone().failing((!self.approved.contains(id)).then(|| why.to_owned()))
+            item.clone().failing((!answered).then(|| why.to_owned()))
         };
-        let asked = self.asked.iter().filter(|(_, item)| period.holds(item.at));
+        let asked = self.asked.iter().filter(|(_, item, _)| period.holds(item.at));
         let asked: Vec<Item> = asked.map(waits).collect();
         vec![
             Outcome::of("PR-01", [spooled.clone(), numbers].concat()),

@@ -206,6 +206,12 @@ impl Site {
         entry.map(|entry| (entry.host.clone(), entry.version)).unwrap_or_default()
     }
 
+    /// Since when the key of a host counts no more, where that is so.
+    pub(super) fn revoked(&self, name: &str) -> Option<Timestamp> {
+        let host = &self.hosts.get(name)?.host;
+        host.since.filter(|_| host.revoked.is_some())
+    }
+
     /// A host says that it is there.
     pub(super) fn heard_host(&mut self, name: &str, free: u32, now: Timestamp) {
         let entry = self.hosts.entry(name.to_owned()).or_default();

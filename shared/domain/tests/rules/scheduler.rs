@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::envelope::Envelope;
 use domain::event::{
-    CommandEnd, Event, JobPaused, JobResumed, MissReason, RunEvent, RunFailed, RunRequested,
-    RunStarted, RunSucceeded, SkipReason,
+    CommandEnd, Event, HostRevoked, JobPaused, JobResumed, MissReason, RunEvent, RunFailed,
+    RunRequested, RunStarted, RunSucceeded, SkipReason,
 };
 use domain::ids::StreamId;
 use domain::ledger::{Body, Mark, Streams as _};
@@ -542,6 +542,25 @@ fn an_attempt_is_lost_only_after_its_lease_has_passed_in_silence_that_could_be_h
         ["00:10 runs"],
         "a scheduler that is cut off takes no silence for death"
     );
+}
+
+#[test]
+fn heartbeats_of_a_host_whose_key_was_revoked_keep_no_attempt_alive() {
+    let mut night = Night::new(json!({"schedule": {"cron": "10 0 * * *"}}));
+    night.minds[0].listening(Some(at("00:00")));
+    night.tick("00:10").start("00:10", 1, "00:10:05").tick("00:10:05");
+    night.minds[0].heard(&Night::run_id("00:10"), 1, at("00:10:40"));
+    let revoked = HostRevoked { reason: "it was stolen".to_owned() };
+    let mark = night.world.say_by("user/ana", StreamId::host("h1"), revoked, at("00:11"));
+    assert_eq!(mark, Mark::Valid);
+    night.feed();
+    for clock in ["00:11:10", "00:11:40", "00:11:55"] {
+        night.minds[0].heard(&Night::run_id("00:10"), 1, at(clock));
+    }
+    night.tick("00:11:59.999");
+    assert_eq!(night.said(), ["00:10 runs"]);
+    night.tick("00:12");
+    assert_eq!(night.said(), ["00:10 runs", "00:10 lost"]);
 }
 
 #[test]

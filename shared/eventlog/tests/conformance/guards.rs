@@ -276,9 +276,28 @@ async fn a_guard_that_was_taken_away_or_a_way_around_one_is_named_in_postgres() 
         ),
         (
             "DROP TRIGGER no_truncate ON event_id",
-            "the trigger no_truncate of event_id is not there",
+            "the trigger no_truncate of event_id is not there as the migration made it",
             "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON event_id FOR EACH STATEMENT EXECUTE FUNCTION decklog_refuse_change();
              ALTER TABLE event_id ENABLE ALWAYS TRIGGER no_truncate",
+        ),
+        (
+            "DROP TRIGGER no_change ON event_id;
+             CREATE TRIGGER no_change BEFORE UPDATE OR DELETE ON event_id FOR EACH ROW WHEN (false) EXECUTE FUNCTION decklog_refuse_change();
+             ALTER TABLE event_id ENABLE ALWAYS TRIGGER no_change",
+            "the trigger no_change of event_id is not there as the migration made it",
+            "DROP TRIGGER no_change ON event_id;
+             CREATE TRIGGER no_change BEFORE UPDATE OR DELETE ON event_id FOR EACH ROW EXECUTE FUNCTION decklog_refuse_change();
+             ALTER TABLE event_id ENABLE ALWAYS TRIGGER no_change",
+        ),
+        (
+            &format!("GRANT UPDATE (void) ON event_000000 TO {clerk}"),
+            &format!("{clerk} has UPDATE on event_000000.void"),
+            &format!("REVOKE UPDATE (void) ON event_000000 FROM {clerk}"),
+        ),
+        (
+            &format!("GRANT EXECUTE ON FUNCTION decklog_make_partition(bigint) TO {clerk}"),
+            &format!("{clerk} has EXECUTE on decklog_make_partition"),
+            &format!("REVOKE EXECUTE ON FUNCTION decklog_make_partition(bigint) FROM {clerk}"),
         ),
         (
             "CREATE RULE quiet AS ON UPDATE TO checkpoint DO INSTEAD NOTHING",
@@ -334,6 +353,6 @@ async fn a_trigger_that_was_dropped_or_changed_is_named_in_sqlite() {
         .unwrap();
     let says = "the trigger event_no_delete is not what the migration made";
     assert_eq!(weaknesses(&site.log).await, [says]);
-    store.sql("CREATE TRIGGER mine AFTER INSERT ON event BEGIN SELECT 1; END").await.unwrap();
+    store.sql("CREATE TRIGGER mine AFTER INSERT ON PRODUCER BEGIN SELECT 1; END").await.unwrap();
     assert_eq!(weaknesses(&site.log).await, [says, "the trigger mine is not ours"]);
 }
