@@ -494,7 +494,7 @@ class Verifier:
     def check_heads(self):
         own, size, roots = self.created.get("head_key", ""), len(self.leaves), {}
         keys = self.policy.logs if self.policy else []
-        if not self.policy:
+        if not keys:
             self.find("NO_POLICY", "nobody says that the key %s is believed" % own)
         try:
             own = read_key(own, 1)

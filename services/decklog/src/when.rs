@@ -185,6 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn an_end_is_that_of_a_day_or_an_instant_where_a_time_of_day_is_written() {
+        let zone = TimeZone::system();
+        for (text, wall) in [
+            ("2026-12-01", "2026-12-02T00:00"),
+            ("2026-12-01T11:49", "2026-12-01T11:49"),
+            ("2026-12-01T11:49:00", "2026-12-01T11:49"),
+            ("2026-12-01 11:49", "2026-12-01T11:49"),
+        ] {
+            let wanted = zone.to_timestamp(wall.parse().unwrap()).unwrap();
+            assert_eq!(end_of(text).unwrap(), wanted, "{text}");
+        }
+        assert_eq!(end_of("2026-12-01T11:49Z").unwrap(), "2026-12-01T11:49Z".parse().unwrap());
+    }
+
+    #[test]
     fn an_occurrence_is_named_by_an_instant_a_local_time_a_date_a_time_of_day_or_as_the_next() {
         let now = at("2026-03-06T00:00:00Z");
         let table = [

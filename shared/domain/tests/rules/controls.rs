@@ -109,6 +109,11 @@ fn parts_of_a_time_have_together_what_the_whole_has_and_what_is_outside_belongs_
         assert_eq!(items(whole), both, "{id}");
         assert_eq!(items(outside), [], "{id}");
     }
+    // Of a time of which the log tells nothing, nothing is said to be well.
+    for id in ["LG-01", "LG-03", "LG-05"] {
+        assert_eq!(Summary::of(one(outside, id)).word(), "nothing to test", "{id}");
+        assert_ne!(Summary::of(one(whole, id)).word(), "nothing to test", "{id}");
+    }
     assert_eq!(one(before, "JS-01").population.len(), 2);
     assert_eq!(one(after, "JS-01").population.len(), 3, "two were skipped while it was paused");
 }

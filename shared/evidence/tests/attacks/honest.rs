@@ -1,7 +1,8 @@
 //! Nothing honest is accused.
 
-use evidence::{Depth, Verdict};
+use evidence::{Depth, Trust, Verdict};
 use testkit::world::World;
+use tlog::Policy;
 
 use super::peer;
 use super::site::{
@@ -22,6 +23,20 @@ fn an_honest_bundle_with_a_witness_is_verified_by_both_verifiers() {
     assert!(report.counts.occurrences_expected > 5, "{:?}", report.counts);
     let said = peer::verify(&tar, Some(&policy_text(true)), &held, None);
     assert_eq!(said.verdict, Verdict::Verified, "{said:?}");
+}
+
+#[test]
+fn a_policy_that_names_no_log_believes_nobody_and_accuses_nobody() {
+    let tar = Site::get().honest().tar();
+    let whole = policy_text(true);
+    let lines = whole.lines().filter(|line| !line.starts_with("log "));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    let policy = Some(Policy::parse(&text).unwrap());
+    let report = verify(&tar, &Trust { policy, ..careful(&[]) });
+    assert_eq!((names(&report), report.verdict), (vec!["NO_POLICY"], Verdict::Inconclusive));
+    let said = peer::verify(&tar, Some(&text), &[], None);
+    assert_eq!(said.verdict, Verdict::Inconclusive);
+    assert_eq!(said.names.into_iter().collect::<Vec<_>>(), ["NO_POLICY"]);
 }
 
 #[test]
