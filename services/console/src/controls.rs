@@ -36,6 +36,8 @@ const OLD: SignedDuration = SignedDuration::from_mins(1);
 /// How long whoever asks waits for what is new; after that they see what there was, if there was anything.
 const PATIENCE: Duration = Duration::from_millis(40);
 const LONG_PATIENCE: Duration = Duration::from_millis(1_500);
+/// More new events than this are not waited for: whoever asks is told how far it is.
+const FAR: u64 = 20_000;
 /// Most months that are shown beside each other.
 pub(crate) const MONTHS: usize = 12;
 
@@ -129,6 +131,9 @@ pub(crate) async fn standing(console: &Console) -> Result<Arc<Standing>, Problem
         if age < OLD {
             patience = PATIENCE;
         }
+    }
+    if newest.saturating_sub(controls.read.load(Ordering::Relaxed)) > FAR {
+        patience = PATIENCE;
     }
     let mut news = controls.standing.subscribe();
     if !controls.reading.swap(true, Ordering::AcqRel) {
