@@ -207,6 +207,7 @@ struct Check {
 
 /// A page of a list in the order of names.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Page {
     /// Only names after this one.
@@ -220,6 +221,7 @@ struct Page {
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Events {
     /// Only positions after this one.
@@ -236,6 +238,7 @@ struct Events {
 
 /// Which runs.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Runs {
     /// Of this job.
@@ -261,6 +264,7 @@ struct Runs {
 
 /// Which part of an output.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct OutputPart {
     /// Number of the attempt; the newest when absent.
@@ -273,6 +277,7 @@ struct OutputPart {
 
 /// A time.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Window {
     /// From, RFC 3339; a day ago when absent.

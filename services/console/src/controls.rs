@@ -14,9 +14,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bus::recorder::{AskError, ask};
-use domain::backup::sample;
 use domain::canonical::Digest;
-use domain::controls::{CATALOGUE, Control, ControlSettings, Item, Month, Outcome, Summary};
+use domain::controls::{Control, ControlSettings, Item, Month, Outcome, Period, Summary};
 use domain::wire::{Answer, Content, LeafView, Query};
 use evidence::{Depth, Examiner, Head};
 use jiff::tz::TimeZone;
@@ -39,7 +38,7 @@ const LONG_PATIENCE: Duration = Duration::from_millis(1_500);
 /// More new events than this are not waited for: whoever asks is told how far it is.
 const FAR: u64 = 20_000;
 /// Most months that are shown beside each other.
-pub(crate) const MONTHS: usize = 12;
+const MONTHS: usize = 12;
 
 /// What became of all controls in a month.
 #[derive(Debug)]
@@ -59,15 +58,28 @@ pub(crate) struct Standing {
     pub(crate) months: Vec<Tested>,
 }
 
-/// Outcomes of all controls, and the position to which they are true.
-pub(crate) type Known = (u64, Arc<Vec<Outcome>>);
+/// What became of all controls in a month, whole.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The position to which it is true.
+    pub(crate) position: u64,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+impl Known {
+    /// What became of one.
+    pub(crate) fn of(&self, control: &Control) -> Result<&Outcome, Problem> {
+        let found = self.outcomes.iter().find(|outcome| outcome.control == control.id);
+        found.ok_or_else(|| Problem::unavailable("the control was not tested"))
+    }
+}
 
 /// The controls as this console has tested them.
 pub(crate) struct Controls {
     pub(crate) settings: ControlSettings,
-    examiner: Arc<Mutex<Examiner>>,
+    examiner: Mutex<Examiner>,
     /// Of months: whoever looks at one page after the other has them computed once.
-    kept: Mutex<BTreeMap<Month, Known>>,
+    kept: Mutex<BTreeMap<Month, Arc<Known>>>,
     standing: watch::Sender<Option<Arc<Standing>>>,
     /// One month is computed at a time: whoever waits for another waits here, and holds no thread.
     turn: tokio::sync::Semaphore,
@@ -81,7 +93,7 @@ impl Controls {
     pub(crate) fn new(settings: ControlSettings) -> Self {
         Self {
             settings,
-            examiner: Arc::new(Mutex::new(Examiner::new(Depth::Tip).gathering())),
+            examiner: Mutex::new(Examiner::new(Depth::Tip).gathering()),
             kept: Mutex::default(),
             standing: watch::Sender::default(),
             turn: tokio::sync::Semaphore::new(1),
@@ -98,11 +110,7 @@ impl Controls {
 
 /// A control by its name.
 pub(crate) fn rule(id: &str) -> Result<&'static Control, Problem> {
-    let found = CATALOGUE.iter().find(|one| one.id.eq_ignore_ascii_case(id));
-    found.ok_or_else(|| {
-        let all: Vec<&str> = CATALOGUE.iter().map(|one| one.id).collect();
-        Problem::not_found(format!("there is no control {id}; there are {}", all.join(", ")))
-    })
+    Control::named(id).map_err(Problem::not_found)
 }
 
 /// The month that somebody wrote; this one where they wrote none.
@@ -111,6 +119,12 @@ pub(crate) fn month(text: &str, now: Timestamp) -> Result<Month, Problem> {
         return Ok(Month::of(now, &TimeZone::system()));
     }
     text.parse().map_err(Problem::bad_request)
+}
+
+/// A month by the clock of this machine.
+pub(crate) fn period(month: Month) -> Result<Period, Problem> {
+    let period = month.period(&TimeZone::system());
+    period.ok_or_else(|| Problem::bad_request(format!("{month} is too far away")))
 }
 
 /// How all controls stand, as of now or of some seconds ago.
@@ -152,61 +166,51 @@ pub(crate) async fn standing(console: &Console) -> Result<Arc<Standing>, Problem
 ///
 /// # Errors
 /// The log is being read for the first time, or there is no such month.
-pub(crate) async fn outcomes(console: &Console, month: Month) -> Result<Known, Problem> {
+pub(crate) async fn outcomes(console: &Console, month: Month) -> Result<Arc<Known>, Problem> {
+    let period = period(month)?;
     let position = standing(console).await?.position;
     let _turn = console.controls.turn.acquire().await.map_err(Problem::unavailable)?;
     let kept = lock(&console.controls.kept).get(&month).cloned();
-    if let Some(kept) = kept.filter(|(at, _)| *at >= position) {
+    if let Some(kept) = kept.filter(|kept| kept.position >= position) {
         return Ok(kept);
     }
     let head = head(console).await?;
     let controls = Arc::clone(&console.controls);
     let tested = tokio::task::spawn_blocking(move || {
-        let period = month.period(&TimeZone::system());
-        let period =
-            period.ok_or_else(|| Problem::bad_request(format!("{month} is too far away")))?;
         let mut examiner = lock(&controls.examiner);
         let all = examiner.controls(&[period], &controls.settings, head.as_ref());
-        let all = all.into_iter().next().unwrap_or_default();
-        let found = (examiner.size(), Arc::new(all));
-        drop(examiner);
-        let mut kept = lock(&controls.kept);
-        // Whoever asks for month after month does not fill the memory with them.
-        kept.retain(|_, (at, _)| *at >= found.0);
-        if kept.len() >= MONTHS {
-            kept.pop_first();
-        }
-        kept.insert(month, found.clone());
-        Ok(found)
+        let outcomes = all.into_iter().next().unwrap_or_default();
+        Arc::new(Known { position: examiner.size(), outcomes })
     });
-    tested.await.map_err(Problem::unavailable)?
+    let known = tested.await.map_err(Problem::unavailable)?;
+    let mut kept = lock(&console.controls.kept);
+    // Whoever asks for month after month does not fill the memory with them.
+    kept.retain(|_, one| one.position >= known.position);
+    if kept.len() >= MONTHS {
+        kept.pop_first();
+    }
+    kept.insert(month, known.clone());
+    Ok(known)
 }
 
-/// Some members of a population, drawn by the root of the newest signed head: whoever draws them again, by the same root and of
-/// the same population, draws the same, and nobody can choose them.
+/// Some members of a population, and the root of the newest signed head by which they are drawn.
 pub(crate) async fn drawn(
     console: &Console,
-    population: &[Item],
+    outcome: &Outcome,
     count: u32,
 ) -> Result<(Digest, Vec<Item>), Problem> {
     let none = "a sample is drawn by the root of a signed head, and none was signed yet: ask again in a moment";
     let head = head(console).await?.ok_or_else(|| Problem::unavailable(none))?;
     let root = Digest(head.says.root().0);
-    let drawn = sample(&root, population.len() as u64, count);
-    let item = |number: &u64| population.get(usize::try_from(*number).ok()?).cloned();
-    Ok((root, drawn.iter().filter_map(item).collect()))
+    Ok((root, outcome.drawn(&root, count)))
 }
 
 /// The newest head that was signed; none where none was yet, or where it cannot be read.
 async fn head(console: &Console) -> Result<Option<Head>, AskError> {
     let Content::Head(head) = ask(&console.bus, &Query::Head).await?.content else {
-        return Err(other());
+        return Err(AskError::other());
     };
     Ok(head.signed.and_then(|note| Head::read(note.as_bytes()).ok()))
-}
-
-fn other() -> AskError {
-    AskError::Unreadable("it is to another question".to_owned())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -232,7 +236,7 @@ async fn read(console: &Console) -> anyhow::Result<()> {
         }
         let query = Query::Leaves { after, limit: LEAVES };
         let Answer { position, content } = ask(&console.bus, &query).await?;
-        let Content::Leaves(page) = content else { return Err(other().into()) };
+        let Content::Leaves(page) = content else { return Err(AskError::other().into()) };
         until.get_or_insert(position);
         if page.is_empty() {
             break;

@@ -118,6 +118,22 @@ mod tests {
 
     /// What programs are written against changes only on purpose.
     #[test]
+    fn what_stands_in_an_address_is_described_where_it_stands() {
+        let document = openapi();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for operation in item.as_object().unwrap().values() {
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                for one in parameters {
+                    let name = one["name"].as_str().unwrap();
+                    let in_path = path.contains(&format!("{{{name}}}"));
+                    assert_eq!(one["in"] == "path", in_path, "{name} of {path}");
+                    assert_eq!(one["required"] == true, in_path, "{name} of {path}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_committed_description_is_the_one_that_is_generated() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         let generated = serde_json::to_string_pretty(&openapi()).unwrap() + "\n";

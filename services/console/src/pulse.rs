@@ -122,19 +122,15 @@ struct Heard {
     policy: Policy,
 }
 
-fn other() -> AskError {
-    AskError::Unreadable("it is to another question".to_owned())
-}
-
 async fn heard(console: &Console) -> Result<Heard, AskError> {
     let newest = Query::Search(EventFilter { limit: 1, ..EventFilter::default() });
     let Content::Events(events) = ask(&console.bus, &newest).await?.content else {
-        return Err(other());
+        return Err(AskError::other());
     };
-    let newest = events.first().ok_or_else(other)?;
+    let newest = events.first().ok_or_else(AskError::other)?;
     let (position, newest) = (newest.position, newest.received);
     let Content::Head(head) = ask(&console.bus, &Query::Head).await?.content else {
-        return Err(other());
+        return Err(AskError::other());
     };
     Ok(Heard { position, newest, policy: head.policy })
 }

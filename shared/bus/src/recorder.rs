@@ -47,6 +47,13 @@ pub enum AskError {
     Unreadable(String),
 }
 
+impl AskError {
+    /// The answer is to another question.
+    pub fn other() -> Self {
+        Self::Unreadable("it is to another question".to_owned())
+    }
+}
+
 /// Sends an append and waits for the answers: one for each flush.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use crate::state::Console;
 
 /// What is asked about.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     /// A run, `job@instant`; give this or `job`.

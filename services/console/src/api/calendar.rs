@@ -17,6 +17,7 @@ use crate::state::Console;
 
 /// Which occurrences.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// From this instant on, inclusive, RFC 3339; a day ago when absent.

@@ -5,14 +5,13 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use domain::canonical::Digest;
-use domain::controls::{Control, ControlSettings, Item, Month, Outcome, Summary, csv};
+use domain::controls::{Control, ControlSettings, Item, Period, Summary, csv};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::{Result, Valid};
-use crate::controls::{drawn, month, outcomes, rule};
+use crate::controls::{drawn, month, outcomes, period, rule};
 use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
@@ -22,6 +21,7 @@ const ITEMS: usize = 5_000;
 
 /// Of which time.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfMonth {
     /// The month, `2026-11`, by the zone of the console's machine; this one when absent.
@@ -31,6 +31,7 @@ pub(super) struct OfMonth {
 
 /// Of which time, and which members of the population.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Chosen {
     /// The month, `2026-11`, by the zone of the console's machine; this one when absent.
@@ -76,17 +77,6 @@ pub(super) struct Shown {
     more: usize,
 }
 
-fn bounds(month: Month) -> Result<(Timestamp, Timestamp)> {
-    let period = month.period(&TimeZone::system());
-    let period = period.ok_or_else(|| Problem::bad_request(format!("{month} is too far away")))?;
-    Ok((period.from, period.until))
-}
-
-fn of<'a>(all: &'a [Outcome], rule: &Control) -> Result<&'a Outcome> {
-    let found = all.iter().find(|outcome| outcome.control == rule.id);
-    found.ok_or_else(|| Problem::unavailable("the control was not tested"))
-}
-
 /// What became of each control in a month: how many members its population has, how many of them are exceptions, and why one
 /// that was not tested could not be. It is computed over the whole log, by the same code that whoever verifies evidence runs.
 #[utoipa::path(get, path = "/api/v1/controls", params(OfMonth), responses((status = 200, body = Object), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
@@ -96,9 +86,9 @@ pub(super) async fn list_controls(
     Valid(wanted): Valid<OfMonth>,
 ) -> Result<Json<Listed>> {
     let month = month(&wanted.month, (console.clock)())?;
-    let (from, until) = bounds(month)?;
-    let (position, all) = outcomes(&console, month).await?;
-    let controls = all.iter().map(Summary::of).collect();
+    let Period { from, until } = period(month)?;
+    let known = outcomes(&console, month).await?;
+    let (position, controls) = (known.position, known.outcomes.iter().map(Summary::of).collect());
     let (month, measures) = (month.to_string(), console.controls.settings.clone());
     Ok(Json(Listed { position, month, from, until, measures, controls }))
 }
@@ -113,12 +103,12 @@ pub(super) async fn show_control(
     Valid(wanted): Valid<Chosen>,
 ) -> Result<Json<Shown>> {
     let (control, month) = (rule(&id)?, month(&wanted.month, (console.clock)())?);
-    let (from, until) = bounds(month)?;
-    let (position, all) = outcomes(&console, month).await?;
-    let outcome = of(&all, control)?;
+    let Period { from, until } = period(month)?;
+    let known = outcomes(&console, month).await?;
+    let (position, outcome) = (known.position, known.of(control)?);
     let (drawn_by, mut items) = match wanted.sample {
         Some(count) => {
-            let (root, items) = drawn(&console, &outcome.population, count.min(1_000)).await?;
+            let (root, items) = drawn(&console, outcome, count.min(1_000)).await?;
             (Some(root), items)
         }
         None if wanted.population => (None, outcome.population.clone()),
@@ -139,8 +129,7 @@ pub(super) async fn population(
     Valid(wanted): Valid<OfMonth>,
 ) -> Result<impl IntoResponse> {
     let (control, month) = (rule(&id)?, month(&wanted.month, (console.clock)())?);
-    let (_, all) = outcomes(&console, month).await?;
-    let text = csv(of(&all, control)?);
+    let text = csv(outcomes(&console, month).await?.of(control)?);
     let name = format!("attachment; filename=\"{}-{month}.csv\"", control.id);
     let kind = "text/csv; charset=utf-8".to_owned();
     Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], text))

@@ -39,6 +39,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Only positions after this one; from the beginning when absent. `Last-Event-ID` goes before it.

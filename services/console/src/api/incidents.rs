@@ -18,6 +18,7 @@ use crate::state::Console;
 
 /// Which incidents.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// About this, such as `job/payroll`.

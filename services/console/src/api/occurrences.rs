@@ -26,6 +26,7 @@ pub(super) struct Move {
 
 /// Which occurrences.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ahead {
     /// After this instant, RFC 3339; now when absent.

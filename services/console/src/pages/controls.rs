@@ -2,24 +2,24 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use domain::controls::{CATALOGUE, Control, ControlSettings, Item, Month, Outcome, Summary};
+use domain::controls::{CATALOGUE, Control, ControlSettings, Item, Month, Period, Summary};
 use domain::ids::StreamId;
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::answer::Page;
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Link, Marked, address, asking};
-use crate::controls::{Standing, Tested, drawn, month, outcomes, rule, standing};
+use crate::controls::{Standing, Tested, drawn, month, outcomes, period, rule, standing};
 use crate::state::Console;
 
 /// Most months beside each other.
 const MONTHS: usize = 6;
 /// Most members of a population on a page.
 const ROWS: usize = 200;
-/// Most members of a sample.
+/// Members of a sample: most, and where nobody says how many.
 const SAMPLE: u32 = 100;
+const USUAL: u32 = 25;
 
 /// What stands in the address of a control's page.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -71,9 +71,13 @@ struct Member {
 struct ControlPage {
     shell: Shell,
     control: &'static Control,
-    /// That the log is being read for the first time.
-    reading: Option<String>,
     month: String,
+    /// What became of it; or that the log is being read for the first time.
+    found: Result<Found, String>,
+}
+
+/// What became of a control.
+struct Found {
     months: Vec<Link>,
     span: String,
     says: Marked,
@@ -194,7 +198,7 @@ impl Asked {
     fn choice(&self) -> Choice {
         match self.show.as_str() {
             "population" => Choice::Population,
-            "sample" => Choice::Sample(self.sample.parse().unwrap_or(25).clamp(1, SAMPLE)),
+            "sample" => Choice::Sample(self.sample.parse().unwrap_or(USUAL).clamp(1, SAMPLE)),
             _ => Choice::Exceptions,
         }
     }
@@ -211,54 +215,40 @@ fn commands(control: &Control, month: Month, choice: &Choice) -> String {
     format!("decklog control show {}\n{base}{more}", control.id)
 }
 
-/// The page of a control whose outcome is not known yet.
-fn unknown(visitor: &Visitor, control: &'static Control, month: Month, why: String) -> ControlPage {
-    ControlPage {
-        shell: visitor.shell().cli(format!("decklog control show {}", control.id)),
-        control,
-        reading: Some(why),
-        month: month.to_string(),
-        months: Vec::new(),
-        span: String::new(),
-        says: Marked::tuned("", ""),
-        untested: String::new(),
-        population: 0,
-        show: "exceptions",
-        sample: 25,
-        drawn_by: String::new(),
-        members: Vec::new(),
-        more: 0,
-        csv: String::new(),
-        position: 0,
-    }
-}
-
-async fn filled(
+async fn found(
     console: &Console,
-    page: ControlPage,
-    outcome: &Outcome,
+    standing: &Standing,
+    (control, month): (&Control, Month),
     choice: &Choice,
-) -> Result<ControlPage, Page> {
+) -> Result<Found, Page> {
+    let known = outcomes(console, month).await?;
+    let outcome = known.of(control)?;
     let (show, sample, drawn_by, items) = match choice {
         Choice::Exceptions => {
-            ("exceptions", 25, String::new(), outcome.exceptions().cloned().collect())
+            ("exceptions", USUAL, String::new(), outcome.exceptions().cloned().collect())
         }
-        Choice::Population => ("population", 25, String::new(), outcome.population.clone()),
+        Choice::Population => ("population", USUAL, String::new(), outcome.population.clone()),
         Choice::Sample(count) => {
-            let (root, items) = drawn(console, &outcome.population, *count).await?;
+            let (root, items) = drawn(console, outcome, *count).await?;
             ("sample", *count, root.to_string(), items)
         }
     };
-    Ok(ControlPage {
+    let Period { from, until } = period(month)?;
+    let months = standing.months.iter().map(|tested| tested.month);
+    let csv = format!("/api/v1/controls/{}/population.csv", control.id);
+    Ok(Found {
+        months: months.map(|one| Link::new(link(control.id, one), one.to_string())).collect(),
+        span: format!("from {} until {}", when(from), when(until)),
         says: says(&Summary::of(outcome)),
         untested: outcome.untested.clone().unwrap_or_default(),
         population: outcome.population.len(),
-        members: items.iter().take(ROWS).map(member).collect(),
-        more: items.len().saturating_sub(ROWS),
         show,
         sample,
         drawn_by,
-        ..page
+        members: items.iter().take(ROWS).map(member).collect(),
+        more: items.len().saturating_sub(ROWS),
+        csv: asking(&csv, &[("month", &month.to_string())]),
+        position: known.position,
     })
 }
 
@@ -270,38 +260,15 @@ pub(crate) async fn one(
     Query(asked): Query<Asked>,
 ) -> Result<Page, Page> {
     let (control, wanted) = (rule(&id)?, month(&asked.month, visitor.now)?);
-    let found = match standing(&console).await {
-        Ok(found) => found,
-        Err(problem) => {
-            return Ok(visitor.page(&unknown(&visitor, control, wanted, problem.detail)));
+    let (month, choice) = (wanted.to_string(), asked.choice());
+    let shell = visitor.shell().cli(commands(control, wanted, &choice));
+    let page = match standing(&console).await {
+        Ok(standing) => {
+            let found = found(&console, &standing, (control, wanted), &choice).await?;
+            let shell = shell.as_of_then(&console, found.position, standing.at);
+            ControlPage { shell, control, month, found: Ok(found) }
         }
+        Err(problem) => ControlPage { shell, control, month, found: Err(problem.detail) },
     };
-    let (position, all) = outcomes(&console, wanted).await?;
-    let outcome = all.iter().find(|outcome| outcome.control == control.id);
-    let Some(outcome) = outcome else {
-        return Err(super::broken(&"the control was not tested"));
-    };
-    let choice = asked.choice();
-    let page = unknown(&visitor, control, wanted, String::new());
-    let (from, until) = wanted
-        .period(&TimeZone::system())
-        .map(|period| (when(period.from), when(period.until)))
-        .unwrap_or_default();
-    let months = found.months.iter().map(|tested| tested.month);
-    let page = ControlPage {
-        shell: visitor
-            .shell()
-            .as_of_then(&console, position, found.at)
-            .cli(commands(control, wanted, &choice)),
-        reading: None,
-        months: months.map(|one| Link::new(link(control.id, one), one.to_string())).collect(),
-        span: format!("from {from} until {until}"),
-        csv: asking(
-            &format!("/api/v1/controls/{}/population.csv", control.id),
-            &[("month", &wanted.to_string())],
-        ),
-        position,
-        ..page
-    };
-    Ok(visitor.page(&filled(&console, page, outcome, &choice).await?))
+    Ok(visitor.page(&page))
 }

@@ -20,14 +20,10 @@ use crate::state::Console;
 /// An answer, and the position to which it is true.
 pub(crate) type Read<T> = Result<(u64, T), Page>;
 
-fn other() -> Page {
-    AskError::Unreadable("it is to another question".to_owned()).into()
-}
-
 /// One stream; a page that says so where there is none.
 pub(crate) async fn one(console: &Console, id: &StreamId) -> Read<StreamState> {
     let Answer { position, content } = ask(&console.bus, &Query::Stream { id: id.clone() }).await?;
-    let Content::Streams(streams) = content else { return Err(other()) };
+    let Content::Streams(streams) = content else { return Err(AskError::other().into()) };
     let (kind, name) = (id.stream_type().word(), id.rest());
     let missing = || Page::problem(StatusCode::NOT_FOUND, &format!("there is no {kind} {name}"));
     let view = streams.into_iter().next().ok_or_else(missing)?;
@@ -51,14 +47,14 @@ pub(crate) async fn some(
 ) -> Read<Vec<StreamView>> {
     let query = Query::Streams { of, after: after.to_owned(), limit };
     let Answer { position, content } = ask(&console.bus, &query).await?;
-    let Content::Streams(streams) = content else { return Err(other()) };
+    let Content::Streams(streams) = content else { return Err(AskError::other().into()) };
     Ok((position, streams))
 }
 
 /// Jobs that fit, in the order of their names.
 pub(crate) async fn jobs(console: &Console, filter: JobFilter) -> Read<Vec<StreamView>> {
     let Answer { position, content } = ask(&console.bus, &Query::Jobs(filter)).await?;
-    let Content::Streams(streams) = content else { return Err(other()) };
+    let Content::Streams(streams) = content else { return Err(AskError::other().into()) };
     Ok((position, streams))
 }
 
@@ -84,7 +80,7 @@ pub(crate) async fn all_jobs(console: &Console) -> Result<Vec<Job>, Page> {
 /// Runs, newest first.
 pub(crate) async fn runs(console: &Console, filter: RunFilter) -> Read<Vec<RunRow>> {
     let Answer { position, content } = ask(&console.bus, &Query::Runs(filter)).await?;
-    let Content::Runs(rows) = content else { return Err(other()) };
+    let Content::Runs(rows) = content else { return Err(AskError::other().into()) };
     Ok((position, rows))
 }
 
@@ -132,14 +128,14 @@ pub(crate) async fn documents(console: &Console, filter: DocumentFilter) -> Read
 
 async fn some_documents(console: &Console, filter: DocumentFilter) -> Read<Vec<StreamView>> {
     let Answer { position, content } = ask(&console.bus, &Query::Documents(filter)).await?;
-    let Content::Streams(streams) = content else { return Err(other()) };
+    let Content::Streams(streams) = content else { return Err(AskError::other().into()) };
     Ok((position, streams))
 }
 
 /// Events, newest first.
 pub(crate) async fn events(console: &Console, filter: EventFilter) -> Read<Vec<LogEntry>> {
     let Answer { position, content } = ask(&console.bus, &Query::Search(filter)).await?;
-    let Content::Events(events) = content else { return Err(other()) };
+    let Content::Events(events) = content else { return Err(AskError::other().into()) };
     Ok((position, events))
 }
 
@@ -151,6 +147,6 @@ pub(crate) async fn site(console: &Console) -> Read<SiteView> {
 /// That an event is in the newest signed head, or why that is not proven.
 pub(crate) async fn proof(console: &Console, position: u64) -> Result<Proof, Page> {
     let answer = ask(&console.bus, &Query::Proof { position }).await?;
-    let Content::Proof(proof) = answer.content else { return Err(other()) };
+    let Content::Proof(proof) = answer.content else { return Err(AskError::other().into()) };
     Ok(proof)
 }

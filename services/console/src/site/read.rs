@@ -31,7 +31,7 @@ const PAGE: u32 = 500;
 pub(super) async fn read(console: &Console) -> Result<Log, AskError> {
     let now = (console.clock)();
     let Content::Head(head) = ask(&console.bus, &Query::Head).await?.content else {
-        return Err(other());
+        return Err(AskError::other());
     };
     let signed = head.signed.as_deref().and_then(size_of).unwrap_or(0);
     let producers = producers(console).await?;
@@ -59,10 +59,6 @@ pub(super) async fn read(console: &Console) -> Result<Log, AskError> {
     })
 }
 
-fn other() -> AskError {
-    AskError::Unreadable("it is to another question".to_owned())
-}
-
 /// How many events a signed head covers: the second line of a checkpoint (C2SP tlog-checkpoint).
 fn size_of(note: &str) -> Option<u64> {
     note.lines().nth(1)?.parse().ok()
@@ -77,7 +73,7 @@ fn counted<'a>(words: impl Iterator<Item = &'a str>) -> Vec<Count> {
 
 async fn search(console: &Console, filter: EventFilter) -> Result<Vec<LogEntry>, AskError> {
     let Content::Events(events) = ask(&console.bus, &Query::Search(filter)).await?.content else {
-        return Err(other());
+        return Err(AskError::other());
     };
     Ok(events)
 }
@@ -164,7 +160,7 @@ fn oddity(host: &Host, word: &str, heard: Option<Timestamp>) -> Option<Said> {
 async fn incidents(console: &Console, open: bool) -> Result<Vec<Incident>, AskError> {
     let filter = IncidentFilter { open, limit: INCIDENTS, ..IncidentFilter::default() };
     let answer = ask(&console.bus, &Query::Incidents(filter)).await?;
-    let Content::Streams(views) = answer.content else { return Err(other()) };
+    let Content::Streams(views) = answer.content else { return Err(AskError::other()) };
     let incident = |view: StreamView| view.state.body.incident().cloned();
     Ok(views.into_iter().filter_map(incident).collect())
 }

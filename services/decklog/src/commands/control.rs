@@ -1,13 +1,12 @@
 //! `decklog control …`: the rules that an auditor tests, over everything that happened.
 
-use domain::backup::sample;
+use anyhow::Context as _;
 use domain::canonical::Digest;
 use domain::controls::{CATALOGUE, Control as Rule, Item, Outcome, Summary};
 use domain::wire::{Content, Query};
-use evidence::{Depth, Request};
+use evidence::{Depth, Head, Request};
 use jiff::Timestamp;
 use serde::Serialize;
-use tlog::{Checkpoint, Note};
 
 use super::evidence::request;
 use crate::cli::{Control, Format, TestControls};
@@ -37,11 +36,7 @@ fn list(format: Format) -> anyhow::Result<()> {
 }
 
 fn rule(id: &str) -> anyhow::Result<&'static Rule> {
-    let found = CATALOGUE.iter().find(|one| one.id.eq_ignore_ascii_case(id));
-    found.ok_or_else(|| {
-        let all: Vec<&str> = CATALOGUE.iter().map(|one| one.id).collect();
-        exit::not_found(format!("there is no control {id}; there are {}", all.join(", ")))
-    })
+    Rule::named(id).map_err(exit::not_found)
 }
 
 fn show(id: &str, format: Format) -> anyhow::Result<()> {
@@ -89,7 +84,8 @@ fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
     let request = request(&wanted.about, &source, head.size)?;
     let (from, until) = (request.from, request.until);
     let outcomes = examine(&source, &request, head.size)?;
-    let root = head.signed.as_deref().and_then(root_of);
+    let signed = head.signed.and_then(|note| Head::read(note.as_bytes()).ok());
+    let root = signed.map(|head| Digest(head.says.root().0));
     let shown = one.map(|one| chosen(wanted, one, &outcomes, root)).transpose()?;
     let controls = outcomes.iter().filter(|o| one.is_none_or(|one| one.id == o.control));
     let tested = Tested {
@@ -102,11 +98,6 @@ fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
     output::one(format, &tested, text)?;
     let clean = tested.controls.iter().all(|one| one.exceptions == 0);
     if clean { Ok(()) } else { Err(exit::unclean("")) }
-}
-
-fn root_of(note: &str) -> Option<Digest> {
-    let note = Note::parse(note.as_bytes()).ok()?;
-    Some(Digest(Checkpoint::parse(note.text()).ok()?.root().0))
 }
 
 fn examine(source: &Source, request: &Request, size: u64) -> anyhow::Result<Vec<Outcome>> {
@@ -127,19 +118,16 @@ fn chosen(
     outcomes: &[Outcome],
     root: Option<Digest>,
 ) -> anyhow::Result<One> {
-    let all = outcomes.iter().find(|outcome| outcome.control == rule.id);
-    let all = all.map(|outcome| outcome.population.clone()).unwrap_or_default();
+    let outcome = outcomes.iter().find(|outcome| outcome.control == rule.id);
+    let outcome = outcome.context("the control was not tested")?;
     let Some(count) = wanted.sample else {
-        let keep = |item: &Item| wanted.population || item.exception.is_some();
-        let items = all.into_iter().filter(keep).collect();
+        let keep = |item: &&Item| wanted.population || item.exception.is_some();
+        let items = outcome.population.iter().filter(keep).cloned().collect();
         return Ok(One { control: rule, drawn_by: None, items });
     };
     let none = "a sample is drawn by the root of a signed head, and none was signed yet";
     let root = root.ok_or_else(|| exit::unclean(none))?;
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let drawn = sample(&root, all.len() as u64, count);
-    let item = |number: &u64| all.get(usize::try_from(*number).ok()?).cloned();
-    let items = drawn.iter().filter_map(item).collect();
+    let items = outcome.drawn(&root, u32::try_from(count).unwrap_or(u32::MAX));
     Ok(One { control: rule, drawn_by: Some(root), items })
 }
 

@@ -19,6 +19,20 @@ pub struct Control {
     pub evidence: &'static [&'static str],
 }
 
+impl Control {
+    /// The control with a name, in whichever case that is written.
+    ///
+    /// # Errors
+    /// There is none, in a sentence that names those there are.
+    pub fn named(id: &str) -> Result<&'static Self, String> {
+        let found = CATALOGUE.iter().find(|one| one.id.eq_ignore_ascii_case(id));
+        found.ok_or_else(|| {
+            let all: Vec<&str> = CATALOGUE.iter().map(|one| one.id).collect();
+            format!("there is no control {id}; there are {}", all.join(", "))
+        })
+    }
+}
+
 /// Every control.
 pub const CATALOGUE: &[Control] = &[
     Control {

@@ -32,6 +32,8 @@ mod table;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::backup::sample;
+use crate::canonical::Digest;
 use crate::envelope::Envelope;
 use crate::event::Event;
 use crate::expect::Accounted;
@@ -184,6 +186,15 @@ impl Outcome {
 
     fn untested(control: &'static str, why: &str) -> Self {
         Self { control, population: Vec::new(), untested: Some(why.to_owned()) }
+    }
+
+    /// Some members, drawn by the root of a signed head: whoever draws them again, by the same root and of the same population,
+    /// draws the same, and nobody can choose them.
+    #[must_use]
+    pub fn drawn(&self, root: &Digest, count: u32) -> Vec<Item> {
+        let drawn = sample(root, self.population.len() as u64, count);
+        let item = |number: &u64| self.population.get(usize::try_from(*number).ok()?).cloned();
+        drawn.iter().filter_map(item).collect()
     }
 
     /// The members that fail the test.
