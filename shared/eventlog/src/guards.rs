@@ -44,15 +44,16 @@ WITH part AS (
     UNION ALL SELECT 'public.head'::regclass::oid, 'no_truncate', 2 + 32
     UNION ALL SELECT 'public.head'::regclass::oid, 'no_shrink', 1 + 2 + 16
 )
-SELECT w.oid::regclass::text AS place, w.name::text AS name, COALESCE(g.tgenabled::text, '') AS state
+SELECT 'the trigger ' || w.name || ' of ' || w.oid::regclass::text || CASE WHEN g.oid IS NULL
+    THEN ' is not there as the migration made it' ELSE ' does not stand always' END AS says
 FROM wanted w LEFT JOIN pg_trigger g ON g.tgrelid = w.oid AND g.tgname = w.name
     AND g.tgfoid = CASE w.name WHEN 'no_shrink' THEN 'public.decklog_refuse_shrink'::regproc
         ELSE 'public.decklog_refuse_change'::regproc END
     AND g.tgtype = w.fires AND g.tgqual IS NULL AND g.tgattr = ''
 WHERE g.tgenabled IS DISTINCT FROM 'A'
-ORDER BY 1, 2";
+ORDER BY 1";
 
-/// The tables of the log.
+/// The tables of the log, which `{tables}` stands for in what is below.
 const TABLES: &str = "
 SELECT c.oid, c.relname, c.relowner, c.relacl FROM pg_class c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
@@ -60,52 +61,56 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
         OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.event'::regclass))";
 
 const FOREIGN: &str = "
-SELECT 'trigger ' || g.tgname::text AS name, t.relname::text AS place FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid
+SELECT 'the trigger ' || g.tgname::text || ' of ' || t.relname::text || ' is not ours' AS says
+FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid
 WHERE t.relnamespace = 'public'::regnamespace AND NOT g.tgisinternal
     AND g.tgname NOT IN ('no_change', 'no_truncate', 'no_shrink')
 UNION ALL
-SELECT 'rule ' || r.rulename::text, t.relname::text FROM pg_rewrite r JOIN pg_class t ON t.oid = r.ev_class
+SELECT 'the rule ' || r.rulename::text || ' of ' || t.relname::text || ' is not ours'
+FROM pg_rewrite r JOIN pg_class t ON t.oid = r.ev_class
 WHERE t.relnamespace = 'public'::regnamespace AND r.rulename <> '_RETURN'
-ORDER BY 1, 2";
+ORDER BY 1";
 
 const OWNERS: &str = "
-SELECT t.relname::text AS place, pg_get_userbyid(t.relowner)::text AS name FROM ({tables}) t
+SELECT t.relname::text || ' belongs to ' || pg_get_userbyid(t.relowner)::text
+    || ', and not to decklog_owner, who cannot log in' AS says FROM ({tables}) t
 WHERE pg_get_userbyid(t.relowner) <> 'decklog_owner' ORDER BY 1";
 
+/// Rights on tables and columns, and on functions that more than the recorder has.
 const GRANTS: &str = "
-SELECT t.relname::text AS place, a.privilege_type::text AS state,
-    CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END AS name
-FROM ({tables}) t, aclexplode(t.relacl) a
-WHERE a.privilege_type NOT IN ('SELECT', 'REFERENCES') AND a.grantee <> t.relowner ORDER BY 1, 2, 3";
-
-/// Rights on columns, and rights on functions that more than the recorder has.
-const FINE_GRANTS: &str = "
-SELECT t.relname::text || '.' || c.attname::text AS place, a.privilege_type::text AS state,
-    CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END AS name
-FROM ({tables}) t JOIN pg_attribute c ON c.attrelid = t.oid, aclexplode(c.attacl) a
-WHERE a.privilege_type NOT IN ('SELECT', 'REFERENCES')
-UNION ALL
-SELECT p.proname::text, 'EXECUTE', CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END
-FROM pg_proc p, aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) a
-WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'decklog%' AND a.grantee <> p.proowner
-    AND NOT (p.proname IN ('decklog_append', 'decklog_append_checkpoint')
-        AND a.grantee = 'decklog_recorder'::regrole)
-UNION ALL
-SELECT p.proname::text, 'ownership', pg_get_userbyid(p.proowner)::text FROM pg_proc p
-WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'decklog%'
-    AND p.proowner <> 'decklog_owner'::regrole
-ORDER BY 1, 2, 3";
+WITH granted AS (
+    SELECT t.relname::text AS place, a.privilege_type::text AS what, a.grantee
+    FROM ({tables}) t, aclexplode(t.relacl) a
+    WHERE a.privilege_type NOT IN ('SELECT', 'REFERENCES') AND a.grantee <> t.relowner
+    UNION ALL
+    SELECT t.relname::text || '.' || c.attname::text, a.privilege_type::text, a.grantee
+    FROM ({tables}) t JOIN pg_attribute c ON c.attrelid = t.oid, aclexplode(c.attacl) a
+    WHERE a.privilege_type NOT IN ('SELECT', 'REFERENCES')
+    UNION ALL
+    SELECT p.proname::text, 'EXECUTE', a.grantee
+    FROM pg_proc p, aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) a
+    WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'decklog%' AND a.grantee <> p.proowner
+        AND NOT (p.proname IN ('decklog_append', 'decklog_append_checkpoint')
+            AND a.grantee = 'decklog_recorder'::regrole)
+    UNION ALL
+    SELECT p.proname::text, 'ownership', p.proowner FROM pg_proc p
+    WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'decklog%'
+        AND p.proowner <> 'decklog_owner'::regrole
+)
+SELECT CASE grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(grantee)::text END
+    || ' has ' || what || ' on ' || place AS says
+FROM granted ORDER BY 1";
 
 /// Whoever is the owner, or may turn triggers off, without being a superuser.
 const WAYS: &str = "
-SELECT pg_get_userbyid(member)::text AS name, 'is a member of decklog_owner' AS state FROM pg_auth_members
+SELECT pg_get_userbyid(member)::text || ' is a member of decklog_owner' AS says FROM pg_auth_members
 WHERE roleid = 'decklog_owner'::regrole AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = member)
 UNION ALL
-SELECT CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END,
-    'may set session_replication_role'
+SELECT CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END
+    || ' may set session_replication_role'
 FROM pg_parameter_acl p, aclexplode(p.paracl) a
 WHERE p.parname = 'session_replication_role' AND NOT COALESCE((SELECT rolsuper FROM pg_roles WHERE oid = a.grantee), false)
-ORDER BY 1, 2";
+ORDER BY 1";
 
 const BODIES: &str = "
 SELECT proname::text AS name, prosrc::text AS state FROM pg_proc
@@ -128,36 +133,12 @@ impl EventLog {
             return self.sqlite_weaknesses().await;
         }
         let mut found = Vec::new();
-        for row in self.rows(TRIGGERS).await? {
-            let (place, name, state) =
-                (text(&row, "place")?, text(&row, "name")?, text(&row, "state")?);
-            let how = if state.is_empty() {
-                "is not there as the migration made it"
-            } else {
-                "does not stand always"
-            };
-            found.push(again(format!("the trigger {name} of {place} {how}")));
-        }
-        for row in self.rows(FOREIGN).await? {
-            let (place, name) = (text(&row, "place")?, text(&row, "name")?);
-            found.push(again(format!("the {name} of {place} is not ours")));
-        }
-        for row in self.rows(OWNERS).await? {
-            let (place, name) = (text(&row, "place")?, text(&row, "name")?);
-            found.push(again(format!(
-                "{place} belongs to {name}, and not to decklog_owner, who cannot log in"
-            )));
-        }
-        let mut grants = self.rows(GRANTS).await?;
-        grants.extend(self.rows(FINE_GRANTS).await?);
-        for row in grants {
-            let (place, name, right) =
-                (text(&row, "place")?, text(&row, "name")?, text(&row, "state")?);
-            found.push(Weakness { says: format!("{name} has {right} on {place}"), todo: TAKE });
-        }
-        for row in self.rows(WAYS).await? {
-            let (name, way) = (text(&row, "name")?, text(&row, "state")?);
-            found.push(Weakness { says: format!("{name} {way}"), todo: TAKE });
+        for (query, todo) in
+            [(TRIGGERS, AGAIN), (FOREIGN, AGAIN), (OWNERS, AGAIN), (GRANTS, TAKE), (WAYS, TAKE)]
+        {
+            for row in self.rows(query).await? {
+                found.push(Weakness { says: get(&row, "says")?, todo });
+            }
         }
         found.extend(changed("function", &bodies(texts(true)), &self.named(BODIES).await?));
         Ok(found)
@@ -177,12 +158,8 @@ impl EventLog {
 
     async fn named(&self, query: &'static str) -> Result<BTreeMap<String, String>, LogError> {
         let rows = self.rows(query).await?;
-        rows.iter().map(|row| Ok((text(row, "name")?, text(row, "state")?))).collect()
+        rows.iter().map(|row| Ok((get(row, "name")?, get(row, "state")?))).collect()
     }
-}
-
-fn text(row: &AnyRow, column: &'static str) -> Result<String, LogError> {
-    get(row, column)
 }
 
 fn again(says: String) -> Weakness {

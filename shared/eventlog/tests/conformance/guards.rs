@@ -260,6 +260,11 @@ async fn a_guard_that_was_taken_away_or_a_way_around_one_is_named_in_postgres() 
     let store = Store::postgres();
     let site = full_log(&store).await;
     assert_eq!(weaknesses(&site.log).await, Vec::<String>::new());
+    // Whoever may only read can look, too.
+    let reader = login(&store, "decklog_reader").await;
+    let reader = EventLog::open(&reader, Access::Read).await.unwrap();
+    assert_eq!(weaknesses(&reader).await, Vec::<String>::new());
+    reader.close().await;
     let Store::Postgres(_, database) = &store else { unreachable!("it is Postgres") };
     store.sql(&format!("CREATE ROLE clerk_of_{database} LOGIN")).await.unwrap();
     let clerk = format!("clerk_of_{database}");
