@@ -292,6 +292,16 @@ mod tests {
     }
 
     #[test]
+    fn an_index_file_that_somebody_else_removed_is_removed_and_nothing_else_is_so_by_itself() {
+        let (gate, _) = gate();
+        let (index, pack) = (put(&gate, FileType::Index), put(&gate, FileType::Pack));
+        for (tpe, id, again) in [(FileType::Index, index, true), (FileType::Pack, pack, false)] {
+            gate.remove(tpe, &id, false).unwrap();
+            assert_eq!(gate.remove(tpe, &id, false).is_ok(), again, "{tpe:?}");
+        }
+    }
+
+    #[test]
     fn a_torn_pack_is_not_seen_any_more_where_the_storage_cannot_rename_it() {
         let (gate, memory) = gate();
         let (torn, good) = (put(&gate, FileType::Pack), put(&gate, FileType::Pack));

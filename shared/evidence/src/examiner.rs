@@ -20,7 +20,7 @@ use tlog::{Frontier, Hash, leaf_hash};
 use uuid::Uuid;
 
 use crate::finding::{Findings, Kind};
-use crate::heads::Head;
+use crate::heads::{Head, own_key};
 
 /// Which signatures are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -156,51 +156,31 @@ impl Examiner {
         settings: &ControlSettings,
         head: Option<&Head>,
     ) -> Vec<Vec<Outcome>> {
-        let mut wrong = self.wrong();
-        wrong.extend(self.wrong_seals());
-        wrong.extend(head.and_then(|head| self.misfit(head)));
-        let accounted = self.population.account(self.horizon());
-        self.outcomes(&accounted, &wrong, periods, settings)
-    }
-
-    fn wrong(&self) -> Vec<String> {
-        self.findings.kept().iter().map(ToString::to_string).collect()
-    }
-
-    /// What is wrong with the last signatures, which are not all checked before the end.
-    fn wrong_seals(&self) -> Vec<String> {
-        let mut found = Vec::new();
+        let mut found = self.findings.clone();
         for (source, signed) in &self.last {
-            let Some(producer) = self.ledger.producers.get(source) else { continue };
-            let checked = signed.seals.iter().map(|s| producer.key.verify(&signed.envelope, s));
-            let wrong = checked.filter_map(Result::err);
-            found.extend(wrong.map(|error| {
-                format!("position {}: the signature of {source}: {error}", signed.position)
-            }));
+            self.check_seals(source, signed, &mut found);
         }
-        found
+        let misfit = head.and_then(|head| self.misfit(head));
+        if let Some((kind, text)) = misfit {
+            found.add(kind, text);
+        }
+        let accounted = self.population.account(self.horizon());
+        self.outcomes(&accounted, &found, periods, settings)
     }
 
-    /// Why a head is not the log's over the leaves that were taken.
-    fn misfit(&mut self, head: &Head) -> Option<String> {
-        let size = head.says.size();
-        if size > self.size() {
-            return None;
-        }
-        if size < self.grown.size() {
+    /// Why a head is not the log's over the leaves that were taken, where they reach it.
+    fn misfit(&mut self, head: &Head) -> Option<(Kind, String)> {
+        let size =
+            usize::try_from(head.says.size()).ok().filter(|size| *size <= self.leaves.len())?;
+        if head.says.size() < self.grown.size() {
             self.grown = Frontier::new();
         }
-        let from = usize::try_from(self.grown.size()).unwrap_or(usize::MAX);
-        let to = usize::try_from(size).unwrap_or(usize::MAX);
-        for leaf in self.leaves.get(from..to).unwrap_or_default() {
+        let grown = usize::try_from(self.grown.size()).ok()?;
+        for leaf in self.leaves.get(grown..size)? {
             self.grown.push(*leaf);
         }
-        if self.grown.root() != head.says.root() {
-            return Some(format!("the signed head over {size} events is of other events"));
-        }
-        let key = self.ledger.head_key.as_ref().and_then(|key| key.parse().ok());
-        let signed = key.is_some_and(|key| head.is_signed_by(&[key]));
-        (!signed).then(|| format!("the head over {size} events is not signed by the log's key"))
+        let keys: Vec<_> = own_key(&self.ledger).into_iter().collect();
+        head.misfit(&self.ledger, &keys, self.grown.root())
     }
 
     /// When the log began: its first event was received.
@@ -340,29 +320,37 @@ impl Examiner {
         *unsigned = 0;
         let last = Last { position, envelope: leaf.envelope, seals: leaf.seals };
         match self.depth {
-            Depth::Full => self.check_seals(source, &last),
+            Depth::Full => self.count_seals(source, &last),
             Depth::Tip => {
                 self.last.insert(source.clone(), last);
             }
         }
     }
 
-    fn check_seals(&mut self, source: &ProducerId, signed: &Last) {
-        let Some(producer) = self.ledger.producers.get(source) else { return };
+    /// Checks the signatures of a producer's event; says how many.
+    fn check_seals(&self, source: &ProducerId, signed: &Last, found: &mut Findings) -> u64 {
+        let Some(producer) = self.ledger.producers.get(source) else { return 0 };
         for seal in &signed.seals {
-            self.counts.signatures += 1;
             if let Err(error) = producer.key.verify(&signed.envelope, seal) {
                 let text = format!("the signature of {source}: {error}");
-                self.findings.at(signed.position, Kind::ProducerSignature, text);
+                found.at(signed.position, Kind::ProducerSignature, text);
             }
         }
+        signed.seals.len() as u64
+    }
+
+    /// The same, of which the findings and the count are kept.
+    fn count_seals(&mut self, source: &ProducerId, signed: &Last) {
+        let mut found = std::mem::take(&mut self.findings);
+        self.counts.signatures += self.check_seals(source, signed, &mut found);
+        self.findings = found;
     }
 
     /// What all of it comes to, with the roots that the tree had at these sizes.
     #[must_use]
     pub fn finish(mut self, sizes: impl IntoIterator<Item = u64>) -> Examined {
         for (source, signed) in std::mem::take(&mut self.last) {
-            self.check_seals(&source, &signed);
+            self.count_seals(&source, &signed);
         }
         for (source, _) in std::mem::take(&mut self.unsigned).into_iter().filter(|(_, n)| *n > 0) {
             let text = format!("the last events of {source} have no signature");
@@ -372,9 +360,8 @@ impl Examiner {
         self.count_runs();
         let accounted = self.population.account(self.horizon());
         let asked = self.asked.take();
-        let wrong = self.wrong();
         let controls = asked.and_then(|(period, settings)| {
-            self.outcomes(&accounted, &wrong, &[period], &settings).pop()
+            self.outcomes(&accounted, &self.findings, &[period], &settings).pop()
         });
         let controls = controls.unwrap_or_default();
         self.account(accounted);
@@ -391,13 +378,14 @@ impl Examiner {
     fn outcomes(
         &self,
         accounted: &Accounted,
-        wrong: &[String],
+        findings: &Findings,
         periods: &[Period],
         settings: &ControlSettings,
     ) -> Vec<Vec<Outcome>> {
         let Some(gathering) = &self.gathering else { return Vec::new() };
+        let wrong: Vec<String> = findings.kept().iter().map(ToString::to_string).collect();
         let (streams, events, until) = (&self.streams, self.counts.events, self.horizon());
-        let ended = Ended { streams, accounted, until, events, wrong };
+        let ended = Ended { streams, accounted, until, events, wrong: &wrong };
         periods.iter().map(|period| gathering.outcomes(*period, settings, ended)).collect()
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::ledger::Ledger;
 use jiff::Timestamp;
 use serde::Serialize;
-use tlog::{Checkpoint, CheckpointError, Note, Policy, Standing, VerifierKey};
+use tlog::{Checkpoint, CheckpointError, Hash, Note, Policy, Standing, VerifierKey};
 
 use crate::examiner::Examined;
 use crate::finding::{Findings, Kind};
@@ -41,7 +42,29 @@ impl Head {
         Self::read(format!("{}\n", text.trim_end()).as_bytes())
     }
 
-    pub(crate) fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
+    /// Why it is not of this log, or not signed by one of these keys.
+    fn stranger(&self, log: &Ledger, keys: &[VerifierKey]) -> Option<(Kind, String)> {
+        let (size, origin) = (self.says.size(), self.says.origin());
+        if Some(origin) != log.origin.as_deref() {
+            return Some((Kind::HeadOrigin, format!("the head of size {size} is of {origin:?}")));
+        }
+        let text = || format!("the head of size {size} is not signed by the key of the log");
+        (!self.is_signed_by(keys)).then(|| (Kind::HeadSignature, text()))
+    }
+
+    /// Why it is not a head of this log over the events that have this root.
+    pub(crate) fn misfit(
+        &self,
+        log: &Ledger,
+        keys: &[VerifierKey],
+        root: Hash,
+    ) -> Option<(Kind, String)> {
+        let text = || format!("the head of size {} was signed over another root", self.says.size());
+        let other = || (self.says.root() != root).then(|| (Kind::HeadRoot, text()));
+        self.stranger(log, keys).or_else(other)
+    }
+
+    fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
         Checkpoint::open(self.note.to_string().as_bytes(), keys).is_ok()
     }
 }
@@ -90,8 +113,13 @@ pub(crate) fn keys(log: &Examined, trust: &Trust) -> Vec<VerifierKey> {
         Some(policy) if names_a_log(trust) => {
             policy.logs().iter().map(|place| place.key.clone()).collect()
         }
-        Some(_) | None => log.ledger.head_key.iter().filter_map(|key| key.parse().ok()).collect(),
+        Some(_) | None => own_key(&log.ledger).into_iter().collect(),
     }
+}
+
+/// The key that a log says its heads are signed by.
+pub(crate) fn own_key(log: &Ledger) -> Option<VerifierKey> {
+    log.head_key.as_ref()?.parse().ok()
 }
 
 /// Whether somebody says by which key they know the log.
@@ -125,25 +153,16 @@ impl Checking<'_> {
 
     fn check_own(&mut self, head: &Head) {
         let size = head.says.size();
-        if Some(head.says.origin()) != self.log.ledger.origin.as_deref() {
-            let text = format!("the head of size {size} is of {:?}", head.says.origin());
-            return self.findings.add(Kind::HeadOrigin, text);
-        }
-        if !head.is_signed_by(&self.keys) {
-            let text = format!("the head of size {size} is not signed by the key of the log");
-            return self.findings.add(Kind::HeadSignature, text);
-        }
-        match self.log.roots.get(&size) {
-            None => {
-                let ends = self.log.tree.size();
-                let text = format!("a head of size {size} was signed, and the log ends at {ends}");
-                self.findings.add(Kind::HeadBeyond, text);
+        let Some(root) = self.log.roots.get(&size) else {
+            if let Some((kind, text)) = head.stranger(&self.log.ledger, &self.keys) {
+                return self.findings.add(kind, text);
             }
-            Some(root) if *root != head.says.root() => {
-                let text = format!("the head of size {size} was signed over another root");
-                self.findings.add(Kind::HeadRoot, text);
-            }
-            Some(_) => {}
+            let ends = self.log.tree.size();
+            let text = format!("a head of size {size} was signed, and the log ends at {ends}");
+            return self.findings.add(Kind::HeadBeyond, text);
+        };
+        if let Some((kind, text)) = head.misfit(&self.log.ledger, &self.keys, *root) {
+            self.findings.add(kind, text);
         }
     }
 

@@ -1,4 +1,5 @@
-//! What people say of a host: it is to start nothing new, or to start work again; and that there is to be one.
+//! What people say of a host: it is to start nothing new, or to start work again; that there is to be one; and that one counts
+//! no more.
 
 use domain::canonical::Digest;
 use domain::event::{Event, HostDrained, HostInvited, HostResumed, HostRevoked};

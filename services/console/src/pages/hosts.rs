@@ -79,18 +79,7 @@ struct HostPage {
 /// The word for how a host stands that was heard last then.
 pub(crate) fn state_of(host: &Host, heard: Option<Timestamp>, now: Timestamp) -> &'static str {
     let silent = heard.is_some_and(|at| is_silent(at, now));
-    if host.revoked.is_some() {
-        return "revoked";
-    }
-    if host.started.is_none() {
-        return "invited";
-    }
-    match (&host.drained, host.up) {
-        (_, true) if silent => "silent",
-        (Some(_), _) => "drained",
-        (None, true) => "up",
-        (None, false) => "down",
-    }
+    if host.up && silent { "silent" } else { host.word() }
 }
 
 fn row(name: &str, host: &Host, heard: Option<&Heard>, running: usize, now: Timestamp) -> Row {

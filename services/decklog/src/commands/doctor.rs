@@ -153,4 +153,22 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].what.ends_with("b.token: its mode is 640"), "{found:?}");
     }
+
+    #[test]
+    fn a_log_that_others_can_write_to_is_named_and_so_is_its_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = EventLog::file_in(dir.path());
+        std::fs::write(&log, "x").unwrap();
+        let chmod = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        chmod(&log, 0o644);
+        assert_eq!(writable(dir.path()), None);
+        chmod(&log, 0o666);
+        let what = |found: Option<Finding>| found.unwrap().what;
+        assert_eq!(what(writable(dir.path())), format!("others can write to {}", log.display()));
+        chmod(dir.path(), 0o777);
+        let dir = dir.path();
+        assert_eq!(what(writable(dir)), format!("others can write to {}", dir.display()));
+    }
 }

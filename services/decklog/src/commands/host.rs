@@ -97,17 +97,10 @@ struct Shown {
 impl Shown {
     fn of(name: &str, host: &State, heard: Option<Heard>, running: &[RunRow]) -> Self {
         let started = host.started.as_ref();
-        let state = match (&host.drained, host.up) {
-            (_, _) if host.revoked.is_some() => "revoked",
-            (_, _) if started.is_none() => "invited",
-            (Some(_), _) => "drained",
-            (None, true) => "up",
-            (None, false) => "down",
-        };
         let here = running.iter().filter(|row| row.host.as_deref() == Some(name));
         Self {
             host: name.to_owned(),
-            state,
+            state: host.word(),
             pools: started.map(|s| s.pools.clone()).unwrap_or_default(),
             labels: started.map(|s| s.labels.clone()).unwrap_or_default(),
             slots: started.map(|s| s.slots),

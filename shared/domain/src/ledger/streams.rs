@@ -47,6 +47,18 @@ pub struct Host {
 }
 
 impl Host {
+    /// The word for how it stands, as far as the log tells: `up`, `down`, `drained`, `invited` where it was never there, or
+    /// `revoked`.
+    pub fn word(&self) -> &'static str {
+        match (&self.revoked, &self.started, &self.drained) {
+            (Some(_), _, _) => "revoked",
+            (None, None, _) => "invited",
+            (None, Some(_), Some(_)) => "drained",
+            (None, Some(_), None) if self.up => "up",
+            (None, Some(_), None) => "down",
+        }
+    }
+
     /// Whether an executor of this name that has this code is let in now.
     pub fn invites(&self, code: &Digest, now: Timestamp) -> bool {
         self.invited.is_some_and(|(wanted, until)| wanted == *code && now < until)

@@ -11,12 +11,11 @@ use domain::canonical::Digest;
 use domain::controls::{ControlSettings, Period};
 use domain::keys::SecretKey;
 use domain::leaf::Leaf;
-use eventlog::EventLog;
 use evidence::{Depth, Examiner, Request, Trust};
 use tokio::runtime::Runtime;
 
 use super::{Figure, percentile};
-use crate::cli::About;
+use crate::cli::{About, Place};
 use crate::commands::evidence as bundles;
 use crate::commands::proof;
 use crate::embedded::{Embedded, Wanted};
@@ -65,7 +64,7 @@ pub(super) fn measure(runtime: &Runtime, place: &Path) -> anyhow::Result<Vec<Fig
 }
 
 fn source(place: &Path) -> anyhow::Result<Source> {
-    Source::database(&EventLog::file_in(place).display().to_string(), Some(place.to_owned()))
+    Source::open(&Place { data: Some(place.to_owned()), ..Place::default() })
 }
 
 fn mib(bytes: u64) -> f64 {
@@ -76,9 +75,8 @@ fn mib(bytes: u64) -> f64 {
 fn signed(runtime: &Runtime, place: &Path) -> anyhow::Result<()> {
     let embedded = runtime.block_on(Embedded::start(Wanted::for_one_command(place)))?;
     let (size, _) = runtime.block_on(embedded.log.head())?;
-    let began = Instant::now();
+    let (source, began) = (source(place)?, Instant::now());
     let waited = loop {
-        let source = source(place)?;
         if bundles::heads(&source).is_ok_and(|(last, _)| last.says.size() >= size) {
             break Ok(());
         }
