@@ -134,6 +134,85 @@ fn a_site_with_a_witness_exports_evidence_that_both_verifiers_call_verified() {
     assert!(witness.wait_for_end(SOON).unwrap().success());
 }
 
+/// The hash of a file, as another program says it.
+pub(crate) fn sha256(path: &Path) -> String {
+    let said = run(Command::new("sha256sum").arg(path)).ended(0).out;
+    said.split_once(' ').unwrap().0.to_owned()
+}
+
+/// What programs that nobody here wrote read in papers, and of the sheet of a control.
+fn read_papers(folder: &Path, control: &str) -> String {
+    let python = testkit::installed::place("papers/bin/python");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/system/papers.py");
+    let mut python = Command::new(python);
+    let said = run(python.arg(script).arg(folder).arg(control));
+    said.ended(0).out
+}
+
+#[test]
+fn papers_are_made_of_evidence_that_holds_and_other_programs_read_them() {
+    let site = Site::new();
+    let (mut witness, line) = site.witness();
+    let policy = site.policy(&line);
+    let up = site.up(&[Path::new("--witnesses"), &policy]);
+    let bundle = site.cosigned(&up, "evidence.tar");
+    up.stop();
+    let papers = |to: &Path, of: &Path, more: &[&Path]| {
+        let mut command = decklog(["evidence", "papers", "--asked-by", "Ada Example", "--to"]);
+        run(command.arg(to).arg(of).args(more))
+    };
+    let by = [Path::new("--policy"), &policy];
+    let (first, again) = (site.path("papers"), site.path("again"));
+    let said = papers(&first, &bundle, &by).ended(0).out;
+    assert!(said.starts_with("VERIFIED\n"), "{said}");
+
+    let said = read_papers(&first, "JS-01");
+    let report = run(verifier(["-o", "json"]).arg(&bundle).args(by)).ended(0).json();
+    let controls = report["controls"].as_array().unwrap();
+    let names: Vec<&str> = controls.iter().map(|one| one["control"].as_str().unwrap()).collect();
+    let sha256 = sha256(&bundle);
+    assert!(said.contains(&format!("sheets Summary {}", names.join(" "))), "{said}");
+    assert!(said.contains(&format!("file {sha256}")), "{said}");
+    assert!(said.contains(&format!("observations {}", names.len())), "{said}");
+    assert!(said.contains("finding js-03 satisfied") && !said.contains("finding ac-06"), "{said}");
+    for one in controls {
+        let (control, population) = (one["control"].as_str().unwrap(), &one["population"]);
+        let line = format!("summary {control} {population} {} ", one["exceptions"]);
+        assert!(said.contains(&line), "{line} in {said}");
+    }
+    let runs = controls.iter().find(|one| one["control"] == "JS-01").unwrap();
+    let count = runs["population"].as_u64().unwrap();
+    let drawn = count.min(25);
+    assert!(said.contains(&format!("members {count} drawn {drawn}")), "{said}");
+    assert!(said.contains("formulas 0"), "{said}");
+
+    papers(&again, &bundle, &by).ended(0);
+    for name in ["work-papers.xlsx", "assessment-results.json"] {
+        let of = |dir: &Path| fs::read(dir.join(name)).unwrap();
+        assert!(of(&first) == of(&again), "{name} is another");
+    }
+    let mut text = Command::new("pdftotext");
+    let cover = run(text.arg("-layout").arg(first.join("cover-sheet.pdf")).arg("-")).ended(0).out;
+    for says in ["Ada Example", "evidence.tar", "acknowledge-within", "outside at", "Completeness"]
+    {
+        assert!(cover.contains(says), "{says} in {cover}");
+    }
+    assert_eq!(papers(&first, &bundle, &by).code, 2, "nothing is written over");
+
+    let alone = papers(&site.path("alone"), &bundle, &[]).ended(0).out;
+    assert!(alone.starts_with("INCONCLUSIVE: "), "{alone}");
+    let mut bytes = fs::read(&bundle).unwrap();
+    let at = bytes.windows(12).position(|part| part == b"job.proposed").unwrap();
+    bytes[at + 4..at + 12].copy_from_slice(b"approved");
+    let forged = site.path("forged.tar");
+    fs::write(&forged, bytes).unwrap();
+    let refused = papers(&site.path("none"), &forged, &by).ended(1).err;
+    assert!(refused.contains("no papers are made of evidence that does not hold"), "{refused}");
+    assert!(!site.path("none").exists());
+    witness.term();
+    assert!(witness.wait_for_end(SOON).unwrap().success());
+}
+
 /// The head of a bundle, as anybody gets it out.
 fn checkpoint(bundle: &Path) -> Vec<u8> {
     let mut tar = Command::new("tar");

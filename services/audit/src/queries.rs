@@ -1,6 +1,7 @@
 //! Answers questions about the read model.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{Bus, Request, Service};
 use bytes::Bytes;
@@ -13,27 +14,45 @@ use tracing::warn;
 const WAITING_MAX: usize = 1_024;
 /// Questions answered at once.
 const AT_ONCE: usize = 4;
+/// Between the start and the first piece of what proofs need, and between two of them: others want the database too.
+const BEFORE: Duration = Duration::from_secs(10);
+const BETWEEN: Duration = Duration::from_millis(100);
 
 pub(crate) async fn serve(log: EventLog, bus: Bus, mut stop: watch::Receiver<bool>) {
     let mut requests = match bus.serve(Service::Query, WAITING_MAX).await {
         Ok(requests) => requests,
         Err(error) => return warn!(%error, "queries cannot be served"),
     };
+    let ahead = tokio::spawn(read_ahead(log.clone()));
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let request = tokio::select! {
             request = requests.next() => request,
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stop.wait_for(|stop| *stop) => break,
         };
         let (Some(request), Ok(place)) = (request, Arc::clone(&places).acquire_owned().await)
         else {
-            return;
+            break;
         };
         let log = log.clone();
         tokio::spawn(async move {
             answer(&log, request).await;
             drop(place);
         });
+    }
+    ahead.abort();
+}
+
+/// Reads what proofs need, piece by piece, while questions are answered. A process that is there for one command ends before.
+async fn read_ahead(log: EventLog) {
+    tokio::time::sleep(BEFORE).await;
+    loop {
+        match log.read_ahead().await {
+            Ok(true) => tokio::time::sleep(BETWEEN).await,
+            Ok(false) => return,
+            // Whoever asks for a proof is told.
+            Err(error) => return warn!(%error, "what proofs need cannot be read"),
+        }
     }
 }
 

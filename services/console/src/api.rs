@@ -8,6 +8,7 @@ mod controls;
 mod datasets;
 mod events;
 mod expecting;
+mod exports;
 mod following;
 mod hosts;
 mod incidents;
@@ -148,6 +149,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(controls::list_controls))
         .routes(routes!(controls::show_control))
         .routes(routes!(controls::population))
+        .routes(routes!(exports::record_export))
         .routes(routes!(site::site))
         .routes(routes!(following::follow))
         .routes(routes!(night))

@@ -4,6 +4,7 @@
 
 mod changes;
 mod datasets;
+mod exports;
 mod hosts;
 mod incidents;
 mod looking;

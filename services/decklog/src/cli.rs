@@ -27,7 +27,9 @@ pub(crate) use backups::{
     SnapshotAct, Watch,
 };
 pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
-pub(crate) use evidence::{About, Control, Evidence, ExportEvidence, TestControls, VerifyEvidence};
+pub(crate) use evidence::{
+    About, Control, Evidence, ExportEvidence, PapersOf, TestControls, VerifyEvidence,
+};
 pub(crate) use hosts::Host;
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};

@@ -250,6 +250,11 @@ impl Embedded {
     }
 }
 
+/// The key that signs a site's heads.
+pub(crate) fn head_key(dir: &Path) -> PathBuf {
+    dir.join("audit").join("head.key")
+}
+
 /// The join token the recorder wrote for a class.
 pub(crate) fn token(dir: &Path, class: Class) -> anyhow::Result<String> {
     let path = dir.join("audit").join(format!("join-{class}.token"));

@@ -18,6 +18,7 @@ mod one_line;
 mod order;
 mod output;
 mod print;
+mod program;
 mod questions;
 mod recover;
 mod service;

@@ -26,6 +26,7 @@ use crate::leaves::{Leaves, Said};
 use crate::print::books::{self, Books};
 use crate::print::inbox;
 use crate::print::spool::Spool;
+use crate::program::program;
 use crate::{alone, beat, questions, recover, take};
 
 /// Whoever runs an executor tells it the time, when to stop, and what looks after commands.
@@ -194,6 +195,7 @@ async fn announce(host: Arc<Host>, found: u32, cut: Option<Cut>) {
         pools: host.pools.clone(),
         found,
         labels: host.labels.clone(),
+        program: tokio::task::spawn_blocking(program).await.ok().and_then(Result::ok),
     };
     let name = host.name.clone();
     say_next(&host, &StreamId::host(&name), |stream, version| {

@@ -3,6 +3,7 @@
 mod sorting;
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -19,6 +20,20 @@ impl Digest {
     /// SHA-256 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// SHA-256 of all that is read, piece by piece.
+    ///
+    /// # Errors
+    /// It cannot be read to its end.
+    pub fn of_all(mut from: impl Read) -> io::Result<Self> {
+        let (mut hash, mut piece) = (Sha256::new(), vec![0; 256 * 1024]);
+        loop {
+            match from.read(&mut piece)? {
+                0 => return Ok(Self(hash.finalize().into())),
+                count => hash.update(&piece[..count]),
+            }
+        }
     }
 
     /// The first eight hexadecimal digits, for people.

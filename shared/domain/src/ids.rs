@@ -220,6 +220,11 @@ impl StreamId {
         Self::log("directory")
     }
 
+    /// The stream about evidence that was written.
+    pub fn exports() -> Self {
+        Self::log("exports")
+    }
+
     /// The whole name.
     pub fn as_str(&self) -> &str {
         &self.0

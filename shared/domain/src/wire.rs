@@ -483,9 +483,9 @@ pub struct JobFilter {
     /// With this in their names.
     #[serde(default)]
     pub name: String,
-    /// With this in the text of what is known of them.
+    /// Only those whose work is on a dataset.
     #[serde(default)]
-    pub holds: String,
+    pub on_datasets: bool,
     /// That stand so, by the word of [`crate::job::JOB_STATES`].
     #[serde(default)]
     pub state: Option<String>,

@@ -71,6 +71,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0010_revoked.sql"),
         include_str!("../../../migrations/sqlite/0010_revoked.sql"),
     ),
+    (
+        11,
+        "night",
+        include_str!("../../../migrations/postgres/0011_night.sql"),
+        include_str!("../../../migrations/sqlite/0011_night.sql"),
+    ),
 ];
 
 /// The form of the read model. It is raised when that changes.

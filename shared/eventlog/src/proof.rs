@@ -25,7 +25,7 @@ use crate::sql::Sql;
 /// Leaves of a part, a power of two.
 const PART: u64 = 1_024;
 /// Most parts that one question reads and remembers.
-const PARTS_AT_ONCE: u64 = 128;
+const PARTS_AT_ONCE: u64 = 16;
 
 /// The roots of the complete parts at the beginning of the log, as far as they were read.
 pub(crate) type Parts = Arc<Mutex<Vec<Hash>>>;
@@ -64,6 +64,17 @@ impl EventLog {
             roots.push(root(&rest));
         }
         self.path(position, &roots, &head, note).await.map(Proof::Proven)
+    }
+
+    /// Reads and remembers some more of what proofs need, so that nobody has to wait for it later.
+    ///
+    /// Returns whether there is more of it.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn read_ahead(&self) -> Result<bool, LogError> {
+        let complete = self.head().await?.0 / PART;
+        Ok((self.parts(complete).await?.len() as u64) < complete)
     }
 
     async fn path(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use domain::canonical::Digest;
-use domain::controls::Summary;
+use domain::controls::{Outcome, Summary};
 use serde::Serialize;
 use tlog::{Level, TILE_WIDTH, Tile, Tiler, read_entries};
 
@@ -39,6 +39,9 @@ pub struct Report {
     pub counts: Counts,
     /// What became of each control.
     pub controls: Vec<Summary>,
+    /// The same with the whole population of each.
+    #[serde(skip)]
+    pub outcomes: Vec<Outcome>,
     /// Signed heads that are in the bundle.
     pub heads: usize,
     /// What the last of them is worth.
@@ -254,6 +257,7 @@ impl<'a> Reading<'a> {
             findings_total: findings.total(),
             counts: log.counts,
             controls: log.controls.iter().map(Summary::of).collect(),
+            outcomes: log.controls,
             misbehaviour,
         }
     }

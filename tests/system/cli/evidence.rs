@@ -61,6 +61,46 @@ fn a_doctor_names_a_guard_that_is_gone_and_a_key_that_others_can_read() {
     assert!(of_file.contains("event_no_delete") && !of_file.contains("console.token"), "{of_file}");
 }
 
+#[test]
+fn who_exports_evidence_stands_in_the_log_with_the_file_and_a_copy_of_the_log_is_left_as_it_is() {
+    let desk = desk_with_a_log();
+    let file = desk.data().with_file_name("evidence.tar");
+    let export = ["evidence", "export", "-o", "json", "--to", file.to_str().unwrap()];
+    let said = call(&desk.data(), &export).ended(0).json();
+    let event = events(&desk)
+        .into_iter()
+        .find(|entry| entry["event"]["type"] == "log.exported")
+        .expect("the export is told");
+    assert_eq!(said["recorded"], event["position"]);
+    let actor = event["event"]["actor"].as_str();
+    assert!(actor.is_some_and(|who| who.starts_with("user/")), "{actor:?}");
+    let digest = crate::witnessed::sha256(&file);
+    let data = &event["event"]["data"];
+    assert_eq!(
+        (&data["file"], &data["size"], &said["sha256"]),
+        (&digest.clone().into(), &said["size"], &digest.into())
+    );
+    let test = ["control", "test", "AC-04", "--population"];
+    let read = call(&desk.data(), &test).ended(0).out;
+    assert!(read.contains("log/exports") && read.contains("evidence"), "{read}");
+
+    let copy = desk.data().with_file_name("copy");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::copy(desk.data().join("log.sqlite"), copy.join("log.sqlite")).unwrap();
+    let again = file.with_file_name("again.tar");
+    let export = ["evidence", "export", "--to", again.to_str().unwrap()];
+    let said = call(&copy, &export).ended(0);
+    assert!(
+        said.err.contains("the log does not say that this was exported: it is a copy"),
+        "{}",
+        said.err
+    );
+    let left: Vec<_> =
+        std::fs::read_dir(&copy).unwrap().map(|one| one.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name.to_string_lossy().starts_with("log.sqlite")), "{left:?}");
+    call(&desk.data(), &["verify"]).ended(0);
+}
+
 #[track_caller]
 fn verify_finds(desk: &Desk, what: &str) {
     let said = call(&desk.data(), &["verify"]).ended(1);

@@ -146,22 +146,65 @@ fn metrics_are_as_prometheus_wants_them() {
     ] {
         assert!(text.lines().any(|line| line.starts_with(name)), "{name} in\n{text}");
     }
-    let checked = Command::new("promtool")
+    let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn();
-    // Where Prometheus' tool is not installed, its own judgement is missing and everything else stands.
-    if let Ok(mut promtool) = checked {
-        promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        let said = promtool.wait_with_output().unwrap();
-        let said = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
-        // It reads an older format than the page has, in which a counter's help bears its full name.
-        let serious = said.lines().filter(|line| !line.ends_with("_total no help text"));
-        assert_eq!(serious.collect::<Vec<_>>(), Vec::<&str>::new(), "{text}");
-    }
+        .spawn()
+        .unwrap();
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let said = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
+    // It reads an older format than the page has, in which a counter's help bears its full name.
+    let serious = said.lines().filter(|line| !line.ends_with("_total no help text"));
+    assert_eq!(serious.collect::<Vec<_>>(), Vec::<&str>::new(), "{text}");
     up.stop();
+}
+
+/// The alerts of the handbook's page, at times of a log that stops after ten minutes and of a console that is gone after an hour.
+const ALERTS: &str = r#"
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+- interval: 1m
+  input_series:
+  - { series: 'decklog_recorder_up{job="decklog"}', values: "1x10 0x60" }
+  - { series: 'decklog_log_newest_event_timestamp_seconds{job="decklog"}', values: "0+60x10 600x60" }
+  - { series: 'up{job="decklog"}', values: "1x60 0x10" }
+  alert_rule_test:
+  - { eval_time: 10m, alertname: DecklogRecorderDown }
+  - { eval_time: 10m, alertname: DecklogLogStandsStill }
+  - { eval_time: 15m, alertname: DecklogRecorderDown }
+  - { eval_time: 16m, alertname: DecklogLogStandsStill }
+  - eval_time: 17m
+    alertname: DecklogRecorderDown
+    exp_alerts:
+    - exp_labels: { severity: critical, job: decklog }
+      exp_annotations: { summary: "Nothing can be written into the log: see /site of the console" }
+  - eval_time: 17m
+    alertname: DecklogLogStandsStill
+    exp_alerts:
+    - exp_labels: { severity: critical, job: decklog }
+      exp_annotations: { summary: "The log has not moved for six minutes: see /site of the console" }
+  - { eval_time: 60m, alertname: DecklogConsoleDown }
+  - eval_time: 67m
+    alertname: DecklogConsoleDown
+    exp_alerts: [{ exp_labels: { severity: critical, job: decklog } }]
+"#;
+
+#[test]
+fn the_alerts_of_the_handbook_call_when_the_log_stands_still_and_not_before() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops/handbook/incidents.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rules = page.split_once("```yml\n").unwrap().1.split_once("```").unwrap().0;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
+    std::fs::write(dir.path().join("alerts.yml"), ALERTS).unwrap();
+    let mut promtool = Command::new("promtool");
+    let said = promtool.args(["test", "rules", "alerts.yml"]).current_dir(dir.path()).output();
+    let said = said.unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
 }
 
 /// A certificate for this name and its key, made by a program nobody here wrote.

@@ -69,8 +69,7 @@ pub(crate) async fn jobs_on_datasets(console: &Console) -> Result<Vec<JobDefinit
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {
         // Most jobs are commands, and need not be read for this.
-        let holds = "\"dataset\":".to_owned();
-        let filter = JobFilter { holds, after, limit: SOME, ..JobFilter::default() };
+        let filter = JobFilter { on_datasets: true, after, limit: SOME, ..JobFilter::default() };
         let (_, views) = reading::jobs(console, filter).await?;
         let Some(last) = views.last() else { return Ok(found) };
         after = last.id.to_string();

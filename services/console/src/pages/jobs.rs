@@ -133,7 +133,7 @@ async fn fitting(console: &Console, asked: &Asked) -> Read<Vec<Job>> {
             name: asked.name.trim().to_owned(),
             state: Some(asked.state.clone()).filter(|state| !state.is_empty()),
             after,
-            holds: String::new(),
+            on_datasets: false,
             limit: (PAGE + 1 - found.len()) as u32,
         };
         let (at, views) = reading::jobs(console, filter).await?;

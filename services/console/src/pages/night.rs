@@ -21,10 +21,11 @@ use crate::commands::{Applied, CommandError};
 use crate::review::{AtRisk, Beside, Morning, NoteWanted, SignWanted};
 use crate::state::Console;
 
-/// A state as it is shown.
+/// A state as it is shown, of some runs one after the other.
 struct Word {
     word: String,
     class: &'static str,
+    times: usize,
 }
 
 /// An exception.
@@ -150,8 +151,11 @@ fn groups(morning: &Morning, beside: &Beside) -> Vec<Group> {
         by_job.entry(&exception.job).or_default().push(row(morning, exception));
     }
     let strip = |job: &str| {
-        let states = beside.strips.get(job).into_iter().flatten();
-        states.map(|state| Word { word: state.clone(), class: tone(state) }).collect()
+        let states = beside.strips.get(job).map(Vec::as_slice).unwrap_or_default();
+        let same = states.chunk_by(|one, next| one == next);
+        let word = |run: &[String]| Some((run.first()?.clone(), run.len()));
+        let words = same.filter_map(word);
+        words.map(|(word, times)| Word { class: tone(&word), word, times }).collect()
     };
     let group =
         |(job, rows): (&str, Vec<Row>)| Group { job: job.to_owned(), strip: strip(job), rows };

@@ -242,3 +242,32 @@ impl Visitor {
         self.away(&done)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use askama::Template;
+
+    use super::*;
+    use crate::pulse::Stalled;
+
+    #[derive(Template)]
+    #[template(
+        ext = "html",
+        source = r#"{% extends "base.html" %}{% block main %}<p>page</p>{% endblock %}"#
+    )]
+    struct Any {
+        shell: Shell,
+    }
+
+    #[test]
+    fn every_page_says_that_the_log_does_not_go_on() {
+        let page = |stalled| Any { shell: Shell { stalled, ..Shell::bare() } }.render().unwrap();
+        assert!(!page(None).contains("role=\"alert\""));
+        let since = "2026-11-20T07:53:00Z".parse().unwrap();
+        let page = page(Some(Stalled::Silent(since).words(when)));
+        let (before, banner) = page.split_once("role=\"alert\">").unwrap();
+        assert!(!before.contains("<main"), "it stands above the page");
+        let said = "<strong>the recorder has not answered since 2026-11-20 07:53";
+        assert!(banner.contains(said) && banner.contains("href=\"/site\""), "{banner}");
+    }
+}

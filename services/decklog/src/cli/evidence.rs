@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::{Paper, Place};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Evidence {
@@ -12,6 +12,9 @@ pub(crate) enum Evidence {
     Export(ExportEvidence),
     /// Verifies such a file, as decklog-verify does.
     Verify(VerifyEvidence),
+    /// Makes what an auditor works with, of a file that is verified first: a cover sheet, work papers as a spreadsheet, and OSCAL
+    /// assessment results.
+    Papers(PapersOf),
     /// Prints the beginning of a policy: the log's key. Whoever audits compares it with what they were told otherwise, and adds the
     /// witnesses whom they believe.
     Policy(PolicyOf),
@@ -58,6 +61,24 @@ pub(crate) struct VerifyEvidence {
     /// Checks one signature of each producer, the last, which vouches for those before it.
     #[arg(long)]
     pub(crate) tip: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PapersOf {
+    #[command(flatten)]
+    pub(crate) evidence: VerifyEvidence,
+    /// The directory that is made.
+    #[arg(long)]
+    pub(crate) to: PathBuf,
+    /// Who asked for the evidence; it stands on the cover sheet.
+    #[arg(long, default_value = "who is named below")]
+    pub(crate) asked_by: String,
+    /// How many members of each population are drawn, by the root of the last head.
+    #[arg(long, default_value_t = 25)]
+    pub(crate) sample: u32,
+    /// The paper of the cover sheet.
+    #[arg(long, value_enum, default_value_t = Paper::A4)]
+    pub(crate) paper: Paper,
 }
 
 /// Controls: rules that an auditor tests.

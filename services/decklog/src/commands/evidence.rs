@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::canonical::Digest;
 use domain::controls::{ControlSettings, Summary};
 use domain::envelope::Envelope;
 use domain::event::{Event, LogEvent};
@@ -16,17 +17,20 @@ use evidence::{Depth, Examined, Head, Report, Request, Trust, Verdict, Writer};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tlog::Policy;
 
 use super::verify::{HEADS, kept};
+use super::{papers, with_log};
 use crate::cli::{About, Evidence, ExportEvidence, Format, Place, VerifyEvidence};
-use crate::source::Source;
-use crate::{exit, host, output, when};
+use crate::source::{DEFAULT_DATA, Source};
+use crate::{embedded, exit, host, output, when};
 
 pub(crate) fn run(wanted: &Evidence, format: Format) -> anyhow::Result<()> {
     match wanted {
         Evidence::Export(wanted) => export(wanted, format),
         Evidence::Verify(wanted) => verify(wanted, format),
+        Evidence::Papers(wanted) => papers::run(wanted, format),
         Evidence::Policy(of) => policy(&of.place),
     }
 }
@@ -43,6 +47,11 @@ struct Exported {
     from: Timestamp,
     until: Timestamp,
     bytes: u64,
+    /// SHA-256 of the file.
+    sha256: Digest,
+    /// Position of the event that says who has it; absent where nobody could be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<u64>,
     controls: Vec<Summary>,
     /// What its examination found: it stands in the log, and whoever verifies finds it too.
     wrong: Vec<String>,
@@ -54,15 +63,60 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let request = request(&wanted.about, &source, last.says.size())?;
     let (origin, size) = (last.says.origin().to_owned(), last.says.size());
     let cosignatures = last.note.signatures().len() - 1;
-    let (from, until) = (request.from, request.until);
+    let (from, until, root) = (request.from, request.until, last.says.root());
     let (bytes, log) = write(&source, request, &wanted.to, last, &earlier)?;
+    let sha256 = digest_of(&wanted.to)?;
+    drop(source);
+    let told = json!({
+        "size": size, "root": Digest(root.0), "from": from, "until": until, "file": sha256, "bytes": bytes,
+    });
+    let recorded = record(&wanted.place, &told);
     let controls: Vec<Summary> = log.controls.iter().map(Summary::of).collect();
     let wrong: Vec<String> = log.findings.kept().iter().map(ToString::to_string).collect();
     let heads = earlier.len() + 1;
     let file = wanted.to.display().to_string();
-    let done =
-        Exported { file, origin, size, heads, cosignatures, from, until, bytes, controls, wrong };
+    let done = Exported {
+        file,
+        origin,
+        size,
+        heads,
+        cosignatures,
+        from,
+        until,
+        bytes,
+        sha256,
+        recorded,
+        controls,
+        wrong,
+    };
     output::one(format, &done, exported)
+}
+
+/// Says in the log who has the file. It is written by then: where nobody can be told, whoever exports is.
+fn record(place: &Place, told: &Value) -> Option<u64> {
+    let said = if is_a_copy(place) {
+        Err(anyhow::anyhow!("it is a copy, without the keys of its site"))
+    } else {
+        with_log(place, |client| client.act("/api/v1/exports", told))
+    };
+    match said {
+        Ok(applied) => Some(applied.position),
+        Err(error) => {
+            eprintln!("the log does not say that this was exported: {error:#}");
+            None
+        }
+    }
+}
+
+/// Whether the log lies in a directory in which nobody could sign for it.
+fn is_a_copy(place: &Place) -> bool {
+    let dir = place.data.as_deref().unwrap_or(Path::new(DEFAULT_DATA));
+    place.server.is_none() && !embedded::head_key(dir).exists()
+}
+
+pub(super) fn digest_of(path: &Path) -> anyhow::Result<Digest> {
+    let reading = || format!("reading {}", path.display());
+    File::open(path).and_then(Digest::of_all).with_context(reading)
 }
 
 fn exported(done: &Exported) -> String {
@@ -75,6 +129,11 @@ fn exported(done: &Exported) -> String {
     let mut text = format!(
         "{file}: {size} entries of {origin}, about {from} until {until}, {heads} signed heads, {witnessed}; {bytes} bytes\n"
     );
+    text.push_str(&format!("SHA-256 {}", done.sha256));
+    if let Some(position) = done.recorded {
+        text.push_str(&format!("; event {position} says who has it"));
+    }
+    text.push('\n');
     for finding in &done.wrong {
         text.push_str(&format!("FINDING      {finding}\n"));
     }
@@ -199,7 +258,7 @@ fn verify(wanted: &VerifyEvidence, format: Format) -> anyhow::Result<()> {
     }
 }
 
-fn trust(wanted: &VerifyEvidence) -> anyhow::Result<Trust> {
+pub(super) fn trust(wanted: &VerifyEvidence) -> anyhow::Result<Trust> {
     let read = |path: &std::path::PathBuf| {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|e| exit::usage(format!("reading {}: {e}", path.display())))?;

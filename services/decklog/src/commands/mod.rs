@@ -21,6 +21,7 @@ mod logs;
 mod migrate;
 mod night;
 mod occurrence;
+mod papers;
 mod plan;
 mod print;
 mod proof;

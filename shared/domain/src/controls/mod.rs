@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `catalogue` | which controls there are, in words, and which rules of others they answer |
 //! | `settings` | what a site has agreed with its auditor: how soon, how often, how long |
-//! | `jobs`, `incidents`, `changes`, `people`, `backups`, `prints`, `record` | the populations and tests of each family |
+//! | `jobs`, `order`, `limits`, `incidents`, `changes`, `hosts`, `people`, `backups`, `snapshots`, `prints`, `record` | the populations and tests of each family |
 //! | `table` | what was found, as files that open anywhere |
 //! | `month` | the months of which people ask |
 
@@ -20,13 +20,17 @@
 mod backups;
 mod catalogue;
 mod changes;
+mod hosts;
 mod incidents;
 mod jobs;
+mod limits;
 mod month;
+mod order;
 mod people;
 mod prints;
 mod record;
 mod settings;
+mod snapshots;
 mod table;
 
 use jiff::Timestamp;
@@ -210,10 +214,14 @@ pub struct Gathering {
     /// When the first event was received.
     first: Option<Timestamp>,
     jobs: jobs::Jobs,
+    order: order::Order,
+    limits: limits::Limits,
     incidents: incidents::Incidents,
     changes: changes::Changes,
+    hosts: hosts::Hosts,
     people: people::People,
     backups: backups::Backups,
+    snapshots: snapshots::Snapshots,
     prints: prints::Prints,
     record: record::Record,
 }
@@ -227,10 +235,14 @@ impl Gathering {
             return;
         }
         self.jobs.observe(passing);
+        self.order.observe(passing);
+        self.limits.observe(passing);
         self.incidents.observe(passing);
         self.changes.observe(passing);
+        self.hosts.observe(passing);
         self.people.observe(passing);
         self.backups.observe(passing);
+        self.snapshots.observe(passing);
         self.prints.observe(passing);
     }
 
@@ -253,10 +265,14 @@ impl Gathering {
         let closing = Closing { ended, period, settings, begin, end };
         let mut found: Vec<Outcome> = [
             self.jobs.finish(closing),
+            self.order.finish(closing),
+            self.limits.finish(closing),
             self.incidents.finish(closing),
             self.changes.finish(closing),
+            self.hosts.finish(closing),
             self.people.finish(closing),
             self.backups.finish(closing),
+            self.snapshots.finish(closing),
             self.prints.finish(closing),
             self.record.finish(closing),
         ]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::settings::millis;
 use super::{Closing, Item, Outcome, Passing, gaps};
-use crate::event::{Event, ReviewEvent, UserEvent};
+use crate::event::{BackupEvent, Event, LogEvent, PrintEvent, ReadWhat, ReviewEvent, UserEvent};
 use crate::ids::{Class, StreamType};
 
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(super) struct People {
     stated: Vec<Item>,
     reviews: Vec<Item>,
     denied: Vec<Item>,
+    /// Whatever is protected and was read, or taken away.
+    read: Vec<Item>,
     /// Times that signed reviews of the night look at.
     nights: Vec<(Timestamp, Timestamp)>,
 }
@@ -34,7 +36,14 @@ impl People {
             Event::UserEvent(UserEvent::UserDenied(_) | UserEvent::UserLoginFailed(_)) => {
                 self.denied.push(item());
             }
-            _ => {}
+            event => {
+                if let Some(what) = reading(event) {
+                    let nobody = !is_somebody(passing);
+                    let wrong = nobody.then(|| format!("{what}: nobody is named"));
+                    let item = Item { note: Some(what.to_owned()), ..item() };
+                    self.read.push(item.failing(wrong));
+                }
+            }
         }
     }
 
@@ -54,6 +63,7 @@ impl People {
         vec![
             Outcome::of("AC-01", period.of(&self.stated).cloned().collect()),
             Outcome::of("AC-02", reviews),
+            Outcome::of("AC-04", period.of(&self.read).cloned().collect()),
             Outcome::of("AC-05", period.of(&self.denied).map(denied).collect()),
             Outcome::untested(
                 "AC-06",
@@ -66,4 +76,30 @@ impl People {
 /// Whoever comes in is not yet anybody.
 fn is_coming_in(event: &Event) -> bool {
     matches!(event, Event::UserEvent(_) | Event::HostEvent(_))
+}
+
+/// What of something protected was read, or taken away.
+fn reading(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::PrintEvent(PrintEvent::PrintRead(event)) => Some(match event.what {
+            ReadWhat::Content => "a document's content",
+            ReadWhat::Register => "what is known of a document's sheets",
+        }),
+        Event::BackupEvent(BackupEvent::BackupLookedInto(_)) => Some("names of files in snapshots"),
+        Event::BackupEvent(BackupEvent::BackupRestored(_)) => Some("what a snapshot holds"),
+        Event::LogEvent(LogEvent::LogExported(_)) => Some("evidence"),
+        _ => None,
+    }
+}
+
+/// Whether a person stands behind it: who said it, or who asked for the run that did it; what a schedule implies, its approver
+/// answers for.
+fn is_somebody(passing: Passing<'_>) -> bool {
+    match passing.event {
+        Event::BackupEvent(BackupEvent::BackupRestored(event)) => {
+            let run = passing.streams.0.get(&event.by.run).and_then(|state| state.body.run());
+            run.is_some_and(|run| run.nominal.is_some() || run.asked_by.is_some())
+        }
+        _ => passing.envelope.actor.is_some(),
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Closing, Item, Outcome, Passing};
-use crate::event::{Event, PrintEvent};
+use crate::event::{EraseReason, Event, PrintErased, PrintEvent};
 use crate::ids::StreamId;
-use crate::ledger::Body;
+use crate::ledger::{Body, SKEW_MS_MAX};
 use crate::print::reconcile::{Exception, reconcile};
 
 #[derive(Debug, Default)]
@@ -15,6 +15,23 @@ pub(super) struct Prints {
     spooled: BTreeMap<StreamId, (Timestamp, u64)>,
     /// Requests with their document, and whether somebody has answered: of a document one is open at a time.
     asked: Vec<(StreamId, Item, bool)>,
+    /// Documents that are to be sent, to how many, and what became of each delivery.
+    sent: BTreeMap<StreamId, (Item, u32, BTreeMap<u32, Sent>)>,
+    /// How long the content of each is kept, milliseconds, and since when.
+    kept: BTreeMap<StreamId, (u64, Timestamp)>,
+    /// Documents whose content was erased.
+    erased: Vec<Item>,
+}
+
+/// What is known of a delivery.
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    Arrived,
+    Failed,
+    /// It may have arrived.
+    Unknown,
+    /// Somebody wants it tried again.
+    Again,
 }
 
 impl Prints {
@@ -22,8 +39,26 @@ impl Prints {
         let Event::PrintEvent(event) = passing.event else { return };
         let (id, at) = (&passing.envelope.subject, passing.received);
         match event {
-            PrintEvent::PrintSpooled(_) => {
+            PrintEvent::PrintSpooled(event) => {
+                self.kept.insert(id.clone(), (event.keep_ms, at));
                 self.spooled.insert(id.clone(), (at, passing.position));
+                if event.deliveries > 0 {
+                    let item = Item::new(at, id, passing.position);
+                    self.sent.insert(id.clone(), (item, event.deliveries, BTreeMap::new()));
+                }
+            }
+            PrintEvent::PrintDelivered(event) => self.tell(id, &[event.delivery], Sent::Arrived),
+            PrintEvent::PrintDeliveryFailed(event) => {
+                let sent = if event.unknown { Sent::Unknown } else { Sent::Failed };
+                self.tell(id, &[event.delivery], sent);
+            }
+            PrintEvent::PrintDeliveryRetried(event) => {
+                self.tell(id, &event.deliveries, Sent::Again)
+            }
+            PrintEvent::PrintErased(event) => {
+                let item = Item::new(at, id, passing.position);
+                self.erased.push(item.failing(self.erased_wrongly(id, event, at)));
+                return;
             }
             PrintEvent::PrintReprintRequested(_) => {
                 self.asked.push((id.clone(), Item::new(at, id, passing.position), false));
@@ -36,6 +71,58 @@ impl Prints {
             }
             _ => {}
         }
+        self.keep(id, event, at);
+    }
+
+    /// Content is kept from the last thing on that happened to the document; that somebody reads it is none.
+    fn keep(&mut self, id: &StreamId, event: &PrintEvent, at: Timestamp) {
+        let Some((keep_ms, since)) = self.kept.get_mut(id) else { return };
+        match event {
+            PrintEvent::PrintRead(_) => return,
+            PrintEvent::PrintChanged(event) => *keep_ms = event.keep_ms.unwrap_or(*keep_ms),
+            _ => {}
+        }
+        *since = at;
+    }
+
+    /// Why content should not have been erased then.
+    fn erased_wrongly(&self, id: &StreamId, event: &PrintErased, at: Timestamp) -> Option<String> {
+        if event.reason == EraseReason::Lost {
+            return Some("its host has lost it".to_owned());
+        }
+        let (keep_ms, since) = self.kept.get(id)?;
+        let keep = SignedDuration::from_millis(i64::try_from(*keep_ms).unwrap_or(i64::MAX));
+        let until = since.checked_add(keep).unwrap_or(Timestamp::MAX);
+        let early = until.as_millisecond() - at.as_millisecond() > SKEW_MS_MAX;
+        early.then(|| format!("it was to be kept until {until}"))
+    }
+
+    fn tell(&mut self, id: &StreamId, deliveries: &[u32], sent: Sent) {
+        if let Some((_, _, known)) = self.sent.get_mut(id) {
+            known.extend(deliveries.iter().map(|delivery| (*delivery, sent)));
+        }
+    }
+
+    /// Documents that are to be sent, and what is not known of their deliveries.
+    fn deliveries(&self, closing: Closing<'_>) -> Vec<Item> {
+        let within = self.sent.values().filter(|(item, ..)| closing.period.holds(item.at));
+        let one = |(item, count, known): &(Item, u32, BTreeMap<u32, Sent>)| {
+            let open: Vec<String> = (1..=*count)
+                .filter_map(|delivery| {
+                    let what = match known.get(&delivery) {
+                        Some(Sent::Arrived) => return None,
+                        Some(Sent::Failed) => "failed",
+                        Some(Sent::Unknown) => "may have arrived",
+                        Some(Sent::Again) => "is to be tried again",
+                        None => "is not known",
+                    };
+                    Some(format!("delivery {delivery} of {count} {what}"))
+                })
+                .collect();
+            let wrong = (!open.is_empty()).then(|| open.join(", "));
+            closing.unless_young(item.clone(), wrong)
+        };
+        within.map(one).collect()
     }
 
     pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
@@ -74,6 +161,8 @@ impl Prints {
             Outcome::of("PR-01", [spooled.clone(), numbers].concat()),
             Outcome::of("PR-02", [asked, of(&["unauthorised-reprint"])].concat()),
             Outcome::of("PR-03", [spooled, totals].concat()),
+            Outcome::of("PR-04", self.deliveries(closing)),
+            Outcome::of("LG-06", period.of(&self.erased).cloned().collect()),
         ]
     }
 }

@@ -16,6 +16,8 @@ const AHEAD_MS: i64 = 5_000;
 pub(super) struct Record {
     /// When each event was received, by its position.
     received: Vec<Timestamp>,
+    /// Positions before the first event that passed, and between two, at which none did.
+    gone: Vec<Item>,
     ahead: Vec<Item>,
     reviews: Vec<(Item, Timestamp, Timestamp)>,
     enrolled: BTreeMap<String, Item>,
@@ -27,6 +29,14 @@ impl Record {
         // An event that cannot be read does not pass by; it was received with the one before it at the earliest.
         let last = self.received.last().copied().unwrap_or(at);
         let before = usize::try_from(passing.position).unwrap_or(usize::MAX).saturating_sub(1);
+        if self.received.len() < before {
+            let what = match self.received.len() + 1 {
+                one if one == before => format!("position {one}"),
+                first => format!("positions {first} to {before}"),
+            };
+            let why = "nothing that can be read stands there".to_owned();
+            self.gone.push(Item::absent(at, what, why));
+        }
         self.received.resize(before, last);
         self.received.push(at);
         let item = || Item::new(at, &passing.envelope.subject, passing.position);
@@ -58,7 +68,7 @@ impl Record {
         let Closing { ended, period, begin, end, .. } = closing;
         if begin > end {
             // The log tells of no moment of the period: nothing of it was kept, or found wanting.
-            let ids = ["LG-01", "LG-03", "LG-04", "LG-05", "LG-07"];
+            let ids = ["LG-01", "LG-02", "LG-03", "LG-04", "LG-05", "LG-07"];
             return ids.map(|id| Outcome::of(id, Vec::new())).into();
         }
         let mut whole =
@@ -68,11 +78,22 @@ impl Record {
         let clocks = std::iter::once(counted.clone()).chain(period.of(&self.ahead).cloned());
         vec![
             Outcome::of("LG-01", whole),
+            Outcome::of("LG-02", self.kept(closing)),
             Outcome::of("LG-03", clocks.collect()),
             Outcome::of("LG-04", self.nights(closing)),
             Outcome::of("LG-05", self.silences(counted, closing)),
             Outcome::of("LG-07", period.of(self.enrolled.values()).cloned().collect()),
         ]
+    }
+
+    /// What the log has from its first event on, whichever period is asked for.
+    fn kept(&self, closing: Closing<'_>) -> Vec<Item> {
+        let first = self.received.first().copied().unwrap_or(closing.begin);
+        let (count, oldest) =
+            (self.received.len(), self.gone.first().is_none_or(|one| one.at > first));
+        let note = oldest.then(|| format!("its first event was received {first}"));
+        let all = Item::new(closing.begin, format!("positions 1 to {count}"), 1);
+        std::iter::once(Item { note, ..all }).chain(self.gone.iter().cloned()).collect()
     }
 
     /// A review covers the time until which it looks.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::canonical::Digest;
 use crate::time::HumanDuration;
 
 /// How soon, how often, how long. What is not said is as below.
@@ -20,6 +21,10 @@ pub struct ControlSettings {
     pub access_review_every: HumanDuration,
     /// How long the log may be silent; fifteen minutes.
     pub silence_at_most: HumanDuration,
+    /// The programs that may run jobs: SHA-256 of each executor's file, as `host.started` names it. Without any, that is not
+    /// tested.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<Digest>,
 }
 
 impl Default for ControlSettings {
@@ -32,6 +37,7 @@ impl Default for ControlSettings {
             review_every: hours(36),
             access_review_every: hours(92 * 24),
             silence_at_most: HumanDuration::from_secs(900),
+            programs: Vec::new(),
         }
     }
 }

@@ -24,6 +24,10 @@ pub struct HostStarted {
     /// What jobs can select it by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// SHA-256 of the executor's own file, where it could read that. It is what the host says of itself: whoever owns the host
+    /// can have it say anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Digest>,
 }
 
 /// `host.stopped` 1.

@@ -77,6 +77,24 @@ pub struct LogDirectorySet {
     pub reason: String,
 }
 
+/// `log.exported` 1: evidence was written, and somebody has it. Always in `log/exports`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogExported {
+    /// How many events it holds: all, from the first on.
+    pub size: u64,
+    /// The root of the head under which it stands.
+    pub root: Digest,
+    /// The beginning of the period that it is about.
+    pub from: Timestamp,
+    /// The end of that, which is not a part of it.
+    pub until: Timestamp,
+    /// SHA-256 of the file.
+    pub file: Digest,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
 /// `log.journal-cut` 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

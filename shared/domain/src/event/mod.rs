@@ -475,6 +475,8 @@ family! {
         LogRejected = "log.rejected" / 1,
         /// What groups of a directory may do here is another from now on.
         LogDirectorySet = "log.directory-set" / 1,
+        /// Evidence was written, and somebody has it.
+        LogExported = "log.exported" / 1,
         /// A scheduler uses another version of the time zone database.
         LogTzdbChanged = "log.tzdb-changed" / 1,
     }

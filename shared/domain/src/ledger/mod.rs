@@ -423,6 +423,10 @@ impl Ledger {
                 let known = body.and_then(Body::directory);
                 need(known != Some(&e.directory), "that is what its groups may do already")
             }
+            LogEvent::LogExported(e) => {
+                need(e.from < e.until, "the period that evidence is about has a length")?;
+                need(e.size > 0, "evidence holds events")
+            }
         }
     }
 
@@ -444,6 +448,7 @@ impl Ledger {
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_)
             | LogEvent::LogDirectorySet(_)
+            | LogEvent::LogExported(_)
             | LogEvent::LogTzdbChanged(_) => {}
         }
     }

@@ -194,7 +194,8 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogRejected(_) => &[Audit],
         LogEvent::LogPolicySet(_)
         | LogEvent::LogAccountsRequired(_)
-        | LogEvent::LogDirectorySet(_) => &[Console],
+        | LogEvent::LogDirectorySet(_)
+        | LogEvent::LogExported(_) => &[Console],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
         LogEvent::LogJournalCut(_) => &Class::ALL,
     }
@@ -228,6 +229,7 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         Event::LogEvent(LogEvent::LogJournalCut(_)) => envelope.source.stream(),
         Event::LogEvent(LogEvent::LogTzdbChanged(_)) => StreamId::tzdb(),
         Event::LogEvent(LogEvent::LogDirectorySet(_)) => StreamId::directory(),
+        Event::LogEvent(LogEvent::LogExported(_)) => StreamId::exports(),
         Event::LogEvent(_) => StreamId::log("main"),
         Event::JobEvent(_)
         | Event::RunEvent(_)

@@ -531,6 +531,8 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogJournalCut(_)
         | LogEvent::LogRejected(_)
         | LogEvent::LogTzdbChanged(_) => None,
+        // Whoever may see the log may take it away; that they did is told.
+        LogEvent::LogExported(_) => Some(Action::View),
     }
 }
 

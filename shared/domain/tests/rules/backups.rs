@@ -27,11 +27,11 @@ use serde_json::{Value, json};
 use crate::given::{at, golden};
 use crate::site::{Site, refused, run_id};
 
-fn id(n: u64) -> Digest {
+pub(crate) fn id(n: u64) -> Digest {
     Digest::of(&n.to_be_bytes())
 }
 
-fn stream() -> StreamId {
+pub(crate) fn stream() -> StreamId {
     StreamId::thing(ThingKind::Dataset, "payroll")
 }
 
@@ -47,7 +47,7 @@ fn created_body() -> BackupSnapshotCreated {
 }
 
 /// A site with a dataset, two repositories, and a job of each kind, one an hour from one o'clock on.
-fn site(dataset: Value) -> Site {
+pub(crate) fn site(dataset: Value) -> Site {
     let mut site = Site::new();
     let mut all = json!({"kind": "dataset", "name": "payroll", "rpo": "26h"});
     all.as_object_mut().unwrap().extend(dataset.as_object().unwrap().clone());
@@ -74,12 +74,12 @@ fn site(dataset: Value) -> Site {
     site
 }
 
-fn seer(run: &str) -> Seer {
+pub(crate) fn seer(run: &str) -> Seer {
     Seer { run: run_id(run), attempt: 1, engine: "rustic_core 0.13.0".to_owned() }
 }
 
 /// What the host says of snapshot `n` that run `run` made.
-fn created(site: &Site, run: &str, n: u64) -> BackupSnapshotCreated {
+pub(crate) fn created(site: &Site, run: &str, n: u64) -> BackupSnapshotCreated {
     BackupSnapshotCreated {
         by: seer(run),
         snapshot: id(n),
@@ -90,25 +90,25 @@ fn created(site: &Site, run: &str, n: u64) -> BackupSnapshotCreated {
 }
 
 impl Site {
-    fn host_says(&mut self, event: impl Into<Event>) -> Mark {
+    pub(crate) fn host_says(&mut self, event: impl Into<Event>) -> Mark {
         let now = self.now;
         let mark = self.world.say_next("executor/h1", stream(), event.into(), now);
         self.feed();
         mark
     }
 
-    fn dataset(&self) -> Dataset {
+    pub(crate) fn dataset(&self) -> Dataset {
         self.world.streams.get(&stream()).unwrap().body.dataset().unwrap().clone()
     }
 
     /// Brings a run to its start.
-    fn begin(&mut self, run: &str) -> &mut Self {
+    pub(crate) fn begin(&mut self, run: &str) -> &mut Self {
         let clock = run.split_once('@').unwrap().1.to_owned();
         self.until(&clock).start(run)
     }
 
     /// The night's backup: its run starts, makes snapshot `n`, ends.
-    fn night(&mut self, run: &str, n: u64) -> &mut Self {
+    pub(crate) fn night(&mut self, run: &str, n: u64) -> &mut Self {
         self.begin(run);
         let event = created(self, run, n);
         assert_eq!(self.host_says(event), Mark::Valid);
@@ -259,7 +259,7 @@ fn what_forgets_waits_until_nobody_writes_and_lets_nobody_in() {
 }
 
 /// Four nights of backups, of which the rule keeps the last; nothing else runs by itself.
-fn four_nights() -> Site {
+pub(crate) fn four_nights() -> Site {
     let mut site = site(json!({"retention": {"last": 1}}));
     let work = json!({"dataset": "payroll", "repository": "vault"});
     site.apply(json!({"name": "retention", "kind": "retention", "retention": work}));
@@ -276,12 +276,16 @@ fn four_nights() -> Site {
     site
 }
 
-fn forgotten(run: &str, snapshots: Vec<Digest>, reason: ForgetReason) -> BackupForgotten {
+pub(crate) fn forgotten(
+    run: &str,
+    snapshots: Vec<Digest>,
+    reason: ForgetReason,
+) -> BackupForgotten {
     let repository = "vault".to_owned();
     BackupForgotten { run: run_id(run), attempt: 1, repository, snapshots, reason }
 }
 
-fn by_policy(site: &Site) -> ForgetReason {
+pub(crate) fn by_policy(site: &Site) -> ForgetReason {
     ForgetReason::Policy { definition: site.dataset().defined.active().unwrap().reference() }
 }
 

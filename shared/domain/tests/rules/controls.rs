@@ -3,14 +3,15 @@
 use domain::controls::{
     CATALOGUE, ControlSettings, Ended, Gathering, Item, Outcome, Passing, Period, Summary,
 };
-use domain::event::{Disposition, JobApproved, JobProposed, ReviewNoted};
+use domain::envelope::Envelope;
+use domain::event::{Disposition, Event, JobApproved, JobProposed, ReviewNoted};
 use domain::expect::Population;
 use domain::ids::StreamId;
 use domain::ledger::Mark;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::given::{at, definition};
+use crate::given::{World, at, definition};
 use crate::site::{Site, run_id};
 
 /// A site whose job `pay` runs each hour, and ends well.
@@ -30,7 +31,7 @@ fn day() -> Period {
 }
 
 /// Nothing is too young to be an exception for longer than a second.
-fn strict() -> ControlSettings {
+pub(crate) fn strict() -> ControlSettings {
     let review_every = domain::time::HumanDuration::from_secs(1);
     ControlSettings { review_every, ..ControlSettings::default() }
 }
@@ -50,12 +51,31 @@ fn of_periods(
     settings: ControlSettings,
     kept_back: impl Fn(&str) -> bool,
 ) -> Vec<Vec<Outcome>> {
+    of_world(&site.world, periods, &settings, |envelope, _| !kept_back(envelope.subject.as_str()))
+}
+
+/// What becomes of the controls in a day when those events of a world have passed that are let through.
+pub(crate) fn of_events(
+    world: &World,
+    settings: &ControlSettings,
+    lets: impl Fn(&Envelope, &Event) -> bool,
+) -> Vec<Outcome> {
+    let period = Period { from: at("00:00"), until: at("2026-12-20T00:00:00Z") };
+    of_world(world, &[period], settings, lets).remove(0)
+}
+
+fn of_world(
+    world: &World,
+    periods: &[Period],
+    settings: &ControlSettings,
+    lets: impl Fn(&Envelope, &Event) -> bool,
+) -> Vec<Vec<Outcome>> {
     let mut gathering = Gathering::default();
     let (mut population, mut until) = (Population::default(), Timestamp::UNIX_EPOCH);
     let mut events = 0;
-    let streams = &site.world.streams;
-    for (position, (envelope, event, received)) in (1..).zip(&site.world.feed) {
-        if kept_back(envelope.subject.as_str()) {
+    let streams = &world.streams;
+    for (position, (envelope, event, received)) in (1..).zip(&world.feed) {
+        if !lets(envelope, event) {
             continue;
         }
         (until, events) = (*received, events + 1);
@@ -65,19 +85,19 @@ fn of_periods(
     }
     let accounted = population.account(until);
     let ended = Ended { streams, accounted: &accounted, until, events, wrong: &[] };
-    periods.iter().map(|period| gathering.outcomes(*period, &settings, ended)).collect()
+    periods.iter().map(|period| gathering.outcomes(*period, settings, ended)).collect()
 }
 
 fn all(site: &Site) -> Vec<Outcome> {
     outcomes(site, |_| false)
 }
 
-fn one<'a>(all: &'a [Outcome], id: &str) -> &'a Outcome {
+pub(crate) fn one<'a>(all: &'a [Outcome], id: &str) -> &'a Outcome {
     all.iter().find(|outcome| outcome.control == id).unwrap()
 }
 
 /// The exceptions of a control, as they read.
-fn exceptions(all: &[Outcome], id: &str) -> Vec<String> {
+pub(crate) fn exceptions(all: &[Outcome], id: &str) -> Vec<String> {
     let text = |item: &Item| format!("{}: {}", item.subject, item.exception.clone().unwrap());
     one(all, id).exceptions().map(text).collect()
 }
@@ -161,7 +181,7 @@ fn who_approves_their_own_definition_is_an_exception_where_the_site_lets_them() 
     let (digest, id) = (one.digest().unwrap(), StreamId::job("own"));
     let definition = serde_json::to_value(&one).unwrap();
     let proposed = JobProposed { number: 1, digest, definition, reason: "alone".to_owned() };
-    for event in [proposed.into(), domain::event::Event::from(JobApproved { number: 1, digest })] {
+    for event in [proposed.into(), Event::from(JobApproved { number: 1, digest })] {
         let now = site.now;
         assert_eq!(site.world.say_by("user/ana", id.clone(), event, now), Mark::Valid);
     }

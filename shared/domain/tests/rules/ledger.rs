@@ -87,6 +87,7 @@ const ROLES: &[(&str, &str)] = &[
     ("log.journal-cut", "audit console executor scheduler"),
     ("log.rejected", "audit"),
     ("log.directory-set", "console"),
+    ("log.exported", "console"),
     ("log.tzdb-changed", "scheduler"),
     ("calendar.proposed", "console"),
     ("calendar.approved", "console"),

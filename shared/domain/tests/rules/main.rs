@@ -38,6 +38,7 @@ mod scheduler;
 mod site;
 mod tzdb;
 mod versions;
+mod violations;
 mod waiting;
 mod why;
 mod windows;

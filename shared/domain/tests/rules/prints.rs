@@ -10,7 +10,7 @@ mod reprints;
 mod seen;
 mod slips;
 mod spooling;
-mod states;
+pub(crate) mod states;
 mod stock;
 
 use std::sync::OnceLock;

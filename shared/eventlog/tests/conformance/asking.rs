@@ -209,6 +209,7 @@ pub(crate) async fn members_of_a_pool_are_the_hosts_that_take_its_work(store: &S
             pools: pools.iter().map(|pool| (*pool).to_owned()).collect(),
             found: 0,
             labels: std::collections::BTreeMap::new(),
+            program: None,
         };
         let draft = Draft::new(StreamId::host(name), 1, started);
         let flush = voice.flush(vec![draft], site.now);

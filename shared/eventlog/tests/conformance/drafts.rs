@@ -234,6 +234,7 @@ pub(crate) fn host_started(version: u64) -> Draft {
         pools,
         found: 0,
         labels: BTreeMap::new(),
+        program: None,
     };
     Draft::new(StreamId::host("h0"), version, event)
 }

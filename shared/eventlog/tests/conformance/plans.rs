@@ -76,6 +76,7 @@ fn others(now: Timestamp) -> Vec<Query> {
     let newest = StreamId::incident(&StreamId::job("a"), 1);
     let mut all: Vec<Query> = selections.map(streams).to_vec();
     all.extend([
+        Query::Jobs(JobFilter { on_datasets: true, limit: 101, ..JobFilter::default() }),
         Query::Stream { id: StreamId::job("a") },
         Query::Stream { id: run.clone() },
         Query::Claims { lock: "db".to_owned(), after: String::new(), limit: 10 },

@@ -98,6 +98,7 @@ impl World {
             pools: vec!["default".to_owned()],
             found: 0,
             labels: BTreeMap::from([("disk".to_owned(), disk.to_owned())]),
+            program: None,
         };
         self.journal(node, vec![Draft::new(stream, version + 1, event)]).map(|_| ())
     }

@@ -94,6 +94,11 @@ async fn paths(embedded: &Embedded) -> anyhow::Result<Vec<String>> {
     let fixed = [
         "/night",
         "/night/signed",
+        "/timeline",
+        "/timeline?by=job",
+        "/incidents",
+        "/rota",
+        "/schedules/new",
         "/changes",
         "/jobs",
         "/jobs?name=job-7",

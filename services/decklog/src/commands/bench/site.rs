@@ -196,6 +196,7 @@ async fn bring(
         pools: vec!["default".to_owned()],
         found: 0,
         labels: BTreeMap::new(),
+        program: None,
     };
     let started = Draft::new(StreamId::host("bench"), 1, started);
     append_all(appender, &[people.executor.say(vec![started], at)?], at).await?;

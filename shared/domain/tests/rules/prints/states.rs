@@ -126,7 +126,7 @@ pub(super) fn changed(copies: Option<u16>, keep_ms: Option<u64>) -> PrintChanged
     PrintChanged { priority: None, copies, pages: None, keep_ms, reason: why() }
 }
 
-pub(super) fn delivered(delivery: u32) -> PrintDelivered {
+pub(crate) fn delivered(delivery: u32) -> PrintDelivered {
     PrintDelivered {
         delivery,
         means: Means::Directory,
@@ -137,7 +137,7 @@ pub(super) fn delivered(delivery: u32) -> PrintDelivered {
     }
 }
 
-pub(super) fn undelivered(delivery: u32) -> PrintDeliveryFailed {
+pub(crate) fn undelivered(delivery: u32) -> PrintDeliveryFailed {
     PrintDeliveryFailed {
         delivery,
         means: Means::Directory,

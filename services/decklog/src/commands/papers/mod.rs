@@ -1,0 +1,122 @@
+//! `decklog evidence papers`: what an auditor works with, made of evidence that was verified just now.
+//!
+//! | module | makes |
+//! |---|---|
+//! | `workbook` | `work-papers.xlsx`: a sheet for each control, with its population, tickmarks and a sample |
+//! | `assessment` | `assessment-results.json`: the same for programs (OSCAL) |
+//! | `cover` | `cover-sheet.pdf`: what lies before a file that was produced by who is audited |
+//!
+//! They follow from the evidence and from what was asked for alone: made again they are the same, but for the day on the cover
+//! sheet. They are no part of the evidence: whoever doubts them has the verifier make them again.
+
+mod assessment;
+mod cover;
+mod workbook;
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
+
+use anyhow::Context as _;
+use domain::canonical::Digest;
+use domain::controls::{Item, Outcome};
+use evidence::{Depth, Report, Request, Verdict};
+use serde::Serialize;
+
+use super::evidence::{digest_of, trust};
+use crate::cli::{Format, PapersOf};
+use crate::{exit, host, output};
+
+/// Verified evidence, and of what its papers tell.
+struct Subject {
+    /// The file's name, without its directory.
+    file: String,
+    bytes: u64,
+    sha256: Digest,
+    report: Report,
+    request: Request,
+    /// How many members of each population are drawn.
+    sample: u32,
+}
+
+impl Subject {
+    fn read(wanted: &PapersOf) -> anyhow::Result<Self> {
+        let path = &wanted.evidence.file;
+        let name = path.display();
+        let opened =
+            File::open(path).map_err(|error| exit::usage(format!("opening {name}: {error}")))?;
+        let bytes = opened.metadata()?.len();
+        let trust = trust(&wanted.evidence)?;
+        let depth = if wanted.evidence.tip { Depth::Tip } else { Depth::Full };
+        let report = evidence::verify(BufReader::new(opened), &trust, depth, &mut |_, _| {})
+            .with_context(|| format!("reading {name}"))?;
+        let request = match (report.verdict, &report.request) {
+            (Verdict::Verified | Verdict::Inconclusive, Some(request)) => request.clone(),
+            _ => {
+                eprint!("{report}");
+                return Err(exit::unclean("no papers are made of evidence that does not hold"));
+            }
+        };
+        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Ok(Self { file, bytes, sha256: digest_of(path)?, report, request, sample: wanted.sample })
+    }
+
+    /// What the verifier said of it, in a sentence.
+    fn verdict(&self) -> String {
+        let report = &self.report;
+        match report.verdict {
+            Verdict::Inconclusive => {
+                let missing: Vec<String> =
+                    report.findings.iter().map(ToString::to_string).collect();
+                format!("INCONCLUSIVE: {}", missing.join("; "))
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// The period, as both of its ends.
+    fn period(&self) -> String {
+        format!("from {} until before {}", self.request.from, self.request.until)
+    }
+
+    /// Of each control its outcome and what is drawn of it by the root of the last head, in the order of time.
+    fn drawn<'a>(&self, outcome: &'a Outcome) -> Vec<(usize, &'a Item)> {
+        let drawn = outcome.drawn(&self.report.root, self.sample);
+        outcome.population.iter().enumerate().filter(|(_, item)| drawn.contains(item)).collect()
+    }
+}
+
+/// What was made.
+#[derive(Debug, Serialize)]
+struct Made {
+    verdict: Verdict,
+    files: Vec<String>,
+}
+
+pub(crate) fn run(wanted: &PapersOf, format: Format) -> anyhow::Result<()> {
+    let dir = &wanted.to;
+    if dir.exists() {
+        return Err(exit::usage(format!("{} exists: name another directory", dir.display())));
+    }
+    let subject = Subject::read(wanted)?;
+    let papers = [
+        ("cover-sheet.pdf", cover::pdf(&subject, wanted, host::now())?),
+        ("work-papers.xlsx", workbook::bytes(&subject)?),
+        ("assessment-results.json", assessment::json(&subject)?),
+    ];
+    write(dir, &papers)?;
+    let files = papers.iter().map(|(name, _)| dir.join(name).display().to_string()).collect();
+    let made = Made { verdict: subject.report.verdict, files };
+    output::one(format, &made, |made| format!("{}\n{}\n", subject.verdict(), made.files.join("\n")))
+}
+
+/// All of them, or no directory.
+fn write(dir: &Path, papers: &[(&str, Vec<u8>)]) -> anyhow::Result<()> {
+    let parent = dir.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let made = tempfile::Builder::new().prefix(".papers-").tempdir_in(parent);
+    let made = made.with_context(|| format!("writing into {}", parent.display()))?;
+    for (name, bytes) in papers {
+        fs::write(made.path().join(name), bytes)?;
+    }
+    fs::rename(made.keep(), dir).with_context(|| format!("making {}", dir.display()))
+}

@@ -1,0 +1,142 @@
+//! That runs keep their order: what a run waits for has ended before it starts, and no two runs of a job run at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Closing, Item, Outcome, Passing};
+use crate::event::{Event, RunDue, RunEvent};
+use crate::ids::StreamId;
+
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    /// Runs that have not ended, and what they wait for.
+    waiting: BTreeMap<StreamId, Waits>,
+    over: BTreeSet<StreamId>,
+    /// Runs of a job that have started and have not ended; parts of one are one.
+    running: BTreeMap<String, BTreeSet<StreamId>>,
+    started: Vec<Item>,
+}
+
+/// What a run waits for.
+#[derive(Debug, Default)]
+struct Waits {
+    /// Runs of its own job.
+    behind: Vec<StreamId>,
+    /// Whether runs of other jobs.
+    after: bool,
+    /// What let it go.
+    by: Option<LetGo>,
+    /// Whether it has started before.
+    started: bool,
+}
+
+#[derive(Debug)]
+enum LetGo {
+    /// Runs that it waited for.
+    Runs(Vec<StreamId>),
+    /// A person, whatever it waited for.
+    Person(String),
+}
+
+impl Order {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
+        let Event::RunEvent(event) = passing.event else { return };
+        let id = &passing.envelope.subject;
+        match event {
+            RunEvent::RunDue(due) => self.due(id, due),
+            RunEvent::RunCleared(event) => self.let_go(id, LetGo::Runs(event.by.clone())),
+            RunEvent::RunOverridden(_) => {
+                let actor = passing.envelope.actor.clone().unwrap_or_default();
+                self.let_go(id, LetGo::Person(actor));
+            }
+            RunEvent::RunStarted(_) => self.start(id, passing),
+            // It was tried again: it goes on.
+            RunEvent::RunRetryScheduled(_) => {
+                self.over.remove(id);
+                self.run(id);
+            }
+            _ if ends(event) => self.end(id),
+            _ => {}
+        }
+    }
+
+    fn due(&mut self, id: &StreamId, due: &RunDue) {
+        let (behind, after) = (due.behind.clone(), !due.terms.after.is_empty());
+        self.waiting.insert(id.clone(), Waits { behind, after, ..Waits::default() });
+    }
+
+    fn let_go(&mut self, id: &StreamId, by: LetGo) {
+        self.waiting.entry(id.clone()).or_default().by = Some(by);
+    }
+
+    fn run(&mut self, id: &StreamId) {
+        let job = id.run_job().unwrap_or_default().to_owned();
+        self.running.entry(job).or_default().insert(id.clone());
+    }
+
+    fn start(&mut self, id: &StreamId, passing: Passing<'_>) {
+        let first =
+            !std::mem::replace(&mut self.waiting.entry(id.clone()).or_default().started, true);
+        if first {
+            let item = Item::new(passing.received, id, passing.position);
+            let item = Item { note: self.overridden(id), ..item };
+            self.started.push(item.failing(self.disorder(id)));
+        }
+        self.run(id);
+    }
+
+    fn overridden(&self, id: &StreamId) -> Option<String> {
+        match self.waiting.get(id)?.by.as_ref()? {
+            LetGo::Person(who) => Some(format!("{who} let it go, whatever it waited for")),
+            LetGo::Runs(_) => None,
+        }
+    }
+
+    /// Why a run should not have started now.
+    fn disorder(&self, id: &StreamId) -> Option<String> {
+        let job = id.run_job().unwrap_or_default();
+        let others = self.running.get(job).into_iter().flatten();
+        if let Some(other) = others.into_iter().find(|other| other.whole() != id.whole()) {
+            return Some(format!("{other} of the same job had not ended"));
+        }
+        let waits = self.waiting.get(id)?;
+        let by = match &waits.by {
+            Some(LetGo::Person(_)) => return None,
+            Some(LetGo::Runs(by)) => by.as_slice(),
+            None if waits.after => {
+                return Some("nothing says that what it waits for had ended".to_owned());
+            }
+            None => &[],
+        };
+        let open = waits.behind.iter().chain(by).find(|run| !self.over.contains(*run));
+        open.map(|run| format!("{run}, for which it waits, had not ended"))
+    }
+
+    fn end(&mut self, id: &StreamId) {
+        self.over.insert(id.clone());
+        self.waiting.remove(id);
+        let job = id.run_job().unwrap_or_default();
+        if let Some(running) = self.running.get_mut(job) {
+            running.remove(id);
+        }
+    }
+
+    pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
+        let started = closing.period.of(&self.started).cloned().collect();
+        vec![Outcome::of("JS-05", started)]
+    }
+}
+
+/// Whether a run is over with an event, if it is not tried again.
+pub(super) fn ends(event: &RunEvent) -> bool {
+    matches!(
+        event,
+        RunEvent::RunSucceeded(_)
+            | RunEvent::RunFailed(_)
+            | RunEvent::RunTimedOut(_)
+            | RunEvent::RunCancelled(_)
+            | RunEvent::RunSkipped(_)
+            | RunEvent::RunMissed(_)
+            | RunEvent::RunResolved(_)
+            | RunEvent::RunGathered(_)
+    )
+}

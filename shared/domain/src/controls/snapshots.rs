@@ -1,0 +1,355 @@
+//! That failed backups are put right, that snapshots stand in as many places as was agreed, and that none goes without leave.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::settings::millis;
+use super::{Closing, Item, Outcome, Passing};
+use crate::backup::DatasetDefinition;
+use crate::canonical::Digest;
+use crate::event::{
+    BackupEvent, BackupForgotten, BackupSnapshotCreated, Event, ForgetReason, JobEvent,
+    ReviewEvent, RunEvent, ThingAct,
+};
+use crate::ids::{StreamId, StreamType};
+use crate::site::{Thing, ThingKind};
+
+/// A dataset's snapshots in one repository.
+type Where = (StreamId, String);
+
+#[derive(Debug, Default)]
+pub(super) struct Snapshots {
+    /// What jobs back up: as was asked for, by number, and as it is.
+    asked: BTreeMap<(String, u32), Option<Where>>,
+    works: BTreeMap<String, Where>,
+    /// What went wrong, and where.
+    failed: Vec<(Item, Where, Failure)>,
+    /// When each place had its last snapshot without errors, and was last read and found whole.
+    good: BTreeMap<Where, Timestamp>,
+    whole: BTreeMap<Where, Timestamp>,
+    /// Runs of which a review says what becomes of them.
+    noted: BTreeSet<StreamId>,
+    /// Definitions of datasets: as was asked for, and as they are.
+    proposals: BTreeMap<(StreamId, u32), DatasetDefinition>,
+    datasets: BTreeMap<StreamId, Dataset>,
+    /// When the reading of each snapshot began, which may stand in several repositories.
+    began: BTreeMap<Digest, Timestamp>,
+    requests: BTreeMap<(StreamId, u64), (Option<String>, Option<Option<String>>)>,
+    removed: Vec<Item>,
+    /// Snapshots that are not where they were, and when they were there again.
+    missing: BTreeMap<(Where, Digest), (Item, Option<Timestamp>)>,
+}
+
+/// What went wrong.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    /// A run that should have made a snapshot.
+    Run(StreamId),
+    /// Something could not be read: the snapshot is not complete.
+    Incomplete,
+    /// What is stored is damaged.
+    Damaged,
+}
+
+#[derive(Debug)]
+struct Dataset {
+    definition: DatasetDefinition,
+    since: Timestamp,
+    position: u64,
+    retired: Option<Timestamp>,
+    approved: BTreeSet<Digest>,
+    /// From when each repository had a snapshot, and when the reading of that began.
+    held: BTreeMap<String, Vec<(Timestamp, Timestamp)>>,
+}
+
+impl Snapshots {
+    pub(super) fn observe(&mut self, passing: Passing<'_>) {
+        let id = &passing.envelope.subject;
+        match passing.event {
+            Event::JobEvent(event) => self.observe_job(id, event),
+            Event::RunEvent(event) => self.observe_run(id, event, passing),
+            Event::ReviewEvent(ReviewEvent::ReviewNoted(event)) => {
+                self.noted.insert(event.run.clone());
+            }
+            Event::ThingEvent(event) if event.of == ThingKind::Dataset => {
+                self.observe_dataset(id, &event.act, passing);
+            }
+            Event::BackupEvent(event) if id.stream_type() == StreamType::Dataset => {
+                self.observe_backup(id, event, passing);
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_job(&mut self, id: &StreamId, event: &JobEvent) {
+        let job = id.rest().to_owned();
+        match event {
+            JobEvent::JobProposed(event) => {
+                self.asked.insert((job, event.number), saved(&event.definition));
+            }
+            JobEvent::JobApproved(event) => {
+                match self.asked.remove(&(job.clone(), event.number)).flatten() {
+                    Some(place) => self.works.insert(job, place),
+                    None => self.works.remove(&job),
+                };
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_run(&mut self, id: &StreamId, event: &RunEvent, passing: Passing<'_>) {
+        match event {
+            RunEvent::RunFailed(_) | RunEvent::RunTimedOut(_) | RunEvent::RunLost(_) => {
+                let job = id.run_job().unwrap_or_default();
+                if let Some(place) = self.works.get(job) {
+                    let item = Item::new(passing.received, id, passing.position);
+                    self.failed.push((item, place.clone(), Failure::Run(id.clone())));
+                }
+            }
+            // It is told of by its last try.
+            RunEvent::RunRetryScheduled(_) => {
+                self.failed.retain(|(.., of)| *of != Failure::Run(id.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_dataset(&mut self, id: &StreamId, act: &ThingAct, passing: Passing<'_>) {
+        match act {
+            ThingAct::Proposed(event) => {
+                if let Ok(Thing::Dataset(one)) = Thing::read(ThingKind::Dataset, &event.definition)
+                {
+                    self.proposals.insert((id.clone(), event.number), *one);
+                }
+            }
+            ThingAct::Approved(event) => {
+                let Some(definition) = self.proposals.remove(&(id.clone(), event.number)) else {
+                    return;
+                };
+                let (since, position) = (passing.received, passing.position);
+                let kept = self.datasets.entry(id.clone()).or_insert_with(|| Dataset {
+                    definition: definition.clone(),
+                    since,
+                    position,
+                    retired: None,
+                    approved: BTreeSet::new(),
+                    held: BTreeMap::new(),
+                });
+                // More copies than before are to be there from now on.
+                if kept.retired.take().is_some() || kept.definition.copies < definition.copies {
+                    kept.since = since;
+                }
+                kept.definition = definition;
+                kept.approved.insert(event.digest);
+            }
+            ThingAct::Retired(_) => {
+                if let Some(kept) = self.datasets.get_mut(id) {
+                    kept.retired = Some(passing.received);
+                }
+            }
+        }
+    }
+
+    fn observe_backup(&mut self, id: &StreamId, event: &BackupEvent, passing: Passing<'_>) {
+        let at = passing.received;
+        let place = |repository: &String| (id.clone(), repository.clone());
+        match event {
+            BackupEvent::BackupSnapshotCreated(event) => self.created(id, event, passing),
+            BackupEvent::BackupCopied(event) => {
+                if let Some(began) = self.began.get(&event.original).copied() {
+                    self.began.insert(event.snapshot, began);
+                    self.hold(id, &event.to, (at, began));
+                }
+            }
+            BackupEvent::BackupVerified(event) => {
+                self.whole.insert(place(&event.repository), at);
+            }
+            BackupEvent::BackupCheckFailed(event) => {
+                let subject = format!("{id} {}: check", event.repository);
+                let item = Item::new(at, subject, passing.position);
+                self.failed.push((item, place(&event.repository), Failure::Damaged));
+            }
+            BackupEvent::BackupForgetRequested(_) => {
+                let key = (id.clone(), passing.envelope.version);
+                self.requests.insert(key, (passing.envelope.actor.clone(), None));
+            }
+            BackupEvent::BackupForgetApproved(event) => {
+                if let Some((_, second)) = self.requests.get_mut(&(id.clone(), event.request)) {
+                    *second = Some(passing.envelope.actor.clone());
+                }
+            }
+            BackupEvent::BackupForgotten(event) => self.forget(id, event, passing),
+            BackupEvent::BackupSnapshotMissing(event) => {
+                let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
+                let item = Item::new(at, subject, passing.position);
+                self.missing.insert((place(&event.repository), event.snapshot), (item, None));
+            }
+            BackupEvent::BackupSnapshotFound(event) => {
+                let key = (place(&event.repository), event.snapshot);
+                if let Some((_, found)) = self.missing.get_mut(&key) {
+                    *found = Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn created(&mut self, id: &StreamId, event: &BackupSnapshotCreated, passing: Passing<'_>) {
+        let at = passing.received;
+        let place = (id.clone(), event.repository.clone());
+        if event.errors == 0 {
+            let began = event.began.min(at);
+            self.began.insert(event.snapshot, began);
+            self.hold(id, &event.repository, (at, began));
+            self.good.insert(place, at);
+            return;
+        }
+        let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
+        let note = Some(format!("{} files could not be read", event.errors));
+        let item = Item { note, ..Item::new(at, subject, passing.position) };
+        self.failed.push((item, place, Failure::Incomplete));
+    }
+
+    fn hold(&mut self, id: &StreamId, repository: &str, held: (Timestamp, Timestamp)) {
+        if let Some(dataset) = self.datasets.get_mut(id) {
+            dataset.held.entry(repository.to_owned()).or_default().push(held);
+        }
+    }
+
+    fn forget(&mut self, id: &StreamId, event: &BackupForgotten, passing: Passing<'_>) {
+        let wrong = match &event.reason {
+            ForgetReason::Policy { definition } => {
+                let known = self.datasets.get(id);
+                let approved = known.is_some_and(|one| one.approved.contains(&definition.digest));
+                (!approved).then(|| "by a rule that was never approved".to_owned())
+            }
+            ForgetReason::People { request } => match self.requests.get(&(id.clone(), *request)) {
+                Some((Some(asked), Some(Some(agreed)))) if asked != agreed => None,
+                Some((Some(asked), Some(Some(_)))) => {
+                    Some(format!("{asked} agreed with themselves"))
+                }
+                _ => Some("nobody else has agreed to it, or somebody is not named".to_owned()),
+            },
+        };
+        let subject = format!("{id} {}: {} snapshots", event.repository, event.snapshots.len());
+        self.removed.push(Item::new(passing.received, subject, passing.position).failing(wrong));
+    }
+
+    pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
+        vec![
+            Outcome::of("BK-02", self.corrected(closing)),
+            Outcome::of("BK-05", self.copied(closing)),
+            Outcome::of("BK-06", self.removals(closing)),
+        ]
+    }
+
+    fn corrected(&self, closing: Closing<'_>) -> Vec<Item> {
+        let one = |(item, place, of): &(Item, Where, Failure)| {
+            let since = |known: &BTreeMap<Where, Timestamp>| {
+                known.get(place).is_some_and(|at| *at > item.at)
+            };
+            let why = match of {
+                Failure::Damaged if since(&self.whole) => return item.clone(),
+                Failure::Damaged => "nothing was read again and found whole since",
+                _ if since(&self.good) => return item.clone(),
+                Failure::Run(run) if self.noted.contains(run) => {
+                    let said = "a review says what becomes of it; no good snapshot came after it";
+                    return Item { note: Some(said.to_owned()), ..item.clone() };
+                }
+                _ => "no good snapshot was made there since",
+            };
+            closing.unless_young(item.clone(), Some(why.to_owned()))
+        };
+        self.failed.iter().filter(|(item, ..)| closing.period.holds(item.at)).map(one).collect()
+    }
+
+    /// Datasets that are to stand in several repositories, and the spans in which they did not.
+    fn copied(&self, closing: Closing<'_>) -> Vec<Item> {
+        let mut found = Vec::new();
+        for (id, dataset) in &self.datasets {
+            let end = dataset.retired.unwrap_or(closing.end).min(closing.end);
+            if dataset.definition.copies < 2 || end <= closing.period.from {
+                continue;
+            }
+            found.push(Item::new(dataset.since, id, dataset.position));
+            let want = dataset.definition.copies;
+            for (from, until) in dataset.too_few(end) {
+                if until > closing.period.from {
+                    let why = format!(
+                        "from {from} until {until} it stood in fewer than {want} repositories"
+                    );
+                    found.push(Item::absent(from, id, why));
+                }
+            }
+        }
+        found
+    }
+
+    fn removals(&self, closing: Closing<'_>) -> Vec<Item> {
+        let missing = self.missing.values().map(|(item, found)| match found {
+            Some(at) => Item { note: Some(format!("it was there again at {at}")), ..item.clone() },
+            None => item.clone().failing(Some(
+                "it is not in its repository, and nothing says who removed it".to_owned(),
+            )),
+        });
+        let all = self.removed.iter().cloned().chain(missing);
+        all.filter(|item| closing.period.holds(item.at)).collect()
+    }
+}
+
+impl Dataset {
+    /// Spans in which fewer repositories than are wanted had a snapshot younger than the RPO.
+    fn too_few(&self, end: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        let rpo = SignedDuration::from_millis(millis(self.definition.rpo));
+        let lives = |began: Timestamp| began.checked_add(rpo).unwrap_or(Timestamp::MAX);
+        // Until the first RPO is over nobody expects any.
+        let mut steps: Vec<(Timestamp, i64)> = Vec::new();
+        for held in self.held.values() {
+            for (from, until) in merged(held.iter().map(|(at, began)| (*at, lives(*began)))) {
+                steps.extend([(from, 1), (until, -1)]);
+            }
+        }
+        steps.sort_unstable();
+        let want = i64::from(self.definition.copies);
+        let (mut have, mut since, mut found) = (0, Some(Timestamp::MIN), Vec::new());
+        for (at, step) in steps {
+            have += step;
+            match since {
+                None if have < want => since = Some(at),
+                Some(from) if have >= want => {
+                    found.push((from, at));
+                    since = None;
+                }
+                _ => {}
+            }
+        }
+        found.extend(since.map(|from| (from, end)));
+        let begins = lives(self.since);
+        let cut = |(from, until): (Timestamp, Timestamp)| (from.max(begins), until.min(end));
+        found.into_iter().map(cut).filter(|(from, until)| from < until).collect()
+    }
+}
+
+/// Spans, those that touch as one.
+fn merged(spans: impl Iterator<Item = (Timestamp, Timestamp)>) -> Vec<(Timestamp, Timestamp)> {
+    let mut spans: Vec<_> = spans.filter(|(from, until)| from < until).collect();
+    spans.sort_unstable();
+    let mut found: Vec<(Timestamp, Timestamp)> = Vec::new();
+    for (from, until) in spans {
+        match found.last_mut() {
+            Some((_, last)) if from <= *last => *last = until.max(*last),
+            _ => found.push((from, until)),
+        }
+    }
+    found
+}
+
+/// Where a job's definition puts the snapshots it makes.
+fn saved(definition: &Value) -> Option<Where> {
+    let backup = definition.get("backup")?;
+    let text = |field: &str| backup.get(field)?.as_str();
+    let dataset = StreamId::thing(ThingKind::Dataset, text("dataset")?);
+    Some((dataset, text("repository")?.to_owned()))
+}
