@@ -75,7 +75,9 @@ fn a_host_joins_by_the_line_that_is_shown_once_and_nothing_may_run_there_until_i
     daemon.term();
     daemon.wait_for_end(Duration::from_secs(30)).unwrap();
     wait::until("it to be down", READY, || state(&site, "db-07") == "down").unwrap();
-    a_stolen_host_is_heard_no_more(&mut site, &own.join("etc/executor.toml"));
+    let stolen = own.join("etc/executor.toml");
+    a_stolen_host_is_heard_no_more(&mut site, &stolen);
+    a_host_that_was_installed_anew_has_another_key(&mut site, &stolen, &dir.path().join("anew"));
     site.settle_and_count();
 }
 
@@ -104,5 +106,35 @@ fn a_stolen_host_is_heard_no_more(site: &mut Site, config: &Path) {
     );
     assert_eq!(state(site, "db-07"), "revoked");
     let invite = ["host", "invite", "db-07", "--reason", "once more"];
-    assert!(site.call(&invite).ended(5).err.contains("give another host another name"));
+    assert!(site.call(&invite).ended(5).err.contains("invite it again with another key"));
+}
+
+/// A machine that was installed anew: it has the name, and another key.
+fn a_host_that_was_installed_anew_has_another_key(site: &mut Site, stolen: &Path, anew: &Path) {
+    let invite = ["host", "invite", "db-07", "--again", "--reason", "a new disk"];
+    let line = site.call(&invite).ended(0).out;
+    assert!(line.trim().ends_with(" --key-number 2"), "{line}");
+    // Whoever has the code and says another number, or was let in before, has nothing of it.
+    let third = line.replace("--key-number 2", "--key-number 3");
+    let refused = join(&third, &anew.join("third")).ended(1).err;
+    assert!(refused.contains("the join token does not fit"), "{refused}");
+    let joined = join(&line, anew).ended(0).out;
+    assert!(joined.contains("host db-07 is let in"), "{joined}");
+    let second = join(&line, &anew.join("second")).ended(1).err;
+    assert!(second.contains("executor/db-07~2 is enrolled with another key"), "{second}");
+
+    let mut agent = executor(["--config"]);
+    let mut daemon = Daemon::spawn(agent.arg(anew.join("etc/executor.toml"))).unwrap();
+    daemon.wait_for_line("\"message\":\"ready\"", READY).unwrap();
+    site.wait_for("the new machine to be up", |site| state(site, "db-07") == "up");
+    let mut agent = executor(["--config"]);
+    let mut old = Daemon::spawn(agent.arg(stolen)).unwrap();
+    assert!(!old.wait_for_end(READY).unwrap().success());
+    assert_eq!(state(site, "db-07"), "up");
+    let events = site.call(&["events", "-o", "jsonl"]).ended(0).out;
+    let said = |line: &str| line.contains("executor/db-07~2") && line.contains("host.started");
+    assert!(events.lines().any(said), "it speaks with its own key");
+    daemon.term();
+    daemon.wait_for_end(Duration::from_secs(30)).unwrap();
+    wait::until("it to be down", READY, || state(site, "db-07") == "down").unwrap();
 }

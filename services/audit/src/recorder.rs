@@ -245,7 +245,7 @@ impl Recorder {
         match self.appender.ledger().producers.get(&enrol.producer) {
             Some(known) if known.revoked => {
                 let reason = format!(
-                    "the key of {} was revoked, and the name is used up: give this producer another name",
+                    "the key of {} was revoked: an administrator invites its host again, with another key",
                     enrol.producer
                 );
                 return AppendAnswer::Refused { reason };
@@ -297,7 +297,9 @@ impl Recorder {
     /// A host that was let in once is enrolled, so that its code lets in nobody else.
     async fn ground(&self, enrol: &Enrol) -> anyhow::Result<Option<&'static str>> {
         let class = enrol.producer.class();
-        if crate::join::fits(&self.own.keys.join, class, &enrol.token) {
+        let generation = enrol.producer.generation();
+        // Whoever has the token of the class could otherwise silence any host.
+        if generation == 1 && crate::join::fits(&self.own.keys.join, class, &enrol.token) {
             return Ok(Some("join-token"));
         }
         if class != Class::Executor {
@@ -307,7 +309,8 @@ impl Recorder {
         let streams = self.appender.log().streams(&std::iter::once(id.clone()).collect()).await?;
         let host = streams.get(&id).and_then(|state| state.body.host());
         let code = Digest::of(plain_code(&enrol.token).as_bytes());
-        let invited = host.is_some_and(|host| host.invites(&code, (self.around.clock)()));
+        let invited =
+            host.is_some_and(|host| host.invites(&code, generation, (self.around.clock)()));
         Ok(invited.then_some("invitation"))
     }
 

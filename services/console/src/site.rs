@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::pulse::{self, Beat};
 use crate::state::Console;
 use findings::findings;
+pub(crate) use read::producers;
 use read::read;
 
 /// How the site stands.

@@ -30,7 +30,7 @@ pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Revie
 pub(crate) use evidence::{
     About, Control, Evidence, ExportEvidence, PapersOf, TestControls, VerifyEvidence,
 };
-pub(crate) use hosts::Host;
+pub(crate) use hosts::{Host, InviteHost};
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use people::{

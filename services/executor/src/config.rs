@@ -18,6 +18,9 @@ const LABEL_BYTES_MAX: usize = 100;
 pub struct ExecutorConfig {
     /// Name of this host; jobs may name it, events do.
     pub host: String,
+    /// Which of the keys that this host had one after the other it has: 2 for the second. `decklog-executor join` writes it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub key_number: u32,
     /// Pools it takes work from.
     #[serde(default = "default_pools")]
     pub pools: Vec<String>,
@@ -56,6 +59,15 @@ pub struct ExecutorConfig {
     pub journal_bytes: u64,
 }
 
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
 fn default_pools() -> Vec<String> {
     vec!["default".to_owned()]
 }
@@ -81,6 +93,7 @@ impl ExecutorConfig {
     pub fn new(host: &str, data: PathBuf) -> Self {
         Self {
             host: host.to_owned(),
+            key_number: 1,
             pools: default_pools(),
             labels: BTreeMap::new(),
             slots: slots(),
@@ -103,6 +116,9 @@ impl ExecutorConfig {
             if !domain::ids::is_name(name) {
                 problems.push(format!("executor.host or executor.pools: {name:?} is not a name"));
             }
+        }
+        if domain::ids::ProducerId::of_host("h", self.key_number).is_err() {
+            problems.push("executor.key-number: 1 to 999".to_owned());
         }
         problems.extend(self.label_problems());
         problems.extend(self.mail.iter().flat_map(|mail| mail.problems("executor.mail")));

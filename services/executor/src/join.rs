@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use bus::recorder::append;
 use bus::{Bus, NatsConfig};
-use domain::ids::{Class, ProducerId};
+use domain::ids::ProducerId;
 use domain::wire::{AppendAnswer, AppendRequest, Enrol};
 use toml::Value;
+
+use crate::service::own_file;
 
 /// How it is called.
 pub const USAGE: &str = "\
        decklog-executor join NATS-URL HOST CODE [--dir DIR] [--data DIR] [--prefix WORD]
-                        [--credentials FILE] [--ca FILE]
+                        [--credentials FILE] [--ca FILE] [--key-number N]
 
 Lets this host in by a code that a console shows for 15 minutes (page Hosts, or decklog host invite), and writes
 executor.toml and allow.toml into DIR (default /etc/decklog): nothing may run here until allow.toml says so.";
@@ -42,6 +44,8 @@ pub struct Join {
     code: String,
     dir: PathBuf,
     data: PathBuf,
+    /// Which key of the host it is, from 1.
+    key_number: u32,
 }
 
 impl Join {
@@ -53,6 +57,7 @@ impl Join {
         let (mut plain, mut nats) = (Vec::new(), NatsConfig::new(""));
         let mut dir = PathBuf::from("/etc/decklog");
         let mut data = PathBuf::from("/var/lib/decklog-executor");
+        let mut key_number = 1;
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
@@ -61,6 +66,12 @@ impl Join {
                 "--prefix" => nats.prefix = value()?,
                 "--credentials" => nats.credentials_file = Some(value()?.into()),
                 "--ca" => nats.ca_file = Some(value()?.into()),
+                "--key-number" => {
+                    let text = value()?;
+                    let number = text.parse().ok().filter(|number| *number > 0);
+                    key_number =
+                        number.ok_or_else(|| format!("--key-number {text}: a number from 1"))?;
+                }
                 other if other.starts_with("--") => return Err(format!("{other} is not known")),
                 _ => plain.push(word),
             }
@@ -74,7 +85,7 @@ impl Join {
         let whole = |path: PathBuf| std::path::absolute(&path).map_err(|error| error.to_string());
         nats.credentials_file = nats.credentials_file.map(whole).transpose()?;
         nats.ca_file = nats.ca_file.map(whole).transpose()?;
-        Ok(Self { nats, host, code, dir: whole(dir)?, data: whole(data)? })
+        Ok(Self { nats, host, code, dir: whole(dir)?, data: whole(data)?, key_number })
     }
 
     /// Lets the host in; what to do next.
@@ -95,8 +106,8 @@ impl Join {
         };
         make(&self.data)?;
         make(&self.dir)?;
-        let producer = ProducerId::new(Class::Executor, &self.host)?;
-        let key = journal::load_or_create_key(&self.data.join("executor.key"))?;
+        let producer = ProducerId::of_host(&self.host, self.key_number)?;
+        let key = journal::load_or_create_key(&own_file(&self.data, self.key_number, "key"))?;
         let (public, short) = (key.public(), key.public().id().short());
         let bus = Bus::connect(&self.nats).await?;
         let enrol = Enrol::new(&producer, &key, &self.code);
@@ -141,6 +152,9 @@ impl Join {
             format!("data = {}", path(&self.data)),
             format!("allow = {}", path(allow)),
         ]);
+        if self.key_number > 1 {
+            lines.push(format!("key-number = {}", self.key_number));
+        }
         lines.join("\n") + "\n"
     }
 }

@@ -1,6 +1,6 @@
 //! Puts an executor together, and takes it apart.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use bus::{Bus, recorder};
 use domain::envelope::Draft;
 use domain::event::{HostStarted, HostStopped, LogJournalCut};
-use domain::ids::{Class, ProducerId, StreamId};
+use domain::ids::{ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::wire::host_queue;
 use jiff::{SignedDuration, Timestamp};
@@ -108,6 +108,14 @@ pub async fn run(
     done
 }
 
+/// Where an executor keeps its key, or its journal: each of a host's keys has its own.
+pub(crate) fn own_file(data: &Path, key_number: u32, what: &str) -> PathBuf {
+    match key_number {
+        1 => data.join(format!("executor.{what}")),
+        more => data.join(format!("executor-{more}.{what}")),
+    }
+}
+
 fn open(
     config: &ExecutorConfig,
     producer: Producer,
@@ -116,9 +124,9 @@ fn open(
 ) -> anyhow::Result<(Host, Option<Cut>)> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("making the directory {}", config.data.display()))?;
-    let id = ProducerId::new(Class::Executor, &config.host)?;
-    let key = journal::load_or_create_key(&config.data.join("executor.key"))?;
-    let dir = config.data.join("executor.journal");
+    let id = ProducerId::of_host(&config.host, config.key_number)?;
+    let key = journal::load_or_create_key(&own_file(&config.data, config.key_number, "key"))?;
+    let dir = own_file(&config.data, config.key_number, "journal");
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
     let said = Said::read(&opened.journal)?;
     let leaves = Leaves::open(&config.data.join("leaves"), &said)?;

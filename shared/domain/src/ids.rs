@@ -368,7 +368,10 @@ impl fmt::Display for Class {
     }
 }
 
-/// A process with a key that appends: `class/name`, such as `executor/db-07`.
+/// Most keys that a host has, one after the other.
+const GENERATIONS_MAX: u32 = 999;
+
+/// A process with a key that appends: `class/name`, such as `executor/db-07`; the second key of a host is `executor/db-07~2`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProducerId(String);
 
@@ -380,6 +383,24 @@ impl ProducerId {
     pub fn new(class: Class, name: &str) -> Result<Self, BadName> {
         check_name("producer", name)?;
         Ok(Self(format!("{class}/{name}")))
+    }
+
+    /// The executor of a host, by which key of it: 1 is its first. A host whose key is lost or taken back is another producer
+    /// from then on, so that a producer has one key for ever.
+    ///
+    /// # Errors
+    /// `host` is not a name, or there are no so many keys.
+    pub fn of_host(host: &str, generation: u32) -> Result<Self, BadName> {
+        let first = Self::new(Class::Executor, host)?;
+        match generation {
+            1 => Ok(first),
+            2..=GENERATIONS_MAX => Ok(Self(format!("{first}~{generation}"))),
+            _ => Err(BadName {
+                what: "producer",
+                text: format!("{first}~{generation}"),
+                rule: "a host has 1 to 999 keys, one after the other",
+            }),
+        }
     }
 
     /// The whole id.
@@ -395,7 +416,13 @@ impl ProducerId {
 
     /// Its name within the class.
     pub fn name(&self) -> &str {
-        self.0.split_once('/').map_or("", |(_, name)| name)
+        let name = self.0.split_once('/').map_or("", |(_, name)| name);
+        name.split_once('~').map_or(name, |(name, _)| name)
+    }
+
+    /// Which key of its host an executor has, from 1; of any other producer 1.
+    pub fn generation(&self) -> u32 {
+        self.0.split_once('~').and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
     }
 
     /// The stream of facts about this producer itself.
@@ -415,7 +442,9 @@ impl FromStr for ProducerId {
         };
         let (word, name) = text.split_once('/').ok_or_else(bad)?;
         let class = Class::ALL.into_iter().find(|c| c.word() == word).ok_or_else(bad)?;
-        Self::new(class, name)
+        let Some((host, number)) = name.split_once('~') else { return Self::new(class, name) };
+        let id = Self::of_host(host, number.parse().map_err(|_| bad())?)?;
+        if class == Class::Executor && id.0 == text { Ok(id) } else { Err(bad()) }
     }
 }
 
@@ -467,6 +496,27 @@ mod tests {
         assert_eq!((id.class(), id.name()), (Class::Executor, "db-07"));
         assert_eq!(id.stream().as_str(), "log/executor/db-07");
         for bad in ["executor", "boss/x", "executor/", "executor/A"] {
+            assert!(bad.parse::<ProducerId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_key_of_a_host_is_a_producer_of_its_own_that_speaks_for_that_host() {
+        let id = ProducerId::of_host("db-07", 2).unwrap();
+        assert_eq!((id.as_str(), id.name(), id.generation()), ("executor/db-07~2", "db-07", 2));
+        assert_eq!("executor/db-07~2".parse(), Ok(id.clone()));
+        assert_eq!(id.stream().to_string().parse(), Ok(id.stream()));
+        let first = ProducerId::of_host("db-07", 1).unwrap();
+        assert_eq!((first.as_str(), first.generation()), ("executor/db-07", 1));
+        for bad in [
+            "executor/db-07~1",
+            "executor/db-07~02",
+            "executor/db-07~",
+            "executor/db-07~0",
+            "executor/db-07~1000",
+            "executor/db-07~2~3",
+            "console/c1~2",
+        ] {
             assert!(bad.parse::<ProducerId>().is_err(), "{bad}");
         }
     }

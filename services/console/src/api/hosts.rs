@@ -5,7 +5,9 @@ use axum::extract::{Path, State};
 use bus::recorder::ask;
 use domain::ids::StreamId;
 use domain::wire::{Answer, Content, Query, Selection, StreamView};
+use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{Body, Page, Result, Valid, Why};
 use crate::commands::{Applied, HostAct, Invitation};
@@ -87,7 +89,8 @@ pub(super) async fn resume_host(
     set(&caller, &console, &name, HostAct::Resume, &why).await
 }
 
-/// Takes a host's key back, for good: nothing that it says from then on is taken or counts, and its name is used up.
+/// Takes a host's key back, for good: nothing that it says from then on is taken or counts. It comes back only by an invitation,
+/// with another key.
 #[utoipa::path(post, path = "/api/v1/hosts/{name}/revoke", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn revoke_host(
     caller: Caller,
@@ -99,14 +102,26 @@ pub(super) async fn revoke_host(
     Ok(Json(console.revoke_host(&name, &caller, &why.reason).await?))
 }
 
+/// A host that is to join.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Invite {
+    /// Why.
+    reason: String,
+    /// Whether it was let in before, and is to have another key: of those before, none counts any more once it has joined.
+    #[serde(default)]
+    again: bool,
+}
+
 /// Lets one executor of this name in, within a quarter of an hour: what is pasted on that host is shown once.
-#[utoipa::path(post, path = "/api/v1/hosts/{name}/invite", params(("name" = String, Path)), request_body = Why, responses((status = 200, body = Invitation), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/hosts/{name}/invite", params(("name" = String, Path)), request_body = Invite, responses((status = 200, body = Invitation), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn invite_host(
     caller: Caller,
     State(console): State<Console>,
     Path(name): Path<String>,
-    Body(why): Body<Why>,
+    Body(wanted): Body<Invite>,
 ) -> Result<Json<Invitation>> {
     host_id(&name)?;
-    Ok(Json(console.invite_host(&name, &caller, &why.reason).await?))
+    let Invite { reason, again } = wanted;
+    Ok(Json(console.invite_host(&name, again, &caller, &reason).await?))
 }

@@ -3,7 +3,7 @@
 
 use domain::canonical::Digest;
 use domain::event::{Event, HostDrained, HostInvited, HostResumed, HostRevoked};
-use domain::ids::StreamId;
+use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::StreamState;
 use domain::people::{Action, plain_code};
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::{Applied, CommandError, applied, check_reason, named};
 use crate::config::Joining;
 use crate::people::{Caller, new_code};
+use crate::site::producers;
 use crate::state::Console;
 
 /// How long an invitation lives.
@@ -103,14 +104,29 @@ impl Console {
         Ok(applied(
             position,
             id,
-            "revoked: nothing that it says from now on counts, and its name is used up",
+            "revoked: nothing that it says from now on counts; it comes back only by an invitation, with another key",
         ))
     }
 
-    /// Lets one executor of this name in that has the code, within a quarter of an hour.
+    /// Which key of a host comes next, of one that was let in before.
+    async fn next_key(&self, name: &str) -> Result<u32, CommandError> {
+        let known = producers(self).await.map_err(CommandError::unavailable)?;
+        let of_host = known.keys().filter(|id| id.class() == Class::Executor && id.name() == name);
+        let newest = of_host.map(ProducerId::generation).max();
+        let newest = newest.ok_or_else(|| {
+            CommandError::Refused(format!(
+                "no host {name} was let in: invite it for the first time"
+            ))
+        })?;
+        Ok(newest + 1)
+    }
+
+    /// Lets one executor of this name in that has the code, within a quarter of an hour: its first, or, `again`, one with another
+    /// key than those before, of which none counts any more once it is let in.
     pub(crate) async fn invite_host(
         &self,
         name: &str,
+        again: bool,
         caller: &Caller,
         reason: &str,
     ) -> Result<Invitation, CommandError> {
@@ -125,10 +141,12 @@ impl Console {
         let secret = new_code().map_err(CommandError::unavailable)?;
         let until = (self.clock)() + INVITED;
         let code = Digest::of(plain_code(&secret).as_bytes());
-        let event = HostInvited { code, until, reason: reason.to_owned() };
+        let generation = if again { Some(self.next_key(name).await?) } else { None };
+        let event = HostInvited { code, until, generation, reason: reason.to_owned() };
         let position = self.say_of(&id, caller, event.into()).await?;
         let Joining { nats, options, hints } = joining.clone();
-        let line = format!("decklog-executor join {nats} {name} {secret}{options}");
+        let number = generation.map(|n| format!(" --key-number {n}")).unwrap_or_default();
+        let line = format!("decklog-executor join {nats} {name} {secret}{options}{number}");
         Ok(Invitation { position, host: name.to_owned(), line, until, hints })
     }
 }

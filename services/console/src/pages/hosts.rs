@@ -72,6 +72,7 @@ struct HostPage {
     may_drain: bool,
     may_resume: bool,
     may_revoke: bool,
+    may_invite: bool,
     word: String,
     problem: Option<String>,
 }
@@ -146,8 +147,9 @@ pub(crate) async fn page(
 pub(crate) async fn invite(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
     let visitor = &sent.visitor;
     let name = sent.fields.text("name");
+    let (again, reason) = (sent.fields.text("again") == "yes", sent.fields.text("reason"));
     let made = match id_of(&name) {
-        Ok(_) => console.invite_host(&name, &visitor.caller, &sent.fields.text("reason")).await,
+        Ok(_) => console.invite_host(&name, again, &visitor.caller, &reason).await,
         Err(error) => Err(error),
     };
     let page = all(&console, visitor, Asked::default()).await?;
@@ -167,8 +169,9 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<HostPag
     let (running, heard) = (running(console).await?, console.heard.of(name));
     let runs: Vec<Line> = runs_on(&running, name).map(line).collect();
     let keeps = visitor.could(Action::KeepHosts);
+    let lets_in = console.joining.is_some() && visitor.could(Action::InviteHosts);
     let commands = format!(
-        "decklog host show {name}\ndecklog host drain {name} --reason …\ndecklog host resume {name} --reason …\ndecklog host revoke {name} --reason …"
+        "decklog host show {name}\ndecklog host drain {name} --reason …\ndecklog host resume {name} --reason …\ndecklog host revoke {name} --reason …\ndecklog host invite {name} --again --reason …"
     );
     Ok(HostPage {
         shell: visitor.shell().as_of(console, position).cli(commands),
@@ -179,9 +182,8 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<HostPag
         name: name.to_owned(),
         may_drain: host.drained.is_none() && host.started.is_some() && keeps,
         may_resume: host.drained.is_some() && host.revoked.is_none() && keeps,
-        may_revoke: host.revoked.is_none()
-            && console.joining.is_some()
-            && visitor.could(Action::InviteHosts),
+        may_revoke: host.revoked.is_none() && lets_in,
+        may_invite: host.word() != "invited" && lets_in,
         word: visitor.word(),
         problem: None,
     })

@@ -99,7 +99,9 @@ fn log_event(entry: &LogEntry) -> Option<LogEvent> {
 }
 
 /// Everybody who was let in, and when.
-async fn producers(console: &Console) -> Result<BTreeMap<ProducerId, Timestamp>, AskError> {
+pub(crate) async fn producers(
+    console: &Console,
+) -> Result<BTreeMap<ProducerId, Timestamp>, AskError> {
     let mut found = BTreeMap::new();
     for kind in ["log.created", "log.producer-enrolled"] {
         let kind = Some(kind.to_owned());

@@ -1,6 +1,6 @@
 //! What people say of hosts.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::{Named, NamedAct, Place};
 
@@ -15,7 +15,17 @@ pub(crate) enum Host {
     /// Lets it take work again.
     Resume(NamedAct),
     /// Prints the line by which a new host joins, within a quarter of an hour.
-    Invite(NamedAct),
-    /// Takes its key back, for good: nothing that it says from then on counts, and its name is used up.
+    Invite(InviteHost),
+    /// Takes its key back, for good: nothing that it says from then on counts. It comes back only by an invitation, with another key.
     Revoke(NamedAct),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InviteHost {
+    #[command(flatten)]
+    pub(crate) act: NamedAct,
+    /// It was let in before, and is to have another key: it was installed anew, or its key is lost, or was taken back. Of those before,
+    /// none counts any more once it has joined.
+    #[arg(long)]
+    pub(crate) again: bool,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{console_at, with_console};
-use crate::cli::{Format, Host, NamedAct, Place};
+use crate::cli::{Format, Host, InviteHost, NamedAct, Place};
 use crate::output::{self, Table};
 use crate::source::Source;
 use crate::{exit, host};
@@ -22,7 +22,7 @@ pub(crate) fn run(host: &Host, format: Format) -> anyhow::Result<()> {
         Host::Show(which) => show(&which.name, &which.place, format),
         Host::Drain(act) => set(act, "drain", format),
         Host::Resume(act) => set(act, "resume", format),
-        Host::Invite(act) => invite(act, format),
+        Host::Invite(wanted) => invite(wanted, format),
         Host::Revoke(act) => set(act, "revoke", format),
     }
 }
@@ -41,9 +41,10 @@ fn set(act: &NamedAct, verb: &str, format: Format) -> anyhow::Result<()> {
 }
 
 /// The line is alone on standard output, so that a script can take it.
-fn invite(act: &NamedAct, format: Format) -> anyhow::Result<()> {
+fn invite(wanted: &InviteHost, format: Format) -> anyhow::Result<()> {
+    let act = &wanted.act;
     let path = format!("/api/v1/hosts/{}/invite", name(act)?);
-    let body = json!({"reason": act.reason});
+    let body = json!({"reason": act.reason, "again": wanted.again});
     let made: Invitation = with_console(&act.place, |client| client.post_json(&path, &body))?;
     if !matches!(format, Format::Table) {
         return output::one(format, &made, |_| String::new());

@@ -56,8 +56,8 @@ pub struct HostResumed {
     pub reason: String,
 }
 
-/// `host.revoked` 1: its key counts no more. Nothing that it says from then on is taken, or has an effect; a host of that name
-/// never comes back, and what runs there is lost as far as anybody can tell.
+/// `host.revoked` 1: its key counts no more. Nothing that it says from then on is taken, or has an effect, and what runs there is
+/// lost as far as anybody can tell. A host of that name comes back only by an invitation, with another key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostRevoked {
@@ -73,6 +73,9 @@ pub struct HostInvited {
     pub code: Digest,
     /// When it ends.
     pub until: Timestamp,
+    /// Which key of the host it is for, from 2; the first when absent. With it none of those before counts any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
     /// Why.
     pub reason: String,
 }

@@ -273,9 +273,8 @@ impl Ledger {
                 incident::admit::admit(body.and_then(Body::incident), event, &context)
             }
             Event::HostEvent(event) => {
-                let id = ProducerId::new(Class::Executor, envelope.subject.rest());
-                let enrolled = id.is_ok_and(|id| self.producers.contains_key(&id));
-                streams::admit_host(body, event, enrolled, received)
+                let keys = self.keys_of(envelope.subject.rest());
+                streams::admit_host(body, event, keys, received)
             }
             Event::UserEvent(event) => {
                 let context = people::Context {
@@ -406,7 +405,18 @@ impl Ledger {
                         Err(format!("{} is enrolled with another key", e.producer))
                     }
                     Some(_) => Err(format!("{} is enrolled already", e.producer)),
-                    None => Ok(()),
+                    None if e.producer.generation() == 1 => Ok(()),
+                    None => {
+                        let next = self.keys_of(e.producer.name()) + 1 == e.producer.generation();
+                        need(next, "a host is let in with its next key")?;
+                        let own = |(id, known): (&ProducerId, &Producer)| {
+                            id.class() == e.class
+                                && id.name() == e.producer.name()
+                                && known.key == key
+                        };
+                        need(!self.producers.iter().any(own), "the host had this key before")?;
+                        need(e.ground == "invitation", "another key of a host needs an invitation")
+                    }
                 }
             }
             LogEvent::LogCreated(_)
@@ -441,7 +451,10 @@ impl Ledger {
                 self.head_key = Some(e.head_key.clone());
                 self.enrol(&e.producer, &e.key);
             }
-            LogEvent::LogProducerEnrolled(e) => self.enrol(&e.producer, &e.key),
+            LogEvent::LogProducerEnrolled(e) => {
+                self.enrol(&e.producer, &e.key);
+                self.supersede(&e.producer);
+            }
             LogEvent::LogPolicySet(e) => self.policy.self_approval = e.self_approval,
             LogEvent::LogAccountsRequired(_) => self.policy.accounts = true,
             LogEvent::LogHeadSigned(_)
@@ -453,6 +466,26 @@ impl Ledger {
         }
     }
 
+    /// How many keys of a host were let in, one after the other.
+    #[must_use]
+    pub fn keys_of(&self, host: &str) -> u32 {
+        let known = |generation: &u32| {
+            let id = ProducerId::of_host(host, *generation);
+            id.is_ok_and(|id| self.producers.contains_key(&id))
+        };
+        (1..).take_while(known).last().unwrap_or(0)
+    }
+
+    /// Of a host with a new key, none that it had before counts any more.
+    fn supersede(&mut self, newest: &ProducerId) {
+        for generation in 1..newest.generation() {
+            let id = ProducerId::of_host(newest.name(), generation).ok();
+            if let Some(before) = id.and_then(|id| self.producers.get_mut(&id)) {
+                before.revoked = true;
+            }
+        }
+    }
+
     fn enrol(&mut self, producer: &ProducerId, key: &str) {
         if let Ok(key) = PublicKey::from_hex(key) {
             let new = Producer { key, place: Place::default(), revoked: false };
@@ -461,7 +494,7 @@ impl Ledger {
     }
 
     fn revoke(&mut self, host: &StreamId) {
-        let id = ProducerId::new(Class::Executor, host.rest());
+        let id = ProducerId::of_host(host.rest(), self.keys_of(host.rest()).max(1));
         if let Some(producer) = id.ok().and_then(|id| self.producers.get_mut(&id)) {
             producer.revoked = true;
         }

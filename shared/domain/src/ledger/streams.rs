@@ -10,7 +10,8 @@ use crate::backup::{Dataset, Repository};
 use crate::canonical::Digest;
 use crate::envelope::Envelope;
 use crate::event::{
-    Event, HostEvent, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, RunEvent, ThingEvent,
+    Event, HostEvent, HostInvited, HostStarted, LogEvent, LogTzdbChanged, PrintEvent, RunEvent,
+    ThingEvent,
 };
 use crate::ids::{StreamId, StreamType};
 use crate::incident::Incident;
@@ -41,9 +42,16 @@ pub struct Host {
     /// The hash of the code by which an executor of this name is let in, and when that ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invited: Option<(Digest, Timestamp)>,
+    /// Which key that is for; the first where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_as: Option<u32>,
     /// Why its key counts no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<String>,
+    /// With which key it has started last, where that is not its first, and since when: of what ran there before, nothing can be
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anew: Option<(u32, Timestamp)>,
 }
 
 impl Host {
@@ -59,9 +67,31 @@ impl Host {
         }
     }
 
-    /// Whether an executor of this name that has this code is let in now.
-    pub fn invites(&self, code: &Digest, now: Timestamp) -> bool {
-        self.invited.is_some_and(|(wanted, until)| wanted == *code && now < until)
+    /// Whether an executor of this name that has this code is let in now, with its key of this number.
+    pub fn invites(&self, code: &Digest, generation: u32, now: Timestamp) -> bool {
+        let fits = self.invited.is_some_and(|(wanted, until)| wanted == *code && now < until);
+        fits && self.invited_as.unwrap_or(1) == generation
+    }
+
+    /// Which key it has started with last.
+    fn generation(&self) -> u32 {
+        self.anew.map_or(1, |(generation, _)| generation)
+    }
+
+    /// It starts with one of its keys.
+    fn start(&mut self, started: &HostStarted, generation: u32, received: Timestamp) {
+        if generation > self.generation() {
+            self.anew = Some((generation, received));
+            // It was drained because of a key that it has no more.
+            if self.revoked.take().is_some() {
+                self.drained = None;
+            }
+        }
+        if self.invited_as.unwrap_or(1) <= generation {
+            (self.invited, self.invited_as) = (None, None);
+        }
+        (self.since, self.up) = (Some(received), true);
+        self.started = Some(started.clone());
     }
 }
 
@@ -409,7 +439,8 @@ fn evolve(
         }
         Event::HostEvent(event) => {
             let host = if let Some(Body::Host(host)) = old { host } else { Host::default() };
-            Some(Body::Host(evolve_host(host, name, event, received)))
+            let generation = envelope.source.generation();
+            Some(Body::Host(evolve_host(host, name, event, (generation, received))))
         }
         Event::UserEvent(event) => {
             let user = if let Some(Body::User(user)) = old { user } else { User::new(name) };
@@ -568,23 +599,20 @@ pub(crate) fn evolve_host(
     mut host: Host,
     name: &str,
     event: &HostEvent,
-    received: Timestamp,
+    (generation, received): (u32, Timestamp),
 ) -> Host {
     name.clone_into(&mut host.name);
     match event {
-        HostEvent::HostStarted(started) => {
-            host.invited = None;
-            host.since = Some(received);
-            host.started = Some(started.clone());
-            host.up = true;
-        }
+        HostEvent::HostStarted(started) => host.start(started, generation, received),
         HostEvent::HostStopped(_) => {
             host.since = Some(received);
             host.up = false;
         }
         HostEvent::HostDrained(e) => host.drained = Some(e.reason.clone()),
         HostEvent::HostResumed(_) => host.drained = None,
-        HostEvent::HostInvited(e) => host.invited = Some((e.code, e.until)),
+        HostEvent::HostInvited(e) => {
+            (host.invited, host.invited_as) = (Some((e.code, e.until)), e.generation);
+        }
         HostEvent::HostRevoked(e) => {
             host.since = Some(received);
             host.up = false;
@@ -598,36 +626,48 @@ pub(crate) fn evolve_host(
 /// The longest that an invitation may live: 15 minutes.
 pub const INVITED_MS_MAX: i64 = 15 * 60 * 1_000;
 
-/// A host is drained once, and resumed when it is drained; and one is invited that nobody has let in yet.
+/// A host is drained once, and resumed when it is drained; and one is invited that nobody has let in yet, or with its next key.
+/// `keys` is how many of it were let in.
 pub(super) fn admit_host(
     body: Option<&Body>,
     event: &HostEvent,
-    enrolled: bool,
+    keys: u32,
     received: Timestamp,
 ) -> Result<(), String> {
     let host = body.and_then(Body::host);
     let drained = host.is_some_and(|host| host.drained.is_some());
-    if host.is_some_and(|host| host.revoked.is_some()) {
-        return Err("the host's key was revoked: give another host another name".to_owned());
-    }
+    let revoked = host.is_some_and(|host| host.revoked.is_some());
     match event {
+        // Whoever says that it starts or stops has a key that counts.
+        HostEvent::HostStarted(_) | HostEvent::HostStopped(_) => Ok(()),
+        HostEvent::HostInvited(e) => admit_invitation(e, keys, received),
+        _ if revoked => {
+            Err("the host's key was revoked: invite it again, with another key".to_owned())
+        }
         HostEvent::HostDrained(_) if host.is_none_or(|host| host.started.is_none()) => {
             Err("there is no such host".to_owned())
         }
-        HostEvent::HostInvited(e) => {
-            let ahead = e.until.as_millisecond() - received.as_millisecond();
-            let in_time = ahead > 0 && ahead <= INVITED_MS_MAX + SKEW_MS_MAX;
-            need(in_time, "an invitation lives for 15 minutes at most")?;
-            let taken = "a host of that name is let in already: bring its key back, or give this one another name";
-            need(!enrolled, taken)
-        }
-        HostEvent::HostRevoked(_) => need(enrolled, "no host of that name was let in"),
+        HostEvent::HostRevoked(_) => need(keys > 0, "no host of that name was let in"),
         HostEvent::HostDrained(_) if drained => Err("the host is drained already".to_owned()),
         HostEvent::HostResumed(_) if !drained => Err("the host is not drained".to_owned()),
-        HostEvent::HostStarted(_)
-        | HostEvent::HostStopped(_)
-        | HostEvent::HostDrained(_)
-        | HostEvent::HostResumed(_) => Ok(()),
+        HostEvent::HostDrained(_) | HostEvent::HostResumed(_) => Ok(()),
+    }
+}
+
+fn admit_invitation(e: &HostInvited, keys: u32, received: Timestamp) -> Result<(), String> {
+    let ahead = e.until.as_millisecond() - received.as_millisecond();
+    let in_time = ahead > 0 && ahead <= INVITED_MS_MAX + SKEW_MS_MAX;
+    need(in_time, "an invitation lives for 15 minutes at most")?;
+    match e.generation {
+        None => need(
+            keys == 0,
+            "a host of that name is let in already: bring its key back, invite it again with another key, or give this one another name",
+        ),
+        Some(_) if keys == 0 => Err("no host of that name was let in".to_owned()),
+        Some(generation) => need(
+            u64::from(generation) == u64::from(keys) + 1,
+            "an invitation is for the host's next key",
+        ),
     }
 }
 

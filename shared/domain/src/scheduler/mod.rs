@@ -387,12 +387,16 @@ impl Scheduler {
         let name = envelope.subject.rest();
         let (host, version) = self.site.host(name);
         if version < envelope.version {
-            let host = evolve_host(host, name, event, received);
+            let when = (envelope.source.generation(), received);
+            let host = evolve_host(host, name, event, when);
             self.site.put_host(name, &host, envelope.version);
         }
         if matches!(
             event,
-            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostRevoked(_)
+            HostEvent::HostStarted(_)
+                | HostEvent::HostDrained(_)
+                | HostEvent::HostResumed(_)
+                | HostEvent::HostRevoked(_)
         ) {
             self.look_at_all(received);
         }

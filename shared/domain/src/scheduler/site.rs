@@ -206,10 +206,13 @@ impl Site {
         entry.map(|entry| (entry.host.clone(), entry.version)).unwrap_or_default()
     }
 
-    /// Since when the key of a host counts no more, where that is so.
-    pub(super) fn revoked(&self, name: &str) -> Option<Timestamp> {
+    /// Since when the key of a host counts no more by which an attempt was started then, where that is so.
+    pub(super) fn silenced(&self, name: &str, started: Timestamp) -> Option<Timestamp> {
         let host = &self.hosts.get(name)?.host;
-        host.since.filter(|_| host.revoked.is_some())
+        if host.revoked.is_some() {
+            return host.since;
+        }
+        host.anew.map(|(_, since)| since).filter(|since| started < *since)
     }
 
     /// A host says that it is there.

@@ -277,8 +277,8 @@ impl Scheduler {
         let attempt = run.attempt()?;
         let lease = i64::try_from(attempt.lease_ms).unwrap_or(i64::MAX);
         // Whatever is heard of a host whose key was revoked is heard of somebody else, for all anybody knows.
-        if let Some(revoked) = self.site.revoked(&attempt.host) {
-            return Some(plus_ms(revoked.max(attempt.started), lease));
+        if let Some(since) = self.site.silenced(&attempt.host, attempt.started) {
+            return Some(plus_ms(since.max(attempt.started), lease));
         }
         let ends = plus_ms(self.alive(id, attempt).max(self.listening_since?), lease);
         // A host that has leave to work by itself may be silent as long as that lasts.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use domain::canonical::Digest;
 use domain::envelope::Envelope;
 use domain::event::{
-    CommandEnd, Event, HostRevoked, JobPaused, JobResumed, MissReason, RunEvent, RunFailed,
-    RunRequested, RunStarted, RunSucceeded, SkipReason,
+    CommandEnd, Event, HostInvited, HostRevoked, JobPaused, JobResumed, LogProducerEnrolled,
+    MissReason, RunEvent, RunFailed, RunRequested, RunStarted, RunSucceeded, SkipReason,
 };
-use domain::ids::StreamId;
+use domain::ids::{ProducerId, StreamId};
+use domain::keys::SecretKey;
 use domain::ledger::{Body, Mark, Streams as _};
 use domain::run::{Run, State};
 use domain::scheduler::{Action, Scheduler, Settings};
@@ -15,7 +17,7 @@ use domain::wire::Work;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::given::{World, at, definition, golden_run, later, occurrence};
+use crate::given::{World, at, definition, golden, golden_run, later, occurrence};
 
 const NAMES: [&str; 2] = ["scheduler/s1", "scheduler/s2"];
 
@@ -552,6 +554,38 @@ fn heartbeats_of_a_host_whose_key_was_revoked_keep_no_attempt_alive() {
     night.minds[0].heard(&Night::run_id("00:10"), 1, at("00:10:40"));
     let revoked = HostRevoked { reason: "it was stolen".to_owned() };
     let mark = night.world.say_by("user/ana", StreamId::host("h1"), revoked, at("00:11"));
+    assert_eq!(mark, Mark::Valid);
+    night.feed();
+    for clock in ["00:11:10", "00:11:40", "00:11:55"] {
+        night.minds[0].heard(&Night::run_id("00:10"), 1, at(clock));
+    }
+    night.tick("00:11:59.999");
+    assert_eq!(night.said(), ["00:10 runs"]);
+    night.tick("00:12");
+    assert_eq!(night.said(), ["00:10 runs", "00:10 lost"]);
+}
+
+#[test]
+fn what_ran_on_a_host_before_it_had_another_key_is_lost_whoever_beats_for_it() {
+    let mut night = Night::new(json!({"schedule": {"cron": "10 0,1 * * *"}}));
+    night.minds[0].listening(Some(at("00:00")));
+    night.tick("00:10").start("00:10", 1, "00:10:05").tick("00:10:05");
+    let (host, ada) = (StreamId::host("h1"), "user/ana");
+    let (code, until) = (Digest::of(b"code"), at("00:20"));
+    let reason = "installed anew".to_owned();
+    let invited = HostInvited { code, until, generation: Some(2), reason };
+    assert_eq!(night.world.say_by(ada, host.clone(), invited, at("00:10:30")), Mark::Valid);
+    let producer = ProducerId::of_host("h1", 2).unwrap();
+    let enrolled = LogProducerEnrolled {
+        class: producer.class(),
+        producer,
+        key: SecretKey::from_seed(&[9; 32]).public().to_hex(),
+        ground: "invitation".to_owned(),
+    };
+    let main = StreamId::log("main");
+    assert_eq!(night.world.say_next("audit/main", main, enrolled, at("00:10:40")), Mark::Valid);
+    let started = golden("host.started");
+    let mark = night.world.say_next("executor/h1~2", host, started, at("00:11"));
     assert_eq!(mark, Mark::Valid);
     night.feed();
     for clock in ["00:11:10", "00:11:40", "00:11:55"] {

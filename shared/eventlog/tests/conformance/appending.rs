@@ -114,6 +114,29 @@ pub(crate) async fn a_revoked_key_is_refused_also_after_a_restart_and_in_the_bat
     check_counters(&site.log).await;
 }
 
+pub(crate) async fn a_host_has_another_key_and_the_one_before_is_refused_also_after_a_restart(
+    store: &Store,
+) {
+    let mut site = Site::with_job(store, "a").await;
+    site.valid(Who::Host, vec![host_started(1)]).await;
+    site.valid(Who::Console, vec![host_invited("h0", 2, 2, site.now)]).await;
+    let mut second = Voice::of_host("h0", 2);
+    let let_in = second.enrolled_by("invitation", site.main + 1);
+    site.valid(Who::Audit, vec![let_in]).await;
+    let hello = second.flush(vec![host_started(3)], site.now);
+    assert!(site.send(&[hello]).await[0].as_ref().unwrap().all_valid());
+    let old = site.flush(Who::Host, vec![host_started(4)]);
+    let id = site.voices[&Who::Host].id.clone();
+    let refused = Err(Refused::Refusal(Refusal::Revoked(id)));
+    assert_eq!(site.send(std::slice::from_ref(&old)).await, std::slice::from_ref(&refused));
+    let mut restarted = Appender::open(site.log.clone()).await.unwrap();
+    let next = second.flush(vec![host_started(4)], site.now);
+    let (said, _) = restarted.append(&[old, next], site.now).await.unwrap();
+    assert_eq!(said[0], refused);
+    assert!(said[1].as_ref().unwrap().all_valid(), "{said:?}");
+    check_counters(&site.log).await;
+}
+
 pub(crate) async fn a_flush_that_stands_twice_in_one_batch_is_written_once(store: &Store) {
     let mut site = Site::with_job(store, "a").await;
     let flush = site.flush(Who::Console, vec![paused("a", 3), resumed("a", 3)]);

@@ -50,6 +50,14 @@ pub(crate) fn resumed(job: &str, version: u64) -> Draft {
     of_job(job, version, JobResumed { reason: "moved".to_owned() })
 }
 
+/// An invitation of a host with its key of this number.
+pub(crate) fn host_invited(host: &str, version: u64, generation: u32, now: Timestamp) -> Draft {
+    let until = now + jiff::SignedDuration::from_mins(10);
+    let (code, reason) = (Digest::of(b"code"), "installed anew".to_owned());
+    let event = HostInvited { code, until, generation: Some(generation), reason };
+    Draft::new(StreamId::host(host), version, event).by(Some("user/ana"))
+}
+
 pub(crate) fn host_revoked(host: &str, version: u64) -> Draft {
     Draft::new(StreamId::host(host), version, HostRevoked { reason: "stolen".to_owned() })
 }

@@ -36,7 +36,15 @@ pub(crate) struct Voice {
 
 impl Voice {
     pub(crate) fn new(class: Class, name: &str) -> Self {
-        let id = ProducerId::new(class, name).unwrap();
+        Self::of(ProducerId::new(class, name).unwrap())
+    }
+
+    /// The executor of a host with its key of this number.
+    pub(crate) fn of_host(host: &str, generation: u32) -> Self {
+        Self::of(ProducerId::of_host(host, generation).unwrap())
+    }
+
+    fn of(id: ProducerId) -> Self {
         let key = SecretKey::from_seed(&Digest::of(id.as_str().as_bytes()).0);
         Self { id, key, place: Place::default() }
     }
@@ -54,11 +62,15 @@ impl Voice {
     }
 
     pub(crate) fn enrolled(&self, version: u64) -> Draft {
+        self.enrolled_by("embedded", version)
+    }
+
+    pub(crate) fn enrolled_by(&self, ground: &str, version: u64) -> Draft {
         let event = LogProducerEnrolled {
             producer: self.id.clone(),
             class: self.id.class(),
             key: self.key.public().to_hex(),
-            ground: "embedded".to_owned(),
+            ground: ground.to_owned(),
         };
         Draft::new(StreamId::log("main"), version, event)
     }

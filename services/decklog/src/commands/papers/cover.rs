@@ -87,7 +87,7 @@ fn accuracy(subject: &Subject) -> Vec<String> {
         format!("The last head was cosigned by {}.", by.join(", "))
     };
     vec![
-        format!("Verified: {}.", subject.verdict()),
+        format!("The verifier says of it: {}.", subject.verdict()),
         format!(
             "{} signatures of {} producers were checked, each producer's counter and chain, and the rules of the log for each event.",
             report.counts.signatures, report.counts.producers
