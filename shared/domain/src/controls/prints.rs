@@ -53,7 +53,7 @@ impl Prints {
                 self.tell(id, &[event.delivery], sent);
             }
             PrintEvent::PrintDeliveryRetried(event) => {
-                self.tell(id, &event.deliveries, Sent::Again)
+                self.tell(id, &event.deliveries, Sent::Again);
             }
             PrintEvent::PrintErased(event) => {
                 let item = Item::new(at, id, passing.position);

@@ -36,10 +36,17 @@ pub(super) struct Snapshots {
     datasets: BTreeMap<StreamId, Dataset>,
     /// When the reading of each snapshot began, which may stand in several repositories.
     began: BTreeMap<Digest, Timestamp>,
-    requests: BTreeMap<(StreamId, u64), (Option<String>, Option<Option<String>>)>,
+    /// Requests to forget snapshots that a rule keeps: who asks, and who agrees.
+    requests: BTreeMap<(StreamId, u64), Asked>,
     removed: Vec<Item>,
     /// Snapshots that are not where they were, and when they were there again.
     missing: BTreeMap<(Where, Digest), (Item, Option<Timestamp>)>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    by: Option<String>,
+    agreed: Option<String>,
 }
 
 /// What went wrong.
@@ -173,11 +180,12 @@ impl Snapshots {
             }
             BackupEvent::BackupForgetRequested(_) => {
                 let key = (id.clone(), passing.envelope.version);
-                self.requests.insert(key, (passing.envelope.actor.clone(), None));
+                let by = passing.envelope.actor.clone();
+                self.requests.insert(key, Asked { by, agreed: None });
             }
             BackupEvent::BackupForgetApproved(event) => {
-                if let Some((_, second)) = self.requests.get_mut(&(id.clone(), event.request)) {
-                    *second = Some(passing.envelope.actor.clone());
+                if let Some(asked) = self.requests.get_mut(&(id.clone(), event.request)) {
+                    asked.agreed.clone_from(&passing.envelope.actor);
                 }
             }
             BackupEvent::BackupForgotten(event) => self.forget(id, event, passing),
@@ -225,13 +233,14 @@ impl Snapshots {
                 let approved = known.is_some_and(|one| one.approved.contains(&definition.digest));
                 (!approved).then(|| "by a rule that was never approved".to_owned())
             }
-            ForgetReason::People { request } => match self.requests.get(&(id.clone(), *request)) {
-                Some((Some(asked), Some(Some(agreed)))) if asked != agreed => None,
-                Some((Some(asked), Some(Some(_)))) => {
-                    Some(format!("{asked} agreed with themselves"))
+            ForgetReason::People { request } => {
+                let asked = self.requests.get(&(id.clone(), *request));
+                match asked.map(|asked| (&asked.by, &asked.agreed)) {
+                    Some((Some(by), Some(agreed))) if by != agreed => None,
+                    Some((Some(by), Some(_))) => Some(format!("{by} agreed with themselves")),
+                    _ => Some("nobody else has agreed to it, or somebody is not named".to_owned()),
                 }
-                _ => Some("nobody else has agreed to it, or somebody is not named".to_owned()),
-            },
+            }
         };
         let subject = format!("{id} {}: {} snapshots", event.repository, event.snapshots.len());
         self.removed.push(Item::new(passing.received, subject, passing.position).failing(wrong));

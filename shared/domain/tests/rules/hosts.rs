@@ -137,7 +137,7 @@ fn a_host_that_was_installed_anew_has_another_key_and_none_before_it_counts() {
     assert_eq!(refused(&old), "the key of executor/db-07 was revoked");
     let before = host(&people, "db-07");
     assert_eq!((before.anew, before.word()), (None, "up"), "it has not started yet");
-    assert_eq!(people.world.say_next("executor/db-07~2", id.clone(), started(), now), Mark::Valid);
+    assert_eq!(people.world.say_next("executor/db-07~2", id, started(), now), Mark::Valid);
     let db = host(&people, "db-07");
     assert_eq!((db.anew, db.invited, db.word()), (Some((2, db.since.unwrap())), None, "up"));
     people.valid("ada", "host/db-07", invited_as(&people, 3));

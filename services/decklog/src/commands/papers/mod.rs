@@ -70,7 +70,7 @@ impl Subject {
                     report.findings.iter().map(ToString::to_string).collect();
                 format!("INCONCLUSIVE: {}", missing.join("; "))
             }
-            other => other.to_string(),
+            other @ (Verdict::Verified | Verdict::Tampered) => other.to_string(),
         }
     }
 
