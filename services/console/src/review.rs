@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bus::recorder::{ask, each_stream};
+use bus::recorder::{AskError, ask, each_stream};
 use domain::backup::{Dataset, Protection};
 use domain::event::{Disposition, ReviewNoted, ReviewSigned};
 use domain::ids::StreamId;
@@ -13,9 +13,12 @@ use domain::night::Night;
 use domain::people::Action;
 use domain::print::Document;
 use domain::review::{OPEN_MAX, Review, Shown, stream};
-use domain::wire::{Content, DocumentFilter, IncidentFilter, Query, RunRow, Selection};
+use domain::wire::{
+    Answer, Content, DocumentFilter, IncidentFilter, Query, RunFilter, RunRow, Selection,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 use utoipa::ToSchema;
 
 use crate::commands::{Applied, CommandError, applied};
@@ -197,24 +200,32 @@ impl Console {
     }
 
     async fn strips(&self, night: &Night) -> Result<BTreeMap<String, Vec<String>>, CommandError> {
-        let mut strips = BTreeMap::new();
+        let mut jobs: Vec<&str> = Vec::new();
         for row in &night.exceptions {
-            if strips.contains_key(&row.job) || strips.len() >= STRIPS_MAX {
-                continue;
+            if jobs.len() < STRIPS_MAX && !jobs.contains(&row.job.as_str()) {
+                jobs.push(&row.job);
             }
-            let filter = domain::wire::RunFilter {
-                job: Some(row.job.clone()),
-                limit: STRIP,
-                ..domain::wire::RunFilter::default()
-            };
-            let answer =
-                ask(&self.bus, &Query::Runs(filter)).await.map_err(CommandError::unavailable)?;
+        }
+        // All at once: one after the other they would be most of what a page takes.
+        let asked = jobs.into_iter().map(|job| (job.to_owned(), self.newest_of(job)));
+        let mut strips = BTreeMap::new();
+        for (job, answer) in asked.collect::<Vec<_>>() {
+            let answer = answer.await.map_err(CommandError::unavailable)?;
+            let answer = answer.map_err(CommandError::unavailable)?;
             if let Content::Runs(rows) = answer.content {
                 let states = rows.into_iter().rev().map(|row| row.state).collect();
-                strips.insert(row.job.clone(), states);
+                strips.insert(job, states);
             }
         }
         Ok(strips)
+    }
+
+    /// Asks for a job's newest runs.
+    fn newest_of(&self, job: &str) -> JoinHandle<Result<Answer, AskError>> {
+        let job = Some(job.to_owned());
+        let filter = RunFilter { job, limit: STRIP, ..RunFilter::default() };
+        let bus = self.bus.clone();
+        tokio::spawn(async move { ask(&bus, &Query::Runs(filter)).await })
     }
 
     async fn at_risk(&self, now: Timestamp) -> Result<Vec<AtRisk>, CommandError> {

@@ -92,9 +92,13 @@ impl Join {
     ///
     /// # Errors
     /// There is a configuration already, nobody answers, or the recorder refuses it.
-    pub async fn run(self) -> anyhow::Result<String> {
+    pub async fn run(mut self) -> anyhow::Result<String> {
         let file = self.dir.join("executor.toml");
-        if file.exists() {
+        let configured = file.exists();
+        if configured && self.key_number > 1 {
+            // What it is told there stays; only its key is another.
+            self.data = data_of(&file)?;
+        } else if configured {
             bail!(
                 "{} is there already: this host has joined, or was configured; move it away to join anew",
                 file.display()
@@ -112,6 +116,17 @@ impl Join {
         let bus = Bus::connect(&self.nats).await?;
         let enrol = Enrol::new(&producer, &key, &self.code);
         ask(&bus, &enrol).await?;
+        if configured {
+            return Ok(format!(
+                "host {} is let in, with its key {}: {short} ({})\n\
+                 Put  key-number = {}  into the section [executor] of {}, and start it again.\n",
+                self.host,
+                self.key_number,
+                public.to_hex(),
+                self.key_number,
+                file.display()
+            ));
+        }
         let allow = self.dir.join("allow.toml");
         if !allow.exists() {
             write(&allow, ALLOW)?;
@@ -157,6 +172,16 @@ impl Join {
         }
         lines.join("\n") + "\n"
     }
+}
+
+/// Where the executor of a configuration keeps what is its own.
+fn data_of(file: &Path) -> anyhow::Result<PathBuf> {
+    let reading = || format!("reading {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(reading)?;
+    let read: toml::Table = text.parse().with_context(reading)?;
+    let data = read.get("executor").and_then(|section| section.get("data")).and_then(Value::as_str);
+    let data = data.with_context(|| format!("{} does not say executor.data", file.display()))?;
+    Ok(PathBuf::from(data))
 }
 
 async fn ask(bus: &Bus, enrol: &Enrol) -> anyhow::Result<()> {
@@ -220,5 +245,24 @@ mod tests {
         let nats: NatsConfig = all["nats"].clone().try_into().unwrap();
         assert_eq!((&*nats.url, &*nats.prefix), ("tls://n:4222", "prod"));
         assert_eq!(nats.ca_file, Some(PathBuf::from("/a/b.pem")));
+    }
+
+    #[test]
+    fn a_host_that_is_configured_keeps_its_key_where_its_configuration_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("executor.toml");
+        let says = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            data_of(&file).map_err(|error| format!("{error:#}"))
+        };
+        let good = "[nats]\nurl = 'nats://n:4222'\n[executor]\nhost = 'db-07'\ndata = '/srv/x'\n";
+        assert_eq!(says(good), Ok(PathBuf::from("/srv/x")));
+        assert!(says("[executor]\nhost = 'db-07'\n").unwrap_err().contains("executor.data"));
+        assert!(says("[executor").unwrap_err().contains("executor.toml"));
+        let join = read("nats://n:4222 db-07 c --key-number 2").unwrap();
+        assert_eq!(join.key_number, 2);
+        assert!(
+            read("nats://n:4222 db-07 c --key-number 0").unwrap_err().contains("a number from 1")
+        );
     }
 }

@@ -25,7 +25,7 @@ use crate::sql::Sql;
 /// Leaves of a part, a power of two.
 const PART: u64 = 1_024;
 /// Most parts that one question reads and remembers.
-const PARTS_AT_ONCE: u64 = 16;
+const PARTS_AT_ONCE: u64 = 8;
 
 /// The roots of the complete parts at the beginning of the log, as far as they were read.
 pub(crate) type Parts = Arc<Mutex<Vec<Hash>>>;

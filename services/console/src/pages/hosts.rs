@@ -182,7 +182,7 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<HostPag
         name: name.to_owned(),
         may_drain: host.drained.is_none() && host.started.is_some() && keeps,
         may_resume: host.drained.is_some() && host.revoked.is_none() && keeps,
-        may_revoke: host.revoked.is_none() && lets_in,
+        may_revoke: host.word() != "invited" && lets_in,
         may_invite: host.word() != "invited" && lets_in,
         word: visitor.word(),
         problem: None,

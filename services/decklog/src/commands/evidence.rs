@@ -114,7 +114,7 @@ fn is_a_copy(place: &Place) -> bool {
     place.server.is_none() && !embedded::head_key(dir).exists()
 }
 
-pub(super) fn digest_of(path: &Path) -> anyhow::Result<Digest> {
+fn digest_of(path: &Path) -> anyhow::Result<Digest> {
     let reading = || format!("reading {}", path.display());
     File::open(path).and_then(Digest::of_all).with_context(reading)
 }

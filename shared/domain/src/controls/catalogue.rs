@@ -91,7 +91,7 @@ pub const CATALOGUE: &[Control] = &[
         id: "JS-05",
         statement: "What a run waits for has ended before it starts, and no two runs of a job run at once",
         population: "runs started in the period",
-        exception: "a run that it waits for, or another of its job, had not ended",
+        exception: "a run of another job that it waits for, or another of its own, had not ended",
         citations: &["COBIT DSS06.02", "SOC 2 PI1.3"],
         evidence: &["run.due", "run.cleared", "run.overridden", "run.started"],
     },
@@ -189,10 +189,16 @@ pub const CATALOGUE: &[Control] = &[
     Control {
         id: "AC-04",
         statement: "Who reads what is protected, or takes evidence away, is recorded by name",
-        population: "documents read, snapshots looked into and restored, and evidence exported in the period",
+        population: "documents and registers read, snapshots looked into and restored, and evidence exported in the period",
         exception: "nobody is named",
         citations: &["HIPAA 164.308(a)(1)(ii)(D)", "HIPAA 164.312(b)", "PCI DSS 10.2.1.3"],
-        evidence: &["print.read", "backup.looked-into", "backup.restored", "log.exported"],
+        evidence: &[
+            "print.read",
+            "form.register-read",
+            "backup.looked-into",
+            "backup.restored",
+            "log.exported",
+        ],
     },
     Control {
         id: "AC-05",

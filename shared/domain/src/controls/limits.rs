@@ -53,7 +53,7 @@ impl Limits {
             RunEvent::RunDue(due) if !due.terms.deadlines.is_empty() && due.part_of.is_none() => {
                 self.limited(passing).deadlines = due.terms.deadlines.clone();
             }
-            RunEvent::RunLate(event) => {
+            RunEvent::RunLate(event) if id.part().is_none() => {
                 self.limited(passing).late.insert(event.limit);
             }
             _ => {

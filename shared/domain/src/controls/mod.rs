@@ -196,9 +196,18 @@ impl Outcome {
     /// draws the same, and nobody can choose them.
     #[must_use]
     pub fn drawn(&self, root: &Digest, count: u32) -> Vec<Item> {
+        let places = self.drawn_places(root, count);
+        places.iter().filter_map(|place| self.population.get(*place).cloned()).collect()
+    }
+
+    /// The same as their places in the population, from 0, in order.
+    #[must_use]
+    pub fn drawn_places(&self, root: &Digest, count: u32) -> Vec<usize> {
         let drawn = sample(root, self.population.len() as u64, count);
-        let item = |number: &u64| self.population.get(usize::try_from(*number).ok()?).cloned();
-        drawn.iter().filter_map(item).collect()
+        let mut places: Vec<usize> =
+            drawn.iter().filter_map(|number| usize::try_from(*number).ok()).collect();
+        places.sort_unstable();
+        places
     }
 
     /// The members that fail the test.

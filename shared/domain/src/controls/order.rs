@@ -19,14 +19,10 @@ pub(super) struct Order {
 /// What a run waits for.
 #[derive(Debug, Default)]
 struct Waits {
-    /// Runs of its own job.
-    behind: Vec<StreamId>,
-    /// Whether runs of other jobs.
+    /// Whether it waits for runs of other jobs.
     after: bool,
     /// What let it go.
     by: Option<LetGo>,
-    /// Whether it has started before.
-    started: bool,
 }
 
 #[derive(Debug)]
@@ -48,7 +44,9 @@ impl Order {
                 let actor = passing.envelope.actor.clone().unwrap_or_default();
                 self.let_go(id, LetGo::Person(actor));
             }
-            RunEvent::RunStarted(_) => self.start(id, passing),
+            RunEvent::RunStarted(event) if event.attempt > 1 => self.run(id),
+            // One that takes place on several hosts starts when it is divided, and then its parts do.
+            RunEvent::RunStarted(_) | RunEvent::RunDivided(_) => self.start(id, passing),
             // It was tried again: it goes on.
             RunEvent::RunRetryScheduled(_) => {
                 self.over.remove(id);
@@ -60,8 +58,9 @@ impl Order {
     }
 
     fn due(&mut self, id: &StreamId, due: &RunDue) {
-        let (behind, after) = (due.behind.clone(), !due.terms.after.is_empty());
-        self.waiting.insert(id.clone(), Waits { behind, after, ..Waits::default() });
+        // Behind which runs of its own job it comes is looked at when it starts: none of them may run then.
+        let after = !due.terms.after.is_empty();
+        self.waiting.insert(id.clone(), Waits { after, by: None });
     }
 
     fn let_go(&mut self, id: &StreamId, by: LetGo) {
@@ -74,13 +73,9 @@ impl Order {
     }
 
     fn start(&mut self, id: &StreamId, passing: Passing<'_>) {
-        let first =
-            !std::mem::replace(&mut self.waiting.entry(id.clone()).or_default().started, true);
-        if first {
-            let item = Item::new(passing.received, id, passing.position);
-            let item = Item { note: self.overridden(id), ..item };
-            self.started.push(item.failing(self.disorder(id)));
-        }
+        let item = Item::new(passing.received, id, passing.position);
+        let item = Item { note: self.overridden(id), ..item };
+        self.started.push(item.failing(self.disorder(id)));
         self.run(id);
     }
 
@@ -107,7 +102,7 @@ impl Order {
             }
             None => &[],
         };
-        let open = waits.behind.iter().chain(by).find(|run| !self.over.contains(*run));
+        let open = by.iter().find(|run| !self.over.contains(*run));
         open.map(|run| format!("{run}, for which it waits, had not ended"))
     }
 

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::settings::millis;
 use super::{Closing, Item, Outcome, Passing, gaps};
-use crate::event::{BackupEvent, Event, LogEvent, PrintEvent, ReadWhat, ReviewEvent, UserEvent};
+use crate::event::{
+    BackupEvent, Event, FormEvent, LogEvent, PrintEvent, ReadWhat, ReviewEvent, UserEvent,
+};
 use crate::ids::{Class, StreamType};
 
 #[derive(Debug, Default)]
@@ -85,6 +87,7 @@ fn reading(event: &Event) -> Option<&'static str> {
             ReadWhat::Content => "a document's content",
             ReadWhat::Register => "what is known of a document's sheets",
         }),
+        Event::FormEvent(FormEvent::FormRegisterRead(_)) => Some("a register with payees"),
         Event::BackupEvent(BackupEvent::BackupLookedInto(_)) => Some("names of files in snapshots"),
         Event::BackupEvent(BackupEvent::BackupRestored(_)) => Some("what a snapshot holds"),
         Event::LogEvent(LogEvent::LogExported(_)) => Some("evidence"),
@@ -92,13 +95,11 @@ fn reading(event: &Event) -> Option<&'static str> {
     }
 }
 
-/// Whether a person stands behind it: who said it, or who asked for the run that did it; what a schedule implies, its approver
-/// answers for.
+/// Whether somebody stands behind it: who said it, or whoever answers for the run that did it, which is for other controls to ask.
 fn is_somebody(passing: Passing<'_>) -> bool {
     match passing.event {
         Event::BackupEvent(BackupEvent::BackupRestored(event)) => {
-            let run = passing.streams.0.get(&event.by.run).and_then(|state| state.body.run());
-            run.is_some_and(|run| run.nominal.is_some() || run.asked_by.is_some())
+            passing.streams.0.contains_key(&event.by.run)
         }
         _ => passing.envelope.actor.is_some(),
     }

@@ -1,6 +1,6 @@
 //! That numbers add up, reprints take two, and what was printed is what was counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,6 +17,8 @@ pub(super) struct Prints {
     asked: Vec<(StreamId, Item, bool)>,
     /// Documents that are to be sent, to how many, and what became of each delivery.
     sent: BTreeMap<StreamId, (Item, u32, BTreeMap<u32, Sent>)>,
+    /// Those of them that are cancelled: what was not sent by then never is.
+    cancelled: BTreeSet<StreamId>,
     /// How long the content of each is kept, milliseconds, and since when.
     kept: BTreeMap<StreamId, (u64, Timestamp)>,
     /// Documents whose content was erased.
@@ -46,6 +48,12 @@ impl Prints {
                     let item = Item::new(at, id, passing.position);
                     self.sent.insert(id.clone(), (item, event.deliveries, BTreeMap::new()));
                 }
+            }
+            PrintEvent::PrintCancelled(_) => {
+                self.cancelled.insert(id.clone());
+            }
+            PrintEvent::PrintRetried(_) => {
+                self.cancelled.remove(id);
             }
             PrintEvent::PrintDelivered(event) => self.tell(id, &[event.delivery], Sent::Arrived),
             PrintEvent::PrintDeliveryFailed(event) => {
@@ -105,8 +113,9 @@ impl Prints {
 
     /// Documents that are to be sent, and what is not known of their deliveries.
     fn deliveries(&self, closing: Closing<'_>) -> Vec<Item> {
-        let within = self.sent.values().filter(|(item, ..)| closing.period.holds(item.at));
-        let one = |(item, count, known): &(Item, u32, BTreeMap<u32, Sent>)| {
+        let within = self.sent.iter().filter(|(_, (item, ..))| closing.period.holds(item.at));
+        let one = |(id, (item, count, known)): (&StreamId, &(Item, u32, BTreeMap<u32, Sent>))| {
+            let cancelled = self.cancelled.contains(id);
             let open: Vec<String> = (1..=*count)
                 .filter_map(|delivery| {
                     let what = match known.get(&delivery) {
@@ -114,13 +123,15 @@ impl Prints {
                         Some(Sent::Failed) => "failed",
                         Some(Sent::Unknown) => "may have arrived",
                         Some(Sent::Again) => "is to be tried again",
+                        None if cancelled => return None,
                         None => "is not known",
                     };
                     Some(format!("delivery {delivery} of {count} {what}"))
                 })
                 .collect();
             let wrong = (!open.is_empty()).then(|| open.join(", "));
-            closing.unless_young(item.clone(), wrong)
+            let note = cancelled.then(|| "cancelled: what was not sent by then is not".to_owned());
+            closing.unless_young(Item { note, ..item.clone() }, wrong)
         };
         within.map(one).collect()
     }

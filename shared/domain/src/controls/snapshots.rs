@@ -10,11 +10,12 @@ use super::{Closing, Item, Outcome, Passing};
 use crate::backup::DatasetDefinition;
 use crate::canonical::Digest;
 use crate::event::{
-    BackupEvent, BackupForgotten, BackupSnapshotCreated, Event, ForgetReason, JobEvent,
+    BackupEvent, BackupForgotten, BackupSnapshotCreated, Event, ForgetReason, JobEvent, Resolution,
     ReviewEvent, RunEvent, ThingAct,
 };
 use crate::ids::{StreamId, StreamType};
 use crate::site::{Thing, ThingKind};
+use crate::time::HumanDuration;
 
 /// A dataset's snapshots in one repository.
 type Where = (StreamId, String);
@@ -60,15 +61,35 @@ enum Failure {
     Damaged,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Dataset {
-    definition: DatasetDefinition,
+    /// What was agreed, one after the other.
+    terms: Vec<Terms>,
+    approved: BTreeSet<Digest>,
+    held: BTreeMap<String, Vec<Held>>,
+}
+
+/// What was agreed of a dataset for a time.
+#[derive(Debug)]
+struct Terms {
+    copies: u32,
+    rpo: HumanDuration,
     since: Timestamp,
     position: u64,
-    retired: Option<Timestamp>,
-    approved: BTreeSet<Digest>,
-    /// From when each repository had a snapshot, and when the reading of that began.
-    held: BTreeMap<String, Vec<(Timestamp, Timestamp)>>,
+    until: Option<Timestamp>,
+    /// Whether more is agreed than before: it is so from the first RPO on.
+    more: bool,
+}
+
+/// A snapshot in a repository.
+#[derive(Debug)]
+struct Held {
+    snapshot: Digest,
+    /// When its reading began.
+    began: Timestamp,
+    from: Timestamp,
+    /// When it was forgotten, or found missing.
+    until: Option<Timestamp>,
 }
 
 impl Snapshots {
@@ -115,11 +136,22 @@ impl Snapshots {
                     self.failed.push((item, place.clone(), Failure::Run(id.clone())));
                 }
             }
-            // It is told of by its last try.
-            RunEvent::RunRetryScheduled(_) => {
-                self.failed.retain(|(.., of)| *of != Failure::Run(id.clone()));
+            // It is told of by its last try; and one that was lost may have ended well after all.
+            RunEvent::RunRetryScheduled(_) | RunEvent::RunSucceeded(_) => self.take_back(id),
+            RunEvent::RunResolved(event) if event.outcome == Resolution::Succeeded => {
+                self.take_back(id);
             }
             _ => {}
+        }
+    }
+
+    /// A run has not failed after all.
+    fn take_back(&mut self, id: &StreamId) {
+        let is = |(.., of): &(Item, Where, Failure)| matches!(of, Failure::Run(run) if run == id);
+        if self.works.contains_key(id.run_job().unwrap_or_default())
+            && let Some(last) = self.failed.iter().rposition(is)
+        {
+            self.failed.remove(last);
         }
     }
 
@@ -135,25 +167,15 @@ impl Snapshots {
                 let Some(definition) = self.proposals.remove(&(id.clone(), event.number)) else {
                     return;
                 };
-                let (since, position) = (passing.received, passing.position);
-                let kept = self.datasets.entry(id.clone()).or_insert_with(|| Dataset {
-                    definition: definition.clone(),
-                    since,
-                    position,
-                    retired: None,
-                    approved: BTreeSet::new(),
-                    held: BTreeMap::new(),
-                });
-                // More copies than before are to be there from now on.
-                if kept.retired.take().is_some() || kept.definition.copies < definition.copies {
-                    kept.since = since;
-                }
-                kept.definition = definition;
+                let kept = self.datasets.entry(id.clone()).or_default();
+                kept.agree(&definition, passing.received, passing.position);
                 kept.approved.insert(event.digest);
             }
             ThingAct::Retired(_) => {
-                if let Some(kept) = self.datasets.get_mut(id) {
-                    kept.retired = Some(passing.received);
+                if let Some(terms) =
+                    self.datasets.get_mut(id).and_then(|kept| kept.terms.last_mut())
+                {
+                    terms.until.get_or_insert(passing.received);
                 }
             }
         }
@@ -167,7 +189,7 @@ impl Snapshots {
             BackupEvent::BackupCopied(event) => {
                 if let Some(began) = self.began.get(&event.original).copied() {
                     self.began.insert(event.snapshot, began);
-                    self.hold(id, &event.to, (at, began));
+                    self.hold(id, &event.to, event.snapshot, at);
                 }
             }
             BackupEvent::BackupVerified(event) => {
@@ -188,17 +210,22 @@ impl Snapshots {
                     asked.agreed.clone_from(&passing.envelope.actor);
                 }
             }
-            BackupEvent::BackupForgotten(event) => self.forget(id, event, passing),
+            BackupEvent::BackupForgotten(event) => {
+                self.lose(id, &event.repository, &event.snapshots, at);
+                self.forget(id, event, passing);
+            }
             BackupEvent::BackupSnapshotMissing(event) => {
                 let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
                 let item = Item::new(at, subject, passing.position);
                 self.missing.insert((place(&event.repository), event.snapshot), (item, None));
+                self.lose(id, &event.repository, &[event.snapshot], at);
             }
             BackupEvent::BackupSnapshotFound(event) => {
                 let key = (place(&event.repository), event.snapshot);
                 if let Some((_, found)) = self.missing.get_mut(&key) {
                     *found = Some(at);
                 }
+                self.hold(id, &event.repository, event.snapshot, at);
             }
             _ => {}
         }
@@ -210,7 +237,7 @@ impl Snapshots {
         if event.errors == 0 {
             let began = event.began.min(at);
             self.began.insert(event.snapshot, began);
-            self.hold(id, &event.repository, (at, began));
+            self.hold(id, &event.repository, event.snapshot, at);
             self.good.insert(place, at);
             return;
         }
@@ -220,9 +247,21 @@ impl Snapshots {
         self.failed.push((item, place, Failure::Incomplete));
     }
 
-    fn hold(&mut self, id: &StreamId, repository: &str, held: (Timestamp, Timestamp)) {
-        if let Some(dataset) = self.datasets.get_mut(id) {
-            dataset.held.entry(repository.to_owned()).or_default().push(held);
+    /// A snapshot stands in a repository from now on.
+    fn hold(&mut self, id: &StreamId, repository: &str, snapshot: Digest, from: Timestamp) {
+        let Some(began) = self.began.get(&snapshot).copied() else { return };
+        let dataset = self.datasets.entry(id.clone()).or_default();
+        let held = dataset.held.entry(repository.to_owned()).or_default();
+        held.push(Held { snapshot, began, from, until: None });
+    }
+
+    /// It stands there no more.
+    fn lose(&mut self, id: &StreamId, repository: &str, snapshots: &[Digest], at: Timestamp) {
+        let dataset = self.datasets.get_mut(id);
+        let held = dataset.and_then(|dataset| dataset.held.get_mut(repository));
+        let open = held.into_iter().flatten().filter(|held| held.until.is_none());
+        for one in open.filter(|held| snapshots.contains(&held.snapshot)) {
+            one.until = Some(at);
         }
     }
 
@@ -278,18 +317,20 @@ impl Snapshots {
     fn copied(&self, closing: Closing<'_>) -> Vec<Item> {
         let mut found = Vec::new();
         for (id, dataset) in &self.datasets {
-            let end = dataset.retired.unwrap_or(closing.end).min(closing.end);
-            if dataset.definition.copies < 2 || end <= closing.period.from {
-                continue;
-            }
-            found.push(Item::new(dataset.since, id, dataset.position));
-            let want = dataset.definition.copies;
-            for (from, until) in dataset.too_few(end) {
-                if until > closing.period.from {
-                    let why = format!(
-                        "from {from} until {until} it stood in fewer than {want} repositories"
-                    );
-                    found.push(Item::absent(from, id, why));
+            for terms in dataset.terms.iter().filter(|terms| terms.copies > 1) {
+                let end = terms.until.unwrap_or(closing.end).min(closing.end);
+                if end <= closing.period.from || terms.since >= closing.end {
+                    continue;
+                }
+                found.push(Item::new(terms.since, id, terms.position));
+                for (from, until) in dataset.too_few(terms, end) {
+                    if until > closing.period.from {
+                        let why = format!(
+                            "from {from} until {until} it stood in fewer than {} repositories",
+                            terms.copies
+                        );
+                        found.push(Item::absent(from, id, why));
+                    }
                 }
             }
         }
@@ -309,19 +350,36 @@ impl Snapshots {
 }
 
 impl Dataset {
-    /// Spans in which fewer repositories than are wanted had a snapshot younger than the RPO.
-    fn too_few(&self, end: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        let rpo = SignedDuration::from_millis(millis(self.definition.rpo));
+    /// From now on this is agreed.
+    fn agree(&mut self, definition: &DatasetDefinition, since: Timestamp, position: u64) {
+        let (copies, rpo) = (definition.copies, definition.rpo);
+        let more = match self.terms.last_mut() {
+            Some(last) if last.until.is_none() => {
+                last.until = Some(since);
+                last.copies < copies || last.rpo.millis() > rpo.millis()
+            }
+            _ => true,
+        };
+        self.terms.push(Terms { copies, rpo, since, position, until: None, more });
+    }
+
+    /// Spans of the time of which something was agreed, until an end, in which fewer repositories than that had a snapshot
+    /// younger than the RPO.
+    fn too_few(&self, terms: &Terms, end: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        let rpo = SignedDuration::from_millis(millis(terms.rpo));
         let lives = |began: Timestamp| began.checked_add(rpo).unwrap_or(Timestamp::MAX);
-        // Until the first RPO is over nobody expects any.
         let mut steps: Vec<(Timestamp, i64)> = Vec::new();
         for held in self.held.values() {
-            for (from, until) in merged(held.iter().map(|(at, began)| (*at, lives(*began)))) {
+            let span = |one: &Held| {
+                let until = one.until.unwrap_or(Timestamp::MAX).min(lives(one.began));
+                (one.from, until)
+            };
+            for (from, until) in merged(held.iter().map(span)) {
                 steps.extend([(from, 1), (until, -1)]);
             }
         }
         steps.sort_unstable();
-        let want = i64::from(self.definition.copies);
+        let want = i64::from(terms.copies);
         let (mut have, mut since, mut found) = (0, Some(Timestamp::MIN), Vec::new());
         for (at, step) in steps {
             have += step;
@@ -335,7 +393,8 @@ impl Dataset {
             }
         }
         found.extend(since.map(|from| (from, end)));
-        let begins = lives(self.since);
+        // Until the first RPO is over nobody expects more than before.
+        let begins = if terms.more { lives(terms.since) } else { terms.since };
         let cut = |(from, until): (Timestamp, Timestamp)| (from.max(begins), until.min(end));
         found.into_iter().map(cut).filter(|(from, until)| from < until).collect()
     }

@@ -274,7 +274,10 @@ impl Ledger {
             }
             Event::HostEvent(event) => {
                 let keys = self.keys_of(envelope.subject.rest());
-                streams::admit_host(body, event, keys, received)
+                let newest = ProducerId::of_host(envelope.subject.rest(), keys.max(1)).ok();
+                let newest = newest.and_then(|id| self.producers.get(&id));
+                let counts = newest.is_some_and(|producer| !producer.revoked);
+                streams::admit_host(body, event, (keys, counts), received)
             }
             Event::UserEvent(event) => {
                 let context = people::Context {
@@ -435,7 +438,10 @@ impl Ledger {
             }
             LogEvent::LogExported(e) => {
                 need(e.from < e.until, "the period that evidence is about has a length")?;
-                need(e.size > 0, "evidence holds events")
+                need(
+                    (1..=self.size).contains(&e.size),
+                    "evidence holds events, and no more than the log",
+                )
             }
         }
     }

@@ -618,20 +618,24 @@ pub(crate) fn evolve_host(
             host.up = false;
             host.drained = Some(format!("its key was revoked: {}", e.reason));
             host.revoked = Some(e.reason.clone());
+            // Whoever has an older code is not let in by it either.
+            (host.invited, host.invited_as) = (None, None);
         }
     }
     host
 }
 
+const REVOKED: &str = "the host's key was revoked: invite it again, with another key";
+
 /// The longest that an invitation may live: 15 minutes.
 pub const INVITED_MS_MAX: i64 = 15 * 60 * 1_000;
 
 /// A host is drained once, and resumed when it is drained; and one is invited that nobody has let in yet, or with its next key.
-/// `keys` is how many of it were let in.
+/// `keys` is how many of it were let in, and whether the newest counts.
 pub(super) fn admit_host(
     body: Option<&Body>,
     event: &HostEvent,
-    keys: u32,
+    (keys, counts): (u32, bool),
     received: Timestamp,
 ) -> Result<(), String> {
     let host = body.and_then(Body::host);
@@ -641,13 +645,13 @@ pub(super) fn admit_host(
         // Whoever says that it starts or stops has a key that counts.
         HostEvent::HostStarted(_) | HostEvent::HostStopped(_) => Ok(()),
         HostEvent::HostInvited(e) => admit_invitation(e, keys, received),
-        _ if revoked => {
-            Err("the host's key was revoked: invite it again, with another key".to_owned())
-        }
+        HostEvent::HostRevoked(_) if keys == 0 => Err("no host of that name was let in".to_owned()),
+        // Also one that was let in and has not said a word yet.
+        HostEvent::HostRevoked(_) => need(counts, REVOKED),
+        _ if revoked => Err(REVOKED.to_owned()),
         HostEvent::HostDrained(_) if host.is_none_or(|host| host.started.is_none()) => {
             Err("there is no such host".to_owned())
         }
-        HostEvent::HostRevoked(_) => need(keys > 0, "no host of that name was let in"),
         HostEvent::HostDrained(_) if drained => Err("the host is drained already".to_owned()),
         HostEvent::HostResumed(_) if !drained => Err("the host is not drained".to_owned()),
         HostEvent::HostDrained(_) | HostEvent::HostResumed(_) => Ok(()),

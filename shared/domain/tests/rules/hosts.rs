@@ -164,3 +164,27 @@ fn a_host_whose_key_was_taken_back_takes_work_again_with_another() {
     let mark = people.world.say_next("executor/db-07~2", id, started(), now);
     assert_eq!(refused(&mark), "the key of executor/db-07~2 was revoked");
 }
+
+#[test]
+fn a_key_that_was_let_in_and_says_nothing_is_taken_back_too_and_so_is_an_open_invitation() {
+    let mut people = People::new();
+    let now = people.now;
+    let revoked = || HostRevoked { reason: "the code was seen".to_owned() };
+    people.world.enrol("executor/db-07", now);
+    people.valid("ada", "host/db-07", invited_as(&people, 2));
+    people.valid("ada", "host/db-07", revoked());
+    let code = Digest::of(b"code");
+    assert!(!host(&people, "db-07").invites(&code, 2, now), "an older code lets nobody in");
+    people.valid("ada", "host/db-07", invited_as(&people, 2));
+    assert_eq!(let_in(&mut people, "executor/db-07~2", 8, "invitation"), Mark::Valid);
+    people.valid("ada", "host/db-07", revoked());
+    let id = StreamId::host("db-07");
+    let mark = people.world.say_next("executor/db-07~2", id, golden("host.started"), now);
+    assert_eq!(refused(&mark), "the key of executor/db-07~2 was revoked");
+    people.refuses(
+        "ada",
+        "host/db-07",
+        revoked(),
+        "the host's key was revoked: invite it again, with another key",
+    );
+}

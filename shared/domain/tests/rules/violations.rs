@@ -7,7 +7,7 @@ use domain::event::{
     BackupCheckFailed, BackupCopied, BackupForgetApproved, BackupForgetRequested, BackupLookedInto,
     BackupSnapshotCreated, BackupSnapshotFound, BackupSnapshotMissing, BackupVerified,
     DefinitionRef, Disposition, EraseReason, Event, ForgetReason, HostStarted, LogExported,
-    Looking, PrintErased, ReviewNoted,
+    Looking, PrintCancelled, PrintErased, ReviewNoted,
 };
 use domain::ids::StreamId;
 use domain::ledger::Mark;
@@ -91,6 +91,8 @@ fn two_runs_of_a_job_at_once_are_out_of_order_and_one_after_the_other_are_not() 
     site.until("01:01").start("pay@01:00").end("pay@01:00", 0);
     site.until("02:00").start("pay@02:00").end("pay@02:00", 0);
     assert_eq!(found(&site.world, "JS-05"), NONE);
+    let runs = one(&strictly(&site.world, |_, _| true), "JS-05").population.len();
+    assert_eq!(runs, 2, "a run that is tried again has started once");
     let second = "run/pay@2026-11-20T02:00+00:00: run/pay@2026-11-20T01:00+00:00 of the same job had not ended";
     let first = run_id("pay@01:00");
     let open = strictly(&site.world, |envelope, event| {
@@ -218,6 +220,22 @@ fn a_backup_that_failed_is_put_right_by_a_good_one_or_by_somebodys_word() {
 }
 
 #[test]
+fn a_backup_that_is_tried_again_has_failed_by_its_last_try_alone() {
+    let mut site = Site::new();
+    site.apply(json!({"kind": "dataset", "name": "payroll", "rpo": "26h"}));
+    let location = json!({"kind": "repository", "name": "vault", "location": "/srv/vault", "password": "file:/etc/vault"});
+    let work = json!({"dataset": "payroll", "repository": "vault", "paths": ["/srv/pay"]});
+    site.apply(location).apply(json!({
+        "name": "backup", "kind": "backup", "backup": work,
+        "schedule": {"cron": "0 1 * * *"}, "retry": {"delays": ["1m"]},
+    }));
+    site.begin("backup@01:00").end("backup@01:00", 1).until("01:01");
+    site.start("backup@01:00").end("backup@01:00", 1).until("02:00").request("backup@request-1");
+    let all = strictly(&site.world, |_, _| true);
+    assert_eq!(one(&all, "BK-02").population.len(), 1, "{:?}", one(&all, "BK-02").population);
+}
+
+#[test]
 fn an_incomplete_snapshot_and_damage_are_failures_until_something_good_follows() {
     let mut site = saving(json!({}));
     site.begin("backup@01:00");
@@ -295,6 +313,45 @@ fn what_is_to_stand_in_two_repositories_and_stands_in_one_is_an_exception_for_th
 }
 
 #[test]
+fn a_copy_that_is_gone_counts_no_more_and_what_was_agreed_before_holds_for_its_time() {
+    let mut site = saving(json!({"copies": 2, "rpo": "6h"}));
+    site.night("backup@01:00", 1).begin("backup-copy@02:00");
+    let copied = BackupCopied {
+        by: seer("backup-copy@02:00"),
+        from: "vault".to_owned(),
+        original: id(1),
+        to: "offsite".to_owned(),
+        definition: DefinitionRef::new(1, Digest::NONE),
+        snapshot: id(8),
+    };
+    assert_eq!(site.host_says(copied), Mark::Valid);
+    site.end("backup-copy@02:00", 0).begin("restore-test@06:00");
+    let (by, repository) = (seer("restore-test@06:00"), "vault".to_owned());
+    let missing = BackupSnapshotMissing { by, repository, snapshot: id(1) };
+    assert_eq!(site.host_says(missing), Mark::Valid);
+    let one_copy = json!({"kind": "dataset", "name": "payroll", "rpo": "6h"});
+    site.until("06:40").apply(one_copy).until("23:00");
+    let span = "from 2026-11-20T06:00:00Z until 2026-11-20T06:40:00Z";
+    let why = format!("dataset/payroll: {span} it stood in fewer than 2 repositories");
+    assert_eq!(found(&site.world, "BK-05"), [why]);
+}
+
+#[test]
+fn a_backup_that_was_lost_and_ended_well_after_all_has_not_failed() {
+    let mut site = saving(json!({}));
+    site.apply(json!({"name": "pay"})).begin("backup@01:00");
+    site.heard.remove("h1");
+    site.until("01:30").request("pay@request-1");
+    let lost = found(&site.world, "BK-02");
+    assert_eq!(lost.len(), 1, "nothing is heard of it: {lost:?}");
+    let event = created(&site, "backup@01:00", 1);
+    assert_eq!(site.host_says(event), Mark::Valid);
+    site.end("backup@01:00", 0).until("02:00");
+    assert_eq!(found(&site.world, "BK-02"), NONE);
+    assert!(one(&strictly(&site.world, |_, _| true), "BK-02").population.is_empty());
+}
+
+#[test]
 fn snapshots_go_by_an_approved_rule_or_by_two_people() {
     let mut site = four_nights();
     let run = "retention@request-1";
@@ -368,6 +425,19 @@ fn a_delivery_of_which_nothing_is_known_and_one_that_failed_are_exceptions() {
     office.says(delivered(2));
     assert_eq!(found(&office.world, "PR-04"), NONE);
     assert_eq!(one(&strictly(&office.world, |_, _| true), "PR-04").population.len(), 1);
+}
+
+#[test]
+fn what_is_cancelled_is_sent_to_nobody_and_no_exception() {
+    let mut office = Office::new();
+    office.spool("mixed").wait(2_000);
+    office.says(delivered(1));
+    let cancelled = PrintCancelled { reason: "the wrong month".to_owned(), impressions: None };
+    office.does("user/ana", cancelled);
+    let all = strictly(&office.world, |_, _| true);
+    assert_eq!(exceptions(&all, "PR-04"), NONE);
+    let note = one(&all, "PR-04").population[0].note.clone();
+    assert_eq!(note.as_deref(), Some("cancelled: what was not sent by then is not"));
 }
 
 #[test]

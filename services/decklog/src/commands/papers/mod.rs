@@ -14,16 +14,15 @@ mod cover;
 mod workbook;
 
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Seek as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 use domain::canonical::Digest;
-use domain::controls::{Item, Outcome};
 use evidence::{Depth, Report, Request, Verdict};
 use serde::Serialize;
 
-use super::evidence::{digest_of, trust};
+use super::evidence::trust;
 use crate::cli::{Format, PapersOf};
 use crate::{exit, host, output};
 
@@ -43,12 +42,12 @@ impl Subject {
     fn read(wanted: &PapersOf) -> anyhow::Result<Self> {
         let path = &wanted.evidence.file;
         let name = path.display();
-        let opened =
+        let mut opened =
             File::open(path).map_err(|error| exit::usage(format!("opening {name}: {error}")))?;
         let bytes = opened.metadata()?.len();
         let trust = trust(&wanted.evidence)?;
         let depth = if wanted.evidence.tip { Depth::Tip } else { Depth::Full };
-        let report = evidence::verify(BufReader::new(opened), &trust, depth, &mut |_, _| {})
+        let report = evidence::verify(BufReader::new(&opened), &trust, depth, &mut |_, _| {})
             .with_context(|| format!("reading {name}"))?;
         let request = match (report.verdict, &report.request) {
             (Verdict::Verified | Verdict::Inconclusive, Some(request)) => request.clone(),
@@ -58,7 +57,10 @@ impl Subject {
             }
         };
         let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Ok(Self { file, bytes, sha256: digest_of(path)?, report, request, sample: wanted.sample })
+        // Of the very file that was verified, whatever its name stands for by now.
+        opened.rewind()?;
+        let sha256 = Digest::of_all(&opened).with_context(|| format!("reading {name}"))?;
+        Ok(Self { file, bytes, sha256, report, request, sample: wanted.sample })
     }
 
     /// What the verifier said of it, in a sentence.
@@ -77,12 +79,6 @@ impl Subject {
     /// The period, as both of its ends.
     fn period(&self) -> String {
         format!("from {} until before {}", self.request.from, self.request.until)
-    }
-
-    /// Of each control its outcome and what is drawn of it by the root of the last head, in the order of time.
-    fn drawn<'a>(&self, outcome: &'a Outcome) -> Vec<(usize, &'a Item)> {
-        let drawn = outcome.drawn(&self.report.root, self.sample);
-        outcome.population.iter().enumerate().filter(|(_, item)| drawn.contains(item)).collect()
     }
 }
 

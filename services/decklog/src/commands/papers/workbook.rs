@@ -152,7 +152,7 @@ fn control(
     sheet.set_name(outcome.control)?.set_landscape();
     columns(sheet)?;
     sheet.write_string_with_format(0, 0, outcome.control, &look.title)?;
-    let drawn: Vec<usize> = subject.drawn(outcome).into_iter().map(|(at, _)| at).collect();
+    let drawn = outcome.drawn_places(&subject.report.root, subject.sample);
     let rows = listed(outcome, &drawn);
     let mut row = facts(sheet, 2, &about(subject, outcome, rows.len()), look)?;
     let blank = ["Conclusion", "Prepared by, date", "Reviewed by, date"];
@@ -202,7 +202,7 @@ fn about(subject: &Subject, outcome: &Outcome, rows: usize) -> Vec<(&'static str
     ]);
     if rows < outcome.population.len() {
         let said = format!(
-            "the exceptions and the sample: {rows} of {} members; controls/{}.csv of the evidence has all",
+            "the first {ROWS} exceptions, and the sample: {rows} of {} members; controls/{}.csv of the evidence has all",
             outcome.population.len(),
             outcome.control
         );
@@ -217,11 +217,12 @@ fn listed(outcome: &Outcome, drawn: &[usize]) -> Vec<usize> {
     if count <= ROWS {
         return (0..count).collect();
     }
-    let wanted = |(number, item): &(usize, &Item)| {
-        item.exception.is_some() || drawn.binary_search(number).is_ok()
-    };
-    let kept = outcome.population.iter().enumerate().filter(wanted);
-    kept.map(|(number, _)| number).take(ROWS).collect()
+    let odd = outcome.population.iter().enumerate().filter(|(_, item)| item.exception.is_some());
+    let odd = odd.map(|(number, _)| number).take(ROWS);
+    let mut kept: Vec<usize> = odd.chain(drawn.iter().copied()).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    kept
 }
 
 fn member(
