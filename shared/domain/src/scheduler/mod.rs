@@ -393,10 +393,7 @@ impl Scheduler {
         }
         if matches!(
             event,
-            HostEvent::HostStarted(_)
-                | HostEvent::HostDrained(_)
-                | HostEvent::HostResumed(_)
-                | HostEvent::HostRevoked(_)
+            HostEvent::HostDrained(_) | HostEvent::HostResumed(_) | HostEvent::HostRevoked(_)
         ) {
             self.look_at_all(received);
         }
