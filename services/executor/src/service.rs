@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bus::{Bus, recorder};
+use domain::canonical::Digest;
 use domain::envelope::Draft;
 use domain::event::{HostStarted, HostStopped, LogJournalCut};
 use domain::ids::{ProducerId, StreamId};
@@ -72,6 +73,8 @@ pub async fn run(
     around: Surroundings,
     ready: impl FnOnce() + Send,
 ) -> anyhow::Result<()> {
+    // Before anybody is told that it is ready: what it says then comes at once.
+    let program = tokio::task::spawn_blocking(program).await.ok().and_then(Result::ok);
     let (host, cut) = open(&config, producer, bus, &around)?;
     let host = Arc::new(host);
     let mut tasks = JoinSet::new();
@@ -88,7 +91,7 @@ pub async fn run(
         tasks.spawn(recover::never_began(Arc::clone(&host), run));
     }
     tasks.spawn(alone::work(Arc::clone(&host)));
-    tasks.spawn(announce(Arc::clone(&host), count, cut));
+    tasks.spawn(announce(Arc::clone(&host), (count, program), cut));
     tasks.spawn(books::work(Arc::clone(&host)));
     tasks.spawn(inbox::watch(Arc::clone(&host)));
     tasks.spawn(beat::beat(Arc::clone(&host)));
@@ -195,7 +198,7 @@ async fn wait_for_stop(host: &Arc<Host>) -> anyhow::Result<()> {
 }
 
 /// Says in the log that this host is there, as soon as the recorder can be reached.
-async fn announce(host: Arc<Host>, found: u32, cut: Option<Cut>) {
+async fn announce(host: Arc<Host>, (found, program): (u32, Option<Digest>), cut: Option<Cut>) {
     let started = HostStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot: boot(),
@@ -203,7 +206,7 @@ async fn announce(host: Arc<Host>, found: u32, cut: Option<Cut>) {
         pools: host.pools.clone(),
         found,
         labels: host.labels.clone(),
-        program: tokio::task::spawn_blocking(program).await.ok().and_then(Result::ok),
+        program,
     };
     let name = host.name.clone();
     say_next(&host, &StreamId::host(&name), |stream, version| {
