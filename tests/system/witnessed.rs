@@ -67,6 +67,16 @@ impl Site {
         path
     }
 
+    /// The same bundle with another word in one of its entries.
+    fn forged(&self, bundle: &Path) -> PathBuf {
+        let mut bytes = fs::read(bundle).unwrap();
+        let at = bytes.windows(12).position(|part| part == b"job.proposed").unwrap();
+        bytes[at + 4..at + 12].copy_from_slice(b"approved");
+        let forged = self.path("forged.tar");
+        fs::write(&forged, bytes).unwrap();
+        forged
+    }
+
     /// Exports until the last head is cosigned.
     fn cosigned(&self, up: &Up, name: &str) -> PathBuf {
         self.exported(up, name, |_| true)
@@ -126,11 +136,7 @@ fn a_site_with_a_witness_exports_evidence_that_both_verifiers_call_verified() {
     up.stop();
 
     // Whoever changes a byte of it is found out.
-    let mut bytes = fs::read(&bundle).unwrap();
-    let at = bytes.windows(12).position(|part| part == b"job.proposed").unwrap();
-    bytes[at + 4..at + 12].copy_from_slice(b"approved");
-    let forged = site.path("forged.tar");
-    fs::write(&forged, bytes).unwrap();
+    let forged = site.forged(&bundle);
     let said = verify(&forged, &by).ended(1).out;
     assert!(said.contains("HEAD_ROOT") && said.contains("TAMPERED: "), "{said}");
     assert_eq!(peer(&forged, &by).0, Some(1));
@@ -211,11 +217,7 @@ fn papers_are_made_of_evidence_that_holds_and_other_programs_read_them() {
 
     let alone = papers(&site.path("alone"), &bundle, &[]).ended(0).out;
     assert!(alone.starts_with("INCONCLUSIVE: "), "{alone}");
-    let mut bytes = fs::read(&bundle).unwrap();
-    let at = bytes.windows(12).position(|part| part == b"job.proposed").unwrap();
-    bytes[at + 4..at + 12].copy_from_slice(b"approved");
-    let forged = site.path("forged.tar");
-    fs::write(&forged, bytes).unwrap();
+    let forged = site.forged(&bundle);
     let refused = papers(&site.path("none"), &forged, &by).ended(1).err;
     assert!(refused.contains("no papers are made of evidence that does not hold"), "{refused}");
     assert!(!site.path("none").exists());

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use domain::wire::{Answer, Content, Query};
 use eventlog::EventLog;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tracing::warn;
 
 /// Questions that may wait.
@@ -23,16 +24,18 @@ pub(crate) async fn serve(log: EventLog, bus: Bus, mut stop: watch::Receiver<boo
         Ok(requests) => requests,
         Err(error) => return warn!(%error, "queries cannot be served"),
     };
-    let ahead = tokio::spawn(read_ahead(log.clone()));
+    // It ends with this.
+    let mut ahead = JoinSet::new();
+    ahead.spawn(read_ahead(log.clone()));
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let request = tokio::select! {
             request = requests.next() => request,
-            _ = stop.wait_for(|stop| *stop) => break,
+            _ = stop.wait_for(|stop| *stop) => return,
         };
         let (Some(request), Ok(place)) = (request, Arc::clone(&places).acquire_owned().await)
         else {
-            break;
+            return;
         };
         let log = log.clone();
         tokio::spawn(async move {
@@ -40,7 +43,6 @@ pub(crate) async fn serve(log: EventLog, bus: Bus, mut stop: watch::Receiver<boo
             drop(place);
         });
     }
-    ahead.abort();
 }
 
 /// Reads what proofs need, piece by piece, while questions are answered. A process that is there for one command ends before.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bus::recorder::{AskError, ask, each_stream};
+use bus::recorder::{ask, each_stream, runs_each};
 use domain::backup::{Dataset, Protection};
 use domain::event::{Disposition, ReviewNoted, ReviewSigned};
 use domain::ids::StreamId;
@@ -13,12 +13,9 @@ use domain::night::Night;
 use domain::people::Action;
 use domain::print::Document;
 use domain::review::{OPEN_MAX, Review, Shown, stream};
-use domain::wire::{
-    Answer, Content, DocumentFilter, IncidentFilter, Query, RunFilter, RunRow, Selection,
-};
+use domain::wire::{Content, DocumentFilter, IncidentFilter, Query, RunFilter, RunRow, Selection};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinHandle;
 use utoipa::ToSchema;
 
 use crate::commands::{Applied, CommandError, applied};
@@ -206,26 +203,14 @@ impl Console {
                 jobs.push(&row.job);
             }
         }
-        // All at once: one after the other they would be most of what a page takes.
-        let asked = jobs.into_iter().map(|job| (job.to_owned(), self.newest_of(job)));
-        let mut strips = BTreeMap::new();
-        for (job, answer) in asked.collect::<Vec<_>>() {
-            let answer = answer.await.map_err(CommandError::unavailable)?;
-            let answer = answer.map_err(CommandError::unavailable)?;
-            if let Content::Runs(rows) = answer.content {
-                let states = rows.into_iter().rev().map(|row| row.state).collect();
-                strips.insert(job, states);
-            }
-        }
-        Ok(strips)
-    }
-
-    /// Asks for a job's newest runs.
-    fn newest_of(&self, job: &str) -> JoinHandle<Result<Answer, AskError>> {
-        let job = Some(job.to_owned());
-        let filter = RunFilter { job, limit: STRIP, ..RunFilter::default() };
-        let bus = self.bus.clone();
-        tokio::spawn(async move { ask(&bus, &Query::Runs(filter)).await })
+        let filter = |job: &&str| {
+            let job = Some((*job).to_owned());
+            RunFilter { job, limit: STRIP, ..RunFilter::default() }
+        };
+        let found = runs_each(&self.bus, jobs.iter().map(filter)).await;
+        let found = found.map_err(CommandError::unavailable)?;
+        let states = |rows: Vec<RunRow>| rows.into_iter().rev().map(|row| row.state).collect();
+        Ok(jobs.into_iter().map(str::to_owned).zip(found.into_iter().map(states)).collect())
     }
 
     async fn at_risk(&self, now: Timestamp) -> Result<Vec<AtRisk>, CommandError> {

@@ -73,8 +73,7 @@ pub async fn run(
     around: Surroundings,
     ready: impl FnOnce() + Send,
 ) -> anyhow::Result<()> {
-    // Before anybody is told that it is ready: what it says then comes at once.
-    let program = tokio::task::spawn_blocking(program).await.ok().and_then(Result::ok);
+    let program = tokio::task::spawn_blocking(program);
     let (host, cut) = open(&config, producer, bus, &around)?;
     let host = Arc::new(host);
     let mut tasks = JoinSet::new();
@@ -91,6 +90,8 @@ pub async fn run(
         tasks.spawn(recover::never_began(Arc::clone(&host), run));
     }
     tasks.spawn(alone::work(Arc::clone(&host)));
+    // Before anybody is told that it is ready: what it says of itself then comes at once.
+    let program = program.await.ok().and_then(Result::ok);
     tasks.spawn(announce(Arc::clone(&host), (count, program), cut));
     tasks.spawn(books::work(Arc::clone(&host)));
     tasks.spawn(inbox::watch(Arc::clone(&host)));

@@ -11,8 +11,8 @@ use domain::ids::StreamId;
 use domain::inquiry::Inquiry;
 use domain::ledger::StreamState;
 use domain::wire::{
-    Answer, AppendAnswer, AppendRequest, Content, EventFilter, Feed, LogEntry, Query, Selection,
-    StreamView,
+    Answer, AppendAnswer, AppendRequest, Content, EventFilter, Feed, LogEntry, Query, RunFilter,
+    RunRow, Selection, StreamView,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -104,6 +104,27 @@ pub async fn ask(bus: &Bus, query: &Query) -> Result<Answer, AskError> {
         | Content::Heads(_)
         | Content::Proof(_) => Ok(answer),
     }
+}
+
+/// Runs by each of these filters, newest first, all asked for at once.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn runs_each(
+    bus: &Bus,
+    filters: impl IntoIterator<Item = RunFilter>,
+) -> Result<Vec<Vec<RunRow>>, AskError> {
+    let begin = |filter: RunFilter| {
+        let bus = bus.clone();
+        tokio::spawn(async move { ask(&bus, &Query::Runs(filter)).await })
+    };
+    let mut found = Vec::new();
+    for asked in filters.into_iter().map(begin).collect::<Vec<_>>() {
+        let answer = asked.await.map_err(|error| AskError::Failed(error.to_string()))??;
+        let Content::Runs(rows) = answer.content else { return Err(AskError::other()) };
+        found.push(rows);
+    }
+    Ok(found)
 }
 
 /// Hands every stream of a selection to `take`, page by page. Gives the position at which the first page was

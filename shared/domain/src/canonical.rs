@@ -29,9 +29,11 @@ impl Digest {
     pub fn of_all(mut from: impl Read) -> io::Result<Self> {
         let (mut hash, mut piece) = (Sha256::new(), vec![0; 256 * 1024]);
         loop {
-            match from.read(&mut piece)? {
-                0 => return Ok(Self(hash.finalize().into())),
-                count => hash.update(&piece[..count]),
+            match from.read(&mut piece) {
+                Ok(0) => return Ok(Self(hash.finalize().into())),
+                Ok(count) => hash.update(&piece[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }

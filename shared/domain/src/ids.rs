@@ -425,6 +425,11 @@ impl ProducerId {
         self.0.split_once('~').and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
     }
 
+    /// Whether it is an executor of a host, with whichever of its keys.
+    pub fn is_of_host(&self, host: &str) -> bool {
+        self.class() == Class::Executor && self.name() == host
+    }
+
     /// The stream of facts about this producer itself.
     pub fn stream(&self) -> StreamId {
         StreamId::log(&self.0)

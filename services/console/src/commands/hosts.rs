@@ -3,7 +3,7 @@
 
 use domain::canonical::Digest;
 use domain::event::{Event, HostDrained, HostInvited, HostResumed, HostRevoked};
-use domain::ids::{Class, ProducerId, StreamId};
+use domain::ids::{ProducerId, StreamId};
 use domain::ledger::StreamState;
 use domain::people::{Action, plain_code};
 use jiff::{SignedDuration, Timestamp};
@@ -111,7 +111,7 @@ impl Console {
     /// Which key of a host comes next, of one that was let in before.
     async fn next_key(&self, name: &str) -> Result<u32, CommandError> {
         let known = producers(self).await.map_err(CommandError::unavailable)?;
-        let of_host = known.keys().filter(|id| id.class() == Class::Executor && id.name() == name);
+        let of_host = known.keys().filter(|id| id.is_of_host(name));
         let newest = of_host.map(ProducerId::generation).max();
         let newest = newest.ok_or_else(|| {
             CommandError::Refused(format!(

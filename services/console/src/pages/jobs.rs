@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
+use bus::recorder::runs_each;
 use domain::forecast::{SiteView, next_run};
 use domain::ids::StreamId;
 use domain::job::{JOB_STATES, Job, JobDefinition};
@@ -154,7 +155,7 @@ pub(crate) fn after_name(name: &str) -> String {
 async fn newest(console: &Console, jobs: &[Job]) -> Result<Vec<Option<RunRow>>, Page> {
     let filter =
         |job: &Job| RunFilter { job: Some(job.name.clone()), limit: 1, ..RunFilter::default() };
-    let found = reading::runs_each(console, jobs.iter().map(filter)).await?;
+    let found = runs_each(&console.bus, jobs.iter().map(filter)).await?;
     Ok(found.into_iter().map(|runs| runs.into_iter().next()).collect())
 }
 

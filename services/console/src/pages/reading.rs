@@ -84,22 +84,6 @@ pub(crate) async fn runs(console: &Console, filter: RunFilter) -> Read<Vec<RunRo
     Ok((position, rows))
 }
 
-/// Runs by each of these filters, all asked for at once.
-pub(crate) async fn runs_each(
-    console: &Console,
-    filters: impl Iterator<Item = RunFilter>,
-) -> Result<Vec<Vec<RunRow>>, Page> {
-    let ask = |filter: RunFilter| {
-        let console = console.clone();
-        tokio::spawn(async move { runs(&console, filter).await })
-    };
-    let mut found = Vec::new();
-    for asked in filters.map(ask).collect::<Vec<_>>() {
-        found.push(asked.await.map_err(|error| super::broken(&error))??.1);
-    }
-    Ok(found)
-}
-
 /// Documents, newest first, as many as are asked for: one answer has fewer where they are large.
 pub(crate) async fn documents(console: &Console, filter: DocumentFilter) -> Read<Vec<StreamView>> {
     let (mut found, mut position) = (Vec::<StreamView>::new(), None);

@@ -47,3 +47,12 @@ pub(crate) enum Paper {
     /// 8.5 in by 11 in.
     Letter,
 }
+
+impl From<Paper> for paper::Sheet {
+    fn from(of: Paper) -> Self {
+        match of {
+            Paper::A4 => Self::A4,
+            Paper::Letter => Self::Letter,
+        }
+    }
+}

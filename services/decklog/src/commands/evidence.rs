@@ -114,6 +114,11 @@ fn is_a_copy(place: &Place) -> bool {
     place.server.is_none() && !embedded::head_key(dir).exists()
 }
 
+/// The directory in which something of this name stands.
+pub(super) fn above(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn digest_of(path: &Path) -> anyhow::Result<Digest> {
     let reading = || format!("reading {}", path.display());
     File::open(path).and_then(Digest::of_all).with_context(reading)
@@ -166,7 +171,7 @@ fn whole(
     if to.exists() {
         return Err(exit::usage(format!("{} exists: name another file", to.display())));
     }
-    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = above(to);
     let made = tempfile::Builder::new().prefix(".evidence-").tempfile_in(dir);
     let made = made.with_context(|| format!("writing into {}", dir.display()))?;
     let mut out = BufWriter::new(made.reopen()?);
@@ -244,13 +249,7 @@ fn leaf(source: &Source, position: u64) -> anyhow::Result<Leaf> {
 }
 
 fn verify(wanted: &VerifyEvidence, format: Format) -> anyhow::Result<()> {
-    let trust = trust(wanted)?;
-    let name = wanted.file.display();
-    let opened = File::open(&wanted.file)
-        .map_err(|error| exit::usage(format!("opening {name}: {error}")))?;
-    let depth = if wanted.tip { Depth::Tip } else { Depth::Full };
-    let report = evidence::verify(BufReader::new(opened), &trust, depth, &mut |_, _| {})
-        .with_context(|| format!("reading {name}"))?;
+    let (report, _) = examined(wanted)?;
     output::one(format, &report, Report::to_string)?;
     match report.verdict {
         Verdict::Verified => Ok(()),
@@ -258,7 +257,19 @@ fn verify(wanted: &VerifyEvidence, format: Format) -> anyhow::Result<()> {
     }
 }
 
-pub(super) fn trust(wanted: &VerifyEvidence) -> anyhow::Result<Trust> {
+/// What a file is worth to whoever asks, and the file, at its end.
+pub(super) fn examined(wanted: &VerifyEvidence) -> anyhow::Result<(Report, File)> {
+    let trust = trust(wanted)?;
+    let name = wanted.file.display();
+    let opened = File::open(&wanted.file)
+        .map_err(|error| exit::usage(format!("opening {name}: {error}")))?;
+    let depth = if wanted.tip { Depth::Tip } else { Depth::Full };
+    let report = evidence::verify(BufReader::new(&opened), &trust, depth, &mut |_, _| {})
+        .with_context(|| format!("reading {name}"))?;
+    Ok((report, opened))
+}
+
+fn trust(wanted: &VerifyEvidence) -> anyhow::Result<Trust> {
     let read = |path: &std::path::PathBuf| {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|e| exit::usage(format!("reading {}: {e}", path.display())))?;

@@ -12,15 +12,15 @@ use domain::night::Night;
 use domain::print::{Document, State};
 use domain::run::Run;
 use domain::wire::{Content, DocumentFilter, HeadView, LogEntry, Query, RunRow, Selection};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use paper::{
     Change, DailyHead, DatasetAtRisk, Exception, Figure, Imprint, MorningReview, Sheet,
     UndeliveredPrint,
 };
 
 use super::print::{find_documents, short_of, write_new};
-use crate::cli::{Paper, Report, ReportOf};
+use crate::cli::{Report, ReportOf};
 use crate::source::Source;
 use crate::{exit, host, output, when};
 
@@ -65,22 +65,15 @@ impl<'a> Made<'a> {
     fn imprint(&self) -> Imprint {
         Imprint {
             reader: self.of.reader.clone(),
-            made_by: format!("decklog {} on {}", env!("CARGO_PKG_VERSION"), host::name()),
-            made_at: self
-                .now
-                .to_zoned(self.zone.clone())
-                .strftime("%Y-%m-%dT%H:%M:%S%:z")
-                .to_string(),
+            made_by: made_by(),
+            made_at: stamp(&self.now.to_zoned(self.zone.clone())),
             position: self.position,
             as_of: self.at(self.now),
         }
     }
 
     fn sheet(&self) -> Sheet {
-        match self.of.paper {
-            Paper::A4 => Sheet::A4,
-            Paper::Letter => Sheet::Letter,
-        }
+        self.of.paper.into()
     }
 
     /// An instant for people, in the page's zone.
@@ -89,7 +82,7 @@ impl<'a> Made<'a> {
     }
 
     fn day(&self) -> String {
-        self.now.to_zoned(self.zone.clone()).strftime("%A, %-d %B %Y").to_string()
+        day_of(&self.now.to_zoned(self.zone.clone()))
     }
 
     fn night(&self, since: Timestamp) -> anyhow::Result<Night> {
@@ -104,6 +97,21 @@ impl<'a> Made<'a> {
     fn since(&self) -> anyhow::Result<Timestamp> {
         when::since(&self.of.since, self.now).map_err(exit::usage)
     }
+}
+
+/// What makes pages.
+pub(super) fn made_by() -> String {
+    format!("decklog {} on {}", env!("CARGO_PKG_VERSION"), host::name())
+}
+
+/// An instant as pages say when they were made.
+pub(super) fn stamp(at: &Zoned) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// A day in words.
+pub(super) fn day_of(at: &Zoned) -> String {
+    at.strftime("%A, %-d %B %Y").to_string()
 }
 
 fn figure(label: &str, value: impl ToString) -> Figure {

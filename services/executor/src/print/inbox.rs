@@ -24,7 +24,7 @@ use tracing::{info, warn};
 use super::books::fetch;
 use super::intake::code;
 use super::look::{self, Looked};
-use super::spool::{Facts, digest};
+use super::spool::Facts;
 use super::vault;
 use crate::host::Host;
 use crate::life::blocking;
@@ -215,7 +215,7 @@ fn keep(
     };
     let facts = spool.put(&id, content, Vec::new(), facts)?;
     let mut sealed = spool.content(&id)?.context("it was kept, and is not here")?;
-    let content: Digest = digest(&mut sealed)?;
+    let content = Digest::of_all(&mut sealed)?;
     let commitment = commitment(&facts.salt, &content);
     let nanos = i32::try_from(trace.written.1).unwrap_or(0);
     let spooled = PrintSpooled {

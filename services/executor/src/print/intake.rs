@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use super::books::{Known, Said, fetch, is_over, say};
 use super::deliver;
 use super::order::{DOCUMENTS, FATES, Fate, Fates, Found, Gathered, PrintOrder};
-use super::spool::{Facts, digest};
+use super::spool::Facts;
 use super::vault;
 use crate::attempt::{AttemptDir, Spec};
 use crate::host::Host;
@@ -268,7 +268,7 @@ impl Intake<'_> {
             let facts = host.books.spool.put(&id, copies.content, copies.parts, facts)?;
             let mut sealed =
                 host.books.spool.content(&id)?.context("it was kept, and is not here")?;
-            let commitment = commitment(&facts.salt, &digest(&mut sealed)?);
+            let commitment = commitment(&facts.salt, &Digest::of_all(&mut sealed)?);
             Ok(Kept { id, facts, fingerprint, commitment })
         })
         .await

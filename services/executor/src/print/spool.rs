@@ -196,7 +196,7 @@ impl Spool {
         let (Some(facts), Some(mut content)) = (self.facts(id)?, self.content(id)?) else {
             return Ok(false);
         };
-        Ok(domain::print::commitment(&facts.salt, &digest(&mut content)?) == *commitment)
+        Ok(domain::print::commitment(&facts.salt, &Digest::of_all(&mut content)?) == *commitment)
     }
 
     /// Whether this is the code of a document; if so, that is remembered.
@@ -279,13 +279,6 @@ fn remove(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-/// SHA-256 of what is read.
-pub(crate) fn digest(content: &mut dyn Read) -> io::Result<Digest> {
-    let mut hash = Sha256::new();
-    each_part(content, |part| hash.update(part))?;
-    Ok(Digest(hash.finalize().into()))
 }
 
 fn each_part(content: &mut dyn Read, mut take: impl FnMut(&[u8])) -> io::Result<()> {

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::settings::millis;
 use super::{Closing, Item, Outcome, Passing, Period, gaps};
 use crate::backup::DatasetDefinition;
-use crate::event::{BackupEvent, Event, ThingAct};
+use crate::canonical::Digest;
+use crate::event::{BackupEvent, Event, ThingAct, ThingProposed};
 use crate::ids::{StreamId, StreamType};
 use crate::site::{Thing, ThingKind};
 use crate::time::HumanDuration;
@@ -53,11 +54,7 @@ impl Backups {
         let kept = self.datasets.entry(id.clone()).or_default();
         match act {
             ThingAct::Proposed(event) => {
-                let read = Thing::read(ThingKind::Dataset, &event.definition);
-                kept.proposal = match read {
-                    Ok(Thing::Dataset(definition)) => Some(*definition),
-                    _ => None,
-                };
+                kept.proposal = dataset_of(event);
             }
             ThingAct::Approved(_) => {
                 let since = kept.active.as_ref().map(|(_, since, _)| *since);
@@ -80,7 +77,7 @@ impl Backups {
                 if event.errors == 0 {
                     kept.taken.push(event.began.min(at));
                 }
-                let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
+                let subject = snapshot_named(id, &event.repository, event.snapshot);
                 let item = Item::new(at, subject, passing.position);
                 let place = (id.clone(), event.repository.clone());
                 self.snapshots.push((place, item, event.read_back > 0));
@@ -166,6 +163,19 @@ impl Backups {
         }
         found
     }
+}
+
+/// The dataset that somebody asks for, where that can be read.
+pub(super) fn dataset_of(event: &ThingProposed) -> Option<DatasetDefinition> {
+    match Thing::read(ThingKind::Dataset, &event.definition) {
+        Ok(Thing::Dataset(definition)) => Some(*definition),
+        _ => None,
+    }
+}
+
+/// A snapshot, as a member of a population.
+pub(super) fn snapshot_named(id: &StreamId, repository: &str, snapshot: Digest) -> String {
+    format!("{id} {repository}:{}", snapshot.short())
 }
 
 impl Kept {

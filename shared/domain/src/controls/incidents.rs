@@ -50,12 +50,7 @@ impl Incidents {
 
     fn observe_incident(&mut self, event: &IncidentEvent, passing: Passing<'_>) {
         let (id, at) = (&passing.envelope.subject, passing.received);
-        let trouble = match event {
-            IncidentEvent::IncidentOpened(event) => Some(&event.trouble),
-            IncidentEvent::IncidentRecurred(event) => Some(&event.trouble),
-            _ => None,
-        };
-        self.told.extend(trouble.and_then(Trouble::run).cloned());
+        self.told.extend(event.trouble().and_then(Trouble::run).cloned());
         if let IncidentEvent::IncidentOpened(_) = event {
             let item = Item::new(at, id, passing.position);
             let case =

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::order::ends;
 use super::{Closing, Item, Outcome, Passing};
-use crate::event::{Deadlines, Event, IncidentEvent, Limit, RunEvent, Trouble};
+use crate::event::{Deadlines, Event, Limit, RunEvent, Trouble};
 use crate::ids::StreamId;
 
 #[derive(Debug, Default)]
@@ -32,12 +32,7 @@ impl Limits {
         match passing.event {
             Event::RunEvent(event) => self.observe_run(event, passing),
             Event::IncidentEvent(event) => {
-                let trouble = match event {
-                    IncidentEvent::IncidentOpened(event) => &event.trouble,
-                    IncidentEvent::IncidentRecurred(event) => &event.trouble,
-                    _ => return,
-                };
-                if let Trouble::Late { run, limit } = trouble
+                if let Some(Trouble::Late { run, limit }) = event.trouble()
                     && let Some(limited) = self.runs.get_mut(run)
                 {
                     limited.told.insert(*limit);
@@ -89,10 +84,7 @@ impl Limits {
         let within = self.runs.values().filter(|one| closing.period.holds(one.item.at));
         let judged = within.map(|one| {
             let item = Item { note: one.late_and_told(), ..one.item.clone() };
-            match one.wrong(closing.ended.until) {
-                Some(wrong) => closing.unless_young(item, Some(wrong)),
-                None => item,
-            }
+            closing.unless_young(item, one.wrong(closing.ended.until))
         });
         vec![Outcome::of("JS-06", judged.collect())]
     }

@@ -3,26 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Closing, Item, Outcome, Passing};
-use crate::event::{Event, RunDue, RunEvent};
+use crate::event::{Event, RunEvent};
 use crate::ids::StreamId;
 
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    /// Runs that have not ended, and what they wait for.
-    waiting: BTreeMap<StreamId, Waits>,
+    /// Runs that have not ended and wait for runs of other jobs, and what let each go.
+    waiting: BTreeMap<StreamId, Option<LetGo>>,
     over: BTreeSet<StreamId>,
     /// Runs of a job that have started and have not ended; parts of one are one.
     running: BTreeMap<String, BTreeSet<StreamId>>,
     started: Vec<Item>,
-}
-
-/// What a run waits for.
-#[derive(Debug, Default)]
-struct Waits {
-    /// Whether it waits for runs of other jobs.
-    after: bool,
-    /// What let it go.
-    by: Option<LetGo>,
 }
 
 #[derive(Debug)]
@@ -38,7 +29,10 @@ impl Order {
         let Event::RunEvent(event) = passing.event else { return };
         let id = &passing.envelope.subject;
         match event {
-            RunEvent::RunDue(due) => self.due(id, due),
+            // Behind which runs of its own job it comes is looked at when it starts: none of them may run then.
+            RunEvent::RunDue(due) if !due.terms.after.is_empty() => {
+                self.waiting.insert(id.clone(), None);
+            }
             RunEvent::RunCleared(event) => self.let_go(id, LetGo::Runs(event.by.clone())),
             RunEvent::RunOverridden(_) => {
                 let actor = passing.envelope.actor.clone().unwrap_or_default();
@@ -57,14 +51,8 @@ impl Order {
         }
     }
 
-    fn due(&mut self, id: &StreamId, due: &RunDue) {
-        // Behind which runs of its own job it comes is looked at when it starts: none of them may run then.
-        let after = !due.terms.after.is_empty();
-        self.waiting.insert(id.clone(), Waits { after, by: None });
-    }
-
     fn let_go(&mut self, id: &StreamId, by: LetGo) {
-        self.waiting.entry(id.clone()).or_default().by = Some(by);
+        self.waiting.insert(id.clone(), Some(by));
     }
 
     fn run(&mut self, id: &StreamId) {
@@ -80,7 +68,7 @@ impl Order {
     }
 
     fn overridden(&self, id: &StreamId) -> Option<String> {
-        match self.waiting.get(id)?.by.as_ref()? {
+        match self.waiting.get(id)?.as_ref()? {
             LetGo::Person(who) => Some(format!("{who} let it go, whatever it waited for")),
             LetGo::Runs(_) => None,
         }
@@ -93,14 +81,10 @@ impl Order {
         if let Some(other) = others.into_iter().find(|other| other.whole() != id.whole()) {
             return Some(format!("{other} of the same job had not ended"));
         }
-        let waits = self.waiting.get(id)?;
-        let by = match &waits.by {
+        let by = match self.waiting.get(id)? {
+            None => return Some("nothing says that what it waits for had ended".to_owned()),
             Some(LetGo::Person(_)) => return None,
-            Some(LetGo::Runs(by)) => by.as_slice(),
-            None if waits.after => {
-                return Some("nothing says that what it waits for had ended".to_owned());
-            }
-            None => &[],
+            Some(LetGo::Runs(by)) => by,
         };
         let open = by.iter().find(|run| !self.over.contains(*run));
         open.map(|run| format!("{run}, for which it waits, had not ended"))

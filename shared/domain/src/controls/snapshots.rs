@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::backups::{dataset_of, snapshot_named};
 use super::settings::millis;
 use super::{Closing, Item, Outcome, Passing};
 use crate::backup::DatasetDefinition;
@@ -14,7 +15,7 @@ use crate::event::{
     ReviewEvent, RunEvent, ThingAct,
 };
 use crate::ids::{StreamId, StreamType};
-use crate::site::{Thing, ThingKind};
+use crate::site::ThingKind;
 use crate::time::HumanDuration;
 
 /// A dataset's snapshots in one repository.
@@ -25,8 +26,10 @@ pub(super) struct Snapshots {
     /// What jobs back up: as was asked for, by number, and as it is.
     asked: BTreeMap<(String, u32), Option<Where>>,
     works: BTreeMap<String, Where>,
-    /// What went wrong, and where.
-    failed: Vec<(Item, Where, Failure)>,
+    /// Runs that should have made a snapshot and did not, by the last that is known of each.
+    failed: BTreeMap<StreamId, (Item, Where)>,
+    /// What else went wrong.
+    faults: Vec<(Item, Where, Fault)>,
     /// When each place had its last snapshot without errors, and was last read and found whole.
     good: BTreeMap<Where, Timestamp>,
     whole: BTreeMap<Where, Timestamp>,
@@ -50,11 +53,9 @@ struct Asked {
     agreed: Option<String>,
 }
 
-/// What went wrong.
-#[derive(Debug, PartialEq, Eq)]
-enum Failure {
-    /// A run that should have made a snapshot.
-    Run(StreamId),
+/// What is wrong with what is saved.
+#[derive(Debug)]
+enum Fault {
     /// Something could not be read: the snapshot is not complete.
     Incomplete,
     /// What is stored is damaged.
@@ -133,35 +134,25 @@ impl Snapshots {
                 let job = id.run_job().unwrap_or_default();
                 if let Some(place) = self.works.get(job) {
                     let item = Item::new(passing.received, id, passing.position);
-                    self.failed.push((item, place.clone(), Failure::Run(id.clone())));
+                    self.failed.insert(id.clone(), (item, place.clone()));
                 }
             }
             // It is told of by its last try; and one that was lost may have ended well after all.
-            RunEvent::RunRetryScheduled(_) | RunEvent::RunSucceeded(_) => self.take_back(id),
+            RunEvent::RunRetryScheduled(_) | RunEvent::RunSucceeded(_) => {
+                self.failed.remove(id);
+            }
             RunEvent::RunResolved(event) if event.outcome == Resolution::Succeeded => {
-                self.take_back(id);
+                self.failed.remove(id);
             }
             _ => {}
-        }
-    }
-
-    /// A run has not failed after all.
-    fn take_back(&mut self, id: &StreamId) {
-        let is = |(.., of): &(Item, Where, Failure)| matches!(of, Failure::Run(run) if run == id);
-        if self.works.contains_key(id.run_job().unwrap_or_default())
-            && let Some(last) = self.failed.iter().rposition(is)
-        {
-            self.failed.remove(last);
         }
     }
 
     fn observe_dataset(&mut self, id: &StreamId, act: &ThingAct, passing: Passing<'_>) {
         match act {
             ThingAct::Proposed(event) => {
-                if let Ok(Thing::Dataset(one)) = Thing::read(ThingKind::Dataset, &event.definition)
-                {
-                    self.proposals.insert((id.clone(), event.number), *one);
-                }
+                let asked = dataset_of(event);
+                self.proposals.extend(asked.map(|one| ((id.clone(), event.number), one)));
             }
             ThingAct::Approved(event) => {
                 let Some(definition) = self.proposals.remove(&(id.clone(), event.number)) else {
@@ -198,7 +189,7 @@ impl Snapshots {
             BackupEvent::BackupCheckFailed(event) => {
                 let subject = format!("{id} {}: check", event.repository);
                 let item = Item::new(at, subject, passing.position);
-                self.failed.push((item, place(&event.repository), Failure::Damaged));
+                self.faults.push((item, place(&event.repository), Fault::Damaged));
             }
             BackupEvent::BackupForgetRequested(_) => {
                 let key = (id.clone(), passing.envelope.version);
@@ -215,7 +206,7 @@ impl Snapshots {
                 self.forget(id, event, passing);
             }
             BackupEvent::BackupSnapshotMissing(event) => {
-                let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
+                let subject = snapshot_named(id, &event.repository, event.snapshot);
                 let item = Item::new(at, subject, passing.position);
                 self.missing.insert((place(&event.repository), event.snapshot), (item, None));
                 self.lose(id, &event.repository, &[event.snapshot], at);
@@ -241,10 +232,10 @@ impl Snapshots {
             self.good.insert(place, at);
             return;
         }
-        let subject = format!("{id} {}:{}", event.repository, event.snapshot.short());
+        let subject = snapshot_named(id, &event.repository, event.snapshot);
         let note = Some(format!("{} files could not be read", event.errors));
         let item = Item { note, ..Item::new(at, subject, passing.position) };
-        self.failed.push((item, place, Failure::Incomplete));
+        self.faults.push((item, place, Fault::Incomplete));
     }
 
     /// A snapshot stands in a repository from now on.
@@ -294,23 +285,32 @@ impl Snapshots {
     }
 
     fn corrected(&self, closing: Closing<'_>) -> Vec<Item> {
-        let one = |(item, place, of): &(Item, Where, Failure)| {
-            let since = |known: &BTreeMap<Where, Timestamp>| {
-                known.get(place).is_some_and(|at| *at > item.at)
-            };
-            let why = match of {
-                Failure::Damaged if since(&self.whole) => return item.clone(),
-                Failure::Damaged => "nothing was read again and found whole since",
-                _ if since(&self.good) => return item.clone(),
-                Failure::Run(run) if self.noted.contains(run) => {
-                    let said = "a review says what becomes of it; no good snapshot came after it";
-                    return Item { note: Some(said.to_owned()), ..item.clone() };
-                }
-                _ => "no good snapshot was made there since",
-            };
-            closing.unless_young(item.clone(), Some(why.to_owned()))
+        let since = |known: &BTreeMap<Where, Timestamp>, (item, place): (&Item, &Where)| {
+            known.get(place).is_some_and(|at| *at > item.at)
         };
-        self.failed.iter().filter(|(item, ..)| closing.period.holds(item.at)).map(one).collect()
+        let open =
+            |item: &Item, why: &str| closing.unless_young(item.clone(), Some(why.to_owned()));
+        let unsaved = "no good snapshot was made there since";
+        let run = |(run, (item, place)): (&StreamId, &(Item, Where))| {
+            if since(&self.good, (item, place)) {
+                return item.clone();
+            }
+            if self.noted.contains(run) {
+                let said = "a review says what becomes of it; no good snapshot came after it";
+                return Item { note: Some(said.to_owned()), ..item.clone() };
+            }
+            open(item, unsaved)
+        };
+        let fault = |(item, place, of): &(Item, Where, Fault)| {
+            let (known, why) = match of {
+                Fault::Damaged => (&self.whole, "nothing was read again and found whole since"),
+                Fault::Incomplete => (&self.good, unsaved),
+            };
+            if since(known, (item, place)) { item.clone() } else { open(item, why) }
+        };
+        let runs = self.failed.iter().filter(|(_, (item, _))| closing.period.holds(item.at));
+        let faults = self.faults.iter().filter(|(item, ..)| closing.period.holds(item.at));
+        runs.map(run).chain(faults.map(fault)).collect()
     }
 
     /// Datasets that are to stand in several repositories, and the spans in which they did not.

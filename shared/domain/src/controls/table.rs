@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{CATALOGUE, Outcome};
+use super::{Control, Outcome};
 
 /// A control in a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,10 +24,9 @@ impl Summary {
     /// Of an outcome.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
-        let control = CATALOGUE.iter().find(|one| one.id == outcome.control);
         Self {
             control: outcome.control,
-            statement: control.map_or("", |one| one.statement),
+            statement: Control::named(outcome.control).map_or("", |one| one.statement),
             population: outcome.population.len(),
             exceptions: outcome.exceptions().count(),
             untested: outcome.untested.clone(),

@@ -111,6 +111,26 @@ pub enum Trouble {
     },
 }
 
+impl super::IncidentEvent {
+    /// What happened, where it tells of something that did.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        match self {
+            Self::IncidentOpened(e) => Some(&e.trouble),
+            Self::IncidentRecurred(e) => Some(&e.trouble),
+            Self::IncidentCleared(_)
+            | Self::IncidentEscalated(_)
+            | Self::IncidentBroadcast(_)
+            | Self::IncidentNotificationBegun(_)
+            | Self::IncidentNotificationEnded(_)
+            | Self::IncidentAcknowledged(_)
+            | Self::IncidentNoted(_)
+            | Self::IncidentCauseRecorded(_)
+            | Self::IncidentResolved(_)
+            | Self::IncidentReopened(_) => None,
+        }
+    }
+}
+
 impl Trouble {
     /// Whether it is so until it is not.
     pub fn lasts(&self) -> bool {

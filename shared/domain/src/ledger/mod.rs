@@ -273,11 +273,10 @@ impl Ledger {
                 incident::admit::admit(body.and_then(Body::incident), event, &context)
             }
             Event::HostEvent(event) => {
-                let keys = self.keys_of(envelope.subject.rest());
-                let newest = ProducerId::of_host(envelope.subject.rest(), keys.max(1)).ok();
-                let newest = newest.and_then(|id| self.producers.get(&id));
-                let counts = newest.is_some_and(|producer| !producer.revoked);
-                streams::admit_host(body, event, (keys, counts), received)
+                let keys = || self.keys_of(envelope.subject.rest());
+                // None but the newest does, if any: it takes the others' place.
+                let counts = keys().any(|(_, producer)| !producer.revoked);
+                streams::admit_host(body, event, (keys().count(), counts), received)
             }
             Event::UserEvent(event) => {
                 let context = people::Context {
@@ -410,14 +409,11 @@ impl Ledger {
                     Some(_) => Err(format!("{} is enrolled already", e.producer)),
                     None if e.producer.generation() == 1 => Ok(()),
                     None => {
-                        let next = self.keys_of(e.producer.name()) + 1 == e.producer.generation();
+                        let keys = || self.keys_of(e.producer.name());
+                        let next = keys().count() + 1 == e.producer.generation() as usize;
                         need(next, "a host is let in with its next key")?;
-                        let own = |(id, known): (&ProducerId, &Producer)| {
-                            id.class() == e.class
-                                && id.name() == e.producer.name()
-                                && known.key == key
-                        };
-                        need(!self.producers.iter().any(own), "the host had this key before")?;
+                        let before = keys().any(|(_, known)| known.key == key);
+                        need(!before, "the host had this key before")?;
                         need(e.ground == "invitation", "another key of a host needs an invitation")
                     }
                 }
@@ -448,7 +444,7 @@ impl Ledger {
 
     fn learn(&mut self, subject: &StreamId, event: &Event) {
         if let Event::HostEvent(HostEvent::HostRevoked(_)) = event {
-            self.revoke(subject);
+            self.revoke(subject.rest());
         }
         let Event::LogEvent(event) = event else { return };
         match event {
@@ -458,8 +454,10 @@ impl Ledger {
                 self.enrol(&e.producer, &e.key);
             }
             LogEvent::LogProducerEnrolled(e) => {
+                if e.class == Class::Executor {
+                    self.revoke(e.producer.name());
+                }
                 self.enrol(&e.producer, &e.key);
-                self.supersede(&e.producer);
             }
             LogEvent::LogPolicySet(e) => self.policy.self_approval = e.self_approval,
             LogEvent::LogAccountsRequired(_) => self.policy.accounts = true,
@@ -472,24 +470,9 @@ impl Ledger {
         }
     }
 
-    /// How many keys of a host were let in, one after the other.
-    #[must_use]
-    pub fn keys_of(&self, host: &str) -> u32 {
-        let known = |generation: &u32| {
-            let id = ProducerId::of_host(host, *generation);
-            id.is_ok_and(|id| self.producers.contains_key(&id))
-        };
-        (1..).take_while(known).last().unwrap_or(0)
-    }
-
-    /// Of a host with a new key, none that it had before counts any more.
-    fn supersede(&mut self, newest: &ProducerId) {
-        for generation in 1..newest.generation() {
-            let id = ProducerId::of_host(newest.name(), generation).ok();
-            if let Some(before) = id.and_then(|id| self.producers.get_mut(&id)) {
-                before.revoked = true;
-            }
-        }
+    /// The keys of a host that were let in, one after the other: producers of their own.
+    pub fn keys_of(&self, host: &str) -> impl Iterator<Item = (&ProducerId, &Producer)> {
+        self.producers.iter().filter(move |(id, _)| id.is_of_host(host))
     }
 
     fn enrol(&mut self, producer: &ProducerId, key: &str) {
@@ -499,11 +482,10 @@ impl Ledger {
         }
     }
 
-    fn revoke(&mut self, host: &StreamId) {
-        let id = ProducerId::of_host(host.rest(), self.keys_of(host.rest()).max(1));
-        if let Some(producer) = id.ok().and_then(|id| self.producers.get_mut(&id)) {
-            producer.revoked = true;
-        }
+    /// No key that a host has had until now counts any more.
+    fn revoke(&mut self, host: &str) {
+        let own = self.producers.iter_mut().filter(|(id, _)| id.is_of_host(host));
+        own.for_each(|(_, producer)| producer.revoked = true);
     }
 }
 

@@ -635,7 +635,7 @@ pub const INVITED_MS_MAX: i64 = 15 * 60 * 1_000;
 pub(super) fn admit_host(
     body: Option<&Body>,
     event: &HostEvent,
-    (keys, counts): (u32, bool),
+    (keys, counts): (usize, bool),
     received: Timestamp,
 ) -> Result<(), String> {
     let host = body.and_then(Body::host);
@@ -658,7 +658,7 @@ pub(super) fn admit_host(
     }
 }
 
-fn admit_invitation(e: &HostInvited, keys: u32, received: Timestamp) -> Result<(), String> {
+fn admit_invitation(e: &HostInvited, keys: usize, received: Timestamp) -> Result<(), String> {
     let ahead = e.until.as_millisecond() - received.as_millisecond();
     let in_time = ahead > 0 && ahead <= INVITED_MS_MAX + SKEW_MS_MAX;
     need(in_time, "an invitation lives for 15 minutes at most")?;
@@ -668,10 +668,9 @@ fn admit_invitation(e: &HostInvited, keys: u32, received: Timestamp) -> Result<(
             "a host of that name is let in already: bring its key back, invite it again with another key, or give this one another name",
         ),
         Some(_) if keys == 0 => Err("no host of that name was let in".to_owned()),
-        Some(generation) => need(
-            u64::from(generation) == u64::from(keys) + 1,
-            "an invitation is for the host's next key",
-        ),
+        Some(generation) => {
+            need(generation as usize == keys + 1, "an invitation is for the host's next key")
+        }
     }
 }
 

@@ -226,17 +226,9 @@ fn a_dataset_that_wants_two_copies_is_at_risk_with_one() {
     let reason = RiskReason::TooFewCopies { have: 1, want: 2 };
     assert_eq!(site.protection(), Protection::AtRisk { reason });
     site.begin("backup-copy@02:00");
-    let copied = |snapshot| BackupCopied {
-        by: seer("backup-copy@02:00"),
-        from: "vault".to_owned(),
-        original: id(1),
-        to: "offsite".to_owned(),
-        definition: DefinitionRef::new(1, Digest::NONE),
-        snapshot,
-    };
-    let unknown = BackupCopied { original: id(7), ..copied(id(8)) };
+    let unknown = BackupCopied { original: id(7), ..copied() };
     assert_eq!(refused(&site.host_says(unknown)), "there is no such original");
-    assert_eq!(site.host_says(copied(id(8))), Mark::Valid);
+    assert_eq!(site.host_says(copied()), Mark::Valid);
     assert!(matches!(site.protection(), Protection::Protected { .. }));
     let one = site.dataset().snapshot("offsite", id(8)).unwrap().clone();
     assert_eq!((one.taken, one.at), (at("01:00"), at("01:00")), "it is as old as its original");
@@ -274,6 +266,27 @@ pub(crate) fn four_nights() -> Site {
         site.end(&run, 0);
     }
     site
+}
+
+/// Snapshot 1 of the vault stands offsite too, as 8: what the run `backup-copy@02:00` says.
+pub(crate) fn copied() -> BackupCopied {
+    BackupCopied {
+        by: seer("backup-copy@02:00"),
+        from: "vault".to_owned(),
+        original: id(1),
+        to: "offsite".to_owned(),
+        definition: DefinitionRef::new(1, Digest::NONE),
+        snapshot: id(8),
+    }
+}
+
+/// Somebody wants snapshot `n` forgotten that the rule keeps.
+pub(crate) fn asked_to_forget(n: u64) -> BackupForgetRequested {
+    BackupForgetRequested {
+        repository: "vault".to_owned(),
+        snapshots: vec![id(n)],
+        reason: "a customer's data by mistake".to_owned(),
+    }
 }
 
 pub(crate) fn forgotten(
@@ -345,11 +358,7 @@ fn a_hold_keeps_a_snapshot_from_rule_and_people_until_it_ends() {
 #[test]
 fn what_the_rule_keeps_is_forgotten_by_two_people_and_not_by_one() {
     let mut site = four_nights();
-    let asked = BackupForgetRequested {
-        repository: "vault".to_owned(),
-        snapshots: vec![id(23)],
-        reason: "a customer's data by mistake".to_owned(),
-    };
+    let asked = asked_to_forget(23);
     assert_eq!(site.try_by("user/ana", &stream(), Event::from(asked)), Mark::Valid);
     let number = site.dataset().request.unwrap().number;
     let run = "retention@request-1";

@@ -4,17 +4,17 @@ use domain::canonical::Digest;
 use domain::controls::ControlSettings;
 use domain::envelope::Envelope;
 use domain::event::{
-    BackupCheckFailed, BackupCopied, BackupForgetApproved, BackupForgetRequested, BackupLookedInto,
-    BackupSnapshotCreated, BackupSnapshotFound, BackupSnapshotMissing, BackupVerified,
-    DefinitionRef, Disposition, EraseReason, Event, ForgetReason, HostStarted, LogExported,
-    Looking, PrintCancelled, PrintErased, ReviewNoted,
+    BackupCheckFailed, BackupForgetApproved, BackupLookedInto, BackupSnapshotCreated,
+    BackupSnapshotFound, BackupSnapshotMissing, BackupVerified, Disposition, EraseReason, Event,
+    ForgetReason, HostStarted, LogExported, Looking, PrintCancelled, PrintErased, ReviewNoted,
 };
 use domain::ids::StreamId;
 use domain::ledger::Mark;
 use serde_json::json;
 
 use crate::backups::{
-    by_policy, created, forgotten, four_nights, id, seer, site as saving, stream,
+    asked_to_forget, by_policy, copied, created, forgotten, four_nights, id, seer, site as saving,
+    stream,
 };
 use crate::controls::{exceptions, of_events, one, strict};
 use crate::given::{World, at, golden, later};
@@ -281,15 +281,7 @@ fn an_incomplete_snapshot_and_damage_are_failures_until_something_good_follows()
 fn what_is_to_stand_in_two_repositories_and_stands_in_one_is_an_exception_for_that_time() {
     let mut site = saving(json!({"copies": 2, "rpo": "26h"}));
     site.night("backup@01:00", 1).begin("backup-copy@02:00");
-    let copied = BackupCopied {
-        by: seer("backup-copy@02:00"),
-        from: "vault".to_owned(),
-        original: id(1),
-        to: "offsite".to_owned(),
-        definition: DefinitionRef::new(1, Digest::NONE),
-        snapshot: id(8),
-    };
-    assert_eq!(site.host_says(copied), Mark::Valid);
+    assert_eq!(site.host_says(copied()), Mark::Valid);
     site.end("backup-copy@02:00", 0);
     for night in [2, 3_u64] {
         let run = format!("backup@2026-11-2{}T01:00+00:00", night - 1);
@@ -316,15 +308,7 @@ fn what_is_to_stand_in_two_repositories_and_stands_in_one_is_an_exception_for_th
 fn a_copy_that_is_gone_counts_no_more_and_what_was_agreed_before_holds_for_its_time() {
     let mut site = saving(json!({"copies": 2, "rpo": "6h"}));
     site.night("backup@01:00", 1).begin("backup-copy@02:00");
-    let copied = BackupCopied {
-        by: seer("backup-copy@02:00"),
-        from: "vault".to_owned(),
-        original: id(1),
-        to: "offsite".to_owned(),
-        definition: DefinitionRef::new(1, Digest::NONE),
-        snapshot: id(8),
-    };
-    assert_eq!(site.host_says(copied), Mark::Valid);
+    assert_eq!(site.host_says(copied()), Mark::Valid);
     site.end("backup-copy@02:00", 0).begin("restore-test@06:00");
     let (by, repository) = (seer("restore-test@06:00"), "vault".to_owned());
     let missing = BackupSnapshotMissing { by, repository, snapshot: id(1) };
@@ -358,11 +342,7 @@ fn snapshots_go_by_an_approved_rule_or_by_two_people() {
     site.request(run).until("2026-11-23T04:00:00Z").start(run);
     let event = forgotten(run, vec![id(20), id(21)], by_policy(&site));
     assert_eq!(site.host_says(event), Mark::Valid);
-    let asked = BackupForgetRequested {
-        repository: "vault".to_owned(),
-        snapshots: vec![id(23)],
-        reason: "a customer's data by mistake".to_owned(),
-    };
+    let asked = asked_to_forget(23);
     assert_eq!(site.try_by("user/ana", &stream(), Event::from(asked)), Mark::Valid);
     let request = site.dataset().request.unwrap().number;
     let agree = BackupForgetApproved { request, reason: "seen".to_owned() };

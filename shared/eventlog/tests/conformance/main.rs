@@ -68,6 +68,7 @@ rules! {
         no_question_behind_a_page_looks_through_the_whole_log_or_all_states;
     proving:
         an_event_is_proven_once_a_signed_head_reaches_it_however_many_there_are,
+        what_proofs_need_of_a_long_log_is_read_in_pieces_or_ahead,
         a_log_whose_hashes_were_changed_proves_nothing;
     racing:
         two_recorders_over_one_log_leave_no_gap_and_write_nothing_twice,

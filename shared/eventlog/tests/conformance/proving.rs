@@ -77,6 +77,22 @@ pub(crate) async fn an_event_is_proven_once_a_signed_head_reaches_it_however_man
     assert!(signed < size + 6);
 }
 
+pub(crate) async fn what_proofs_need_of_a_long_log_is_read_in_pieces_or_ahead(store: &Store) {
+    let mut site = Site::with_job(store, "a").await;
+    let mut version = 3;
+    for _ in 0..40 {
+        grow(&mut site, &mut version, 128).await;
+    }
+    let (size, _) = sign(&site).await;
+    // Eight parts of 1,024 with a question; the ninth and the tenth are whole.
+    assert_eq!(proof(&site, 7).await, Proof::Reading { read: 8_192, size });
+    let asked = proven(&site, 7).await;
+    site.log = store.open().await;
+    assert!(site.log.read_ahead().await.unwrap(), "there is more of it");
+    assert!(!site.log.read_ahead().await.unwrap(), "all of it is read");
+    assert_eq!(proven(&site, 7).await, asked, "nobody waits for it");
+}
+
 pub(crate) async fn a_log_whose_hashes_were_changed_proves_nothing(store: &Store) {
     let site = Site::with_job(store, "a").await;
     sign(&site).await;

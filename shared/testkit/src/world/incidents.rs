@@ -135,21 +135,7 @@ impl World {
         let mut told: BTreeSet<&StreamId> = BTreeSet::new();
         for row in self.log.rows.iter().filter(|row| row.mark == Mark::Valid) {
             let Event::IncidentEvent(event) = &*row.event else { continue };
-            let trouble = match event {
-                IncidentEvent::IncidentOpened(e) => Some(&e.trouble),
-                IncidentEvent::IncidentRecurred(e) => Some(&e.trouble),
-                IncidentEvent::IncidentCleared(_)
-                | IncidentEvent::IncidentEscalated(_)
-                | IncidentEvent::IncidentBroadcast(_)
-                | IncidentEvent::IncidentNotificationBegun(_)
-                | IncidentEvent::IncidentNotificationEnded(_)
-                | IncidentEvent::IncidentAcknowledged(_)
-                | IncidentEvent::IncidentNoted(_)
-                | IncidentEvent::IncidentCauseRecorded(_)
-                | IncidentEvent::IncidentResolved(_)
-                | IncidentEvent::IncidentReopened(_) => None,
-            };
-            if let Some(Trouble::Run { run, .. }) = trouble {
+            if let Some(Trouble::Run { run, .. }) = event.trouble() {
                 told.insert(run);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bus::recorder::runs_each;
 use domain::forecast::{Planned, SiteView, forecast, of_job};
 use domain::ids::StreamId;
 use domain::job::{Job, JobDefinition};
@@ -118,7 +119,7 @@ pub(crate) async fn by_job(
         let jobs: Vec<Job> = reading::only_jobs(views).filter(fits).collect();
         looked += jobs.len();
         let filters = jobs.iter().map(|job| runs_of(scene.0, Some(&job.name), RUNS_OF_JOB));
-        let rows = reading::runs_each(console, filters).await?;
+        let rows = runs_each(&console.bus, filters).await?;
         for (job, rows) in jobs.iter().zip(rows) {
             let Some(lane) = lane_of_job(job, rows, scene) else { continue };
             if !has_room(&found.lanes, lane.bars.len()) {

@@ -2,24 +2,21 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use paper::{CoverSheet, Imprint, Parameter, Sheet};
+use paper::{CoverSheet, Imprint, Parameter};
 use serde_json::Value;
 
 use super::Subject;
-use crate::cli::{Paper, PapersOf};
-use crate::host;
+use crate::cli::PapersOf;
+use crate::commands::report::{day_of, made_by, stamp};
 
 pub(super) fn pdf(subject: &Subject, wanted: &PapersOf, now: Timestamp) -> anyhow::Result<Vec<u8>> {
     let local = now.to_zoned(TimeZone::system());
     let report = &subject.report;
-    let at = local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    let at = stamp(&local);
     let sheet = CoverSheet {
-        sheet: match wanted.paper {
-            Paper::A4 => Sheet::A4,
-            Paper::Letter => Sheet::Letter,
-        },
+        sheet: wanted.paper.into(),
         site: report.origin.clone(),
-        day: local.strftime("%A, %-d %B %Y").to_string(),
+        day: day_of(&local),
         title: format!("Evidence of the log {}", report.origin),
         parameters: parameters(subject),
         asked_by: wanted.asked_by.clone(),
@@ -34,7 +31,7 @@ pub(super) fn pdf(subject: &Subject, wanted: &PapersOf, now: Timestamp) -> anyho
         verify: format!("decklog-verify {} --policy YOUR-POLICY", subject.file),
         imprint: Imprint {
             reader: wanted.asked_by.clone(),
-            made_by: format!("decklog {} on {}", env!("CARGO_PKG_VERSION"), host::name()),
+            made_by: made_by(),
             made_at: at,
             position: report.size,
             as_of: format!("the last head in the file, of root {}", report.root.short()),

@@ -13,16 +13,16 @@ mod assessment;
 mod cover;
 mod workbook;
 
-use std::fs::{self, File};
-use std::io::{BufReader, Seek as _};
+use std::fs;
+use std::io::Seek as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use domain::canonical::Digest;
-use evidence::{Depth, Report, Request, Verdict};
+use evidence::{Report, Request, Verdict};
 use serde::Serialize;
 
-use super::evidence::trust;
+use super::evidence::{above, examined};
 use crate::cli::{Format, PapersOf};
 use crate::{exit, host, output};
 
@@ -40,15 +40,9 @@ struct Subject {
 
 impl Subject {
     fn read(wanted: &PapersOf) -> anyhow::Result<Self> {
-        let path = &wanted.evidence.file;
-        let name = path.display();
-        let mut opened =
-            File::open(path).map_err(|error| exit::usage(format!("opening {name}: {error}")))?;
+        let (path, name) = (&wanted.evidence.file, wanted.evidence.file.display());
+        let (report, mut opened) = examined(&wanted.evidence)?;
         let bytes = opened.metadata()?.len();
-        let trust = trust(&wanted.evidence)?;
-        let depth = if wanted.evidence.tip { Depth::Tip } else { Depth::Full };
-        let report = evidence::verify(BufReader::new(&opened), &trust, depth, &mut |_, _| {})
-            .with_context(|| format!("reading {name}"))?;
         let request = match (report.verdict, &report.request) {
             (Verdict::Verified | Verdict::Inconclusive, Some(request)) => request.clone(),
             _ => {
@@ -108,7 +102,7 @@ pub(crate) fn run(wanted: &PapersOf, format: Format) -> anyhow::Result<()> {
 
 /// All of them, or no directory.
 fn write(dir: &Path, papers: &[(&str, Vec<u8>)]) -> anyhow::Result<()> {
-    let parent = dir.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = above(dir);
     let made = tempfile::Builder::new().prefix(".papers-").tempdir_in(parent);
     let made = made.with_context(|| format!("writing into {}", parent.display()))?;
     for (name, bytes) in papers {

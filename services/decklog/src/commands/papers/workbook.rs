@@ -65,17 +65,18 @@ fn cell(text: &str) -> String {
     text.chars().take(CELL_CHARS).collect()
 }
 
-/// Labels and what they are, from a row on; the row behind them.
+/// Labels and what they are, in the cells of some columns, from a row on; the row behind them.
 fn facts(
     sheet: &mut Worksheet,
     from: u32,
     facts: &[(&str, String)],
+    (first, last): (u16, u16),
     look: &Look,
 ) -> Result<u32, XlsxError> {
     let mut row = from;
     for (label, value) in facts {
         sheet.write_string_with_format(row, 0, *label, &look.label)?;
-        sheet.merge_range(row, 2, row, 6, &cell(value), &look.text)?;
+        sheet.merge_range(row, first, row, last, &cell(value), &look.text)?;
         // About so many characters stand in a line of the cells together.
         let lines = value.chars().count().div_ceil(140).max(1);
         sheet.set_row_height(row, lines as f64 * 15.0)?;
@@ -100,35 +101,38 @@ fn source(subject: &Subject) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn columns(sheet: &mut Worksheet) -> Result<(), XlsxError> {
-    for (number, (_, width)) in (0..).zip(COLUMNS) {
+fn widths(sheet: &mut Worksheet, all: impl IntoIterator<Item = f64>) -> Result<(), XlsxError> {
+    for (number, width) in (0..).zip(all) {
         sheet.set_column_width(number, width)?;
+    }
+    Ok(())
+}
+
+/// The names of columns.
+fn head<'a>(
+    sheet: &mut Worksheet,
+    row: u32,
+    names: impl IntoIterator<Item = &'a str>,
+    look: &Look,
+) -> Result<(), XlsxError> {
+    for (column, name) in (0..).zip(names) {
+        sheet.write_string_with_format(row, column, name, &look.head)?;
     }
     Ok(())
 }
 
 fn summary(sheet: &mut Worksheet, subject: &Subject, look: &Look) -> Result<(), XlsxError> {
     sheet.set_name("Summary")?.set_landscape();
-    for (number, width) in (0..).zip([10.0, 16.0, 70.0, 12.0, 12.0, 60.0]) {
-        sheet.set_column_width(number, width)?;
-    }
+    widths(sheet, [10.0, 16.0, 70.0, 12.0, 12.0, 60.0])?;
     sheet.write_string_with_format(
         0,
         0,
         "Controls, tested over their whole populations",
         &look.title,
     )?;
-    let mut row = 2;
-    for (label, value) in source(subject) {
-        sheet.write_string_with_format(row, 0, label, &look.label)?;
-        sheet.merge_range(row, 1, row, 5, &cell(&value), &look.text)?;
-        row += 1;
-    }
-    row += 1;
+    let mut row = facts(sheet, 2, &source(subject), (1, 5), look)? + 1;
     let names = ["Control", "Result", "Statement", "Population", "Exceptions", "Answers"];
-    for (column, name) in (0..).zip(names) {
-        sheet.write_string_with_format(row, column, name, &look.head)?;
-    }
+    head(sheet, row, names, look)?;
     for one in &subject.report.outcomes {
         row += 1;
         let found = Summary::of(one);
@@ -150,31 +154,26 @@ fn control(
     look: &Look,
 ) -> Result<(), XlsxError> {
     sheet.set_name(outcome.control)?.set_landscape();
-    columns(sheet)?;
+    widths(sheet, COLUMNS.map(|(_, width)| width))?;
     sheet.write_string_with_format(0, 0, outcome.control, &look.title)?;
     let drawn = outcome.drawn_places(&subject.report.root, subject.sample);
     let rows = listed(outcome, &drawn);
-    let mut row = facts(sheet, 2, &about(subject, outcome, rows.len()), look)?;
-    let blank = ["Conclusion", "Prepared by, date", "Reviewed by, date"];
-    for label in blank {
-        sheet.write_string_with_format(row, 0, label, &look.label)?;
-        sheet.merge_range(row, 2, row, 6, "", &look.text)?;
-        row += 1;
-    }
-    row += 1;
-    let head = row;
-    for (column, (name, _)) in (0..).zip(COLUMNS) {
-        sheet.write_string_with_format(head, column, name, &look.head)?;
-    }
+    let mut above = about(subject, outcome, rows.len());
+    above.extend(
+        ["Conclusion", "Prepared by, date", "Reviewed by, date"].map(|name| (name, String::new())),
+    );
+    let names = facts(sheet, 2, &above, (2, 6), look)? + 1;
+    head(sheet, names, COLUMNS.map(|(name, _)| name), look)?;
+    let mut row = names;
     for number in rows {
         row += 1;
         if let Some(item) = outcome.population.get(number) {
             member(sheet, row, (number, item), drawn.binary_search(&number).is_ok(), look)?;
         }
     }
-    sheet.set_freeze_panes(head + 1, 0)?;
-    sheet.set_repeat_rows(head, head)?;
-    sheet.autofilter(head, 0, row.max(head + 1), 6)?;
+    sheet.set_freeze_panes(names + 1, 0)?;
+    sheet.set_repeat_rows(names, names)?;
+    sheet.autofilter(names, 0, row.max(names + 1), 6)?;
     Ok(())
 }
 
