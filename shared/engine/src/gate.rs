@@ -26,7 +26,7 @@ pub(crate) struct Gate {
     forbidden: Mutex<Option<String>>,
     /// While an index is repaired, what is shown of the repository.
     shown: Mutex<Shown>,
-    /// An index file that was listed was gone when it was to be read.
+    /// A file of the index or a snapshot that was listed was gone when it was to be read.
     gone: AtomicBool,
 }
 
@@ -37,7 +37,7 @@ struct Shown {
     packs: Option<BTreeSet<Id>>,
 }
 
-/// How often the index is read again when files of it are gone.
+/// How often index and snapshots are read again when files of them are gone.
 const TRIES: usize = 5;
 
 impl Gate {
@@ -89,8 +89,8 @@ impl Gate {
         if tpe == FileType::Index { lock(&self.shown).index.clone() } else { None }
     }
 
-    /// Reads the index, again where files of it were gone that had just been listed: somebody else has written others that
-    /// say the same.
+    /// Reads the index or the snapshots, again where files were gone that had just been listed: of the index somebody else
+    /// has written others that say the same, and a snapshot has been forgotten.
     pub(crate) fn steady<T, E>(&self, mut read: impl FnMut() -> Result<T, E>) -> Result<T, E> {
         for _ in 1..TRIES {
             self.gone.store(false, Ordering::Relaxed);
@@ -170,7 +170,8 @@ impl ReadBackend for Gate {
 
     fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
         let read = self.files.read_full(tpe, id);
-        if read.is_err() && tpe == FileType::Index && self.files.is_gone(tpe, id) {
+        let may_go = matches!(tpe, FileType::Index | FileType::Snapshot);
+        if read.is_err() && may_go && self.files.is_gone(tpe, id) {
             self.gone.store(true, Ordering::Relaxed);
         }
         read
@@ -269,26 +270,39 @@ mod tests {
     }
 
     #[test]
-    fn an_index_file_that_is_gone_when_it_is_read_has_the_index_read_again() {
+    fn what_was_forgotten_or_written_anew_between_listing_and_reading_is_listed_and_read_again() {
+        for (tpe, again) in
+            [(FileType::Index, true), (FileType::Snapshot, true), (FileType::Pack, false)]
+        {
+            let (gate, _) = gate();
+            let old = put(&gate, tpe);
+            let mut rounds = 0;
+            let read = gate.steady(|| {
+                rounds += 1;
+                let listed = gate.list(tpe)?;
+                if rounds == 1 {
+                    put(&gate, tpe);
+                    gate.remove(tpe, &old, false)?;
+                }
+                listed.iter().try_for_each(|id| gate.read_full(tpe, id).map(drop))
+            });
+            assert_eq!(
+                (read.is_ok(), rounds == 2),
+                (again, again),
+                "{tpe:?}: {read:?} in {rounds}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_stays_away_is_an_error_after_some_tries() {
         let (gate, _) = gate();
-        let old = put(&gate, FileType::Index);
         let mut rounds = 0;
         let read = gate.steady(|| {
             rounds += 1;
-            let listed = gate.list(FileType::Index)?;
-            if rounds == 1 {
-                put(&gate, FileType::Index);
-                gate.remove(FileType::Index, &old, false)?;
-            }
-            listed.iter().try_for_each(|id| gate.read_full(FileType::Index, id).map(drop))
+            gate.read_full(FileType::Snapshot, &Id::random()).map(drop)
         });
-        assert!(read.is_ok() && rounds == 2, "{read:?} in {rounds}");
-        let mut rounds = 0;
-        let read = gate.steady(|| {
-            rounds += 1;
-            gate.read_full(FileType::Snapshot, &old).map(drop)
-        });
-        assert!(read.is_err() && rounds == 1, "only of the index others write the same again");
+        assert!(read.is_err() && rounds == TRIES, "{read:?} in {rounds}");
     }
 
     #[test]

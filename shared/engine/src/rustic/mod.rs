@@ -196,7 +196,7 @@ impl Opened {
     /// Every snapshot, newest first.
     pub(crate) fn snapshots(&self) -> Result<Vec<SnapshotFile>, Problem> {
         let tried = format!("reading the snapshots of {}", self.repo.name);
-        let all = self.repo.get_all_snapshots();
+        let all = self.gate.steady(|| self.repo.get_all_snapshots());
         let mut all = all.map_err(rustic(ProblemKind::Damaged, tried))?;
         all.sort_by(|a, b| (&b.time, b.id).cmp(&(&a.time, a.id)));
         Ok(all)
