@@ -18,6 +18,7 @@
 //! | [`print_night`] | the example of the README that ends on paper and in the mail |
 //! | [`prints`] | documents, checks and forms, printers that jam, and kills in between |
 //! | [`programs`] | finding, building and running the programs |
+//! | [`seen`] | heads of the log that services have verified, and a log that is another one |
 //! | [`witnessed`] | evidence: a witness, an export, and verifiers that know no server |
 //! | [`site`] | an installation of many processes, kept alive as systemd would |
 #![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
@@ -42,5 +43,6 @@ mod people;
 mod print_night;
 mod prints;
 mod programs;
+mod seen;
 mod site;
 mod witnessed;

@@ -190,6 +190,17 @@ pub(crate) fn call(data: &Path, arguments: &[&str]) -> Said {
     run(decklog(arguments).arg("--data").arg(data))
 }
 
+/// What somebody does who holds the file and knows SQL.
+pub(crate) fn sql(data: &Path, statement: &str) -> String {
+    let file = std::fs::read_dir(data)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "sqlite" || end == "db"));
+    let mut sqlite = Command::new("sqlite3");
+    let said = run(sqlite.arg("-bail").arg(file.unwrap()).arg(statement)).ended(0);
+    said.out.trim().to_owned()
+}
+
 /// Numbers that are different every time and can be had again: the seed is printed, and taken from
 /// `DECKLOG_TEST_SEED` where that is set.
 pub(crate) struct Random(u64);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use bus::Bus;
 use bus::recorder::{self, ask};
+use bus::{Bus, HeadLooks};
 use domain::controls::ControlSettings;
 use domain::envelope::Draft;
 use domain::event::{Event, LogDirectorySet, LogJournalCut, LogPolicySet};
@@ -15,7 +15,7 @@ use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::wire::Query;
 use jiff::Timestamp;
-use journal::{Cut, Journal, Outbox, OutboxConfig};
+use journal::{Cut, Heads, Journal, Outbox, OutboxConfig};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -80,7 +80,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let problems = config.problems();
     anyhow::ensure!(problems.is_empty(), "{}", problems.join("; "));
-    let (console, cut) = open(&config, producer, bus.clone(), &around)?;
+    let Opened { console, cut, heads } = open(&config, producer, bus.clone(), &around)?;
     let mut stop = around.stop.clone();
     let prepared = tokio::select! {
         prepared = prepare(&console, &config, cut) => prepared,
@@ -92,6 +92,7 @@ pub async fn run(
     let (address, local) = (doors.address, doors.local);
     let counting = tokio::spawn(metrics::watch(console.clone(), position));
     let asking = tokio::spawn(pulse::watch(console.clone()));
+    let watching = tokio::spawn(watch_heads(console.clone(), heads));
     info!(%address, "serving");
     ready(Ready { address, local, code });
     let outbox = console.outbox.clone();
@@ -109,6 +110,31 @@ pub async fn run(
     }
     counting.abort();
     asking.abort();
+    watching.abort();
+    Ok(())
+}
+
+/// Holds the newest head of the log against what it shows later.
+async fn watch_heads(console: Console, mut heads: Heads) {
+    let mut looks = HeadLooks::new(console.bus.clone());
+    loop {
+        let shown = looks.next(heads.size()).await;
+        let Some(told) = heads.take(&shown, (console.clock)()) else { continue };
+        if let Err(error) = say_own(&console, told.producer.stream(), told).await {
+            warn!(error = format!("{error:#}"), "that the log is another one could not be said");
+        }
+    }
+}
+
+/// Says something of this console itself in the log.
+async fn say_own(
+    console: &Console,
+    stream: StreamId,
+    event: impl Into<Event> + Send,
+) -> anyhow::Result<()> {
+    let event = event.into();
+    let version = recorder::version(&console.bus, &stream).await? + 1;
+    console.outbox.append(vec![Draft::new(stream, version, event)]).await?;
     Ok(())
 }
 
@@ -160,12 +186,20 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
+/// A console, and what it kept on its disk.
+struct Opened {
+    console: Console,
+    /// The end of its journal that was cut off.
+    cut: Option<(ProducerId, Cut)>,
+    heads: Heads,
+}
+
 fn open(
     config: &ConsoleConfig,
     producer: Producer,
     bus: Bus,
     around: &Surroundings,
-) -> anyhow::Result<(Console, Option<(ProducerId, Cut)>)> {
+) -> anyhow::Result<Opened> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("making the directory {}", config.data.display()))?;
     let id = ProducerId::new(Class::Console, &config.name)?;
@@ -173,6 +207,7 @@ fn open(
         journal::load_or_create_key(&config.data.join(format!("console-{}.key", config.name)))?;
     let dir = config.data.join(format!("console-{}.journal", config.name));
     let opened = Journal::open(&dir, &id, key, JOURNAL_BYTES)?;
+    let heads = Heads::open(&config.data.join(format!("console-{}.heads", config.name)), &id)?;
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
@@ -180,6 +215,7 @@ fn open(
             transport: recorder::transport(&bus),
             token: producer.token,
             waiting_max: 1_024,
+            seen: Some(heads.watch()),
         },
     );
     let keys = Keys::load_or_create(&config.secret())?;
@@ -207,7 +243,7 @@ fn open(
         news: Arc::default(),
         stop: around.stop.clone(),
     };
-    Ok((console, opened.cut.map(|cut| (id, cut))))
+    Ok(Opened { console, cut: opened.cut.map(|cut| (id, cut)), heads })
 }
 
 fn own(config: &ConsoleConfig, around: &Surroundings) -> Own {
@@ -238,9 +274,7 @@ async fn prepare(
     if let Some((producer, Cut { bytes, whole_until })) = cut {
         warn!(bytes, "the end of the journal was torn and was cut off; nobody had acted on it");
         let stream = producer.stream();
-        let version = recorder::version(&console.bus, &stream).await? + 1;
-        let event = LogJournalCut { producer, bytes, whole_until };
-        console.outbox.append(vec![Draft::new(stream, version, event)]).await?;
+        say_own(console, stream, LogJournalCut { producer, bytes, whole_until }).await?;
     }
     let mut code = people::prepare(console, &config.data).await?;
     if let Some(name) = &config.let_in {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use bus::{Bus, recorder};
+use bus::{Bus, HeadLooks, recorder};
 use domain::canonical::Digest;
 use domain::envelope::Draft;
 use domain::event::{HostStarted, HostStopped, LogJournalCut};
@@ -13,7 +13,7 @@ use domain::ids::{ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::wire::host_queue;
 use jiff::{SignedDuration, Timestamp};
-use journal::{Cut, Journal, Outbox, OutboxConfig};
+use journal::{Cut, Heads, Journal, Outbox, OutboxConfig};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -74,7 +74,7 @@ pub async fn run(
     ready: impl FnOnce() + Send,
 ) -> anyhow::Result<()> {
     let program = tokio::task::spawn_blocking(program);
-    let (host, cut) = open(&config, producer, bus, &around)?;
+    let (host, cut, heads) = open(&config, producer, bus, &around)?;
     let host = Arc::new(host);
     let mut tasks = JoinSet::new();
     let found = recover::find(&host)?;
@@ -97,6 +97,7 @@ pub async fn run(
     tasks.spawn(inbox::watch(Arc::clone(&host)));
     tasks.spawn(beat::beat(Arc::clone(&host)));
     tasks.spawn(beat::listen(Arc::clone(&host)));
+    tasks.spawn(watch_heads(Arc::clone(&host), heads));
     tasks.spawn(questions::serve(Arc::clone(&host)));
     tasks.spawn(recover::tidy(Arc::clone(&host), config.keep_output.as_duration()));
     let own = std::iter::once(host_queue(&host.name));
@@ -125,13 +126,14 @@ fn open(
     producer: Producer,
     bus: Bus,
     around: &Surroundings,
-) -> anyhow::Result<(Host, Option<Cut>)> {
+) -> anyhow::Result<(Host, Option<Cut>, Heads)> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("making the directory {}", config.data.display()))?;
     let id = ProducerId::of_host(&config.host, config.key_number)?;
     let key = journal::load_or_create_key(&own_file(&config.data, config.key_number, "key"))?;
     let dir = own_file(&config.data, config.key_number, "journal");
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
+    let heads = Heads::open(&own_file(&config.data, config.key_number, "heads"), &id)?;
     let said = Said::read(&opened.journal)?;
     let leaves = Leaves::open(&config.data.join("leaves"), &said)?;
     let awake = leaves.is_same_boot(&boot())?.then(|| booted((around.clock)())).flatten();
@@ -143,6 +145,7 @@ fn open(
             transport: recorder::transport(&bus),
             token: producer.token,
             waiting_max: 4_096,
+            seen: Some(heads.watch()),
         },
     );
     sweep(&config.attempts())?;
@@ -169,7 +172,7 @@ fn open(
         mail: config.mail.clone(),
         lists: config.lists.clone(),
     });
-    Ok((host, opened.cut))
+    Ok((host, opened.cut, heads))
 }
 
 fn allow_list(config: &ExecutorConfig) -> anyhow::Result<AllowList> {
@@ -226,6 +229,20 @@ async fn announce(host: Arc<Host>, (found, program): (u32, Option<Digest>), cut:
     while let Err(error) = recover::give_up_missing(&host).await {
         warn!(%error, "open runs cannot be compared with what is here; trying again");
         tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Holds the newest head of the log against what it shows later.
+async fn watch_heads(host: Arc<Host>, mut heads: Heads) {
+    let mut looks = HeadLooks::new(host.bus.clone());
+    loop {
+        let shown = looks.next(heads.size()).await;
+        if let Some(told) = heads.take(&shown, (host.clock)()) {
+            say_next(&host, &host.producer.stream(), |stream, version| {
+                Draft::new(stream.clone(), version, told.clone())
+            })
+            .await;
+        }
     }
 }
 

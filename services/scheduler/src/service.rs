@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::recorder::{self, AskError, Follower, Following};
-use bus::{Bus, Delivery, Subscription, Topic};
+use bus::{Bus, Delivery, HeadLooks, Subscription, Topic};
 use bytes::Bytes;
 use domain::envelope::Draft;
-use domain::event::{LogJournalCut, Sent};
+use domain::event::{Event, LogJournalCut, Sent};
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::run::Run;
 use domain::scheduler::{About, Action, Outgoing, SENDERS, Scheduler, Settings};
 use domain::wire::{Heartbeat, LogEntry, Work};
 use jiff::Timestamp;
-use journal::{Journal, Outbox, OutboxConfig, Verdict};
+use journal::{Heads, Journal, Outbox, OutboxConfig, Verdict};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::{info, warn};
 
@@ -121,14 +121,35 @@ pub async fn run(
     mut around: Surroundings,
     ready: impl FnOnce() + Send,
 ) -> anyhow::Result<()> {
-    let outbox = open_outbox(&config, producer, &bus, &around).await?;
+    let (outbox, heads) = open_outbox(&config, producer, &bus, &around).await?;
+    let clock = Arc::clone(&around.clock);
+    let watching = tokio::spawn(watch_heads(bus.clone(), outbox.clone(), heads, clock));
     let mut ready = Some(ready);
-    loop {
+    let ended = loop {
         let ready = || ready.take().into_iter().for_each(|ready| ready());
-        match schedule(&config, &outbox, &bus, &around, ready).await? {
-            Ended::Stopped => return Ok(()),
+        match schedule(&config, &outbox, &bus, &around, ready).await {
             // Every schedule is read anew: an occurrence names the version that it was found by.
-            Ended::OtherZones => around.tzdb = around.tzdb.again(),
+            Ok(Ended::OtherZones) => around.tzdb = around.tzdb.again(),
+            Ok(Ended::Stopped) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    watching.abort();
+    ended
+}
+
+/// Holds the newest head of the log against what it shows later.
+async fn watch_heads(
+    bus: Bus,
+    outbox: Outbox,
+    mut heads: Heads,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+) {
+    let mut looks = HeadLooks::new(bus.clone());
+    loop {
+        let shown = looks.next(heads.size()).await;
+        if let Some(told) = heads.take(&shown, clock()) {
+            report(&bus, &outbox, told.producer.stream(), told).await;
         }
     }
 }
@@ -204,7 +225,7 @@ async fn open_outbox(
     producer: Producer,
     bus: &Bus,
     around: &Surroundings,
-) -> anyhow::Result<Outbox> {
+) -> anyhow::Result<(Outbox, Heads)> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("making the directory {}", config.data.display()))?;
     let id = ProducerId::new(Class::Scheduler, &config.name)?;
@@ -212,6 +233,7 @@ async fn open_outbox(
         journal::load_or_create_key(&config.data.join(format!("scheduler-{}.key", config.name)))?;
     let dir = config.data.join(format!("scheduler-{}.journal", config.name));
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
+    let heads = Heads::open(&config.data.join(format!("scheduler-{}.heads", config.name)), &id)?;
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
@@ -219,6 +241,7 @@ async fn open_outbox(
             transport: recorder::transport(bus),
             token: producer.token,
             waiting_max: 4_096,
+            seen: Some(heads.watch()),
         },
     );
     if let Some(cut) = opened.cut {
@@ -226,21 +249,23 @@ async fn open_outbox(
             bytes = cut.bytes,
             "the end of the journal was torn and was cut off; nobody had acted on it"
         );
-        report_cut(bus, &outbox, &id, cut).await;
+        let journal::Cut { bytes, whole_until } = cut;
+        let event = LogJournalCut { producer: id.clone(), bytes, whole_until };
+        report(bus, &outbox, id.stream(), event).await;
     }
-    Ok(outbox)
+    Ok((outbox, heads))
 }
 
-/// Says in the log that the journal's end was torn.
-async fn report_cut(bus: &Bus, outbox: &Outbox, id: &ProducerId, cut: journal::Cut) {
-    let version = match recorder::version(bus, &id.stream()).await {
+/// Says something of this scheduler itself in the log.
+async fn report(bus: &Bus, outbox: &Outbox, stream: StreamId, event: impl Into<Event> + Send) {
+    let event = event.into();
+    let kind = event.kind();
+    let version = match recorder::version(bus, &stream).await {
         Ok(version) => version,
-        Err(error) => return warn!(%error, "the cut could not be reported"),
+        Err(error) => return warn!(%error, kind, "it could not be said in the log"),
     };
-    let event =
-        LogJournalCut { producer: id.clone(), bytes: cut.bytes, whole_until: cut.whole_until };
-    if let Err(error) = outbox.append(vec![Draft::new(id.stream(), version + 1, event)]).await {
-        warn!(%error, "the cut could not be reported");
+    if let Err(error) = outbox.append(vec![Draft::new(stream, version + 1, event)]).await {
+        warn!(%error, kind, "it could not be said in the log");
     }
 }
 

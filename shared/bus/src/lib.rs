@@ -15,6 +15,7 @@
 mod bus;
 mod config;
 mod error;
+mod heads;
 pub mod limits;
 mod local;
 mod names;
@@ -29,6 +30,7 @@ mod work;
 pub use bus::Bus;
 pub use config::NatsConfig;
 pub use error::BusError;
+pub use heads::HeadLooks;
 pub use limits::{Limits, MAX_MESSAGE_BYTES};
 pub use names::{Service, Topic};
 pub use requests::{Request, Requests};

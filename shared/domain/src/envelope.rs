@@ -57,7 +57,8 @@ pub struct Envelope {
     pub pseq: u64,
     /// SHA-256 of the producer's previous envelope; zeros before the first.
     pub pprev: Digest,
-    /// Newest head the producer had verified.
+    /// Newest head the producer had verified. Absent where none is newer than what its event before said: that one is in
+    /// `pprev`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
     /// Who acted: `user/…`, or absent where the producer acted by rule.
@@ -187,13 +188,24 @@ pub struct Draft {
     pub correlation: Option<String>,
     /// What it commits to that is not in it.
     pub payload: Option<PayloadRef>,
+    /// Newest head of the log that its producer has verified, where that is news.
+    pub seen: Option<Seen>,
 }
 
 impl Draft {
     /// A draft without actor, cause or correlation.
     pub fn new(stream: StreamId, version: u64, event: impl Into<Event>) -> Self {
         let event = event.into();
-        Self { stream, version, event, actor: None, cause: None, correlation: None, payload: None }
+        Self {
+            stream,
+            version,
+            event,
+            actor: None,
+            cause: None,
+            correlation: None,
+            payload: None,
+            seen: None,
+        }
     }
 
     /// The same, said by `actor`.
@@ -207,6 +219,13 @@ impl Draft {
     #[must_use]
     pub fn with_payload(mut self, payload: PayloadRef) -> Self {
         self.payload = Some(payload);
+        self
+    }
+
+    /// The same, by a producer that has verified this head.
+    #[must_use]
+    pub fn seeing(mut self, seen: Option<Seen>) -> Self {
+        self.seen = seen;
         self
     }
 
@@ -251,7 +270,7 @@ impl Place {
             schema: draft.event.schema(),
             pseq: self.pseq + 1,
             pprev: self.last,
-            seen: None,
+            seen: draft.seen,
             actor: draft.actor,
             onbehalf: None,
             cause: draft.cause,

@@ -355,6 +355,11 @@ pub enum Query {
         /// Most heads.
         limit: u32,
     },
+    /// The newest signed head, and the proof that it continues an earlier one.
+    Continuation {
+        /// Size of the earlier one; 0 where none is known.
+        from: u64,
+    },
     /// The proof that an event is in the newest signed head.
     Proof {
         /// Its position, from 1.
@@ -608,6 +613,8 @@ pub enum Content {
     Night(crate::night::Night),
     /// Signed heads as notes.
     Heads(Vec<String>),
+    /// The newest signed head, where there is one.
+    Continuation(Option<Continuation>),
     /// That an event is in the newest signed head, or why that is not proven.
     Proof(Proof),
     /// The question could not be answered.
@@ -629,6 +636,18 @@ pub struct HeadView {
     pub root: Digest,
     /// Newest signed head, a C2SP checkpoint.
     pub signed: Option<String>,
+}
+
+/// A signed head, and the proof that it continues an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Continuation {
+    /// The key that signs heads, as the log's first event names it.
+    pub key: String,
+    /// The head, a C2SP checkpoint.
+    pub head: String,
+    /// The proof (RFC 6962 §2.1.2); empty where nothing is to be proven, or nothing can be because the log is shorter.
+    pub proof: Vec<Digest>,
 }
 
 /// Whether an event is proven to be in the newest signed head.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
-use domain::wire::{Inclusion, Proof};
+use domain::wire::{Continuation, Inclusion, Proof};
 use tlog::{
     Checkpoint, Frontier, Hash, Note, consistency_spans, inclusion_proof_in_part, leaf_hash,
     verify_inclusion,
@@ -115,6 +115,26 @@ impl EventLog {
             proof.push(self.span(span.start, span.end).await?);
         }
         Ok(proof)
+    }
+
+    /// The newest signed head, and the proof that it continues one of this size. `None` before the first.
+    ///
+    /// # Errors
+    /// The database cannot be read, or does not hold what it signed.
+    pub(crate) async fn continuation(&self, from: u64) -> Result<Option<Continuation>, LogError> {
+        let Some((_, key)) = self.origin().await? else { return Ok(None) };
+        let Some(head) = self.checkpoints(1).await?.into_iter().next() else { return Ok(None) };
+        let size = head_of(&head)?.size();
+        let proof = match from {
+            // What it cannot prove it shows without a proof: whoever asks is to know of it.
+            1.. if from < size => match self.consistency(from, size).await {
+                Err(LogError::Inconsistent { .. }) => Vec::new(),
+                proof => proof?,
+            },
+            _ => Vec::new(),
+        };
+        let proof = proof.into_iter().map(|hash| Digest(hash.0)).collect();
+        Ok(Some(Continuation { key, head, proof }))
     }
 
     /// The root of some leaves. Where there are more than a part has, they begin with one.

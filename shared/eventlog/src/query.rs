@@ -88,6 +88,7 @@ impl EventLog {
             Query::Heads { limit } => {
                 Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?)
             }
+            Query::Continuation { from } => Content::Continuation(self.continuation(*from).await?),
             Query::Proof { position } => Content::Proof(self.proof(*position).await?),
         };
         Ok(Answer { position, content })

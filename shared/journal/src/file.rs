@@ -6,7 +6,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use domain::canonical::Digest;
-use domain::envelope::{Draft, Envelope, EnvelopeError, Place};
+use domain::envelope::{Draft, Envelope, EnvelopeError, Place, Seen};
 use domain::flush::{Flush, FlushError};
 use domain::ids::ProducerId;
 use domain::keys::SecretKey;
@@ -130,6 +130,8 @@ pub struct Journal {
     place: Place,
     unsent: VecDeque<Written>,
     broken: bool,
+    /// The newest head of the log, and the one that was said last.
+    seen: (Option<Seen>, Option<Seen>),
 }
 
 impl Journal {
@@ -172,6 +174,7 @@ impl Journal {
                 place,
                 unsent: VecDeque::new(),
                 broken: false,
+                seen: (None, None),
             };
             return journal.recover(&content, begin);
         }
@@ -190,6 +193,7 @@ impl Journal {
             place,
             unsent: VecDeque::new(),
             broken: false,
+            seen: (None, None),
         };
         Ok(Opened { journal, cut: None })
     }
@@ -246,8 +250,12 @@ impl Journal {
     /// See [`JournalError`].
     pub fn append(&mut self, drafts: Vec<Draft>, now: Timestamp) -> Result<Written, JournalError> {
         let mut place = self.place;
+        let (seen, said) = &self.seen;
+        // Only where it is news: what follows holds on to it by the hash of what went before.
+        let mut news = seen.clone().filter(|_| seen != said);
         let mut envelopes = Vec::with_capacity(drafts.len());
         for draft in drafts {
+            let draft = draft.seeing(news.take());
             let stream = draft.stream.to_string();
             let sealed = place.seal(&self.producer, draft, identity(now)?, now);
             envelopes.push(sealed.map_err(|source| JournalError::Event { stream, source })?);
@@ -256,9 +264,18 @@ impl Journal {
         let bytes = Flush::sign(envelopes, &self.key)?.to_bytes();
         self.write(&Record::Flush(bytes.clone()).to_bytes(), true)?;
         self.place = place;
+        if events > 0 {
+            self.seen.1.clone_from(&self.seen.0);
+        }
         let written = Written { bytes, events, last: place.pseq };
         self.unsent.push_back(written.clone());
         Ok(written)
+    }
+
+    /// This is the newest head of the log that its producer has verified: the next event says so, where it is another than the
+    /// last one that was said.
+    pub fn sees(&mut self, seen: Option<Seen>) {
+        self.seen.0 = seen;
     }
 
     fn write(&mut self, record: &[u8], durable: bool) -> Result<(), JournalError> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::envelope::{Draft, Envelope};
+use domain::envelope::{Draft, Envelope, Seen};
 use domain::flush::{FLUSH_BYTES_MAX, FLUSH_EVENTS_MAX};
 use domain::ids::StreamId;
 use domain::ledger::Mark;
@@ -37,6 +37,8 @@ pub struct OutboxConfig {
     pub token: String,
     /// Drafts that may wait to be written.
     pub waiting_max: usize,
+    /// The newest head of the log that the producer has verified; `None` where it looks at none.
+    pub seen: Option<watch::Receiver<Option<Seen>>>,
 }
 
 impl std::fmt::Debug for OutboxConfig {
@@ -123,9 +125,10 @@ impl Outbox {
             failed: failed_out,
         };
         let backlog = backlog.into_iter().map(|written| Outgoing { written, answers: Vec::new() });
+        let writer = Writer { journal, outgoing, clock, unsent: unsent_out, seen: config.seen };
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_loop(journal, orders_in, &outgoing, &clock, &unsent_out))
+            .spawn(move || write_loop(writer, orders_in))
             .map_err(|error| error!(%error, "the journal's thread cannot be started"))
             .ok();
         tokio::spawn(sender.run(backlog.collect(), outgoing_in));
@@ -191,26 +194,29 @@ impl Outbox {
     }
 }
 
-fn write_loop(
-    mut journal: Journal,
-    mut orders: mpsc::Receiver<Order>,
-    outgoing: &mpsc::UnboundedSender<Outgoing>,
-    clock: &Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    unsent: &watch::Sender<u64>,
-) {
+/// Where what is said is written, on a thread of its own.
+struct Writer {
+    journal: Journal,
+    outgoing: mpsc::UnboundedSender<Outgoing>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    unsent: Arc<watch::Sender<u64>>,
+    seen: Option<watch::Receiver<Option<Seen>>>,
+}
+
+fn write_loop(mut writer: Writer, mut orders: mpsc::Receiver<Order>) {
     let mut waiting = VecDeque::new();
     while waiting.front().is_some() || fill(&mut orders, &mut waiting) {
         fill_without_waiting(&mut orders, &mut waiting);
         match waiting.pop_front() {
             Some(Order::Committed(pseq)) => {
-                if let Err(error) = journal.committed(pseq) {
+                if let Err(error) = writer.journal.committed(pseq) {
                     warn!(%error, "what was committed could not be noted; it will be sent again after a restart");
                 }
             }
             Some(Order::Say { drafts, durable }) => {
                 let mut group = vec![(drafts, durable)];
                 gather(&mut waiting, &mut group);
-                write_group(&mut journal, group, outgoing, clock(), unsent);
+                writer.write(group);
             }
             None => {}
         }
@@ -256,33 +262,30 @@ fn gather(waiting: &mut VecDeque<Order>, group: &mut Vec<(Vec<Draft>, Durable)>)
     }
 }
 
-fn write_group(
-    journal: &mut Journal,
-    group: Vec<(Vec<Draft>, Durable)>,
-    outgoing: &mpsc::UnboundedSender<Outgoing>,
-    now: Timestamp,
-    unsent: &watch::Sender<u64>,
-) {
-    let all: Vec<Draft> = group.iter().flat_map(|(drafts, _)| drafts.clone()).collect();
-    match journal.append(all, now) {
-        Ok(written) => {
-            unsent.send_modify(|count| *count += written.events as u64);
-            let mut answers = Vec::with_capacity(group.len());
-            for (drafts, durable) in group {
-                let (answer, receipt) = oneshot::channel();
-                answers.push((drafts.len(), answer));
-                // Whoever does not wait for it has no use for it.
-                let _ = durable.send(Ok(receipt));
-            }
-            let _ = outgoing.send(Outgoing { written, answers });
+impl Writer {
+    fn write(&mut self, group: Vec<(Vec<Draft>, Durable)>) {
+        if let Some(seen) = &self.seen {
+            self.journal.sees(seen.borrow().clone());
         }
-        // One bad draft must not take the others with it.
-        Err(_) if group.len() > 1 => {
-            for one in group {
-                write_group(journal, vec![one], outgoing, now, unsent);
-            }
+        let all: Vec<Draft> = group.iter().flat_map(|(drafts, _)| drafts.clone()).collect();
+        match self.journal.append(all, (self.clock)()) {
+            Ok(written) => self.hand_on(written, group),
+            // One bad draft must not take the others with it.
+            Err(_) if group.len() > 1 => group.into_iter().for_each(|one| self.write(vec![one])),
+            Err(failure) => refuse(group, &failure),
         }
-        Err(failure) => refuse(group, &failure),
+    }
+
+    fn hand_on(&self, written: Written, group: Vec<(Vec<Draft>, Durable)>) {
+        self.unsent.send_modify(|count| *count += written.events as u64);
+        let mut answers = Vec::with_capacity(group.len());
+        for (drafts, durable) in group {
+            let (answer, receipt) = oneshot::channel();
+            answers.push((drafts.len(), answer));
+            // Whoever does not wait for it has no use for it.
+            let _ = durable.send(Ok(receipt));
+        }
+        let _ = self.outgoing.send(Outgoing { written, answers });
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `note` | [`Note`], a text with signature lines |
 //! | `checkpoint` | [`Checkpoint`], a log's name, size and root as a note |
 //! | `cosignature` | [`CosignerKey`] and [`WitnessKey`]: what a witness says of a head |
+//! | `held` | [`Held`]: the newest head that somebody has verified, which later ones have to continue |
 //! | `policy` | [`Policy`]: whose heads somebody believes |
 //! | `submission` | [`Submission`]: what is sent to a witness |
 //! | `tile` | [`Tile`]: where parts of the tree lie, and how leaves stand in a file |
@@ -34,6 +35,7 @@ mod checkpoint;
 mod cosignature;
 mod frontier;
 mod hash;
+mod held;
 mod key;
 mod note;
 mod policy;
@@ -45,6 +47,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use cosignature::{Cosigned, CosignerKey, WitnessKey};
 pub use frontier::{Frontier, FrontierError};
 pub use hash::{Hash, HashError, leaf_hash, node_hash};
+pub use held::{Contradiction, Held};
 pub use key::{KeyError, SignerKey, VerifierKey};
 pub use note::{MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteSignature};
 pub use policy::{MAX_POLICY_BYTES, Place, Policy, PolicyError, Standing};

@@ -1,12 +1,9 @@
 //! events, and verify over a log that somebody has changed.
 
-use std::path::Path;
-use std::process::Command;
-
 use serde_json::Value;
 
 use super::{Desk, ON_REQUEST};
-use crate::programs::{call, decklog, run};
+use crate::programs::{call, decklog, run, sql};
 
 /// A log with runs in it and a signed head over its end, and nothing at work on it.
 fn desk_with_a_log() -> Desk {
@@ -29,17 +26,6 @@ fn position_of(desk: &Desk, kind: &str) -> u64 {
     let events = events(desk);
     let found = events.iter().find(|entry| entry["event"]["type"] == kind);
     found.unwrap_or_else(|| panic!("no {kind}"))["position"].as_u64().unwrap()
-}
-
-/// What somebody does who holds the file and knows SQL.
-fn sql(data: &Path, statement: &str) -> String {
-    let file = std::fs::read_dir(data)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|end| end == "sqlite" || end == "db"));
-    let mut sqlite = Command::new("sqlite3");
-    let said = run(sqlite.arg("-bail").arg(file.unwrap()).arg(statement)).ended(0);
-    said.out.trim().to_owned()
 }
 
 #[test]

@@ -269,6 +269,7 @@ fn happened(incident: &Incident) -> Vec<Happened> {
         | Trouble::HostSilent { .. }
         | Trouble::ReviewMissing { .. }
         | Trouble::LogStalled { .. }
+        | Trouble::LogContradicted { .. }
         | Trouble::Reported { .. } => None,
     };
     let one = |seen: &domain::incident::Seen| Happened {

@@ -165,6 +165,8 @@ impl Log {
                     });
                 Content::Streams(selected.map(|(id, state)| view(id, state)).collect())
             }
+            // This log signs no heads.
+            Query::Continuation { .. } => Content::Continuation(None),
             // No test here prints.
             Query::Documents(_) => Content::Streams(Vec::new()),
             Query::Leaves { .. }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Limit;
 use crate::canonical::Digest;
-use crate::ids::StreamId;
+use crate::ids::{ProducerId, StreamId};
 
 /// How bad it is.
 #[derive(
@@ -93,6 +93,13 @@ pub enum Trouble {
         /// When it was reached again.
         until: Timestamp,
     },
+    /// The log is not the one of which a producer had seen a head.
+    LogContradicted {
+        /// Who has seen it.
+        producer: ProducerId,
+        /// What is wrong with the head that the log shows.
+        reason: String,
+    },
     /// Somebody could not be told of another incident.
     NotificationFailed {
         /// That incident.
@@ -142,6 +149,7 @@ impl Trouble {
             | Self::Late { .. }
             | Self::WillBeLate { .. }
             | Self::LogStalled { .. }
+            | Self::LogContradicted { .. }
             | Self::NotificationFailed { .. }
             | Self::Reported { .. } => false,
         }
@@ -157,6 +165,7 @@ impl Trouble {
             | Self::HostSilent { .. }
             | Self::ReviewMissing { .. }
             | Self::LogStalled { .. }
+            | Self::LogContradicted { .. }
             | Self::NotificationFailed { .. }
             | Self::Reported { .. } => None,
         }

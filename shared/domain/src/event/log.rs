@@ -107,6 +107,24 @@ pub struct LogJournalCut {
     pub whole_until: u64,
 }
 
+/// `log.contradicted` 1: what the log shows is not the log of which a producer had verified a head. Always in the producer's own
+/// stream. Both heads as they were signed: whoever has them can ask for what lies between.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogContradicted {
+    /// Who has seen it.
+    pub producer: ProducerId,
+    /// The head that it had verified, a C2SP checkpoint; it holds on to it.
+    pub held: String,
+    /// What the log shows instead, at most [`SHOWN_BYTES_MAX`] bytes of it.
+    pub shown: String,
+    /// What is wrong with that.
+    pub reason: String,
+}
+
+/// Longest text of what a log shows that is kept, in bytes.
+pub const SHOWN_BYTES_MAX: usize = 4_096;
+
 /// `log.rejected` 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -471,6 +471,8 @@ family! {
         LogAccountsRequired = "log.accounts-required" / 1,
         /// A producer found the end of its journal torn and cut it.
         LogJournalCut = "log.journal-cut" / 1,
+        /// The log is not the one of which a producer had seen a head.
+        LogContradicted = "log.contradicted" / 1,
         /// Bytes arrived that are not a signed event of an enrolled producer.
         LogRejected = "log.rejected" / 1,
         /// What groups of a directory may do here is another from now on.

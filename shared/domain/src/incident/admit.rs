@@ -65,6 +65,7 @@ pub(crate) fn reads(id: &StreamId, event: &IncidentEvent) -> BTreeSet<StreamId> 
         Trouble::HostSilent { .. }
         | Trouble::ReviewMissing { .. }
         | Trouble::LogStalled { .. }
+        | Trouble::LogContradicted { .. }
         | Trouble::Reported { .. } => None,
     };
     match event {
@@ -228,6 +229,9 @@ fn check_trouble(trouble: &Trouble, at: Timestamp, context: &Context<'_>) -> Res
         Trouble::LogStalled { since, until } => {
             need(of == StreamId::log("main"), "it is not about the log")?;
             need(since < until, "it ended before it began")
+        }
+        Trouble::LogContradicted { .. } => {
+            need(of == StreamId::log("main"), "it is not about the log")
         }
         Trouble::Reported { .. } => Ok(()),
     }

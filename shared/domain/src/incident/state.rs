@@ -187,6 +187,7 @@ fn is_told(trouble: &Trouble) -> bool {
         Trouble::Run { .. }
         | Trouble::Late { .. }
         | Trouble::DatasetAtRisk { .. }
+        | Trouble::LogContradicted { .. }
         | Trouble::NotificationFailed { .. } => true,
         Trouble::WillBeLate { .. }
         | Trouble::HostSilent { .. }

@@ -64,6 +64,9 @@ pub fn trouble(trouble: &Trouble) -> String {
         Trouble::LogStalled { since, until } => {
             format!("the log could not be reached from {} to {}", minute(*since), minute(*until))
         }
+        Trouble::LogContradicted { producer, reason } => {
+            format!("{producer} sees another log than before: {reason}")
+        }
         Trouble::NotificationFailed { incident, contact, by, message } => format!(
             "{contact} could not be told of incident {} by {}: {message}",
             incident.rest(),

@@ -423,6 +423,12 @@ impl Ledger {
             | LogEvent::LogPolicySet(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_) => Ok(()),
+            LogEvent::LogContradicted(e) => {
+                let most = crate::event::SHOWN_BYTES_MAX;
+                let fits = [&e.held, &e.shown].iter().all(|text| text.len() <= most);
+                need(fits, "a head that is told of is not that long")?;
+                check_text(&e.reason, "what is wrong with it")
+            }
             LogEvent::LogAccountsRequired(_) => {
                 need(!self.policy.accounts, "accounts are required already")
             }
@@ -463,6 +469,7 @@ impl Ledger {
             LogEvent::LogAccountsRequired(_) => self.policy.accounts = true,
             LogEvent::LogHeadSigned(_)
             | LogEvent::LogJournalCut(_)
+            | LogEvent::LogContradicted(_)
             | LogEvent::LogRejected(_)
             | LogEvent::LogDirectorySet(_)
             | LogEvent::LogExported(_)

@@ -2,8 +2,8 @@
 
 use crate::envelope::Envelope;
 use crate::event::{
-    BackupEvent, Event, FormEvent, HostEvent, IncidentEvent, JobEvent, LogEvent, PrintEvent,
-    QueueEvent, RunEvent, SkipReason,
+    BackupEvent, Event, FormEvent, HostEvent, IncidentEvent, JobEvent, LogContradicted, LogEvent,
+    LogJournalCut, PrintEvent, QueueEvent, RunEvent, SkipReason,
 };
 use crate::ids::Class::{self, Audit, Console, Executor, Scheduler};
 use crate::ids::StreamId;
@@ -198,6 +198,7 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogExported(_) => &[Console],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
         LogEvent::LogJournalCut(_) => &Class::ALL,
+        LogEvent::LogContradicted(_) => &[Console, Executor, Scheduler],
     }
 }
 
@@ -223,10 +224,15 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
             | HostEvent::HostRevoked(_),
         ) => return Ok(()),
         Event::HostEvent(_) => StreamId::host(envelope.source.name()),
-        Event::LogEvent(LogEvent::LogJournalCut(e)) if e.producer != envelope.source => {
-            return Err(format!("{} by {} is about {}", event.kind(), envelope.source, e.producer));
+        Event::LogEvent(
+            LogEvent::LogJournalCut(LogJournalCut { producer, .. })
+            | LogEvent::LogContradicted(LogContradicted { producer, .. }),
+        ) if *producer != envelope.source => {
+            return Err(format!("{} by {} is about {producer}", event.kind(), envelope.source));
         }
-        Event::LogEvent(LogEvent::LogJournalCut(_)) => envelope.source.stream(),
+        Event::LogEvent(LogEvent::LogJournalCut(_) | LogEvent::LogContradicted(_)) => {
+            envelope.source.stream()
+        }
         Event::LogEvent(LogEvent::LogTzdbChanged(_)) => StreamId::tzdb(),
         Event::LogEvent(LogEvent::LogDirectorySet(_)) => StreamId::directory(),
         Event::LogEvent(LogEvent::LogExported(_)) => StreamId::exports(),

@@ -529,6 +529,7 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogAccountsRequired(_)
         | LogEvent::LogDirectorySet(_)
         | LogEvent::LogJournalCut(_)
+        | LogEvent::LogContradicted(_)
         | LogEvent::LogRejected(_)
         | LogEvent::LogTzdbChanged(_) => None,
         // Whoever may see the log may take it away; that they did is told.

@@ -4,7 +4,7 @@ use domain::canonical::Digest;
 use domain::event::{
     Event, IncidentAcknowledged, IncidentBroadcast, IncidentCauseRecorded, IncidentEvent,
     IncidentNoted, IncidentNotificationBegun, IncidentOpened, IncidentReopened, IncidentResolved,
-    LogPolicySet, Sent, Severity, Trouble, Way,
+    LogContradicted, LogPolicySet, Sent, Severity, Trouble, Way,
 };
 use domain::ids::StreamId;
 use domain::incident::{Incident, Rota, StepKind};
@@ -811,4 +811,31 @@ fn the_word_of_a_severity_and_of_a_way_is_read_back() {
     for way in [Way::Mail, Way::Webhook, Way::Command] {
         assert_eq!(serde_json::to_value(way).unwrap(), json!(way.word()));
     }
+}
+
+#[test]
+fn a_log_that_is_another_one_than_a_producer_has_seen_is_an_incident_of_the_log_each_time_it_is_told()
+ {
+    let mut site = site();
+    let told = |site: &mut Site, by: &str, version: u64| {
+        let (now, id) = (site.now, format!("log/{by}").parse().unwrap());
+        let event = LogContradicted {
+            producer: by.parse().unwrap(),
+            held: "a head".to_owned(),
+            shown: "another".to_owned(),
+            reason: "it was changed".to_owned(),
+        };
+        let mark = site.world.say(by, domain::envelope::Draft::new(id, version, event), now);
+        assert_eq!(mark, Mark::Valid);
+        site.feed();
+        site.until(&clock(later(now, 60_000)));
+    };
+    told(&mut site, "executor/h1", 1);
+    let opened = incident(&site, "log/main/1");
+    assert!(opened.is_open() && opened.troubles.len() == 1, "{opened:?}");
+    let words = domain::incident::words::trouble(&opened.troubles[0].trouble);
+    assert_eq!(words, "executor/h1 sees another log than before: it was changed");
+    told(&mut site, "console/c1", 1);
+    told(&mut site, "executor/h1", 2);
+    assert_eq!(incident(&site, "log/main/1").troubles.len(), 3);
 }

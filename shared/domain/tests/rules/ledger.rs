@@ -3,9 +3,9 @@
 use domain::canonical::Digest;
 use domain::envelope::{Draft, EnvelopeError};
 use domain::event::{
-    DefinitionRef, Event, JobApproved, JobProposed, LogCreated, LogHeadSigned, LogJournalCut,
-    LogPolicySet, LogProducerEnrolled, MissReason, Nominal, RunMissed, RunRequested, RunSkipped,
-    SkipReason,
+    DefinitionRef, Event, JobApproved, JobProposed, LogContradicted, LogCreated, LogHeadSigned,
+    LogJournalCut, LogPolicySet, LogProducerEnrolled, MissReason, Nominal, RunMissed, RunRequested,
+    RunSkipped, SkipReason,
 };
 use domain::flush::Flush;
 use domain::ids::{Class, StreamId, StreamType};
@@ -85,6 +85,7 @@ const ROLES: &[(&str, &str)] = &[
     ("log.policy-set", "console"),
     ("log.accounts-required", "console"),
     ("log.journal-cut", "audit console executor scheduler"),
+    ("log.contradicted", "console executor scheduler"),
     ("log.rejected", "audit"),
     ("log.directory-set", "console"),
     ("log.exported", "console"),
@@ -243,6 +244,12 @@ fn each_class_of_producer_states_its_own_kinds_and_no_other() {
 fn an_event_belongs_to_a_stream_of_its_type_and_producers_speak_for_themselves() {
     let now = at("00:00");
     let cut = |id: &str| LogJournalCut { producer: producer(id), bytes: 9, whole_until: 1 };
+    let other = |id: &str, reason: &str| LogContradicted {
+        producer: producer(id),
+        held: "a head".to_owned(),
+        shown: "another".to_owned(),
+        reason: reason.to_owned(),
+    };
     let head = LogHeadSigned { size: 1, root: Digest::NONE };
     let table: Vec<(&str, &str, Event, bool)> = vec![
         ("console/c1", "run/pay@x", golden("user.created"), false),
@@ -253,6 +260,10 @@ fn an_event_belongs_to_a_stream_of_its_type_and_producers_speak_for_themselves()
         ("executor/h1", "log/executor/h2", cut("executor/h2").into(), false),
         ("executor/h1", "log/executor/h1", cut("executor/h2").into(), false),
         ("executor/h1", "log/main", cut("executor/h1").into(), false),
+        ("executor/h1", "log/executor/h1", other("executor/h1", "it was cut").into(), true),
+        ("executor/h1", "log/executor/h1", other("executor/h1", "").into(), false),
+        ("executor/h1", "log/executor/h2", other("executor/h2", "it was cut").into(), false),
+        ("executor/h1", "log/main", other("executor/h1", "it was cut").into(), false),
         ("audit/main", "log/main", head.clone().into(), true),
         ("audit/main", "log/elsewhere", head.into(), false),
     ];

@@ -601,6 +601,7 @@ fn each_kind_that_a_console_states_is_somebodys_act_or_its_own() {
         "log.policy-set",
         "log.accounts-required",
         "log.journal-cut",
+        "log.contradicted",
         "log.directory-set",
         "user.created",
         "user.token-issued",

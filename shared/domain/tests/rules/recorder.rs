@@ -70,6 +70,7 @@ impl<'a> Recorder<'a> {
             | Query::Jobs(_)
             | Query::Night { .. }
             | Query::Heads { .. }
+            | Query::Continuation { .. }
             | Query::Proof { .. }
             | Query::Documents(_) => {
                 panic!("nobody asks {query:?} here")

@@ -69,6 +69,7 @@ rules! {
     proving:
         an_event_is_proven_once_a_signed_head_reaches_it_however_many_there_are,
         what_proofs_need_of_a_long_log_is_read_in_pieces_or_ahead,
+        each_signed_head_is_shown_with_the_proof_that_it_continues_any_earlier_one,
         a_log_whose_hashes_were_changed_proves_nothing;
     racing:
         two_recorders_over_one_log_leave_no_gap_and_write_nothing_twice,

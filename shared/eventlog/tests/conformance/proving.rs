@@ -1,11 +1,15 @@
 //! The proof that an event is in a signed head, from the hashes that are stored.
 
-use domain::wire::{Content, Inclusion, Proof, Query};
-use tlog::{Checkpoint, Frontier, Hash, SignerKey, leaf_hash, verify_inclusion};
+use domain::wire::{Content, Continuation, Inclusion, Proof, Query};
+use tlog::{Checkpoint, Frontier, Hash, Held, SignerKey, leaf_hash, verify_inclusion};
 
 use crate::drafts::*;
 use crate::site::{Site, Who};
 use crate::store::Store;
+
+fn key() -> SignerKey {
+    SignerKey::from_seed("test.local/log", &[7; 32]).unwrap()
+}
 
 /// Signs the log as it is; its size, and the root.
 async fn sign(site: &Site) -> (u64, Hash) {
@@ -17,7 +21,7 @@ async fn sign(site: &Site) -> (u64, Hash) {
         }
         tree.extend(leaves.iter().map(|leaf| leaf_hash(&leaf.bytes)));
     }
-    let key = SignerKey::from_seed("test.local/log", &[7; 32]).unwrap();
+    let key = key();
     let head = Checkpoint::new("test.local/log", tree.size(), tree.root()).unwrap();
     site.log.put_checkpoint(tree.size(), &head.sign(&key).unwrap(), site.now).await.unwrap();
     (tree.size(), tree.root())
@@ -91,6 +95,43 @@ pub(crate) async fn what_proofs_need_of_a_long_log_is_read_in_pieces_or_ahead(st
     assert!(site.log.read_ahead().await.unwrap(), "there is more of it");
     assert!(!site.log.read_ahead().await.unwrap(), "all of it is read");
     assert_eq!(proven(&site, 7).await, asked, "nobody waits for it");
+}
+
+async fn shown(site: &Site, from: u64) -> Option<Continuation> {
+    let answer = site.log.answer(&Query::Continuation { from }).await.unwrap();
+    let Content::Continuation(found) = answer.content else { unreachable!() };
+    found
+}
+
+pub(crate) async fn each_signed_head_is_shown_with_the_proof_that_it_continues_any_earlier_one(
+    store: &Store,
+) {
+    let mut site = Site::with_job(store, "a").await;
+    assert_eq!(shown(&site, 0).await, None, "nothing is signed");
+    let (mut version, verifier, mut earlier) = (3, key().verifier_key(), Vec::new());
+    let mut newest = None;
+    for pairs in [0, 1, 126, 126, 126, 126, 126, 3] {
+        if pairs > 0 {
+            grow(&mut site, &mut version, pairs).await;
+        }
+        let (size, root) = sign(&site).await;
+        newest = Some((size, root));
+        let first = shown(&site, 0).await.unwrap();
+        assert!(first.proof.is_empty(), "there is nothing to prove");
+        earlier.push(Held::open(first.head.as_bytes(), &verifier).unwrap());
+        for held in &earlier {
+            let shown = shown(&site, held.head().size()).await.unwrap();
+            let proof: Vec<Hash> = shown.proof.iter().map(|digest| Hash(digest.0)).collect();
+            let next = held.continued(shown.head.as_bytes(), &verifier, &proof).unwrap();
+            assert_eq!(next.head().size(), size);
+        }
+    }
+    let (size, root) = newest.unwrap();
+    let more = Checkpoint::new("test.local/log", size + 9, root).unwrap().sign(&key()).unwrap();
+    site.log.put_checkpoint(size + 9, &more, site.now).await.unwrap();
+    let unproven = shown(&site, size).await.unwrap();
+    assert!(unproven.head == more && unproven.proof.is_empty(), "{unproven:?}");
+    assert!(earlier[0].continued(more.as_bytes(), &verifier, &[]).is_err());
 }
 
 pub(crate) async fn a_log_whose_hashes_were_changed_proves_nothing(store: &Store) {

@@ -3,6 +3,7 @@
 
 mod file;
 mod given;
+mod heads;
 mod kill;
 mod outbox;
 mod tail;

@@ -140,6 +140,7 @@ fn config(recorder: &Shared) -> OutboxConfig {
         transport: transport(recorder),
         token: "token".to_owned(),
         waiting_max: 2_000,
+        seen: None,
     }
 }
 

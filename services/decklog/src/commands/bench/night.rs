@@ -119,6 +119,7 @@ fn outbox(dir: &Path, bus: &Bus) -> anyhow::Result<Outbox> {
         transport: recorder::transport(bus),
         token: embedded::token(dir, Class::Console)?,
         waiting_max: 64,
+        seen: None,
     };
     Ok(Outbox::start(opened.journal, config))
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::{Scheduler, plus_ms};
 use super::{LOOK_MS, Over, STALLED_MS, Word};
-use crate::event::{Call, IncidentEvent, RunEvent, Sent, Trouble};
+use crate::event::{Call, IncidentEvent, LogContradicted, RunEvent, Sent, Trouble};
 use crate::ids::{StreamId, StreamType};
 use crate::incident::words::BAD_STATES;
 use crate::incident::{DEFAULT_TREE, Incident};
@@ -218,6 +218,17 @@ impl Scheduler {
             let trouble = Trouble::LogStalled { since, until: at };
             self.notice(StreamId::log("main"), trouble, at, until);
         }
+    }
+
+    /// A producer says that the log is not the one of which it had seen a head.
+    pub(in crate::scheduler) fn notice_contradiction(
+        &mut self,
+        e: &LogContradicted,
+        received: Timestamp,
+    ) {
+        let (producer, reason) = (e.producer.clone(), e.reason.clone());
+        let trouble = Trouble::LogContradicted { producer, reason };
+        self.notice(StreamId::log("main"), trouble, received, received);
     }
 
     /// Hosts that are silent, and reviews that are missing.

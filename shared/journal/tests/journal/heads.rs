@@ -1,0 +1,144 @@
+//! What a producer has seen of the log: it holds on to it, says it, and contradicts what is another log.
+
+use std::fs;
+use std::path::Path;
+
+use domain::canonical::Digest;
+use domain::envelope::Seen;
+use domain::wire::Continuation;
+use jiff::SignedDuration;
+use journal::{Heads, HeadsError};
+use tlog::{Checkpoint, Frontier, Hash, SignerKey, consistency_proof, leaf_hash};
+
+use crate::given::{drafts, now, open, producer, scratch, unsent};
+
+fn key(seed: u8) -> SignerKey {
+    SignerKey::from_seed("log.example", &[seed; 32]).unwrap()
+}
+
+fn leaves(size: u8) -> Vec<Hash> {
+    (0..size).map(|n| leaf_hash(&[n])).collect()
+}
+
+/// What a log of these leaves shows to whoever has seen its first `from`.
+fn shows(leaves: &[Hash], from: u64, key: &SignerKey) -> Continuation {
+    let tree: Frontier = leaves.iter().copied().collect();
+    let head = Checkpoint::new("log.example", tree.size(), tree.root()).unwrap().sign(key).unwrap();
+    let proof = if from == 0 || from > tree.size() {
+        Vec::new()
+    } else {
+        consistency_proof(leaves, from).unwrap()
+    };
+    let proof = proof.into_iter().map(|hash| Digest(hash.0)).collect();
+    Continuation { key: key.verifier_key().to_string(), head, proof }
+}
+
+fn opened(dir: &Path) -> Heads {
+    Heads::open(dir, &producer()).unwrap()
+}
+
+fn seen(size: u8) -> Option<Seen> {
+    let tree: Frontier = leaves(size).into_iter().collect();
+    Some(Seen { size: tree.size(), root: Digest(tree.root().0) })
+}
+
+#[test]
+fn the_newest_head_is_held_over_restarts_and_told_to_whoever_speaks() {
+    let dir = scratch();
+    let own = dir.path().join("heads");
+    let mut heads = opened(&own);
+    let watched = heads.watch();
+    assert_eq!((heads.size(), watched.borrow().clone()), (0, None));
+    for size in [5, 5, 9] {
+        let shown = shows(&leaves(size), heads.size(), &key(1));
+        assert_eq!(heads.take(&shown, now()), None);
+        assert_eq!((heads.size(), watched.borrow().clone()), (u64::from(size), seen(size)));
+    }
+    drop(heads);
+    let heads = opened(&own);
+    assert_eq!((heads.size(), heads.watch().borrow().clone()), (9, seen(9)));
+}
+
+#[test]
+fn a_log_that_is_another_one_is_told_of_once_a_day_and_what_was_seen_is_held_on_to() {
+    let dir = scratch();
+    let mut heads = opened(dir.path());
+    assert_eq!(heads.take(&shows(&leaves(9), 0, &key(1)), now()), None);
+    let mut changed = leaves(12);
+    changed[3] = leaf_hash(b"changed");
+    let table = [
+        (shows(&leaves(8), 9, &key(1)), "it was cut"),
+        (shows(&changed[..9], 9, &key(1)), "it was changed"),
+        (shows(&changed, 9, &key(1)), "is not shown to continue"),
+        (shows(&leaves(12), 9, &key(2)), "it is signed by log.example+"),
+        (
+            Continuation {
+                key: key(1).verifier_key().to_string(),
+                ..shows(&leaves(12), 9, &key(2))
+            },
+            "no head by its key",
+        ),
+    ];
+    for (shown, why) in table {
+        let mut heads = opened(dir.path());
+        let told = heads.take(&shown, now()).unwrap();
+        assert!(told.reason.contains(why), "{} lacks {why}", told.reason);
+        assert!(told.held.starts_with("log.example\n9\n") && told.shown == shown.head, "{told:?}");
+        assert_eq!((told.producer, heads.size()), (producer(), 9));
+        assert_eq!(heads.take(&shown, now()), None, "it was told");
+        let next = now() + SignedDuration::from_hours(24);
+        assert!(heads.take(&shown, next).is_some(), "a day later it is told again");
+        assert_eq!(heads.watch().borrow().clone(), seen(9));
+    }
+    assert_eq!(heads.take(&shows(&leaves(12), 9, &key(1)), now()), None, "the true one goes on");
+    assert_eq!(heads.size(), 12);
+}
+
+#[test]
+fn where_a_key_was_laid_beforehand_nothing_else_is_believed_first() {
+    let dir = scratch();
+    fs::write(dir.path().join("key"), format!("{}\n", key(1).verifier_key())).unwrap();
+    let mut heads = opened(dir.path());
+    assert_eq!(heads.take(&shows(&leaves(3), 0, &key(2)), now()), None);
+    assert_eq!((heads.size(), heads.watch().borrow().clone()), (0, None));
+    assert_eq!(heads.take(&shows(&leaves(3), 0, &key(1)), now()), None);
+    assert_eq!(heads.size(), 3);
+}
+
+#[test]
+fn what_is_kept_is_not_guessed_where_it_is_damaged() {
+    let dir = scratch();
+    opened(dir.path()).take(&shows(&leaves(9), 0, &key(1)), now());
+    let (kept, by) = (dir.path().join("head"), dir.path().join("key"));
+    let note = fs::read_to_string(&kept).unwrap();
+    fs::write(&kept, note.replacen("9\n", "8\n", 1)).unwrap();
+    let error = Heads::open(dir.path(), &producer()).unwrap_err();
+    assert!(matches!(error, HeadsError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("bring it back"), "{error}");
+    fs::write(&kept, note).unwrap();
+    assert_eq!(opened(dir.path()).size(), 9);
+    fs::remove_file(by).unwrap();
+    assert!(matches!(Heads::open(dir.path(), &producer()), Err(HeadsError::Damaged { .. })));
+}
+
+#[test]
+fn a_head_is_said_with_the_first_event_after_it_was_seen_and_again_after_a_restart() {
+    let dir = scratch();
+    let (mut journal, _) = open(dir.path());
+    let said = |journal: &journal::Journal| -> Vec<Option<u64>> {
+        unsent(journal).iter().map(|e| e.seen.as_ref().map(|seen| seen.size)).collect()
+    };
+    journal.append(drafts(1), now()).unwrap();
+    journal.sees(seen(5));
+    journal.append(drafts(2), now()).unwrap();
+    journal.sees(seen(5));
+    journal.append(drafts(1), now()).unwrap();
+    journal.sees(seen(9));
+    journal.append(drafts(1), now()).unwrap();
+    assert_eq!(said(&journal), [None, Some(5), None, None, Some(9)]);
+    drop(journal);
+    let (mut journal, _) = open(dir.path());
+    journal.sees(seen(9));
+    journal.append(drafts(1), now()).unwrap();
+    assert_eq!(said(&journal)[5], Some(9));
+}
