@@ -69,7 +69,7 @@ impl World {
         Ok(())
     }
 
-    /// Reads the jobs now and the open runs a little later, as pages of one question do.
+    /// Reads the jobs now, and the open runs, what is known of incidents and what went wrong a little later, as the service does.
     fn scheduler_boots(&mut self, i: usize) {
         let node = Node::Scheduler(i);
         if self.machine(node).cut {
@@ -81,7 +81,7 @@ impl World {
         let settings = Settings { link_secret, ..Settings::new(&format!("s{i}"), TZDB) };
         let mut mind = Scheduler::new(settings);
         for (id, state) in &self.auditor.streams.0 {
-            if matches!(state.body, Body::Thing(_) | Body::Host(_) | Body::Incident(_)) {
+            if matches!(state.body, Body::Thing(_) | Body::Host(_)) {
                 mind.load(id, state, now);
             }
         }
@@ -90,8 +90,6 @@ impl World {
                 mind.load(id, state, now);
             }
         }
-        // Before it says anything: what is said of later things would hide what is said of these.
-        self.look_back(&mut mind, now);
         let position = self.log.size();
         self.schedulers[i] =
             SchedulerProgram { mind: Some(mind), position, connected: false, wake: None };
@@ -110,6 +108,14 @@ impl World {
                 mind.load(id, state, now);
             }
         }
+        for (id, state) in &self.auditor.streams.0 {
+            if matches!(state.body, Body::Incident(_)) {
+                mind.load(id, state, now);
+            }
+        }
+        // After the open runs: one that has ended since the jobs were read is none of them, and what the feed brings of it says
+        // nothing. And before it says anything: what is said of later things would hide what is said of these.
+        self.look_back(&mut mind, now);
         self.schedulers[i].mind = Some(mind);
         self.plan_own(node, MS, Act::Poll);
         self.plan_own(node, MS, Act::Beat);
