@@ -56,7 +56,8 @@ const OURS: [&str; 20] = [
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
         "domain" | "tlog" | "engine" | "paper" | "printer" | "document" | "delivery" => &[],
-        "journal" | "bus" | "settings" => &["domain"],
+        "journal" => &["domain", "tlog"],
+        "bus" | "settings" => &["domain"],
         "eventlog" | "evidence" => &["domain", "tlog"],
         // Whoever audits reads what it is made of.
         "verify" => &["domain", "tlog", "evidence"],

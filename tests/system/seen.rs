@@ -1,4 +1,5 @@
-//! What services have verified of the log: it is in their events, and a log that is another one afterwards is told of.
+//! What services have verified of the log: it is in their events, and a log that is another one afterwards is told of, and one
+//! that can be changed where it stands.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -138,5 +139,33 @@ fn a_log_that_shows_a_head_which_it_cannot_prove_is_told_of_by_every_service_and
     .unwrap();
     assert!(shown.contains("sees another log than before"), "{shown}");
     assert_eq!(heads(), before, "what was verified is held on to");
+    up.stop();
+}
+
+#[test]
+fn a_guard_that_is_gone_is_found_by_the_recorder_said_in_the_log_and_is_an_incident() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, data) = (dir.path().join("site.yaml"), dir.path().join("data"));
+    fs::write(&file, SITE).unwrap();
+    Up::start(&data, &[&file]).stop();
+    let examined = || -> Vec<Value> {
+        let event = events(&data).into_iter().map(|mut entry| entry["event"].take());
+        event.filter(|event| event["type"] == "log.examined").collect()
+    };
+    assert_eq!(examined(), [] as [Value; 0], "a new log is as old as its guards");
+    sql(&data, "DROP TRIGGER event_no_delete");
+    let up = Up::start(&data, &[&file]);
+    wait::until("the recorder to tell of it", SOON, || !examined().is_empty()).unwrap();
+    let says = serde_json::json!(["the trigger event_no_delete is not there"]);
+    assert_eq!(examined()[0]["data"]["weaknesses"], says);
+    let mut shown = String::new();
+    wait::until("an incident of the log", SOON, || {
+        let said = up.call(&["incident", "show", "log/main"]);
+        shown = said.out;
+        said.code == 0
+    })
+    .unwrap();
+    let says = "the log can be changed where it stands: the trigger event_no_delete is not there";
+    assert!(shown.contains(says), "{shown}");
     up.stop();
 }

@@ -5,6 +5,7 @@
 //! row lets one of two commits through, and the other judges its batch anew.
 
 mod config;
+mod examined;
 mod housekeeping;
 mod join;
 mod own;

@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::Surroundings;
 use crate::config::AuditConfig;
+use crate::examined::Examined;
 use crate::housekeeping::Tick;
 use crate::own::Own;
 use crate::signer::Signer;
@@ -37,6 +38,7 @@ pub(crate) struct Recorder {
     batch_events: usize,
     heartbeat: Duration,
     rejected: Rejected,
+    examined: Examined,
 }
 
 /// How many rejections were recorded in the hour that runs.
@@ -71,7 +73,8 @@ impl Recorder {
     ) -> Self {
         let heartbeat = config.heartbeat_every.as_duration();
         let (batch_events, rejected) = (config.batch_events, Rejected::default());
-        Self { appender, own, signer, bus, around, batch_events, heartbeat, rejected }
+        let examined = Examined::default();
+        Self { appender, own, signer, bus, around, batch_events, heartbeat, rejected, examined }
     }
 
     pub(crate) async fn run(
@@ -359,7 +362,24 @@ impl Recorder {
         if let Err(error) = self.beat().await {
             warn!(%error, "the log's heartbeat could not be written");
         }
+        if let Err(error) = self.examine().await {
+            warn!(error = format!("{error:#}"), "the guards of the log could not be looked at");
+        }
         self.sign().await;
+    }
+
+    /// Looks from time to time whether the database still keeps the log append-only.
+    async fn examine(&mut self) -> anyhow::Result<()> {
+        let now = (self.around.clock)();
+        if !self.examined.is_due(now) {
+            return Ok(());
+        }
+        let log = self.appender.log().clone();
+        let weaknesses = log.weaknesses().await?;
+        if let Some(event) = self.examined.to_say(&log, weaknesses, now).await? {
+            self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await?;
+        }
+        Ok(())
     }
 
     /// An idle log still says that it is there.

@@ -270,6 +270,7 @@ fn happened(incident: &Incident) -> Vec<Happened> {
         | Trouble::ReviewMissing { .. }
         | Trouble::LogStalled { .. }
         | Trouble::LogContradicted { .. }
+        | Trouble::LogWeak { .. }
         | Trouble::Reported { .. } => None,
     };
     let one = |seen: &domain::incident::Seen| Happened {

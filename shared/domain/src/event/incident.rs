@@ -100,6 +100,13 @@ pub enum Trouble {
         /// What is wrong with the head that the log shows.
         reason: String,
     },
+    /// The database does not keep the log append-only as it should.
+    LogWeak {
+        /// What weakens that.
+        weaknesses: Vec<String>,
+        /// How many more there are.
+        others: u64,
+    },
     /// Somebody could not be told of another incident.
     NotificationFailed {
         /// That incident.
@@ -150,6 +157,7 @@ impl Trouble {
             | Self::WillBeLate { .. }
             | Self::LogStalled { .. }
             | Self::LogContradicted { .. }
+            | Self::LogWeak { .. }
             | Self::NotificationFailed { .. }
             | Self::Reported { .. } => false,
         }
@@ -166,6 +174,7 @@ impl Trouble {
             | Self::ReviewMissing { .. }
             | Self::LogStalled { .. }
             | Self::LogContradicted { .. }
+            | Self::LogWeak { .. }
             | Self::NotificationFailed { .. }
             | Self::Reported { .. } => None,
         }

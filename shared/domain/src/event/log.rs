@@ -125,6 +125,19 @@ pub struct LogContradicted {
 /// Longest text of what a log shows that is kept, in bytes.
 pub const SHOWN_BYTES_MAX: usize = 4_096;
 
+/// `log.examined` 1: a recorder has looked whether the database still keeps the log append-only; at least once a day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogExamined {
+    /// What weakens that, at most [`WEAKNESSES_MAX`]; nothing where its guards stand.
+    pub weaknesses: Vec<String>,
+    /// How many more there are.
+    pub others: u64,
+}
+
+/// Most weaknesses that are told one by one.
+pub const WEAKNESSES_MAX: usize = 10;
+
 /// `log.rejected` 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

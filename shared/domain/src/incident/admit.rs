@@ -66,6 +66,7 @@ pub(crate) fn reads(id: &StreamId, event: &IncidentEvent) -> BTreeSet<StreamId> 
         | Trouble::ReviewMissing { .. }
         | Trouble::LogStalled { .. }
         | Trouble::LogContradicted { .. }
+        | Trouble::LogWeak { .. }
         | Trouble::Reported { .. } => None,
     };
     match event {
@@ -230,7 +231,7 @@ fn check_trouble(trouble: &Trouble, at: Timestamp, context: &Context<'_>) -> Res
             need(of == StreamId::log("main"), "it is not about the log")?;
             need(since < until, "it ended before it began")
         }
-        Trouble::LogContradicted { .. } => {
+        Trouble::LogContradicted { .. } | Trouble::LogWeak { .. } => {
             need(of == StreamId::log("main"), "it is not about the log")
         }
         Trouble::Reported { .. } => Ok(()),

@@ -188,6 +188,7 @@ fn is_told(trouble: &Trouble) -> bool {
         | Trouble::Late { .. }
         | Trouble::DatasetAtRisk { .. }
         | Trouble::LogContradicted { .. }
+        | Trouble::LogWeak { .. }
         | Trouble::NotificationFailed { .. } => true,
         Trouble::WillBeLate { .. }
         | Trouble::HostSilent { .. }

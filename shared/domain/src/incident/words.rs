@@ -67,6 +67,10 @@ pub fn trouble(trouble: &Trouble) -> String {
         Trouble::LogContradicted { producer, reason } => {
             format!("{producer} sees another log than before: {reason}")
         }
+        Trouble::LogWeak { weaknesses, others } => {
+            let more = if *others > 0 { format!("; and {others} more") } else { String::new() };
+            format!("the log can be changed where it stands: {}{more}", weaknesses.join("; "))
+        }
         Trouble::NotificationFailed { incident, contact, by, message } => format!(
             "{contact} could not be told of incident {} by {}: {message}",
             incident.rest(),

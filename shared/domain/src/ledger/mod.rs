@@ -423,6 +423,11 @@ impl Ledger {
             | LogEvent::LogPolicySet(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_) => Ok(()),
+            LogEvent::LogExamined(e) => {
+                let most = crate::event::WEAKNESSES_MAX;
+                need(e.weaknesses.len() <= most, "so many weaknesses are counted")?;
+                e.weaknesses.iter().try_for_each(|says| check_text(says, "a weakness"))
+            }
             LogEvent::LogContradicted(e) => {
                 let most = crate::event::SHOWN_BYTES_MAX;
                 let fits = [&e.held, &e.shown].iter().all(|text| text.len() <= most);
@@ -470,6 +475,7 @@ impl Ledger {
             LogEvent::LogHeadSigned(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogContradicted(_)
+            | LogEvent::LogExamined(_)
             | LogEvent::LogRejected(_)
             | LogEvent::LogDirectorySet(_)
             | LogEvent::LogExported(_)

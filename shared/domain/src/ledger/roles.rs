@@ -191,6 +191,7 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         LogEvent::LogCreated(_)
         | LogEvent::LogProducerEnrolled(_)
         | LogEvent::LogHeadSigned(_)
+        | LogEvent::LogExamined(_)
         | LogEvent::LogRejected(_) => &[Audit],
         LogEvent::LogPolicySet(_)
         | LogEvent::LogAccountsRequired(_)

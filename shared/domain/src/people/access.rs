@@ -530,6 +530,7 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogDirectorySet(_)
         | LogEvent::LogJournalCut(_)
         | LogEvent::LogContradicted(_)
+        | LogEvent::LogExamined(_)
         | LogEvent::LogRejected(_)
         | LogEvent::LogTzdbChanged(_) => None,
         // Whoever may see the log may take it away; that they did is told.

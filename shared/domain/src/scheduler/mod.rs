@@ -37,7 +37,7 @@ pub use jobs::{Definition, JobEntry};
 
 use crate::backup::claim_name;
 use crate::envelope::{Draft, Envelope};
-use crate::event::{ChangeEvent, Event, HostEvent, JobEvent, LogEvent, RunEvent, ThingEvent};
+use crate::event::{ChangeEvent, Event, HostEvent, JobEvent, RunEvent, ThingEvent};
 use crate::ids::{StreamId, StreamType};
 use crate::ledger::{Body, Mark, StreamState, evolve_host};
 use crate::run::{Context, Run, State};
@@ -315,9 +315,8 @@ impl Scheduler {
             }
             Event::ThingEvent(event) => self.apply_thing(envelope, event, received),
             Event::BackupEvent(event) => self.apply_backup(envelope, event, received),
-            Event::LogEvent(LogEvent::LogContradicted(e)) => self.notice_contradiction(e, received),
+            Event::LogEvent(event) => self.notice_of_log(event, received),
             Event::UserEvent(_)
-            | Event::LogEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
             | Event::QueueEvent(_) => {}

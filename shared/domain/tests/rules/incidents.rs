@@ -4,7 +4,7 @@ use domain::canonical::Digest;
 use domain::event::{
     Event, IncidentAcknowledged, IncidentBroadcast, IncidentCauseRecorded, IncidentEvent,
     IncidentNoted, IncidentNotificationBegun, IncidentOpened, IncidentReopened, IncidentResolved,
-    LogContradicted, LogPolicySet, Sent, Severity, Trouble, Way,
+    LogContradicted, LogExamined, LogPolicySet, Sent, Severity, Trouble, Way,
 };
 use domain::ids::StreamId;
 use domain::incident::{Incident, Rota, StepKind};
@@ -838,4 +838,26 @@ fn a_log_that_is_another_one_than_a_producer_has_seen_is_an_incident_of_the_log_
     told(&mut site, "console/c1", 1);
     told(&mut site, "executor/h1", 2);
     assert_eq!(incident(&site, "log/main/1").troubles.len(), 3);
+}
+
+#[test]
+fn a_log_that_can_be_changed_where_it_stands_is_an_incident_and_one_whose_guards_stand_is_none() {
+    let mut site = site();
+    let examined = |site: &mut Site, weaknesses: &[&str], others: u64| {
+        let (now, main) = (site.now, StreamId::log("main"));
+        let weaknesses = weaknesses.iter().map(|says| (*says).to_owned()).collect();
+        let event = LogExamined { weaknesses, others };
+        assert_eq!(site.world.say_next("audit/main", main, event, now), Mark::Valid);
+        site.feed();
+        site.until(&clock(later(now, 60_000)));
+    };
+    examined(&mut site, &[], 0);
+    assert!(find(&site, "log/main/1").is_none());
+    examined(&mut site, &["the trigger no_change of event is not there"], 2);
+    let opened = incident(&site, "log/main/1");
+    let words = domain::incident::words::trouble(&opened.troubles[0].trouble);
+    let says = "the log can be changed where it stands: the trigger no_change of event is not there; and 2 more";
+    assert_eq!((opened.is_open(), words.as_str()), (true, says));
+    examined(&mut site, &["the trigger no_change of event is not there"], 2);
+    assert_eq!(incident(&site, "log/main/1").troubles.len(), 2, "a day later it is told again");
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::{Scheduler, plus_ms};
 use super::{LOOK_MS, Over, STALLED_MS, Word};
-use crate::event::{Call, IncidentEvent, LogContradicted, RunEvent, Sent, Trouble};
+use crate::event::{Call, IncidentEvent, LogEvent, RunEvent, Sent, Trouble};
 use crate::ids::{StreamId, StreamType};
 use crate::incident::words::BAD_STATES;
 use crate::incident::{DEFAULT_TREE, Incident};
@@ -220,14 +220,28 @@ impl Scheduler {
         }
     }
 
-    /// A producer says that the log is not the one of which it had seen a head.
-    pub(in crate::scheduler) fn notice_contradiction(
-        &mut self,
-        e: &LogContradicted,
-        received: Timestamp,
-    ) {
-        let (producer, reason) = (e.producer.clone(), e.reason.clone());
-        let trouble = Trouble::LogContradicted { producer, reason };
+    /// What somebody says of the log itself: that it is another one than was seen, or can be changed where it stands.
+    pub(in crate::scheduler) fn notice_of_log(&mut self, event: &LogEvent, received: Timestamp) {
+        let trouble = match event {
+            LogEvent::LogContradicted(e) => {
+                let (producer, reason) = (e.producer.clone(), e.reason.clone());
+                Trouble::LogContradicted { producer, reason }
+            }
+            LogEvent::LogExamined(e) if !e.weaknesses.is_empty() => {
+                Trouble::LogWeak { weaknesses: e.weaknesses.clone(), others: e.others }
+            }
+            LogEvent::LogExamined(_)
+            | LogEvent::LogCreated(_)
+            | LogEvent::LogProducerEnrolled(_)
+            | LogEvent::LogHeadSigned(_)
+            | LogEvent::LogPolicySet(_)
+            | LogEvent::LogAccountsRequired(_)
+            | LogEvent::LogJournalCut(_)
+            | LogEvent::LogRejected(_)
+            | LogEvent::LogDirectorySet(_)
+            | LogEvent::LogExported(_)
+            | LogEvent::LogTzdbChanged(_) => return,
+        };
         self.notice(StreamId::log("main"), trouble, received, received);
     }
 
