@@ -29,7 +29,7 @@ impl Examined {
     }
 
     /// What is to be said of what was found, if anything: what is new, or that a day has passed since a recorder said it last.
-    pub(crate) async fn to_say(
+    pub(crate) async fn judge(
         &mut self,
         log: &EventLog,
         found: Vec<Weakness>,

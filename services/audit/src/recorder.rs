@@ -376,7 +376,7 @@ impl Recorder {
         }
         let log = self.appender.log().clone();
         let weaknesses = log.weaknesses().await?;
-        if let Some(event) = self.examined.to_say(&log, weaknesses, now).await? {
+        if let Some(event) = self.examined.judge(&log, weaknesses, now).await? {
             self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await?;
         }
         Ok(())
