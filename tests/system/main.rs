@@ -9,6 +9,7 @@
 //! | [`embedded`] | `decklog up` under kill -9 |
 //! | [`distributed`] | every role as its own process against Postgres and NATS, under every fault we know |
 //! | [`evidence`] | the count: nothing lost, nothing twice, nothing unaccounted |
+//! | [`forwarded`] | events and heads at a collector of logs |
 //! | [`handbook`] | the pages of `ops/handbook`, run and compared |
 //! | [`incidents`] | failures, who is told of them, and who deals with them |
 //! | [`inclusion`] | the proof that an event is in the log, checked by another program |
@@ -31,6 +32,7 @@ mod compose;
 mod distributed;
 mod embedded;
 mod evidence;
+mod forwarded;
 mod fuzz;
 mod handbook;
 mod incidents;

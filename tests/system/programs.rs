@@ -201,6 +201,22 @@ pub(crate) fn sql(data: &Path, statement: &str) -> String {
     said.out.trim().to_owned()
 }
 
+/// A certificate for this name and its key, made by a program nobody here wrote.
+pub(crate) fn certificate(dir: &Path, name: &str) -> (String, String) {
+    let at = |suffix: &str| dir.join(format!("{name}.{suffix}")).to_str().unwrap().to_owned();
+    let (certificate, key) = (at("pem"), at("key"));
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}"), "-addext"])
+        .arg(format!("subjectAltName=DNS:{name}"))
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out"])
+        .arg(&certificate);
+    let made = openssl.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    (certificate, key)
+}
+
 /// Numbers that are different every time and can be had again: the seed is printed, and taken from
 /// `DECKLOG_TEST_SEED` where that is set.
 pub(crate) struct Random(u64);

@@ -1,8 +1,8 @@
 //! Whether the guards of the database stand: looked at once an hour, said once a day, and at once where one does not.
 
-use domain::event::{LogExamined, WEAKNESSES_MAX};
+use domain::event::{Event, LogEvent, LogExamined, WEAKNESSES_MAX};
 use domain::wire::{Content, EventFilter, Query};
-use eventlog::{EventLog, LogError, Weakness};
+use eventlog::{EventLog, Weakness};
 use jiff::{SignedDuration, Timestamp};
 use tracing::error;
 
@@ -11,60 +11,67 @@ const LOOK: SignedDuration = SignedDuration::from_hours(1);
 /// How often it is said that they stand, or still do not.
 const SAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// When the guards were looked at, and what was found.
+/// When the guards were looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Examined {
     looked: Option<Timestamp>,
-    found: Vec<Weakness>,
 }
 
 impl Examined {
     /// Whether it is time to look; then that is noted, also where the database does not answer.
     pub(crate) fn is_due(&mut self, now: Timestamp) -> bool {
-        let due = self.looked.is_none_or(|at| now.duration_since(at) >= LOOK);
+        let due = self.looked.is_none_or(|at| now.duration_since(at).abs() >= LOOK);
         if due {
             self.looked = Some(now);
         }
         due
     }
 
-    /// What is to be said of what was found, if anything: what is new, or that a day has passed since a recorder said it last.
-    pub(crate) async fn judge(
-        &mut self,
-        log: &EventLog,
-        found: Vec<Weakness>,
-        now: Timestamp,
-    ) -> Result<Option<LogExamined>, LogError> {
-        for weak in &found {
-            error!(todo = weak.todo, "THE LOG CAN BE CHANGED WHERE IT STANDS: {}", weak.says);
-        }
-        let news = found.iter().any(|weak| !self.found.contains(weak));
-        let due = news || is_long_ago(said(log).await?, now);
-        self.found = found;
-        Ok(due.then(|| told(&self.found)))
+    /// What was to be said is not in the log: it is looked again soon.
+    pub(crate) fn again(&mut self) {
+        self.looked = None;
     }
 }
 
-/// When a recorder said last how the guards stand. Where none has, the log is as old as they are.
-async fn said(log: &EventLog) -> Result<Option<Timestamp>, LogError> {
+/// What is to be said of what was found, if anything.
+pub(crate) async fn judge(
+    log: &EventLog,
+    found: &[Weakness],
+    now: Timestamp,
+) -> anyhow::Result<Option<LogExamined>> {
+    for weak in found {
+        error!(todo = weak.todo, "THE LOG CAN BE CHANGED WHERE IT STANDS: {}", weak.says);
+    }
+    let told = told(found);
+    let due = is_due(said(log).await?, &told, now);
+    Ok(due.then_some(told))
+}
+
+/// What a recorder said last, and when. Where none has, the guards are as old as the log.
+async fn said(log: &EventLog) -> anyhow::Result<Option<(LogExamined, Timestamp)>> {
     for kind in ["log.examined", "log.created"] {
         let kind = Some(kind.to_owned());
-        let newest = Query::Search(EventFilter { kind, limit: 1, ..EventFilter::default() });
-        if let Content::Events(found) = log.answer(&newest).await?.content
-            && let Some(entry) = found.first()
-        {
-            return Ok(Some(entry.received));
-        }
+        let newest = Query::Search(EventFilter { kind, limit: 50, ..EventFilter::default() });
+        let Content::Events(found) = log.answer(&newest).await?.content else { continue };
+        let Some(entry) = found.iter().find(|entry| entry.void.is_none()) else { continue };
+        let event = entry.envelope()?.event()?;
+        let examined = if let Event::LogEvent(LogEvent::LogExamined(said)) = event {
+            Some(said)
+        } else {
+            None
+        };
+        return Ok(Some((examined.unwrap_or_else(|| told(&[])), entry.received)));
     }
     Ok(None)
 }
 
-fn is_long_ago(said: Option<Timestamp>, now: Timestamp) -> bool {
-    said.is_none_or(|at| now.duration_since(at) >= SAY)
+/// Something else than was said last is told at once, and the same once a day.
+fn is_due(said: Option<(LogExamined, Timestamp)>, told: &LogExamined, now: Timestamp) -> bool {
+    said.is_none_or(|(said, at)| said != *told || now.duration_since(at).abs() >= SAY)
 }
 
 fn told(found: &[Weakness]) -> LogExamined {
-    let says = |weak: &Weakness| weak.says.chars().take(300).collect();
+    let says = |weak: &Weakness| weak.says.chars().take(200).collect();
     let others = found.len().saturating_sub(WEAKNESSES_MAX) as u64;
     LogExamined { weaknesses: found.iter().take(WEAKNESSES_MAX).map(says).collect(), others }
 }
@@ -84,18 +91,38 @@ mod tests {
         assert_eq!(looks, [true, false, true, false, true]);
     }
 
+    fn weak(says: &str) -> Weakness {
+        Weakness { says: says.to_owned(), todo: "put it back" }
+    }
+
     #[test]
-    fn that_they_stand_is_said_once_a_day() {
-        for (said, now, due) in [(None, 0, true), (Some(0), 23, false), (Some(0), 24, true)] {
-            assert_eq!(is_long_ago(said.map(at), at(now)), due, "{said:?} at {now}");
+    fn what_is_another_is_said_at_once_and_the_same_once_a_day() {
+        let (none, one) = (told(&[]), told(&[weak("a trigger is gone")]));
+        let other = told(&[weak("an owner is another")]);
+        let table = [
+            (None, &none, 0, true),
+            (Some(&none), &none, 23, false),
+            (Some(&none), &none, 24, true),
+            (Some(&none), &one, 1, true),
+            (Some(&one), &one, 23, false),
+            (Some(&one), &one, 24, true),
+            (Some(&one), &other, 1, true),
+            (Some(&one), &none, 1, true),
+            (Some(&none), &none, -25, true),
+        ];
+        for (said, found, now, due) in table {
+            let said = said.map(|said| (said.clone(), at(0)));
+            let text = format!("{said:?}, {found:?} after {now} h");
+            assert_eq!(is_due(said, found, at(now)), due, "{text}");
         }
     }
 
     #[test]
     fn as_many_weaknesses_are_told_as_one_can_read_and_the_others_are_counted() {
-        let weak = |n: usize| Weakness { says: format!("{n} {}", "x".repeat(2_000)), todo: "" };
-        let told = told(&(0..13).map(weak).collect::<Vec<_>>());
+        let many: Vec<Weakness> =
+            (0..13).map(|n| weak(&format!("{n} {}", "ü".repeat(900)))).collect();
+        let told = told(&many);
         assert_eq!((told.weaknesses.len(), told.others), (WEAKNESSES_MAX, 3));
-        assert!(told.weaknesses.iter().all(|says| says.len() == 300));
+        assert!(told.weaknesses.iter().all(|says| says.chars().count() == 200));
     }
 }

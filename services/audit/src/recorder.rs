@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::Surroundings;
 use crate::config::AuditConfig;
-use crate::examined::Examined;
+use crate::examined::{Examined, judge};
 use crate::housekeeping::Tick;
 use crate::own::Own;
 use crate::signer::Signer;
@@ -375,11 +375,13 @@ impl Recorder {
             return Ok(());
         }
         let log = self.appender.log().clone();
-        let weaknesses = log.weaknesses().await?;
-        if let Some(event) = self.examined.judge(&log, weaknesses, now).await? {
-            self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await?;
+        let Some(event) = judge(&log, &log.weaknesses().await?, now).await? else { return Ok(()) };
+        let said =
+            self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await;
+        if !matches!(said, Ok(Mark::Valid)) {
+            self.examined.again();
         }
-        Ok(())
+        said.map(drop)
     }
 
     /// An idle log still says that it is there.

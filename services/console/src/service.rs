@@ -119,23 +119,14 @@ async fn watch_heads(console: Console, mut heads: Heads) {
     let mut looks = HeadLooks::new(console.bus.clone());
     loop {
         let shown = looks.next(heads.size()).await;
-        let Some(told) = heads.take(&shown, (console.clock)()) else { continue };
-        if let Err(error) = say_own(&console, told.producer.stream(), told).await {
-            warn!(error = format!("{error:#}"), "that the log is another one could not be said");
+        let now = (console.clock)();
+        let Some(told) = heads.take(shown.as_ref(), now) else { continue };
+        let stream = told.producer.stream();
+        let Ok(version) = recorder::version(&console.bus, &stream).await else { continue };
+        if console.outbox.has_said(Draft::new(stream, version + 1, told)).await {
+            heads.told(now);
         }
     }
-}
-
-/// Says something of this console itself in the log.
-async fn say_own(
-    console: &Console,
-    stream: StreamId,
-    event: impl Into<Event> + Send,
-) -> anyhow::Result<()> {
-    let event = event.into();
-    let version = recorder::version(&console.bus, &stream).await? + 1;
-    console.outbox.append(vec![Draft::new(stream, version, event)]).await?;
-    Ok(())
 }
 
 /// Where browsers and tools come in.
@@ -207,7 +198,7 @@ fn open(
         journal::load_or_create_key(&config.data.join(format!("console-{}.key", config.name)))?;
     let dir = config.data.join(format!("console-{}.journal", config.name));
     let opened = Journal::open(&dir, &id, key, JOURNAL_BYTES)?;
-    let heads = Heads::open(&config.data.join(format!("console-{}.heads", config.name)), &id)?;
+    let heads = Heads::open(&config.data.join(format!("console-{}.heads", config.name)), &id);
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
@@ -274,7 +265,9 @@ async fn prepare(
     if let Some((producer, Cut { bytes, whole_until })) = cut {
         warn!(bytes, "the end of the journal was torn and was cut off; nobody had acted on it");
         let stream = producer.stream();
-        say_own(console, stream, LogJournalCut { producer, bytes, whole_until }).await?;
+        let version = recorder::version(&console.bus, &stream).await? + 1;
+        let event = LogJournalCut { producer, bytes, whole_until };
+        console.outbox.append(vec![Draft::new(stream, version, event)]).await?;
     }
     let mut code = people::prepare(console, &config.data).await?;
     if let Some(name) = &config.let_in {

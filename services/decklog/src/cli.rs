@@ -28,7 +28,7 @@ pub(crate) use backups::{
 };
 pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
 pub(crate) use evidence::{
-    About, Control, Evidence, ExportEvidence, PapersOf, TestControls, VerifyEvidence,
+    About, Control, Evidence, ExportEvidence, Forward, PapersOf, TestControls, VerifyEvidence,
 };
 pub(crate) use hosts::{Host, InviteHost};
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
@@ -214,6 +214,8 @@ pub(crate) enum Command {
     /// Evidence for somebody who believes nobody here: the log as one file that verifies by itself.
     #[command(subcommand)]
     Evidence(Evidence),
+    /// Forwards every event and every signed head to security monitoring (OCSF), as they come.
+    Forward(Forward),
     /// Controls: rules that an auditor tests, computed over everything that happened.
     #[command(subcommand)]
     Control(Control),

@@ -135,7 +135,7 @@ impl Source {
             | Content::Runs(_)
             | Content::Night(_)
             | Content::Heads(_)
-            | Content::Continuation(_)
+            | Content::Consistency(_)
             | Content::Proof(_)
             | Content::Failed(_) => bail!("the answer is to another question"),
         }

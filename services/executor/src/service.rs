@@ -133,7 +133,8 @@ fn open(
     let key = journal::load_or_create_key(&own_file(&config.data, config.key_number, "key"))?;
     let dir = own_file(&config.data, config.key_number, "journal");
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
-    let heads = Heads::open(&own_file(&config.data, config.key_number, "heads"), &id)?;
+    // Of the host, whichever key it has.
+    let heads = Heads::open(&config.data.join("executor.heads"), &id);
     let said = Said::read(&opened.journal)?;
     let leaves = Leaves::open(&config.data.join("leaves"), &said)?;
     let awake = leaves.is_same_boot(&boot())?.then(|| booted((around.clock)())).flatten();
@@ -237,11 +238,12 @@ async fn watch_heads(host: Arc<Host>, mut heads: Heads) {
     let mut looks = HeadLooks::new(host.bus.clone());
     loop {
         let shown = looks.next(heads.size()).await;
-        if let Some(told) = heads.take(&shown, (host.clock)()) {
-            say_next(&host, &host.producer.stream(), |stream, version| {
-                Draft::new(stream.clone(), version, told.clone())
-            })
-            .await;
+        let now = (host.clock)();
+        let Some(told) = heads.take(shown.as_ref(), now) else { continue };
+        let stream = told.producer.stream();
+        let Ok(version) = recorder::version(&host.bus, &stream).await else { continue };
+        if host.outbox.has_said(Draft::new(stream, version + 1, told)).await {
+            heads.told(now);
         }
     }
 }

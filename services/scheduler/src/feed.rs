@@ -9,7 +9,7 @@ use domain::event::Event;
 use domain::ids::StreamId;
 use domain::run::Run;
 use domain::scheduler::past::PAST_RUNS;
-use domain::scheduler::{SUSPECT, Scheduler};
+use domain::scheduler::{OF_THE_LOG, SUSPECT, Scheduler};
 use domain::wire::{Content, EventFilter, LogEntry, Query, Selection, StreamView};
 use jiff::{SignedDuration, Timestamp};
 
@@ -53,11 +53,35 @@ async fn look_back(bus: &Bus, scheduler: &mut Scheduler, now: Timestamp) -> anyh
         })
         .await?;
     }
+    look_back_at_the_log(bus, scheduler, now).await?;
     for id in suspects {
         let state = stream(bus, &id).await?;
         if let Some(run) = state.as_ref().and_then(|state| state.body.run()) {
             scheduler.examine(run, now);
         }
+    }
+    Ok(())
+}
+
+/// The same for what was said of the log itself.
+async fn look_back_at_the_log(
+    bus: &Bus,
+    scheduler: &mut Scheduler,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    for kind in OF_THE_LOG {
+        let (kind, since) = (Some(kind.to_owned()), now.checked_sub(LOOK_BACK).ok());
+        let filter = EventFilter { kind, since, limit: 100, ..EventFilter::default() };
+        each_event(bus, filter, |entry| {
+            let unreadable =
+                |error: &dyn std::fmt::Display| AskError::Unreadable(error.to_string());
+            let envelope = entry.envelope().map_err(|error| unreadable(&error))?;
+            if let Event::LogEvent(event) = envelope.event().map_err(|error| unreadable(&error))? {
+                scheduler.notice_of_log(&event, entry.received, now);
+            }
+            Ok(())
+        })
+        .await?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use bus::recorder::{self, AskError, Follower, Following};
 use bus::{Bus, Delivery, HeadLooks, Subscription, Topic};
 use bytes::Bytes;
 use domain::envelope::Draft;
-use domain::event::{Event, LogJournalCut, Sent};
+use domain::event::{LogJournalCut, Sent};
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::run::Run;
@@ -148,8 +148,12 @@ async fn watch_heads(
     let mut looks = HeadLooks::new(bus.clone());
     loop {
         let shown = looks.next(heads.size()).await;
-        if let Some(told) = heads.take(&shown, clock()) {
-            report(&bus, &outbox, told.producer.stream(), told).await;
+        let now = clock();
+        let Some(told) = heads.take(shown.as_ref(), now) else { continue };
+        let stream = told.producer.stream();
+        let Ok(version) = recorder::version(&bus, &stream).await else { continue };
+        if outbox.has_said(Draft::new(stream, version + 1, told)).await {
+            heads.told(now);
         }
     }
 }
@@ -233,7 +237,7 @@ async fn open_outbox(
         journal::load_or_create_key(&config.data.join(format!("scheduler-{}.key", config.name)))?;
     let dir = config.data.join(format!("scheduler-{}.journal", config.name));
     let opened = Journal::open(&dir, &id, key, config.journal_bytes)?;
-    let heads = Heads::open(&config.data.join(format!("scheduler-{}.heads", config.name)), &id)?;
+    let heads = Heads::open(&config.data.join(format!("scheduler-{}.heads", config.name)), &id);
     let outbox = Outbox::start(
         opened.journal,
         OutboxConfig {
@@ -249,23 +253,21 @@ async fn open_outbox(
             bytes = cut.bytes,
             "the end of the journal was torn and was cut off; nobody had acted on it"
         );
-        let journal::Cut { bytes, whole_until } = cut;
-        let event = LogJournalCut { producer: id.clone(), bytes, whole_until };
-        report(bus, &outbox, id.stream(), event).await;
+        report_cut(bus, &outbox, &id, cut).await;
     }
     Ok((outbox, heads))
 }
 
-/// Says something of this scheduler itself in the log.
-async fn report(bus: &Bus, outbox: &Outbox, stream: StreamId, event: impl Into<Event> + Send) {
-    let event = event.into();
-    let kind = event.kind();
-    let version = match recorder::version(bus, &stream).await {
+/// Says in the log that the journal's end was torn.
+async fn report_cut(bus: &Bus, outbox: &Outbox, id: &ProducerId, cut: journal::Cut) {
+    let version = match recorder::version(bus, &id.stream()).await {
         Ok(version) => version,
-        Err(error) => return warn!(%error, kind, "it could not be said in the log"),
+        Err(error) => return warn!(%error, "the cut could not be reported"),
     };
-    if let Err(error) = outbox.append(vec![Draft::new(stream, version + 1, event)]).await {
-        warn!(%error, kind, "it could not be said in the log");
+    let event =
+        LogJournalCut { producer: id.clone(), bytes: cut.bytes, whole_until: cut.whole_until };
+    if let Err(error) = outbox.append(vec![Draft::new(id.stream(), version + 1, event)]).await {
+        warn!(%error, "the cut could not be reported");
     }
 }
 

@@ -1,50 +1,79 @@
 //! The newest signed head of the log, asked for again and again.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use domain::wire::{Content, Continuation, Query};
+use domain::wire::{Consistency, Content, Query};
 use tokio::time::Instant;
+use tracing::{debug, warn};
 
 use crate::Bus;
 use crate::recorder::{AskError, ask};
 
-/// How often a producer looks at the newest head.
+/// How often a producer looks at the newest head; up to a sixth more, so that not all come at once.
 const EVERY: Duration = Duration::from_secs(60);
-/// How soon it looks again while the recorder cannot answer, or nothing was signed.
-const SOON: Duration = Duration::from_secs(2);
+/// How soon it looks again while the recorder does not answer, or nothing was signed yet.
+const SOON: Duration = Duration::from_secs(5);
+/// After how many looks in vain that is told.
+const IN_VAIN: u32 = 60;
 
 /// Looks at the newest head from time to time.
 #[derive(Debug)]
 pub struct HeadLooks {
     bus: Bus,
     due: Instant,
+    in_vain: u32,
 }
 
 impl HeadLooks {
     /// The first look is at once.
     pub fn new(bus: Bus) -> Self {
-        Self { bus, due: Instant::now() }
+        Self { bus, due: Instant::now(), in_vain: 0 }
     }
 
-    /// Waits until it is time and there is a head: the newest one, with the proof that it continues the one of size `from`.
-    pub async fn next(&mut self, from: u64) -> Continuation {
+    /// Waits until it is time and the recorder answers: the newest head with the proof that it continues the one of size `from`,
+    /// or that there is none.
+    pub async fn next(&mut self, from: u64) -> Option<Consistency> {
         loop {
             tokio::time::sleep_until(self.due).await;
-            let found = self.look(from).await;
-            self.due = Instant::now() + if found.is_ok() { EVERY } else { SOON };
-            match found {
-                Ok(shown) => return shown,
-                Err(error) => tracing::debug!(%error, "the newest head was not seen"),
+            match self.look(from).await {
+                Ok(shown) => {
+                    let signed = shown.is_some() || from > 0;
+                    self.due = Instant::now() + if signed { EVERY + jitter() } else { SOON };
+                    self.in_vain = 0;
+                    return shown;
+                }
+                Err(error) => self.missed(&error),
             }
         }
     }
 
-    async fn look(&self, from: u64) -> Result<Continuation, AskError> {
-        let Content::Continuation(found) =
-            ask(&self.bus, &Query::Continuation { from }).await?.content
-        else {
-            return Err(AskError::other());
-        };
-        found.ok_or_else(|| AskError::Failed("nothing was signed yet".to_owned()))
+    fn missed(&mut self, error: &AskError) {
+        self.due = Instant::now() + SOON;
+        self.in_vain += 1;
+        if self.in_vain.is_multiple_of(IN_VAIN) {
+            warn!(%error, looks = self.in_vain, "the newest head of the log could not be seen for a while");
+        } else {
+            debug!(%error, "the newest head was not seen");
+        }
     }
+
+    async fn look(&self, from: u64) -> Result<Option<Consistency>, AskError> {
+        match ask(&self.bus, &Query::Consistency { from }).await?.content {
+            Content::Consistency(found) => Ok(found),
+            Content::Head(_)
+            | Content::Events(_)
+            | Content::Leaves(_)
+            | Content::Streams(_)
+            | Content::Runs(_)
+            | Content::Night(_)
+            | Content::Heads(_)
+            | Content::Proof(_)
+            | Content::Failed(_) => Err(AskError::other()),
+        }
+    }
+}
+
+fn jitter() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    EVERY / 6 * (now.subsec_micros() % 1_000) / 1_000
 }

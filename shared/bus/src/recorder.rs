@@ -102,7 +102,7 @@ pub async fn ask(bus: &Bus, query: &Query) -> Result<Answer, AskError> {
         | Content::Runs(_)
         | Content::Night(_)
         | Content::Heads(_)
-        | Content::Continuation(_)
+        | Content::Consistency(_)
         | Content::Proof(_) => Ok(answer),
     }
 }
@@ -204,7 +204,7 @@ pub async fn stream(bus: &Bus, id: &StreamId) -> Result<Option<StreamState>, Ask
         | Content::Runs(_)
         | Content::Night(_)
         | Content::Heads(_)
-        | Content::Continuation(_)
+        | Content::Consistency(_)
         | Content::Proof(_)
         | Content::Failed(_) => Err(AskError::Unreadable("no stream".to_owned())),
     }

@@ -6,6 +6,7 @@
 //! | [`directory`] | a file in a directory of this machine |
 //! | [`sftp`] | a file in a directory of a server, over the program `sftp` |
 //! | [`https`] | requests to a server that the authorities of this machine vouch for |
+//! | [`syslog`] | messages to a collector of logs, over TLS |
 //! | [`template()`] | filling the places of a text |
 //! | [`AddressList`] | who has which address |
 //! | [`DeliveryError`] | what went wrong, and what it leaves behind |
@@ -22,7 +23,9 @@ pub mod mail;
 pub mod sftp;
 mod shown;
 mod status;
+pub mod syslog;
 mod template;
+mod tls;
 mod wait;
 
 pub use address::{Address, AddressError};

@@ -24,6 +24,7 @@
 //! | [`controls`] | rules that an auditor tests, over everything that happened |
 //! | [`forecast`] | what will run when |
 //! | [`icalendar`] | the same for other programs to subscribe to |
+//! | [`ocsf`] | events as security monitoring reads them |
 //! | [`rehearsal`] | the night as it would go |
 //! | [`why`] | why a run or an occurrence is as it is |
 //! | [`incident`] | failures that somebody must deal with, and who is told |
@@ -55,6 +56,7 @@ pub mod keys;
 pub mod leaf;
 pub mod ledger;
 pub mod night;
+pub mod ocsf;
 pub mod people;
 pub mod plan;
 pub mod print;

@@ -356,7 +356,7 @@ pub enum Query {
         limit: u32,
     },
     /// The newest signed head, and the proof that it continues an earlier one.
-    Continuation {
+    Consistency {
         /// Size of the earlier one; 0 where none is known.
         from: u64,
     },
@@ -614,7 +614,7 @@ pub enum Content {
     /// Signed heads as notes.
     Heads(Vec<String>),
     /// The newest signed head, where there is one.
-    Continuation(Option<Continuation>),
+    Consistency(Option<Consistency>),
     /// That an event is in the newest signed head, or why that is not proven.
     Proof(Proof),
     /// The question could not be answered.
@@ -641,12 +641,12 @@ pub struct HeadView {
 /// A signed head, and the proof that it continues an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Continuation {
+pub struct Consistency {
     /// The key that signs heads, as the log's first event names it.
     pub key: String,
     /// The head, a C2SP checkpoint.
     pub head: String,
-    /// The proof (RFC 6962 §2.1.2); empty where nothing is to be proven, or nothing can be because the log is shorter.
+    /// The proof (RFC 6962 §2.1.2); empty where nothing is to be proven, or nothing can be.
     pub proof: Vec<Digest>,
 }
 

@@ -32,6 +32,14 @@ pub enum LogError {
         /// What is wrong.
         problem: String,
     },
+    /// More of the log has to be read for a proof than one question reads. Whoever asks again goes on from there.
+    #[error("{known} of {size} events were read for the proof: ask again")]
+    Reading {
+        /// How many were read.
+        known: u64,
+        /// Of how many.
+        size: u64,
+    },
     /// Another recorder appended in between. The caller reads the log again and tries again.
     #[error("another recorder has appended in between")]
     Fenced,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
-use domain::wire::{Continuation, Inclusion, Proof};
+use domain::wire::{Consistency, Inclusion, Proof};
 use tlog::{
     Checkpoint, Frontier, Hash, Note, consistency_spans, inclusion_proof_in_part, leaf_hash,
     verify_inclusion,
@@ -117,24 +117,37 @@ impl EventLog {
         Ok(proof)
     }
 
-    /// The newest signed head, and the proof that it continues one of this size. `None` before the first.
+    /// The newest signed head, and the proof that it continues one of this size. `None` where none is signed.
+    ///
+    /// What cannot be proven is shown without a proof: whoever asks is to know of it.
     ///
     /// # Errors
-    /// The database cannot be read, or does not hold what it signed.
-    pub(crate) async fn continuation(&self, from: u64) -> Result<Option<Continuation>, LogError> {
-        let Some((_, key)) = self.origin().await? else { return Ok(None) };
+    /// The database cannot be read, or more of it has to be read for the proof than one question reads.
+    pub(crate) async fn consistency_since(
+        &self,
+        from: u64,
+    ) -> Result<Option<Consistency>, LogError> {
+        let Some(key) = self.head_key().await? else { return Ok(None) };
         let Some(head) = self.checkpoints(1).await?.into_iter().next() else { return Ok(None) };
-        let size = head_of(&head)?.size();
-        let proof = match from {
-            // What it cannot prove it shows without a proof: whoever asks is to know of it.
-            1.. if from < size => match self.consistency(from, size).await {
+        let size = head_of(&head).map_or(0, |head| head.size());
+        let proof = if (1..size).contains(&from) {
+            self.known_up_to(size).await?;
+            match self.consistency(from, size).await {
                 Err(LogError::Inconsistent { .. }) => Vec::new(),
                 proof => proof?,
-            },
-            _ => Vec::new(),
+            }
+        } else {
+            Vec::new()
         };
         let proof = proof.into_iter().map(|hash| Digest(hash.0)).collect();
-        Ok(Some(Continuation { key, head, proof }))
+        Ok(Some(Consistency { key, head, proof }))
+    }
+
+    /// Reads as much of what proofs need as one question may.
+    async fn known_up_to(&self, size: u64) -> Result<(), LogError> {
+        let complete = self.head().await?.0.min(size) / PART;
+        let known = self.parts(complete).await?.len() as u64;
+        if known < complete { Err(LogError::Reading { known: known * PART, size }) } else { Ok(()) }
     }
 
     /// The root of some leaves. Where there are more than a part has, they begin with one.

@@ -88,7 +88,9 @@ impl EventLog {
             Query::Heads { limit } => {
                 Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?)
             }
-            Query::Continuation { from } => Content::Continuation(self.continuation(*from).await?),
+            Query::Consistency { from } => {
+                Content::Consistency(self.consistency_since(*from).await?)
+            }
             Query::Proof { position } => Content::Proof(self.proof(*position).await?),
         };
         Ok(Answer { position, content })

@@ -404,6 +404,15 @@ impl EventLog {
         Ok(ledger.origin.zip(ledger.head_key))
     }
 
+    /// The key that signs heads; `None` before the first event.
+    pub(crate) async fn head_key(&self) -> Result<Option<String>, LogError> {
+        let row = sqlx::query("SELECT head_key FROM ledger WHERE id = 1")
+            .fetch_one(&self.any)
+            .await
+            .map_err(LogError::database("reading the log's key"))?;
+        get(&row, "head_key")
+    }
+
     /// Signed heads, newest first.
     ///
     /// # Errors

@@ -130,8 +130,10 @@ pub struct Journal {
     place: Place,
     unsent: VecDeque<Written>,
     broken: bool,
-    /// The newest head of the log, and the one that was said last.
-    seen: (Option<Seen>, Option<Seen>),
+    /// The newest head of the log that was verified.
+    seen: Option<Seen>,
+    /// The one that was said last.
+    said: Option<Seen>,
 }
 
 impl Journal {
@@ -174,7 +176,8 @@ impl Journal {
                 place,
                 unsent: VecDeque::new(),
                 broken: false,
-                seen: (None, None),
+                seen: None,
+                said: None,
             };
             return journal.recover(&content, begin);
         }
@@ -193,7 +196,8 @@ impl Journal {
             place,
             unsent: VecDeque::new(),
             broken: false,
-            seen: (None, None),
+            seen: None,
+            said: None,
         };
         Ok(Opened { journal, cut: None })
     }
@@ -250,9 +254,8 @@ impl Journal {
     /// See [`JournalError`].
     pub fn append(&mut self, drafts: Vec<Draft>, now: Timestamp) -> Result<Written, JournalError> {
         let mut place = self.place;
-        let (seen, said) = &self.seen;
         // Only where it is news: what follows holds on to it by the hash of what went before.
-        let mut news = seen.clone().filter(|_| seen != said);
+        let mut news = self.seen.clone().filter(|_| self.seen != self.said);
         let mut envelopes = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let draft = draft.seeing(news.take());
@@ -265,7 +268,7 @@ impl Journal {
         self.write(&Record::Flush(bytes.clone()).to_bytes(), true)?;
         self.place = place;
         if events > 0 {
-            self.seen.1.clone_from(&self.seen.0);
+            self.said.clone_from(&self.seen);
         }
         let written = Written { bytes, events, last: place.pseq };
         self.unsent.push_back(written.clone());
@@ -275,7 +278,7 @@ impl Journal {
     /// This is the newest head of the log that its producer has verified: the next event says so, where it is another than the
     /// last one that was said.
     pub fn sees(&mut self, seen: Option<Seen>) {
-        self.seen.0 = seen;
+        self.seen = seen;
     }
 
     fn write(&mut self, record: &[u8], durable: bool) -> Result<(), JournalError> {

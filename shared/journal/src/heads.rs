@@ -1,8 +1,8 @@
 //! The newest head of the log that a producer has verified. Each of its events says which one that is, so every producer is a
 //! witness: who changes the log afterwards contradicts all of them, and needs their keys too.
 //!
-//! Two files, which anybody may read: `key`, by which heads are signed, believed when the log shows it first (or laid there
-//! before), and `head`, as it was signed.
+//! Files, which anybody may read: `key`, by which heads are signed, believed when the log shows it first (or laid there before),
+//! `head`, as it was signed, and `told`, when it was said last that the log is another one.
 
 use std::fs;
 use std::io;
@@ -12,9 +12,9 @@ use domain::canonical::Digest;
 use domain::envelope::Seen;
 use domain::event::{LogContradicted, SHOWN_BYTES_MAX};
 use domain::ids::ProducerId;
-use domain::wire::Continuation;
+use domain::wire::Consistency;
 use jiff::{SignedDuration, Timestamp};
-use tlog::{Hash, Held, VerifierKey};
+use tlog::{Contradiction, Hash, Held, VerifierKey};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
@@ -22,6 +22,9 @@ use crate::whole::replace;
 
 /// How often it is said again that the log is another one.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// Longest reason that is said, in bytes.
+const REASON_BYTES_MAX: usize = 1_000;
 
 /// What a producer has seen of the log.
 #[derive(Debug)]
@@ -32,53 +35,22 @@ pub struct Heads {
     held: Option<Held>,
     seen: watch::Sender<Option<Seen>>,
     /// When it was said last that the log is another one.
-    said: Option<Timestamp>,
-}
-
-/// What was kept of heads cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum HeadsError {
-    /// The system said no.
-    #[error("reading {path}: {source}")]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It is not what belongs there.
-    #[error(
-        "{path} is not what this producer keeps of the log: {why}; bring it back, or move it away if you know why it is another"
-    )]
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
+    told: Option<Timestamp>,
 }
 
 impl Heads {
-    /// What `producer` has kept in `dir`, or nothing yet.
-    ///
-    /// # Errors
-    /// See [`HeadsError`].
-    pub fn open(dir: &Path, producer: &ProducerId) -> Result<Self, HeadsError> {
-        let damaged = |name: &str, why: String| HeadsError::Damaged { path: dir.join(name), why };
-        let key = read(&dir.join("key"))?;
-        let key = key.map(|text| text.trim().parse::<VerifierKey>()).transpose();
-        let key = key.map_err(|error| damaged("key", error.to_string()))?;
-        let held = match (read(&dir.join("head"))?, &key) {
-            (None, _) => None,
-            (Some(_), None) => return Err(damaged("key", "it is gone".to_owned())),
-            (Some(note), Some(key)) => Some(
-                Held::open(note.as_bytes(), key)
-                    .map_err(|error| damaged("head", error.to_string()))?,
-            ),
-        };
+    /// What `producer` has kept in `dir`, or nothing yet. What cannot be read is moved aside and told: work goes on without it.
+    pub fn open(dir: &Path, producer: &ProducerId) -> Self {
+        let read = |name: &str| read(&dir.join(name));
+        let key = read("key").and_then(|text| parsed(dir, "key", text.trim().parse()));
+        let held =
+            read("head").zip(key.as_ref()).and_then(|(note, key): (String, &VerifierKey)| {
+                parsed(dir, "head", Held::open(note.as_bytes(), key))
+            });
+        let told = read("told").and_then(|text| text.trim().parse().ok());
         let seen = watch::Sender::new(held.as_ref().map(seen));
         let (dir, producer) = (dir.to_owned(), producer.clone());
-        Ok(Self { dir, producer, key, held, seen, said: None })
+        Self { dir, producer, key, held, seen, told }
     }
 
     /// The newest head, whenever there is another.
@@ -92,18 +64,35 @@ impl Heads {
     }
 
     /// Takes in what the log shows. Where that is not the log of which a head was seen, the old head goes on to be held, and it
-    /// is to be said: once a day.
-    pub fn take(&mut self, shown: &Continuation, now: Timestamp) -> Option<LogContradicted> {
-        match self.judge(shown) {
+    /// is to be said, until [`Heads::told`]; then again a day later.
+    pub fn take(&mut self, shown: Option<&Consistency>, now: Timestamp) -> Option<LogContradicted> {
+        let judged = match (shown, &self.held) {
+            (Some(shown), _) => self.judge(shown),
+            (None, None) => return None,
+            (None, Some(held)) => {
+                let held = held.head().size();
+                Err(Contradiction::Cut { held, shown: 0 }.to_string())
+            }
+        };
+        match judged {
             Ok(held) => {
                 self.hold(held);
                 None
             }
-            Err(reason) => self.alarm(shown, reason, now),
+            Err(reason) => self.alarm(shown.map_or("", |shown| &shown.head), &reason, now),
         }
     }
 
-    fn judge(&mut self, shown: &Continuation) -> Result<Held, String> {
+    /// It was said in the log.
+    pub fn told(&mut self, now: Timestamp) {
+        self.told = Some(now);
+        let kept = replace(&self.dir.join("told"), format!("{now}\n").as_bytes(), 0o644);
+        if let Err(error) = kept {
+            warn!(%error, dir = %self.dir.display(), "that it was said could not be kept");
+        }
+    }
+
+    fn judge(&mut self, shown: &Consistency) -> Result<Held, String> {
         let key = match &self.key {
             Some(key) if key.to_string() == shown.key => key.clone(),
             Some(key) => return Err(format!("it is signed by {} and not by {key}", shown.key)),
@@ -136,46 +125,68 @@ impl Heads {
     }
 
     fn keep(&self, next: &Held) -> io::Result<()> {
+        fs::create_dir_all(&self.dir)?;
         if self.held.is_none() {
-            fs::create_dir_all(&self.dir)?;
             let key = self.key.as_ref().map(|key| format!("{key}\n")).unwrap_or_default();
             replace(&self.dir.join("key"), key.as_bytes(), 0o644)?;
         }
         replace(&self.dir.join("head"), next.note().to_string().as_bytes(), 0o644)
     }
 
-    fn alarm(
-        &mut self,
-        shown: &Continuation,
-        reason: String,
-        now: Timestamp,
-    ) -> Option<LogContradicted> {
+    fn alarm(&self, shown: &str, reason: &str, now: Timestamp) -> Option<LogContradicted> {
         error!(
             held = self.size(),
             kept = %self.dir.display(),
             "THE LOG IS NOT THE ONE THAT WAS SEEN HERE: {reason}"
         );
-        let due = self.said.is_none_or(|said| now.duration_since(said) >= AGAIN);
+        let due = self.told.is_none_or(|told| now.duration_since(told).abs() >= AGAIN);
         let held = self.held.as_ref().filter(|_| due)?;
-        self.said = Some(now);
-        let (producer, held) = (self.producer.clone(), held.note().to_string());
-        Some(LogContradicted { producer, held, shown: cut(&shown.head), reason: cut(&reason) })
+        let (producer, held) = (self.producer.clone(), own(held));
+        let (shown, reason) = (cut(shown, SHOWN_BYTES_MAX), cut(reason, REASON_BYTES_MAX));
+        Some(LogContradicted { producer, held, shown, reason })
     }
+}
+
+/// A head with its log's own signature: those of witnesses could make it longer than what can be said.
+fn own(held: &Held) -> String {
+    let (text, origin) = (held.note().text(), held.head().origin());
+    let mut lines = held.note().signatures().iter();
+    let line = lines.find(|line| line.name() == origin).map(ToString::to_string);
+    format!("{text}\n{}\n", line.unwrap_or_default())
+}
+
+fn parsed<T, E: std::fmt::Display>(dir: &Path, name: &str, read: Result<T, E>) -> Option<T> {
+    let error = match read {
+        Ok(found) => return Some(found),
+        Err(error) => error,
+    };
+    let (path, aside) = (dir.join(name), dir.join(format!("{name}.damaged")));
+    let moved = fs::rename(&path, &aside).is_ok();
+    error!(
+        %error, moved,
+        "{} is not what was kept of the log: what was seen before is not known here any more",
+        path.display()
+    );
+    None
 }
 
 fn seen(held: &Held) -> Seen {
     Seen { size: held.head().size(), root: Digest(held.head().root().0) }
 }
 
-fn cut(text: &str) -> String {
-    let end = (0..=SHOWN_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+fn cut(text: &str, most: usize) -> String {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text[..end.unwrap_or(0)].to_owned()
 }
 
-fn read(path: &Path) -> Result<Option<String>, HeadsError> {
+fn read(path: &Path) -> Option<String> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(HeadsError::Io { path: path.to_owned(), source }),
+        Ok(text) => Some(text),
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                error!(%error, "{} cannot be read: what was seen before is not known here any more", path.display());
+            }
+            None
+        }
     }
 }

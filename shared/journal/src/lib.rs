@@ -17,7 +17,7 @@ mod record;
 mod whole;
 
 pub use file::{Cut, Journal, JournalError, Opened, Written};
-pub use heads::{Heads, HeadsError};
+pub use heads::Heads;
 pub use key::{KeyFileError, load_or_create_key};
 pub use outbox::{Closed, Outbox, OutboxConfig, Receipt, Transport, Verdict};
 pub use whole::replace;

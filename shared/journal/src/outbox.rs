@@ -161,6 +161,13 @@ impl Outbox {
             .ok_or_else(|| Closed("the recorder answered nothing".to_owned()))
     }
 
+    /// Says one draft, and whether the log has it: as something that counts, or refused for good. Not where another event was
+    /// first for its version, or nothing more can be said.
+    pub async fn has_said(&self, draft: Draft) -> bool {
+        let said = self.say(draft).await;
+        said.is_ok_and(|verdict| !matches!(verdict.mark, Mark::Conflict { .. }))
+    }
+
     /// Events on the disk that are not committed yet.
     pub fn unsent(&self) -> u64 {
         *self.unsent.borrow()

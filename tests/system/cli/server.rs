@@ -9,7 +9,7 @@ use testkit::process::Daemon;
 use ureq::Agent;
 
 use super::{Desk, ON_REQUEST};
-use crate::programs::{READY, Said, Up, call, decklog, run};
+use crate::programs::{READY, Said, Up, call, certificate, decklog, run};
 
 struct Http {
     agent: Agent,
@@ -207,22 +207,6 @@ fn the_alerts_of_the_handbook_call_when_the_log_stands_still_and_not_before() {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
 }
 
-/// A certificate for this name and its key, made by a program nobody here wrote.
-fn certificate(dir: &Path, name: &str) -> (String, String) {
-    let at = |suffix: &str| dir.join(format!("{name}.{suffix}")).to_str().unwrap().to_owned();
-    let (certificate, key) = (at("pem"), at("key"));
-    let mut openssl = Command::new("openssl");
-    openssl
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}"), "-addext"])
-        .arg(format!("subjectAltName=DNS:{name}"))
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out"])
-        .arg(&certificate);
-    let made = openssl.output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    (certificate, key)
-}
-
 /// Asks a console who asks, trusting this certificate alone.
 fn who_asks(server: &str, token: &Path, trusted: &str) -> Said {
     let mut call = decklog(["user", "whoami", "--server", server]);
@@ -237,7 +221,7 @@ fn up_speaks_tls_with_a_certificate_and_without_one_is_reached_from_its_own_mach
     assert!(refused.err.contains("give --tls-cert and --tls-key"), "{}", refused.err);
     assert!(!desk.data().exists(), "something was begun all the same");
     let (certificate, key) = certificate(&desk.path(""), "localhost");
-    let (other, _) = self::certificate(&desk.path(""), "other");
+    let (other, _) = crate::programs::certificate(&desk.path(""), "other");
     let half = ["up", "--listen", "127.0.0.1:0", "--tls-cert", &certificate];
     assert!(run(&mut decklog(half)).ended(2).err.contains("--tls-key"));
     let mut up = decklog(["up", "--listen", "127.0.0.1:0", "--tls-cert", &certificate]);
@@ -265,7 +249,7 @@ fn a_console_behind_tls_is_talked_to_where_its_certificate_is_trusted_and_nowher
     let dir = tempfile::tempdir().unwrap();
     let up = Up::start(&dir.path().join("data"), &[]);
     let (certificate, key) = certificate(dir.path(), "localhost");
-    let (other, _) = self::certificate(dir.path(), "other");
+    let (other, _) = crate::programs::certificate(dir.path(), "other");
     let port = testkit::port::free().unwrap().to_string();
     let mut python = Command::new("python3");
     python.args(["-c", include_str!("tls_in_front.py"), &port, &certificate, &key]);

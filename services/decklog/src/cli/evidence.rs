@@ -116,3 +116,24 @@ pub(crate) struct PolicyOf {
     #[command(flatten)]
     pub(crate) place: Place,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Forward {
+    /// Where to: `syslog+tls://HOST[:PORT]` (RFC 5425), or `-`, a line of JSON for each on standard output.
+    #[arg(long)]
+    pub(crate) to: String,
+    /// Whose certificates are believed, as a file; those that this machine trusts when absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// File that remembers how far it came; it goes on from there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    /// Where the file is not there yet: only what is after this position.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) after: u64,
+    /// Ends when everything that there is was forwarded.
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}

@@ -160,7 +160,7 @@ pub(super) fn running(source: &Source) -> anyhow::Result<Vec<RunRow>> {
         | Content::Streams(_)
         | Content::Night(_)
         | Content::Heads(_)
-        | Content::Continuation(_)
+        | Content::Consistency(_)
         | Content::Proof(_)
         | Content::Failed(_) => anyhow::bail!("the answer is to another question"),
     }

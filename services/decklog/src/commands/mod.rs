@@ -13,6 +13,7 @@ mod events;
 mod evidence;
 mod export;
 mod flow;
+mod forward;
 mod host;
 mod import;
 mod incidents;
@@ -100,6 +101,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Doctor(doctor) => doctor::run(&doctor, format),
         Command::Evidence(wanted) => evidence::run(&wanted, format),
+        Command::Forward(forward) => forward::run(&forward),
         Command::Control(wanted) => control::run(&wanted, format),
         Command::Import(import) => import::run(&import, format),
         Command::Export(export) => export::run(&export, format),

@@ -127,7 +127,7 @@ async fn head(host: &Host) -> Digest {
             | Content::Runs(_)
             | Content::Night(_)
             | Content::Heads(_)
-            | Content::Continuation(_)
+            | Content::Consistency(_)
             | Content::Proof(_)
             | Content::Failed(_) => Err(AskError::Unreadable("no head".to_owned())),
         }

@@ -289,7 +289,7 @@ pub(super) async fn ask(
         | Content::Runs(_)
         | Content::Night(_)
         | Content::Heads(_)
-        | Content::Continuation(_)
+        | Content::Consistency(_)
         | Content::Proof(_)
         | Content::Failed(_) => Err(AskError::Unreadable("no documents".to_owned())),
     }

@@ -141,7 +141,7 @@ async fn newest(host: &Arc<Host>, job: &str) -> Result<StreamId, String> {
             | Content::Streams(_)
             | Content::Night(_)
             | Content::Heads(_)
-            | Content::Continuation(_)
+            | Content::Consistency(_)
             | Content::Proof(_)
             | Content::Failed(_) => Err(bus::recorder::AskError::Unreadable("no runs".to_owned())),
         }

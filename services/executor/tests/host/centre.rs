@@ -166,7 +166,7 @@ impl Log {
                 Content::Streams(selected.map(|(id, state)| view(id, state)).collect())
             }
             // This log signs no heads.
-            Query::Continuation { .. } => Content::Continuation(None),
+            Query::Consistency { .. } => Content::Consistency(None),
             // No test here prints.
             Query::Documents(_) => Content::Streams(Vec::new()),
             Query::Leaves { .. }

@@ -241,7 +241,7 @@ impl Inquiry for Feed {
                 | Content::Leaves(_)
                 | Content::Night(_)
                 | Content::Heads(_)
-                | Content::Continuation(_)
+                | Content::Consistency(_)
                 | Content::Proof(_) => {
                     return Err("an answer is to another question".to_owned());
                 }

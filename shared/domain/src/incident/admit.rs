@@ -231,8 +231,15 @@ fn check_trouble(trouble: &Trouble, at: Timestamp, context: &Context<'_>) -> Res
             need(of == StreamId::log("main"), "it is not about the log")?;
             need(since < until, "it ended before it began")
         }
-        Trouble::LogContradicted { .. } | Trouble::LogWeak { .. } => {
-            need(of == StreamId::log("main"), "it is not about the log")
+        Trouble::LogContradicted { reason, .. } => {
+            need(of == StreamId::log("main"), "it is not about the log")?;
+            check_text(reason, "what is wrong with the log")
+        }
+        Trouble::LogWeak { weaknesses, .. } => {
+            need(of == StreamId::log("main"), "it is not about the log")?;
+            let most = crate::event::WEAKNESSES_MAX;
+            need(weaknesses.len() <= most, "so many weaknesses are counted")?;
+            weaknesses.iter().try_for_each(|says| check_text(says, "a weakness"))
         }
         Trouble::Reported { .. } => Ok(()),
     }

@@ -81,7 +81,7 @@ impl Inquiry for Known {
                 | Content::Leaves(_)
                 | Content::Night(_)
                 | Content::Heads(_)
-                | Content::Continuation(_)
+                | Content::Consistency(_)
                 | Content::Proof(_) => return Err("an answer is to another question".to_owned()),
             }
         }

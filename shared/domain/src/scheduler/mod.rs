@@ -32,7 +32,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use due::{Decided, Decision, decide_ahead, decide_due};
 pub use gates::Obstacle;
-pub use incidents::{About, Outgoing, SENDERS, SUSPECT};
+pub use incidents::{About, OF_THE_LOG, Outgoing, SENDERS, SUSPECT};
 pub use jobs::{Definition, JobEntry};
 
 use crate::backup::claim_name;
@@ -315,7 +315,7 @@ impl Scheduler {
             }
             Event::ThingEvent(event) => self.apply_thing(envelope, event, received),
             Event::BackupEvent(event) => self.apply_backup(envelope, event, received),
-            Event::LogEvent(event) => self.notice_of_log(event, received),
+            Event::LogEvent(event) => self.notice_of_log(event, received, received),
             Event::UserEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)

@@ -24,6 +24,7 @@ mod ledger;
 mod locks;
 mod looking;
 mod musts;
+mod ocsf;
 mod orders;
 mod parameters;
 mod people;

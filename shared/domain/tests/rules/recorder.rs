@@ -70,7 +70,7 @@ impl<'a> Recorder<'a> {
             | Query::Jobs(_)
             | Query::Night { .. }
             | Query::Heads { .. }
-            | Query::Continuation { .. }
+            | Query::Consistency { .. }
             | Query::Proof { .. }
             | Query::Documents(_) => {
                 panic!("nobody asks {query:?} here")

@@ -1,6 +1,6 @@
 //! The proof that an event is in a signed head, from the hashes that are stored.
 
-use domain::wire::{Content, Continuation, Inclusion, Proof, Query};
+use domain::wire::{Consistency, Content, Inclusion, Proof, Query};
 use tlog::{Checkpoint, Frontier, Hash, Held, SignerKey, leaf_hash, verify_inclusion};
 
 use crate::drafts::*;
@@ -97,9 +97,9 @@ pub(crate) async fn what_proofs_need_of_a_long_log_is_read_in_pieces_or_ahead(st
     assert_eq!(proven(&site, 7).await, asked, "nobody waits for it");
 }
 
-async fn shown(site: &Site, from: u64) -> Option<Continuation> {
-    let answer = site.log.answer(&Query::Continuation { from }).await.unwrap();
-    let Content::Continuation(found) = answer.content else { unreachable!() };
+async fn shown(site: &Site, from: u64) -> Option<Consistency> {
+    let answer = site.log.answer(&Query::Consistency { from }).await.unwrap();
+    let Content::Consistency(found) = answer.content else { unreachable!() };
     found
 }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use domain::canonical::Digest;
 use domain::envelope::Seen;
-use domain::wire::Continuation;
+use domain::wire::Consistency;
 use jiff::SignedDuration;
-use journal::{Heads, HeadsError};
+use journal::Heads;
 use tlog::{Checkpoint, Frontier, Hash, SignerKey, consistency_proof, leaf_hash};
 
 use crate::given::{drafts, now, open, producer, scratch, unsent};
@@ -21,7 +21,7 @@ fn leaves(size: u8) -> Vec<Hash> {
 }
 
 /// What a log of these leaves shows to whoever has seen its first `from`.
-fn shows(leaves: &[Hash], from: u64, key: &SignerKey) -> Continuation {
+fn shows(leaves: &[Hash], from: u64, key: &SignerKey) -> Consistency {
     let tree: Frontier = leaves.iter().copied().collect();
     let head = Checkpoint::new("log.example", tree.size(), tree.root()).unwrap().sign(key).unwrap();
     let proof = if from == 0 || from > tree.size() {
@@ -30,11 +30,11 @@ fn shows(leaves: &[Hash], from: u64, key: &SignerKey) -> Continuation {
         consistency_proof(leaves, from).unwrap()
     };
     let proof = proof.into_iter().map(|hash| Digest(hash.0)).collect();
-    Continuation { key: key.verifier_key().to_string(), head, proof }
+    Consistency { key: key.verifier_key().to_string(), head, proof }
 }
 
 fn opened(dir: &Path) -> Heads {
-    Heads::open(dir, &producer()).unwrap()
+    Heads::open(dir, &producer())
 }
 
 fn seen(size: u8) -> Option<Seen> {
@@ -51,7 +51,7 @@ fn the_newest_head_is_held_over_restarts_and_told_to_whoever_speaks() {
     assert_eq!((heads.size(), watched.borrow().clone()), (0, None));
     for size in [5, 5, 9] {
         let shown = shows(&leaves(size), heads.size(), &key(1));
-        assert_eq!(heads.take(&shown, now()), None);
+        assert_eq!(heads.take(Some(&shown), now()), None);
         assert_eq!((heads.size(), watched.borrow().clone()), (u64::from(size), seen(size)));
     }
     drop(heads);
@@ -63,7 +63,7 @@ fn the_newest_head_is_held_over_restarts_and_told_to_whoever_speaks() {
 fn a_log_that_is_another_one_is_told_of_once_a_day_and_what_was_seen_is_held_on_to() {
     let dir = scratch();
     let mut heads = opened(dir.path());
-    assert_eq!(heads.take(&shows(&leaves(9), 0, &key(1)), now()), None);
+    assert_eq!(heads.take(Some(&shows(&leaves(9), 0, &key(1))), now()), None);
     let mut changed = leaves(12);
     changed[3] = leaf_hash(b"changed");
     let table = [
@@ -72,7 +72,7 @@ fn a_log_that_is_another_one_is_told_of_once_a_day_and_what_was_seen_is_held_on_
         (shows(&changed, 9, &key(1)), "is not shown to continue"),
         (shows(&leaves(12), 9, &key(2)), "it is signed by log.example+"),
         (
-            Continuation {
+            Consistency {
                 key: key(1).verifier_key().to_string(),
                 ..shows(&leaves(12), 9, &key(2))
             },
@@ -81,16 +81,26 @@ fn a_log_that_is_another_one_is_told_of_once_a_day_and_what_was_seen_is_held_on_
     ];
     for (shown, why) in table {
         let mut heads = opened(dir.path());
-        let told = heads.take(&shown, now()).unwrap();
+        let told = heads.take(Some(&shown), now()).unwrap();
         assert!(told.reason.contains(why), "{} lacks {why}", told.reason);
         assert!(told.held.starts_with("log.example\n9\n") && told.shown == shown.head, "{told:?}");
         assert_eq!((told.producer, heads.size()), (producer(), 9));
-        assert_eq!(heads.take(&shown, now()), None, "it was told");
+        assert!(heads.take(Some(&shown), now()).is_some(), "nobody has said it yet");
+        heads.told(now());
+        assert_eq!(heads.take(Some(&shown), now()), None, "it was told");
+        assert_eq!(opened(dir.path()).take(Some(&shown), now()), None, "also after a restart");
         let next = now() + SignedDuration::from_hours(24);
-        assert!(heads.take(&shown, next).is_some(), "a day later it is told again");
+        assert!(heads.take(Some(&shown), next).is_some(), "a day later it is told again");
         assert_eq!(heads.watch().borrow().clone(), seen(9));
+        fs::remove_file(dir.path().join("told")).unwrap();
     }
-    assert_eq!(heads.take(&shows(&leaves(12), 9, &key(1)), now()), None, "the true one goes on");
+    let told = heads.take(None, now()).unwrap();
+    assert!(told.reason.contains("of size 0") && told.shown.is_empty(), "it shows none: {told:?}");
+    assert_eq!(
+        heads.take(Some(&shows(&leaves(12), 9, &key(1))), now()),
+        None,
+        "the true one goes on"
+    );
     assert_eq!(heads.size(), 12);
 }
 
@@ -99,26 +109,53 @@ fn where_a_key_was_laid_beforehand_nothing_else_is_believed_first() {
     let dir = scratch();
     fs::write(dir.path().join("key"), format!("{}\n", key(1).verifier_key())).unwrap();
     let mut heads = opened(dir.path());
-    assert_eq!(heads.take(&shows(&leaves(3), 0, &key(2)), now()), None);
+    assert_eq!(heads.take(Some(&shows(&leaves(3), 0, &key(2))), now()), None);
     assert_eq!((heads.size(), heads.watch().borrow().clone()), (0, None));
-    assert_eq!(heads.take(&shows(&leaves(3), 0, &key(1)), now()), None);
+    assert_eq!(heads.take(Some(&shows(&leaves(3), 0, &key(1))), now()), None);
     assert_eq!(heads.size(), 3);
 }
 
 #[test]
-fn what_is_kept_is_not_guessed_where_it_is_damaged() {
+fn what_is_damaged_is_set_aside_and_work_goes_on_from_what_the_log_shows() {
     let dir = scratch();
-    opened(dir.path()).take(&shows(&leaves(9), 0, &key(1)), now());
+    opened(dir.path()).take(Some(&shows(&leaves(9), 0, &key(1))), now());
     let (kept, by) = (dir.path().join("head"), dir.path().join("key"));
     let note = fs::read_to_string(&kept).unwrap();
     fs::write(&kept, note.replacen("9\n", "8\n", 1)).unwrap();
-    let error = Heads::open(dir.path(), &producer()).unwrap_err();
-    assert!(matches!(error, HeadsError::Damaged { .. }), "{error}");
-    assert!(error.to_string().contains("bring it back"), "{error}");
-    fs::write(&kept, note).unwrap();
+    let mut heads = opened(dir.path());
+    assert_eq!((heads.size(), kept.exists()), (0, false));
+    assert!(fs::read_to_string(dir.path().join("head.damaged")).unwrap().contains("8\n"));
+    assert_eq!(heads.take(Some(&shows(&leaves(9), 0, &key(2))), now()), None);
+    assert_eq!(heads.size(), 0, "the key is believed as before");
+    heads.take(Some(&shows(&leaves(9), 0, &key(1))), now());
     assert_eq!(opened(dir.path()).size(), 9);
     fs::remove_file(by).unwrap();
-    assert!(matches!(Heads::open(dir.path(), &producer()), Err(HeadsError::Damaged { .. })));
+    assert_eq!(opened(dir.path()).size(), 0, "nobody knows whose head it is");
+}
+
+#[test]
+fn a_log_that_shows_no_head_says_nothing_to_who_has_seen_none() {
+    let dir = scratch();
+    assert_eq!(opened(dir.path()).take(None, now()), None);
+}
+
+#[test]
+fn what_is_told_is_never_longer_than_the_log_takes() {
+    let dir = scratch();
+    let mut heads = opened(dir.path());
+    let mut first = shows(&leaves(9), 0, &key(1));
+    for n in 0..30 {
+        let signer = SignerKey::from_seed(&format!("witness.example/{n}"), &[7; 32]).unwrap();
+        let line = tlog::Note::sign("text\n", &[&signer]).unwrap().signatures()[0].to_string();
+        first.head.push_str(&format!("{line}\n"));
+    }
+    assert!(first.head.len() > 4_096 || first.head.len() > 3_000, "{}", first.head.len());
+    heads.take(Some(&first), now());
+    assert_eq!(heads.size(), 9);
+    let shown = Consistency { key: "ü".repeat(4_000), ..shows(&leaves(9), 0, &key(2)) };
+    let told = heads.take(Some(&shown), now()).unwrap();
+    assert!(told.reason.len() <= 1_000 && told.held.len() < 400, "{told:?}");
+    assert!(tlog::Held::open(told.held.as_bytes(), &self::key(1).verifier_key()).is_ok());
 }
 
 #[test]

@@ -19,6 +19,8 @@ const PAGE: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct SchedulerProgram {
     mind: Option<Scheduler>,
+    /// One that has not read everything yet: it does nothing and hears nothing.
+    loading: Option<Scheduler>,
     position: u64,
     connected: bool,
     wake: Option<Micros>,
@@ -91,8 +93,13 @@ impl World {
             }
         }
         let position = self.log.size();
-        self.schedulers[i] =
-            SchedulerProgram { mind: Some(mind), position, connected: false, wake: None };
+        self.schedulers[i] = SchedulerProgram {
+            mind: None,
+            loading: Some(mind),
+            position,
+            connected: false,
+            wake: None,
+        };
         self.plan_soon(node, MS, 200 * MS, Act::Load);
     }
 
@@ -102,7 +109,7 @@ impl World {
             return self.plan_own(node, SECOND / 2, Act::Boot);
         }
         let now = self.clock(node);
-        let Some(mut mind) = self.schedulers[i].mind.take() else { return };
+        let Some(mut mind) = self.schedulers[i].loading.take() else { return };
         for (id, state) in &self.auditor.streams.0 {
             if state.body.run().is_some_and(|run| !run.state.is_ended()) {
                 mind.load(id, state, now);

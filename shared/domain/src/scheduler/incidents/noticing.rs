@@ -221,7 +221,7 @@ impl Scheduler {
     }
 
     /// What somebody says of the log itself: that it is another one than was seen, or can be changed where it stands.
-    pub(in crate::scheduler) fn notice_of_log(&mut self, event: &LogEvent, received: Timestamp) {
+    pub fn notice_of_log(&mut self, event: &LogEvent, received: Timestamp, now: Timestamp) {
         let trouble = match event {
             LogEvent::LogContradicted(e) => {
                 let (producer, reason) = (e.producer.clone(), e.reason.clone());
@@ -242,7 +242,7 @@ impl Scheduler {
             | LogEvent::LogExported(_)
             | LogEvent::LogTzdbChanged(_) => return,
         };
-        self.notice(StreamId::log("main"), trouble, received, received);
+        self.notice(StreamId::log("main"), trouble, received, now);
     }
 
     /// Hosts that are silent, and reviews that are missing.
