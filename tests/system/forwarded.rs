@@ -11,7 +11,7 @@ use testkit::port;
 use testkit::process::Daemon;
 use testkit::wait;
 
-use crate::programs::{Said, Up, call, certificate, decklog, run};
+use crate::programs::{Said, Up, call, certificate, decklog, run, sql};
 
 /// How long what is sent may take, on a machine that has other things to do.
 const SOON: Duration = Duration::from_secs(120);
@@ -154,10 +154,20 @@ fn a_collector_that_is_away_or_is_somebody_else_gets_nothing_and_nothing_is_lost
     let all = |data: &Path| -> BTreeSet<u64> { (1..=size(data)).collect() };
     let came = || collector.positions().into_iter().collect::<BTreeSet<u64>>();
     wait::until("all to come", SOON, || came() == all(&data)).unwrap();
+    // What the collector had not written when it died comes again.
+    let before = came();
     daemon.kill9().unwrap();
+    fs::remove_file(collector.dir.join("out")).unwrap();
     grown(dir.path());
     forwarding.wait_for_line("trying again", SOON).unwrap();
     let daemon = collector.start();
+    let settled = || fs::read_to_string(collector.dir.join("state")).unwrap();
+    let kept: Value = serde_json::from_str(&settled()).unwrap();
+    let kept = kept["position"].as_u64().unwrap();
+    let came = || -> BTreeSet<u64> {
+        let earlier = before.iter().copied().filter(|position| *position <= kept);
+        earlier.chain(collector.positions()).collect()
+    };
     wait::until("all to come", SOON, || came() == all(&data)).unwrap();
     for mut one in [daemon, forwarding] {
         one.term();
@@ -177,11 +187,26 @@ fn other_shippers_take_lines_of_json_and_a_wrong_address_is_told_before_anything
     let said = forward("udp://siem.example").ended(2);
     assert!(said.err.contains("syslog+tls://HOST[:PORT], or -"), "{}", said.err);
     assert!(!state.exists());
+    let nowhere = decklog(["forward", "--once", "--to", "-", "--state", "nowhere/state", "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert!(!nowhere.status.success() && nowhere.stdout.is_empty(), "{nowhere:?}");
     let out = forward("-").ended(0).out;
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let heads = lines.iter().filter(|one| one["metadata"]["event_code"] == "head").count() as u64;
     assert!(heads > 0 && lines.len() as u64 == size(&data) + heads, "{out}");
     assert_eq!(forward("-").ended(0).out, "", "it was all told");
-    fs::write(&state, "{").unwrap();
-    assert!(forward("-").ended(2).err.contains("state"));
+    let kept = fs::read_to_string(&state).unwrap();
+    let far = kept.replace("\"position\":", "\"position\":9");
+    fs::write(&state, far).unwrap();
+    assert!(forward("-").ended(1).err.contains("it was cut, or brought back"));
+    let origin = sql(&data, "SELECT origin FROM ledger");
+    for (text, says) in
+        [(kept.replace(&origin, "other/log"), "give each log a file"), ("{".to_owned(), "state")]
+    {
+        fs::write(&state, text).unwrap();
+        let said = forward("-").ended(2);
+        assert!(said.err.contains(says) && said.out.is_empty(), "{said:?}");
+    }
 }

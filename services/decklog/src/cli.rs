@@ -214,7 +214,7 @@ pub(crate) enum Command {
     /// Evidence for somebody who believes nobody here: the log as one file that verifies by itself.
     #[command(subcommand)]
     Evidence(Evidence),
-    /// Forwards every event and every signed head to security monitoring (OCSF), as they come.
+    /// Forwards every event, and the newest signed head whenever there is another, to security monitoring (OCSF).
     Forward(Forward),
     /// Controls: rules that an auditor tests, computed over everything that happened.
     #[command(subcommand)]

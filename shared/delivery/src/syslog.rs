@@ -1,5 +1,6 @@
 //! Messages to a collector of logs: syslog (RFC 5424) over TLS (RFC 5425). The protocol knows no receipt: what was sent into a
-//! connection that broke afterwards may have arrived or not, so whoever sends says it again.
+//! connection that broke afterwards may have arrived or not. Whoever sends looks from time to time whether it is still there
+//! ([`Syslog::check`]), and says again what was sent shortly before it was not.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -147,17 +148,27 @@ impl Syslog {
         sent.map_err(|error| self.lost(&error))
     }
 
-    /// What is sent to somebody who has gone away already would be lost without a word.
-    fn is_open(&self) -> io::Result<()> {
-        let socket = &self.stream.sock;
-        socket.set_nonblocking(true)?;
-        let looked = socket.peek(&mut [0]);
-        socket.set_nonblocking(false)?;
+    /// Whether the other side is still there, as far as is known here.
+    ///
+    /// # Errors
+    /// It has ended the connection: what was sent before may not have arrived.
+    pub fn check(&mut self) -> Result<(), DeliveryError> {
+        self.is_open().map_err(|error| self.lost(&error))
+    }
+
+    /// Nobody sends us anything: what comes says that the connection ends.
+    fn is_open(&mut self) -> io::Result<()> {
+        self.stream.sock.set_nonblocking(true)?;
+        let looked = self.stream.conn.read_tls(&mut self.stream.sock);
+        self.stream.sock.set_nonblocking(false)?;
         match looked {
-            Ok(0) => Err(io::ErrorKind::ConnectionAborted.into()),
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-            _ => Ok(()),
+            Ok(0) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
+        let state = self.stream.conn.process_new_packets().map_err(io::Error::other)?;
+        if state.peer_has_closed() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
     /// Ends the connection in order: the collector has taken everything when it has closed it too.
@@ -186,12 +197,24 @@ impl Syslog {
 
     fn lost(&self, error: &io::Error) -> DeliveryError {
         let (step, peer, kind) = (Step::Content, self.peer.clone(), Some(error.kind()));
-        DeliveryError::Lost { step, peer, kind, why: error.to_string() }
+        DeliveryError::Lost { step, peer, kind, why: why(error) }
     }
 }
 
 fn unreached(step: Step, peer: String, error: &io::Error) -> DeliveryError {
-    DeliveryError::Unreached { step, peer, kind: Some(error.kind()), why: error.to_string() }
+    DeliveryError::Unreached { step, peer, kind: Some(error.kind()), why: why(error) }
+}
+
+/// What happened, in words for those who look after the collector.
+fn why(error: &io::Error) -> String {
+    let text = error.to_string();
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+        format!("no answer within {} s", WAIT.as_secs())
+    } else if text.contains("CaUsedAsEndEntity") {
+        "its certificate is one of an authority (CA:TRUE): give it one of a server, made by that authority or for itself".to_owned()
+    } else {
+        text
+    }
 }
 
 fn reach(to: &Collector) -> io::Result<TcpStream> {

@@ -1,4 +1,4 @@
-//! Events as security monitoring reads them: the Open Cybersecurity Schema Framework (OCSF), version 1.3.0.
+//! Events as security monitoring reads them: the Open Cybersecurity Schema Framework (OCSF), version 1.7.0.
 //!
 //! | of ours | class |
 //! |---|---|
@@ -13,11 +13,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::envelope::{Envelope, EnvelopeError};
-use crate::ids::StreamId;
 use crate::wire::LogEntry;
 
 /// The version of the schema.
-const VERSION: &str = "1.3.0";
+const VERSION: &str = "1.7.0";
 
 /// How much something matters, by OCSF's `severity_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +114,7 @@ fn severity_of(kind: &str, data: &Value, void: bool) -> Severity {
 }
 
 /// Whether it was done, by OCSF's `status_id`.
-fn status_of(kind: &str, void: bool) -> (u32, &'static str) {
+fn status_of(kind: &str, void: bool, critical: bool) -> (u32, &'static str) {
     let failed = [
         "user.login-failed",
         "user.denied",
@@ -125,7 +124,8 @@ fn status_of(kind: &str, void: bool) -> (u32, &'static str) {
         "run.lost",
         "backup.check-failed",
     ];
-    if void || failed.contains(&kind) { (2, "Failure") } else { (1, "Success") }
+    let failed = void || critical || failed.contains(&kind);
+    if failed { (2, "Failure") } else { (1, "Success") }
 }
 
 /// Something for a collector of logs.
@@ -152,7 +152,8 @@ pub fn event(entry: &LogEntry, origin: &str) -> Result<Told, EnvelopeError> {
     let kind = envelope.kind.clone();
     let (class, activity) = class_of(&kind);
     let severity = severity_of(&kind, &envelope.data, entry.void.is_some());
-    let status = status_of(&kind, entry.void.is_some());
+    let critical = severity == Severity::Critical;
+    let status = status_of(&kind, entry.void.is_some(), critical);
     let mut body = begin(class, activity, severity, envelope.time);
     let message = match &entry.void {
         None => format!("{kind} {}", envelope.subject),
@@ -173,7 +174,7 @@ pub fn event(entry: &LogEntry, origin: &str) -> Result<Told, EnvelopeError> {
         },
         "actor": actor(&envelope),
     })));
-    body.extend(about(class, &envelope.subject));
+    body.extend(about(class, &envelope));
     let raw: Value = serde_json::from_str(entry.event.get()).unwrap_or_default();
     body.insert("unmapped".to_owned(), json!({"event": raw, "void": entry.void}));
     let (time, source) = (envelope.time, envelope.source.to_string());
@@ -236,16 +237,30 @@ fn actor(envelope: &Envelope) -> Value {
 }
 
 /// What the class asks to be told of what it is about.
-fn about(class: Class, stream: &StreamId) -> Map<String, Value> {
+fn about(class: Class, envelope: &Envelope) -> Map<String, Value> {
+    let stream = &envelope.subject;
     let name = stream.run_job().unwrap_or_else(|| stream.rest());
     object(match class.id {
         1006 => json!({
-            "job": {"name": name},
-            "device": {"type_id": 0, "type": "Unknown", "name": stream.to_string()},
+            "job": {"name": name, "desc": stream.to_string()},
+            "device": {"type_id": 0, "type": "Unknown", "hostname": host(envelope)},
         }),
-        3001 | 3002 => json!({"user": {"name": name, "uid": stream.to_string()}}),
+        3001 => json!({"user": {"name": name, "uid": stream.to_string()}}),
+        3002 => json!({
+            "user": {"name": name, "uid": stream.to_string()},
+            "service": {"name": "Decklog", "uid": envelope.source.to_string()},
+        }),
         _ => json!({}),
     })
+}
+
+/// The machine that it is about: the one that says it, or that it names; otherwise the program that says it.
+fn host(envelope: &Envelope) -> String {
+    match (envelope.source.class(), envelope.data["host"].as_str()) {
+        (crate::ids::Class::Executor, _) => envelope.source.name().to_owned(),
+        (_, Some(host)) => host.to_owned(),
+        (_, None) => envelope.source.to_string(),
+    }
 }
 
 fn object(value: Value) -> Map<String, Value> {

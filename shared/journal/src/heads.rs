@@ -41,13 +41,19 @@ pub struct Heads {
 impl Heads {
     /// What `producer` has kept in `dir`, or nothing yet. What cannot be read is moved aside and told: work goes on without it.
     pub fn open(dir: &Path, producer: &ProducerId) -> Self {
-        let read = |name: &str| read(&dir.join(name));
-        let key = read("key").and_then(|text| parsed(dir, "key", text.trim().parse()));
-        let held =
-            read("head").zip(key.as_ref()).and_then(|(note, key): (String, &VerifierKey)| {
-                parsed(dir, "head", Held::open(note.as_bytes(), key))
-            });
-        let told = read("told").and_then(|text| text.trim().parse().ok());
+        let text = |name: &str| {
+            read(&dir.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
+        };
+        let key = text("key").and_then(|text| parsed(dir, "key", text.parse::<VerifierKey>()));
+        let held = read(&dir.join("head")).and_then(|note| match &key {
+            Some(key) => {
+                parsed(dir, "head", Held::open(&note, key).map_err(|error| error.to_string()))
+            }
+            None => {
+                parsed(dir, "head", Err("the key by which it is signed is not there".to_owned()))
+            }
+        });
+        let told = text("told").and_then(|text| text.parse().ok());
         let seen = watch::Sender::new(held.as_ref().map(seen));
         let (dir, producer) = (dir.to_owned(), producer.clone());
         Self { dir, producer, key, held, seen, told }
@@ -179,9 +185,9 @@ fn cut(text: &str, most: usize) -> String {
     text[..end.unwrap_or(0)].to_owned()
 }
 
-fn read(path: &Path) -> Option<String> {
-    match fs::read_to_string(path) {
-        Ok(text) => Some(text),
+fn read(path: &Path) -> Option<Vec<u8>> {
+    match fs::read(path) {
+        Ok(bytes) => Some(bytes),
         Err(error) => {
             if error.kind() != io::ErrorKind::NotFound {
                 error!(%error, "{} cannot be read: what was seen before is not known here any more", path.display());

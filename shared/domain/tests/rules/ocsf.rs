@@ -35,11 +35,12 @@ fn each_kind_of_event_has_what_its_class_asks_for_and_all_that_was_signed() {
         assert_eq!(number("time"), u64::try_from(at("07:30:00.25").as_millisecond()).unwrap());
         let meta = &body["metadata"];
         assert_eq!((&meta["event_code"], &meta["sequence"]), (&kind.into(), &7.into()));
-        assert_eq!((&meta["version"], &meta["log_name"]), (&"1.3.0".into(), &"log.example".into()));
+        assert_eq!((&meta["version"], &meta["log_name"]), (&"1.7.0".into(), &"log.example".into()));
         assert_eq!(body["actor"]["user"]["name"], "ana");
         let asked: &[&str] = match number("class_uid") {
             1006 => &["job", "device"],
-            3001 | 3002 => &["user"],
+            3001 => &["user"],
+            3002 => &["user", "service"],
             _ => &[],
         };
         assert!(asked.iter().all(|key| body[key].is_object()), "{kind}: {body}");
@@ -59,8 +60,8 @@ fn kinds_have_their_class_activity_severity_and_status() {
         ("user.login-failed", "user/ana", 300_201, Severity::Medium, 2),
         ("user.removed", "user/ana", 300_106, Severity::Informational, 1),
         ("host.revoked", "host/h1", 99, Severity::High, 1),
-        ("log.contradicted", "log/executor/h1", 99, Severity::Critical, 1),
-        ("log.examined", "log/main", 99, Severity::Critical, 1),
+        ("log.contradicted", "log/executor/h1", 99, Severity::Critical, 2),
+        ("log.examined", "log/main", 99, Severity::Critical, 2),
     ];
     for (kind, stream, class, severity, status) in table {
         let told = told(golden(kind), stream, None);

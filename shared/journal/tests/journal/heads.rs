@@ -129,8 +129,13 @@ fn what_is_damaged_is_set_aside_and_work_goes_on_from_what_the_log_shows() {
     assert_eq!(heads.size(), 0, "the key is believed as before");
     heads.take(Some(&shows(&leaves(9), 0, &key(1))), now());
     assert_eq!(opened(dir.path()).size(), 9);
+    fs::write(&kept, [0xff, 0xfe, 0x00]).unwrap();
+    assert_eq!(opened(dir.path()).size(), 0);
+    assert_eq!(fs::read(dir.path().join("head.damaged")).unwrap(), [0xff, 0xfe, 0x00]);
+    fs::write(&kept, note).unwrap();
     fs::remove_file(by).unwrap();
     assert_eq!(opened(dir.path()).size(), 0, "nobody knows whose head it is");
+    assert!(!kept.exists(), "it is set aside");
 }
 
 #[test]
