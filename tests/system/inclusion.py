@@ -23,6 +23,7 @@ for sibling in map(bytes.fromhex, proof["path"]):
     fn, sn = fn >> 1, sn >> 1
 assert sn == 0, "the path is too short"
 assert value == base64.b64decode(root), "the path leads to another root"
-begin = leaf.index(b"{")
+# What stands before it is of a fixed length, and any of its bytes may be a brace.
+begin = len(b"decklog-leaf-1\n") + 8 + 4
 event, _ = json.JSONDecoder().raw_decode(leaf[begin:].decode("utf-8", "surrogateescape"))
 print(json.dumps({"size": int(size), "id": event["id"], "type": event["type"]}))

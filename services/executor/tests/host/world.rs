@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use bus::Bus;
 use domain::event::Event;
 use domain::ids::StreamId;
 use domain::job::JobDefinition;
@@ -79,8 +80,7 @@ impl World {
             tzdb: "test".to_owned(),
             program: Some(AGENT.into()),
         };
-        let producer = Producer { token: String::new() };
-        let executor = executor::run(config, producer, self.centre.bus.clone(), around, || {});
+        let executor = until_unlocked(config, self.centre.bus.clone(), around);
         let runtime = Runtime::new().unwrap();
         self.executor = Some(Executor { stop, task: runtime.spawn(executor), runtime });
         let host = StreamId::host("h1");
@@ -137,6 +137,29 @@ impl World {
         let read = executor::read_output(&self.attempts(), run.as_str(), 1, 0).unwrap();
         String::from_utf8(read.unwrap()).unwrap()
     }
+}
+
+/// An executor. One that was ended in this same process may hold its journal for a moment longer: a killed process does not.
+async fn until_unlocked(
+    config: ExecutorConfig,
+    bus: Bus,
+    around: Surroundings,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let producer = Producer { token: String::new() };
+        match executor::run(config.clone(), producer, bus.clone(), around.clone(), || {}).await {
+            Err(error) if is_locked(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            // Said at once: whoever waits for it waits in vain.
+            ended => return ended.inspect_err(|error| eprintln!("{error:#}")),
+        }
+    }
+}
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    error.to_string().contains("another process has it open")
 }
 
 /// A job with these fields.
