@@ -72,6 +72,18 @@ fn site(dir: &Path) -> Up {
     up
 }
 
+/// The incident of the log, as it is shown, once there is one.
+fn incident(up: &Up) -> String {
+    let mut shown = String::new();
+    wait::until("an incident of the log", SOON, || {
+        let said = up.call(&["incident", "show", "log/main"]);
+        shown = said.out;
+        said.code == 0
+    })
+    .unwrap();
+    shown
+}
+
 #[test]
 fn what_each_service_has_verified_of_the_log_is_in_its_events_and_held_on_to() {
     let dir = tempfile::tempdir().unwrap();
@@ -130,13 +142,7 @@ fn a_log_that_shows_a_head_which_it_cannot_prove_is_told_of_by_every_service_and
         assert!(before.iter().any(|head| one["data"]["held"] == head.as_str()), "{one}");
         assert_eq!(one["subject"], format!("log/{}", one["source"].as_str().unwrap()));
     }
-    let mut shown = String::new();
-    wait::until("an incident of the log", SOON, || {
-        let said = up.call(&["incident", "show", "log/main"]);
-        shown = said.out;
-        said.code == 0
-    })
-    .unwrap();
+    let shown = incident(&up);
     assert!(shown.contains("sees another log than before"), "{shown}");
     assert_eq!(heads(), before, "what was verified is held on to");
     up.stop();
@@ -162,13 +168,7 @@ fn a_guard_that_is_gone_is_found_by_the_recorder_said_in_the_log_and_is_an_incid
     wait::until("the recorder to tell of it", SOON, || !examined().is_empty()).unwrap();
     let says = serde_json::json!(["the trigger event_no_delete is not there"]);
     assert_eq!(examined()[0]["data"]["weaknesses"], says);
-    let mut shown = String::new();
-    wait::until("an incident of the log", SOON, || {
-        let said = up.call(&["incident", "show", "log/main"]);
-        shown = said.out;
-        said.code == 0
-    })
-    .unwrap();
+    let shown = incident(&up);
     let says = "the log can be changed where it stands: the trigger event_no_delete is not there";
     assert!(shown.contains(says), "{shown}");
     up.stop();

@@ -55,12 +55,9 @@ async fn said(log: &EventLog) -> anyhow::Result<Option<(LogExamined, Timestamp)>
         let Content::Events(found) = log.answer(&newest).await?.content else { continue };
         let Some(entry) = found.iter().find(|entry| entry.void.is_none()) else { continue };
         let event = entry.envelope()?.event()?;
-        let examined = if let Event::LogEvent(LogEvent::LogExamined(said)) = event {
-            Some(said)
-        } else {
-            None
-        };
-        return Ok(Some((examined.unwrap_or_else(|| told(&[])), entry.received)));
+        let said =
+            if let Event::LogEvent(LogEvent::LogExamined(said)) = event { said } else { told(&[]) };
+        return Ok(Some((said, entry.received)));
     }
     Ok(None)
 }

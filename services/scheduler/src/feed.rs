@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use bus::Bus;
 use bus::recorder::{AskError, ask, each_event, each_stream, stream};
+use domain::envelope::Envelope;
 use domain::event::Event;
 use domain::ids::StreamId;
 use domain::run::Run;
@@ -37,23 +38,25 @@ pub(crate) async fn load(
     Ok(position)
 }
 
-/// Looks at runs that went wrong lately: one that ended while no scheduler was there may be no incident yet.
+/// Looks at what went wrong lately: of what happened while no scheduler was there, there may be no incident yet.
 async fn look_back(bus: &Bus, scheduler: &mut Scheduler, now: Timestamp) -> anyhow::Result<()> {
     let mut suspects: BTreeSet<StreamId> = BTreeSet::new();
     for kind in SUSPECT {
-        let (kind, since) = (Some(kind.to_owned()), now.checked_sub(LOOK_BACK).ok());
-        let filter = EventFilter { kind, since, limit: 1_000, ..EventFilter::default() };
-        each_event(bus, filter, |entry| {
-            let unreadable = |error| AskError::Unreadable(format!("{error}"));
-            let run = entry.envelope().map_err(unreadable)?.subject;
-            if scheduler.is_suspect(&run, entry.received) {
-                suspects.insert(run);
+        each_lately(bus, kind, now, |envelope, _, received| {
+            if scheduler.is_suspect(&envelope.subject, received) {
+                suspects.insert(envelope.subject);
             }
-            Ok(())
         })
         .await?;
     }
-    look_back_at_the_log(bus, scheduler, now).await?;
+    for kind in OF_THE_LOG {
+        each_lately(bus, kind, now, |_, event, received| {
+            if let Event::LogEvent(event) = event {
+                scheduler.notice_of_log(&event, received, now);
+            }
+        })
+        .await?;
+    }
     for id in suspects {
         let state = stream(bus, &id).await?;
         if let Some(run) = state.as_ref().and_then(|state| state.body.run()) {
@@ -63,27 +66,23 @@ async fn look_back(bus: &Bus, scheduler: &mut Scheduler, now: Timestamp) -> anyh
     Ok(())
 }
 
-/// The same for what was said of the log itself.
-async fn look_back_at_the_log(
+/// Every event of a kind in the time that is looked back on, newest first, with when it was received.
+async fn each_lately(
     bus: &Bus,
-    scheduler: &mut Scheduler,
+    kind: &str,
     now: Timestamp,
-) -> anyhow::Result<()> {
-    for kind in OF_THE_LOG {
-        let (kind, since) = (Some(kind.to_owned()), now.checked_sub(LOOK_BACK).ok());
-        let filter = EventFilter { kind, since, limit: 100, ..EventFilter::default() };
-        each_event(bus, filter, |entry| {
-            let unreadable =
-                |error: &dyn std::fmt::Display| AskError::Unreadable(error.to_string());
-            let envelope = entry.envelope().map_err(|error| unreadable(&error))?;
-            if let Event::LogEvent(event) = envelope.event().map_err(|error| unreadable(&error))? {
-                scheduler.notice_of_log(&event, entry.received, now);
-            }
-            Ok(())
-        })
-        .await?;
-    }
-    Ok(())
+    mut take: impl FnMut(Envelope, Event, Timestamp),
+) -> Result<(), AskError> {
+    let (kind, since) = (Some(kind.to_owned()), now.checked_sub(LOOK_BACK).ok());
+    let filter = EventFilter { kind, since, limit: 1_000, ..EventFilter::default() };
+    each_event(bus, filter, |entry| {
+        let unreadable = |error: &dyn std::fmt::Display| AskError::Unreadable(error.to_string());
+        let envelope = entry.envelope().map_err(|error| unreadable(&error))?;
+        let event = envelope.event().map_err(|error| unreadable(&error))?;
+        take(envelope, event, entry.received);
+        Ok(())
+    })
+    .await
 }
 
 /// The newest runs of a job that have ended.

@@ -17,6 +17,7 @@ use domain::wire::{Heartbeat, LogEntry, Work};
 use jiff::Timestamp;
 use journal::{Heads, Journal, Outbox, OutboxConfig, Verdict};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::config::SchedulerConfig;
@@ -123,19 +124,18 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let (outbox, heads) = open_outbox(&config, producer, &bus, &around).await?;
     let clock = Arc::clone(&around.clock);
-    let watching = tokio::spawn(watch_heads(bus.clone(), outbox.clone(), heads, clock));
+    // It ends with this.
+    let mut beside = JoinSet::new();
+    beside.spawn(watch_heads(bus.clone(), outbox.clone(), heads, clock));
     let mut ready = Some(ready);
-    let ended = loop {
+    loop {
         let ready = || ready.take().into_iter().for_each(|ready| ready());
-        match schedule(&config, &outbox, &bus, &around, ready).await {
+        match schedule(&config, &outbox, &bus, &around, ready).await? {
+            Ended::Stopped => return Ok(()),
             // Every schedule is read anew: an occurrence names the version that it was found by.
-            Ok(Ended::OtherZones) => around.tzdb = around.tzdb.again(),
-            Ok(Ended::Stopped) => break Ok(()),
-            Err(error) => break Err(error),
+            Ended::OtherZones => around.tzdb = around.tzdb.again(),
         }
-    };
-    watching.abort();
-    ended
+    }
 }
 
 /// Holds the newest head of the log against what it shows later.

@@ -58,18 +58,9 @@ impl HeadLooks {
     }
 
     async fn look(&self, from: u64) -> Result<Option<Consistency>, AskError> {
-        match ask(&self.bus, &Query::Consistency { from }).await?.content {
-            Content::Consistency(found) => Ok(found),
-            Content::Head(_)
-            | Content::Events(_)
-            | Content::Leaves(_)
-            | Content::Streams(_)
-            | Content::Runs(_)
-            | Content::Night(_)
-            | Content::Heads(_)
-            | Content::Proof(_)
-            | Content::Failed(_) => Err(AskError::other()),
-        }
+        let answer = ask(&self.bus, &Query::Consistency { from }).await?;
+        let Content::Consistency(found) = answer.content else { return Err(AskError::other()) };
+        Ok(found)
     }
 }
 
