@@ -16,6 +16,7 @@ import re
 import struct
 import sys
 import time
+from collections import namedtuple
 from datetime import datetime, timezone
 
 from cryptography.exceptions import InvalidSignature
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT, LEAF_TAG, EVENT_TYPE = "decklog-evidence-1", b"decklog-leaf-1\n", b"application/vnd.decklog.event+json"
 FLUSH_EVENTS_MAX, CLOCKS = 256, 300  # events without a signature; seconds by which clocks may differ
-OPEN = {"FILE_MISSING", "COSIGNATURE_TIME", "HELD_TRUNCATION", "NO_POLICY", "NO_QUORUM", "STALE_HEAD"}
+OPEN = {"FILE_MISSING", "COSIGNATURE_TIME", "HELD_TRUNCATION", "HELD_LOST", "LOG_CONTINUED", "NO_POLICY", "NO_QUORUM", "STALE_HEAD"}
 ORDER = 2**252 + 27742317777372353535851937790883648493
 NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
@@ -34,6 +35,11 @@ class Wrong(Exception):
     def __init__(self, kind, text):
         super().__init__(text)
         self.kind = kind
+
+
+def refuse(wrong, kind, text):
+    if wrong:
+        raise Wrong(kind, text)
 
 
 # Ed25519, by the strict rules: no key and no commitment of small order, one form of each number.
@@ -137,14 +143,11 @@ class Head:
     def __init__(self, data):
         self.text, self.lines = self.note(data)
         parts = self.text[:-1].split("\n")
-        if len(parts) != 3 or not parts[0] or any(c < " " or "\x7f" <= c <= "\x9f" for c in parts[0]):
-            raise Wrong("HEAD_FORM", "not three lines")
+        refuse(len(parts) != 3 or not parts[0] or any(c < " " or "\x7f" <= c <= "\x9f" for c in parts[0]), "HEAD_FORM", "not three lines")
         self.origin, size, root = parts
-        if not re.fullmatch("0|[1-9][0-9]{0,19}", size) or int(size) >= 2**64:
-            raise Wrong("HEAD_FORM", "size %r" % size)
+        refuse(not re.fullmatch("0|[1-9][0-9]{0,19}", size) or int(size) >= 2**64, "HEAD_FORM", "size %r" % size)
         self.size, self.root = int(size), canonical64(root)
-        if self.root is None or len(self.root) != 32:
-            raise Wrong("HEAD_FORM", "root %r" % root)
+        refuse(self.root is None or len(self.root) != 32, "HEAD_FORM", "root %r" % root)
 
     @staticmethod
     def note(data):
@@ -152,22 +155,18 @@ class Head:
             note = data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise Wrong("HEAD_FORM", str(error)) from None
-        if len(data) > 256 * 1024 or any(c < " " and c != "\n" for c in note):
-            raise Wrong("HEAD_FORM", "too long, or with a control character")
-        if "\n\n" not in note or not note.endswith("\n"):
-            raise Wrong("HEAD_FORM", "not a note")
+        refuse(len(data) > 256 * 1024 or any(c < " " and c != "\n" for c in note), "HEAD_FORM", "too long, or with a control character")
+        refuse("\n\n" not in note or not note.endswith("\n"), "HEAD_FORM", "not a note")
         end = note.rindex("\n\n") + 1
         lines = [Head.line(line) for line in note[end + 1:].split("\n")[:-1]]
-        if not 1 <= len(lines) <= 100:
-            raise Wrong("HEAD_FORM", "%d signatures" % len(lines))
+        refuse(not 1 <= len(lines) <= 100, "HEAD_FORM", "%d signatures" % len(lines))
         return note[:end], lines
 
     @staticmethod
     def line(line):
         match = re.fullmatch("— ([^\\s+]+) ([A-Za-z0-9+/=]+)", line)
         data = canonical64(match.group(2)) if match else None
-        if data is None or len(data) < 5:
-            raise Wrong("HEAD_FORM", "line %r" % line[:80])
+        refuse(data is None or len(data) < 5, "HEAD_FORM", "line %r" % line[:80])
         return match.group(1), data[:4], data[4:]
 
     def of(self, name, kind, key):
@@ -250,15 +249,13 @@ def header(name, size):
 def files(stream):
     def take(count):
         data = stream.read(count)
-        if len(data) < count:
-            raise Wrong("ARCHIVE_FORM", "the archive ends early")
+        refuse(len(data) < count, "ARCHIVE_FORM", "the archive ends early")
         return data
 
     while True:
         block = take(512)
         if block == bytes(512):
-            if take(512) != bytes(512) or stream.read(1):
-                raise Wrong("ARCHIVE_FORM", "the end is none")
+            refuse(take(512) != bytes(512) or stream.read(1), "ARCHIVE_FORM", "the end is none")
             return
         try:
             name, size = block[:100].rstrip(b"\0").decode("ascii"), int(block[124:135], 8)
@@ -267,8 +264,7 @@ def files(stream):
         if not NAME.fullmatch(name) or size > 64 * 1024 * 1024 or block != header(name, size):
             raise Wrong("ARCHIVE_FORM", "the header of %r" % name)
         data = take(size)
-        if any(take(-size % 512)):
-            raise Wrong("ARCHIVE_FORM", "bytes behind %r" % name)
+        refuse(any(take(-size % 512)), "ARCHIVE_FORM", "bytes behind %r" % name)
         yield name, data
 
 
@@ -301,20 +297,17 @@ def read_json(data, kind):
         again = canonical(value).encode()
     except (ValueError, OverflowError, RecursionError) as error:
         raise Wrong(kind, str(error)) from None
-    if again != data or not isinstance(value, dict):
-        raise Wrong(kind, "not in the one spelling of it")
+    refuse(again != data or not isinstance(value, dict), kind, "not in the one spelling of it")
     return value
 
 
 def read_leaf(data):
     def part(at):
         end = at + 4 + int.from_bytes(data[at:at + 4], "big")
-        if at + 4 > len(data) or end > len(data):
-            raise Wrong("LEAF_FORM", "it is cut")
+        refuse(at + 4 > len(data) or end > len(data), "LEAF_FORM", "it is cut")
         return data[at + 4:end], end
 
-    if not data.startswith(LEAF_TAG) or len(data) < 23:
-        raise Wrong("LEAF_FORM", "another tag")
+    refuse(not data.startswith(LEAF_TAG) or len(data) < 23, "LEAF_FORM", "another tag")
     received = int.from_bytes(data[15:23], "big")
     envelope, at = part(23)
     count, at, seals = data[at:at + 1], at + 1, []
@@ -326,9 +319,13 @@ def read_leaf(data):
     return received, envelope, seals
 
 
+# A name of the log from a position on; `said` is what a log that goes on under another says of the one before.
+Name = namedtuple("Name", "origin key position said")
+
+
 class Producer:
     def __init__(self, key):
-        self.key, self.count, self.last, self.unsigned = key, 0, bytes(32), 0
+        self.key, self.count, self.last, self.unsigned, self.adrift = key, 0, bytes(32), 0, False
 
 
 class Verifier:
@@ -337,11 +334,15 @@ class Verifier:
         self.findings, self.files, self.leaves, self.tree = [], {}, [], Tree()
         self.heads, self.last, self.sizes, self.roots = [], None, None, {0: sha(b"")}
         self.seen, self.types, self.ids = {}, {}, set()
-        self.producers, self.received, self.created = {}, 0, {}
+        self.producers, self.received, self.names = {}, 0, []
         self.request = self.manifest = self.readme = None
 
     def find(self, kind, text, position=None):
         self.findings.append({"kind": kind, "position": position, "text": str(text)})
+
+    def test(self, wrong, kind, text, position=None):
+        if wrong:
+            self.find(kind, text, position)
 
     def read(self, stream):
         try:
@@ -358,16 +359,14 @@ class Verifier:
         if name == "manifest.json" and self.manifest is None:
             self.manifest = data
             return
-        if self.manifest is not None or name in self.files:
-            raise Wrong("FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
+        refuse(self.manifest is not None or name in self.files, "FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
         self.files[name] = (len(data), sha(data).hex())
         if self.leaves and (name in ("request.json", "checkpoint") or name.startswith("checkpoints/")):
             raise Wrong("FILE_UNEXPECTED", "it stands behind entries")
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
             known = sorted(self.request) == ["controls", "format", "from", "until"] and self.request["format"] == FORMAT
-            if data[-1:] != b"\n" or not known:
-                raise Wrong("MANIFEST_FORM", "not a request")
+            refuse(data[-1:] != b"\n" or not known, "MANIFEST_FORM", "not a request")
         elif name == "README.txt":
             self.readme = data.decode("utf-8", "replace")
         elif name == "checkpoint":
@@ -389,8 +388,7 @@ class Verifier:
         entries, at, size = [], 0, len(self.leaves)
         while at < len(data):
             end = at + 2 + int.from_bytes(data[at:at + 2], "big")
-            if at + 2 > len(data) or end > len(data):
-                raise Wrong("LEAF_FORM", "an entry is cut")
+            refuse(at + 2 > len(data) or end > len(data), "LEAF_FORM", "an entry is cut")
             entries.append(data[at + 2:end])
             at = end
         if size % 256 or not entries or name != tile_path("entries", size // 256, len(entries)):
@@ -412,8 +410,7 @@ class Verifier:
         try:
             received, envelope, seals = read_leaf(data)
             event = read_json(envelope, "ENVELOPE_FORM")
-            if len(envelope) > 16 * 1024:
-                raise Wrong("ENVELOPE_FORM", "it is too large")
+            refuse(len(envelope) > 16 * 1024, "ENVELOPE_FORM", "it is too large")
             self.take_event(position, received, envelope, seals, event)
         except Wrong as wrong:
             self.find(wrong.kind, wrong, position)
@@ -423,44 +420,49 @@ class Verifier:
     def take_event(self, position, received, envelope, seals, event):
         kind, source, data = event["type"], event["source"], event["data"]
         self.types[kind] = self.types.get(kind, 0) + 1
-        if event["id"] in self.ids:
-            self.find("DUPLICATE_ID", event["id"], position)
+        self.test(event["id"] in self.ids, "DUPLICATE_ID", event["id"], position)
         self.ids.add(event["id"])
-        if received < self.received:
-            self.find("RECEIVED_BACK", "before the one in front of it", position)
+        self.test(received < self.received, "RECEIVED_BACK", "before the one in front of it", position)
         self.received = received
         if kind == "log.created" and position == 1:
-            self.created = data
+            self.names = [Name(data["origin"], data["head_key"], 1, None)]
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer = self.producers.get(source)
-        if producer is None:
-            raise Wrong("PRODUCER_UNKNOWN", "%s was never let in" % source)
-        if event["pseq"] != producer.count + 1:
-            self.find("PRODUCER_GAP", "%s follows %s" % (event["pseq"], producer.count), position)
-        elif bytes.fromhex(event["pprev"]) != producer.last:
-            self.find("PRODUCER_CHAIN", "another event is named", position)
-        if "seen" in event:
+        refuse(producer is None, "PRODUCER_UNKNOWN", "%s was never let in" % source)
+        gap, lost = event["pseq"] != producer.count + 1, producer.adrift and event["pseq"] > producer.count + 1
+        self.test(gap and not lost, "PRODUCER_GAP", "%s follows %s" % (event["pseq"], producer.count), position)
+        self.test(not gap and bytes.fromhex(event["pprev"]) != producer.last, "PRODUCER_CHAIN", "another event is named", position)
+        gone = [range(said["size"] + 1, said["reached"] + 1) for _, _, _, said in self.names if said]
+        if "seen" in event and not any(event["seen"]["size"] in one for one in gone):
             self.seen.setdefault(event["seen"]["size"], []).append((event["seen"]["root"], position))
         producer.count, producer.last = event["pseq"], sha(envelope)
+        if kind == "log.continued" and self.continues(event, position):
+            self.names.append(Name(data["origin"], data["head_key"], position, data))
+            for one in self.producers.values():
+                one.adrift = one.adrift or data["restored"]
+        producer.adrift = False
         if kind == "log.producer-enrolled" and data["producer"] not in self.producers:
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer.unsigned = 0 if seals else producer.unsigned + 1
-        if producer.unsigned > FLUSH_EVENTS_MAX:
-            self.find("PRODUCER_UNSIGNED", source, position)
+        self.test(producer.unsigned > FLUSH_EVENTS_MAX, "PRODUCER_UNSIGNED", source, position)
         message = b"DSSEv1 %d %s %d %s" % (len(EVENT_TYPE), EVENT_TYPE, len(envelope), envelope)
         for ident, signature in seals:
-            if ident != sha(producer.key) or not signed(producer.key, message, signature):
-                self.find("PRODUCER_SIGNATURE", source, position)
+            self.test(ident != sha(producer.key) or not signed(producer.key, message, signature), "PRODUCER_SIGNATURE", source, position)
+
+    def continues(self, event, position):
+        """Whether the rules let it have effect: a log goes on under another name, and says how far it had come."""
+        data, version = event["data"], sum(name.said is not None for name in self.names) + 1
+        own = event["source"].startswith("audit/") and event["subject"] == "log/continued" and event["version"] == version
+        whole = data["size"] == position - 1 and (data["reached"] == data["size"] or data["restored"] and data["reached"] > data["size"])
+        return own and whole and data["origin"] != self.names[-1].origin and data["head_key"].startswith(data["origin"] + "+")
 
     def finish(self):
         for source, producer in self.producers.items():
-            if producer.unsigned:
-                self.find("PRODUCER_UNSIGNED", "the last events of %s" % source)
+            self.test(producer.unsigned, "PRODUCER_UNSIGNED", "the last events of %s" % source)
         tree = Tree()
         for size in range(max(self.seen, default=-1) + 1):
             for root, position in self.seen.get(size, ()):
-                if size >= position or bytes.fromhex(root) != tree.root():
-                    self.find("SEEN_FORK", "a head of size %d" % size, position)
+                self.test(size >= position or bytes.fromhex(root) != tree.root(), "SEEN_FORK", "a head of size %d" % size, position)
             if size < len(self.leaves):
                 tree.push(self.leaves[size])
         self.check_files()
@@ -469,22 +471,18 @@ class Verifier:
     def check_files(self):
         made = tiles(self.leaves)
         for name, data in made.items():
-            if name in self.files and self.files[name] != (len(data), sha(data).hex()):
-                self.find("FILE_ALTERED", name)
+            self.test(name in self.files and self.files[name] != (len(data), sha(data).hex()), "FILE_ALTERED", name)
         for name in self.files:
-            if name.startswith("tile/") and not name.startswith("tile/entries/") and name not in made:
-                self.find("FILE_UNEXPECTED", name)
+            self.test(name.startswith("tile/") and not name.startswith("tile/entries/") and name not in made, "FILE_UNEXPECTED", name)
         for name in [*made, "request.json", "checkpoint", "README.txt"]:
-            if name not in self.files:
-                self.find("FILE_MISSING", name)
+            self.test(name not in self.files, "FILE_MISSING", name)
         if not self.leaves or self.manifest is None:
             return self.find("FILE_MISSING", "entries, or manifest.json")
-        origin = self.created.get("origin", "")
+        origin = self.names[-1].origin if self.names else ""
         if self.request and self.readme is not None:
             wanted = ["Evidence of the log %s" % origin, "from %(from)s until %(until)s" % self.request,
                       canonical(self.request["controls"])]
-            if self.readme.split("\n")[:3] != wanted:
-                self.find("FILE_ALTERED", "README.txt")
+            self.test(self.readme.split("\n")[:3] != wanted, "FILE_ALTERED", "README.txt")
         listed = {name: {"bytes": size, "sha256": digest} for name, (size, digest) in self.files.items()}
         wanted = {"format": FORMAT, "extent": "FULL", "origin": origin, "size": len(self.leaves), "root": self.tree.root().hex(),
                   "types": self.types, "files": listed}
@@ -492,38 +490,55 @@ class Verifier:
             self.find("MANIFEST_TOTALS", "manifest.json is not that of these files and entries")
 
     def check_heads(self):
-        own, size, roots = self.created.get("head_key", ""), len(self.leaves), {}
-        keys = self.policy.logs if self.policy else []
-        if not keys:
-            self.find("NO_POLICY", "nobody says that the key %s is believed" % own)
+        size, roots, own, keys = len(self.leaves), {}, [], self.policy.logs if self.policy else []
         try:
-            own = read_key(own, 1)
-            keys = keys or [own]
-            if self.policy and own not in keys:
-                self.find("LOG_KEY", "the policy does not name the key of the log")
+            own = [read_key(name.key, 1) for name in self.names]
         except ValueError as error:
             self.find("LOG_KEY", error)
+        if not keys:
+            self.find("NO_POLICY", "nobody says that the key of the log is believed")
+        elif own and own[-1] not in keys:
+            self.find("LOG_CONTINUED" if set(own) & set(keys) else "LOG_KEY", "the policy does not name the key of the log")
+        if not keys or set(own) & set(keys):
+            keys = keys + own
         for head in self.all_heads():
-            self.check(head, keys, size, "HEAD_ORIGIN", "HEAD_SIGNATURE", "HEAD_BEYOND", "HEAD_ROOT")
+            name = [name for name in self.names if not name.said or name.position <= head.size][-1:]
+            self.check(head, keys, [one.origin for one in name], size, "HEAD_ORIGIN", "HEAD_SIGNATURE", "HEAD_BEYOND", "HEAD_ROOT")
         for head in self.held:
-            self.check(head, keys, size, "HELD_OTHER", "HELD_OTHER", "HELD_TRUNCATION", "HELD_FORK")
+            self.check(head, keys, [name.origin for name in self.names], size, "HELD_OTHER", "HELD_OTHER", "HELD_TRUNCATION", "HELD_FORK")
         for head in self.all_heads() + self.held:
-            if head.is_signed_by(keys) and roots.setdefault(head.size, head.root) != head.root:
+            if head.is_signed_by(keys) and roots.setdefault((head.origin, head.size), head.root) != head.root:
                 self.find("EQUIVOCATION", "two heads of size %d" % head.size)
-        if self.last and self.last.size < size:
-            self.find("ENTRIES_BEYOND", "the last head is over %d of %d" % (self.last.size, size))
+        for old, key, new in zip(self.names, own, self.names[1:]):
+            self.test(not self.follows(old, key, new), "CONTINUED_OTHER", "it is not the log that it says it was", new.position)
+        self.test(self.last and self.last.size < size, "ENTRIES_BEYOND", "the last head is over less than %d" % size)
         if self.last and self.policy:
             self.check_witnesses(self.last)
 
-    def check(self, head, keys, size, other, unsigned, beyond, fork):
-        if head.origin != self.created.get("origin"):
-            self.find(other, head.origin)
-        elif not head.is_signed_by(keys):
-            self.find(unsigned, "size %d" % head.size)
-        elif head.size > size:
-            self.find(beyond, "size %d of %d" % (head.size, size))
-        elif self.roots.get(head.size) != head.root:
-            self.find(fork, "size %d" % head.size)
+    def follows(self, old, key, new):
+        """Whether what a log that goes on says of its name before holds."""
+        said, holds = new.said, True
+        try:
+            if "before" in said:
+                head = Head(said["before"].encode())
+                root = Tree(self.leaves[:head.size]).root() if head.size <= said["size"] else head.root
+                holds = (head.origin, head.root) == (old.origin, root) and head.is_signed_by([key]) and head.size <= said["reached"]
+            if "handover" in said:
+                text, lines = Head.note(said["handover"].encode())
+                right = [data for name, ident, data in lines if (name, ident) == (key[0], key_id(key[0], 1, key[1]))]
+                holds = holds and text == "%s\ncontinued as\n%s\n" % (old.origin, new.key) and any(right)
+                holds = holds and all(signed(key[1], text.encode(), data) for data in right)
+        except Wrong:
+            return False
+        return holds
+
+    def check(self, head, keys, origins, size, other, unsigned, beyond, fork):
+        after = [new for old, new in zip(self.names, self.names[1:]) if old.origin == head.origin]
+        tests = [(head.origin not in origins, other), (not head.is_signed_by(keys), unsigned),
+                 (after and head.size >= after[0].position, "HELD_LOST"), (head.size > size, beyond),
+                 (self.roots.get(head.size) != head.root, fork)]
+        for kind in [kind for wrong, kind in tests if wrong][:1]:
+            self.find(kind, "the head of size %d of %s" % (head.size, head.origin))
 
     def check_witnesses(self, head):
         cosigned = {}
@@ -535,12 +550,10 @@ class Verifier:
                 self.find("COSIGNATURE_TIME", name)
             elif at is not None:
                 cosigned[name] = at
-                if self.received > (at + CLOCKS) * 10**6:
-                    self.find("COSIGNATURE_EARLY", name)
+                self.test(self.received > (at + CLOCKS) * 10**6, "COSIGNATURE_EARLY", name)
         if self.policy.quorum is None or not self.policy.holds(self.policy.quorum, cosigned):
             self.find("NO_QUORUM", "cosigned by %s" % (", ".join(sorted(cosigned)) or "nobody"))
-        if self.as_of and cosigned and max(cosigned.values()) < self.as_of:
-            self.find("STALE_HEAD", "the last cosignature is older")
+        self.test(self.as_of and cosigned and max(cosigned.values()) < self.as_of, "STALE_HEAD", "the last cosignature is older")
 
     def verdict(self):
         kinds = {finding["kind"] for finding in self.findings}

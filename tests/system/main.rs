@@ -45,6 +45,7 @@ mod people;
 mod print_night;
 mod prints;
 mod programs;
+mod restored;
 mod seen;
 mod site;
 mod witnessed;

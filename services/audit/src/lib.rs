@@ -5,11 +5,13 @@
 //! row lets one of two commits through, and the other judges its batch anew.
 
 mod config;
+mod continuing;
 mod examined;
 mod housekeeping;
 mod join;
 mod own;
 mod queries;
+mod reached;
 mod recorder;
 mod signer;
 mod tiles;
@@ -25,6 +27,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use config::AuditConfig;
+pub use continuing::{Continuation, ContinueAs, continue_log};
 pub use join::join_token;
 
 /// Whoever runs a role tells it the time, and when to stop.
@@ -61,6 +64,9 @@ pub async fn run(
     let producer = ProducerId::new(Class::Audit, &config.name)?;
     let mut appender = Appender::open(log.clone()).await?;
     own::enter(&mut appender, &config, &producer, &keys, &bus, &around).await?;
+    let origin = appender.ledger().origin.clone().context("the log has no first event")?;
+    let reached =
+        reached::Reached::open(&continuing::reached_file(&config), &origin, appender.head().0)?;
     let signer = signer::Signer::open(&config, &keys, &appender).await?;
     let requests = bus.serve(Service::Append, WAITING_MAX).await?;
     let asked = config.witnesses.as_deref().filter(|_| signer.is_some());
@@ -78,7 +84,7 @@ pub async fn run(
     }));
     ready();
     let own = own::Own { producer, keys };
-    let recorder = recorder::Recorder::new(appender, own, signer, bus, &config, around);
+    let recorder = recorder::Recorder::new(appender, own, (signer, reached), bus, &config, around);
     let done = recorder.run(requests, ticks).await;
     beside.iter().for_each(tokio::task::JoinHandle::abort);
     housekeeper.shutdown().await.context("stopping the housekeeping")?;

@@ -22,6 +22,7 @@ use crate::config::AuditConfig;
 use crate::examined::{Examined, judge};
 use crate::housekeeping::Tick;
 use crate::own::Own;
+use crate::reached::Reached;
 use crate::signer::Signer;
 
 /// Most `log.rejected` events an hour; further ones are counted.
@@ -39,6 +40,9 @@ pub(crate) struct Recorder {
     heartbeat: Duration,
     rejected: Rejected,
     examined: Examined,
+    reached: Reached,
+    /// Why nothing more may be recorded here.
+    over: Option<String>,
 }
 
 /// How many rejections were recorded in the hour that runs.
@@ -66,7 +70,7 @@ impl Recorder {
     pub(crate) fn new(
         appender: Appender,
         own: Own,
-        signer: Option<Signer>,
+        (signer, reached): (Option<Signer>, Reached),
         bus: Bus,
         config: &AuditConfig,
         around: Surroundings,
@@ -74,7 +78,20 @@ impl Recorder {
         let heartbeat = config.heartbeat_every.as_duration();
         let (batch_events, rejected) = (config.batch_events, Rejected::default());
         let examined = Examined::default();
-        Self { appender, own, signer, bus, around, batch_events, heartbeat, rejected, examined }
+        let over = None;
+        Self {
+            appender,
+            own,
+            signer,
+            bus,
+            around,
+            batch_events,
+            heartbeat,
+            rejected,
+            examined,
+            reached,
+            over,
+        }
     }
 
     pub(crate) async fn run(
@@ -94,6 +111,9 @@ impl Recorder {
                 Wake::Request(first) => self.take(*first, &mut requests).await,
                 Wake::Tick => self.housekeep().await,
                 Wake::Stop => break,
+            }
+            if let Some(why) = self.over.take() {
+                anyhow::bail!("nothing more is recorded: {why}");
             }
         }
         self.sign().await;
@@ -164,6 +184,7 @@ impl Recorder {
         }
         match self.appender.append(&flushes, now).await {
             Ok((results, entries)) => {
+                self.reached.note(self.appender.head().0);
                 // Told before answered: whoever waits for its answer then finds the feed on its way.
                 self.publish(entries).await;
                 let mut results = results.into_iter().zip(&flushes);
@@ -174,6 +195,7 @@ impl Recorder {
                 }
             }
             Err(error) => {
+                self.look_for_the_end(&error);
                 warn!(%error, "a batch could not be committed; its producers send it again");
                 let busy = AppendAnswer::Busy { reason: error.to_string() };
                 for (request, count, _) in requests {
@@ -328,6 +350,7 @@ impl Recorder {
         let place = known.map(|producer| producer.place).unwrap_or_default();
         let flush = self.own.flush(place, vec![draft(version)], now)?;
         let (results, entries) = self.appender.append(&[flush], now).await?;
+        self.reached.note(self.appender.head().0);
         self.publish(entries).await;
         match results.into_iter().next() {
             Some(Ok(appended)) => {
@@ -360,6 +383,9 @@ impl Recorder {
 
     async fn housekeep(&mut self) {
         if let Err(error) = self.beat().await {
+            if let Some(error) = error.downcast_ref() {
+                self.look_for_the_end(error);
+            }
             warn!(%error, "the log's heartbeat could not be written");
         }
         if let Err(error) = self.examine().await {
@@ -404,8 +430,26 @@ impl Recorder {
         Ok(())
     }
 
+    /// A log that is shorter than it was, or goes on under another name, is not the one that is recorded here.
+    fn look_for_the_end(&mut self, error: &LogError) {
+        if matches!(error, LogError::Cut { .. }) {
+            self.over = Some(error.to_string());
+        }
+    }
+
     async fn sign(&mut self) {
         let now = (self.around.clock)();
+        if let Err(error) = self.appender.reload_if_moved().await {
+            self.look_for_the_end(&error);
+            return warn!(%error, "no head was signed; the database does not answer");
+        }
+        let origin = self.appender.ledger().origin.as_deref();
+        if let (Some(signer), Some(origin)) = (&self.signer, origin)
+            && signer.origin() != origin
+        {
+            self.over = Some(format!("the log goes on as {origin}; start again"));
+            return;
+        }
         let log = self.appender.log().clone();
         let Some(signer) = &mut self.signer else { return };
         let before = signer.signed_size();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use domain::canonical::{hex, unhex};
+use domain::ids::StreamId;
 use eventlog::{Appender, EventLog};
 use jiff::Timestamp;
 use tlog::{Checkpoint, Frontier, Hash, SignerKey};
@@ -46,14 +47,19 @@ impl Signer {
             );
             return Ok(None);
         }
-        let memory = config.data.join(format!("signer-{}.last", config.name));
-        let edge = recall(&memory)?.unwrap_or_default();
-        let mut signer = Self { key, memory, edge };
+        let memory = Memory::open(config, origin, appender.log()).await?;
+        let edge = memory.edge.unwrap_or_default();
+        let mut signer = Self { key, memory: memory.path, edge };
         // Found out now rather than at the next head: the log must continue what was signed.
         let (size, root) = appender.log().head().await?;
         let edge = signer.extend(appender.log(), size, root).await?;
         signer.edge = edge;
         Ok(Some(signer))
+    }
+
+    /// The name under which it signs.
+    pub(crate) fn origin(&self) -> &str {
+        self.key.name()
     }
 
     pub(crate) fn signed_size(&self) -> u64 {
@@ -69,7 +75,7 @@ impl Signer {
         let edge = self.extend(log, size, root).await?;
         let note = Checkpoint::new(self.key.name(), size, root)?.sign(&self.key)?;
         // Remembered first: a head that was signed and is not remembered could be contradicted.
-        remember(&self.memory, &edge)?;
+        remember(&self.memory, &edge, self.key.name())?;
         self.edge = edge;
         log.put_checkpoint(size, &note, now).await?;
         Ok(())
@@ -79,22 +85,11 @@ impl Signer {
         let mut edge = self.edge.clone();
         if size < edge.size() {
             bail!(
-                "the log has {size} events, but a head over {} was signed: it was cut or restored from a backup; it gets no signature",
+                "the log has {size} events, but a head over {} was signed: it was cut, or brought back from an older copy; it gets no signature. See `decklog continue`",
                 edge.size()
             );
         }
-        while edge.size() < size {
-            let leaves = log.leaves(edge.size(), LEAVES).await?;
-            if leaves.is_empty() {
-                bail!("position {} is missing in the log", edge.size() + 1);
-            }
-            for leaf in leaves.iter().take_while(|leaf| leaf.position <= size) {
-                if leaf.position != edge.size() + 1 {
-                    bail!("position {} is missing in the log", edge.size() + 1);
-                }
-                edge.push(tlog::leaf_hash(&leaf.bytes));
-            }
-        }
+        grow(log, &mut edge, size).await?;
         if edge.root() != root {
             bail!(
                 "the log at size {size} does not continue the head that was signed at {}: it was changed; it gets no signature",
@@ -105,7 +100,66 @@ impl Signer {
     }
 }
 
-fn recall(path: &Path) -> anyhow::Result<Option<Frontier>> {
+/// What a signer remembers of the log under one name.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    path: PathBuf,
+    /// The right edge of the tree at the head that it signed last; `None` where it signed none under that name.
+    pub(crate) edge: Option<Frontier>,
+}
+
+impl Memory {
+    pub(crate) async fn open(
+        config: &AuditConfig,
+        origin: &str,
+        log: &EventLog,
+    ) -> anyhow::Result<Self> {
+        let path = config.data.join(format!("signer-{}.last", config.name));
+        let Some((edge, name)) = recall(&path)? else { return Ok(Self { path, edge: None }) };
+        let own = match name {
+            Some(name) => name == origin,
+            // Written by an older version: of the log's first name.
+            None => log.streams(&[StreamId::continued()].into()).await?.is_empty(),
+        };
+        Ok(Self { path, edge: own.then_some(edge) })
+    }
+}
+
+/// Takes the leaves of the log behind `edge` in, up to a size.
+pub(crate) async fn grow(log: &EventLog, edge: &mut Frontier, size: u64) -> anyhow::Result<()> {
+    while edge.size() < size {
+        let leaves = log.leaves(edge.size(), LEAVES).await?;
+        if leaves.is_empty() {
+            bail!("position {} is missing in the log", edge.size() + 1);
+        }
+        for leaf in leaves.iter().take_while(|leaf| leaf.position <= size) {
+            if leaf.position != edge.size() + 1 {
+                bail!("position {} is missing in the log", edge.size() + 1);
+            }
+            edge.push(tlog::leaf_hash(&leaf.bytes));
+        }
+    }
+    Ok(())
+}
+
+/// Signs the first head of a log under another name.
+pub(crate) async fn begin(
+    config: &AuditConfig,
+    keys: &Keys,
+    origin: &str,
+    edge: &Frontier,
+    log: &EventLog,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let key = SignerKey::from_seed(origin, &keys.head_seed)?;
+    let note = Checkpoint::new(origin, edge.size(), edge.root())?.sign(&key)?;
+    let path = config.data.join(format!("signer-{}.last", config.name));
+    remember(&path, edge, origin)?;
+    log.put_checkpoint(edge.size(), &note, now).await?;
+    Ok(())
+}
+
+fn recall(path: &Path) -> anyhow::Result<Option<(Frontier, Option<String>)>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -120,11 +174,11 @@ fn recall(path: &Path) -> anyhow::Result<Option<Frontier>> {
             path.display()
         );
     };
-    Ok(Some(Frontier::from_bytes(size, &bytes)?))
+    Ok(Some((Frontier::from_bytes(size, &bytes)?, lines.next().map(str::to_owned))))
 }
 
-fn remember(path: &Path, edge: &Frontier) -> anyhow::Result<()> {
-    let text = format!("{}\n{}\n", edge.size(), hex(&edge.to_bytes()));
+fn remember(path: &Path, edge: &Frontier, origin: &str) -> anyhow::Result<()> {
+    let text = format!("{}\n{}\n{origin}\n", edge.size(), hex(&edge.to_bytes()));
     journal::replace(path, text.as_bytes(), 0o644)
         .with_context(|| format!("keeping {}", path.display()))
 }

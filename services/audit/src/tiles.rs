@@ -10,6 +10,7 @@ use tlog::{Checkpoint, Frontier, Hash, Level, Note, TILE_WIDTH, Tile, leaf_hash,
 use tracing::warn;
 
 use crate::Surroundings;
+use crate::continuing::set_aside;
 
 const CHECKPOINT: &str = "checkpoint";
 
@@ -29,6 +30,12 @@ pub(crate) async fn keep(dir: PathBuf, every: Duration, log: EventLog, around: S
     }
 }
 
+/// Whether what stands in the directory is of the log under another name.
+fn is_renamed(dir: &Path, note: &str) -> bool {
+    let written = std::fs::read_to_string(dir.join(CHECKPOINT)).unwrap_or_default();
+    written.lines().next().is_some_and(|name| Some(name) != note.lines().next())
+}
+
 fn size_of(note: &[u8]) -> Option<u64> {
     let note = Note::parse(note).ok()?;
     Some(Checkpoint::parse(note.text()).ok()?.size())
@@ -38,6 +45,12 @@ fn size_of(note: &[u8]) -> Option<u64> {
 async fn round(dir: &Path, from: u64, log: &EventLog) -> anyhow::Result<u64> {
     let Some(note) = log.checkpoints(1).await?.into_iter().next() else { return Ok(from) };
     let size = size_of(note.as_bytes()).context("the newest head cannot be read")?;
+    let from = if is_renamed(dir, &note) {
+        set_aside(dir, from)?;
+        0
+    } else {
+        from
+    };
     if size < from {
         bail!(
             "the newest head is of size {size}, and {} is of {from}: another log was there before",

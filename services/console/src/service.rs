@@ -120,7 +120,11 @@ async fn watch_heads(console: Console, mut heads: Heads) {
     loop {
         let shown = looks.next(heads.size()).await;
         let now = (console.clock)();
-        let Some(told) = heads.take(shown.as_ref(), now) else { continue };
+        let told = heads.take(shown.as_ref(), now);
+        if let Some(origin) = heads.renamed() {
+            console.outbox.give_up(&format!("the log goes on as {origin}: start again"));
+        }
+        let Some(told) = told else { continue };
         let stream = told.producer.stream();
         let Ok(version) = recorder::version(&console.bus, &stream).await else { continue };
         if console.outbox.has_said(Draft::new(stream, version + 1, told)).await {

@@ -227,6 +227,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Brings the schema of a database up to date.
     Migrate(Migrate),
+    /// Lets a log go on under another name, after it was brought back from an older copy or when the key of its heads is lost.
+    Continue(Continue),
     /// Measures this installation's speed beside the limits of the machine.
     Bench(Bench),
     /// The configuration of the roles.
@@ -673,6 +675,26 @@ pub(crate) struct Migrate {
     /// Also computes the read model again from the events.
     #[arg(long)]
     pub(crate) rebuild: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Continue {
+    /// The log's name from now on, which no head was ever signed under: a host name and a path, such as
+    /// `example.com/decklog/prod-2`.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) name: String,
+    /// Why.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// It was brought back from an older copy, also where nothing here shows that: what was to happen until now may have happened.
+    #[arg(long)]
+    pub(crate) restored: bool,
+    /// Data directory of `decklog up`, which must not run.
+    #[arg(long, env = "DECKLOG_DATA", conflicts_with = "config")]
+    pub(crate) data: Option<PathBuf>,
+    /// The configuration of a recorder; no recorder of the log may run.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -116,7 +116,7 @@ fn clock(back: SignedDuration) -> Clock {
 }
 
 /// Takes the data directory for this process alone.
-fn lock(dir: &Path) -> anyhow::Result<File> {
+pub(crate) fn lock(dir: &Path) -> anyhow::Result<File> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("making the directory {}", dir.display()))?;
     let path = dir.join("lock");
@@ -261,6 +261,12 @@ pub(crate) fn token(dir: &Path, class: Class) -> anyhow::Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 
+/// The recorder of a data directory.
+pub(crate) fn recorder(dir: &Path) -> AuditConfig {
+    let database = EventLog::file_in(dir).display().to_string();
+    AuditConfig::new(&database, dir.join("audit"))
+}
+
 async fn start_audit(
     dir: &Path,
     wanted: &Wanted,
@@ -268,10 +274,8 @@ async fn start_audit(
     clock: &Clock,
 ) -> anyhow::Result<Task> {
     let (stop, stopped) = watch::channel(false);
-    let database = EventLog::file_in(dir).display().to_string();
     let (witnesses, tiles) = (wanted.witnesses.clone(), wanted.tiles.clone());
-    let usual = AuditConfig::new(&database, dir.join("audit"));
-    let config = AuditConfig { witnesses, tiles, ..usual };
+    let config = AuditConfig { witnesses, tiles, ..recorder(dir) };
     if let Some(problem) = config.problems().into_iter().next() {
         return Err(exit::usage(problem));
     }

@@ -239,7 +239,11 @@ async fn watch_heads(host: Arc<Host>, mut heads: Heads) {
     loop {
         let shown = looks.next(heads.size()).await;
         let now = (host.clock)();
-        let Some(told) = heads.take(shown.as_ref(), now) else { continue };
+        let told = heads.take(shown.as_ref(), now);
+        if let Some(origin) = heads.renamed() {
+            host.outbox.give_up(&format!("the log goes on as {origin}: start again"));
+        }
+        let Some(told) = told else { continue };
         let stream = told.producer.stream();
         let Ok(version) = recorder::version(&host.bus, &stream).await else { continue };
         if host.outbox.has_said(Draft::new(stream, version + 1, told)).await {

@@ -24,8 +24,11 @@ pub(crate) async fn load(
     scheduler: &mut Scheduler,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
+    // What may have happened without that the log knows comes first, and what jobs refer to before them.
+    if let Some(state) = stream(bus, &StreamId::continued()).await? {
+        scheduler.load(&StreamId::continued(), &state, now);
+    }
     let mut take = |view: StreamView| scheduler.load(&view.id, &view.state, now);
-    // What jobs refer to comes before them.
     let position = each_stream(bus, Selection::Things, &mut take).await?;
     each_stream(bus, Selection::Hosts, &mut take).await?;
     each_stream(bus, Selection::Jobs, &mut take).await?;

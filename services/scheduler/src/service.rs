@@ -149,7 +149,11 @@ async fn watch_heads(
     loop {
         let shown = looks.next(heads.size()).await;
         let now = clock();
-        let Some(told) = heads.take(shown.as_ref(), now) else { continue };
+        let told = heads.take(shown.as_ref(), now);
+        if let Some(origin) = heads.renamed() {
+            outbox.give_up(&format!("the log goes on as {origin}: start again"));
+        }
+        let Some(told) = told else { continue };
         let stream = told.producer.stream();
         let Ok(version) = recorder::version(&bus, &stream).await else { continue };
         if outbox.has_said(Draft::new(stream, version + 1, told)).await {

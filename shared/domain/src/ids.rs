@@ -220,6 +220,11 @@ impl StreamId {
         Self::log("directory")
     }
 
+    /// The stream about the names under which the log has gone on.
+    pub fn continued() -> Self {
+        Self::log("continued")
+    }
+
     /// The stream about evidence that was written.
     pub fn exports() -> Self {
         Self::log("exports")

@@ -88,7 +88,7 @@ fn class_of(kind: &str) -> (Class, Activity) {
 /// How much an event matters.
 fn severity_of(kind: &str, data: &Value, void: bool) -> Severity {
     match kind {
-        "log.contradicted" => Severity::Critical,
+        "log.contradicted" | "log.continued" => Severity::Critical,
         "log.examined" if data["weaknesses"].as_array().is_some_and(|all| !all.is_empty()) => {
             Severity::Critical
         }

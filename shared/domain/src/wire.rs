@@ -648,6 +648,9 @@ pub struct Consistency {
     pub head: String,
     /// The proof (RFC 6962 §2.1.2); empty where nothing is to be proven, or nothing can be.
     pub proof: Vec<Digest>,
+    /// The names and keys that the log has had, as each was handed over by the one before, oldest first: C2SP signed notes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handovers: Vec<String>,
 }
 
 /// Whether an event is proven to be in the newest signed head.

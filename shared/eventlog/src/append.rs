@@ -148,6 +148,11 @@ impl Appender {
         &self.ledger
     }
 
+    /// The right edge of the tree.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
     /// Size and root of the tree.
     pub fn head(&self) -> (u64, Digest) {
         (self.frontier.size(), digest(&self.frontier.root()))
@@ -156,9 +161,13 @@ impl Appender {
     /// Reads the log again: another recorder has appended.
     ///
     /// # Errors
-    /// The log cannot be read.
+    /// The log cannot be read, or is shorter than it was; then what is known now stays.
     pub async fn reload(&mut self) -> Result<(), LogError> {
         let (ledger, frontier) = self.log.ledger().await?;
+        let (size, reached) = (frontier.size(), self.frontier.size());
+        if size < reached {
+            return Err(LogError::Cut { size, reached });
+        }
         (self.ledger, self.frontier) = (ledger, frontier);
         self.cache.clear();
         Ok(())
@@ -198,6 +207,9 @@ impl Appender {
                     // Whether the commit happened is not known. Where the log cannot be read either, what
                     // is known now stays: it commits nothing, because the head is compared.
                     if let Err(also) = self.reload().await {
+                        if matches!(also, LogError::Cut { .. }) {
+                            return Err(also);
+                        }
                         tracing::warn!(error = %also, "the log could not be read again");
                     }
                     return Err(error);
@@ -431,6 +443,7 @@ fn advance(places: &mut Ledger, opened: &[Opened]) {
     let Some(last) = opened.last() else { return };
     if let Some(producer) = places.producers.get_mut(&last.envelope.source) {
         producer.place = domain::envelope::Place { pseq: last.envelope.pseq, last: last.hash };
+        producer.adrift = false;
     }
 }
 

@@ -40,6 +40,16 @@ pub enum LogError {
         /// Of how many.
         size: u64,
     },
+    /// The log is shorter than it was: it was brought back from an older copy while it was in use.
+    #[error(
+        "the log holds {size} events, and held {reached} before: it was cut, or brought back from an older copy; see `decklog continue`"
+    )]
+    Cut {
+        /// How many it holds.
+        size: u64,
+        /// How many it is known to have held.
+        reached: u64,
+    },
     /// Another recorder appended in between. The caller reads the log again and tries again.
     #[error("another recorder has appended in between")]
     Fenced,

@@ -77,6 +77,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0011_night.sql"),
         include_str!("../../../migrations/sqlite/0011_night.sql"),
     ),
+    (
+        12,
+        "continued",
+        include_str!("../../../migrations/postgres/0012_continued.sql"),
+        include_str!("../../../migrations/sqlite/0012_continued.sql"),
+    ),
 ];
 
 /// The form of the read model. It is raised when that changes.

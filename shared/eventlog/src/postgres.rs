@@ -32,10 +32,10 @@ const ACTED: &str = "INSERT INTO acted (actor, position, stream, kind)
      SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])";
 
 const PRODUCERS: &str = "
-INSERT INTO producer (id, key, pseq, last, revoked)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[], $5::bigint[])
+INSERT INTO producer (id, key, pseq, last, revoked, adrift)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[])
 ON CONFLICT (id) DO UPDATE SET key = excluded.key, pseq = excluded.pseq, last = excluded.last,
-    revoked = excluded.revoked";
+    revoked = excluded.revoked, adrift = excluded.adrift";
 
 const LEDGER: &str = "UPDATE ledger SET origin = $1, head_key = $2, self_approval = $3, accounts = $4, model = $5 WHERE id = 1";
 
@@ -154,6 +154,7 @@ async fn put_producers(tx: &mut Tx, rows: &[ProducerRow]) -> Result<(), LogError
         .bind(rows.iter().map(|r| r.pseq).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.last.as_slice()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.revoked).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.adrift).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await
         .map_err(LogError::database("noting where producers stand"))?;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
+use domain::ids::StreamId;
 use domain::wire::{Consistency, Inclusion, Proof};
 use tlog::{
     Checkpoint, Frontier, Hash, Note, consistency_spans, inclusion_proof_in_part, leaf_hash,
@@ -140,7 +141,15 @@ impl EventLog {
             Vec::new()
         };
         let proof = proof.into_iter().map(|hash| Digest(hash.0)).collect();
-        Ok(Some(Consistency { key, head, proof }))
+        let handovers = self.handovers().await?;
+        Ok(Some(Consistency { key, head, proof, handovers }))
+    }
+
+    async fn handovers(&self) -> Result<Vec<String>, LogError> {
+        let id = StreamId::continued();
+        let streams = self.streams(&[id.clone()].into()).await?;
+        let continued = streams.get(&id).and_then(|state| state.body.continued());
+        Ok(continued.map(|continued| continued.handovers.clone()).unwrap_or_default())
     }
 
     /// Reads as much of what proofs need as one question may.

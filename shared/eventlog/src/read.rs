@@ -132,7 +132,7 @@ impl EventLog {
     }
 
     async fn producers(&self) -> Result<BTreeMap<ProducerId, Producer>, LogError> {
-        let rows = sqlx::query("SELECT id, key, pseq, last, revoked FROM producer")
+        let rows = sqlx::query("SELECT id, key, pseq, last, revoked, adrift FROM producer")
             .fetch_all(&self.any)
             .await
             .map_err(LogError::database("reading the producers"))?;
@@ -463,7 +463,8 @@ fn producer(row: &AnyRow) -> Result<(ProducerId, Producer), LogError> {
     let last = <[u8; 32]>::try_from(last.as_slice()).map_err(|error| bad(&error))?;
     let place = Place { pseq: to_u64(get(row, "pseq")?), last: Digest(last) };
     let revoked: i64 = get(row, "revoked")?;
-    Ok((parsed, Producer { key, place, revoked: revoked != 0 }))
+    let adrift: i64 = get(row, "adrift")?;
+    Ok((parsed, Producer { key, place, revoked: revoked != 0, adrift: adrift != 0 }))
 }
 
 pub(crate) fn stream_state(row: &AnyRow) -> Result<(StreamId, StreamState), LogError> {

@@ -88,6 +88,7 @@ pub(crate) struct ProducerRow {
     pub(crate) pseq: i64,
     pub(crate) last: Vec<u8>,
     pub(crate) revoked: i64,
+    pub(crate) adrift: i64,
 }
 
 /// What of the ledger is no producer.
@@ -276,6 +277,7 @@ impl ProducerRow {
             pseq: to_i64(producer.place.pseq),
             last: producer.place.last.0.to_vec(),
             revoked: i64::from(producer.revoked),
+            adrift: i64::from(producer.adrift),
         }
     }
 }

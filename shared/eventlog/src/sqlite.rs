@@ -141,15 +141,16 @@ async fn put_acted(tx: &mut Tx, rows: &[ActedRow]) -> Result<(), LogError> {
 async fn put_producers(tx: &mut Tx, rows: &[ProducerRow]) -> Result<(), LogError> {
     for part in rows.chunks(ROWS) {
         let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("INSERT INTO producer (id, key, pseq, last, revoked) ");
+            QueryBuilder::new("INSERT INTO producer (id, key, pseq, last, revoked, adrift) ");
         query.push_values(part, |mut row, producer| {
             row.push_bind(producer.id.as_str())
                 .push_bind(producer.key.as_str())
                 .push_bind(producer.pseq)
                 .push_bind(producer.last.as_slice())
-                .push_bind(producer.revoked);
+                .push_bind(producer.revoked)
+                .push_bind(producer.adrift);
         });
-        query.push(" ON CONFLICT (id) DO UPDATE SET key = excluded.key, pseq = excluded.pseq, last = excluded.last, revoked = excluded.revoked");
+        query.push(" ON CONFLICT (id) DO UPDATE SET key = excluded.key, pseq = excluded.pseq, last = excluded.last, revoked = excluded.revoked, adrift = excluded.adrift");
         run(tx, query, "noting where producers stand").await?;
     }
     Ok(())

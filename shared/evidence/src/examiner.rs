@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::finding::{Findings, Kind};
 use crate::heads::{Head, own_key};
+use crate::names::Name;
 
 /// Which signatures are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,6 +81,8 @@ pub struct Examined {
     pub leaves: Vec<Hash>,
     /// What became of each control, where they were asked for.
     pub controls: Vec<Outcome>,
+    /// The names under which the log has gone, one after the other.
+    pub names: Vec<Name>,
 }
 
 /// The last signature of a producer, where only that is checked.
@@ -108,6 +111,7 @@ pub struct Examiner {
     seen: BTreeMap<u64, (Digest, u64)>,
     counts: Counts,
     findings: Findings,
+    names: Vec<Name>,
     gathering: Option<Gathering>,
     /// Of which time controls are asked at the end, and by which measures.
     asked: Option<(Period, ControlSettings)>,
@@ -180,7 +184,7 @@ impl Examiner {
             self.grown.push(*leaf);
         }
         let keys: Vec<_> = own_key(&self.ledger).into_iter().collect();
-        head.misfit(&self.ledger, &keys, self.grown.root())
+        head.misfit(self.ledger.origin.as_deref(), &keys, self.grown.root())
     }
 
     /// When the log began: its first event was received.
@@ -250,7 +254,7 @@ impl Examiner {
         let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, received);
         self.check_signature(&envelope, leaf, position);
         match mark {
-            Mark::Valid => self.observe(&envelope, &event, received),
+            Mark::Valid => self.observe(&envelope, &event, position, received),
             Mark::Conflict { .. } | Mark::Refused { .. } => self.counts.void += 1,
         }
         if let Some(gathering) = &mut self.gathering {
@@ -260,7 +264,8 @@ impl Examiner {
         Taken { envelope, event, received, mark }
     }
 
-    fn observe(&mut self, envelope: &Envelope, event: &Event, received: Timestamp) {
+    fn observe(&mut self, envelope: &Envelope, event: &Event, position: u64, received: Timestamp) {
+        self.names.extend(Name::given_by(event, position));
         if let Event::LogEvent(LogEvent::LogTzdbChanged(changed)) = event {
             self.counts.tzdb.push(changed.to.clone());
         }
@@ -271,6 +276,8 @@ impl Examiner {
         let source = &envelope.source;
         let founds = position == 1 && matches!(event, Event::LogEvent(LogEvent::LogCreated(_)));
         let place = match self.ledger.producers.get(source) {
+            // What it said in between is lost, as the log says.
+            Some(producer) if producer.adrift && envelope.pseq > producer.place.pseq + 1 => return,
             Some(producer) => producer.place,
             None if founds => Place::default(),
             None => {
@@ -291,6 +298,10 @@ impl Examiner {
     /// What a producer had seen is compared with the tree at the end: it is behind the leaf that says so.
     fn remember_seen(&mut self, envelope: &Envelope, position: u64) {
         let Some(seen) = &envelope.seen else { return };
+        // A producer may hold a head of what was lost until it looks again.
+        if self.names.iter().any(|name| name.has_lost(seen.size)) {
+            return;
+        }
         if seen.size >= position {
             let text = format!("{} says it has seen a head of size {}", envelope.source, seen.size);
             return self.findings.at(position, Kind::SeenFork, text);
@@ -356,7 +367,8 @@ impl Examiner {
             let text = format!("the last events of {source} have no signature");
             self.findings.add(Kind::ProducerUnsigned, text);
         }
-        let (tree, roots) = self.grow(sizes.into_iter().collect());
+        let before = self.names.iter().filter_map(Name::before);
+        let (tree, roots) = self.grow(sizes.into_iter().chain(before).collect());
         self.count_runs();
         let accounted = self.population.account(self.horizon());
         let asked = self.asked.take();
@@ -366,8 +378,8 @@ impl Examiner {
         let controls = controls.unwrap_or_default();
         self.account(accounted);
         self.counts.producers = self.ledger.producers.len() as u64;
-        let Self { findings, counts, ledger, streams, leaves, .. } = self;
-        Examined { findings, counts, ledger, streams, tree, roots, leaves, controls }
+        let Self { findings, counts, ledger, streams, leaves, names, .. } = self;
+        Examined { findings, counts, ledger, streams, tree, roots, leaves, controls, names }
     }
 
     /// When the newest event was received.

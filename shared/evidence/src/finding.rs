@@ -127,6 +127,12 @@ kinds! {
     CosignatureTime = "COSIGNATURE_TIME" Inconclusive,
     /// The log received events after a witness had cosigned a head over them.
     CosignatureEarly = "COSIGNATURE_EARLY" Tampered,
+    /// A log that goes on under another name is not the one that it says it was.
+    ContinuedOther = "CONTINUED_OTHER" Tampered,
+    /// The policy names the log by a name that it had before.
+    LogContinued = "LOG_CONTINUED" Inconclusive,
+    /// A head that the reader holds is over events that the log lost before it went on under another name.
+    HeldLost = "HELD_LOST" Inconclusive,
     /// The log's key is none of those that the policy names.
     LogKey = "LOG_KEY" Tampered,
     /// A head that the reader holds is of another log, or signed by another key.

@@ -9,6 +9,7 @@ use tlog::{Checkpoint, CheckpointError, Hash, Note, Policy, Standing, VerifierKe
 
 use crate::examiner::Examined;
 use crate::finding::{Findings, Kind};
+use crate::names::{self, Name};
 
 /// How far the clocks of a log, its witnesses and whoever examines it may be apart, in milliseconds.
 pub const CLOCKS_MS: i64 = 300_000;
@@ -43,9 +44,13 @@ impl Head {
     }
 
     /// Why it is not of this log, or not signed by one of these keys.
-    fn stranger(&self, log: &Ledger, keys: &[VerifierKey]) -> Option<(Kind, String)> {
+    pub(crate) fn stranger(
+        &self,
+        name: Option<&str>,
+        keys: &[VerifierKey],
+    ) -> Option<(Kind, String)> {
         let (size, origin) = (self.says.size(), self.says.origin());
-        if Some(origin) != log.origin.as_deref() {
+        if Some(origin) != name {
             return Some((Kind::HeadOrigin, format!("the head of size {size} is of {origin:?}")));
         }
         let text = || format!("the head of size {size} is not signed by the key of the log");
@@ -55,13 +60,13 @@ impl Head {
     /// Why it is not a head of this log over the events that have this root.
     pub(crate) fn misfit(
         &self,
-        log: &Ledger,
+        name: Option<&str>,
         keys: &[VerifierKey],
         root: Hash,
     ) -> Option<(Kind, String)> {
         let text = || format!("the head of size {} was signed over another root", self.says.size());
         let other = || (self.says.root() != root).then(|| (Kind::HeadRoot, text()));
-        self.stranger(log, keys).or_else(other)
+        self.stranger(name, keys).or_else(other)
     }
 
     fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
@@ -96,6 +101,7 @@ pub(crate) fn check(bundle: &[Head], log: &Examined, trust: &Trust) -> (Findings
     let mut checking =
         Checking { log, trust, keys: keys(log, trust), findings: Findings::default() };
     checking.check_key();
+    checking.check_names();
     for head in bundle {
         checking.check_own(head);
     }
@@ -107,14 +113,14 @@ pub(crate) fn check(bundle: &[Head], log: &Examined, trust: &Trust) -> (Findings
     (checking.findings, witnessed)
 }
 
-/// The keys by which heads may be signed: what a policy names; where none names any, what the log says of itself.
+/// The keys by which heads may be signed: what a policy names; where none names any, what the log says of itself. Whoever
+/// believes one name of a log reads what it says of its others.
 pub(crate) fn keys(log: &Examined, trust: &Trust) -> Vec<VerifierKey> {
-    match &trust.policy {
-        Some(policy) if names_a_log(trust) => {
-            policy.logs().iter().map(|place| place.key.clone()).collect()
-        }
-        Some(_) | None => own_key(&log.ledger).into_iter().collect(),
-    }
+    let own = || log.names.iter().filter_map(Name::verifier);
+    let named = trust.policy.iter().flat_map(|policy| policy.logs()).map(|place| place.key.clone());
+    let named: Vec<VerifierKey> = named.collect();
+    let one_of_them = own().any(|own| named.contains(&own));
+    if named.is_empty() || one_of_them { named.into_iter().chain(own()).collect() } else { named }
 }
 
 /// The key that a log says its heads are signed by.
@@ -143,7 +149,22 @@ impl Checking<'_> {
             );
             return self.findings.add(Kind::NoPolicy, text);
         }
-        if !self.keys.iter().any(|key| key.to_string() == own) {
+        let named = self.trust.policy.iter().flat_map(|policy| policy.logs());
+        let named: Vec<String> = named.map(|place| place.key.to_string()).collect();
+        if named.iter().any(|key| key == own) {
+            return;
+        }
+        let before = self.log.names.iter().rev().find(|name| named.contains(&name.key));
+        if let (Some(before), Some(last)) = (before, self.log.names.last()) {
+            let by = last.continued.as_ref().is_some_and(|said| said.handover.is_some());
+            let by = if by { "handed over by the key before" } else { "without the key before" };
+            let text = format!(
+                "the policy names {}, and since position {} the log goes on as {} ({by}): ask why, and name that in the policy if you believe it",
+                before.origin, last.from, last.key
+            );
+            return self.findings.add(Kind::LogContinued, text);
+        }
+        {
             let text = format!(
                 "the log says that its heads are signed by {own}, and the policy does not name that key"
             );
@@ -151,17 +172,36 @@ impl Checking<'_> {
         }
     }
 
+    /// What a log that goes on says of what it was before.
+    fn check_names(&mut self) {
+        let names = &self.log.names;
+        for (old, new) in names.iter().zip(names.iter().skip(1)) {
+            if let Some((kind, text)) = new.misfit(old, |size| self.log.roots.get(&size).copied()) {
+                self.findings.at(new.from, kind, text);
+            }
+        }
+    }
+
+    /// The name that the log had when a head of this size was signed.
+    fn name_at(&self, size: u64) -> Option<&str> {
+        let names = self.log.names.iter();
+        let known = names.take_while(|name| name.continued.is_none() || name.from <= size).last();
+        known.map(|name| name.origin.as_str())
+    }
+
     fn check_own(&mut self, head: &Head) {
         let size = head.says.size();
+        let name = self.name_at(size).map(str::to_owned);
+        let name = name.as_deref();
         let Some(root) = self.log.roots.get(&size) else {
-            if let Some((kind, text)) = head.stranger(&self.log.ledger, &self.keys) {
+            if let Some((kind, text)) = head.stranger(name, &self.keys) {
                 return self.findings.add(kind, text);
             }
             let ends = self.log.tree.size();
             let text = format!("a head of size {size} was signed, and the log ends at {ends}");
             return self.findings.add(Kind::HeadBeyond, text);
         };
-        if let Some((kind, text)) = head.misfit(&self.log.ledger, &self.keys, *root) {
+        if let Some((kind, text)) = head.misfit(name, &self.keys, *root) {
             self.findings.add(kind, text);
         }
     }
@@ -172,7 +212,7 @@ impl Checking<'_> {
             bundle.iter().chain(&self.trust.held).filter(|head| head.is_signed_by(&self.keys));
         for head in signed {
             let (size, root) = (head.says.size(), head.says.root());
-            if *roots.entry(size).or_insert(root) != root {
+            if *roots.entry((head.says.origin(), size)).or_insert(root) != root {
                 let text = format!("two heads of size {size} were signed, over different roots");
                 self.findings.add(Kind::Equivocation, text);
             }
@@ -181,7 +221,17 @@ impl Checking<'_> {
 
     fn check_held(&mut self, head: &Head) {
         let (size, origin) = (head.says.size(), head.says.origin());
-        if Some(origin) != self.log.ledger.origin.as_deref() || !head.is_signed_by(&self.keys) {
+        let known = self.log.names.iter().any(|name| name.origin == origin);
+        if let Some(next) =
+            names::lost(&self.log.names, head).filter(|_| head.is_signed_by(&self.keys))
+        {
+            let text = format!(
+                "you hold a head of {origin:?} of size {size}, and the log goes on as {} since position {}: what the head is over behind that is lost",
+                next.origin, next.from
+            );
+            return self.findings.add(Kind::HeldLost, text);
+        }
+        if !known || !head.is_signed_by(&self.keys) {
             let text = format!(
                 "the head of {origin:?} that you hold, of size {size}, is of another log or signed by another key"
             );

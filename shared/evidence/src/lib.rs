@@ -10,6 +10,7 @@
 //! | [`bundle`] | which files are in it, and how they are made |
 //! | [`examiner`] | leaves, one after the other: bytes, signatures, counters, marks, the tree |
 //! | [`heads`] | signed heads: by whom, of which tree, and cosigned by whom |
+//! | [`names`] | the names under which a log has gone, one after the other |
 //! | [`finding`] | what may be wrong, by name, and what is to be said in the end |
 //! | [`verify`](mod@verify) | a bundle from its first to its last byte |
 //! | `text` | the answer, for people |
@@ -21,6 +22,7 @@ pub mod examiner;
 pub mod finding;
 pub mod heads;
 pub mod misbehaviour;
+pub mod names;
 mod text;
 pub mod verify;
 

@@ -4,17 +4,19 @@
 //! Files, which anybody may read: `key`, by which heads are signed, believed when the log shows it first (or laid there before),
 //! `head`, as it was signed, and `told`, when it was said last that the log is another one.
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use domain::canonical::Digest;
 use domain::envelope::Seen;
-use domain::event::{LogContradicted, SHOWN_BYTES_MAX};
+use domain::event::{LogContinued, LogContradicted, SHOWN_BYTES_MAX};
 use domain::ids::ProducerId;
+use domain::ledger::CONTINUED_MAX;
 use domain::wire::Consistency;
 use jiff::{SignedDuration, Timestamp};
-use tlog::{Contradiction, Hash, Held, VerifierKey};
+use tlog::{Contradiction, Hash, Held, Note, VerifierKey};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
@@ -26,6 +28,29 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// Longest reason that is said, in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
 
+/// What is to be held from now on.
+struct Next {
+    held: Held,
+    key: VerifierKey,
+    /// It is under another name than before.
+    renamed: bool,
+}
+
+/// The key of this text, where each key from `key` on has handed the log over to the next.
+fn handed_over(key: &VerifierKey, handovers: &[String], to: &str) -> Option<VerifierKey> {
+    let mut key = key.clone();
+    for note in handovers.iter().take(CONTINUED_MAX) {
+        let Ok(note) = Note::parse(note.as_bytes()) else { continue };
+        let next = note.text().lines().nth(2).and_then(|line| line.parse::<VerifierKey>().ok());
+        let Some(next) = next else { continue };
+        let text = LogContinued::handover_text(key.name(), &next.to_string());
+        if note.text() == text && note.verify(std::slice::from_ref(&key)).is_ok() {
+            key = next;
+        }
+    }
+    (key.to_string() == to).then_some(key)
+}
+
 /// What a producer has seen of the log.
 #[derive(Debug)]
 pub struct Heads {
@@ -36,6 +61,10 @@ pub struct Heads {
     seen: watch::Sender<Option<Seen>>,
     /// When it was said last that the log is another one.
     told: Option<Timestamp>,
+    /// Whether a head was looked at in this life.
+    looked: bool,
+    /// The name under which the log has gone on in this life.
+    renamed: Option<String>,
 }
 
 impl Heads {
@@ -56,7 +85,7 @@ impl Heads {
         let told = text("told").and_then(|text| text.parse().ok());
         let seen = watch::Sender::new(held.as_ref().map(seen));
         let (dir, producer) = (dir.to_owned(), producer.clone());
-        Self { dir, producer, key, held, seen, told }
+        Self { dir, producer, key, held, seen, told, looked: false, renamed: None }
     }
 
     /// The newest head, whenever there is another.
@@ -80,13 +109,19 @@ impl Heads {
                 Err(Contradiction::Cut { held, shown: 0 }.to_string())
             }
         };
+        let looked = std::mem::replace(&mut self.looked, true);
         match judged {
             Ok(held) => {
-                self.hold(held);
+                self.hold(held, looked);
                 None
             }
             Err(reason) => self.alarm(shown.map_or("", |shown| &shown.head), &reason, now),
         }
+    }
+
+    /// The name under which the log has gone on since this life began: what was read of it before may not be true any more.
+    pub fn renamed(&self) -> Option<&str> {
+        self.renamed.as_deref()
     }
 
     /// It was said in the log.
@@ -98,29 +133,48 @@ impl Heads {
         }
     }
 
-    fn judge(&mut self, shown: &Consistency) -> Result<Held, String> {
-        let key = match &self.key {
-            Some(key) if key.to_string() == shown.key => key.clone(),
-            Some(key) => return Err(format!("it is signed by {} and not by {key}", shown.key)),
-            None => shown.key.parse().map_err(|error: tlog::KeyError| error.to_string())?,
-        };
-        let head = shown.head.as_bytes();
-        let proof: Vec<Hash> = shown.proof.iter().map(|digest| Hash(digest.0)).collect();
-        let next = match &self.held {
-            Some(held) => held.continued(head, &key, &proof).map_err(|error| error.to_string())?,
-            None => Held::open(head, &key).map_err(|error| error.to_string())?,
-        };
-        self.key = Some(key);
-        Ok(next)
+    fn judge(&self, shown: &Consistency) -> Result<Next, String> {
+        let (head, said) = (shown.head.as_bytes(), |error: &dyn Display| error.to_string());
+        let shown_key = || shown.key.parse().map_err(|error: tlog::KeyError| said(&error));
+        let first = |key: &VerifierKey| Held::open(head, key).map_err(|error| said(&error));
+        match (&self.key, &self.held) {
+            (Some(key), _) if key.to_string() != shown.key => {
+                // Another name has another tree, as far as the log was cut: nothing is to be proven.
+                let handed = handed_over(key, &shown.handovers, &shown.key);
+                let other = || format!("it is signed by {} and not by {key}", shown.key);
+                let key = handed.ok_or_else(other)?;
+                Ok(Next { held: first(&key)?, key, renamed: true })
+            }
+            (Some(key), Some(held)) => {
+                let proof: Vec<Hash> = shown.proof.iter().map(|digest| Hash(digest.0)).collect();
+                let held = held.continued(head, key, &proof).map_err(|error| said(&error))?;
+                Ok(Next { held, key: key.clone(), renamed: false })
+            }
+            (_, _) => {
+                let key = shown_key()?;
+                Ok(Next { held: first(&key)?, key, renamed: false })
+            }
+        }
     }
 
-    fn hold(&mut self, next: Held) {
+    fn hold(&mut self, next: Next, looked: bool) {
+        let Next { held: next, key, renamed } = next;
         if self.held.as_ref().is_some_and(|held| held.head() == next.head()) {
             return;
         }
         // On disk before anything says so: what was said is held on to.
-        match self.keep(&next) {
+        match self.keep(&next, &key, renamed) {
             Ok(()) => {
+                if renamed {
+                    warn!(
+                        before = self.size(),
+                        now = next.head().size(),
+                        "the log goes on under another name: {}",
+                        key.name()
+                    );
+                    self.renamed = looked.then(|| key.name().to_owned());
+                }
+                self.key = Some(key);
                 self.seen.send_replace(Some(seen(&next)));
                 self.held = Some(next);
             }
@@ -130,11 +184,14 @@ impl Heads {
         }
     }
 
-    fn keep(&self, next: &Held) -> io::Result<()> {
+    fn keep(&self, next: &Held, key: &VerifierKey, renamed: bool) -> io::Result<()> {
         fs::create_dir_all(&self.dir)?;
-        if self.held.is_none() {
-            let key = self.key.as_ref().map(|key| format!("{key}\n")).unwrap_or_default();
-            replace(&self.dir.join("key"), key.as_bytes(), 0o644)?;
+        if renamed && self.held.is_some() {
+            // Between the two there is none, rather than one by another key.
+            fs::rename(self.dir.join("head"), self.dir.join("head.before"))?;
+        }
+        if self.held.is_none() || renamed {
+            replace(&self.dir.join("key"), format!("{key}\n").as_bytes(), 0o644)?;
         }
         replace(&self.dir.join("head"), next.note().to_string().as_bytes(), 0o644)
     }

@@ -102,6 +102,7 @@ pub struct Outbox {
     unsent: watch::Receiver<u64>,
     recovered: watch::Receiver<bool>,
     failed: watch::Receiver<Option<String>>,
+    give_up: Arc<watch::Sender<Option<String>>>,
 }
 
 impl Outbox {
@@ -113,6 +114,7 @@ impl Outbox {
         let (unsent_out, unsent) = watch::channel(backlog.iter().map(|w| w.events as u64).sum());
         let (recovered_out, recovered) = watch::channel(backlog.is_empty());
         let (failed_out, failed) = watch::channel(None);
+        let give_up = Arc::new(failed_out);
         let enrol = Enrol::new(journal.producer(), journal.key(), &config.token);
         let clock = Arc::clone(&config.clock);
         let unsent_out = Arc::new(unsent_out);
@@ -122,7 +124,7 @@ impl Outbox {
             orders: orders.downgrade(),
             unsent: Arc::clone(&unsent_out),
             recovered: recovered_out,
-            failed: failed_out,
+            failed: Arc::clone(&give_up),
         };
         let backlog = backlog.into_iter().map(|written| Outgoing { written, answers: Vec::new() });
         let writer = Writer { journal, outgoing, clock, unsent: unsent_out, seen: config.seen };
@@ -132,7 +134,7 @@ impl Outbox {
             .map_err(|error| error!(%error, "the journal's thread cannot be started"))
             .ok();
         tokio::spawn(sender.run(backlog.collect(), outgoing_in));
-        Self { orders, unsent, recovered, failed }
+        Self { orders, unsent, recovered, failed, give_up }
     }
 
     /// Says `drafts`: returns when they are on this machine's disk, all of them.
@@ -187,6 +189,12 @@ impl Outbox {
             _ = unsent.wait_for(|count| *count == 0) => {}
             _ = failed.wait_for(Option::is_some) => {}
         }
+    }
+
+    /// Nothing more is said in this life, because what is known of the log may not be true any more: whoever waits for
+    /// [`Outbox::failure`] ends, and starts again. What is journaled is delivered then.
+    pub fn give_up(&self, reason: &str) {
+        self.give_up.send_replace(Some(reason.to_owned()));
     }
 
     /// Resolves when the recorder refuses this producer for good, with the reason.
@@ -309,7 +317,7 @@ struct Sender {
     orders: mpsc::WeakSender<Order>,
     unsent: Arc<watch::Sender<u64>>,
     recovered: watch::Sender<bool>,
-    failed: watch::Sender<Option<String>>,
+    failed: Arc<watch::Sender<Option<String>>>,
 }
 
 /// The first of what waits, as much as one request holds.

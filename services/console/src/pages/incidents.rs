@@ -271,6 +271,7 @@ fn happened(incident: &Incident) -> Vec<Happened> {
         | Trouble::LogStalled { .. }
         | Trouble::LogContradicted { .. }
         | Trouble::LogWeak { .. }
+        | Trouble::LogContinued { .. }
         | Trouble::Reported { .. } => None,
     };
     let one = |seen: &domain::incident::Seen| Happened {

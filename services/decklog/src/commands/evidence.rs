@@ -292,12 +292,17 @@ fn policy(place: &Place) -> anyhow::Result<()> {
     let Event::LogEvent(LogEvent::LogCreated(created)) = envelope.event()? else {
         anyhow::bail!("the first event of this log does not say what it is");
     };
+    // It may have gone on under another name.
+    let answer = source.ask(&Query::Consistency { from: 0 })?.content;
+    let shown = if let Content::Consistency(Some(shown)) = answer { Some(shown.key) } else { None };
+    let key = shown.unwrap_or(created.head_key);
+    let origin = key.split('+').next().unwrap_or(&created.origin);
     output::print(&format!(
         "# The log {}, made {}. Compare this key with what you were told by another way.\n\
          log {}\n\
          # A witness whom you believe, by the key it prints: witness NAME KEY\n\
          # How many of them are needed: quorum NAME, or a group (C2SP tlog-policy)\n\
          quorum none\n",
-        created.origin, envelope.time, created.head_key
+        origin, envelope.time, key
     ))
 }

@@ -7,6 +7,7 @@ mod bench;
 mod calendar;
 mod changes;
 mod config;
+mod continuing;
 mod control;
 mod doctor;
 mod events;
@@ -106,6 +107,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(import) => import::run(&import, format),
         Command::Export(export) => export::run(&export, format),
         Command::Migrate(migrate) => migrate::run(&migrate),
+        Command::Continue(wanted) => continuing::run(&wanted, format),
         Command::Bench(bench) => bench::run(&bench, format),
         Command::Config(config) => config::run(&config),
         Command::Schema { kind } => schema(&kind),

@@ -35,11 +35,12 @@ struct Report {
 /// Signed heads, by the sizes that they say.
 type Heads = BTreeMap<u64, Vec<String>>;
 
-/// The signer's own record of the last head it signed. Whoever cuts a log and its heads may forget it.
-fn signers_memory(dir: Option<&Path>) -> Option<Frontier> {
+/// The signer's own record of the last head it signed, and of which name that was. Whoever cuts a log and its heads may forget it.
+fn signers_memory(dir: Option<&Path>) -> Option<(Frontier, Option<String>)> {
     let text = std::fs::read_to_string(dir?.join("audit").join("signer-one.last")).ok()?;
-    let (size, bytes) = text.trim().split_once('\n')?;
-    Frontier::from_bytes(size.parse().ok()?, &unhex(bytes)?).ok()
+    let mut lines = text.lines();
+    let (size, bytes) = (lines.next()?.parse().ok()?, unhex(lines.next()?)?);
+    Some((Frontier::from_bytes(size, &bytes).ok()?, lines.next().map(str::to_owned)))
 }
 
 /// A head that somebody kept.
@@ -91,13 +92,17 @@ fn report(
     head: &HeadView,
     heads: Heads,
     kept: usize,
-    remembered: Option<Frontier>,
+    remembered: Option<(Frontier, Option<String>)>,
 ) -> anyhow::Result<Report> {
     let mut reading =
         Reading { examiner: Examiner::new(Depth::Full), findings: Findings::default() };
     reading.read(source, head)?;
     let Reading { examiner, mut findings } = reading;
-    let log = examiner.finish(heads.keys().copied().chain(remembered.iter().map(Frontier::size)));
+    let sizes = remembered.iter().map(|(edge, _)| edge.size());
+    let log = examiner.finish(heads.keys().copied().chain(sizes));
+    // What it signed under a name before is not of the log any more, as far as that lost it.
+    let remembered = remembered.filter(|(_, name)| name.is_none() || *name == log.ledger.origin);
+    let remembered = remembered.map(|(edge, _)| edge);
     findings.extend(log.findings.clone());
     if log.tree.root().0 != head.root.0 {
         findings.add(Kind::HeadRoot, "the root of the tree is not the one the database holds");
@@ -154,10 +159,20 @@ impl Reading {
 
 /// Compares signed heads with the tree; says how many fit a state of the log.
 fn compare_heads(heads: &Heads, log: &Examined, findings: &mut Findings) -> u64 {
-    let key = log.ledger.head_key.as_ref().and_then(|key| key.parse::<VerifierKey>().ok());
-    let keys: Vec<VerifierKey> = key.into_iter().collect();
+    let keys = log.names.iter().filter_map(|name| name.key.parse::<VerifierKey>().ok());
+    let keys: Vec<VerifierKey> = keys.collect();
     let mut compared = 0;
     for (size, notes) in heads {
+        let (gone, notes) = notes.iter().partition::<Vec<_>, _>(|note| {
+            Head::read(note.as_bytes())
+                .is_ok_and(|head| evidence::names::lost(&log.names, &head).is_some())
+        });
+        if !gone.is_empty() {
+            findings.add(Kind::HeldLost, format!("a head of size {size} is of a name that the log had before, and what it is over is lost"));
+        }
+        if notes.is_empty() {
+            continue;
+        }
         let Some(root) = log.roots.get(size).filter(|_| *size > 0) else {
             findings.add(Kind::HeadBeyond, format!("a signed head of size {size} fits no state of this log: it was cut, or never was so long"));
             continue;

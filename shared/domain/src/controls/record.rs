@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::settings::millis;
 use super::{Closing, ControlSettings, Item, Outcome, Passing, gaps};
-use crate::event::{Event, LogEvent, ReviewEvent};
+use crate::event::{Event, LogContinued, LogEvent, ReviewEvent};
+use crate::ids::ProducerId;
 use crate::ledger::Mark;
 
 /// How much later than the recorder's a producer's clock may be, milliseconds.
@@ -21,6 +22,10 @@ pub(super) struct Record {
     ahead: Vec<Item>,
     reviews: Vec<(Item, Timestamp, Timestamp)>,
     enrolled: BTreeMap<String, Item>,
+    /// Where the log went on under another name, and what is known of what it lost.
+    continued: Vec<Item>,
+    /// Where each producer stands.
+    places: BTreeMap<ProducerId, u64>,
 }
 
 impl Record {
@@ -46,10 +51,14 @@ impl Record {
             let why = format!("{source} dates it {said}, later than it was received");
             self.ahead.push(item().failing(Some(why)));
         }
+        self.look_for_lost(passing);
         if *passing.mark != Mark::Valid {
             return;
         }
         match passing.event {
+            Event::LogEvent(LogEvent::LogContinued(event)) => {
+                self.continued.push(item().failing(continued(event)));
+            }
             Event::ReviewEvent(ReviewEvent::ReviewSigned(event)) => {
                 self.reviews.push((item(), event.since, event.until));
             }
@@ -64,6 +73,17 @@ impl Record {
         }
     }
 
+    /// What a producer said in between was lost when the log was brought back.
+    fn look_for_lost(&mut self, passing: Passing<'_>) {
+        let (source, pseq) = (&passing.envelope.source, passing.envelope.pseq);
+        let known = self.places.insert(source.clone(), pseq);
+        if let Some(known) = known.filter(|known| pseq > known + 1 && !self.continued.is_empty()) {
+            let why = format!("events {} to {} of it are lost", known + 1, pseq - 1);
+            let item = Item::new(passing.received, source, passing.position);
+            self.continued.push(item.failing(Some(why)));
+        }
+    }
+
     pub(super) fn finish(&self, closing: Closing<'_>) -> Vec<Outcome> {
         let Closing { ended, period, begin, end, .. } = closing;
         if begin > end {
@@ -74,6 +94,7 @@ impl Record {
         let mut whole =
             vec![Item::new(begin, format!("all {} events of the log", ended.events), ended.events)];
         whole.extend(ended.wrong.iter().map(|text| Item::absent(end, "log", text.clone())));
+        whole.extend(period.of(&self.continued).cloned());
         let counted = self.counted(closing);
         let clocks = std::iter::once(counted.clone()).chain(period.of(&self.ahead).cloned());
         vec![
@@ -134,6 +155,19 @@ impl Record {
             found.push(Item::absent(last, "log", silent(last, end)));
         }
         found
+    }
+}
+
+/// What is wrong with a log that goes on under another name.
+fn continued(event: &LogContinued) -> Option<String> {
+    let LogContinued { origin, restored, handover, .. } = event;
+    if *restored {
+        let lost = event.lost();
+        Some(format!(
+            "the log was brought back from an older copy and goes on as {origin}: {lost} events are known to be lost"
+        ))
+    } else {
+        handover.is_none().then(|| format!("the log goes on as {origin} without the key before"))
     }
 }
 

@@ -100,6 +100,15 @@ pub enum Trouble {
         /// What is wrong with the head that the log shows.
         reason: String,
     },
+    /// The log goes on under another name.
+    LogContinued {
+        /// The name.
+        origin: String,
+        /// How many events are known to be lost.
+        lost: u64,
+        /// Whether more may be.
+        restored: bool,
+    },
     /// The database does not keep the log append-only as it should.
     LogWeak {
         /// What weakens that.
@@ -158,6 +167,7 @@ impl Trouble {
             | Self::LogStalled { .. }
             | Self::LogContradicted { .. }
             | Self::LogWeak { .. }
+            | Self::LogContinued { .. }
             | Self::NotificationFailed { .. }
             | Self::Reported { .. } => false,
         }
@@ -175,6 +185,7 @@ impl Trouble {
             | Self::LogStalled { .. }
             | Self::LogContradicted { .. }
             | Self::LogWeak { .. }
+            | Self::LogContinued { .. }
             | Self::NotificationFailed { .. }
             | Self::Reported { .. } => None,
         }

@@ -125,6 +125,44 @@ pub struct LogContradicted {
 /// Longest text of what a log shows that is kept, in bytes.
 pub const SHOWN_BYTES_MAX: usize = 4_096;
 
+/// `log.continued` 1: from here on heads of the log are signed under another name, and by the key of that. Always in
+/// `log/continued`. What was signed before is never signed again: whoever held the log to its old name learns here what became
+/// of it, and decides whether the new one is believed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogContinued {
+    /// The log's name from here on.
+    pub origin: String,
+    /// The key that signs heads from here on, in the signed-note form `name+id+base64`.
+    pub head_key: String,
+    /// The newest head that is known to have been signed under the name before, a C2SP checkpoint; absent where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// How many events stand in front of this one.
+    pub size: u64,
+    /// Up to which position the log is known to have held events under the name before: those beyond `size` are lost.
+    pub reached: u64,
+    /// Whether events may be missing that were in the log before: it was brought back from an older copy.
+    pub restored: bool,
+    /// The name and key from here on, signed by the key before: a C2SP signed note. Absent where that key is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handover: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+impl LogContinued {
+    /// How many events are known to be lost.
+    pub fn lost(&self) -> u64 {
+        self.reached.saturating_sub(self.size)
+    }
+
+    /// The text that the key before signs: whoever believes that key believes from then on the one named here.
+    pub fn handover_text(before: &str, head_key: &str) -> String {
+        format!("{before}\ncontinued as\n{head_key}\n")
+    }
+}
+
 /// `log.examined` 1: a recorder has looked whether the database still keeps the log append-only; at least once a day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -473,6 +473,8 @@ family! {
         LogJournalCut = "log.journal-cut" / 1,
         /// The log is not the one of which a producer had seen a head.
         LogContradicted = "log.contradicted" / 1,
+        /// The log goes on under another name: it was brought back from an older copy, or its key is another.
+        LogContinued = "log.continued" / 1,
         /// A recorder has looked whether the database keeps the log append-only.
         LogExamined = "log.examined" / 1,
         /// Bytes arrived that are not a signed event of an enrolled producer.

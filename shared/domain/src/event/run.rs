@@ -481,6 +481,8 @@ pub enum MissReason {
         /// The run that stands for it.
         by: StreamId,
     },
+    /// It may have run: what the log held of that time was lost.
+    LogLost,
     /// More were missed than the job catches up.
     CatchUpLimit {
         /// How many it catches up.

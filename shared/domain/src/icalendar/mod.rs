@@ -180,6 +180,7 @@ impl Feed {
                 | Body::Incident(_)
                 | Body::Review(_)
                 | Body::Tzdb(_)
+                | Body::Continued(_)
                 | Body::Directory(_),
             ) => {}
         }

@@ -67,6 +67,7 @@ pub(crate) fn reads(id: &StreamId, event: &IncidentEvent) -> BTreeSet<StreamId> 
         | Trouble::LogStalled { .. }
         | Trouble::LogContradicted { .. }
         | Trouble::LogWeak { .. }
+        | Trouble::LogContinued { .. }
         | Trouble::Reported { .. } => None,
     };
     match event {
@@ -234,6 +235,9 @@ fn check_trouble(trouble: &Trouble, at: Timestamp, context: &Context<'_>) -> Res
         Trouble::LogContradicted { reason, .. } => {
             need(of == StreamId::log("main"), "it is not about the log")?;
             check_text(reason, "what is wrong with the log")
+        }
+        Trouble::LogContinued { .. } => {
+            need(of == StreamId::log("main"), "it is not about the log")
         }
         Trouble::LogWeak { weaknesses, .. } => {
             need(of == StreamId::log("main"), "it is not about the log")?;

@@ -189,6 +189,7 @@ fn is_told(trouble: &Trouble) -> bool {
         | Trouble::DatasetAtRisk { .. }
         | Trouble::LogContradicted { .. }
         | Trouble::LogWeak { .. }
+        | Trouble::LogContinued { .. }
         | Trouble::NotificationFailed { .. } => true,
         Trouble::WillBeLate { .. }
         | Trouble::HostSilent { .. }

@@ -67,6 +67,12 @@ pub fn trouble(trouble: &Trouble) -> String {
         Trouble::LogContradicted { producer, reason } => {
             format!("{producer} sees another log than before: {reason}")
         }
+        Trouble::LogContinued { origin, restored: false, .. } => {
+            format!("the log goes on under another name: {origin}")
+        }
+        Trouble::LogContinued { origin, lost, .. } => format!(
+            "the log was brought back from an older copy and goes on as {origin}: {lost} events are known to be lost; nothing that was to happen until then happens by itself, and some of it may have happened"
+        ),
         Trouble::LogWeak { weaknesses, others } => {
             let more = if *others > 0 { format!("; and {others} more") } else { String::new() };
             format!("the log can be changed where it stands: {}{more}", weaknesses.join("; "))

@@ -112,7 +112,10 @@ impl Ledger {
         if producer.revoked {
             return Err(Refusal::Revoked(source.clone()));
         }
-        if begins != known + 1 || first.envelope.pprev != producer.place.last {
+        // What it said in between is lost; it cannot say it again.
+        let resumes = producer.adrift && begins > known + 1;
+        let follows = begins == known + 1 && first.envelope.pprev == producer.place.last;
+        if !follows && !resumes {
             return Err(Refusal::NotNext { producer: source.clone(), known, begins });
         }
         Ok(opened)
@@ -125,7 +128,7 @@ impl Ledger {
         let Event::LogEvent(LogEvent::LogCreated(created)) = &first.event else { return None };
         let key = PublicKey::from_hex(&created.key).ok()?;
         let own = created.producer == first.envelope.source;
-        let founder = Producer { key, place: Place::default(), revoked: false };
+        let founder = Producer { key, place: Place::default(), revoked: false, adrift: false };
         (self.size == 0 && own).then_some(founder)
     }
 }

@@ -7,6 +7,7 @@
 
 mod actors;
 mod conditions;
+mod continued;
 mod definitions;
 mod flushes;
 mod roles;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use actors::{action_needed, job_of, pools_reached};
 pub(crate) use conditions::meets as conditions_meet;
+pub use continued::{CONTINUED_MAX, Continued};
 pub use definitions::{named_by_job, named_by_thing};
 pub use flushes::{Opened, Refusal};
 pub use roles::may_state;
@@ -58,6 +60,8 @@ pub struct Producer {
     pub place: Place,
     /// Its key counts no more.
     pub revoked: bool,
+    /// Events of it may be lost: the next that it says may leave some out, once.
+    pub adrift: bool,
 }
 
 /// Rules of the site.
@@ -174,6 +178,7 @@ impl Ledger {
         }
         if let Some(producer) = self.producers.get_mut(&envelope.source) {
             producer.place = Place { pseq: envelope.pseq, last: hash };
+            producer.adrift = false;
         }
         self.size += 1;
         self.received = Some(received);
@@ -229,10 +234,12 @@ impl Ledger {
                 self.admit_backup(streams, body, envelope, event, received)
             }
             Event::PrintEvent(event) => {
+                continued::check_print(streams, body.and_then(Body::document), event)?;
                 let context = self.print_context(streams, envelope, event, received);
                 print::admit::admit(body.and_then(Body::document), event, &context)
             }
             Event::FormEvent(event) => {
+                continued::check_form(streams, body.and_then(Body::form), event)?;
                 let document = print::admit::document_of(event);
                 let document = document.and_then(|id| streams.get(id));
                 let document = document.and_then(|state| state.body.document());
@@ -384,6 +391,7 @@ impl Ledger {
                     | Body::Review(_)
                     | Body::Incident(_)
                     | Body::Tzdb(_)
+                    | Body::Continued(_)
                     | Body::Directory(_),
                 )
                 | None => {}
@@ -434,6 +442,7 @@ impl Ledger {
                 need(fits, "a head that is told of is not that long")?;
                 check_text(&e.reason, "what is wrong with it")
             }
+            LogEvent::LogContinued(e) => continued::admit(self, body, e),
             LogEvent::LogAccountsRequired(_) => {
                 need(!self.policy.accounts, "accounts are required already")
             }
@@ -472,6 +481,11 @@ impl Ledger {
             }
             LogEvent::LogPolicySet(e) => self.policy.self_approval = e.self_approval,
             LogEvent::LogAccountsRequired(_) => self.policy.accounts = true,
+            LogEvent::LogContinued(e) => {
+                self.origin = Some(e.origin.clone());
+                self.head_key = Some(e.head_key.clone());
+                self.producers.values_mut().for_each(|producer| producer.adrift |= e.restored);
+            }
             LogEvent::LogHeadSigned(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogContradicted(_)
@@ -490,7 +504,7 @@ impl Ledger {
 
     fn enrol(&mut self, producer: &ProducerId, key: &str) {
         if let Ok(key) = PublicKey::from_hex(key) {
-            let new = Producer { key, place: Place::default(), revoked: false };
+            let new = Producer { key, place: Place::default(), revoked: false, adrift: false };
             self.producers.insert(producer.clone(), new);
         }
     }
@@ -527,6 +541,7 @@ fn admit_run(
     if !run.is_some_and(turns::is_first_of_host) {
         turns::check_not_leased(job.unwrap_or(&no_job), event, received)?;
     }
+    continued::check_run(streams, job.unwrap_or(&no_job), run, event, &envelope.source)?;
     turns::check_locks(streams, run, event)?;
     conditions::check(streams, run, envelope, event)?;
     crate::run::admit(run, job, event, &envelope.source, received)
@@ -537,7 +552,8 @@ fn admit_run(
     }
     let job = job.unwrap_or(&no_job);
     conditions::check_calendars(streams, job, event)?;
-    turns::check_order(turn, job, event, &envelope.source)
+    let lost = continued::known(streams).and_then(|continued| continued.lost);
+    turns::check_order(turn, job, event, &envelope.source, lost)
 }
 
 /// The streams that must be at hand to judge an event, as far as the event itself tells.
@@ -547,7 +563,10 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
     ids.extend(subject.run_job().map(StreamId::job));
     ids.extend(actors::reads(envelope));
     match event {
-        Event::RunEvent(event) => ids.extend(conditions::reads(envelope, event)),
+        Event::RunEvent(event) => {
+            ids.extend(conditions::reads(envelope, event));
+            ids.insert(StreamId::continued());
+        }
         Event::JobEvent(JobEvent::JobProposed(e)) => {
             let definition: Option<JobDefinition> =
                 serde_json::from_value(e.definition.clone()).ok();
@@ -563,8 +582,14 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
                 ids.extend(run.run_job().map(StreamId::job));
             }
         }
-        Event::PrintEvent(event) => ids.extend(print::admit::reads(event)),
-        Event::FormEvent(event) => ids.extend(print::admit::document_of(event).cloned()),
+        Event::PrintEvent(event) => {
+            ids.extend(print::admit::reads(event));
+            ids.insert(StreamId::continued());
+        }
+        Event::FormEvent(event) => {
+            ids.extend(print::admit::document_of(event).cloned());
+            ids.insert(StreamId::continued());
+        }
         Event::ReviewEvent(event) => ids.extend(run_of_note(event).cloned()),
         Event::IncidentEvent(event) => ids.extend(incident::admit::reads(subject, event)),
         Event::UserEvent(UserEvent::UserIdentitySet(_) | UserEvent::UserDirectorySaid(_)) => {
@@ -587,7 +612,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
     match &state.body {
         Body::Run(run) => {
             let parts = run.parts.iter().map(|host| run.id.part_on(host));
-            conditions::locks(&run.terms).chain(parts).collect()
+            conditions::locks(&run.terms).chain(parts).chain(run.part_of.clone()).collect()
         }
         Body::Job(job) => {
             let proposal = job.versions.proposal.as_ref();
@@ -616,6 +641,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         | Body::User(_)
         | Body::Log
         | Body::Tzdb(_)
+        | Body::Continued(_)
         | Body::Directory(_)
         | Body::Review(_)
         | Body::Incident(_)

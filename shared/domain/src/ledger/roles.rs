@@ -192,6 +192,7 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogProducerEnrolled(_)
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogExamined(_)
+        | LogEvent::LogContinued(_)
         | LogEvent::LogRejected(_) => &[Audit],
         LogEvent::LogPolicySet(_)
         | LogEvent::LogAccountsRequired(_)
@@ -237,6 +238,7 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         Event::LogEvent(LogEvent::LogTzdbChanged(_)) => StreamId::tzdb(),
         Event::LogEvent(LogEvent::LogDirectorySet(_)) => StreamId::directory(),
         Event::LogEvent(LogEvent::LogExported(_)) => StreamId::exports(),
+        Event::LogEvent(LogEvent::LogContinued(_)) => StreamId::continued(),
         Event::LogEvent(_) => StreamId::log("main"),
         Event::JobEvent(_)
         | Event::RunEvent(_)

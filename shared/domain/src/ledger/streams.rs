@@ -23,7 +23,7 @@ use crate::review::Review;
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
 
-use super::{SKEW_MS_MAX, need};
+use super::{Continued, SKEW_MS_MAX, need};
 
 /// A host, as its events tell it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -125,6 +125,8 @@ pub enum Body {
     Tzdb(String),
     /// The directory by which people come in.
     Directory(Box<Directory>),
+    /// Under which names the log has gone on.
+    Continued(Continued),
     /// What people say of nights.
     Review(Box<Review>),
     /// A failure that somebody must deal with.
@@ -164,6 +166,7 @@ impl Body {
             | Self::Review(_)
             | Self::Incident(_)
             | Self::Tzdb(_)
+            | Self::Continued(_)
             | Self::Directory(_) => None,
         }
     }
@@ -203,6 +206,11 @@ impl Body {
         if let Self::Directory(directory) = self { Some(directory) } else { None }
     }
 
+    /// Under which names the log has gone on, where it is about that.
+    pub fn continued(&self) -> Option<&Continued> {
+        if let Self::Continued(continued) = self { Some(continued) } else { None }
+    }
+
     /// What people say of nights, where it is that.
     pub fn review(&self) -> Option<&Review> {
         if let Self::Review(review) = self { Some(review) } else { None }
@@ -235,6 +243,7 @@ impl Body {
             | Self::Review(_)
             | Self::Incident(_)
             | Self::Tzdb(_)
+            | Self::Continued(_)
             | Self::Directory(_) => None,
         }
     }
@@ -450,6 +459,10 @@ fn evolve(
         Event::LogEvent(LogEvent::LogDirectorySet(e)) => {
             Some(Body::Directory(Box::new(e.directory.clone())))
         }
+        Event::LogEvent(LogEvent::LogContinued(e)) => {
+            let old = if let Some(Body::Continued(old)) = old { old } else { Continued::default() };
+            Some(Body::Continued(old.evolve(e, received)))
+        }
         Event::LogEvent(_) => Some(Body::Log),
         Event::ThingEvent(event) => Some(evolve_thing(old, name, event, received, actor)),
         Event::BackupEvent(event) => {
@@ -470,6 +483,7 @@ fn evolve(
                 | Body::Review(_)
                 | Body::Incident(_)
                 | Body::Tzdb(_)
+                | Body::Continued(_)
                 | Body::Directory(_)) => other,
             })
         }

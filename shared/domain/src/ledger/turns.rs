@@ -19,6 +19,7 @@ pub(super) fn check_order(
     job: &Job,
     event: &RunEvent,
     producer: &ProducerId,
+    lost: Option<Timestamp>,
 ) -> Result<(), String> {
     if let Some((_, at)) = crate::run::ahead_instant(event) {
         check_not_decided(turn, at)?;
@@ -35,8 +36,13 @@ pub(super) fn check_order(
         None => turn.settled,
         Some(lease) => turn.leased.get(&lease.from).copied(),
     };
+    // What a host had decided before may be lost; it goes on behind that, and not over what was not lost.
+    let resumes = lease.is_some()
+        && nominal.after.is_some_and(|after| after < nominal.at && Some(after) <= lost)
+        && settled < nominal.after;
     // In its place, and not older than what it follows.
-    if nominal.after == settled && settled.is_none_or(|settled| settled < nominal.at) {
+    let follows = nominal.after == settled && settled.is_none_or(|settled| settled < nominal.at);
+    if follows || resumes {
         return Ok(());
     }
     let word = |at: Option<Timestamp>| at.map_or_else(|| "nothing".to_owned(), |at| at.to_string());

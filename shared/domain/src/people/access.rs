@@ -531,6 +531,7 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogJournalCut(_)
         | LogEvent::LogContradicted(_)
         | LogEvent::LogExamined(_)
+        | LogEvent::LogContinued(_)
         | LogEvent::LogRejected(_)
         | LogEvent::LogTzdbChanged(_) => None,
         // Whoever may see the log may take it away; that they did is told.

@@ -180,6 +180,7 @@ impl Known {
                 | Body::Incident(_)
                 | Body::Review(_)
                 | Body::Tzdb(_)
+                | Body::Continued(_)
                 | Body::Directory(_)
                 | Body::Thing(_)
                 | Body::Dataset(_)

@@ -110,6 +110,7 @@ impl<'k> Stage<'k> {
             | Body::Incident(_)
             | Body::Review(_)
             | Body::Tzdb(_)
+            | Body::Continued(_)
             | Body::Directory(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
@@ -134,6 +135,7 @@ impl<'k> Stage<'k> {
                 | Body::Incident(_)
                 | Body::Review(_)
                 | Body::Tzdb(_)
+                | Body::Continued(_)
                 | Body::Directory(_) => {}
             }
             self.mind.load(id, state, self.now);

@@ -61,6 +61,9 @@ pub fn missed(reason: &MissReason) -> String {
         MissReason::Superseded { by } => {
             format!("nobody could start it in time; {by} stands for it")
         }
+        MissReason::LogLost => {
+            "it may have run: what the log held of that time was lost".to_owned()
+        }
         MissReason::CatchUpLimit { limit } => {
             format!("more were missed than the {limit} the job catches up")
         }

@@ -18,7 +18,7 @@ use crate::event::{Event, JobLeaseReturned, RunEvent, RunMissed, RunSkipped, Ski
 use crate::forecast::SiteView;
 use crate::ids::StreamId;
 use crate::job::{DefinitionText, Job, JobDefinition, Lease, Span, Versions};
-use crate::ledger::Turn;
+use crate::ledger::{Continued, Turn};
 use crate::time::just_after;
 use crate::wire::Work;
 
@@ -307,7 +307,8 @@ impl Alone {
 
     /// Decides what has come, at most `max` occurrences; `tzdb` is the version of the time zone database.
     pub fn decide(&mut self, now: Timestamp, max: usize, tzdb: &str) -> Vec<OwnDecision> {
-        let decided = decide_due(&mut self.entry, now, max);
+        // Of what was left to this host, it knows itself what it has done.
+        let decided = decide_due(&mut self.entry, &Continued::default(), now, max);
         self.entry.find_next();
         let mut busy = self.leave.busy.first().cloned();
         let mut found = Vec::with_capacity(decided.len());

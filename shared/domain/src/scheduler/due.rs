@@ -15,6 +15,7 @@ use crate::event::{
 };
 use crate::ids::StreamId;
 use crate::job::{CatchUp, JobDefinition, OrderAct, Overlap};
+use crate::ledger::Continued;
 use crate::run::State;
 use crate::time::{Occurrence, Out, just_before, occurrence_label};
 
@@ -70,7 +71,12 @@ pub(crate) struct Backlog {
 
 /// Decides the occurrences of `entry` after its cursor and up to `now`, at most `max`, in order.
 /// Overlap is not looked at here: it needs the runs.
-pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decided> {
+pub fn decide_due(
+    entry: &mut JobEntry,
+    continued: &Continued,
+    now: Timestamp,
+    max: usize,
+) -> Vec<Decided> {
     let mut decided = Vec::new();
     for index in 0..entry.definitions.len() {
         let Some(span) = entry.definitions.get(index).cloned() else { break };
@@ -79,14 +85,14 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
         }
         let Some((from, until)) = window_of(entry, &span, now) else { continue };
         let (Ok(definition), Some(schedule)) = (span.read(), &span.schedule) else { continue };
-        let backlog = backlog(entry, &span, &definition, (from, until), now);
+        let backlog = backlog(entry, &span, &definition, continued, (from, until), now);
         let mut before = entry.cursor(&span);
         // What ran ahead of its time is known apart, and nothing follows it.
         let ahead = entry.all_ahead();
         let chain = schedule.between(from, until).filter(|o| !ahead.contains(&o.at));
         for occurrence in chain.take(max - decided.len()) {
             let at = occurrence.at;
-            let one = decide_one(entry, &span, &definition, occurrence, &backlog, now);
+            let one = decide_one(entry, &span, &definition, continued, occurrence, &backlog, now);
             decided.push(Decided { after: before, ..one });
             before = Some(at);
             entry.decided(span.apart, at);
@@ -101,14 +107,14 @@ pub fn decide_due(entry: &mut JobEntry, now: Timestamp, max: usize) -> Vec<Decid
 }
 
 /// Decides what is to run ahead of its time and whose new time has come.
-pub fn decide_ahead(entry: &mut JobEntry, now: Timestamp) -> Vec<Decided> {
+pub fn decide_ahead(entry: &mut JobEntry, continued: &Continued, now: Timestamp) -> Vec<Decided> {
     let come: Vec<Timestamp> =
         entry.ahead().filter(|(_, to)| *to <= now).map(|(at, _)| at).collect();
     let mut decided = Vec::new();
     for at in come {
         entry.note_tried_ahead(at);
         // Too late, or nothing runs now: what nobody says of it is said when its own time comes.
-        if at <= now || entry.is_paused() {
+        if at <= now || entry.is_paused() || continued.may_have_run(&entry.orders, at) {
             continue;
         }
         let Some(order) = entry.orders.get(&at) else { continue };
@@ -152,6 +158,7 @@ fn backlog(
     entry: &JobEntry,
     span: &Definition,
     definition: &JobDefinition,
+    continued: &Continued,
     (from, until): (Timestamp, Timestamp),
     now: Timestamp,
 ) -> Backlog {
@@ -166,7 +173,10 @@ fn backlog(
     let mut last = from;
     let occurrences = span.schedule.iter().flat_map(|schedule| schedule.between(from, until));
     let counts = |o: &Occurrence| {
-        o.out.is_none() && decide_by_people(entry, o.at).is_none() && !entry.is_ahead(o.at)
+        o.out.is_none()
+            && decide_by_people(entry, o.at).is_none()
+            && !entry.is_ahead(o.at)
+            && !continued.may_have_run(&entry.orders, o.at)
     };
     for occurrence in occurrences.filter(counts) {
         last = occurrence.at;
@@ -193,13 +203,17 @@ fn decide_one(
     entry: &JobEntry,
     span: &Definition,
     definition: &JobDefinition,
+    continued: &Continued,
     occurrence: Occurrence,
     backlog: &Backlog,
     now: Timestamp,
 ) -> Decided {
     let at = occurrence.at;
     let run = StreamId::run(&entry.name, &occurrence_label(&occurrence));
+    let lost = continued.may_have_run(&entry.orders, at);
     let decision = match left_out(&occurrence).or_else(|| decide_by_people(entry, at)) {
+        Some(decision @ (Decision::Skip(_) | Decision::Miss(_))) => decision,
+        Some(Decision::Run { .. }) | None if lost => Decision::Miss(MissReason::LogLost),
         Some(decision) => decision,
         None if !is_late(definition, at, now) => Decision::run(false),
         None => decide_late(entry, span, definition, at, backlog),
@@ -306,13 +320,13 @@ impl Scheduler {
                 continue;
             }
             let max = entry.at_once(share.min(self.settings.drafts_max - actions.len()));
-            let ahead = decide_ahead(&mut entry, now);
+            let ahead = decide_ahead(&mut entry, &self.continued, now);
             if !ahead.is_empty() {
                 self.put_job(entry);
                 self.settle_ahead(&name, ahead, actions);
                 entry = self.take_job(&name);
             }
-            let decided = decide_due(&mut entry, now, max);
+            let decided = decide_due(&mut entry, &self.continued, now, max);
             entry.tried(now);
             self.put_job(entry);
             for one in decided {

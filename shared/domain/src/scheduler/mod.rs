@@ -37,9 +37,9 @@ pub use jobs::{Definition, JobEntry};
 
 use crate::backup::claim_name;
 use crate::envelope::{Draft, Envelope};
-use crate::event::{ChangeEvent, Event, HostEvent, JobEvent, RunEvent, ThingEvent};
+use crate::event::{ChangeEvent, Event, HostEvent, JobEvent, LogEvent, RunEvent, ThingEvent};
 use crate::ids::{StreamId, StreamType};
-use crate::ledger::{Body, Mark, StreamState, evolve_host};
+use crate::ledger::{Body, Continued, Mark, StreamState, evolve_host};
 use crate::run::{Context, Run, State};
 use crate::site::ThingKind;
 use crate::time::Schedule;
@@ -171,6 +171,8 @@ pub struct Scheduler {
     notes: Vec<(Timestamp, Draft)>,
     datasets: watch::Datasets,
     incidents: incidents::Incidents,
+    /// What may have happened without that the log knows.
+    continued: Continued,
     draining: bool,
 }
 
@@ -219,6 +221,7 @@ impl Scheduler {
             notes: Vec::new(),
             datasets: watch::Datasets::new(),
             incidents: incidents::Incidents::default(),
+            continued: Continued::default(),
             draining: false,
         }
     }
@@ -257,6 +260,7 @@ impl Scheduler {
             Body::Dataset(dataset) => self.put_dataset(id, dataset, state.version, now),
             Body::Incident(incident) => self.put_incident(incident, state.version, now),
             Body::Review(review) => self.put_review(review),
+            Body::Continued(continued) => self.continued = continued.clone(),
             Body::Queue(_)
             | Body::Form(_)
             | Body::Document(_)
@@ -315,7 +319,13 @@ impl Scheduler {
             }
             Event::ThingEvent(event) => self.apply_thing(envelope, event, received),
             Event::BackupEvent(event) => self.apply_backup(envelope, event, received),
-            Event::LogEvent(event) => self.notice_of_log(event, received, received),
+            Event::LogEvent(event) => {
+                if let LogEvent::LogContinued(continued) = event {
+                    self.continued.hear(continued, received);
+                    self.look_at_all(received);
+                }
+                self.notice_of_log(event, received, received);
+            }
             Event::UserEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)

@@ -8,8 +8,8 @@ use super::terms::{Sort, When};
 use super::{Action, RunEntry, Scheduler, plus_ms};
 use crate::envelope::{Draft, to_micros};
 use crate::event::{
-    Event, RetryOn, RunCancelled, RunCleared, RunDelayed, RunHeld, RunLost, RunRetryScheduled,
-    RunSkipped, SkipReason,
+    Event, RetryOn, RunCancelRequested, RunCancelled, RunCleared, RunDelayed, RunHeld, RunLost,
+    RunRetryScheduled, RunSkipped, SkipReason,
 };
 use crate::ids::StreamId;
 use crate::job::AtEnd;
@@ -119,6 +119,11 @@ impl Scheduler {
             return Look::Say(
                 RunCancelled { attempt: None, host: None, reason, report: None }.into(),
             );
+        }
+        let whole = run.part_of.as_ref().and_then(|whole| self.runs.get(whole));
+        if idle && self.continued.may_have_begun(run, whole.map(|entry| &entry.run)) {
+            let reason = "it may have begun before: the log of that time was lost".to_owned();
+            return Look::Say(RunCancelRequested { reason }.into());
         }
         match &run.state {
             State::Requested => self.decide_request(id, run, actions),

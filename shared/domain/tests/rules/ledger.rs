@@ -86,6 +86,7 @@ const ROLES: &[(&str, &str)] = &[
     ("log.accounts-required", "console"),
     ("log.journal-cut", "audit console executor scheduler"),
     ("log.contradicted", "console executor scheduler"),
+    ("log.continued", "audit"),
     ("log.examined", "audit"),
     ("log.rejected", "audit"),
     ("log.directory-set", "console"),

@@ -8,6 +8,7 @@ mod calendar_oracle;
 mod calendars;
 mod changes;
 mod complaints;
+mod continued;
 mod controls;
 mod directory;
 mod effects;

@@ -61,6 +61,7 @@ fn kinds_have_their_class_activity_severity_and_status() {
         ("user.removed", "user/ana", 300_106, Severity::Informational, 1),
         ("host.revoked", "host/h1", 99, Severity::High, 1),
         ("log.contradicted", "log/executor/h1", 99, Severity::Critical, 2),
+        ("log.continued", "log/continued", 99, Severity::Critical, 2),
         ("log.examined", "log/main", 99, Severity::Critical, 2),
     ];
     for (kind, stream, class, severity, status) in table {

@@ -7,6 +7,7 @@ mod definitions;
 mod forms;
 mod register;
 mod reprints;
+mod restored;
 mod seen;
 mod slips;
 mod spooling;

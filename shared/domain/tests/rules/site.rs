@@ -564,6 +564,7 @@ impl Site {
                 | Body::User(_)
                 | Body::Log
                 | Body::Tzdb(_)
+                | Body::Continued(_)
                 | Body::Directory(_)
                 | Body::Incident(_)
                 | Body::Review(_) => 1,
@@ -792,6 +793,7 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
         RunEvent::RunMissed(e) => match &e.reason {
             MissReason::NoCatchUp => "missed".to_owned(),
             MissReason::Superseded { by } => format!("missed: {} stands for it", short(by)),
+            MissReason::LogLost => "missed: the log was lost".to_owned(),
             MissReason::CatchUpLimit { limit } => format!("missed: {limit} are caught up"),
         },
         RunEvent::RunCancelRequested(_) => "is to be stopped".to_owned(),

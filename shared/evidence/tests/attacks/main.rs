@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod bits;
+mod continued;
 mod forgery;
 mod garbled;
 mod honest;

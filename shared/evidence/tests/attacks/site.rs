@@ -130,7 +130,7 @@ pub(crate) fn bundle(leaves: &[Vec<u8>], signers: &Signers) -> Files {
 }
 
 impl Files {
-    fn unpack(mut tar: &[u8]) -> Self {
+    pub(crate) fn unpack(mut tar: &[u8]) -> Self {
         let mut files = Vec::new();
         loop {
             let mut block = [0; 512];

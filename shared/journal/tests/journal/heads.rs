@@ -30,7 +30,7 @@ fn shows(leaves: &[Hash], from: u64, key: &SignerKey) -> Consistency {
         consistency_proof(leaves, from).unwrap()
     };
     let proof = proof.into_iter().map(|hash| Digest(hash.0)).collect();
-    Consistency { key: key.verifier_key().to_string(), head, proof }
+    Consistency { key: key.verifier_key().to_string(), head, proof, handovers: Vec::new() }
 }
 
 fn opened(dir: &Path) -> Heads {

@@ -27,12 +27,12 @@ const STEPS_MAX: u64 = 1_500_000;
 /// An auditor with nothing but the leaves: computes everything again.
 #[derive(Debug, Default)]
 pub(super) struct Auditor {
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     /// The state of every stream; what a query to the recorder answers.
     pub(super) streams: Memory,
     /// What should have happened.
     pub(super) population: Population,
-    frontier: Frontier,
+    pub(super) frontier: Frontier,
     places: BTreeMap<ProducerId, Place>,
     unsigned: BTreeMap<ProducerId, usize>,
     versions: BTreeMap<StreamId, u64>,
@@ -108,7 +108,11 @@ impl Auditor {
     fn counters_have_no_gaps(&mut self, envelope: &Envelope, hash: Digest) -> Result<()> {
         let place = self.places.entry(envelope.source.clone()).or_default();
         let expected = (place.pseq + 1, place.last);
-        ensure!((envelope.pseq, envelope.pprev) == expected, "{} jumps", envelope.source);
+        let known = self.ledger.producers.get(&envelope.source);
+        // What it said in between was lost with the log.
+        let resumes = known.is_some_and(|known| known.adrift) && envelope.pseq > place.pseq + 1;
+        let follows = (envelope.pseq, envelope.pprev) == expected;
+        ensure!(follows || resumes, "{} jumps", envelope.source);
         *place = Place { pseq: envelope.pseq, last: hash };
         Ok(())
     }
@@ -278,7 +282,12 @@ fn what_it_waits_for_has_come(auditor: &Auditor, run: &Run) -> Result<(), String
 /// counts, for nobody can know.
 fn known_processes(world: &World) -> impl Iterator<Item = &AttemptKey> {
     let alive = world.hosts.iter().flat_map(super::host::Host::alive);
-    alive.filter(|key| !world.auditor.is_lost(key))
+    // Nor does what began in a time of which the log was lost.
+    let forgotten = |key: &&AttemptKey| {
+        let run = world.auditor.run(&key.0);
+        world.restored && !run.is_some_and(|run| run.attempts.iter().any(|a| a.number == key.1))
+    };
+    alive.filter(move |key| !world.auditor.is_lost(key) && !forgotten(key))
 }
 
 /// Every overlap rule means that no two runs of a job have processes at once; the parts of one run do.

@@ -216,7 +216,11 @@ impl World {
         }
         let held = self.clock(node).duration_since(attempt.drafted).as_millis();
         let Some((run, version)) = self.ask(i, &key.0) else {
-            return self.plan_own(node, SECOND, Act::Start(key.clone()));
+            if self.machine(node).cut {
+                return self.plan_own(node, SECOND, Act::Start(key.clone()));
+            }
+            // A log that was brought back does not know it.
+            return drop(self.hosts[i].attempts.remove(key));
         };
         let Some(own) = run.attempts.iter().find(|a| a.number == key.1) else {
             return drop(self.hosts[i].attempts.remove(key));
@@ -263,7 +267,13 @@ impl World {
         let fresh = if asks { self.ask(i, &key.0) } else { None };
         let Some(attempt) = self.hosts[i].attempts.get(key) else { return Ok(true) };
         let known = fresh.or_else(|| attempt.seen.clone()).or_else(|| self.ask(i, &key.0));
-        let Some((run, version)) = known else { return Ok(true) };
+        let Some((run, version)) = known else {
+            if !self.machine(node).cut {
+                // A log that was brought back does not know it.
+                self.done(i, key);
+            }
+            return Ok(true);
+        };
         let source = super::producer(node)?;
         let draft = match attempt.report(i) {
             Some((report, cause)) => {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use domain::envelope::Envelope;
 use domain::event::Event;
 use domain::ids::ProducerId;
+use domain::leaf::Leaf;
 use domain::ledger::Mark;
 use domain::wire::Committed;
 use jiff::Timestamp;
@@ -64,6 +65,21 @@ impl SharedLog {
         true
     }
 
+    /// How many of the first rows are whole flushes: a copy of the log never holds a part of one.
+    pub(super) fn whole(&self, size: u64) -> anyhow::Result<u64> {
+        let mut rows = self.rows.iter().take(usize::try_from(size)?).rev();
+        let sealed =
+            |row: &&Row| Leaf::from_bytes(&row.leaf).is_ok_and(|leaf| !leaf.seals.is_empty());
+        Ok(rows.find(sealed).map_or(0, |row| row.position))
+    }
+
+    /// What stands behind so many rows is lost.
+    pub(super) fn truncate(&mut self, size: u64) {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        self.rows.truncate(size);
+        self.counters.retain(|_, index| *index < size);
+    }
+
     /// The rows after a position, at most `limit`.
     pub(super) fn after(&self, position: u64, limit: usize) -> &[Row] {
         let from = usize::try_from(position).unwrap_or(usize::MAX).min(self.rows.len());
@@ -88,8 +104,7 @@ impl SharedLog {
     /// Whether the log holds exactly these bytes as the producer's event `pseq`.
     pub(super) fn holds(&self, source: &ProducerId, pseq: u64, envelope: &[u8]) -> bool {
         let index = self.counters.get(&(source.clone(), pseq));
-        let leaf =
-            index.and_then(|index| domain::leaf::Leaf::from_bytes(&self.rows[*index].leaf).ok());
+        let leaf = index.and_then(|index| Leaf::from_bytes(&self.rows[*index].leaf).ok());
         leaf.is_some_and(|leaf| leaf.envelope == envelope)
     }
 }

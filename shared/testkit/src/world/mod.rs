@@ -13,6 +13,7 @@
 //! | `recorder`, `scheduler`, `executor`, `host`, `console` | the programs |
 //! | `people` | what they do |
 //! | `incidents` | who is told of failures, and who attends to them |
+//! | `restore` | the log is brought back from an older copy |
 //! | `chaos`, `jobs`, `site` | what breaks, what is to run, what it runs in |
 //! | `check`, `settle` | the invariants after every step, and at the end |
 
@@ -30,6 +31,7 @@ mod network;
 mod people;
 mod queue;
 mod recorder;
+mod restore;
 mod rng;
 mod scheduler;
 mod settle;
@@ -118,6 +120,8 @@ pub struct World {
     /// How long every process takes, milliseconds; by chance where it is not said.
     pub takes: Option<i64>,
     trouble: Option<String>,
+    /// Whether the log was ever brought back from an older copy: then not all that was said is in it.
+    restored: bool,
 }
 
 impl World {
@@ -148,6 +152,7 @@ impl World {
             silent: false,
             takes: None,
             trouble: None,
+            restored: false,
             rng: rng.clone(),
         };
         for node in Self::nodes() {
@@ -256,7 +261,15 @@ impl World {
     /// # Errors
     /// The log's name cannot be that of a key: a bug.
     pub fn log_key() -> Result<tlog::SignerKey> {
-        Ok(tlog::SignerKey::from_seed(ORIGIN, &[77; 32])?)
+        Self::log_key_named(ORIGIN)
+    }
+
+    /// The same under another name, as which the log goes on.
+    ///
+    /// # Errors
+    /// It cannot be that of a key.
+    pub fn log_key_named(origin: &str) -> Result<tlog::SignerKey> {
+        Ok(tlog::SignerKey::from_seed(origin, &[77; 32])?)
     }
 
     /// The key of a program, as a thief would have it.

@@ -245,6 +245,20 @@ impl World {
     }
 }
 
+impl World {
+    /// Commits a flush of a recorder while none runs.
+    pub(super) fn commit_alone(&mut self, flush: &Flush, time: jiff::Timestamp) -> Result<()> {
+        let mut copy = Copy::default();
+        copy.follow(self.log.after(0, usize::MAX))?;
+        let mut staging = Staging::new(&copy, time);
+        let opened = staging.ledger.open(flush).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
+        staging.add(flush, opened);
+        let staged = staging.finish(Vec::new());
+        self.log.commit(staged.base, staged.rows, staged.frontier.root());
+        Ok(())
+    }
+}
+
 /// The first flush of a log is opened without a ledger: its own first event names its key.
 fn read_unchecked(flush: &Flush) -> Result<Vec<Opened>> {
     let open = |bytes: &Vec<u8>| {

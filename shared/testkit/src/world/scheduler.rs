@@ -83,6 +83,11 @@ impl World {
         let settings = Settings { link_secret, ..Settings::new(&format!("s{i}"), TZDB) };
         let mut mind = Scheduler::new(settings);
         for (id, state) in &self.auditor.streams.0 {
+            if matches!(state.body, Body::Continued(_)) {
+                mind.load(id, state, now);
+            }
+        }
+        for (id, state) in &self.auditor.streams.0 {
             if matches!(state.body, Body::Thing(_) | Body::Host(_)) {
                 mind.load(id, state, now);
             }

@@ -131,6 +131,11 @@ impl Agenda {
         self.steps.insert((at, self.planned), step);
     }
 
+    /// No message that is under way arrives.
+    pub(super) fn lose_messages(&mut self) {
+        self.steps.retain(|_, step| !matches!(step, Step::Deliver { .. }));
+    }
+
     /// Takes the first step.
     pub(super) fn pop(&mut self) -> Option<(Micros, Step)> {
         self.steps.pop_first().map(|((at, _), step)| (at, step))

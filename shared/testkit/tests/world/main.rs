@@ -4,5 +4,6 @@
 
 mod alone;
 mod rehearsal;
+mod restored;
 mod scripted;
 mod seeds;

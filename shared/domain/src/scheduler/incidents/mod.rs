@@ -35,7 +35,7 @@ pub(super) use cover::Trees;
 pub const SUSPECT: [&str; 6] =
     ["run.failed", "run.timed-out", "run.missed", "run.lost", "run.gathered", "run.late"];
 /// By which events it is told that something is wrong with the log itself: a scheduler that starts looks for them too.
-pub const OF_THE_LOG: [&str; 2] = ["log.contradicted", "log.examined"];
+pub const OF_THE_LOG: [&str; 3] = ["log.contradicted", "log.continued", "log.examined"];
 /// How often something is said again that the log refused; then it is let go.
 const TRIES: u32 = 5;
 /// How long a message waits for others to the same contact, milliseconds.

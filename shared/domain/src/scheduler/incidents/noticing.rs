@@ -230,6 +230,10 @@ impl Scheduler {
             LogEvent::LogExamined(e) if !e.weaknesses.is_empty() => {
                 Trouble::LogWeak { weaknesses: e.weaknesses.clone(), others: e.others }
             }
+            LogEvent::LogContinued(e) => {
+                let (origin, lost) = (e.origin.clone(), e.lost());
+                Trouble::LogContinued { origin, lost, restored: e.restored }
+            }
             LogEvent::LogExamined(_)
             | LogEvent::LogCreated(_)
             | LogEvent::LogProducerEnrolled(_)

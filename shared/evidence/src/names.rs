@@ -1,0 +1,106 @@
+//! The names under which a log has gone: it has another after it was brought back from an older copy, or when the key of its
+//! heads was lost. Heads that were signed before are of the name before, and are never signed again.
+
+use domain::event::{Event, LogContinued, LogCreated, LogEvent};
+use tlog::{Hash, Note, VerifierKey};
+
+use crate::finding::Kind;
+use crate::heads::Head;
+
+/// A name of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Name {
+    /// The first line of its heads.
+    pub origin: String,
+    /// The key that signs them, as the log says.
+    pub key: String,
+    /// The position of the event that says so.
+    pub from: u64,
+    /// What that says of the name before; absent of the first name.
+    pub continued: Option<LogContinued>,
+}
+
+impl Name {
+    /// The name that a valid event gives the log.
+    pub(crate) fn given_by(event: &Event, from: u64) -> Option<Self> {
+        let Event::LogEvent(event) = event else { return None };
+        match event {
+            LogEvent::LogCreated(LogCreated { origin, head_key, .. }) => {
+                let (origin, key) = (origin.clone(), head_key.clone());
+                Some(Self { origin, key, from, continued: None })
+            }
+            LogEvent::LogContinued(said) => {
+                let (origin, key) = (said.origin.clone(), said.head_key.clone());
+                Some(Self { origin, key, from, continued: Some(said.clone()) })
+            }
+            LogEvent::LogProducerEnrolled(_)
+            | LogEvent::LogHeadSigned(_)
+            | LogEvent::LogPolicySet(_)
+            | LogEvent::LogAccountsRequired(_)
+            | LogEvent::LogJournalCut(_)
+            | LogEvent::LogContradicted(_)
+            | LogEvent::LogExamined(_)
+            | LogEvent::LogRejected(_)
+            | LogEvent::LogDirectorySet(_)
+            | LogEvent::LogExported(_)
+            | LogEvent::LogTzdbChanged(_) => None,
+        }
+    }
+
+    /// Its key, where it is one.
+    pub(crate) fn verifier(&self) -> Option<VerifierKey> {
+        self.key.parse().ok()
+    }
+
+    /// Sizes of heads that may have been signed before it had this name and are not of this log any more.
+    pub(crate) fn has_lost(&self, size: u64) -> bool {
+        self.continued.as_ref().is_some_and(|said| said.size < size && size <= said.reached)
+    }
+
+    /// The size of the head that was signed last before, as far as this log reaches it.
+    pub(crate) fn before(&self) -> Option<u64> {
+        let said = self.continued.as_ref()?;
+        let head = Head::read(said.before.as_ref()?.as_bytes()).ok()?;
+        Some(head.says.size()).filter(|size| *size <= said.size)
+    }
+
+    /// What does not hold of what it says about the name before; `root` tells the roots of the log.
+    pub(crate) fn misfit(
+        &self,
+        old: &Self,
+        root: impl Fn(u64) -> Option<Hash>,
+    ) -> Option<(Kind, String)> {
+        let said = self.continued.as_ref()?;
+        let key = old.verifier();
+        let keys = key.as_slice();
+        let other = |what: &str| Some((Kind::ContinuedOther, what.to_owned()));
+        if let Some(note) = &said.before {
+            let Ok(head) = Head::read(note.as_bytes()) else {
+                return other("what it names as the head before is none");
+            };
+            let (size, by) = (head.says.size(), head.stranger(Some(&old.origin), keys));
+            if by.is_some() || size > said.reached {
+                return other(
+                    "the head before is not by the key before, or of a longer log than it says",
+                );
+            }
+            if size <= said.size && root(size) != Some(head.says.root()) {
+                return other(
+                    "the head before was signed over other events than the log continues",
+                );
+            }
+        }
+        let handover = said.handover.as_ref()?;
+        let text = LogContinued::handover_text(&old.origin, &self.key);
+        let note = Note::parse(handover.as_bytes()).ok();
+        let holds = note.is_some_and(|note| note.text() == text && note.verify(keys).is_ok());
+        if holds { None } else { other("it was not handed over by the key before") }
+    }
+}
+
+/// The name of a log that lost what this head is over, where one did: the head is of a name before, and of a longer log.
+#[must_use]
+pub fn lost<'a>(names: &'a [Name], head: &Head) -> Option<&'a Name> {
+    let index = names.iter().position(|name| name.origin == head.says.origin())?;
+    names.get(index + 1).filter(|next| head.says.size() >= next.from)
+}
