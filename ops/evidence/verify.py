@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Verifies evidence of a Decklog log, written from ops/handbook/evidence-format.md alone.
 
-    verify.py BUNDLE [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
+    verify.py BUNDLE... [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
 
 Needs Python 3.9 and the package `cryptography`, and nothing of Decklog. It checks bytes, signatures, counters, back-hashes, the
-tree, heads and witnesses. It does not know the rules of jobs and people, does not expand schedules and computes no controls:
-decklog-verify does. VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3 says that the call is wrong.
+tree, heads and witnesses. It does not know the rules of jobs and people, does not expand schedules, computes no controls and
+checks no time stamps: decklog-verify does. Of a bundle in parts (NAME.001, NAME.002, ...) name the first, or all. VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3 says that the call is wrong.
 """
 
 import argparse
 import base64
+import glob
 import hashlib
 import json
 import re
@@ -36,6 +37,11 @@ class Wrong(Exception):
         self.kind = kind
 
 
+def wrong_if(wrong, kind, text):
+    if wrong:
+        raise Wrong(kind, text)
+
+
 # Ed25519, by the strict rules: no key and no commitment of small order, one form of each number.
 
 def small_order_points():
@@ -50,9 +56,7 @@ SMALL = small_order_points()
 
 
 def signed(key, message, signature):
-    if len(signature) != 64 or key in SMALL or signature[:32] in SMALL:
-        return False
-    if int.from_bytes(signature[32:], "little") >= ORDER:
+    if len(signature) != 64 or {key, signature[:32]} & SMALL or int.from_bytes(signature[32:], "little") >= ORDER:
         return False
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
@@ -83,9 +87,7 @@ class Tree:
         self.size += 1
 
     def root(self):
-        if not self.edge:
-            return sha(b"")
-        node = self.edge[-1]
+        node = self.edge[-1] if self.edge else sha(b"")
         for left in reversed(self.edge[:-1]):
             node = sha(b"\1" + left + node)
         return node
@@ -112,11 +114,9 @@ def tiles(leaves):
 # Notes, heads, keys and policies (C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy).
 
 def canonical64(text):
-    try:
-        data = base64.b64decode(text, validate=True)
-    except ValueError:
-        return None
-    return data if base64.b64encode(data).decode() == text else None
+    fits = re.fullmatch("[A-Za-z0-9+/]*={0,2}", text) and len(text) % 4 == 0
+    data = base64.b64decode(text) if fits else None
+    return data if fits and base64.b64encode(data).decode() == text else None
 
 
 def key_id(name, kind, key):
@@ -140,11 +140,9 @@ class Head:
         if len(parts) != 3 or not parts[0] or any(c < " " or "\x7f" <= c <= "\x9f" for c in parts[0]):
             raise Wrong("HEAD_FORM", "not three lines")
         self.origin, size, root = parts
-        if not re.fullmatch("0|[1-9][0-9]{0,19}", size) or int(size) >= 2**64:
-            raise Wrong("HEAD_FORM", "size %r" % size)
+        wrong_if(not re.fullmatch("0|[1-9][0-9]{0,19}", size) or int(size) >= 2**64, "HEAD_FORM", "size %r" % size)
         self.size, self.root = int(size), canonical64(root)
-        if self.root is None or len(self.root) != 32:
-            raise Wrong("HEAD_FORM", "root %r" % root)
+        wrong_if(self.root is None or len(self.root) != 32, "HEAD_FORM", "root %r" % root)
 
     @staticmethod
     def note(data):
@@ -154,20 +152,17 @@ class Head:
             raise Wrong("HEAD_FORM", str(error)) from None
         if len(data) > 256 * 1024 or any(c < " " and c != "\n" for c in note):
             raise Wrong("HEAD_FORM", "too long, or with a control character")
-        if "\n\n" not in note or not note.endswith("\n"):
-            raise Wrong("HEAD_FORM", "not a note")
+        wrong_if("\n\n" not in note or not note.endswith("\n"), "HEAD_FORM", "not a note")
         end = note.rindex("\n\n") + 1
         lines = [Head.line(line) for line in note[end + 1:].split("\n")[:-1]]
-        if not 1 <= len(lines) <= 100:
-            raise Wrong("HEAD_FORM", "%d signatures" % len(lines))
+        wrong_if(not 1 <= len(lines) <= 100, "HEAD_FORM", "%d signatures" % len(lines))
         return note[:end], lines
 
     @staticmethod
     def line(line):
         match = re.fullmatch("— ([^\\s+]+) ([A-Za-z0-9+/=]+)", line)
         data = canonical64(match.group(2)) if match else None
-        if data is None or len(data) < 5:
-            raise Wrong("HEAD_FORM", "line %r" % line[:80])
+        wrong_if(data is None or len(data) < 5, "HEAD_FORM", "line %r" % line[:80])
         return match.group(1), data[:4], data[4:]
 
     def of(self, name, kind, key):
@@ -226,18 +221,15 @@ class Policy:
         self.define(name, ("group", least, members))
 
     def define(self, name, member):
-        if name == "none" or name in self.members:
+        if name == "none" or self.members.setdefault(name, member) is not member:
             raise ValueError("the name %r is taken" % name)
-        self.members[name] = member
 
     def witnesses(self):
         return [(name, *member[1]) for name, member in self.members.items() if member[0] == "witness"]
 
     def holds(self, name, cosigned):
-        member = self.members[name]
-        if member[0] == "witness":
-            return name in cosigned
-        return sum(self.holds(one, cosigned) for one in member[2]) >= member[1]
+        kind, least, *members = self.members[name]
+        return name in cosigned if kind == "witness" else sum(self.holds(one, cosigned) for one in members[0]) >= least
 
 
 def header(name, size):
@@ -250,15 +242,13 @@ def header(name, size):
 def files(stream):
     def take(count):
         data = stream.read(count)
-        if len(data) < count:
-            raise Wrong("ARCHIVE_FORM", "the archive ends early")
+        wrong_if(len(data) < count, "ARCHIVE_FORM", "the archive ends early")
         return data
 
     while True:
         block = take(512)
         if block == bytes(512):
-            if take(512) != bytes(512) or stream.read(1):
-                raise Wrong("ARCHIVE_FORM", "the end is none")
+            wrong_if(take(512) != bytes(512) or stream.read(1), "ARCHIVE_FORM", "the end is none")
             return
         try:
             name, size = block[:100].rstrip(b"\0").decode("ascii"), int(block[124:135], 8)
@@ -267,19 +257,16 @@ def files(stream):
         if not NAME.fullmatch(name) or size > 64 * 1024 * 1024 or block != header(name, size):
             raise Wrong("ARCHIVE_FORM", "the header of %r" % name)
         data = take(size)
-        if any(take(-size % 512)):
-            raise Wrong("ARCHIVE_FORM", "bytes behind %r" % name)
+        wrong_if(any(take(-size % 512)), "ARCHIVE_FORM", "bytes behind %r" % name)
         yield name, data
 
 
 def number(value):
     if isinstance(value, int):
         return str(int(float(value))) if abs(value) > 2**53 else str(value)
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
     digits, _, exponent = repr(value).partition("e")
-    if not exponent:
-        return digits
+    if not exponent or value == int(value) and abs(value) < 1e21:
+        return str(int(value)) if value == int(value) else digits
     digits = digits[:-2] if digits.endswith(".0") else digits
     return "%se%s%d" % (digits, "+" if int(exponent) > 0 else "", int(exponent))
 
@@ -301,20 +288,17 @@ def read_json(data, kind):
         again = canonical(value).encode()
     except (ValueError, OverflowError, RecursionError) as error:
         raise Wrong(kind, str(error)) from None
-    if again != data or not isinstance(value, dict):
-        raise Wrong(kind, "not in the one spelling of it")
+    wrong_if(again != data or not isinstance(value, dict), kind, "not in the one spelling of it")
     return value
 
 
 def read_leaf(data):
     def part(at):
         end = at + 4 + int.from_bytes(data[at:at + 4], "big")
-        if at + 4 > len(data) or end > len(data):
-            raise Wrong("LEAF_FORM", "it is cut")
+        wrong_if(at + 4 > len(data) or end > len(data), "LEAF_FORM", "it is cut")
         return data[at + 4:end], end
 
-    if not data.startswith(LEAF_TAG) or len(data) < 23:
-        raise Wrong("LEAF_FORM", "another tag")
+    wrong_if(not data.startswith(LEAF_TAG) or len(data) < 23, "LEAF_FORM", "another tag")
     received = int.from_bytes(data[15:23], "big")
     envelope, at = part(23)
     count, at, seals = data[at:at + 1], at + 1, []
@@ -326,6 +310,28 @@ def read_leaf(data):
     return received, envelope, seals
 
 
+class Parts:
+    """A bundle, or the parts into which one was cut, as one stream."""
+
+    def __init__(self, named):
+        stem, parted = named[0][:-4], re.search(r"\.\d{3}$", named[0])
+        if parted and len(named) == 1:
+            named = glob.glob(glob.escape(stem) + ".[0-9][0-9][0-9]")
+        whole = named if len(named) == 1 and not parted else ["%s.%03d" % (stem, at + 1) for at in range(len(named))]
+        if sorted(named) != whole:
+            raise ValueError("not the parts of one archive: %s is missing" % min(set(whole) - set(named), default=stem))
+        self.rest, self.last = [open(path, "rb") for path in whole], parted and whole[-1]
+
+    def read(self, count):
+        data = b""
+        while self.rest and len(data) < count:
+            more = self.rest[0].read(count - len(data))
+            data += more or self.rest.pop(0).read()
+        if self.last and 1 < count > len(data):
+            raise ValueError("the archive does not end in %s: what follows that part is missing" % self.last)
+        return data
+
+
 class Producer:
     def __init__(self, key):
         self.key, self.count, self.last, self.unsigned = key, 0, bytes(32), 0
@@ -335,7 +341,7 @@ class Verifier:
     def __init__(self, policy, held, as_of, now):
         self.policy, self.held, self.as_of, self.now = policy, held, as_of, now
         self.findings, self.files, self.leaves, self.tree = [], {}, [], Tree()
-        self.heads, self.last, self.sizes, self.roots = [], None, None, {0: sha(b"")}
+        self.heads, self.last, self.stamps, self.sizes, self.roots = [], None, [], None, {0: sha(b"")}
         self.seen, self.types, self.ids = {}, {}, set()
         self.producers, self.received, self.created = {}, 0, {}
         self.request = self.manifest = self.readme = None
@@ -361,19 +367,20 @@ class Verifier:
         if self.manifest is not None or name in self.files:
             raise Wrong("FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
         self.files[name] = (len(data), sha(data).hex())
-        if self.leaves and (name in ("request.json", "checkpoint") or name.startswith("checkpoints/")):
+        if self.leaves and (name in ("request.json", "checkpoint") or name.startswith(("checkpoints/", "timestamps/"))):
             raise Wrong("FILE_UNEXPECTED", "it stands behind entries")
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
             known = sorted(self.request) == ["controls", "format", "from", "until"] and self.request["format"] == FORMAT
-            if data[-1:] != b"\n" or not known:
-                raise Wrong("MANIFEST_FORM", "not a request")
+            wrong_if(data[-1:] != b"\n" or not known, "MANIFEST_FORM", "not a request")
         elif name == "README.txt":
             self.readme = data.decode("utf-8", "replace")
         elif name == "checkpoint":
             self.last = Head(data)
         elif name.startswith("checkpoints/"):
             self.take_head(name, Head(data))
+        elif name in ["timestamps/%020d.tsr" % head.size for head in self.all_heads()]:
+            self.stamps.append(name)
         elif name.startswith("tile/entries/"):
             self.take_entries(name, data)
         elif not name.startswith(("tile/", "controls/")):
@@ -389,8 +396,7 @@ class Verifier:
         entries, at, size = [], 0, len(self.leaves)
         while at < len(data):
             end = at + 2 + int.from_bytes(data[at:at + 2], "big")
-            if at + 2 > len(data) or end > len(data):
-                raise Wrong("LEAF_FORM", "an entry is cut")
+            wrong_if(at + 2 > len(data) or end > len(data), "LEAF_FORM", "an entry is cut")
             entries.append(data[at + 2:end])
             at = end
         if size % 256 or not entries or name != tile_path("entries", size // 256, len(entries)):
@@ -412,8 +418,7 @@ class Verifier:
         try:
             received, envelope, seals = read_leaf(data)
             event = read_json(envelope, "ENVELOPE_FORM")
-            if len(envelope) > 16 * 1024:
-                raise Wrong("ENVELOPE_FORM", "it is too large")
+            wrong_if(len(envelope) > 16 * 1024, "ENVELOPE_FORM", "it is too large")
             self.take_event(position, received, envelope, seals, event)
         except Wrong as wrong:
             self.find(wrong.kind, wrong, position)
@@ -433,8 +438,7 @@ class Verifier:
             self.created = data
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer = self.producers.get(source)
-        if producer is None:
-            raise Wrong("PRODUCER_UNKNOWN", "%s was never let in" % source)
+        wrong_if(producer is None, "PRODUCER_UNKNOWN", "%s was never let in" % source)
         if event["pseq"] != producer.count + 1:
             self.find("PRODUCER_GAP", "%s follows %s" % (event["pseq"], producer.count), position)
         elif bytes.fromhex(event["pprev"]) != producer.last:
@@ -554,7 +558,7 @@ def instant(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("bundle")
+    parser.add_argument("bundle", nargs="+")
     parser.add_argument("--policy", help="whose heads are believed (C2SP tlog-policy)")
     parser.add_argument("--head", action="append", default=[], help="a signed head that you kept")
     parser.add_argument("--as-of", type=instant, help="the last head must have been cosigned then, or later")
@@ -565,8 +569,7 @@ def main():
         policy = Policy(open(args.policy, encoding="utf-8").read()) if args.policy else None
         held = [Head(open(path, "rb").read()) for path in args.head]
         verifier = Verifier(policy, held, args.as_of, args.now or time.time())
-        with open(args.bundle, "rb") as stream:
-            verifier.read(stream)
+        verifier.read(Parts(args.bundle))
     except (OSError, ValueError, Wrong) as error:
         print(error, file=sys.stderr)
         return 3
@@ -576,6 +579,8 @@ def main():
     else:
         for finding in verifier.findings:
             print("FINDING %(kind)s: position %(position)s: %(text)s" % finding)
+        for name in verifier.stamps:
+            print("NOT CHECKED: openssl ts -verify -in %s -CAfile YOUR-ROOTS -data THE-FIRST-THREE-LINES-OF-THAT-HEAD" % name)
         print(word)
     return {"VERIFIED": 0, "TAMPERED": 1, "INCONCLUSIVE": 2}[word]
 

@@ -9,4 +9,5 @@ mod honest;
 mod peer;
 mod shown;
 mod site;
+mod stamps;
 mod table;
