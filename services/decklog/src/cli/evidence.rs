@@ -169,3 +169,25 @@ pub(crate) struct Forward {
     #[command(flatten)]
     pub(crate) place: Place,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_have_so_many_bytes_or_thousands_of_them() {
+        for (text, bytes) in [
+            ("45MB", Some(45_000_000)),
+            ("45 MiB", Some(45 << 20)),
+            ("5000", Some(5_000)),
+            ("4KiB", Some(4_096)),
+            ("4kB", None),
+            ("45mb", None),
+            ("-1", None),
+            ("99999999999GB", None),
+            ("", None),
+        ] {
+            assert_eq!(part_bytes(text).ok(), bytes, "{text}");
+        }
+    }
+}
