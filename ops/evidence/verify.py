@@ -1,21 +1,14 @@
 #!/usr/bin/env python3
 """Verifies evidence of a Decklog log, written from ops/handbook/evidence-format.md alone.
 
-    verify.py BUNDLE [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
+    verify.py BUNDLE... [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
 
 Needs Python 3.9 and the package `cryptography`, and nothing of Decklog. It checks bytes, signatures, counters, back-hashes, the
-tree, heads and witnesses. It does not know the rules of jobs and people, does not expand schedules and computes no controls:
-decklog-verify does. VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3 says that the call is wrong.
+tree, heads and witnesses; rules of jobs and people, schedules, controls and time stamps are decklog-verify's. Of a bundle in parts
+(NAME.001, NAME.002, ...) name the first, or all. VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3: the call is wrong.
 """
 
-import argparse
-import base64
-import hashlib
-import json
-import re
-import struct
-import sys
-import time
+import argparse, base64, glob, hashlib, json, re, struct, sys, time
 from collections import namedtuple
 from datetime import datetime, timezone
 
@@ -44,21 +37,15 @@ def refuse(wrong, kind, text):
 
 # Ed25519, by the strict rules: no key and no commitment of small order, one form of each number.
 
-def small_order_points():
-    """The encodings of the eight points of small order, also those that are not reduced."""
-    high, eight = 2**255 - 20, ("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-                                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
-    ys = [0, 1, high, high + 1, high + 2] + [int.from_bytes(bytes.fromhex(y), "little") for y in eight]
-    return {(y | bit << 255).to_bytes(32, "little") for y in ys for bit in (0, 1)}
-
-
-SMALL = small_order_points()
+HIGH, EIGHT = 2**255 - 20, ("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+                            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+# The encodings of the eight points of small order, also those that are not reduced.
+SMALL = {(y | bit << 255).to_bytes(32, "little") for bit in (0, 1)
+         for y in [0, 1, HIGH, HIGH + 1, HIGH + 2] + [int.from_bytes(bytes.fromhex(y), "little") for y in EIGHT]}
 
 
 def signed(key, message, signature):
-    if len(signature) != 64 or key in SMALL or signature[:32] in SMALL:
-        return False
-    if int.from_bytes(signature[32:], "little") >= ORDER:
+    if len(signature) != 64 or {key, signature[:32]} & SMALL or int.from_bytes(signature[32:], "little") >= ORDER:
         return False
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
@@ -89,9 +76,7 @@ class Tree:
         self.size += 1
 
     def root(self):
-        if not self.edge:
-            return sha(b"")
-        node = self.edge[-1]
+        node = self.edge[-1] if self.edge else sha(b"")
         for left in reversed(self.edge[:-1]):
             node = sha(b"\1" + left + node)
         return node
@@ -118,11 +103,9 @@ def tiles(leaves):
 # Notes, heads, keys and policies (C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy).
 
 def canonical64(text):
-    try:
-        data = base64.b64decode(text, validate=True)
-    except ValueError:
-        return None
-    return data if base64.b64encode(data).decode() == text else None
+    fits = re.fullmatch("[A-Za-z0-9+/]*={0,2}", text) and len(text) % 4 == 0
+    data = base64.b64decode(text) if fits else None
+    return data if fits and base64.b64encode(data).decode() == text else None
 
 
 def key_id(name, kind, key):
@@ -151,10 +134,8 @@ class Head:
 
     @staticmethod
     def note(data):
-        try:
-            note = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise Wrong("HEAD_FORM", str(error)) from None
+        note = data.decode("utf-8", "replace")
+        refuse(note.encode() != data, "HEAD_FORM", "not UTF-8")
         refuse(len(data) > 256 * 1024 or any(c < " " and c != "\n" for c in note), "HEAD_FORM", "too long, or with a control character")
         refuse("\n\n" not in note or not note.endswith("\n"), "HEAD_FORM", "not a note")
         end = note.rindex("\n\n") + 1
@@ -225,18 +206,15 @@ class Policy:
         self.define(name, ("group", least, members))
 
     def define(self, name, member):
-        if name == "none" or name in self.members:
+        if name == "none" or self.members.setdefault(name, member) is not member:
             raise ValueError("the name %r is taken" % name)
-        self.members[name] = member
 
     def witnesses(self):
         return [(name, *member[1]) for name, member in self.members.items() if member[0] == "witness"]
 
     def holds(self, name, cosigned):
-        member = self.members[name]
-        if member[0] == "witness":
-            return name in cosigned
-        return sum(self.holds(one, cosigned) for one in member[2]) >= member[1]
+        kind, least, *members = self.members[name]
+        return name in cosigned if kind == "witness" else sum(self.holds(one, cosigned) for one in members[0]) >= least
 
 
 def header(name, size):
@@ -271,11 +249,9 @@ def files(stream):
 def number(value):
     if isinstance(value, int):
         return str(int(float(value))) if abs(value) > 2**53 else str(value)
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
     digits, _, exponent = repr(value).partition("e")
-    if not exponent:
-        return digits
+    if not exponent or value == int(value) and abs(value) < 1e21:
+        return str(int(value)) if value == int(value) else digits
     digits = digits[:-2] if digits.endswith(".0") else digits
     return "%se%s%d" % (digits, "+" if int(exponent) > 0 else "", int(exponent))
 
@@ -320,7 +296,29 @@ def read_leaf(data):
 
 
 # A name of the log from a position on; `said` is what a log that goes on under another says of the one before.
-Name = namedtuple("Name", "origin key position said")
+Name = namedtuple("Name", "origin key pair position said")
+
+
+class Parts:
+    """A bundle, or the parts into which one was cut, as one stream."""
+
+    def __init__(self, named):
+        stem, parted = named[0][:-4], re.search(r"\.\d{3}$", named[0])
+        if parted and len(named) == 1:
+            named = glob.glob(glob.escape(stem) + ".[0-9][0-9][0-9]")
+        whole = named if len(named) == 1 and not parted else ["%s.%03d" % (stem, at + 1) for at in range(len(named))]
+        if sorted(named) != whole:
+            raise ValueError("not the parts of one archive: %s is missing" % min(set(whole) - set(named), default=stem))
+        self.rest, self.last = [open(path, "rb") for path in whole], parted and whole[-1]
+
+    def read(self, count):
+        data = b""
+        while self.rest and len(data) < count:
+            more = self.rest[0].read(count - len(data))
+            data += more or self.rest.pop(0).read()
+        if self.last and 1 < count > len(data):
+            raise ValueError("the archive does not end in %s: what follows that part is missing" % self.last)
+        return data
 
 
 class Producer:
@@ -332,7 +330,7 @@ class Verifier:
     def __init__(self, policy, held, as_of, now):
         self.policy, self.held, self.as_of, self.now = policy, held, as_of, now
         self.findings, self.files, self.leaves, self.tree = [], {}, [], Tree()
-        self.heads, self.last, self.sizes, self.roots = [], None, None, {0: sha(b"")}
+        self.heads, self.last, self.stamps, self.sizes, self.roots = [], None, [], None, {0: sha(b"")}
         self.seen, self.types, self.ids = {}, {}, set()
         self.producers, self.received, self.names = {}, 0, []
         self.request = self.manifest = self.readme = None
@@ -361,7 +359,7 @@ class Verifier:
             return
         refuse(self.manifest is not None or name in self.files, "FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
         self.files[name] = (len(data), sha(data).hex())
-        if self.leaves and (name in ("request.json", "checkpoint") or name.startswith("checkpoints/")):
+        if self.leaves and (name in ("request.json", "checkpoint") or name.startswith(("checkpoints/", "timestamps/"))):
             raise Wrong("FILE_UNEXPECTED", "it stands behind entries")
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
@@ -373,6 +371,8 @@ class Verifier:
             self.last = Head(data)
         elif name.startswith("checkpoints/"):
             self.take_head(name, Head(data))
+        elif name in ["timestamps/%020d.tsr" % head.size for head in self.all_heads()]:
+            self.stamps.append(name)
         elif name.startswith("tile/entries/"):
             self.take_entries(name, data)
         elif not name.startswith(("tile/", "controls/")):
@@ -381,8 +381,8 @@ class Verifier:
     def take_head(self, name, head):
         same = sum(one.size == head.size for one in self.heads)
         self.heads.append(head)
-        if name != "checkpoints/%020d%s.note" % (head.size, "-%d" % same if same else ""):
-            raise Wrong("FILE_ALTERED", "it is not named by its size")
+        wanted = "checkpoints/%020d%s.note" % (head.size, "-%d" % same if same else "")
+        refuse(name != wanted, "FILE_ALTERED", "it is not named by its size")
 
     def take_entries(self, name, data):
         entries, at, size = [], 0, len(self.leaves)
@@ -393,8 +393,7 @@ class Verifier:
             at = end
         if size % 256 or not entries or name != tile_path("entries", size // 256, len(entries)):
             raise Wrong("FILE_UNEXPECTED", "it does not follow %d entries" % size)
-        if self.sizes is None:
-            self.sizes = {head.size for head in self.all_heads() + self.held}
+        self.sizes = self.sizes or {head.size for head in self.all_heads() + self.held}
         for entry in entries:
             self.take_leaf(entry)
 
@@ -425,19 +424,19 @@ class Verifier:
         self.test(received < self.received, "RECEIVED_BACK", "before the one in front of it", position)
         self.received = received
         if kind == "log.created" and position == 1:
-            self.names = [Name(data["origin"], data["head_key"], 1, None)]
+            self.names = [Name(data["origin"], data["head_key"], read_key(data["head_key"], 1), 1, None)]
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer = self.producers.get(source)
         refuse(producer is None, "PRODUCER_UNKNOWN", "%s was never let in" % source)
         gap, lost = event["pseq"] != producer.count + 1, producer.adrift and event["pseq"] > producer.count + 1
         self.test(gap and not lost, "PRODUCER_GAP", "%s follows %s" % (event["pseq"], producer.count), position)
         self.test(not gap and bytes.fromhex(event["pprev"]) != producer.last, "PRODUCER_CHAIN", "another event is named", position)
-        gone = [range(said["size"] + 1, said["reached"] + 1) for _, _, _, said in self.names if said]
+        gone = [range(said["size"] + 1, said["reached"] + 1) for *_, said in self.names if said]
         if "seen" in event and not any(event["seen"]["size"] in one for one in gone):
             self.seen.setdefault(event["seen"]["size"], []).append((event["seen"]["root"], position))
         producer.count, producer.last = event["pseq"], sha(envelope)
         if kind == "log.continued" and self.continues(event, position):
-            self.names.append(Name(data["origin"], data["head_key"], position, data))
+            self.names.append(Name(data["origin"], data["head_key"], read_key(data["head_key"], 1), position, data))
             for one in self.producers.values():
                 one.adrift = one.adrift or data["restored"]
         producer.adrift = False
@@ -480,8 +479,8 @@ class Verifier:
             return self.find("FILE_MISSING", "entries, or manifest.json")
         origin = self.names[-1].origin if self.names else ""
         if self.request and self.readme is not None:
-            wanted = ["Evidence of the log %s" % origin, "from %(from)s until %(until)s" % self.request,
-                      canonical(self.request["controls"])]
+            period, measures = "from %(from)s until %(until)s" % self.request, canonical(self.request["controls"])
+            wanted = ["Evidence of the log %s" % origin, period, measures]
             self.test(self.readme.split("\n")[:3] != wanted, "FILE_ALTERED", "README.txt")
         listed = {name: {"bytes": size, "sha256": digest} for name, (size, digest) in self.files.items()}
         wanted = {"format": FORMAT, "extent": "FULL", "origin": origin, "size": len(self.leaves), "root": self.tree.root().hex(),
@@ -490,11 +489,7 @@ class Verifier:
             self.find("MANIFEST_TOTALS", "manifest.json is not that of these files and entries")
 
     def check_heads(self):
-        size, roots, own, keys = len(self.leaves), {}, [], self.policy.logs if self.policy else []
-        try:
-            own = [read_key(name.key, 1) for name in self.names]
-        except ValueError as error:
-            self.find("LOG_KEY", error)
+        size, roots, own, keys = len(self.leaves), {}, [name.pair for name in self.names], self.policy.logs if self.policy else []
         if not keys:
             self.find("NO_POLICY", "nobody says that the key of the log is believed")
         elif own and own[-1] not in keys:
@@ -509,8 +504,8 @@ class Verifier:
         for head in self.all_heads() + self.held:
             if head.is_signed_by(keys) and roots.setdefault((head.origin, head.size), head.root) != head.root:
                 self.find("EQUIVOCATION", "two heads of size %d" % head.size)
-        for old, key, new in zip(self.names, own, self.names[1:]):
-            self.test(not self.follows(old, key, new), "CONTINUED_OTHER", "it is not the log that it says it was", new.position)
+        for old, new in zip(self.names, self.names[1:]):
+            self.test(not self.follows(old, old.pair, new), "CONTINUED_OTHER", "it is not the log that it says it was", new.position)
         self.test(self.last and self.last.size < size, "ENTRIES_BEYOND", "the last head is over less than %d" % size)
         if self.last and self.policy:
             self.check_witnesses(self.last)
@@ -524,10 +519,10 @@ class Verifier:
                 root = Tree(self.leaves[:head.size]).root() if head.size <= said["size"] else head.root
                 holds = (head.origin, head.root) == (old.origin, root) and head.is_signed_by([key]) and head.size <= said["reached"]
             if "handover" in said:
-                text, lines = Head.note(said["handover"].encode())
-                right = [data for name, ident, data in lines if (name, ident) == (key[0], key_id(key[0], 1, key[1]))]
-                holds = holds and text == "%s\ncontinued as\n%s\n" % (old.origin, new.key) and any(right)
-                holds = holds and all(signed(key[1], text.encode(), data) for data in right)
+                note = Head.__new__(Head)
+                (note.text, note.lines), note.origin = Head.note(said["handover"].encode()), old.origin
+                text = "%s\ncontinued as\n%s\n" % (old.origin, new.key)
+                holds = holds and note.text == text and note.is_signed_by([key])
         except Wrong:
             return False
         return holds
@@ -567,7 +562,7 @@ def instant(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("bundle")
+    parser.add_argument("bundle", nargs="+")
     parser.add_argument("--policy", help="whose heads are believed (C2SP tlog-policy)")
     parser.add_argument("--head", action="append", default=[], help="a signed head that you kept")
     parser.add_argument("--as-of", type=instant, help="the last head must have been cosigned then, or later")
@@ -578,8 +573,7 @@ def main():
         policy = Policy(open(args.policy, encoding="utf-8").read()) if args.policy else None
         held = [Head(open(path, "rb").read()) for path in args.head]
         verifier = Verifier(policy, held, args.as_of, args.now or time.time())
-        with open(args.bundle, "rb") as stream:
-            verifier.read(stream)
+        verifier.read(Parts(args.bundle))
     except (OSError, ValueError, Wrong) as error:
         print(error, file=sys.stderr)
         return 3
@@ -589,6 +583,8 @@ def main():
     else:
         for finding in verifier.findings:
             print("FINDING %(kind)s: position %(position)s: %(text)s" % finding)
+        for name in verifier.stamps:
+            print("NOT CHECKED: openssl ts -verify -in %s -CAfile YOUR-ROOTS -data THE-FIRST-THREE-LINES-OF-THAT-HEAD" % name)
         print(word)
     return {"VERIFIED": 0, "TAMPERED": 1, "INCONCLUSIVE": 2}[word]
 

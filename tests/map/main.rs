@@ -29,7 +29,7 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
-const OURS: [&str; 20] = [
+const OURS: [&str; 21] = [
     "domain",
     "tlog",
     "journal",
@@ -42,6 +42,7 @@ const OURS: [&str; 20] = [
     "printer",
     "document",
     "delivery",
+    "timestamp",
     "testkit",
     "scheduler",
     "executor",
@@ -55,10 +56,12 @@ const OURS: [&str; 20] = [
 /// What of ours each crate may import.
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
-        "domain" | "tlog" | "engine" | "paper" | "printer" | "document" | "delivery" => &[],
+        "domain" | "tlog" | "engine" | "paper" | "printer" | "document" | "delivery"
+        | "timestamp" => &[],
         "journal" => &["domain", "tlog"],
         "bus" | "settings" => &["domain"],
-        "eventlog" | "evidence" => &["domain", "tlog"],
+        "eventlog" => &["domain", "tlog"],
+        "evidence" => &["domain", "tlog", "timestamp"],
         // Whoever audits reads what it is made of.
         "verify" => &["domain", "tlog", "evidence"],
         "witness" => &["tlog", "journal"],
@@ -67,7 +70,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
         "executor" => {
             &["domain", "journal", "bus", "settings", "engine", "printer", "document", "delivery"]
         }
-        "audit" => &["domain", "tlog", "journal", "eventlog", "bus", "delivery"],
+        "audit" => &["domain", "tlog", "journal", "eventlog", "bus", "delivery", "timestamp"],
         "testkit" => &["domain", "tlog"],
         "decklog" => &[
             "domain",
@@ -105,7 +108,7 @@ fn every_crate_imports_only_what_the_map_allows() {
 
 #[test]
 fn a_library_with_a_place_of_its_own_is_imported_only_there() {
-    let places: [(&str, &[&str]); 20] = [
+    let places: [(&str, &[&str]); 22] = [
         ("sqlx", &["eventlog"]),
         ("async-nats", &["bus"]),
         ("tokio-cron-scheduler", &["audit"]),
@@ -126,6 +129,8 @@ fn a_library_with_a_place_of_its_own_is_imported_only_there() {
         ("calcard", &["decklog"]),
         ("lettre", &["delivery"]),
         ("lexopt", &["verify"]),
+        ("der", &["timestamp"]),
+        ("rustls-webpki", &["timestamp"]),
     ];
     let imports = imports();
     for (library, homes) in places {
@@ -138,7 +143,7 @@ fn a_library_with_a_place_of_its_own_is_imported_only_there() {
 #[test]
 fn the_pure_crates_import_nothing_that_does_io() {
     let imports = imports();
-    for pure in ["domain", "tlog", "paper", "evidence"] {
+    for pure in ["domain", "tlog", "paper", "evidence", "timestamp"] {
         for impure in ["tokio", "getrandom", "tracing", "nix", "tempfile"] {
             assert!(!imports[pure].contains(impure), "{pure} imports {impure}");
         }
@@ -147,7 +152,7 @@ fn the_pure_crates_import_nothing_that_does_io() {
 
 #[test]
 fn the_pure_crates_ask_no_clock_and_no_file() {
-    for pure in ["domain", "tlog", "paper", "evidence"] {
+    for pure in ["domain", "tlog", "paper", "evidence", "timestamp"] {
         for file in sources(&root().join("shared").join(pure).join("src")) {
             let text = std::fs::read_to_string(&file).unwrap();
             for word in [

@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
+use testkit::authority::{Authority, Served};
 use testkit::process::Daemon;
 use testkit::wait;
 
@@ -145,6 +147,118 @@ fn a_site_with_a_witness_exports_evidence_that_both_verifiers_call_verified() {
     assert!(witness.wait_for_end(SOON).unwrap().success());
 }
 
+/// A file of a bundle, as anybody gets it out.
+fn member(bundle: &Path, name: &str) -> Vec<u8> {
+    let mut tar = Command::new("tar");
+    tar.arg("-xOf").arg(bundle).arg(name).output().unwrap().stdout
+}
+
+#[test]
+fn a_head_that_an_authority_has_stamped_is_believed_under_the_readers_roots_and_so_are_its_parts() {
+    let site = Site::new();
+    let (policy, bundle) = (site.path("policy"), site.path("stamped.tar"));
+    // Without a witness, whose minute it would take: nothing is verified, and nothing else is missing.
+    fs::write(&policy, format!("log {}\nquorum none\n", site.key)).unwrap();
+    let (authority, other) = (Arc::new(Authority::new().unwrap()), Authority::new().unwrap());
+    let (served, roots) = (Served::new(Arc::clone(&authority)).unwrap(), authority.roots());
+    let url = served.url();
+    let up = site.up(&["--tsa", &url, "--tsa-roots", roots.to_str().unwrap()].map(Path::new));
+    // The authority's first answer was to another question: it was asked again.
+    wait::until("a head that is stamped", SOON, || {
+        let _earlier = fs::remove_file(&bundle);
+        let to = bundle.to_str().unwrap();
+        let said = up.call(&["evidence", "export", "-o", "json", "--to", to]);
+        said.code == 0 && said.json()["timestamps"] == 1
+    })
+    .unwrap();
+
+    let (by, stamps) = ([Path::new("--policy"), &policy], Path::new("--tsa"));
+    let said = verify(&bundle, &[by[0], by[1], stamps, &roots]).ended(2).out;
+    assert!(said.contains(" events existed at ") && said.contains(", says usual"), "{said}");
+    assert!(said.matches("FINDING").count() == 1 && said.contains("NO_QUORUM"), "{said}");
+    let said = verify(&bundle, &by).ended(2).out;
+    assert!(said.contains("1, not believed: "), "{said}");
+    let said = verify(&bundle, &[by[0], by[1], stamps, &other.roots()]).ended(2).out;
+    assert!(said.contains("TIMESTAMP_ROOT"), "{said}");
+    let (code, said) = peer(&bundle, &by);
+    assert!(code == Some(2) && said.contains("openssl ts -verify -in timestamps/"), "{said}");
+    believed_by_openssl(&site, &authority, &bundle);
+    parts(&site, &up, &by);
+    up.stop();
+}
+
+/// Nobody of ours is needed to believe it.
+fn believed_by_openssl(site: &Site, authority: &Authority, bundle: &Path) {
+    let listed = run(Command::new("tar").arg("-tf").arg(bundle)).ended(0).out;
+    let name = listed.lines().find(|name| name.starts_with("timestamps/")).unwrap();
+    let size = name.strip_prefix("timestamps/").unwrap().strip_suffix(".tsr").unwrap();
+    let text = |note: Vec<u8>| -> Option<Vec<u8>> {
+        let lines: Vec<&[u8]> = note.split_inclusive(|byte| *byte == b'\n').take(3).collect();
+        let own = lines.get(1)?.trim_ascii() == size.trim_start_matches('0').as_bytes();
+        own.then(|| lines.concat())
+    };
+    let heads = ["checkpoint".to_owned(), format!("checkpoints/{size}.note")];
+    let head = heads.iter().find_map(|head| text(member(bundle, head))).unwrap();
+    let (answer, data) = (site.path("answer.tsr"), site.path("head.txt"));
+    fs::write(&answer, member(bundle, name)).unwrap();
+    fs::write(&data, head).unwrap();
+    assert!(authority.is_believed(&answer, &data));
+}
+
+/// Evidence in parts is what it is whole, and what is missing or mixed up is never verified.
+fn parts(site: &Site, up: &Up, by: &[&Path]) {
+    let whole = site.path("parts.tar");
+    let export = |to: &Path| {
+        let to = to.to_str().unwrap();
+        up.call(&["evidence", "export", "-o", "json", "--part-bytes", "16KiB", "--to", to])
+    };
+    let told = export(&whole).ended(0).json();
+    let paths: Vec<PathBuf> = told["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| {
+            let path = PathBuf::from(part["file"].as_str().unwrap());
+            assert_eq!(part["sha256"], sha256(&path));
+            path
+        })
+        .collect();
+    assert!(paths.len() > 2 && !whole.exists() && paths[0] == site.path("parts.tar.001"));
+    let bytes: Vec<u8> = paths.iter().flat_map(|path| fs::read(path).unwrap()).collect();
+    let joined = site.path("joined.tar");
+    fs::write(&joined, &bytes).unwrap();
+    assert_eq!(told["sha256"], sha256(&joined));
+    let events = up.call(&["events", "-o", "jsonl"]).ended(0).out;
+    assert!(events.contains(told["sha256"].as_str().unwrap()), "the log says what was exported");
+
+    let first = &paths[0];
+    let word = verify(&joined, by);
+    for said in [verify(first, by), run(verifier(paths.iter().rev()).args(by))] {
+        assert_eq!((said.code, said.out), (word.code, word.out.clone()));
+    }
+    assert_eq!(peer(first, by).0, Some(word.code));
+    let papers = run(decklog(["evidence", "papers", "--to"]).arg(site.path("of-parts")).arg(first));
+    assert!(papers.ended(0).out.contains("INCONCLUSIVE"));
+    assert!(export(&whole).ended(2).err.contains("exists"), "nothing is written over");
+
+    let (last, aside) = (paths.last().unwrap(), site.path("aside"));
+    fs::rename(last, &aside).unwrap();
+    let said = verify(first, by).ended(3).err;
+    assert!(said.contains("does not end in") && said.contains("missing"), "{said}");
+    assert_eq!(peer(first, by).0, Some(3));
+    fs::rename(&aside, last).unwrap();
+    fs::rename(&paths[1], &aside).unwrap();
+    let said = verify(first, by).ended(3).err;
+    assert!(said.contains("parts.tar.002 is missing"), "{said}");
+    assert_eq!(peer(first, by).0, Some(3));
+    // One takes the other's name.
+    fs::rename(first, &paths[1]).unwrap();
+    fs::rename(&aside, first).unwrap();
+    let said = verify(first, by).ended(1);
+    assert!(said.err.contains("compare it with what the export has said"), "{said:?}");
+    assert_eq!(peer(first, by).0, Some(1));
+}
+
 /// The hash of a file, as another program says it.
 pub(crate) fn sha256(path: &Path) -> String {
     let said = run(Command::new("sha256sum").arg(path)).ended(0).out;
@@ -225,10 +339,9 @@ fn papers_are_made_of_evidence_that_holds_and_other_programs_read_them() {
     assert!(witness.wait_for_end(SOON).unwrap().success());
 }
 
-/// The head of a bundle, as anybody gets it out.
+/// The head of a bundle.
 fn checkpoint(bundle: &Path) -> Vec<u8> {
-    let mut tar = Command::new("tar");
-    tar.arg("-xOf").arg(bundle).arg("checkpoint").output().unwrap().stdout
+    member(bundle, "checkpoint")
 }
 
 #[test]

@@ -43,6 +43,18 @@ pub struct AuditConfig {
     /// holds: serve them to whom you would show it.
     #[serde(default)]
     pub tiles: Option<PathBuf>,
+    /// Address of a time-stamping authority (RFC 3161 over HTTP) that is asked about a head once a day.
+    #[serde(default)]
+    pub tsa: Option<String>,
+    /// File of the roots under which what it says is believed, as PEM.
+    #[serde(default)]
+    pub tsa_roots: Option<PathBuf>,
+    /// How often it is asked.
+    #[serde(default = "one_day")]
+    pub tsa_every: HumanDuration,
+    /// Directory in which heads are kept with what it said of them. `data/timestamps` without one.
+    #[serde(default)]
+    pub timestamps: Option<PathBuf>,
     /// Most events in one transaction.
     #[serde(default = "batch")]
     pub batch_events: usize,
@@ -64,6 +76,10 @@ fn one_minute() -> HumanDuration {
     HumanDuration::from_secs(60)
 }
 
+fn one_day() -> HumanDuration {
+    HumanDuration::from_secs(86_400)
+}
+
 fn batch() -> usize {
     1_024
 }
@@ -83,6 +99,10 @@ impl AuditConfig {
             witnesses: None,
             tiles: None,
             witness_every: one_minute(),
+            tsa: None,
+            tsa_roots: None,
+            tsa_every: one_day(),
+            timestamps: None,
             batch_events: batch(),
         }
     }
@@ -102,6 +122,10 @@ impl AuditConfig {
             problems.push("audit.witness-every is at least 100ms".to_owned());
         }
         problems.extend(self.witnesses.as_deref().and_then(crate::witnesses::problem));
+        if self.tsa_every.millis() < 60_000 {
+            problems.push("audit.tsa-every is at least 1m".to_owned());
+        }
+        problems.extend(crate::timestamps::read(self).err().map(|error| format!("{error:#}")));
         if !(1..=10_000).contains(&self.batch_events) {
             problems.push("audit.batch-events: 1 to 10000".to_owned());
         }

@@ -15,6 +15,7 @@ mod reached;
 mod recorder;
 mod signer;
 mod tiles;
+mod timestamps;
 mod witnesses;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 pub use config::AuditConfig;
 pub use continuing::{Continuation, ContinueAs, continue_log};
 pub use join::join_token;
+pub use timestamps::{StampedHead, stamped_heads};
 
 /// Whoever runs a role tells it the time, and when to stop.
 #[derive(Clone)]
@@ -71,6 +73,7 @@ pub async fn run(
     let requests = bus.serve(Service::Append, WAITING_MAX).await?;
     let asked = config.witnesses.as_deref().filter(|_| signer.is_some());
     let asked = asked.map(witnesses::read).transpose()?;
+    let authority = timestamps::read(&config)?.filter(|_| signer.is_some());
     let mut beside =
         vec![tokio::spawn(queries::serve(log.clone(), bus.clone(), around.stop.clone()))];
     let (ticks, mut housekeeper) = housekeeping::start(&config).await?;
@@ -82,6 +85,11 @@ pub async fn run(
         let every = config.head_every.as_duration();
         tokio::spawn(tiles::keep(dir, every, log.clone(), around.clone()))
     }));
+    beside.extend(
+        authority.map(|authority| {
+            tokio::spawn(timestamps::keep(authority, log.clone(), around.clone()))
+        }),
+    );
     ready();
     let own = own::Own { producer, keys };
     let recorder = recorder::Recorder::new(appender, own, (signer, reached), bus, &config, around);

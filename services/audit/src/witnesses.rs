@@ -76,7 +76,8 @@ pub(crate) async fn ask_all(
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>, wait: Duration) -> bool {
+/// Waits so long; whether it is to stop instead.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>, wait: Duration) -> bool {
     tokio::time::timeout(wait, stop.wait_for(|stop| *stop)).await.is_ok()
 }
 

@@ -309,6 +309,12 @@ pub(crate) struct Up {
     /// Directory into which the log is written as files that anybody may serve (C2SP tlog-tiles).
     #[arg(long)]
     pub(crate) tiles: Option<PathBuf>,
+    /// Address of a time-stamping authority (RFC 3161 over HTTP) that is asked about a head of the log once a day.
+    #[arg(long, value_name = "URL", requires = "tsa_roots")]
+    pub(crate) tsa: Option<String>,
+    /// File of the roots under which what it says is believed, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tsa")]
+    pub(crate) tsa_roots: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -63,6 +63,8 @@ pub(crate) struct Wanted {
     pub(crate) witnesses: Option<PathBuf>,
     /// Directory into which the log is written as files that anybody may serve.
     pub(crate) tiles: Option<PathBuf>,
+    /// Address of a time-stamping authority, and the file of its roots.
+    pub(crate) tsa: Option<(String, PathBuf)>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
     pub(crate) self_approval: Option<bool>,
     /// How far its clock is set back: not at all but for a measurement of a log that is old.
@@ -88,6 +90,7 @@ impl Wanted {
             measures: None,
             witnesses: None,
             tiles: None,
+            tsa: None,
             self_approval: None,
             back: SignedDuration::ZERO,
             let_in: None,
@@ -255,6 +258,11 @@ pub(crate) fn head_key(dir: &Path) -> PathBuf {
     dir.join("audit").join("head.key")
 }
 
+/// The directory in which heads are that a time-stamping authority has said something of.
+pub(crate) fn timestamps(dir: &Path) -> PathBuf {
+    dir.join("audit").join("timestamps")
+}
+
 /// The join token the recorder wrote for a class.
 pub(crate) fn token(dir: &Path, class: Class) -> anyhow::Result<String> {
     let path = dir.join("audit").join(format!("join-{class}.token"));
@@ -275,7 +283,8 @@ async fn start_audit(
 ) -> anyhow::Result<Task> {
     let (stop, stopped) = watch::channel(false);
     let (witnesses, tiles) = (wanted.witnesses.clone(), wanted.tiles.clone());
-    let config = AuditConfig { witnesses, tiles, ..recorder(dir) };
+    let (tsa, tsa_roots) = wanted.tsa.clone().unzip();
+    let config = AuditConfig { witnesses, tiles, tsa, tsa_roots, ..recorder(dir) };
     if let Some(problem) = config.problems().into_iter().next() {
         return Err(exit::usage(problem));
     }

@@ -11,14 +11,16 @@ use lexopt::{Arg, Parser, ValueExt as _};
 
 /// What is said when somebody asks.
 pub(crate) const HELP: &str = "\
-Says of evidence of a Decklog log what it is worth. Opens the named files, and nothing else.
+Says of evidence of a Decklog log what it is worth. Opens the named files, and nothing else; of a bundle in parts
+(NAME.001, NAME.002 and so on) name all, or the first, which finds the others beside it.
 
-  decklog-verify BUNDLE [--policy FILE] [--head FILE]… [--as-of WHEN] [--tip] [--json]
+  decklog-verify BUNDLE… [--policy FILE] [--head FILE]… [--tsa FILE]… [--as-of WHEN] [--tip] [--json]
   decklog-verify misbehaviour FILE --policy FILE
 
   --policy FILE        whose heads are believed: the log's key and the witnesses (C2SP tlog-policy);
                        get it by another way than the bundle
   --head FILE          a signed head that you kept, or have from elsewhere: the bundle must continue it
+  --tsa FILE           whose time stamps (RFC 3161) are believed: certificates of roots, as PEM; may be given again
   --as-of WHEN         the last head must have been cosigned at this day or instant, or later (2026-12-31,
                        2026-12-31T12:00:00Z; a day counts from its beginning in UTC)
   --tip                checks one signature of each producer, the last, which vouches for those before it
@@ -35,9 +37,11 @@ Exit 3: the call is wrong, or a file cannot be read.
 /// A bundle, and what somebody brings along.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Bundle {
-    pub(crate) file: PathBuf,
+    /// The bundle, or its parts.
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) policy: Option<PathBuf>,
     pub(crate) heads: Vec<PathBuf>,
+    pub(crate) tsa: Vec<PathBuf>,
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) depth: Depth,
     pub(crate) json: bool,
@@ -58,6 +62,7 @@ struct Words {
     files: Vec<PathBuf>,
     policy: Option<PathBuf>,
     heads: Vec<PathBuf>,
+    tsa: Vec<PathBuf>,
     as_of: Option<Timestamp>,
     tip: bool,
     json: bool,
@@ -74,6 +79,7 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Call, Str
             Arg::Long("version") | Arg::Short('V') => return Ok(Call::Version),
             Arg::Long("policy") => words.policy = Some(path(&mut parser)?),
             Arg::Long("head") => words.heads.push(path(&mut parser)?),
+            Arg::Long("tsa") => words.tsa.push(path(&mut parser)?),
             Arg::Long("misbehaviour") => words.misbehaviour = Some(path(&mut parser)?),
             Arg::Long("tip") => words.tip = true,
             Arg::Long("json") => words.json = true,
@@ -100,11 +106,14 @@ impl Words {
             let policy = self.policy.ok_or("name the --policy that has the key of the log")?;
             return Ok(Call::Misbehaviour { file, policy });
         }
-        let file = (self.files.len() == 1).then(|| self.files.remove(0));
+        if self.files.is_empty() {
+            return Err("name one bundle, or its parts".to_owned());
+        }
         Ok(Call::Bundle(Bundle {
-            file: file.ok_or("name one bundle")?,
+            files: self.files,
             policy: self.policy,
             heads: self.heads,
+            tsa: self.tsa,
             as_of: self.as_of,
             depth: if self.tip { Depth::Tip } else { Depth::Full },
             json: self.json,
@@ -140,14 +149,17 @@ mod tests {
             "--head=a",
             "--head",
             "b",
+            "--tsa",
+            "roots",
             "--as-of",
             "2026-12-31",
             "--tip",
         ]);
         let wanted = Bundle {
-            file: "b.tar".into(),
+            files: vec!["b.tar".into()],
             policy: Some("p".into()),
             heads: vec!["a".into(), "b".into()],
+            tsa: vec!["roots".into()],
             as_of: "2026-12-31T00:00:00Z".parse().ok(),
             depth: Depth::Tip,
             json: false,
@@ -160,7 +172,6 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for words in [
             &[][..],
-            &["a", "b"],
             &["a", "--polcy", "p"],
             &["a", "--as-of", "yesterday"],
             &["a", "--policy"],

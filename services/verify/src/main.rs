@@ -5,10 +5,12 @@ mod call;
 
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use evidence::{Head, Misbehaviour, Report, Trust, Verdict};
+use domain::canonical::Digest;
+use evidence::parts::{Joined, in_order};
+use evidence::{Head, Misbehaviour, Report, Roots, Trust, Verdict};
 use jiff::Timestamp;
 use tlog::Policy;
 
@@ -57,35 +59,66 @@ fn head(path: &Path) -> Result<Head, String> {
     Head::kept(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// The roots in all of the files that are named, if any are.
+fn roots(files: &[PathBuf]) -> Result<Option<Roots>, String> {
+    let one = |path: &PathBuf| {
+        Roots::from_pem(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let all = files.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    Ok(all.into_iter().reduce(Roots::with))
+}
+
 fn trust(bundle: &Bundle) -> Result<Trust, String> {
     Ok(Trust {
         policy: bundle.policy.as_deref().map(policy).transpose()?,
         held: bundle.heads.iter().map(|path| head(path)).collect::<Result<_, _>>()?,
         as_of: bundle.as_of,
+        tsa: roots(&bundle.tsa)?,
         now: Timestamp::now(),
     })
 }
 
 fn verify(bundle: &Bundle) -> Result<u8, String> {
     let trust = trust(bundle)?;
-    let name = bundle.file.display();
-    let opened = File::open(&bundle.file).map_err(|error| format!("opening {name}: {error}"))?;
-    let bytes = opened.metadata().map_or(0, |data| data.len());
-    let mut progress = Progress::new(bytes);
-    let report =
-        evidence::verify(BufReader::new(opened), &trust, bundle.depth, &mut |at, events| {
-            progress.at(at, events);
-        });
+    let mut opened = opened(&bundle.files)?;
+    let mut progress = Progress::new(opened.length());
+    let input = BufReader::new(&mut opened);
+    let report = evidence::verify(input, &trust, bundle.depth, &mut |at, events| {
+        progress.at(at, events);
+    });
     progress.clear();
-    let report = report.map_err(|error| format!("reading {name}: {error}"))?;
+    let report = report.map_err(|error| format!("reading the bundle: {error}"))?;
     if bundle.json {
         let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
         say(&format!("{json}\n"))?;
     } else {
         say(&report.to_string())?;
     }
+    if report.verdict == Verdict::Tampered {
+        tell_parts(&opened)?;
+    }
     keep(bundle, &report)?;
     Ok(u8::try_from(report.verdict.code()).unwrap_or(1))
+}
+
+/// A bundle, or its parts, which are beside the first.
+fn opened(named: &[PathBuf]) -> Result<Joined<File>, String> {
+    let beside = |dir: &Path| {
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        dir.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
+    };
+    let parts = in_order(named, beside).map_err(|error| error.to_string())?;
+    Joined::open(parts, |path| File::open(path)).map_err(|error| error.to_string())
+}
+
+/// Parts of several exports that were mixed up look like one that was changed: which are whose, their hashes tell.
+fn tell_parts(opened: &Joined<File>) -> Result<(), String> {
+    for path in opened.parts() {
+        let hash = File::open(path).and_then(Digest::of_all);
+        let hash = hash.map_err(|error| format!("reading {}: {error}", path.display()))?;
+        eprintln!("{}: SHA-256 {hash}; compare it with what the export has said", path.display());
+    }
+    Ok(())
 }
 
 /// Writes down what shows by itself that the log contradicts itself.

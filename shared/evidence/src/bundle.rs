@@ -6,6 +6,7 @@
 //! | `request.json` | what was asked for |
 //! | `checkpoint` | the last head, over everything that is in the bundle |
 //! | `checkpoints/SIZE.note` | earlier heads |
+//! | `timestamps/SIZE.tsr` | what a time-stamping authority said of the head of a size (RFC 3161) |
 //! | `tile/entries/…`, `tile/L/…` | the entries and the hashes of the tree (C2SP tlog-tiles) |
 //! | `controls/…` | what became of each control: its whole population, and a summary |
 //! | `README.txt` | what this is, and how it is verified |
@@ -23,12 +24,14 @@ use tlog::{EntriesError, Hash, Level, TILE_WIDTH, Tile, Tiler, write_entries};
 use crate::archive::{self, ArchiveError};
 use crate::examiner::{Depth, Examined, Examiner};
 use crate::heads::Head;
+use crate::timestamps::TIMESTAMPS_MAX;
 
 /// The name of the format.
 pub const FORMAT: &str = "decklog-evidence-1";
 pub(crate) const REQUEST: &str = "request.json";
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const CHECKPOINTS: &str = "checkpoints/";
+pub(crate) const TIMESTAMPS: &str = "timestamps/";
 pub(crate) const ENTRIES: &str = "tile/entries/";
 pub(crate) const TILES: &str = "tile/";
 pub(crate) const CONTROLS: &str = "controls/";
@@ -116,8 +119,18 @@ pub(crate) fn checkpoint_name(size: u64, number: usize) -> String {
     }
 }
 
-/// What somebody reads first.
-pub(crate) fn readme(request: &Request, origin: &str, size: u64) -> String {
+/// The name of the file with what an authority said of the head of a size.
+pub(crate) fn timestamp_name(size: u64) -> String {
+    format!("{TIMESTAMPS}{size:020}.tsr")
+}
+
+/// What somebody reads first. Time stamps are told of where there are any.
+pub(crate) fn readme(request: &Request, origin: &str, size: u64, stamped: bool) -> String {
+    let stamps = if stamped {
+        "timestamps/          what a time-stamping authority said of heads (RFC 3161): decklog-verify --tsa\n"
+    } else {
+        ""
+    };
     let Request { from, until, .. } = request;
     let settings = canonical(&request.controls).unwrap_or_default();
     let settings = String::from_utf8_lossy(&settings);
@@ -142,6 +155,7 @@ pub(crate) fn readme(request: &Request, origin: &str, size: u64) -> String {
          \n\
          checkpoint           the signed head over all entries, with the lines of witnesses\n\
          checkpoints/         heads that were signed before\n\
+         {stamps}\
          tile/entries/        the entries: each behind its length, two bytes\n\
          tile/0/ and above    the hashes of the tree\n\
          controls/            summary.csv: each control, how many things it was tested on, how many are\n\
@@ -167,6 +181,9 @@ pub enum WriteError {
     /// Something cannot be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// There are more time stamps than a bundle may have.
+    #[error("more than {TIMESTAMPS_MAX} time stamps")]
+    Timestamps,
     /// The entries are not those of the last head.
     #[error(
         "{found} entries have root {root}, but the head is over {size} entries with another root, or of another size: the log was changed, or not read to its end"
@@ -190,6 +207,7 @@ pub struct Writer<W: Write> {
     files: BTreeMap<String, Listed>,
     examiner: Examiner,
     tiler: Tiler,
+    timestamps: usize,
     /// Entries of the bundle that is not full.
     waiting: Vec<Vec<u8>>,
 }
@@ -208,6 +226,7 @@ impl<W: Write> Writer<W> {
             last,
             files: BTreeMap::new(),
             tiler: Tiler::new(),
+            timestamps: 0,
             waiting: Vec::new(),
         };
         let request = json(&writer.request)?;
@@ -230,6 +249,19 @@ impl<W: Write> Writer<W> {
         self.archive.add(name, bytes)?;
         self.files.insert(name.to_owned(), listed(bytes));
         Ok(())
+    }
+
+    /// Adds what an authority said of the head of a size, which is one of those that were given; before any entry. Those
+    /// beyond [`TIMESTAMPS_MAX`] are refused.
+    ///
+    /// # Errors
+    /// It cannot be written, or there are too many.
+    pub fn timestamp(&mut self, size: u64, answer: &[u8]) -> Result<(), WriteError> {
+        if self.timestamps == TIMESTAMPS_MAX {
+            return Err(WriteError::Timestamps);
+        }
+        self.timestamps += 1;
+        self.add(&timestamp_name(size), answer)
     }
 
     /// Adds the next entry.
@@ -274,7 +306,7 @@ impl<W: Write> Writer<W> {
             self.add(&name, &bytes)?;
         }
         let origin = self.last.says.origin().to_owned();
-        let readme = readme(&self.request, &origin, size);
+        let readme = readme(&self.request, &origin, size, self.timestamps > 0);
         self.add(README, readme.as_bytes())?;
         let files = std::mem::take(&mut self.files);
         let manifest = manifest(origin, size, root, log.counts.types.clone(), files);

@@ -148,6 +148,23 @@ kinds! {
     /// The last head was cosigned before the instant that the reader asks for.
     Stale = "STALE_HEAD" Inconclusive,
 
+    /// A time stamp cannot be read, or uses what this program does not know.
+    TimestampForm = "TIMESTAMP_FORM" Inconclusive,
+    /// The certificate of a time stamp leads to none of the roots that the reader trusts.
+    TimestampRoot = "TIMESTAMP_ROOT" Inconclusive,
+    /// The certificate of a time stamp was not valid at its time, or is not for time stamps alone.
+    TimestampCertificate = "TIMESTAMP_CERTIFICATE" Inconclusive,
+    /// An authority that the reader trusts has not signed the time stamp that names it.
+    TimestampSignature = "TIMESTAMP_SIGNATURE" Tampered,
+    /// An authority that the reader trusts has time-stamped something else than the head it stands for.
+    TimestampOther = "TIMESTAMP_OTHER" Tampered,
+    /// The log received events after an authority had time-stamped a head over them.
+    TimestampEarly = "TIMESTAMP_EARLY" Tampered,
+    /// A time stamp is of the future.
+    TimestampTime = "TIMESTAMP_TIME" Inconclusive,
+    /// The reader trusts authorities, and there is no time stamp.
+    NoTimestamp = "NO_TIMESTAMP" Inconclusive,
+
     /// A schedule implies an occurrence, and the log says nothing about it.
     OccurrenceMissing = "OCCURRENCE_MISSING" Inconclusive,
     /// The log has an occurrence that no approved schedule implies.

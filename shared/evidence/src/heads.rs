@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::ledger::Ledger;
 use jiff::Timestamp;
 use serde::Serialize;
+use timestamp::Roots;
 use tlog::{Checkpoint, CheckpointError, Hash, Note, Policy, Standing, VerifierKey};
 
 use crate::examiner::Examined;
@@ -83,6 +84,8 @@ pub struct Trust {
     pub held: Vec<Head>,
     /// The last head must have been cosigned at this instant or later.
     pub as_of: Option<Timestamp>,
+    /// Whose time stamps they believe. Without any, time stamps are looked at by nobody.
+    pub tsa: Option<Roots>,
     /// Their clock.
     pub now: Timestamp,
 }

@@ -11,9 +11,11 @@
 //! | [`examiner`] | leaves, one after the other: bytes, signatures, counters, marks, the tree |
 //! | [`heads`] | signed heads: by whom, of which tree, and cosigned by whom |
 //! | [`names`] | the names under which a log has gone, one after the other |
+//! | [`timestamps`] | what time-stamping authorities said of heads |
 //! | [`finding`] | what may be wrong, by name, and what is to be said in the end |
 //! | [`verify`](mod@verify) | a bundle from its first to its last byte |
 //! | `text` | the answer, for people |
+//! | [`parts`] | an archive that was cut into parts |
 //! | [`misbehaviour`] | two heads that cannot both be true, as a file that shows it by itself |
 
 mod archive;
@@ -23,7 +25,9 @@ pub mod finding;
 pub mod heads;
 pub mod misbehaviour;
 pub mod names;
+pub mod parts;
 mod text;
+pub mod timestamps;
 pub mod verify;
 
 pub use archive::ArchiveError;
@@ -32,4 +36,6 @@ pub use examiner::{Depth, Examined, Examiner};
 pub use finding::{Finding, Findings, Kind, Verdict};
 pub use heads::{Head, Trust};
 pub use misbehaviour::Misbehaviour;
+/// Whose time stamps somebody believes.
+pub use timestamp::Roots;
 pub use verify::{Report, verify};

@@ -37,7 +37,7 @@ impl Report {
         let Self { counts, size, root, heads, .. } = self;
         let by = self.witnessed.by.iter().map(|(name, at)| format!("{name} at {at}"));
         let by = by.collect::<Vec<_>>().join(", ");
-        vec![
+        let mut lines = vec![
             (
                 "events",
                 format!(
@@ -64,7 +64,10 @@ impl Report {
                     counts.runs, counts.runs_open, counts.runs_unknown
                 ),
             ),
-        ]
+        ];
+        // Behind the witnesses.
+        lines.splice(4..4, self.timestamps.lines().into_iter().map(|says| ("time stamps", says)));
+        lines
     }
 }
 

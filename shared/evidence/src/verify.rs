@@ -11,12 +11,13 @@ use tlog::{Level, TILE_WIDTH, Tile, Tiler, read_entries};
 use crate::archive::{ArchiveError, Reader};
 use crate::bundle::{
     CHECKPOINT, CHECKPOINTS, CONTROLS, ENTRIES, Listed, MANIFEST, README, REQUEST, Request, TILES,
-    checkpoint_name, controls, json, listed, manifest, readme,
+    TIMESTAMPS, checkpoint_name, controls, json, listed, manifest, readme,
 };
 use crate::examiner::{Counts, Depth, Examined, Examiner};
 use crate::finding::{Finding, Findings, Kind, Verdict};
 use crate::heads::{self, Head, Trust, Witnessed};
 use crate::misbehaviour::Misbehaviour;
+use crate::timestamps::{Stamped, Stamps};
 
 /// Most contradictions that are written down.
 const MISBEHAVIOUR_MAX: usize = 10;
@@ -46,6 +47,8 @@ pub struct Report {
     pub heads: usize,
     /// What the last of them is worth.
     pub witnessed: Witnessed,
+    /// What time-stamping authorities said of heads, as far as the reader believes them.
+    pub timestamps: Stamped,
     /// What is wrong: at most 50 of each name.
     pub findings: Vec<Finding>,
     /// How many there are, kept or not.
@@ -91,6 +94,7 @@ struct Reading<'a> {
     request: Option<Request>,
     heads: Vec<Head>,
     last: Option<Head>,
+    stamps: Stamps,
     /// Files that follow from what was read, and were not read yet.
     expected: BTreeMap<String, Digest>,
     files: BTreeMap<String, Listed>,
@@ -110,6 +114,7 @@ impl<'a> Reading<'a> {
             request: None,
             heads: Vec::new(),
             last: None,
+            stamps: Stamps::default(),
             expected: BTreeMap::new(),
             files: BTreeMap::new(),
             manifest: None,
@@ -127,7 +132,9 @@ impl<'a> Reading<'a> {
             let text = format!("{name} stands behind the manifest, or comes twice");
             return self.findings.add(Kind::FileUnexpected, text);
         }
-        let first = [REQUEST, CHECKPOINT].contains(&name) || name.starts_with(CHECKPOINTS);
+        let first = [REQUEST, CHECKPOINT].contains(&name)
+            || name.starts_with(CHECKPOINTS)
+            || name.starts_with(TIMESTAMPS);
         if first && self.examiner.size() > 0 {
             let text = format!("{name} stands behind entries");
             return self.findings.add(Kind::FileUnexpected, text);
@@ -136,6 +143,7 @@ impl<'a> Reading<'a> {
             REQUEST => self.take_request(bytes),
             CHECKPOINT => self.last = self.read_head(name, bytes),
             _ if name.starts_with(CHECKPOINTS) => self.take_head(name, bytes),
+            _ if name.starts_with(TIMESTAMPS) => self.take_timestamp(name, bytes),
             _ if name.starts_with(ENTRIES) => self.take_entries(name, bytes),
             _ if name.starts_with(TILES) => self.take_derived(name, bytes),
             // They follow from all entries, and are compared at the end.
@@ -181,6 +189,13 @@ impl<'a> Reading<'a> {
         self.heads.push(head);
     }
 
+    fn take_timestamp(&mut self, name: &str, bytes: &[u8]) {
+        let sizes = self.heads.iter().chain(&self.last).map(|head| head.says.size());
+        if let Err(why) = self.stamps.take(name, bytes, sizes) {
+            self.findings.add(Kind::FileUnexpected, format!("{name} {why}"));
+        }
+    }
+
     fn take_entries(&mut self, name: &str, bytes: &[u8]) {
         let leaves = match read_entries(bytes) {
             Ok(leaves) => leaves,
@@ -198,7 +213,8 @@ impl<'a> Reading<'a> {
             return self.findings.add(Kind::FileUnexpected, text);
         }
         for leaf in leaves {
-            self.examiner.take(leaf);
+            let taken = self.examiner.take(leaf);
+            self.stamps.passed(self.examiner.size(), taken.map(|taken| taken.received));
             let full = self.examiner.newest().map(|hash| self.tiler.push(hash));
             for (tile, hashes) in full.unwrap_or_default() {
                 self.expected.insert(tile.to_string(), Digest::of(&hashes));
@@ -241,10 +257,12 @@ impl<'a> Reading<'a> {
         self.check_files(&log);
         let heads: Vec<Head> = self.heads.iter().chain(&self.last).cloned().collect();
         let (of_heads, witnessed) = heads::check(&heads, &log, self.trust);
+        let (of_stamps, timestamps) = self.stamps.check(&heads, self.trust);
         let misbehaviour = self.misbehaviour(&log);
         let mut findings = self.findings;
         findings.extend(log.findings);
         findings.extend(of_heads);
+        findings.extend(of_stamps);
         Report {
             verdict: findings.verdict(),
             origin: log.ledger.origin.unwrap_or_default(),
@@ -253,6 +271,7 @@ impl<'a> Reading<'a> {
             request: self.request,
             heads: heads.len(),
             witnessed,
+            timestamps,
             findings: findings.kept().to_vec(),
             findings_total: findings.total(),
             counts: log.counts,
@@ -315,7 +334,8 @@ impl<'a> Reading<'a> {
     fn check_readme(&mut self, log: &Examined) {
         if let Some(request) = &self.request {
             let origin = log.ledger.origin.as_deref().unwrap_or_default();
-            let wanted = readme(request, origin, log.tree.size());
+            let stamped = self.files.keys().any(|name| name.starts_with(TIMESTAMPS));
+            let wanted = readme(request, origin, log.tree.size(), stamped);
             self.check_derived(README, wanted.as_bytes());
         } else if !self.files.contains_key(REQUEST) {
             self.findings.add(Kind::FileMissing, format!("{REQUEST} is not there"));

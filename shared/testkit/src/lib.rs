@@ -6,6 +6,7 @@
 //! | [`nats`] | a throw-away nats-server, with or without JetStream, whose storage can be deleted |
 //! | [`storage`] | servers that keep files for others: SFTP, S3, restic's REST interface |
 //! | [`printing`] | printers: one that fails as it is told, Debian's simulator, and a print server |
+//! | [`authority`] | a time-stamping authority: openssl, over HTTP |
 //! | [`mail`] | mail servers: a real one whose mail can be read back, and one that follows a script |
 //! | [`port`] | ports for servers that others start |
 //! | [`process`] | any other program as a child, with its output and its signals |
@@ -16,6 +17,7 @@
 //! Every server lives in its own directory and on its own loopback port, and is ended by its process
 //! id when its value is dropped, so tests run side by side and leave nothing behind.
 
+pub mod authority;
 pub mod installed;
 pub mod mail;
 pub mod nats;

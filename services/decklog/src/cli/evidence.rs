@@ -39,22 +39,54 @@ pub(crate) struct ExportEvidence {
     /// The file; it must not exist.
     #[arg(long)]
     pub(crate) to: PathBuf,
+    /// Cuts the file into parts of so many bytes at most, FILE.001 and so on, which are the file one behind the other: 45MB,
+    /// 45000000.
+    #[arg(long, value_name = "BYTES", value_parser = part_bytes)]
+    pub(crate) part_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) about: About,
+    /// Directory of the recorder with heads that a time-stamping authority was asked about (audit.timestamps); that of the data
+    /// directory when absent.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) timestamps: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
+/// The fewest bytes of a part: a part is for a mail or an upload, and there are 999 at most.
+const PART_BYTES_MIN: u64 = 4_096;
+
+/// Bytes, or thousands, millions and so on of them.
+fn part_bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 6] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+    ];
+    let unit = UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)));
+    let (number, unit) = unit.unwrap_or((text, 1));
+    let bytes = number.trim_end().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let bytes = bytes.filter(|bytes| *bytes >= PART_BYTES_MIN);
+    bytes.ok_or_else(|| format!("45MB, 45MiB, 45000000; at least {PART_BYTES_MIN} bytes"))
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct VerifyEvidence {
-    /// The file.
-    pub(crate) file: PathBuf,
+    /// The file; of one in parts the first, which finds the others beside it, or all.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
     /// Whose heads are believed: the log's key and the witnesses (C2SP tlog-policy).
     #[arg(long)]
     pub(crate) policy: Option<PathBuf>,
     /// A signed head that you kept: the file must continue it. May be given again.
     #[arg(long = "head", value_name = "FILE")]
     pub(crate) heads: Vec<PathBuf>,
+    /// Whose time stamps (RFC 3161) are believed: certificates of roots, as PEM. May be given again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tsa: Vec<PathBuf>,
     /// The last head must have been cosigned at this day or instant, or later.
     #[arg(long)]
     pub(crate) as_of: Option<String>,
@@ -136,4 +168,26 @@ pub(crate) struct Forward {
     pub(crate) once: bool,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_have_so_many_bytes_or_thousands_of_them() {
+        for (text, bytes) in [
+            ("45MB", Some(45_000_000)),
+            ("45 MiB", Some(45 << 20)),
+            ("5000", Some(5_000)),
+            ("4KiB", Some(4_096)),
+            ("4kB", None),
+            ("45mb", None),
+            ("-1", None),
+            ("99999999999GB", None),
+            ("", None),
+        ] {
+            assert_eq!(part_bytes(text).ok(), bytes, "{text}");
+        }
+    }
 }

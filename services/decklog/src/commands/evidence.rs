@@ -1,8 +1,11 @@
-//! `decklog evidence …`: the log as one file that verifies by itself.
+//! `decklog evidence …`: the log as one file that verifies by itself, or as the parts of one.
+
+mod stamps;
+mod target;
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
-use std::path::Path;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -13,13 +16,17 @@ use domain::envelope::Envelope;
 use domain::event::{Event, LogEvent};
 use domain::leaf::Leaf;
 use domain::wire::{Content, Query};
-use evidence::{Depth, Examined, Head, Report, Request, Trust, Verdict, Writer};
+use evidence::parts::{Joined, PartsError, in_order};
+use evidence::{Depth, Examined, Head, Report, Request, Roots, Trust, Verdict, Writer};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tlog::Policy;
 
+use self::stamps::Stamps;
+use self::target::Part;
+pub(super) use self::target::{Target, Written};
 use super::verify::{HEADS, kept};
 use super::{papers, with_log};
 use crate::cli::{About, Evidence, ExportEvidence, Format, Place, VerifyEvidence};
@@ -44,11 +51,15 @@ struct Exported {
     heads: usize,
     /// Lines of others than the log on the last head.
     cosignatures: usize,
+    /// Heads of which a time-stamping authority has said something.
+    timestamps: usize,
     from: Timestamp,
     until: Timestamp,
     bytes: u64,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file, or of all parts one behind the other.
     sha256: Digest,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Part>,
     /// Position of the event that says who has it; absent where nobody could be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     recorded: Option<u64>,
@@ -59,13 +70,15 @@ struct Exported {
 
 fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&wanted.place)?;
-    let (last, earlier) = heads(&source)?;
+    let (last, mut earlier) = heads(&source)?;
+    let stamps = stamps(wanted, &source, &last, &mut earlier)?;
     let request = request(&wanted.about, &source, last.says.size())?;
     let (origin, size) = (last.says.origin().to_owned(), last.says.size());
     let cosignatures = last.note.signatures().len() - 1;
     let (from, until, root) = (request.from, request.until, last.says.root());
-    let (bytes, log) = write(&source, request, &wanted.to, last, &earlier)?;
-    let sha256 = digest_of(&wanted.to)?;
+    let target = Target { to: &wanted.to, part_bytes: wanted.part_bytes };
+    let (written, log) = write(&source, request, target, last, &earlier, &stamps)?;
+    let Written { bytes, sha256, parts } = written;
     drop(source);
     let told = json!({
         "size": size, "root": Digest(root.0), "from": from, "until": until, "file": sha256, "bytes": bytes,
@@ -81,10 +94,12 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
         size,
         heads,
         cosignatures,
+        timestamps: stamps.len(),
         from,
         until,
         bytes,
         sha256,
+        parts,
         recorded,
         controls,
         wrong,
@@ -119,21 +134,37 @@ pub(super) fn above(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn digest_of(path: &Path) -> anyhow::Result<Digest> {
-    let reading = || format!("reading {}", path.display());
-    File::open(path).and_then(Digest::of_all).with_context(reading)
+/// What a time-stamping authority has said of heads: in the directory that is named, or in that of the data directory.
+fn stamps(
+    wanted: &ExportEvidence,
+    source: &Source,
+    last: &Head,
+    earlier: &mut Vec<Head>,
+) -> anyhow::Result<Stamps> {
+    let usual = || source.dir().map(embedded::timestamps);
+    match wanted.timestamps.clone().or_else(usual) {
+        Some(dir) => stamps::add(&dir, last, earlier),
+        None => Ok(Stamps::new()),
+    }
 }
 
 fn exported(done: &Exported) -> String {
     let Exported { file, origin, size, heads, cosignatures, from, until, bytes, .. } = done;
+    let stamped = match done.timestamps {
+        0 => String::new(),
+        some => format!(", {some} time stamps"),
+    };
     let witnessed = match cosignatures {
         0 => "no witness has cosigned the last one: whoever verifies it will call it INCONCLUSIVE"
             .to_owned(),
         some => format!("the last one with {some} lines of witnesses"),
     };
     let mut text = format!(
-        "{file}: {size} entries of {origin}, about {from} until {until}, {heads} signed heads, {witnessed}; {bytes} bytes\n"
+        "{file}: {size} entries of {origin}, about {from} until {until}, {heads} signed heads{stamped}, {witnessed}; {bytes} bytes\n"
     );
+    for Part { file, bytes, sha256 } in &done.parts {
+        text.push_str(&format!("{file}: {bytes} bytes, SHA-256 {sha256}\n"));
+    }
     text.push_str(&format!("SHA-256 {}", done.sha256));
     if let Some(position) = done.recorded {
         text.push_str(&format!("; event {position} says who has it"));
@@ -145,42 +176,26 @@ fn exported(done: &Exported) -> String {
     text + &super::control::table(&done.controls)
 }
 
-/// Writes a bundle; says how large it is, and what its examination came to.
+/// Writes a bundle; says what was written, and what its examination came to.
 pub(super) fn write(
     source: &Source,
     request: Request,
-    to: &Path,
+    target: Target<'_>,
     last: Head,
     earlier: &[Head],
-) -> anyhow::Result<(u64, Examined)> {
+    stamps: &[(u64, Vec<u8>)],
+) -> anyhow::Result<(Written, Examined)> {
     let (size, mut examined) = (last.says.size(), None);
-    let bytes = whole(to, |out| {
+    let written = target.write(|out| {
         let mut writer = Writer::new(out, request, last, earlier)?;
+        for (size, answer) in stamps {
+            writer.timestamp(*size, answer)?;
+        }
         source.leaves(size, |_, bytes| Ok(writer.entry(bytes)?))?;
         examined = Some(writer.finish()?.1);
         Ok(())
     })?;
-    Ok((bytes, examined.context("nothing was examined")?))
-}
-
-/// Writes a file that has its name only once it is whole; says how large it is.
-fn whole(
-    to: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,
-) -> anyhow::Result<u64> {
-    if to.exists() {
-        return Err(exit::usage(format!("{} exists: name another file", to.display())));
-    }
-    let dir = above(to);
-    let made = tempfile::Builder::new().prefix(".evidence-").tempfile_in(dir);
-    let made = made.with_context(|| format!("writing into {}", dir.display()))?;
-    let mut out = BufWriter::new(made.reopen()?);
-    write(&mut out)?;
-    out.flush()?;
-    out.get_ref().sync_all()?;
-    let bytes = out.get_ref().metadata()?.len();
-    made.persist_noclobber(to).with_context(|| format!("writing {}", to.display()))?;
-    Ok(bytes)
+    Ok((written, examined.context("nothing was examined")?))
 }
 
 /// The last head, and those before it, the smallest first. The last is one that witnesses have cosigned, where there is any.
@@ -258,15 +273,33 @@ fn verify(wanted: &VerifyEvidence, format: Format) -> anyhow::Result<()> {
 }
 
 /// What a file is worth to whoever asks, and the file, at its end.
-pub(super) fn examined(wanted: &VerifyEvidence) -> anyhow::Result<(Report, File)> {
+pub(super) fn examined(wanted: &VerifyEvidence) -> anyhow::Result<(Report, Joined<File>)> {
     let trust = trust(wanted)?;
-    let name = wanted.file.display();
-    let opened = File::open(&wanted.file)
-        .map_err(|error| exit::usage(format!("opening {name}: {error}")))?;
+    let mut opened = opened(&wanted.files).map_err(exit::usage)?;
     let depth = if wanted.tip { Depth::Tip } else { Depth::Full };
-    let report = evidence::verify(BufReader::new(&opened), &trust, depth, &mut |_, _| {})
-        .with_context(|| format!("reading {name}"))?;
+    let report = evidence::verify(BufReader::new(&mut opened), &trust, depth, &mut |_, _| {})
+        .context("reading the evidence")?;
     Ok((report, opened))
+}
+
+/// A file, or its parts, which are beside the first.
+fn opened(named: &[PathBuf]) -> Result<Joined<File>, PartsError> {
+    let beside = |dir: &Path| {
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        dir.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
+    };
+    Joined::open(in_order(named, beside)?, |path| File::open(path))
+}
+
+/// The roots in all of the files that are named, if any are.
+fn roots(files: &[PathBuf]) -> anyhow::Result<Option<Roots>> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read(path);
+        let text = text.map_err(|e| exit::usage(format!("reading {}: {e}", path.display())))?;
+        Roots::from_pem(&text).map_err(|e| exit::usage(format!("{}: {e}", path.display())))
+    };
+    let all = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(all.into_iter().reduce(Roots::with))
 }
 
 fn trust(wanted: &VerifyEvidence) -> anyhow::Result<Trust> {
@@ -281,6 +314,7 @@ fn trust(wanted: &VerifyEvidence) -> anyhow::Result<Trust> {
         policy: wanted.policy.as_ref().map(read).transpose()?,
         held: wanted.heads.iter().map(|path| kept(path)).collect::<anyhow::Result<_>>()?,
         as_of: wanted.as_of.as_ref().map(instant).transpose()?,
+        tsa: roots(&wanted.tsa)?,
         now: host::now(),
     })
 }

@@ -57,6 +57,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             measures: up.measures.clone(),
             witnesses: up.witnesses.clone(),
             tiles: up.tiles.clone(),
+            tsa: up.tsa.clone().zip(up.tsa_roots.clone()),
             self_approval: up.self_approval,
             back: SignedDuration::ZERO,
             let_in: None,

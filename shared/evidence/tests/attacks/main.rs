@@ -10,4 +10,5 @@ mod honest;
 mod peer;
 mod shown;
 mod site;
+mod stamps;
 mod table;

@@ -114,6 +114,11 @@ pub(crate) fn head(leaves: &[Vec<u8>], log: &SignerKey) -> Head {
 
 /// A bundle of these leaves, as the exporter writes it, signed by whoever holds these keys.
 pub(crate) fn bundle(leaves: &[Vec<u8>], signers: &Signers) -> Files {
+    stamped(leaves, signers, &[])
+}
+
+/// The same, with what an authority has answered for heads of some sizes.
+pub(crate) fn stamped(leaves: &[Vec<u8>], signers: &Signers, stamps: &[(u64, Vec<u8>)]) -> Files {
     let size = leaves.len();
     let earlier = [size / 3, 2 * size / 3].map(|size| head(&leaves[..size], &signers.log));
     let mut last = head(leaves, &signers.log);
@@ -123,6 +128,9 @@ pub(crate) fn bundle(leaves: &[Vec<u8>], signers: &Signers) -> Files {
     let until = "2020-03-03T00:00:00Z".parse().unwrap();
     let request = Request::new(START.parse().unwrap(), until, ControlSettings::default());
     let mut writer = Writer::new(Vec::new(), request, last, &earlier).unwrap();
+    for (size, answer) in stamps {
+        writer.timestamp(*size, answer).unwrap();
+    }
     for leaf in leaves {
         writer.entry(leaf.clone()).unwrap();
     }
@@ -217,13 +225,13 @@ pub(crate) fn policy_text(quorum: bool) -> String {
 /// Somebody who has a policy with a witness, and kept a head.
 pub(crate) fn careful(held: &[Head]) -> Trust {
     let policy = Some(Policy::parse(&policy_text(true)).unwrap());
-    Trust { policy, held: held.to_vec(), as_of: None, now: NOW.parse().unwrap() }
+    Trust { policy, held: held.to_vec(), as_of: None, tsa: None, now: NOW.parse().unwrap() }
 }
 
 /// Somebody who knows the log's key, and nothing else.
 pub(crate) fn alone() -> Trust {
     let policy = Some(Policy::parse(&policy_text(false)).unwrap());
-    Trust { policy, held: Vec::new(), as_of: None, now: NOW.parse().unwrap() }
+    Trust { policy, held: Vec::new(), as_of: None, tsa: None, now: NOW.parse().unwrap() }
 }
 
 pub(crate) fn verify(tar: &[u8], trust: &Trust) -> Report {

@@ -47,7 +47,9 @@ pub(super) fn measure(runtime: &Runtime, place: &Path) -> anyhow::Result<Vec<Fig
     let file = place.join("bench-evidence.tar");
     let _ = std::fs::remove_file(&file);
     let began = Instant::now();
-    let (bytes, _) = bundles::write(&source, request.clone(), &file, last, &earlier)?;
+    let target = bundles::Target { to: &file, part_bytes: None };
+    let (written, _) = bundles::write(&source, request.clone(), target, last, &earlier, &[])?;
+    let bytes = written.bytes;
     let took = began.elapsed().as_secs_f64();
     let mut figures = vec![
         Figure::new(format!("evidence of {size} events: exported"), size as f64 / took, "events/s")
@@ -121,7 +123,7 @@ fn bare(leaves: &[Vec<u8>]) -> anyhow::Result<Bare> {
 }
 
 fn verified(file: &Path, bare: &Bare, size: u64) -> anyhow::Result<Vec<Figure>> {
-    let trust = Trust { policy: None, held: Vec::new(), as_of: None, now: host::now() };
+    let trust = Trust { policy: None, held: Vec::new(), as_of: None, tsa: None, now: host::now() };
     let mut figures = Vec::new();
     for (depth, word) in [(Depth::Full, "every signature"), (Depth::Tip, "last signatures")] {
         let began = Instant::now();

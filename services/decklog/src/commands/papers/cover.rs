@@ -1,5 +1,6 @@
 //! The cover sheet of a file of evidence.
 
+use evidence::timestamps::Stamp;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use paper::{CoverSheet, Imprint, Parameter};
@@ -83,12 +84,17 @@ fn accuracy(subject: &Subject) -> Vec<String> {
     } else {
         format!("The last head was cosigned by {}.", by.join(", "))
     };
-    vec![
+    let stamped = report.timestamps.believed.last().map(|stamp| {
+        let Stamp { size, at, by } = stamp;
+        format!("The head of {size} entries existed at {at}, says the time-stamping authority {by} (RFC 3161).")
+    });
+    let checked = vec![
         format!("The verifier says of it: {}.", subject.verdict()),
         format!(
             "{} signatures of {} producers were checked, each producer's counter and chain, and the rules of the log for each event.",
             report.counts.signatures, report.counts.producers
         ),
         witnesses,
-    ]
+    ];
+    checked.into_iter().chain(stamped).collect()
 }

@@ -14,11 +14,11 @@ mod cover;
 mod workbook;
 
 use std::fs;
-use std::io::Seek as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use domain::canonical::Digest;
+use evidence::parts::part_of;
 use evidence::{Report, Request, Verdict};
 use serde::Serialize;
 
@@ -40,9 +40,8 @@ struct Subject {
 
 impl Subject {
     fn read(wanted: &PapersOf) -> anyhow::Result<Self> {
-        let (path, name) = (&wanted.evidence.file, wanted.evidence.file.display());
         let (report, mut opened) = examined(&wanted.evidence)?;
-        let bytes = opened.metadata()?.len();
+        let bytes = opened.length();
         let request = match (report.verdict, &report.request) {
             (Verdict::Verified | Verdict::Inconclusive, Some(request)) => request.clone(),
             _ => {
@@ -50,10 +49,10 @@ impl Subject {
                 return Err(exit::unclean("no papers are made of evidence that does not hold"));
             }
         };
-        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         // Of the very file that was verified, whatever its name stands for by now.
         opened.rewind()?;
-        let sha256 = Digest::of_all(&opened).with_context(|| format!("reading {name}"))?;
+        let sha256 = Digest::of_all(&mut opened).context("reading the evidence")?;
+        let file = name_of(&wanted.evidence.files);
         Ok(Self { file, bytes, sha256, report, request, sample: wanted.sample })
     }
 
@@ -74,6 +73,13 @@ impl Subject {
     fn period(&self) -> String {
         format!("from {} until before {}", self.request.from, self.request.until)
     }
+}
+
+/// The name of a file, without its directory; of parts that of what they are parts of.
+fn name_of(files: &[PathBuf]) -> String {
+    let first = files.first().cloned().unwrap_or_default();
+    let whole = part_of(&first).map_or(first, |(whole, _)| whole);
+    whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// What was made.
