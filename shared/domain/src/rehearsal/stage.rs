@@ -108,6 +108,7 @@ impl<'k> Stage<'k> {
             | Body::User(_)
             | Body::Log
             | Body::Incident(_)
+            | Body::Control
             | Body::Review(_)
             | Body::Tzdb(_)
             | Body::Directory(_) => 1,
@@ -132,6 +133,7 @@ impl<'k> Stage<'k> {
                 | Body::User(_)
                 | Body::Log
                 | Body::Incident(_)
+                | Body::Control
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Directory(_) => {}

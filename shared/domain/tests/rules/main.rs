@@ -10,6 +10,7 @@ mod changes;
 mod complaints;
 mod controls;
 mod directory;
+mod dispositions;
 mod effects;
 mod executor;
 mod expect;

@@ -377,6 +377,7 @@ fn number(event: &Event) -> Option<u32> {
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
+        | Event::ControlEvent(_)
         | Event::ReviewEvent(_) => None,
     }
 }
@@ -742,6 +743,7 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
+            | Event::ControlEvent(_)
             | Event::ReviewEvent(_) => None,
         });
         let due = due.unwrap();

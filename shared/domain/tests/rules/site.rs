@@ -566,6 +566,7 @@ impl Site {
                 | Body::Tzdb(_)
                 | Body::Directory(_)
                 | Body::Incident(_)
+                | Body::Control
                 | Body::Review(_) => 1,
                 Body::Job(_) => 2,
                 Body::Run(_) => 3,
