@@ -139,6 +139,7 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
         "/controls",
         "/controls/CM-01?show=population",
         "/controls/AC-06",
+        "/controls/LG-07",
         "/people/bob",
         "/account",
         &format!("/changes/job/{name}"),
@@ -148,6 +149,12 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
             assert_eq!(browser.barriers(), [""; 0], "{page}");
         }
     }
+    bob.go(&format!("{}/controls/LG-07", up.server));
+    bob.press("td a[href$='#say']");
+    assert_eq!(bob.barriers(), [""; 0], "where one says what became of an exception");
+    bob.fill("#say input[name=text]", "it came with the installation");
+    bob.press("#say button");
+    assert!(bob.words().contains("accepted: it came with the installation"), "{}", bob.words());
     up.stop();
     crate::programs::call(&dir.path().join("data"), &["verify"]).ended(0);
 }

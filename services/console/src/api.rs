@@ -149,6 +149,8 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(controls::list_controls))
         .routes(routes!(controls::show_control))
         .routes(routes!(controls::population))
+        .routes(routes!(controls::dispose_exception))
+        .routes(routes!(controls::review_control))
         .routes(routes!(exports::record_export))
         .routes(routes!(site::site))
         .routes(routes!(following::follow))

@@ -3,6 +3,7 @@
 //! may at all is asked first: whoever may not is told nothing of what there is and how it stands.
 
 mod changes;
+mod controls;
 mod datasets;
 mod exports;
 mod hosts;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use changes::{ChangeAct, Proposed};
+pub(crate) use controls::{DisposeWanted, SignControl};
 pub(crate) use datasets::DatasetAct;
 pub(crate) use hosts::HostAct;
 pub use hosts::Invitation;
@@ -67,6 +69,9 @@ pub enum CommandError {
     /// The recorder cannot be reached.
     #[error("the recorder cannot be reached: {0}")]
     Unavailable(String),
+    /// What is needed for it is not known here yet.
+    #[error("{0}")]
+    NotYet(String),
     /// A host that has to be asked does not answer, or cannot.
     #[error("{0}")]
     Host(String),

@@ -48,7 +48,8 @@ pub struct ConsoleConfig {
     /// The directory by which people come in.
     #[serde(default)]
     pub oidc: Option<OidcConfig>,
-    /// File with what the site has agreed with its auditor: how soon, how often, how long. Controls are shown by it.
+    /// File with measures: how soon, how often, how long. Controls are shown by it instead of by the measures that the log has
+    /// approved, and it is said that they are.
     #[serde(default)]
     pub measures: Option<PathBuf>,
     /// The account that somebody at this machine lets in at the start, by a code. No file says this.

@@ -15,7 +15,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bus::recorder::{AskError, ask};
 use domain::canonical::Digest;
-use domain::controls::{Control, ControlSettings, Item, Month, Outcome, Period, Summary};
+use domain::controls::{
+    Agreed, AgreedVersion, Control, ControlSettings, Item, Month, Outcome, Period, Summary,
+};
 use domain::wire::{Answer, Content, LeafView, Query};
 use evidence::{Depth, Examiner, Head};
 use jiff::tz::TimeZone;
@@ -40,10 +42,36 @@ const FAR: u64 = 20_000;
 /// Most months that are shown beside each other.
 const MONTHS: usize = 12;
 
+/// By which measures a month was tested.
+#[derive(Debug, Clone)]
+pub(crate) struct Used {
+    pub(crate) settings: ControlSettings,
+    /// Those that the log had approved at its end, where there were any.
+    pub(crate) approved: Option<AgreedVersion>,
+    /// Whether the settings are those, or the usual ones where there were none.
+    pub(crate) as_agreed: bool,
+    /// Which they are, in words.
+    pub(crate) says: String,
+}
+
+impl Used {
+    fn new(agreed: Agreed, given: Option<&ControlSettings>) -> Self {
+        let settings = given.cloned().unwrap_or_else(|| agreed.settings.clone());
+        let says = agreed.says_of(&settings);
+        let says = match given {
+            Some(_) => format!("those of the file that this console was given: {says}"),
+            None => says,
+        };
+        let as_agreed = settings == agreed.settings;
+        Self { settings, approved: agreed.version, as_agreed, says }
+    }
+}
+
 /// What became of all controls in a month.
 #[derive(Debug)]
 pub(crate) struct Tested {
     pub(crate) month: Month,
+    pub(crate) used: Used,
     pub(crate) summaries: Vec<Summary>,
 }
 
@@ -63,6 +91,7 @@ pub(crate) struct Standing {
 pub(crate) struct Known {
     /// The position to which it is true.
     pub(crate) position: u64,
+    pub(crate) used: Used,
     pub(crate) outcomes: Vec<Outcome>,
 }
 
@@ -76,7 +105,8 @@ impl Known {
 
 /// The controls as this console has tested them.
 pub(crate) struct Controls {
-    pub(crate) settings: ControlSettings,
+    /// Measures of a file, where there is one: they go before those that the log has approved, and it is said that they do.
+    given: Option<ControlSettings>,
     examiner: Mutex<Examiner>,
     /// Of months: whoever looks at one page after the other has them computed once.
     kept: Mutex<BTreeMap<Month, Arc<Known>>>,
@@ -86,13 +116,16 @@ pub(crate) struct Controls {
     /// Somebody has the log read just now.
     reading: AtomicBool,
     read: AtomicU64,
+    /// What was said last by this console: whoever said it is shown it.
+    said: AtomicU64,
 }
 
 impl Controls {
-    /// None tested yet, by these measures.
-    pub(crate) fn new(settings: ControlSettings) -> Self {
+    /// None tested yet, by these measures, or else by those that the log has approved.
+    pub(crate) fn new(given: Option<ControlSettings>) -> Self {
         Self {
-            settings,
+            given,
+            said: AtomicU64::new(0),
             examiner: Mutex::new(Examiner::new(Depth::Tip).gathering()),
             kept: Mutex::default(),
             standing: watch::Sender::default(),
@@ -100,6 +133,17 @@ impl Controls {
             reading: AtomicBool::new(false),
             read: AtomicU64::new(0),
         }
+    }
+
+    /// What was found before is not shown any more to who comes after this position.
+    pub(crate) fn hear(&self, position: u64) {
+        self.said.fetch_max(position, Ordering::Relaxed);
+    }
+
+    /// By which measures a period is tested, as far as the log was read.
+    fn used(&self, examiner: &Examiner, period: Period) -> Used {
+        let none = || Agreed { settings: ControlSettings::default(), version: None };
+        Used::new(examiner.agreed(period).unwrap_or_else(none), self.given.as_ref())
     }
 
     /// What was found last, if the log was read to its end before.
@@ -139,10 +183,11 @@ pub(crate) async fn standing(console: &Console) -> Result<Arc<Standing>, Problem
     let mut patience = LONG_PATIENCE;
     if let Some(last) = last {
         let age = now.duration_since(last.at);
-        if last.position >= newest || age < FRESH {
+        let told = last.position >= controls.said.load(Ordering::Relaxed);
+        if told && (last.position >= newest || age < FRESH) {
             return Ok(last);
         }
-        if age < OLD {
+        if told && age < OLD {
             patience = PATIENCE;
         }
     }
@@ -178,9 +223,10 @@ pub(crate) async fn outcomes(console: &Console, month: Month) -> Result<Arc<Know
     let controls = Arc::clone(&console.controls);
     let tested = tokio::task::spawn_blocking(move || {
         let mut examiner = lock(&controls.examiner);
-        let all = examiner.controls(&[period], &controls.settings, head.as_ref());
+        let all = examiner.controls(&[period], controls.given.as_ref(), head.as_ref());
         let outcomes = all.into_iter().next().unwrap_or_default();
-        Arc::new(Known { position: examiner.size(), outcomes })
+        let (position, used) = (examiner.size(), controls.used(&examiner, period));
+        Arc::new(Known { position, used, outcomes })
     });
     let known = tested.await.map_err(Problem::unavailable)?;
     let mut kept = lock(&console.controls.kept);
@@ -273,13 +319,15 @@ fn test(controls: &Controls, head: Option<&Head>, now: Timestamp) {
         months.push(last.before());
     }
     let periods: Vec<_> = months.iter().filter_map(|month| month.period(&zone)).collect();
-    let tested = examiner.controls(&periods, &controls.settings, head);
+    let tested = examiner.controls(&periods, controls.given.as_ref(), head);
+    let used: Vec<Used> = periods.iter().map(|period| controls.used(&examiner, *period)).collect();
     let position = examiner.size();
     drop(examiner);
-    let month = |(month, all): (Month, Vec<Outcome>)| Tested {
+    let month = |((month, used), all): ((Month, Used), Vec<Outcome>)| Tested {
         month,
+        used,
         summaries: all.iter().map(Summary::of).collect(),
     };
-    let months = months.into_iter().zip(tested).map(month).collect();
+    let months = months.into_iter().zip(used).zip(tested).map(month).collect();
     controls.standing.send_replace(Some(Arc::new(Standing { position, at: now, months })));
 }

@@ -154,7 +154,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/events", get(events::page).post(events::keep))
         .route("/events/{position}", get(events::event))
         .route("/controls", get(controls::page))
-        .route("/controls/{id}", get(controls::one))
+        .route("/controls/{id}", get(controls::one).post(controls::act))
         .route("/site", get(site::page))
         .route("/docs", get(api::page))
         .route("/assets/{name}", get(answer::asset))

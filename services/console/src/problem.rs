@@ -133,7 +133,9 @@ impl From<CommandError> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "moved-on", &error)
             }
             CommandError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", &error),
-            CommandError::Unavailable(_) | CommandError::Host(_) => Self::unavailable(&error),
+            CommandError::Unavailable(_) | CommandError::NotYet(_) | CommandError::Host(_) => {
+                Self::unavailable(&error)
+            }
         }
     }
 }

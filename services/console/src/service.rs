@@ -216,7 +216,7 @@ fn open(
     let keys = Keys::load_or_create(&config.secret())?;
     let measures = config.measures.as_deref();
     let measures = measures.map(|file| settings::read_file(file, |_: &ControlSettings| Vec::new()));
-    let measures = measures.transpose().map_err(anyhow::Error::msg)?.unwrap_or_default();
+    let measures = measures.transpose().map_err(anyhow::Error::msg)?;
     let console = Console {
         bus,
         outbox,

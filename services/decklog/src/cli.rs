@@ -28,7 +28,8 @@ pub(crate) use backups::{
 };
 pub(crate) use changes::{Becomes, Change, Decide, Expedite, Note, OfThing, Review, Sign};
 pub(crate) use evidence::{
-    About, Control, Evidence, ExportEvidence, Forward, PapersOf, TestControls, VerifyEvidence,
+    About, Became, Control, DisposeException, Evidence, ExportEvidence, Forward, PapersOf,
+    ReviewControl, TestControls, VerifyEvidence,
 };
 pub(crate) use hosts::{Host, InviteHost};
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
@@ -202,6 +203,9 @@ pub(crate) enum Command {
     /// Call trees: who is told of incidents, and whom then. See `incident on-call`.
     #[command(subcommand)]
     CallTree(Thing),
+    /// Measures: how soon, how often, how long, as was agreed with whoever audits; controls are tested by them.
+    #[command(subcommand)]
+    Measures(Thing),
     /// Changes of definitions: what waits, what it does, and what is said of it.
     #[command(subcommand)]
     Change(Change),
@@ -236,7 +240,7 @@ pub(crate) enum Command {
     Config(Config),
     /// Prints the JSON Schema of documents of one kind.
     Schema {
-        /// job, flow, calendar, blackout, lock, pool, call-tree and the like.
+        /// job, flow, calendar, blackout, lock, pool, call-tree, measures and the like.
         #[arg(default_value = "job")]
         kind: String,
     },
@@ -300,7 +304,7 @@ pub(crate) struct Up {
     /// File that says by which directory people come in: what [console.oidc] is for a console.
     #[arg(long)]
     pub(crate) oidc: Option<PathBuf>,
-    /// File of the measures that were agreed with whoever audits, by which pages show controls: what console.measures is.
+    /// File of measures by which pages test controls, instead of those that the log has approved: what console.measures is.
     #[arg(long)]
     pub(crate) measures: Option<PathBuf>,
     /// File that names the witnesses who are shown each head of the log, with their addresses (C2SP tlog-policy).

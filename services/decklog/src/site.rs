@@ -63,6 +63,7 @@ impl Site {
                     | Thing::Dataset(_)
                     | Thing::Queue(_)
                     | Thing::CallTree(_)
+                    | Thing::Measures(_)
                     | Thing::Form(_),
                 )
                 | None => {}

@@ -136,6 +136,8 @@ impl OwnWork {
             | StreamType::Form
             | StreamType::Document
             | StreamType::CallTree
+            | StreamType::Measures
+            | StreamType::Control
             | StreamType::Incident
             | StreamType::Review => false,
         };

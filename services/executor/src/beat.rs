@@ -166,6 +166,7 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
+        | Event::ControlEvent(_)
         | Event::ReviewEvent(_) => None,
     }
 }

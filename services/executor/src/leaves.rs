@@ -53,6 +53,7 @@ impl Said {
                 | Event::QueueEvent(_)
                 | Event::ChangeEvent(_)
                 | Event::IncidentEvent(_)
+                | Event::ControlEvent(_)
                 | Event::ReviewEvent(_) => {}
             }
             said.events.push(event);

@@ -166,6 +166,7 @@ impl Population {
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
+            | Event::ControlEvent(_)
             | Event::ReviewEvent(_) => {}
         }
     }

@@ -76,6 +76,10 @@ pub enum StreamType {
     CallTree,
     /// A failure that somebody must deal with.
     Incident,
+    /// By which measures controls are tested: their definitions.
+    Measures,
+    /// What people say of a control.
+    Control,
 }
 
 impl From<ThingKind> for StreamType {
@@ -90,13 +94,14 @@ impl From<ThingKind> for StreamType {
             ThingKind::Queue => Self::Queue,
             ThingKind::Form => Self::Form,
             ThingKind::CallTree => Self::CallTree,
+            ThingKind::Measures => Self::Measures,
         }
     }
 }
 
 impl StreamType {
     /// Every type.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Job,
         Self::Run,
         Self::Host,
@@ -114,6 +119,8 @@ impl StreamType {
         Self::Review,
         Self::CallTree,
         Self::Incident,
+        Self::Measures,
+        Self::Control,
     ];
 
     /// The word before the slash.
@@ -136,6 +143,8 @@ impl StreamType {
             Self::Review => "review",
             Self::CallTree => "call-tree",
             Self::Incident => "incident",
+            Self::Measures => "measures",
+            Self::Control => "control",
         }
     }
 
@@ -193,6 +202,11 @@ impl StreamId {
     /// What people say of something that comes again, such as `review/night`.
     pub fn review(of: &str) -> Self {
         Self(format!("review/{of}"))
+    }
+
+    /// What people say of a control, such as `control/js-02`.
+    pub fn control(id: &str) -> Self {
+        Self(format!("control/{}", id.to_ascii_lowercase()))
     }
 
     /// The `number`th incident of what `of` is about, from 1.
@@ -287,7 +301,7 @@ impl FromStr for StreamId {
         let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
         let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
         let kind = StreamType::from_word(word).ok_or(bad(
-            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document, review, call-tree, incident",
+            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document, review, call-tree, incident, measures, control",
         ))?;
         let printable = rest.bytes().all(|b| b.is_ascii_graphic());
         if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
@@ -306,6 +320,8 @@ impl FromStr for StreamId {
             | StreamType::Queue
             | StreamType::Form
             | StreamType::CallTree
+            | StreamType::Measures
+            | StreamType::Control
             | StreamType::Review => is_name(rest),
             StreamType::Incident => incident_of(rest).is_some(),
             StreamType::Document => {

@@ -135,7 +135,7 @@ impl EventLog {
             Selection::Users => "s.type = 'user' AND s.type <> 'run'",
             Selection::Blackouts => "s.type = 'blackout' AND s.type <> 'run'",
             Selection::Things => {
-                "s.type IN ('calendar', 'blackout', 'lock', 'pool', 'dataset', 'repository', 'queue', 'form', 'call-tree') AND s.type <> 'run'"
+                "s.type IN ('calendar', 'blackout', 'lock', 'pool', 'dataset', 'repository', 'queue', 'form', 'call-tree', 'measures') AND s.type <> 'run'"
             }
             Selection::Queues => "s.type = 'queue' AND s.type <> 'run'",
             Selection::Forms => "s.type = 'form' AND s.type <> 'run'",

@@ -67,10 +67,12 @@ impl Request {
     }
 }
 
-/// What became of each control, as files by their names.
+/// What became of each control, as files by their names. A control that came later than bundles did has none where there is
+/// nothing to say: what was written before it is still what follows from its entries.
 pub(crate) fn controls(outcomes: &[Outcome]) -> BTreeMap<String, Vec<u8>> {
-    let own = outcomes.iter().map(|one| (format!("{CONTROLS}{}.csv", one.control), csv(one)));
-    let all = own.chain([(format!("{CONTROLS}summary.csv"), summary_csv(outcomes))]);
+    let outcomes = || outcomes.iter().filter(|one| one.is_told());
+    let own = outcomes().map(|one| (format!("{CONTROLS}{}.csv", one.control), csv(one)));
+    let all = own.chain([(format!("{CONTROLS}summary.csv"), summary_csv(outcomes()))]);
     all.map(|(name, text)| (name, text.into_bytes())).collect()
 }
 

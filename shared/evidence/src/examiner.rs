@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use domain::canonical::Digest;
-use domain::controls::{ControlSettings, Ended, Gathering, Outcome, Passing, Period};
+use domain::controls::{Agreed, ControlSettings, Ended, Gathering, Outcome, Passing, Period};
 use domain::envelope::{Envelope, Place};
 use domain::event::{Event, EventError, LogEvent};
 use domain::expect::{Accounted, Finding as Odd, Population};
@@ -83,6 +83,8 @@ pub struct Examined {
     pub controls: Vec<Outcome>,
     /// The names under which the log has gone, one after the other.
     pub names: Vec<Name>,
+    /// By which measures they were to be tested: those that the log had approved at the end of the period.
+    pub agreed: Option<Agreed>,
 }
 
 /// The last signature of a producer, where only that is checked.
@@ -151,13 +153,14 @@ impl Examiner {
         self
     }
 
-    /// What became of each control in each of some periods, as far as leaves were taken; `head` is the newest signed head that
-    /// is known, which they have to fit.
+    /// What became of each control in each of some periods, as far as leaves were taken, by measures that are given, or else by
+    /// those that the log had approved at the end of each; `head` is the newest signed head that is known, which they have to
+    /// fit.
     #[must_use]
     pub fn controls(
         &mut self,
         periods: &[Period],
-        settings: &ControlSettings,
+        given: Option<&ControlSettings>,
         head: Option<&Head>,
     ) -> Vec<Vec<Outcome>> {
         let mut found = self.findings.clone();
@@ -169,7 +172,13 @@ impl Examiner {
             found.add(kind, text);
         }
         let accounted = self.population.account(self.horizon());
-        self.outcomes(&accounted, &found, periods, settings)
+        self.outcomes(&accounted, &found, periods, given)
+    }
+
+    /// Which measures the log had approved at the end of a period, as far as leaves were taken.
+    #[must_use]
+    pub fn agreed(&self, period: Period) -> Option<Agreed> {
+        Some(self.gathering.as_ref()?.agreed(period))
     }
 
     /// Why a head is not the log's over the leaves that were taken, where they reach it.
@@ -372,14 +381,15 @@ impl Examiner {
         self.count_runs();
         let accounted = self.population.account(self.horizon());
         let asked = self.asked.take();
+        let agreed = asked.as_ref().and_then(|(period, _)| self.agreed(*period));
         let controls = asked.and_then(|(period, settings)| {
-            self.outcomes(&accounted, &self.findings, &[period], &settings).pop()
+            self.outcomes(&accounted, &self.findings, &[period], Some(&settings)).pop()
         });
         let controls = controls.unwrap_or_default();
         self.account(accounted);
         self.counts.producers = self.ledger.producers.len() as u64;
         let Self { findings, counts, ledger, streams, leaves, names, .. } = self;
-        Examined { findings, counts, ledger, streams, tree, roots, leaves, controls, names }
+        Examined { findings, counts, ledger, streams, tree, roots, leaves, controls, names, agreed }
     }
 
     /// When the newest event was received.
@@ -392,13 +402,17 @@ impl Examiner {
         accounted: &Accounted,
         findings: &Findings,
         periods: &[Period],
-        settings: &ControlSettings,
+        given: Option<&ControlSettings>,
     ) -> Vec<Vec<Outcome>> {
         let Some(gathering) = &self.gathering else { return Vec::new() };
         let wrong: Vec<String> = findings.kept().iter().map(ToString::to_string).collect();
         let (streams, events, until) = (&self.streams, self.counts.events, self.horizon());
         let ended = Ended { streams, accounted, until, events, wrong: &wrong };
-        periods.iter().map(|period| gathering.outcomes(*period, settings, ended)).collect()
+        let one = |period: &Period| match given {
+            Some(settings) => gathering.outcomes(*period, settings, ended),
+            None => gathering.outcomes(*period, &gathering.agreed(*period).settings, ended),
+        };
+        periods.iter().map(one).collect()
     }
 
     /// Lets the tree grow from nothing, and looks at it at the sizes that somebody asks for or that a producer says it has seen.

@@ -24,6 +24,7 @@ impl Report {
         let mut lines = vec![("log", self.origin.clone())];
         let period = |request: &crate::Request| format!("{} until {}", request.from, request.until);
         lines.extend(self.request.as_ref().map(|request| ("period", period(request))));
+        lines.extend(self.measures.clone().map(|says| ("measures", says)));
         lines.extend(self.counted());
         lines.extend(self.findings.iter().map(|finding| ("FINDING", finding.to_string())));
         let more = self.findings_total - self.findings.len() as u64;

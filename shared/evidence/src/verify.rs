@@ -38,6 +38,9 @@ pub struct Report {
     pub request: Option<Request>,
     /// What was counted.
     pub counts: Counts,
+    /// By which measures controls were tested: those that the log had approved, or others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measures: Option<String>,
     /// What became of each control.
     pub controls: Vec<Summary>,
     /// The same with the whole population of each.
@@ -259,6 +262,9 @@ impl<'a> Reading<'a> {
         let (of_heads, witnessed) = heads::check(&heads, &log, self.trust);
         let (of_stamps, timestamps) = self.stamps.check(&heads, self.trust);
         let misbehaviour = self.misbehaviour(&log);
+        let request = self.request;
+        let measures = log.agreed.as_ref().zip(request.as_ref());
+        let measures = measures.map(|(agreed, request)| agreed.says_of(&request.controls));
         let mut findings = self.findings;
         findings.extend(log.findings);
         findings.extend(of_heads);
@@ -268,15 +274,16 @@ impl<'a> Reading<'a> {
             origin: log.ledger.origin.unwrap_or_default(),
             size: log.tree.size(),
             root: Digest(log.tree.root().0),
-            request: self.request,
+            request,
+            measures,
             heads: heads.len(),
             witnessed,
             timestamps,
             findings: findings.kept().to_vec(),
             findings_total: findings.total(),
             counts: log.counts,
-            controls: log.controls.iter().map(Summary::of).collect(),
-            outcomes: log.controls,
+            controls: log.controls.iter().filter(|one| one.is_told()).map(Summary::of).collect(),
+            outcomes: log.controls.into_iter().filter(Outcome::is_told).collect(),
             misbehaviour,
         }
     }

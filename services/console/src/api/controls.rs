@@ -5,12 +5,13 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use domain::canonical::Digest;
-use domain::controls::{Control, ControlSettings, Item, Period, Summary, csv};
+use domain::controls::{Control, ControlSettings, Item, Outcome, Period, Summary, csv};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::{Result, Valid};
+use super::{Body, Result, Valid};
+use crate::commands::{Applied, DisposeWanted, SignControl};
 use crate::controls::{drawn, month, outcomes, period, rule};
 use crate::people::Caller;
 use crate::problem::Problem;
@@ -56,6 +57,10 @@ pub(super) struct Listed {
     until: Timestamp,
     /// What the site has agreed with its auditor.
     measures: ControlSettings,
+    /// Which these are, in words: those that the log has approved, or others.
+    measures_are: String,
+    /// Whether they are those that the log had approved at the end of the month, or the usual ones where there were none.
+    measures_agreed: bool,
     controls: Vec<Summary>,
 }
 
@@ -72,9 +77,28 @@ pub(super) struct Shown {
     /// The root by which a sample was drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     drawn_by: Option<Digest>,
-    items: Vec<Item>,
+    /// SHA-256 of its exceptions and what was said of them: what a signature is about.
+    shown: String,
+    items: Vec<Told>,
     /// How many more there are, which the CSV has.
     more: usize,
+}
+
+/// A member of a population.
+#[derive(Debug, Serialize)]
+struct Told {
+    /// Of an exception, its name, by which one says what became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Digest>,
+    #[serde(flatten)]
+    item: Item,
+}
+
+impl Told {
+    fn of(outcome: &Outcome, item: Item) -> Self {
+        let id = item.exception.is_some().then(|| item.id(outcome.control));
+        Self { id, item }
+    }
 }
 
 /// What became of each control in a month: how many members its population has, how many of them are exceptions, and why one
@@ -89,8 +113,12 @@ pub(super) async fn list_controls(
     let Period { from, until } = period(month)?;
     let known = outcomes(&console, month).await?;
     let (position, controls) = (known.position, known.outcomes.iter().map(Summary::of).collect());
-    let (month, measures) = (month.to_string(), console.controls.settings.clone());
-    Ok(Json(Listed { position, month, from, until, measures, controls }))
+    let (month, used) = (month.to_string(), &known.used);
+    let (measures, measures_agreed) = (used.settings.clone(), used.as_agreed);
+    let measures_are = used.says.clone();
+    let listed =
+        Listed { position, month, from, until, measures, measures_are, measures_agreed, controls };
+    Ok(Json(listed))
 }
 
 /// One control in a month: what it says, and the exceptions, the whole population or a sample of it, each with the position of
@@ -105,7 +133,7 @@ pub(super) async fn show_control(
     let (control, month) = (rule(&id)?, month(&wanted.month, (console.clock)())?);
     let Period { from, until } = period(month)?;
     let known = outcomes(&console, month).await?;
-    let (position, outcome) = (known.position, known.of(control)?);
+    let outcome = known.of(control)?;
     let (drawn_by, mut items) = match wanted.sample {
         Some(count) => {
             let (root, items) = drawn(&console, outcome, count.min(1_000)).await?;
@@ -117,7 +145,10 @@ pub(super) async fn show_control(
     let more = items.len().saturating_sub(ITEMS);
     items.truncate(ITEMS);
     let (month, summary) = (month.to_string(), Summary::of(outcome));
-    Ok(Json(Shown { position, month, from, until, control, summary, drawn_by, items, more }))
+    let shown = outcome.shown().map_err(Problem::unavailable)?.to_string();
+    let items = items.into_iter().map(|item| Told::of(outcome, item)).collect();
+    let position = known.position;
+    Ok(Json(Shown { position, month, from, until, control, summary, drawn_by, shown, items, more }))
 }
 
 /// The whole population of a control in a month, one member a line, as a file that spreadsheets open. No cell of it is a formula.
@@ -133,4 +164,29 @@ pub(super) async fn population(
     let name = format!("attachment; filename=\"{}-{month}.csv\"", control.id);
     let kind = "text/csv; charset=utf-8".to_owned();
     Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], text))
+}
+
+/// Says what became of an exception of a control. Who says so again takes the place of what was said before; both stay in the log.
+#[utoipa::path(post, path = "/api/v1/controls/{id}/dispositions", params(("id" = String, Path, description = "Name of the control")), request_body = DisposeWanted, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn dispose_exception(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    Body(wanted): Body<DisposeWanted>,
+) -> Result<Json<Applied>> {
+    let control = rule(&id)?;
+    Ok(Json(console.dispose_exception(control, &wanted, &caller).await?))
+}
+
+/// Signs for a control of a month: how many exceptions it has, of how many nobody has said what became of them, and to which
+/// position of the log that was shown.
+#[utoipa::path(post, path = "/api/v1/controls/{id}/reviews", params(("id" = String, Path, description = "Name of the control")), request_body = SignControl, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn review_control(
+    caller: Caller,
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    Body(wanted): Body<SignControl>,
+) -> Result<Json<Applied>> {
+    let control = rule(&id)?;
+    Ok(Json(console.review_control(control, &wanted, &caller).await?))
 }

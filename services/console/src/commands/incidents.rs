@@ -273,6 +273,8 @@ fn check_about(of: &StreamId) -> Result<(), CommandError> {
         | StreamType::Document
         | StreamType::Review
         | StreamType::CallTree
+        | StreamType::Measures
+        | StreamType::Control
         | StreamType::Incident => false,
     };
     let why = "an incident is about a job, host, dataset, repository, queue or form";

@@ -148,6 +148,7 @@ fn defined(repository: &Repository) -> Option<RepositoryDefinition> {
         | Thing::Dataset(_)
         | Thing::Queue(_)
         | Thing::CallTree(_)
+        | Thing::Measures(_)
         | Thing::Form(_) => None,
     }
 }

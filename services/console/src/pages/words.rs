@@ -95,6 +95,8 @@ pub(crate) fn address(id: &StreamId) -> String {
         StreamType::Review => "/night/signed".to_owned(),
         StreamType::Incident => format!("/incidents/{}", id.rest()),
         StreamType::CallTree => format!("/rota#{name}"),
+        StreamType::Measures => "/controls#measures".to_owned(),
+        StreamType::Control => format!("/controls/{}", name.to_ascii_uppercase()),
         StreamType::Log
         | StreamType::Calendar
         | StreamType::Blackout

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Paper, Place};
 
@@ -29,7 +29,8 @@ pub(crate) struct About {
     /// The end of the period: its last day, or an instant before which it ends; the log's when absent.
     #[arg(long)]
     pub(crate) until: Option<String>,
-    /// File of the measures that were agreed with whoever audits: how soon, how often, how long (TOML).
+    /// File of measures (TOML), instead of those that the log has approved; it is said that they are others. See `decklog
+    /// measures`.
     #[arg(long)]
     pub(crate) measures: Option<PathBuf>,
 }
@@ -125,6 +126,57 @@ pub(crate) enum Control {
     },
     /// Tests them over everything that happened in a period.
     Test(TestControls),
+    /// Says what became of an exception. Who says so again takes the place of what was said before; both stay in the log.
+    Dispose(DisposeException),
+    /// Signs that you looked at a control in a month: how many exceptions it has, and of how many nobody has said anything.
+    Review(ReviewControl),
+}
+
+/// What became of an exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Became {
+    /// It is one, and what follows of it is borne.
+    Accepted,
+    /// It is one, and was put right.
+    Remediated,
+    /// It is none: the rule is not about it.
+    NotAnException,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DisposeException {
+    /// The control, such as JS-02.
+    pub(crate) id: String,
+    /// The exception, as `decklog control test ID` names it: eight digits or more.
+    pub(crate) exception: String,
+    /// The month in which it is one, 2026-11; this one when absent.
+    #[arg(long, default_value = "")]
+    pub(crate) month: String,
+    /// What became of it.
+    #[arg(long = "as", value_enum)]
+    pub(crate) became: Became,
+    /// Why.
+    #[arg(long)]
+    pub(crate) text: String,
+    /// Where what shows it lies: a ticket, a document, another event.
+    #[arg(long)]
+    pub(crate) evidence: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewControl {
+    /// The control, such as JS-02.
+    pub(crate) id: String,
+    /// The month, 2026-11; this one when absent.
+    #[arg(long, default_value = "")]
+    pub(crate) month: String,
+    /// What you say, if anything.
+    #[arg(long, default_value = "")]
+    pub(crate) statement: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]

@@ -1,15 +1,19 @@
 //! `decklog control …`: the rules that an auditor tests, over everything that happened.
 
 use anyhow::Context as _;
+use console::Applied;
 use domain::canonical::Digest;
 use domain::controls::{CATALOGUE, Control as Rule, Item, Outcome, Summary};
+use domain::event::ControlDisposition;
 use domain::wire::{Content, Query};
-use evidence::{Depth, Head, Request};
+use evidence::{Depth, Examined, Head, Request};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::evidence::request;
-use crate::cli::{Control, Format, TestControls};
+use super::with_log;
+use crate::cli::{Became, Control, DisposeException, Format, ReviewControl, TestControls};
 use crate::output::Table;
 use crate::source::Source;
 use crate::{exit, output};
@@ -22,6 +26,8 @@ pub(crate) fn run(wanted: &Control, format: Format) -> anyhow::Result<()> {
         Control::List => list(format),
         Control::Show { id } => show(id, format),
         Control::Test(wanted) => test(wanted, format),
+        Control::Dispose(wanted) => dispose(wanted, format),
+        Control::Review(wanted) => review(wanted, format),
     }
 }
 
@@ -60,6 +66,8 @@ struct Tested {
     until: Timestamp,
     /// Up to which position of the log.
     position: u64,
+    /// By which measures, in words.
+    measures: String,
     controls: Vec<Summary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     one: Option<One>,
@@ -72,7 +80,17 @@ struct One {
     /// The root by which a sample was drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     drawn_by: Option<Digest>,
-    items: Vec<Item>,
+    items: Vec<Told>,
+}
+
+/// A member of its population.
+#[derive(Debug, Serialize)]
+struct Told {
+    /// Of an exception, its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Digest>,
+    #[serde(flatten)]
+    item: Item,
 }
 
 fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
@@ -83,7 +101,9 @@ fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
     };
     let request = request(&wanted.about, &source, head.size)?;
     let (from, until) = (request.from, request.until);
-    let outcomes = examine(&source, &request, head.size)?;
+    let log = examine(&source, &request, head.size)?;
+    let outcomes = log.controls;
+    let measures = log.agreed.map(|agreed| agreed.says_of(&request.controls));
     let signed = head.signed.and_then(|note| Head::read(note.as_bytes()).ok());
     let root = signed.map(|head| Digest(head.says.root().0));
     let shown = one.map(|one| chosen(wanted, one, &outcomes, root)).transpose()?;
@@ -92,6 +112,7 @@ fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
         from,
         until,
         position: head.size,
+        measures: measures.unwrap_or_default(),
         controls: controls.map(Summary::of).collect(),
         one: shown,
     };
@@ -100,7 +121,7 @@ fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
     if clean { Ok(()) } else { Err(exit::unclean("")) }
 }
 
-fn examine(source: &Source, request: &Request, size: u64) -> anyhow::Result<Vec<Outcome>> {
+fn examine(source: &Source, request: &Request, size: u64) -> anyhow::Result<Examined> {
     let mut examiner = request.examiner(Depth::Tip);
     source.leaves(size, |_, bytes| {
         examiner.take(&bytes);
@@ -108,7 +129,7 @@ fn examine(source: &Source, request: &Request, size: u64) -> anyhow::Result<Vec<
     })?;
     let read = examiner.size();
     anyhow::ensure!(read == size, "the log has {read} of its {size} events");
-    Ok(examiner.finish([]).controls)
+    Ok(examiner.finish([]))
 }
 
 /// The exceptions of a control, its whole population, or a sample of it.
@@ -122,19 +143,26 @@ fn chosen(
     let outcome = outcome.context("the control was not tested")?;
     let Some(count) = wanted.sample else {
         let keep = |item: &&Item| wanted.population || item.exception.is_some();
-        let items = outcome.population.iter().filter(keep).cloned().collect();
+        let items = told(outcome, outcome.population.iter().filter(keep).cloned());
         return Ok(One { control: rule, drawn_by: None, items });
     };
     let none = "a sample is drawn by the root of a signed head, and none was signed yet";
     let root = root.ok_or_else(|| exit::unclean(none))?;
-    let items = outcome.drawn(&root, u32::try_from(count).unwrap_or(u32::MAX));
+    let drawn = outcome.drawn(&root, u32::try_from(count).unwrap_or(u32::MAX));
+    let items = told(outcome, drawn);
     Ok(One { control: rule, drawn_by: Some(root), items })
+}
+
+/// Members of a population, exceptions with their names.
+fn told(outcome: &Outcome, items: impl IntoIterator<Item = Item>) -> Vec<Told> {
+    let id = |item: &Item| item.exception.is_some().then(|| item.id(outcome.control));
+    items.into_iter().map(|item| Told { id: id(&item), item }).collect()
 }
 
 fn text(tested: &Tested) -> String {
     let head = format!(
-        "from {} until {}, of a log of {} events\n",
-        tested.from, tested.until, tested.position
+        "from {} until {}, of a log of {} events, by measures that are {}\n",
+        tested.from, tested.until, tested.position, tested.measures
     );
     let mut text = head + &table(&tested.controls);
     let Some(one) = &tested.one else { return text };
@@ -150,30 +178,98 @@ fn text(tested: &Tested) -> String {
 
 /// Controls, one a line.
 pub(super) fn table(controls: &[Summary]) -> String {
-    let mut table = Table::new(["CONTROL", "RESULT", "TESTED", "EXCEPTIONS", "STATEMENT"]);
+    let mut table = Table::new(["CONTROL", "RESULT", "TESTED", "EXCEPTIONS", "OPEN", "STATEMENT"]);
     for one in controls {
         table.row([
             one.control.to_owned(),
             one.word().to_owned(),
             one.population.to_string(),
             one.exceptions.to_string(),
+            one.open.to_string(),
             one.untested.clone().unwrap_or_else(|| one.statement.to_owned()),
         ]);
     }
     table.text()
 }
 
-fn items(items: &[Item]) -> String {
-    let mut table = Table::new(["TIME", "SUBJECT", "EVENT", "RESULT"]);
-    for item in items.iter().take(ROWS) {
+fn items(items: &[Told]) -> String {
+    let mut table = Table::new(["TIME", "SUBJECT", "EVENT", "EXCEPTION", "BECAME", "RESULT"]);
+    for Told { id, item } in items.iter().take(ROWS) {
+        let became = match (&item.disposed, id) {
+            (Some(disposed), _) => disposed.disposition.word(),
+            (None, Some(_)) => "open",
+            (None, None) => "",
+        };
         table.row([
             item.at.to_string(),
             item.subject.clone(),
             item.position.map(|at| at.to_string()).unwrap_or_default(),
+            id.map(|id| id.short()).unwrap_or_default(),
+            became.to_owned(),
             item.result().to_owned(),
         ]);
     }
     let more = items.len().saturating_sub(ROWS);
     let more = if more == 0 { String::new() } else { format!("and {more} more: -o jsonl\n") };
     table.text() + &more
+}
+
+/// Says what became of an exception.
+fn dispose(wanted: &DisposeException, format: Format) -> anyhow::Result<()> {
+    let one = rule(&wanted.id)?;
+    let became = match wanted.became {
+        Became::Accepted => ControlDisposition::Accepted,
+        Became::Remediated => ControlDisposition::Remediated,
+        Became::NotAnException => ControlDisposition::NotAnException,
+    };
+    let body = json!({
+        "month": wanted.month,
+        "exception": wanted.exception,
+        "disposition": became,
+        "text": wanted.text,
+        "evidence": wanted.evidence,
+    });
+    let path = format!("/api/v1/controls/{}/dispositions", one.id);
+    let applied: Applied = with_log(&wanted.place, |client| client.post_slow(&path, &body))?;
+    output::one(format, &applied, |done| {
+        format!("{} {}: {}, event {}\n", one.id, wanted.exception, done.message, done.position)
+    })
+}
+
+/// What whoever signs is shown.
+#[derive(Debug, Deserialize)]
+struct Looked {
+    shown: String,
+    summary: Counted,
+}
+
+#[derive(Debug, Deserialize)]
+struct Counted {
+    population: u64,
+    exceptions: u64,
+    open: u64,
+}
+
+/// Signs for a control in a month, as it stands now.
+fn review(wanted: &ReviewControl, format: Format) -> anyhow::Result<()> {
+    let one = rule(&wanted.id)?;
+    let asked = match wanted.month.as_str() {
+        "" => format!("/api/v1/controls/{}", one.id),
+        month => format!("/api/v1/controls/{}?month={month}", one.id),
+    };
+    let path = format!("/api/v1/controls/{}/reviews", one.id);
+    let looked: Looked = with_log(&wanted.place, |client| client.get_json(&asked))?;
+    let body = json!({
+        "month": wanted.month,
+        "shown": looked.shown,
+        "statement": wanted.statement,
+    });
+    let applied: Applied = with_log(&wanted.place, |client| client.post_slow(&path, &body))?;
+    let Counted { population, exceptions, open } = looked.summary;
+    output::one(format, &applied, |done| {
+        format!(
+            "{}: {} with {exceptions} exceptions of {population}, {open} without disposition; event {}\n",
+            one.id, done.message, done.position
+        )
+    })
 }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::canonical::Digest;
-use domain::controls::{ControlSettings, Summary};
+use domain::controls::{Agreements, ControlSettings, Period, Summary, measures_stream};
 use domain::envelope::Envelope;
 use domain::event::{Event, LogEvent};
 use domain::leaf::Leaf;
@@ -63,6 +63,8 @@ struct Exported {
     /// Position of the event that says who has it; absent where nobody could be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     recorded: Option<u64>,
+    /// By which measures its controls were tested, in words.
+    measures: String,
     controls: Vec<Summary>,
     /// What its examination found: it stands in the log, and whoever verifies finds it too.
     wrong: Vec<String>,
@@ -76,6 +78,7 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let (origin, size) = (last.says.origin().to_owned(), last.says.size());
     let cosignatures = last.note.signatures().len() - 1;
     let (from, until, root) = (request.from, request.until, last.says.root());
+    let used = request.controls.clone();
     let target = Target { to: &wanted.to, part_bytes: wanted.part_bytes };
     let (written, log) = write(&source, request, target, last, &earlier, &stamps)?;
     let Written { bytes, sha256, parts } = written;
@@ -86,6 +89,7 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let recorded = record(&wanted.place, &told);
     let controls: Vec<Summary> = log.controls.iter().map(Summary::of).collect();
     let wrong: Vec<String> = log.findings.kept().iter().map(ToString::to_string).collect();
+    let measures = log.agreed.as_ref().map(|agreed| agreed.says_of(&used)).unwrap_or_default();
     let heads = earlier.len() + 1;
     let file = wanted.to.display().to_string();
     let done = Exported {
@@ -101,6 +105,7 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
         sha256,
         parts,
         recorded,
+        measures,
         controls,
         wrong,
     };
@@ -169,7 +174,7 @@ fn exported(done: &Exported) -> String {
     if let Some(position) = done.recorded {
         text.push_str(&format!("; event {position} says who has it"));
     }
-    text.push('\n');
+    text.push_str(&format!("\nmeasures     {}\n", done.measures));
     for finding in &done.wrong {
         text.push_str(&format!("FINDING      {finding}\n"));
     }
@@ -231,7 +236,8 @@ fn join(known: &mut Head, other: &Head) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is asked for of the log's first `size` events: of all their time, where no period was typed, and by the usual measures.
+/// What is asked for of the log's first `size` events: of all their time, where no period was typed, and by the measures that the
+/// log had approved at its end, where no others are given.
 pub(super) fn request(about: &About, source: &Source, size: u64) -> anyhow::Result<Request> {
     if size == 0 {
         return Err(exit::not_found("this log has no events"));
@@ -250,8 +256,28 @@ pub(super) fn request(about: &About, source: &Source, size: u64) -> anyhow::Resu
     }
     let agreed = about.measures.as_deref();
     let read = agreed.map(|path| settings::read_file(path, |_: &ControlSettings| Vec::new()));
-    let measures = read.transpose().map_err(exit::usage)?.unwrap_or_default();
+    let measures = match read.transpose().map_err(exit::usage)? {
+        Some(given) => given,
+        None => approved(source, size, Period { from, until })?,
+    };
     Ok(Request::new(from, until, measures))
+}
+
+/// The measures that the log's first `size` events had approved at the end of a period; the usual ones where there were none.
+fn approved(source: &Source, size: u64, period: Period) -> anyhow::Result<ControlSettings> {
+    const PAGE: u32 = 500;
+    let (mut agreements, mut after) = (Agreements::default(), 0);
+    loop {
+        let page = source.events(after, PAGE, Some(&measures_stream()))?;
+        let Some(last) = page.last() else { break };
+        after = last.position;
+        for entry in page.iter().filter(|one| one.position <= size && one.void.is_none()) {
+            let envelope = entry.envelope()?;
+            let event = envelope.event()?;
+            agreements.observe(&envelope, &event, (entry.position, entry.received));
+        }
+    }
+    Ok(agreements.at_end_of(period).settings)
 }
 
 fn leaf(source: &Source, position: u64) -> anyhow::Result<Leaf> {

@@ -98,6 +98,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Change(wanted) => changes::run(&wanted, format),
         Command::Incident(wanted) => incidents::run(&wanted, format),
         Command::CallTree(thing) => things::run(ThingKind::CallTree, &thing, format),
+        Command::Measures(thing) => things::run(ThingKind::Measures, &thing, format),
         Command::Calendar(calendar) => things::calendar(&calendar, format),
         Command::Verify(verify) => verify::run(&verify, format),
         Command::Doctor(doctor) => doctor::run(&doctor, format),

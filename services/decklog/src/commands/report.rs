@@ -389,6 +389,7 @@ fn changed(event: &Event) -> Option<(&'static str, String)> {
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
+        | Event::ControlEvent(_)
         | Event::ReviewEvent(_) => None,
     }
 }

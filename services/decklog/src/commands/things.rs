@@ -2,6 +2,7 @@
 
 use domain::backup::claim_name;
 use domain::calendar::{CalendarDefinition, Days};
+use domain::controls::ControlSettings;
 use domain::ids::StreamId;
 use domain::job::Share;
 use domain::ledger::{StreamState, units};
@@ -97,6 +98,11 @@ fn in_short(thing: &Definition) -> String {
             let levels = tree.levels.len();
             format!("{levels} level{}", if levels == 1 { "" } else { "s" })
         }
+        Definition::Measures(measures) => {
+            let settings = measures.settings();
+            let unusual = settings.unlike(&ControlSettings::default());
+            if unusual.is_empty() { "as is usual".to_owned() } else { unusual.join(", ") }
+        }
     }
 }
 
@@ -144,6 +150,7 @@ fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> an
             | ThingKind::Repository
             | ThingKind::Queue
             | ThingKind::CallTree
+            | ThingKind::Measures
             | ThingKind::Form => Err(exit::not_found(format!("there is no {word} {name}"))),
         };
     };
@@ -151,9 +158,11 @@ fn show(kind: ThingKind, which: &Named, year: Option<i16>, format: Format) -> an
         ThingKind::Calendar => days(&source, &state, year.unwrap_or_else(this_year))?,
         ThingKind::Blackout => covers(&source, &state)?,
         ThingKind::Lock | ThingKind::Repository => holders(&source, &claim_name(&id), &state)?,
-        ThingKind::Dataset | ThingKind::Queue | ThingKind::Form | ThingKind::CallTree => {
-            More::default()
-        }
+        ThingKind::Dataset
+        | ThingKind::Queue
+        | ThingKind::Form
+        | ThingKind::CallTree
+        | ThingKind::Measures => More::default(),
         ThingKind::Pool => members(&source, name)?,
     };
     let shown = Shown { view: StreamView { id, state }, more, lines };

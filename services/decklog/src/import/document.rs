@@ -83,6 +83,7 @@ impl Document {
                 | Thing::Repository(_)
                 | Thing::Queue(_)
                 | Thing::CallTree(_)
+                | Thing::Measures(_)
                 | Thing::Form(_),
             ) => String::new(),
         }

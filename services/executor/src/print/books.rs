@@ -103,6 +103,8 @@ impl Books {
             | StreamType::Dataset
             | StreamType::Repository
             | StreamType::CallTree
+            | StreamType::Measures
+            | StreamType::Control
             | StreamType::Incident
             | StreamType::Review => {}
         }

@@ -90,6 +90,7 @@ pub fn active(dataset: &Dataset) -> Option<(DatasetDefinition, Timestamp)> {
         | Thing::Repository(_)
         | Thing::Queue(_)
         | Thing::CallTree(_)
+        | Thing::Measures(_)
         | Thing::Form(_) => None,
     }
 }

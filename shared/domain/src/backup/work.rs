@@ -221,6 +221,7 @@ pub fn claim_name(id: &StreamId) -> String {
             | ThingKind::Dataset
             | ThingKind::Queue
             | ThingKind::CallTree
+            | ThingKind::Measures
             | ThingKind::Form,
         )
         | None => id.rest().to_owned(),

@@ -151,6 +151,14 @@ pub const CATALOGUE: &[Control] = &[
         evidence: &["host.started"],
     },
     Control {
+        id: "CM-05",
+        statement: "Controls are tested by the measures that were approved in the log",
+        population: "measures that held in the period; those at its end are the ones that count",
+        exception: "the controls were tested by others",
+        citations: &["COBIT MEA02.01", "SOC 2 CC4.1", "NIST CA-2", "NIST CM-3"],
+        evidence: &["measures.proposed", "measures.approved", "measures.retired"],
+    },
+    Control {
         id: "AC-01",
         statement: "Whatever is done at a console is done by one named person",
         population: "events that consoles stated in the period",
@@ -181,10 +189,15 @@ pub const CATALOGUE: &[Control] = &[
     Control {
         id: "AC-03",
         statement: "What takes two people is done by two",
-        population: "approvals, resolutions and certifications of the period",
-        exception: "the second person is the first",
+        population: "approvals, resolutions, certifications and dispositions of the period",
+        exception: "the second person is the first, or speaks of what they did themselves",
         citations: &["COBIT DSS06.03", "NIST AC-5", "SOC 2 CC6.3"],
-        evidence: &["job.approved", "incident.resolved", "restore.certified"],
+        evidence: &[
+            "job.approved",
+            "incident.resolved",
+            "restore.certified",
+            "control.exception-disposed",
+        ],
     },
     Control {
         id: "AC-04",

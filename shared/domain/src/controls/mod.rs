@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `catalogue` | which controls there are, in words, and which rules of others they answer |
 //! | `settings` | what a site has agreed with its auditor: how soon, how often, how long |
+//! | `agreed` | by which measures: those that were approved in the log |
+//! | `said` | what people say of exceptions, and who has looked |
 //! | `jobs`, `order`, `limits`, `incidents`, `changes`, `hosts`, `people`, `backups`, `snapshots`, `prints`, `record` | the populations and tests of each family |
 //! | `table` | what was found, as files that open anywhere |
 //! | `month` | the months of which people ask |
@@ -17,6 +19,7 @@
     reason = "a control looks at the events it is about; what others tell changes nothing of what it counts"
 )]
 
+mod agreed;
 mod backups;
 mod catalogue;
 mod changes;
@@ -29,6 +32,7 @@ mod order;
 mod people;
 mod prints;
 mod record;
+pub(crate) mod said;
 mod settings;
 mod snapshots;
 mod table;
@@ -43,8 +47,10 @@ use crate::event::Event;
 use crate::expect::Accounted;
 use crate::ledger::{Mark, Memory};
 
+pub use agreed::{Agreed, AgreedVersion, Agreements, measures_stream};
 pub use catalogue::{CATALOGUE, Control};
 pub use month::Month;
+pub use said::{Disposed, Reviewed, exception_id, stream_of};
 pub use settings::ControlSettings;
 pub use table::{Summary, csv, summary_csv};
 
@@ -143,18 +149,21 @@ pub struct Item {
     /// What is to be known of it although it passes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What somebody said of the exception that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disposed: Option<Box<Disposed>>,
 }
 
 impl Item {
     fn new(at: Timestamp, subject: impl ToString, position: u64) -> Self {
         let (subject, position) = (subject.to_string(), Some(position));
-        Self { at, subject, position, exception: None, note: None }
+        Self { at, subject, position, exception: None, note: None, disposed: None }
     }
 
     /// Something that the log should tell of, and does not.
     fn absent(at: Timestamp, subject: impl ToString, exception: String) -> Self {
         let (subject, exception) = (subject.to_string(), Some(exception));
-        Self { at, subject, position: None, exception, note: None }
+        Self { at, subject, position: None, exception, note: None, disposed: None }
     }
 
     /// What is said of it.
@@ -180,16 +189,20 @@ pub struct Outcome {
     /// Why it cannot be tested; then an empty population says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untested: Option<String>,
+    /// Who signed for it, of each time within the period the newest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reviewed: Vec<Reviewed>,
 }
 
 impl Outcome {
     fn of(control: &'static str, mut population: Vec<Item>) -> Self {
         population.sort();
-        Self { control, population, untested: None }
+        Self { control, population, untested: None, reviewed: Vec::new() }
     }
 
     fn untested(control: &'static str, why: &str) -> Self {
-        Self { control, population: Vec::new(), untested: Some(why.to_owned()) }
+        let untested = Some(why.to_owned());
+        Self { control, population: Vec::new(), untested, reviewed: Vec::new() }
     }
 
     /// Some members, drawn by the root of a signed head: whoever draws them again, by the same root and of the same population,
@@ -208,6 +221,12 @@ impl Outcome {
             drawn.iter().filter_map(|number| usize::try_from(*number).ok()).collect();
         places.sort_unstable();
         places
+    }
+
+    /// Whether it is told of at all: one that came later than the others is not where there is nothing to say.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.control != agreed::OWN || !self.population.is_empty()
     }
 
     /// The members that fail the test.
@@ -233,6 +252,8 @@ pub struct Gathering {
     snapshots: snapshots::Snapshots,
     prints: prints::Prints,
     record: record::Record,
+    agreements: Agreements,
+    said: said::Said,
 }
 
 impl Gathering {
@@ -253,12 +274,21 @@ impl Gathering {
         self.backups.observe(passing);
         self.snapshots.observe(passing);
         self.prints.observe(passing);
+        let (envelope, event) = (passing.envelope, passing.event);
+        self.agreements.observe(envelope, event, (passing.position, passing.received));
+        self.said.observe(passing);
     }
 
     /// When the first event was received.
     #[must_use]
     pub fn began(&self) -> Option<Timestamp> {
         self.first
+    }
+
+    /// Which measures held at the end of a period.
+    #[must_use]
+    pub fn agreed(&self, period: Period) -> Agreed {
+        self.agreements.at_end_of(period)
     }
 
     /// What became of each control of [`CATALOGUE`] in a period, in its order.
@@ -284,11 +314,13 @@ impl Gathering {
             self.snapshots.finish(closing),
             self.prints.finish(closing),
             self.record.finish(closing),
+            self.agreements.finish(closing),
         ]
         .concat();
         found.push(Outcome::of("AC-03", self.seconds(period)));
         let place = |outcome: &Outcome| CATALOGUE.iter().position(|one| one.id == outcome.control);
         found.sort_by_key(place);
+        self.said.stand_beside(&mut found, period);
         found
     }
 }
@@ -296,7 +328,12 @@ impl Gathering {
 impl Gathering {
     /// Whatever takes two people, of whichever family it is.
     fn seconds(&self, period: Period) -> Vec<Item> {
-        let families = [&self.changes.seconds, &self.incidents.seconds, &self.backups.seconds];
+        let families = [
+            &self.changes.seconds,
+            &self.incidents.seconds,
+            &self.backups.seconds,
+            &self.said.seconds,
+        ];
         families.into_iter().flat_map(|family| period.of(family)).cloned().collect()
     }
 }

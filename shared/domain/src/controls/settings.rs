@@ -42,6 +42,34 @@ impl Default for ControlSettings {
     }
 }
 
+impl ControlSettings {
+    /// Each duration with its name, as people write it.
+    pub(crate) fn durations(&self) -> [(&'static str, HumanDuration); 6] {
+        [
+            ("acknowledge-within", self.acknowledge_within),
+            ("resolve-within", self.resolve_within),
+            ("pause-at-most", self.pause_at_most),
+            ("review-every", self.review_every),
+            ("access-review-every", self.access_review_every),
+            ("silence-at-most", self.silence_at_most),
+        ]
+    }
+
+    /// Where these are others than those, in words; empty where they are the same.
+    #[must_use]
+    pub fn unlike(&self, others: &Self) -> Vec<String> {
+        let both = self.durations().into_iter().zip(others.durations());
+        let unlike = both.filter(|((_, own), (_, other))| own != other);
+        let mut found: Vec<String> = unlike
+            .map(|((name, own), (_, other))| format!("{name} is {own} and not {other}"))
+            .collect();
+        if self.programs != others.programs {
+            found.push("programs are others".to_owned());
+        }
+        found
+    }
+}
+
 /// Milliseconds of a duration.
 pub(super) fn millis(duration: HumanDuration) -> i64 {
     i64::try_from(duration.millis()).unwrap_or(i64::MAX)

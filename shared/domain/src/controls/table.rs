@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Control, Outcome};
+use super::{Control, Disposed, Outcome, Reviewed};
 
 /// A control in a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,9 +15,14 @@ pub struct Summary {
     pub population: usize,
     /// How many of them are exceptions.
     pub exceptions: usize,
+    /// Of how many of these nobody has said what became of them.
+    pub open: usize,
     /// Why it was not tested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untested: Option<String>,
+    /// Who signed for it, of each time within the period the newest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reviewed: Vec<Reviewed>,
 }
 
 impl Summary {
@@ -29,7 +34,9 @@ impl Summary {
             statement: Control::named(outcome.control).map_or("", |one| one.statement),
             population: outcome.population.len(),
             exceptions: outcome.exceptions().count(),
+            open: outcome.open(),
             untested: outcome.untested.clone(),
+            reviewed: outcome.reviewed.clone(),
         }
     }
 
@@ -43,41 +50,73 @@ impl Summary {
             (None, ..) => "exceptions",
         }
     }
+
+    /// Who signed for it, in words; empty where nobody did.
+    #[must_use]
+    pub fn reviewed_by(&self) -> String {
+        let all: Vec<String> = self.reviewed.iter().map(ToString::to_string).collect();
+        all.join("; ")
+    }
 }
 
-/// The whole population of a control, one member a line.
+/// The whole population of a control, one member a line. What people said of its exceptions stands in columns of its own, where
+/// anybody said anything: what was written before that was possible stays as it was, byte for byte.
 #[must_use]
 pub fn csv(outcome: &Outcome) -> String {
-    let mut text = line(&["time", "subject", "position", "result"]);
+    let said = outcome.population.iter().any(|item| item.disposed.is_some());
+    let mut head = vec!["time", "subject", "position", "result"];
+    if said {
+        head.extend(["disposition", "disposed by", "disposed at", "text", "evidence"]);
+    }
+    let mut text = line(&head);
     for item in &outcome.population {
         let position = item.position.map(|at| at.to_string()).unwrap_or_default();
-        text.push_str(&line(&[&item.at.to_string(), &item.subject, &position, item.result()]));
+        let mut cells =
+            vec![item.at.to_string(), item.subject.clone(), position, item.result().to_owned()];
+        if said {
+            cells.extend(disposed_cells(item.disposed.as_deref()));
+        }
+        text.push_str(&line(&cells));
     }
     text
 }
 
-/// All controls, one a line.
+fn disposed_cells(disposed: Option<&Disposed>) -> [String; 5] {
+    let Some(disposed) = disposed else { return Default::default() };
+    let Disposed { disposition, by, at, text, evidence, .. } = disposed;
+    let evidence = evidence.clone().unwrap_or_default();
+    [disposition.word().to_owned(), by.clone(), at.to_string(), text.clone(), evidence]
+}
+
+/// All controls, one a line; with what people said of them where anybody said anything.
 #[must_use]
-pub fn summary_csv(outcomes: &[Outcome]) -> String {
-    let mut text =
-        line(&["control", "result", "population", "exceptions", "statement", "untested"]);
-    for one in outcomes.iter().map(Summary::of) {
-        let (population, exceptions) = (one.population.to_string(), one.exceptions.to_string());
-        let untested = one.untested.as_deref().unwrap_or_default();
-        text.push_str(&line(&[
-            one.control,
-            one.word(),
-            &population,
-            &exceptions,
-            one.statement,
-            untested,
-        ]));
+pub fn summary_csv<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> String {
+    let all: Vec<Summary> = outcomes.into_iter().map(Summary::of).collect();
+    let said = all.iter().any(|one| one.open != one.exceptions || !one.reviewed.is_empty());
+    let mut head = vec!["control", "result", "population", "exceptions", "statement", "untested"];
+    if said {
+        head.extend(["without disposition", "reviewed by"]);
+    }
+    let mut text = line(&head);
+    for one in &all {
+        let mut cells = vec![
+            one.control.to_owned(),
+            one.word().to_owned(),
+            one.population.to_string(),
+            one.exceptions.to_string(),
+            one.statement.to_owned(),
+            one.untested.clone().unwrap_or_default(),
+        ];
+        if said {
+            cells.extend([one.open.to_string(), one.reviewed_by()]);
+        }
+        text.push_str(&line(&cells));
     }
     text
 }
 
-fn line(cells: &[&str]) -> String {
-    cells.iter().map(|cell| self::cell(cell)).collect::<Vec<_>>().join(",") + "\r\n"
+fn line(cells: &[impl AsRef<str>]) -> String {
+    cells.iter().map(|cell| self::cell(cell.as_ref())).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 /// A cell that no spreadsheet takes for a formula.

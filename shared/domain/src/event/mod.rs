@@ -7,6 +7,7 @@
 
 mod backup;
 mod change;
+mod control;
 mod form;
 mod host;
 mod incident;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 pub use backup::*;
 pub use change::*;
+pub use control::*;
 pub use form::*;
 pub use host::*;
 pub use incident::*;
@@ -355,6 +357,16 @@ family! {
 }
 
 family! {
+    /// What people say of controls.
+    ControlEvent {
+        /// What became of an exception.
+        ControlExceptionDisposed = "control.exception-disposed" / 1,
+        /// Somebody signs for a control.
+        ControlReviewed = "control.reviewed" / 1,
+    }
+}
+
+family! {
     /// Facts about an incident.
     IncidentEvent {
         /// Something happened that somebody must deal with.
@@ -517,6 +529,8 @@ pub enum Event {
     ReviewEvent(ReviewEvent),
     /// About an incident.
     IncidentEvent(IncidentEvent),
+    /// About a control.
+    ControlEvent(ControlEvent),
 }
 
 impl From<ThingEvent> for Event {
@@ -542,6 +556,7 @@ impl Event {
             Self::ChangeEvent(event) => event.kind(),
             Self::ReviewEvent(event) => event.kind(),
             Self::IncidentEvent(event) => event.kind(),
+            Self::ControlEvent(event) => event.kind(),
         }
     }
 
@@ -561,6 +576,7 @@ impl Event {
             Self::ChangeEvent(event) => event.schema(),
             Self::ReviewEvent(event) => event.schema(),
             Self::IncidentEvent(event) => event.schema(),
+            Self::ControlEvent(event) => event.schema(),
         }
     }
 
@@ -580,7 +596,8 @@ impl Event {
             | Self::FormEvent(_)
             | Self::QueueEvent(_)
             | Self::ReviewEvent(_)
-            | Self::IncidentEvent(_) => stream == self.stream_type(),
+            | Self::IncidentEvent(_)
+            | Self::ControlEvent(_) => stream == self.stream_type(),
         }
     }
 
@@ -590,6 +607,7 @@ impl Event {
             Self::JobEvent(_) | Self::ChangeEvent(_) => StreamType::Job,
             Self::ReviewEvent(_) => StreamType::Review,
             Self::IncidentEvent(_) => StreamType::Incident,
+            Self::ControlEvent(_) => StreamType::Control,
             Self::RunEvent(_) => StreamType::Run,
             Self::HostEvent(_) => StreamType::Host,
             Self::UserEvent(_) => StreamType::User,
@@ -625,6 +643,7 @@ impl Event {
             Self::ChangeEvent(event) => event.body(),
             Self::ReviewEvent(event) => event.body(),
             Self::IncidentEvent(event) => event.body(),
+            Self::ControlEvent(event) => event.body(),
         }
     }
 
@@ -654,6 +673,7 @@ impl Event {
             Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("change") => ChangeEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("review") => ReviewEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("control") => ControlEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("incident") => IncidentEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("print") => PrintEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some(_) => BackupEvent::read(kind, schema, data)
@@ -682,6 +702,7 @@ impl Event {
             ChangeEvent::KINDS,
             ReviewEvent::KINDS,
             IncidentEvent::KINDS,
+            ControlEvent::KINDS,
         ];
         families.into_iter().flatten().copied()
     }

@@ -1,5 +1,5 @@
-//! Bodies of definitions: of calendars, blackouts, locks, pools, datasets, repositories, queues, forms and call trees. They are
-//! alike.
+//! Bodies of definitions: of calendars, blackouts, locks, pools, datasets, repositories, queues, forms, call trees and
+//! measures. They are alike.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +8,8 @@ use super::EventError;
 use crate::canonical::Digest;
 use crate::site::ThingKind;
 
-/// `calendar.proposed` 1, and the same of blackouts, locks, pools, datasets, repositories, queues, forms and call trees.
+/// `calendar.proposed` 1, and the same of blackouts, locks, pools, datasets, repositories, queues, forms, call trees
+/// and measures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThingProposed {
@@ -90,6 +91,9 @@ impl ThingEvent {
         ("call-tree.proposed", 1),
         ("call-tree.approved", 1),
         ("call-tree.retired", 1),
+        ("measures.proposed", 1),
+        ("measures.approved", 1),
+        ("measures.retired", 1),
     ];
 
     /// The stored word.
@@ -123,6 +127,9 @@ impl ThingEvent {
             (ThingKind::CallTree, Proposed(_)) => "call-tree.proposed",
             (ThingKind::CallTree, Approved(_)) => "call-tree.approved",
             (ThingKind::CallTree, Retired(_)) => "call-tree.retired",
+            (ThingKind::Measures, Proposed(_)) => "measures.proposed",
+            (ThingKind::Measures, Approved(_)) => "measures.approved",
+            (ThingKind::Measures, Retired(_)) => "measures.retired",
         }
     }
 

@@ -178,6 +178,7 @@ impl Feed {
                 | Body::User(_)
                 | Body::Log
                 | Body::Incident(_)
+                | Body::Control
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)

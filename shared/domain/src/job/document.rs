@@ -198,6 +198,7 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
             ThingKind::Queue => Thing::Queue(typed(source_name, part)?),
             ThingKind::Form => Thing::Form(typed(source_name, part)?),
             ThingKind::CallTree => Thing::CallTree(typed(source_name, part)?),
+            ThingKind::Measures => Thing::Measures(typed(source_name, part)?),
         };
         return Ok(vec![Definition::Thing(thing)]);
     }
@@ -231,7 +232,8 @@ fn read(source_name: &str, part: &Part<'_>) -> Result<Vec<Definition>, Vec<Defin
     }
 }
 
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
+    "measures",
     "call-tree",
     "queue",
     "form",

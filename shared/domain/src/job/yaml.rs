@@ -6,7 +6,7 @@ use crate::backup::{DatasetDefinition, RepositoryDefinition};
 use crate::calendar::CalendarDefinition;
 use crate::incident::CallTreeDefinition;
 use crate::print::{FormDefinition, QueueDefinition};
-use crate::site::{BlackoutDefinition, LockDefinition, PoolDefinition, Thing};
+use crate::site::{BlackoutDefinition, LockDefinition, MeasuresDefinition, PoolDefinition, Thing};
 
 /// A definition as YAML that [`parse_yaml`] reads back, without what equals its default.
 ///
@@ -55,7 +55,7 @@ impl serde::Serialize for Ordered<'_> {
 }
 
 /// Kinds of documents that have a schema of their own.
-pub const SCHEMAS: [&str; 11] = [
+pub const SCHEMAS: [&str; 12] = [
     "job",
     "flow",
     "calendar",
@@ -67,6 +67,7 @@ pub const SCHEMAS: [&str; 11] = [
     "queue",
     "form",
     "call-tree",
+    "measures",
 ];
 
 /// The JSON Schema of documents of one kind; `None` for a kind that does not exist.
@@ -83,6 +84,7 @@ pub fn json_schema(kind: &str) -> Option<serde_json::Value> {
         "queue" => schemars::schema_for!(QueueDefinition),
         "form" => schemars::schema_for!(FormDefinition),
         "call-tree" => schemars::schema_for!(CallTreeDefinition),
+        "measures" => schemars::schema_for!(MeasuresDefinition),
         _ => return None,
     };
     Some(schema.to_value())

@@ -74,7 +74,8 @@ pub fn action_needed(event: &Event, about: Option<&Body>, actor: Option<&str>) -
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
-        | Event::ReviewEvent(_) => action_of(event),
+        | Event::ReviewEvent(_)
+        | Event::ControlEvent(_) => action_of(event),
     }
 }
 
@@ -99,6 +100,8 @@ pub fn job_of(subject: &StreamId, about: Option<&Body>) -> Option<StreamId> {
         | StreamType::Queue
         | StreamType::Form
         | StreamType::CallTree
+        | StreamType::Measures
+        | StreamType::Control
         | StreamType::Review => None,
         StreamType::Incident => {
             let (of, _) = subject.incident_parts()?;

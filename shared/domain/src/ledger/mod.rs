@@ -31,6 +31,7 @@ pub use turns::units;
 
 use crate::backup;
 use crate::canonical::Digest;
+use crate::controls::said;
 use crate::envelope::{Envelope, Place};
 use crate::event::{
     BackupEvent, Event, HostEvent, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct,
@@ -279,6 +280,16 @@ impl Ledger {
                 };
                 incident::admit::admit(body.and_then(Body::incident), event, &context)
             }
+            Event::ControlEvent(event) => {
+                let about = said::reads(event).and_then(|id| streams.get(&id));
+                let context = said::Context {
+                    about: about.map(|state| &state.body),
+                    policy: self.policy,
+                    received,
+                    size: self.size,
+                };
+                said::admit(envelope, event, &context)
+            }
             Event::HostEvent(event) => {
                 let keys = || self.keys_of(envelope.subject.rest());
                 // None but the newest does, if any: it takes the others' place.
@@ -346,6 +357,8 @@ impl Ledger {
             | StreamType::Document
             | StreamType::Review
             | StreamType::CallTree
+            | StreamType::Measures
+            | StreamType::Control
             | StreamType::Incident => Err("snapshots are spoken of elsewhere".to_owned()),
         }
     }
@@ -390,6 +403,7 @@ impl Ledger {
                     | Body::Document(_)
                     | Body::Review(_)
                     | Body::Incident(_)
+                    | Body::Control
                     | Body::Tzdb(_)
                     | Body::Continued(_)
                     | Body::Directory(_),
@@ -592,6 +606,7 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         }
         Event::ReviewEvent(event) => ids.extend(run_of_note(event).cloned()),
         Event::IncidentEvent(event) => ids.extend(incident::admit::reads(subject, event)),
+        Event::ControlEvent(event) => ids.extend(said::reads(event)),
         Event::UserEvent(UserEvent::UserIdentitySet(_) | UserEvent::UserDirectorySaid(_)) => {
             ids.insert(StreamId::directory());
         }
@@ -645,6 +660,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         | Body::Directory(_)
         | Body::Review(_)
         | Body::Incident(_)
+        | Body::Control
         | Body::Document(_) => BTreeSet::new(),
     }
 }

@@ -37,7 +37,10 @@ pub fn may_state(event: &Event) -> &'static [Class] {
             | HostEvent::HostInvited(_)
             | HostEvent::HostRevoked(_),
         ) => &[Console],
-        Event::UserEvent(_) | Event::ChangeEvent(_) | Event::ReviewEvent(_) => &[Console],
+        Event::UserEvent(_)
+        | Event::ChangeEvent(_)
+        | Event::ReviewEvent(_)
+        | Event::ControlEvent(_) => &[Console],
         Event::IncidentEvent(event) => may_state_of_incidents(event),
         Event::LogEvent(event) => may_state_of_log(event),
     }
@@ -250,6 +253,7 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
         | Event::ReviewEvent(_)
+        | Event::ControlEvent(_)
         | Event::IncidentEvent(_) => return Ok(()),
     };
     if own == envelope.subject {

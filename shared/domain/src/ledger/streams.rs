@@ -109,7 +109,7 @@ pub enum Body {
     User(User),
     /// The log itself; its state is the [`super::Ledger`].
     Log,
-    /// A calendar, a blackout, a lock, a pool or a call tree.
+    /// A calendar, a blackout, a lock, a pool, a call tree or measures.
     Thing(Defined),
     /// A dataset.
     Dataset(Box<Dataset>),
@@ -131,6 +131,8 @@ pub enum Body {
     Review(Box<Review>),
     /// A failure that somebody must deal with.
     Incident(Box<Incident>),
+    /// A control; what people say of it is read from its events.
+    Control,
 }
 
 impl Body {
@@ -165,6 +167,7 @@ impl Body {
             | Self::Log
             | Self::Review(_)
             | Self::Incident(_)
+            | Self::Control
             | Self::Tzdb(_)
             | Self::Continued(_)
             | Self::Directory(_) => None,
@@ -242,6 +245,7 @@ impl Body {
             | Self::Log
             | Self::Review(_)
             | Self::Incident(_)
+            | Self::Control
             | Self::Tzdb(_)
             | Self::Continued(_)
             | Self::Directory(_) => None,
@@ -482,6 +486,7 @@ fn evolve(
                 | Body::Document(_)
                 | Body::Review(_)
                 | Body::Incident(_)
+                | Body::Control
                 | Body::Tzdb(_)
                 | Body::Continued(_)
                 | Body::Directory(_)) => other,
@@ -499,6 +504,7 @@ fn evolve(
                 if let Some(Body::Review(review)) = old { *review } else { Review::default() };
             Some(Body::Review(Box::new(review.evolve(event, received, actor))))
         }
+        Event::ControlEvent(_) => Some(Body::Control),
         Event::IncidentEvent(event) => match old {
             Some(Body::Incident(incident)) => {
                 Some(Body::Incident(Box::new(incident.evolve(event, received, actor))))
@@ -588,7 +594,8 @@ fn evolve_thing(
             | ThingKind::Blackout
             | ThingKind::Lock
             | ThingKind::Pool
-            | ThingKind::CallTree,
+            | ThingKind::CallTree
+            | ThingKind::Measures,
             Some(Body::Thing(thing)),
         ) => Body::Thing(thing.evolve(event, received, actor)),
         (
@@ -596,7 +603,8 @@ fn evolve_thing(
             | ThingKind::Blackout
             | ThingKind::Lock
             | ThingKind::Pool
-            | ThingKind::CallTree,
+            | ThingKind::CallTree
+            | ThingKind::Measures,
             _,
         ) => Body::Thing(Defined::new(name).evolve(event, received, actor)),
     }

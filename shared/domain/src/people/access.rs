@@ -44,7 +44,7 @@ pub enum Action {
     ResolveRuns,
     /// Pause and resume jobs, and take them back from their hosts.
     SteerJobs,
-    /// Say what becomes of the exceptions of a night, and sign for it; sign for who may do what.
+    /// Say what becomes of the exceptions of a night or of a control, and sign for it; sign for who may do what.
     SignReviews,
     /// Open incidents, acknowledge them, say of them what is known, open them again.
     AttendIncidents,
@@ -230,7 +230,9 @@ impl Action {
             Self::ConfirmRuns => "confirm runs that ask for their role",
             Self::ResolveRuns => "say how a run ended that nobody knows of",
             Self::SteerJobs => "pause and resume jobs",
-            Self::SignReviews => "note exceptions of a night, sign for it, and for who may do what",
+            Self::SignReviews => {
+                "say what becomes of exceptions of a night or a control, sign for either, and for who may do what"
+            }
             Self::AttendIncidents => "open, acknowledge and explain incidents",
             Self::ResolveIncidents => {
                 "resolve incidents that they did not cause, and tell those who are affected"
@@ -402,7 +404,7 @@ pub fn action_of(event: &Event) -> Option<Action> {
             ChangeEvent::ChangeCommented(_) => Action::CommentChanges,
             ChangeEvent::ChangeExpedited(_) => Action::Expedite,
         },
-        Event::ReviewEvent(_) => Action::SignReviews,
+        Event::ReviewEvent(_) | Event::ControlEvent(_) => Action::SignReviews,
         Event::IncidentEvent(event) => return of_incident(event),
         Event::BackupEvent(event) => return of_backup(event),
         Event::PrintEvent(event) => match event {

@@ -62,6 +62,7 @@ impl Queue {
             | Thing::Dataset(_)
             | Thing::Repository(_)
             | Thing::CallTree(_)
+            | Thing::Measures(_)
             | Thing::Form(_) => None,
         }
     }

@@ -156,7 +156,8 @@ impl Form {
             | Thing::Dataset(_)
             | Thing::Repository(_)
             | Thing::Queue(_)
-            | Thing::CallTree(_) => None,
+            | Thing::CallTree(_)
+            | Thing::Measures(_) => None,
         }
     }
 

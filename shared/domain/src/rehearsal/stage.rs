@@ -108,6 +108,7 @@ impl<'k> Stage<'k> {
             | Body::User(_)
             | Body::Log
             | Body::Incident(_)
+            | Body::Control
             | Body::Review(_)
             | Body::Tzdb(_)
             | Body::Continued(_)
@@ -133,6 +134,7 @@ impl<'k> Stage<'k> {
                 | Body::User(_)
                 | Body::Log
                 | Body::Incident(_)
+                | Body::Control
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)

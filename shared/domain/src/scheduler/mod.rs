@@ -266,6 +266,7 @@ impl Scheduler {
             | Body::Document(_)
             | Body::User(_)
             | Body::Log
+            | Body::Control
             | Body::Tzdb(_)
             | Body::Directory(_) => {}
         }
@@ -329,7 +330,8 @@ impl Scheduler {
             Event::UserEvent(_)
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
-            | Event::QueueEvent(_) => {}
+            | Event::QueueEvent(_)
+            | Event::ControlEvent(_) => {}
             Event::IncidentEvent(event) => self.apply_incident(envelope, event, received),
             Event::ReviewEvent(event) => self.apply_review(event),
             Event::ChangeEvent(event) => self.apply_change(envelope, event, received),
@@ -362,7 +364,8 @@ impl Scheduler {
             | StreamType::Repository
             | StreamType::Queue
             | StreamType::Form
-            | StreamType::CallTree => {
+            | StreamType::CallTree
+            | StreamType::Measures => {
                 self.site
                     .hear(id, envelope.version, |versions| versions.hear(event, received, actor));
             }
@@ -372,6 +375,7 @@ impl Scheduler {
             | StreamType::Log
             | StreamType::Document
             | StreamType::Incident
+            | StreamType::Control
             | StreamType::Review => {}
         }
     }
@@ -435,6 +439,8 @@ impl Scheduler {
             | StreamType::Form
             | StreamType::Document
             | StreamType::CallTree
+            | StreamType::Measures
+            | StreamType::Control
             | StreamType::Incident
             | StreamType::Review
             | StreamType::Log => {}

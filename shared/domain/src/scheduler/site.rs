@@ -130,7 +130,8 @@ impl Site {
                 | ThingKind::Dataset
                 | ThingKind::Repository
                 | ThingKind::Queue
-                | ThingKind::Form,
+                | ThingKind::Form
+                | ThingKind::Measures,
                 _,
             ) => {}
         }

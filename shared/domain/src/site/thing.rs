@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::blackout::BlackoutDefinition;
 use super::lock::LockDefinition;
+use super::measures::MeasuresDefinition;
 use super::pool::PoolDefinition;
 use crate::backup::{DatasetDefinition, RepositoryDefinition};
 use crate::calendar::CalendarDefinition;
@@ -36,11 +37,13 @@ pub enum ThingKind {
     Form,
     /// A call tree.
     CallTree,
+    /// Measures by which controls are tested.
+    Measures,
 }
 
 impl ThingKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Calendar,
         Self::Blackout,
         Self::Lock,
@@ -50,6 +53,7 @@ impl ThingKind {
         Self::Queue,
         Self::Form,
         Self::CallTree,
+        Self::Measures,
     ];
 
     /// The word: `kind:` of its documents, and what its streams begin with.
@@ -64,6 +68,7 @@ impl ThingKind {
             Self::Queue => "queue",
             Self::Form => "form",
             Self::CallTree => "call-tree",
+            Self::Measures => "measures",
         }
     }
 
@@ -94,6 +99,8 @@ pub enum Thing {
     Form(Box<FormDefinition>),
     /// A call tree.
     CallTree(Box<CallTreeDefinition>),
+    /// Measures by which controls are tested.
+    Measures(Box<MeasuresDefinition>),
 }
 
 impl Thing {
@@ -113,6 +120,7 @@ impl Thing {
             ThingKind::Queue => Self::Queue(Box::deserialize(value)?),
             ThingKind::Form => Self::Form(Box::deserialize(value)?),
             ThingKind::CallTree => Self::CallTree(Box::deserialize(value)?),
+            ThingKind::Measures => Self::Measures(Box::deserialize(value)?),
         })
     }
 
@@ -128,6 +136,7 @@ impl Thing {
             Self::Queue(_) => ThingKind::Queue,
             Self::Form(_) => ThingKind::Form,
             Self::CallTree(_) => ThingKind::CallTree,
+            Self::Measures(_) => ThingKind::Measures,
         }
     }
 
@@ -143,6 +152,7 @@ impl Thing {
             Self::Queue(queue) => &queue.name,
             Self::Form(form) => &form.name,
             Self::CallTree(tree) => &tree.name,
+            Self::Measures(measures) => &measures.name,
         }
     }
 
@@ -163,6 +173,7 @@ impl Thing {
             Self::Queue(queue) => queue.problems(),
             Self::Form(form) => form.problems(),
             Self::CallTree(tree) => tree.problems(),
+            Self::Measures(measures) => measures.problems(),
         };
         let mut add = |field: &str, message: String| {
             found.push(Problem { field: field.to_owned(), message });
@@ -195,7 +206,8 @@ impl Thing {
             | Self::Dataset(_)
             | Self::Repository(_)
             | Self::Queue(_)
-            | Self::Form(_) => BTreeSet::new(),
+            | Self::Form(_)
+            | Self::Measures(_) => BTreeSet::new(),
         }
     }
 
@@ -214,6 +226,7 @@ impl Thing {
             Self::Queue(queue) => serde_json::to_value(queue),
             Self::Form(form) => serde_json::to_value(form),
             Self::CallTree(tree) => serde_json::to_value(tree),
+            Self::Measures(measures) => serde_json::to_value(measures),
         }
     }
 

@@ -194,6 +194,7 @@ impl View<'_> {
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
+            | Event::ControlEvent(_)
             | Event::ReviewEvent(_) => None,
         });
         late.unwrap_or_default()

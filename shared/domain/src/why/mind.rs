@@ -150,6 +150,7 @@ impl View<'_> {
                 | Thing::Repository(_)
                 | Thing::Queue(_)
                 | Thing::CallTree(_)
+                | Thing::Measures(_)
                 | Thing::Form(_) => None,
             }
         });
@@ -210,6 +211,7 @@ impl View<'_> {
             | Thing::Repository(_)
             | Thing::Queue(_)
             | Thing::CallTree(_)
+            | Thing::Measures(_)
             | Thing::Form(_) => None,
         }
     }

@@ -411,6 +411,7 @@ impl View<'_> {
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
+            | Event::ControlEvent(_)
             | Event::ReviewEvent(_) => String::new(),
         };
         format!("the job was retired at {} by {}{reason}", self.clock.at(told.received), told.by())

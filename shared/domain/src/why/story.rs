@@ -85,6 +85,7 @@ fn says(event: &Event, clock: &Clock) -> Option<String> {
         | Event::FormEvent(_)
         | Event::QueueEvent(_)
         | Event::IncidentEvent(_)
+        | Event::ControlEvent(_)
         | Event::ReviewEvent(_) => None,
         Event::ChangeEvent(event) => Some(change_says(event, clock)),
     }

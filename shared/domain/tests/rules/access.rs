@@ -66,10 +66,10 @@ fn whoever_keeps_the_accounts_does_not_sign_for_them_but_where_one_person_may_do
     let own = "whoever keeps the accounts does not sign for them: somebody else looks";
     let may_not = |name: &str| {
         format!(
-            "user/{name} may not note exceptions of a night, sign for it, and for who may do what: that needs the role operator or approver"
+            "user/{name} may not say what becomes of exceptions of a night or a control, sign for either, and for who may do what: that needs the role operator or approver"
         )
     };
-    let narrow = "user/ned may not note exceptions of a night, sign for it, and for who may do what here, but only for folder/pay";
+    let narrow = "user/ned may not say what becomes of exceptions of a night or a control, sign for either, and for who may do what here, but only for folder/pay";
     for (who, alone, why) in [
         ("bob", false, None),
         ("mia", false, None),

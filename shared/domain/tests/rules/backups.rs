@@ -132,6 +132,7 @@ impl Site {
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
+            | Event::ControlEvent(_)
             | Event::ReviewEvent(_)
             | Event::ThingEvent(_) => None,
         };

@@ -119,6 +119,9 @@ const ROLES: &[(&str, &str)] = &[
     ("call-tree.proposed", "console"),
     ("call-tree.approved", "console"),
     ("call-tree.retired", "console"),
+    ("measures.proposed", "console"),
+    ("measures.approved", "console"),
+    ("measures.retired", "console"),
     ("backup.snapshot-created", "executor"),
     ("backup.copied", "executor"),
     ("backup.verified", "executor"),
@@ -201,6 +204,8 @@ const ROLES: &[(&str, &str)] = &[
     ("incident.cause-recorded", "console"),
     ("incident.resolved", "console"),
     ("incident.reopened", "console"),
+    ("control.exception-disposed", "console"),
+    ("control.reviewed", "console"),
 ];
 
 #[track_caller]

@@ -11,6 +11,7 @@ mod complaints;
 mod continued;
 mod controls;
 mod directory;
+mod dispositions;
 mod effects;
 mod executor;
 mod expect;

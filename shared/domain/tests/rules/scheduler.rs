@@ -378,6 +378,7 @@ fn number(event: &Event) -> Option<u32> {
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
+        | Event::ControlEvent(_)
         | Event::ReviewEvent(_) => None,
     }
 }
@@ -743,6 +744,7 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::QueueEvent(_)
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
+            | Event::ControlEvent(_)
             | Event::ReviewEvent(_) => None,
         });
         let due = due.unwrap();

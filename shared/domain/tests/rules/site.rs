@@ -567,6 +567,7 @@ impl Site {
                 | Body::Continued(_)
                 | Body::Directory(_)
                 | Body::Incident(_)
+                | Body::Control
                 | Body::Review(_) => 1,
                 Body::Job(_) => 2,
                 Body::Run(_) => 3,

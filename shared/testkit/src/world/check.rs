@@ -199,6 +199,7 @@ fn founding_key(event: &Event) -> Result<PublicKey> {
         | Event::QueueEvent(_)
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
+        | Event::ControlEvent(_)
         | Event::ReviewEvent(_) => {
             // Only the first flush is signed by a producer that its own events enrol.
             anyhow::bail!("signed by nobody the log knows")

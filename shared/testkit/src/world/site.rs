@@ -54,6 +54,7 @@ pub(super) fn random_thing(
         ThingKind::Repository => json!({ "location": "/vault", "password": "env:VAULT" }),
         ThingKind::Queue => json!({ "printer": "ipp://printer.example/ipp/print" }),
         ThingKind::Form => json!({ "account": "Payroll", "queue": "office" }),
+        ThingKind::Measures => json!({ "pause-at-most": "2h" }),
         ThingKind::CallTree => {
             let by = rng.pick(&[json!(["mail"]), json!(["mail", "webhook"])]);
             json!({

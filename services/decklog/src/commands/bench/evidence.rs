@@ -152,7 +152,7 @@ fn asked(leaves: &[Vec<u8>], request: &Request, size: u64) -> Vec<Figure> {
     }
     let read = began.elapsed().as_secs_f64();
     let began = Instant::now();
-    let found = examiner.controls(&[period], &ControlSettings::default(), None);
+    let found = examiner.controls(&[period], Some(&ControlSettings::default()), None);
     let took = began.elapsed().as_secs_f64();
     let members: usize = found.iter().flatten().map(|one| one.population.len()).sum();
     vec![

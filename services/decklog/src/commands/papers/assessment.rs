@@ -75,7 +75,12 @@ fn observation(subject: &Subject, outcome: &Outcome) -> Value {
         .take(EXCEPTIONS)
         .map(|item| {
             let place = item.position.map(|at| format!("position {at}: ")).unwrap_or_default();
-            let text = format!("{place}{} {}: {}", item.at, item.subject, item.result());
+            let became = item
+                .disposed
+                .as_ref()
+                .map(|said| format!(" [{}: {said}]", said.disposition.word()));
+            let became = became.unwrap_or_default();
+            let text = format!("{place}{} {}: {}{became}", item.at, item.subject, item.result());
             json!({ "href": format!("#{}", identity(subject, "evidence")), "description": text })
         })
         .collect();
@@ -86,6 +91,7 @@ fn observation(subject: &Subject, outcome: &Outcome) -> Value {
         "props": [
             property("population", summary.population.to_string()),
             property("exceptions", summary.exceptions.to_string()),
+            property("without-disposition", summary.open.to_string()),
         ],
         "methods": ["TEST"],
         "collected": subject.request.until,

@@ -52,6 +52,7 @@ fn parameters(subject: &Subject) -> Vec<Parameter> {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         all.extend(measures.iter().map(|(name, value)| one(name, text(value))));
     }
+    all.extend(subject.report.measures.iter().map(|says| one("These measures are", says.clone())));
     all
 }
 

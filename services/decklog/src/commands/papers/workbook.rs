@@ -12,7 +12,7 @@ const ROWS: usize = 50_000;
 /// Longest text of a cell: spreadsheets have 32,767 characters.
 const CELL_CHARS: usize = 32_000;
 /// Columns of a population.
-const COLUMNS: [(&str, f64); 7] = [
+const COLUMNS: [(&str, f64); 9] = [
     ("No.", 8.0),
     ("Time (UTC)", 28.0),
     ("Subject", 52.0),
@@ -20,6 +20,8 @@ const COLUMNS: [(&str, f64); 7] = [
     ("A", 4.0),
     ("Sample", 8.0),
     ("Result", 90.0),
+    ("Became", 18.0),
+    ("Said of it", 60.0),
 ];
 const LEGEND: &str = "✓ passes the test   ✗ exception   n passes; see its result   S drawn";
 
@@ -97,6 +99,7 @@ fn source(subject: &Subject) -> Vec<(&'static str, String)> {
             "Evidence",
             format!("{}, {} bytes, SHA-256 {}", subject.file, subject.bytes, subject.sha256),
         ),
+        ("Measures", report.measures.clone().unwrap_or_default()),
         ("Verified", subject.verdict()),
     ]
 }
@@ -123,7 +126,7 @@ fn head<'a>(
 
 fn summary(sheet: &mut Worksheet, subject: &Subject, look: &Look) -> Result<(), XlsxError> {
     sheet.set_name("Summary")?.set_landscape();
-    widths(sheet, [10.0, 16.0, 70.0, 12.0, 12.0, 60.0])?;
+    widths(sheet, [10.0, 16.0, 70.0, 12.0, 12.0, 60.0, 18.0, 60.0])?;
     sheet.write_string_with_format(
         0,
         0,
@@ -131,7 +134,16 @@ fn summary(sheet: &mut Worksheet, subject: &Subject, look: &Look) -> Result<(), 
         &look.title,
     )?;
     let mut row = facts(sheet, 2, &source(subject), (1, 5), look)? + 1;
-    let names = ["Control", "Result", "Statement", "Population", "Exceptions", "Answers"];
+    let names = [
+        "Control",
+        "Result",
+        "Statement",
+        "Population",
+        "Exceptions",
+        "Answers",
+        "No disposition",
+        "Reviewed by",
+    ];
     head(sheet, row, names, look)?;
     for one in &subject.report.outcomes {
         row += 1;
@@ -143,6 +155,8 @@ fn summary(sheet: &mut Worksheet, subject: &Subject, look: &Look) -> Result<(), 
         sheet.write_number(row, 3, found.population as f64)?;
         sheet.write_number(row, 4, found.exceptions as f64)?;
         sheet.write_string_with_format(row, 5, answers.unwrap_or_default(), &look.text)?;
+        sheet.write_number(row, 6, found.open as f64)?;
+        sheet.write_string_with_format(row, 7, cell(&found.reviewed_by()), &look.text)?;
     }
     Ok(())
 }
@@ -173,7 +187,7 @@ fn control(
     }
     sheet.set_freeze_panes(names + 1, 0)?;
     sheet.set_repeat_rows(names, names)?;
-    sheet.autofilter(names, 0, row.max(names + 1), 6)?;
+    sheet.autofilter(names, 0, row.max(names + 1), 8)?;
     Ok(())
 }
 
@@ -199,6 +213,9 @@ fn about(subject: &Subject, outcome: &Outcome, rows: usize) -> Vec<(&'static str
         ("Sample", format!("up to {}, drawn by the root of the last head, {}: whoever draws again draws the same", subject.sample, subject.report.root)),
         ("Tickmarks", LEGEND.to_owned()),
     ]);
+    if !summary.reviewed.is_empty() {
+        all.push(("Reviewed at the site", summary.reviewed_by()));
+    }
     if rows < outcome.population.len() {
         let said = format!(
             "the first {ROWS} exceptions, and the sample: {rows} of {} members; controls/{}.csv of the evidence has all",
@@ -247,5 +264,9 @@ fn member(
         sheet.write_string_with_format(row, 5, "S", &look.mark)?;
     }
     sheet.write_string(row, 6, cell(item.result()))?;
+    if let Some(disposed) = &item.disposed {
+        sheet.write_string(row, 7, disposed.disposition.word())?;
+        sheet.write_string(row, 8, cell(&disposed.to_string()))?;
+    }
     Ok(())
 }

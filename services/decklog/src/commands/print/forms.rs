@@ -263,6 +263,7 @@ fn at(source: &Source, name: &str, until: Timestamp) -> anyhow::Result<Form> {
                 | Event::QueueEvent(_)
                 | Event::ChangeEvent(_)
                 | Event::IncidentEvent(_)
+                | Event::ControlEvent(_)
                 | Event::ReviewEvent(_) => {}
             }
         }

@@ -41,6 +41,8 @@ impl Scheduler {
             | StreamType::Form
             | StreamType::Document
             | StreamType::Review
+            | StreamType::Measures
+            | StreamType::Control
             | StreamType::Incident => {
                 let (severity, since) = tree(DEFAULT_TREE)?;
                 Some(Cover { severity, tree: Some(DEFAULT_TREE.to_owned()), since })

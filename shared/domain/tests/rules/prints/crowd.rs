@@ -452,6 +452,7 @@ impl Crowd {
             | Event::ThingEvent(_)
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
+            | Event::ControlEvent(_)
             | Event::ReviewEvent(_)
             | Event::BackupEvent(_) => panic!("{event:?}"),
         }
