@@ -63,7 +63,7 @@ fn an_occurrence_of_the_time_that_was_lost_is_missed_and_does_not_run() {
     let (mut world, reference) = brought_back();
     let (run, mut second) = due(reference.clone(), at("02:30"));
     second.nominal = second.nominal.map(|nominal| after(nominal, "02:00"));
-    let mark = world.say_next("scheduler/s1", run.clone(), second.clone(), at("03:05"));
+    let mark = world.say_next("scheduler/s1", run.clone(), second, at("03:05"));
     assert_eq!(refused(&mark), LOST);
     let lost = missed(&reference, "02:30", "02:00", MissReason::LogLost);
     assert_eq!(world.say_next("scheduler/s1", run, lost, at("03:05")), Mark::Valid);
