@@ -74,6 +74,30 @@ pub(super) fn known(streams: &impl Streams) -> Option<&Continued> {
     streams.get(&StreamId::continued())?.body.continued()
 }
 
+/// What must be at hand beside, where a rule of this module is about the event.
+pub(super) fn reads_of_run(event: &RunEvent) -> Option<StreamId> {
+    let begins = matches!(
+        event,
+        RunEvent::RunDue(_)
+            | RunEvent::RunMissed(_)
+            | RunEvent::RunStarted(_)
+            | RunEvent::RunDivided(_)
+    );
+    // A host's own order of what it decides goes on behind what was lost of it.
+    let decided = matches!(event, RunEvent::RunSkipped(_));
+    (begins || decided).then(StreamId::continued)
+}
+
+/// The same for an event of a document.
+pub(super) fn reads_of_print(event: &PrintEvent) -> Option<StreamId> {
+    matches!(event, PrintEvent::PrintSubmitted(_)).then(StreamId::continued)
+}
+
+/// The same for an event of numbered stock.
+pub(super) fn reads_of_form(event: &FormEvent) -> Option<StreamId> {
+    matches!(event, FormEvent::FormAllocated(_)).then(StreamId::continued)
+}
+
 pub(super) fn admit(
     ledger: &Ledger,
     body: Option<&Body>,

@@ -579,7 +579,7 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
     match event {
         Event::RunEvent(event) => {
             ids.extend(conditions::reads(envelope, event));
-            ids.insert(StreamId::continued());
+            ids.extend(continued::reads_of_run(event));
         }
         Event::JobEvent(JobEvent::JobProposed(e)) => {
             let definition: Option<JobDefinition> =
@@ -598,11 +598,11 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         }
         Event::PrintEvent(event) => {
             ids.extend(print::admit::reads(event));
-            ids.insert(StreamId::continued());
+            ids.extend(continued::reads_of_print(event));
         }
         Event::FormEvent(event) => {
             ids.extend(print::admit::document_of(event).cloned());
-            ids.insert(StreamId::continued());
+            ids.extend(continued::reads_of_form(event));
         }
         Event::ReviewEvent(event) => ids.extend(run_of_note(event).cloned()),
         Event::IncidentEvent(event) => ids.extend(incident::admit::reads(subject, event)),

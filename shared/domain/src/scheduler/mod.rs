@@ -240,6 +240,8 @@ impl Scheduler {
                 entry.settle_all(&state.turn);
                 // Who was away when a pause ended does not know what was caught up.
                 let ended = entry.pauses.last().and_then(|pause| pause.until);
+                // Nor does anybody, where the log of that time was lost: it may have been caught up.
+                let ended = ended.filter(|at| !self.continued.may_have_happened(*at));
                 if ended.is_some_and(|at| plus_ms(at, RESUMED_MS) > now) {
                     self.note_resumed(&job.name, now);
                 }

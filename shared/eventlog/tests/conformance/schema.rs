@@ -54,10 +54,10 @@ pub(crate) async fn an_empty_schema_is_refused_with_the_command_to_run(store: &S
 
 pub(crate) async fn an_older_schema_is_refused_with_the_command_to_run(store: &Store) {
     let log = store.migrated().await;
-    store.sql("DELETE FROM _sqlx_migrations WHERE version = 11").await.unwrap();
+    store.sql("DELETE FROM _sqlx_migrations WHERE version = 12").await.unwrap();
     let said = refusal(&log).await;
     assert!(
-        said.contains("at change 10") && said.contains("run `decklog migrate --database"),
+        said.contains("at change 11") && said.contains("run `decklog migrate --database"),
         "{said}"
     );
 }

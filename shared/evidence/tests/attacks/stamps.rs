@@ -1,6 +1,8 @@
 //! Time stamps: what somebody else's authority says of heads is believed under the reader's own roots, and every other is named.
 
 use evidence::{Head, Trust, Verdict};
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use testkit::authority::{Authority, FOR_TIME_STAMPS, Key, USUAL};
 use testkit::world::World;
 use timestamp::{Query, Roots};
@@ -12,6 +14,9 @@ use super::site::{
 
 /// An instant before any certificate of these tests was made, and behind the site's last event.
 const BEFORE: &[u8; 15] = b"20210101000000Z";
+
+/// How a token writes it.
+const TIME: &str = "%Y%m%d%H%M%S";
 
 fn question(head: &Head) -> Vec<u8> {
     Query::of(head.note.text().as_bytes(), [7; 8]).to_bytes()
@@ -123,9 +128,11 @@ const ATTACKS: &[Attack] = &[
         "another time in a token that was signed",
         |authority, site| {
             let mut answer = authority.answer(USUAL, &question(&last(site))).unwrap();
-            let at = place(&answer, &[0x18, 0x0f]) + 15;
-            // The last digit of the seconds.
-            answer[at] ^= 1;
+            let at = place(&answer, &[0x18, 0x0f]) + 2;
+            // A second later: before it, there may have been no certificate yet.
+            let digits = std::str::from_utf8(&answer[at..at + 14]).unwrap();
+            let later = DateTime::strptime(TIME, digits).unwrap() + SignedDuration::from_secs(1);
+            answer[at..at + 14].copy_from_slice(later.strftime(TIME).to_string().as_bytes());
             with(site, answer)
         },
         "TIMESTAMP_SIGNATURE",
