@@ -114,6 +114,36 @@ pub(crate) async fn a_revoked_key_is_refused_also_after_a_restart_and_in_the_bat
     check_counters(&site.log).await;
 }
 
+pub(crate) async fn a_log_that_was_brought_back_goes_on_behind_what_producers_had_said_also_after_a_restart(
+    store: &Store,
+) {
+    let mut site = Site::with_job(store, "a").await;
+    let (size, _) = site.appender.head();
+    // What the host said in the time that is lost.
+    for version in 1..4 {
+        site.flush(Who::Host, vec![host_started(version)]);
+    }
+    let next = site.flush(Who::Host, vec![host_started(1)]);
+    let id = site.voices[&Who::Host].id.clone();
+    let gap = Err(Refused::Refusal(Refusal::NotNext { producer: id, known: 0, begins: 4 }));
+    assert_eq!(site.send(std::slice::from_ref(&next)).await, std::slice::from_ref(&gap));
+    site.valid(Who::Audit, vec![continued(size, 3)]).await;
+    let mut restarted = Appender::open(site.log.clone()).await.unwrap();
+    assert_eq!(restarted.ledger().origin.as_deref(), Some("test.local/log-2"));
+    let (said, _) = restarted.append(std::slice::from_ref(&next), site.now).await.unwrap();
+    assert!(said[0].as_ref().unwrap().all_valid(), "{said:?}");
+    // Once: what is left out after that is refused as ever.
+    site.flush(Who::Host, vec![host_started(2)]);
+    let later = site.flush(Who::Host, vec![host_started(2)]);
+    let mut again = Appender::open(site.log.clone()).await.unwrap();
+    let (said, _) = again.append(&[later], site.now).await.unwrap();
+    assert!(matches!(said[0], Err(Refused::Refusal(Refusal::NotNext { known: 4, .. }))));
+    site.log.rebuild_read_model().await.unwrap();
+    let rebuilt = Appender::open(site.log.clone()).await.unwrap();
+    assert_eq!(rebuilt.ledger().producers, again.ledger().producers);
+    check_tree(&site.log).await;
+}
+
 pub(crate) async fn a_host_has_another_key_and_the_one_before_is_refused_also_after_a_restart(
     store: &Store,
 ) {

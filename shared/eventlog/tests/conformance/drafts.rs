@@ -58,6 +58,21 @@ pub(crate) fn host_invited(host: &str, version: u64, generation: u32, now: Times
     Draft::new(StreamId::host(host), version, event).by(Some("user/ana"))
 }
 
+/// The log goes on under another name behind so many events, and so many are lost.
+pub(crate) fn continued(size: u64, lost: u64) -> Draft {
+    let event = LogContinued {
+        origin: "test.local/log-2".to_owned(),
+        head_key: "test.local/log-2+00000000+AA".to_owned(),
+        before: None,
+        size,
+        reached: size + lost,
+        restored: true,
+        handover: None,
+        reason: "brought back".to_owned(),
+    };
+    Draft::new(StreamId::continued(), 1, event)
+}
+
 pub(crate) fn host_revoked(host: &str, version: u64) -> Draft {
     Draft::new(StreamId::host(host), version, HostRevoked { reason: "stolen".to_owned() })
 }

@@ -45,6 +45,7 @@ rules! {
         a_void_event_still_counts_for_its_producer,
         a_repeated_flush_gets_its_old_positions_and_marks,
         a_revoked_key_is_refused_also_after_a_restart_and_in_the_batch_that_revokes_it,
+        a_log_that_was_brought_back_goes_on_behind_what_producers_had_said_also_after_a_restart,
         a_host_has_another_key_and_the_one_before_is_refused_also_after_a_restart,
         a_flush_that_stands_twice_in_one_batch_is_written_once,
         other_bytes_under_known_counters_are_a_fork,

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use domain::canonical::Digest;
 use domain::envelope::Seen;
+use domain::event::LogContinued;
 use domain::wire::Consistency;
 use jiff::SignedDuration;
 use journal::Heads;
-use tlog::{Checkpoint, Frontier, Hash, SignerKey, consistency_proof, leaf_hash};
+use tlog::{Checkpoint, Frontier, Hash, Note, SignerKey, consistency_proof, leaf_hash};
 
 use crate::given::{drafts, now, open, producer, scratch, unsent};
 
@@ -102,6 +103,50 @@ fn a_log_that_is_another_one_is_told_of_once_a_day_and_what_was_seen_is_held_on_
         "the true one goes on"
     );
     assert_eq!(heads.size(), 12);
+}
+
+/// What a log shows that goes on as this, after these handovers.
+fn renamed(leaves: &[Hash], by: &SignerKey, handovers: &[(&SignerKey, &SignerKey)]) -> Consistency {
+    let tree: Frontier = leaves.iter().copied().collect();
+    let head = Checkpoint::new(by.name(), tree.size(), tree.root()).unwrap().sign(by).unwrap();
+    let note = |(old, new): &(&SignerKey, &SignerKey)| {
+        let text = LogContinued::handover_text(old.name(), &new.verifier_key().to_string());
+        Note::sign(&text, &[old]).unwrap().to_string()
+    };
+    let handovers = handovers.iter().map(note).collect();
+    Consistency { key: by.verifier_key().to_string(), head, proof: Vec::new(), handovers }
+}
+
+#[test]
+fn a_log_that_goes_on_under_another_name_is_followed_where_the_key_before_has_handed_it_over() {
+    let named = |name: &str, seed: u8| SignerKey::from_seed(name, &[seed; 32]).unwrap();
+    let (first, second, third) = (key(1), named("log.example/2", 1), named("log.example/3", 7));
+    let thief = named("log.example", 9);
+    // Shorter than what was seen, because it was brought back from an older copy.
+    let short = leaves(6);
+    let table = [
+        (renamed(&short, &second, &[(&first, &second)]), true),
+        (renamed(&short, &third, &[(&first, &second), (&second, &third)]), true),
+        (renamed(&short, &second, &[]), false),
+        (renamed(&short, &second, &[(&thief, &second)]), false),
+        (renamed(&short, &third, &[(&first, &second)]), false),
+        (renamed(&short, &third, &[(&second, &third)]), false),
+    ];
+    for (shown, follows) in table {
+        let dir = scratch();
+        opened(dir.path()).take(Some(&shows(&leaves(9), 0, &key(1))), now());
+        let mut heads = opened(dir.path());
+        let told = heads.take(Some(&shown), now());
+        assert_eq!((told.is_none(), heads.size()), (follows, if follows { 6 } else { 9 }));
+        assert_eq!(heads.renamed(), None, "this life has read nothing of what was before");
+        assert_eq!(opened(dir.path()).size(), heads.size(), "also after a restart");
+        // Who has read of it before must start again.
+        let dir = scratch();
+        let mut heads = opened(dir.path());
+        heads.take(Some(&shows(&leaves(9), 0, &key(1))), now());
+        heads.take(Some(&shown), now());
+        assert_eq!(heads.renamed().is_some(), follows);
+    }
 }
 
 #[test]
