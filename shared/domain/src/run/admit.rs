@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::state::{PARTS_MAX, Run, State};
-use crate::event::{DefinitionRef, Moved, RunEvent, SkipReason};
+use crate::event::{DefinitionRef, MissReason, Moved, RunEvent, SkipReason};
 use crate::ids::{Class, ProducerId};
 use crate::job::{Job, OrderAct, Span};
 use crate::ledger::SKEW_MS_MAX;
@@ -240,8 +240,10 @@ fn says_out(event: &RunEvent) -> bool {
     matches!(skipped.reason, SkipReason::Calendar { .. } | SkipReason::Gap)
 }
 
+/// What may have run before the log was brought back is missed at once, however late that is.
 fn says_late(event: &RunEvent) -> bool {
-    matches!(event, RunEvent::RunMissed(_)) || matches!(event, RunEvent::RunDue(e) if e.catch_up)
+    matches!(event, RunEvent::RunMissed(e) if e.reason != MissReason::LogLost)
+        || matches!(event, RunEvent::RunDue(e) if e.catch_up)
 }
 
 /// A scheduler whose clock runs ahead must not call an occurrence missed while another can still

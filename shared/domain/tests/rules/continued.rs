@@ -39,7 +39,8 @@ fn say(world: &mut World, event: LogContinued) -> Mark {
 /// A job each half hour, of which the runs at 02:00 and 02:30 are due; the log is brought back at 03:00.
 fn brought_back() -> (World, DefinitionRef) {
     let mut world = World::new(at("01:00"));
-    let says = definition(json!({"schedule": {"every": "30m"}, "zone": "UTC"}));
+    let says =
+        definition(json!({"schedule": {"every": "30m"}, "zone": "UTC", "late-after": "20m"}));
     let reference = world.activate(&says, at("01:45"));
     let (run, first) = due(reference.clone(), at("02:00"));
     assert_eq!(world.say_next("scheduler/s1", run, first, at("02:00")), Mark::Valid);
@@ -68,14 +69,17 @@ fn an_occurrence_of_the_time_that_was_lost_is_missed_and_does_not_run() {
     let lost = missed(&reference, "02:30", "02:00", MissReason::LogLost);
     assert_eq!(world.say_next("scheduler/s1", run, lost, at("03:05")), Mark::Valid);
     // At the very instant at which it went on nobody knows either; behind it everything is as ever.
-    for (instant, before, says) in [("03:00", "02:30", Some(LOST)), ("03:30", "03:00", None)] {
+    // It is said at once, before the occurrence would be late.
+    for (instant, before, now, says) in
+        [("03:00", "02:30", "03:05", Some(LOST)), ("03:30", "03:00", "03:31", None)]
+    {
         let (run, mut next) = due(reference.clone(), at(instant));
         next.nominal = next.nominal.map(|nominal| after(nominal, before));
-        let mark = world.say_next("scheduler/s1", run.clone(), next, at("03:31"));
+        let mark = world.say_next("scheduler/s1", run.clone(), next, at(now));
         assert_eq!((mark != Mark::Valid).then(|| refused(&mark)), says.map(str::to_owned));
         if says.is_some() {
             let lost = missed(&reference, instant, before, MissReason::LogLost);
-            assert_eq!(world.say_next("scheduler/s1", run, lost, at("03:31")), Mark::Valid);
+            assert_eq!(world.say_next("scheduler/s1", run, lost, at(now)), Mark::Valid);
         }
     }
     // And nobody hides behind that what is theirs.
