@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::programs::{Up, decklog, run};
+use testkit::wait;
+
+use crate::programs::{READY, Up, decklog, run};
 
 /// A fenced block of a page.
 enum Block {
@@ -124,6 +126,9 @@ fn the_handbook_shows_what_its_commands_print() {
         let password = Path::new("correct horse battery staple");
         let env = [("TRY_PASSWORD", password)];
         let up = Up::start_with(&dir.path().join("data"), &[], &env);
+        // A plan says that no host is there until this one has said that it is.
+        let there = || up.call(&["host", "list"]).out.contains(" up ");
+        wait::until("the host to be there", READY, there).unwrap();
         let page = std::fs::read_to_string(&path).unwrap();
         let now = done(&page, &up, dir.path());
         up.stop();
