@@ -1,9 +1,6 @@
 //! A log that goes on under another name: after it was brought back from an older copy, or when the key of its heads is another.
 
-use std::fs;
-
 use anyhow::{Context as _, bail, ensure};
-use domain::envelope::Draft;
 use domain::event::LogContinued;
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
@@ -60,7 +57,12 @@ pub async fn continue_log(
     let said = known.continuation(&keys, wanted)?;
     let before = known.origin.clone();
     let own = Own { producer, keys };
-    say(&mut appender, &own, &said, now).await?;
+    let (mark, _) = own.say(&mut appender, StreamId::continued(), said.clone(), now).await?;
+    match mark {
+        Mark::Valid => {}
+        Mark::Refused { reason } => bail!("the log cannot go on so: {reason}"),
+        Mark::Conflict { .. } => bail!("somebody else wrote to the log meanwhile"),
+    }
     let (position, _) = appender.head();
     let edge = appender.frontier().clone();
     signer::begin(config, &own.keys, &said.origin, &edge, appender.log(), now).await?;
@@ -149,10 +151,9 @@ impl Known {
     fn own_lines(&self, note: &str) -> anyhow::Result<String> {
         let key: VerifierKey = self.head_key.parse()?;
         let read = Note::parse(note.as_bytes())?;
-        Checkpoint::open(note.as_bytes(), &[key]).context("the newest head in the database")?;
-        let line = read.signatures().iter().find(|line| line.name() == self.origin);
-        let line = line.map(ToString::to_string).unwrap_or_default();
-        Ok(format!("{}\n{line}\n", read.text()))
+        Checkpoint::open(note.as_bytes(), std::slice::from_ref(&key))
+            .context("the newest head in the database")?;
+        Ok(read.only(&key).to_string())
     }
 }
 
@@ -178,36 +179,4 @@ async fn check_tree(appender: &Appender, signed: Option<&Frontier>) -> anyhow::R
     signer::grow(appender.log(), &mut edge, size).await?;
     ensure!(edge.root() == root, "the events are not those of the tree that the database names");
     Ok(size)
-}
-
-async fn say(
-    appender: &mut Appender,
-    own: &Own,
-    said: &LogContinued,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    let stream = StreamId::continued();
-    let streams = appender.log().streams(&std::iter::once(stream.clone()).collect()).await?;
-    let version = streams.get(&stream).map_or(0, |state| state.version) + 1;
-    let place = appender.ledger().producers.get(&own.producer).map(|known| known.place);
-    let draft = Draft::new(stream, version, said.clone());
-    let flush = own.flush(place.unwrap_or_default(), vec![draft], now)?;
-    let (results, _) = appender.append(&[flush], now).await?;
-    let appended = results.into_iter().next().context("the log answered nothing")??;
-    match appended.events.into_iter().next().map(|event| event.mark) {
-        Some(Mark::Valid) => Ok(()),
-        Some(Mark::Refused { reason }) => bail!("the log cannot go on so: {reason}"),
-        Some(Mark::Conflict { .. }) | None => bail!("somebody else wrote to the log meanwhile"),
-    }
-}
-
-/// Moves what another name of the log wrote into a directory aside, so that nothing of it is taken for the log of now.
-pub(crate) fn set_aside(dir: &std::path::Path, size: u64) -> anyhow::Result<()> {
-    let mut name = dir.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".until-{size}"));
-    let aside = dir.with_file_name(name);
-    fs::rename(dir, &aside)
-        .with_context(|| format!("moving {} to {}", dir.display(), aside.display()))?;
-    tracing::warn!(aside = %aside.display(), "the log goes on under another name: what was written of it before was moved aside");
-    Ok(())
 }

@@ -9,11 +9,12 @@ use anyhow::{Context as _, bail};
 use bus::{Bus, Service};
 use bytes::Bytes;
 use domain::envelope::{Draft, Place};
-use domain::event::LogCreated;
+use domain::event::{Event, LogCreated};
 use domain::flush::Flush;
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::keys::SecretKey;
-use domain::wire::{AppendAnswer, AppendRequest, Enrol};
+use domain::ledger::Mark;
+use domain::wire::{AppendAnswer, AppendRequest, Enrol, LogEntry};
 use eventlog::Appender;
 use jiff::Timestamp;
 use tracing::info;
@@ -60,6 +61,26 @@ impl Own {
         now: Timestamp,
     ) -> anyhow::Result<Flush> {
         seal(&self.producer, &self.keys.producer, place, drafts, now)
+    }
+
+    /// Appends an event of this recorder's own at the end of a stream: how it was judged, and what is to be told of it.
+    pub(crate) async fn say(
+        &self,
+        appender: &mut Appender,
+        stream: StreamId,
+        event: impl Into<Event>,
+        now: Timestamp,
+    ) -> anyhow::Result<(Mark, Vec<LogEntry>)> {
+        let streams = appender.log().streams(&std::iter::once(stream.clone()).collect()).await?;
+        let version = streams.get(&stream).map_or(0, |state| state.version) + 1;
+        appender.reload_if_moved().await?;
+        let known = appender.ledger().producers.get(&self.producer);
+        let place = known.map(|producer| producer.place).unwrap_or_default();
+        let flush = self.flush(place, vec![Draft::new(stream, version, event)], now)?;
+        let (results, entries) = appender.append(&[flush], now).await?;
+        let appended = results.into_iter().next().context("the log answered nothing")??;
+        let mark = appended.events.into_iter().next().map(|event| event.mark);
+        Ok((mark.context("the log answered nothing")?, entries))
     }
 }
 

@@ -28,7 +28,8 @@ impl Reached {
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
         // A machine that lost its power may have lost what was written last.
-        let Some((size, name)) = text.trim_end().split_once(' ') else { return Ok(0) };
+        let line = text.lines().next().unwrap_or_default();
+        let Some((size, name)) = line.split_once(' ') else { return Ok(0) };
         Ok(if name == origin { size.parse().unwrap_or_default() } else { 0 })
     }
 
@@ -45,11 +46,8 @@ impl Reached {
         }
         let making = || format!("writing {}", path.display());
         let file = File::options().create(true).truncate(false).write(true).open(path);
-        let mut reached =
-            Self { file: file.with_context(making)?, origin: origin.to_owned(), size };
-        reached.file.set_len(0).with_context(making)?;
+        let reached = Self { file: file.with_context(making)?, origin: origin.to_owned(), size };
         reached.write().with_context(making)?;
-        reached.size = size;
         Ok(reached)
     }
 
@@ -64,6 +62,7 @@ impl Reached {
         }
     }
 
+    /// Over what was there, of which the first line counts: at no moment is there nothing.
     fn write(&self) -> std::io::Result<()> {
         self.file.write_all_at(format!("{:020} {}\n", self.size, self.origin).as_bytes(), 0)
     }

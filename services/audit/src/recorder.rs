@@ -5,8 +5,7 @@ use std::time::Duration;
 use bus::{Bus, Request, Requests, Topic};
 use bytes::Bytes;
 use domain::canonical::Digest;
-use domain::envelope::Draft;
-use domain::event::{LogHeadSigned, LogProducerEnrolled, LogRejected};
+use domain::event::{Event, LogHeadSigned, LogProducerEnrolled, LogRejected};
 use domain::flush::Flush;
 use domain::ids::{Class, StreamId};
 use domain::ledger::Mark;
@@ -307,7 +306,7 @@ impl Recorder {
             key: enrol.key.clone(),
             ground,
         };
-        match self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await {
+        match self.say(event).await {
             Ok(Mark::Valid) => {
                 info!(producer = %enrol.producer, key = %key.id().short(), "let a producer in");
                 AppendAnswer::Enrolled
@@ -340,25 +339,12 @@ impl Recorder {
     }
 
     /// Appends an event of the recorder's own to `log/main`.
-    async fn say(&mut self, draft: impl Fn(u64) -> Draft) -> anyhow::Result<Mark> {
-        let now = (self.around.clock)();
-        let main = StreamId::log("main");
-        let streams = self.appender.log().streams(&std::iter::once(main.clone()).collect()).await?;
-        let version = streams.get(&main).map_or(0, |state| state.version) + 1;
-        self.appender.reload_if_moved().await?;
-        let known = self.appender.ledger().producers.get(&self.own.producer);
-        let place = known.map(|producer| producer.place).unwrap_or_default();
-        let flush = self.own.flush(place, vec![draft(version)], now)?;
-        let (results, entries) = self.appender.append(&[flush], now).await?;
+    async fn say(&mut self, event: impl Into<Event>) -> anyhow::Result<Mark> {
+        let (now, main) = ((self.around.clock)(), StreamId::log("main"));
+        let (mark, entries) = self.own.say(&mut self.appender, main, event, now).await?;
         self.reached.note(self.appender.head().0);
         self.publish(entries).await;
-        match results.into_iter().next() {
-            Some(Ok(appended)) => {
-                Ok(appended.events.into_iter().next().map_or(Mark::Valid, |e| e.mark))
-            }
-            Some(Err(refused)) => Err(refused.into()),
-            None => Ok(Mark::Valid),
-        }
+        Ok(mark)
     }
 
     /// Records that bytes were turned away: bounded, so that noise cannot fill the log.
@@ -374,9 +360,7 @@ impl Recorder {
             reason: reason.chars().take(300).collect(),
             others: std::mem::take(&mut self.rejected.others),
         };
-        if let Err(error) =
-            self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await
-        {
+        if let Err(error) = self.say(event).await {
             warn!(%error, "the rejection could not be recorded");
         }
     }
@@ -402,8 +386,7 @@ impl Recorder {
         }
         let log = self.appender.log().clone();
         let Some(event) = judge(&log, &log.weaknesses().await?, now).await? else { return Ok(()) };
-        let said =
-            self.say(|version| Draft::new(StreamId::log("main"), version, event.clone())).await;
+        let said = self.say(event).await;
         if !matches!(said, Ok(Mark::Valid)) {
             self.examined.again();
         }
@@ -423,14 +406,10 @@ impl Recorder {
             return Ok(());
         }
         let (size, root) = self.appender.head();
-        self.say(|version| {
-            Draft::new(StreamId::log("main"), version, LogHeadSigned { size, root })
-        })
-        .await?;
-        Ok(())
+        self.say(LogHeadSigned { size, root }).await.map(drop)
     }
 
-    /// A log that is shorter than it was, or goes on under another name, is not the one that is recorded here.
+    /// A log that is shorter than it was is not the one that is recorded here.
     fn look_for_the_end(&mut self, error: &LogError) {
         if matches!(error, LogError::Cut { .. }) {
             self.over = Some(error.to_string());

@@ -114,7 +114,7 @@ impl Memory {
         origin: &str,
         log: &EventLog,
     ) -> anyhow::Result<Self> {
-        let path = config.data.join(format!("signer-{}.last", config.name));
+        let path = memory_file(config);
         let Some((edge, name)) = recall(&path)? else { return Ok(Self { path, edge: None }) };
         let own = match name {
             Some(name) => name == origin,
@@ -123,6 +123,10 @@ impl Memory {
         };
         Ok(Self { path, edge: own.then_some(edge) })
     }
+}
+
+fn memory_file(config: &AuditConfig) -> PathBuf {
+    config.data.join(format!("signer-{}.last", config.name))
 }
 
 /// Takes the leaves of the log behind `edge` in, up to a size.
@@ -153,8 +157,7 @@ pub(crate) async fn begin(
 ) -> anyhow::Result<()> {
     let key = SignerKey::from_seed(origin, &keys.head_seed)?;
     let note = Checkpoint::new(origin, edge.size(), edge.root())?.sign(&key)?;
-    let path = config.data.join(format!("signer-{}.last", config.name));
-    remember(&path, edge, origin)?;
+    remember(&memory_file(config), edge, origin)?;
     log.put_checkpoint(edge.size(), &note, now).await?;
     Ok(())
 }

@@ -10,7 +10,6 @@ use tlog::{Checkpoint, Frontier, Hash, Level, Note, TILE_WIDTH, Tile, leaf_hash,
 use tracing::warn;
 
 use crate::Surroundings;
-use crate::continuing::set_aside;
 
 const CHECKPOINT: &str = "checkpoint";
 
@@ -30,10 +29,21 @@ pub(crate) async fn keep(dir: PathBuf, every: Duration, log: EventLog, around: S
     }
 }
 
-/// Whether what stands in the directory is of the log under another name.
-fn is_renamed(dir: &Path, note: &str) -> bool {
-    let written = std::fs::read_to_string(dir.join(CHECKPOINT)).unwrap_or_default();
-    written.lines().next().is_some_and(|name| Some(name) != note.lines().next())
+/// Whether what was written is of the log under another name.
+fn is_renamed(written: &[u8], note: &str) -> bool {
+    let name = written.split(|byte| *byte == b'\n').next().filter(|name| !name.is_empty());
+    name.is_some_and(|name| Some(name) != note.lines().next().map(str::as_bytes))
+}
+
+/// Moves what another name of the log wrote into a directory aside, so that nothing of it is taken for the log of now.
+fn set_aside(dir: &Path, size: u64) -> anyhow::Result<()> {
+    let mut name = dir.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".until-{size}"));
+    let aside = dir.with_file_name(name);
+    std::fs::rename(dir, &aside)
+        .with_context(|| format!("moving {} to {}", dir.display(), aside.display()))?;
+    tracing::warn!(aside = %aside.display(), "the log goes on under another name: what was written of it before was moved aside");
+    Ok(())
 }
 
 fn size_of(note: &[u8]) -> Option<u64> {
@@ -45,7 +55,8 @@ fn size_of(note: &[u8]) -> Option<u64> {
 async fn round(dir: &Path, from: u64, log: &EventLog) -> anyhow::Result<u64> {
     let Some(note) = log.checkpoints(1).await?.into_iter().next() else { return Ok(from) };
     let size = size_of(note.as_bytes()).context("the newest head cannot be read")?;
-    let from = if is_renamed(dir, &note) {
+    let written = std::fs::read(dir.join(CHECKPOINT)).unwrap_or_default();
+    let from = if is_renamed(&written, &note) {
         set_aside(dir, from)?;
         0
     } else {
@@ -57,7 +68,7 @@ async fn round(dir: &Path, from: u64, log: &EventLog) -> anyhow::Result<u64> {
             dir.display()
         );
     }
-    if size == from && std::fs::read(dir.join(CHECKPOINT)).is_ok_and(|old| old == note.as_bytes()) {
+    if size == from && written == note.as_bytes() {
         return Ok(size);
     }
     for tile in Tile::of_level(Level::Entries, size).skip(whole(from)) {

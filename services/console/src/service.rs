@@ -115,22 +115,12 @@ pub async fn run(
 }
 
 /// Holds the newest head of the log against what it shows later.
-async fn watch_heads(console: Console, mut heads: Heads) {
-    let mut looks = HeadLooks::new(console.bus.clone());
-    loop {
-        let shown = looks.next(heads.size()).await;
-        let now = (console.clock)();
-        let told = heads.take(shown.as_ref(), now);
-        if let Some(origin) = heads.renamed() {
-            console.outbox.give_up(&format!("the log goes on as {origin}: start again"));
-        }
-        let Some(told) = told else { continue };
-        let stream = told.producer.stream();
-        let Ok(version) = recorder::version(&console.bus, &stream).await else { continue };
-        if console.outbox.has_said(Draft::new(stream, version + 1, told)).await {
-            heads.told(now);
-        }
-    }
+async fn watch_heads(console: Console, heads: Heads) {
+    let Console { bus, outbox, clock, .. } = console;
+    let mut looks = HeadLooks::new(bus.clone());
+    let look = async move |from| looks.next(from).await;
+    let version = async move |stream: &StreamId| recorder::version(&bus, stream).await.ok();
+    heads.follow(outbox, &*clock, look, version).await;
 }
 
 /// Where browsers and tools come in.

@@ -234,22 +234,12 @@ async fn announce(host: Arc<Host>, (found, program): (u32, Option<Digest>), cut:
 }
 
 /// Holds the newest head of the log against what it shows later.
-async fn watch_heads(host: Arc<Host>, mut heads: Heads) {
-    let mut looks = HeadLooks::new(host.bus.clone());
-    loop {
-        let shown = looks.next(heads.size()).await;
-        let now = (host.clock)();
-        let told = heads.take(shown.as_ref(), now);
-        if let Some(origin) = heads.renamed() {
-            host.outbox.give_up(&format!("the log goes on as {origin}: start again"));
-        }
-        let Some(told) = told else { continue };
-        let stream = told.producer.stream();
-        let Ok(version) = recorder::version(&host.bus, &stream).await else { continue };
-        if host.outbox.has_said(Draft::new(stream, version + 1, told)).await {
-            heads.told(now);
-        }
-    }
+async fn watch_heads(host: Arc<Host>, heads: Heads) {
+    let Host { bus, outbox, clock, .. } = &*host;
+    let (mut looks, bus) = (HeadLooks::new(bus.clone()), bus.clone());
+    let look = async move |from| looks.next(from).await;
+    let version = async move |stream: &StreamId| recorder::version(&bus, stream).await.ok();
+    heads.follow(outbox.clone(), &**clock, look, version).await;
 }
 
 /// Appends an event at the end of a stream of this host's own, however often that takes.

@@ -142,24 +142,13 @@ pub async fn run(
 async fn watch_heads(
     bus: Bus,
     outbox: Outbox,
-    mut heads: Heads,
+    heads: Heads,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 ) {
     let mut looks = HeadLooks::new(bus.clone());
-    loop {
-        let shown = looks.next(heads.size()).await;
-        let now = clock();
-        let told = heads.take(shown.as_ref(), now);
-        if let Some(origin) = heads.renamed() {
-            outbox.give_up(&format!("the log goes on as {origin}: start again"));
-        }
-        let Some(told) = told else { continue };
-        let stream = told.producer.stream();
-        let Ok(version) = recorder::version(&bus, &stream).await else { continue };
-        if outbox.has_said(Draft::new(stream, version + 1, told)).await {
-            heads.told(now);
-        }
-    }
+    let look = async move |from| looks.next(from).await;
+    let version = async move |stream: &StreamId| recorder::version(&bus, stream).await.ok();
+    heads.follow(outbox, &*clock, look, version).await;
 }
 
 /// Schedules by one time zone database.

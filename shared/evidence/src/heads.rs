@@ -120,8 +120,7 @@ pub(crate) fn check(bundle: &[Head], log: &Examined, trust: &Trust) -> (Findings
 /// believes one name of a log reads what it says of its others.
 pub(crate) fn keys(log: &Examined, trust: &Trust) -> Vec<VerifierKey> {
     let own = || log.names.iter().filter_map(Name::verifier);
-    let named = trust.policy.iter().flat_map(|policy| policy.logs()).map(|place| place.key.clone());
-    let named: Vec<VerifierKey> = named.collect();
+    let named = named(trust);
     let one_of_them = own().any(|own| named.contains(&own));
     if named.is_empty() || one_of_them { named.into_iter().chain(own()).collect() } else { named }
 }
@@ -131,9 +130,10 @@ pub(crate) fn own_key(log: &Ledger) -> Option<VerifierKey> {
     log.head_key.as_ref()?.parse().ok()
 }
 
-/// Whether somebody says by which key they know the log.
-fn names_a_log(trust: &Trust) -> bool {
-    trust.policy.as_ref().is_some_and(|policy| !policy.logs().is_empty())
+/// The keys by which somebody says that they know the log.
+fn named(trust: &Trust) -> Vec<VerifierKey> {
+    let places = trust.policy.iter().flat_map(|policy| policy.logs());
+    places.map(|place| place.key.clone()).collect()
 }
 
 struct Checking<'a> {
@@ -146,14 +146,13 @@ struct Checking<'a> {
 impl Checking<'_> {
     fn check_key(&mut self) {
         let own = self.log.ledger.head_key.as_deref().unwrap_or("none");
-        if !names_a_log(self.trust) {
+        let named: Vec<String> = named(self.trust).iter().map(ToString::to_string).collect();
+        if named.is_empty() {
             let text = format!(
                 "no policy says that the log's key {own} is believed: bring one that came to you by another way than the evidence"
             );
             return self.findings.add(Kind::NoPolicy, text);
         }
-        let named = self.trust.policy.iter().flat_map(|policy| policy.logs());
-        let named: Vec<String> = named.map(|place| place.key.to_string()).collect();
         if named.iter().any(|key| key == own) {
             return;
         }
@@ -167,12 +166,10 @@ impl Checking<'_> {
             );
             return self.findings.add(Kind::LogContinued, text);
         }
-        {
-            let text = format!(
-                "the log says that its heads are signed by {own}, and the policy does not name that key"
-            );
-            self.findings.add(Kind::LogKey, text);
-        }
+        let text = format!(
+            "the log says that its heads are signed by {own}, and the policy does not name that key"
+        );
+        self.findings.add(Kind::LogKey, text);
     }
 
     /// What a log that goes on says of what it was before.

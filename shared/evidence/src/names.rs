@@ -1,7 +1,7 @@
 //! The names under which a log has gone: it has another after it was brought back from an older copy, or when the key of its
 //! heads was lost. Heads that were signed before are of the name before, and are never signed again.
 
-use domain::event::{Event, LogContinued, LogCreated, LogEvent};
+use domain::event::{Event, LogContinued, LogEvent};
 use tlog::{Hash, Note, VerifierKey};
 
 use crate::finding::Kind;
@@ -23,28 +23,16 @@ pub struct Name {
 impl Name {
     /// The name that a valid event gives the log.
     pub(crate) fn given_by(event: &Event, from: u64) -> Option<Self> {
-        let Event::LogEvent(event) = event else { return None };
-        match event {
-            LogEvent::LogCreated(LogCreated { origin, head_key, .. }) => {
-                let (origin, key) = (origin.clone(), head_key.clone());
-                Some(Self { origin, key, from, continued: None })
-            }
-            LogEvent::LogContinued(said) => {
-                let (origin, key) = (said.origin.clone(), said.head_key.clone());
-                Some(Self { origin, key, from, continued: Some(said.clone()) })
-            }
-            LogEvent::LogProducerEnrolled(_)
-            | LogEvent::LogHeadSigned(_)
-            | LogEvent::LogPolicySet(_)
-            | LogEvent::LogAccountsRequired(_)
-            | LogEvent::LogJournalCut(_)
-            | LogEvent::LogContradicted(_)
-            | LogEvent::LogExamined(_)
-            | LogEvent::LogRejected(_)
-            | LogEvent::LogDirectorySet(_)
-            | LogEvent::LogExported(_)
-            | LogEvent::LogTzdbChanged(_) => None,
+        let name = |origin: &str, key: &str, continued| {
+            Some(Self { origin: origin.to_owned(), key: key.to_owned(), from, continued })
+        };
+        if let Event::LogEvent(LogEvent::LogCreated(said)) = event {
+            return name(&said.origin, &said.head_key, None);
         }
+        if let Event::LogEvent(LogEvent::LogContinued(said)) = event {
+            return name(&said.origin, &said.head_key, Some(said.clone()));
+        }
+        None
     }
 
     /// Its key, where it is one.

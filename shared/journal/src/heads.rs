@@ -10,9 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use domain::canonical::Digest;
-use domain::envelope::Seen;
+use domain::envelope::{Draft, Seen};
 use domain::event::{LogContinued, LogContradicted, SHOWN_BYTES_MAX};
-use domain::ids::ProducerId;
+use domain::ids::{ProducerId, StreamId};
 use domain::ledger::CONTINUED_MAX;
 use domain::wire::Consistency;
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +20,7 @@ use tlog::{Contradiction, Hash, Held, Note, VerifierKey};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
+use crate::outbox::Outbox;
 use crate::whole::replace;
 
 /// How often it is said again that the log is another one.
@@ -133,6 +134,32 @@ impl Heads {
         }
     }
 
+    /// Holds the newest head against what the log shows later, until this is dropped, and says it in the log where that is another
+    /// one. Where it goes on under another name, the outbox gives up. `look` waits until it is time, and says what the log shows
+    /// somebody who has seen so many events of it; `version` is that of a stream, where the recorder answers.
+    pub async fn follow(
+        mut self,
+        outbox: Outbox,
+        clock: impl Fn() -> Timestamp,
+        mut look: impl AsyncFnMut(u64) -> Option<Consistency>,
+        version: impl AsyncFn(&StreamId) -> Option<u64>,
+    ) {
+        loop {
+            let shown = look(self.size()).await;
+            let now = clock();
+            let told = self.take(shown.as_ref(), now);
+            if let Some(origin) = self.renamed() {
+                outbox.give_up(&format!("the log goes on as {origin}: start again"));
+            }
+            let Some(told) = told else { continue };
+            let stream = told.producer.stream();
+            let Some(version) = version(&stream).await else { continue };
+            if outbox.has_said(Draft::new(stream, version + 1, told)).await {
+                self.told(now);
+            }
+        }
+    }
+
     fn judge(&self, shown: &Consistency) -> Result<Next, String> {
         let (head, said) = (shown.head.as_bytes(), |error: &dyn Display| error.to_string());
         let shown_key = || shown.key.parse().map_err(|error: tlog::KeyError| said(&error));
@@ -203,19 +230,12 @@ impl Heads {
             "THE LOG IS NOT THE ONE THAT WAS SEEN HERE: {reason}"
         );
         let due = self.told.is_none_or(|told| now.duration_since(told).abs() >= AGAIN);
-        let held = self.held.as_ref().filter(|_| due)?;
-        let (producer, held) = (self.producer.clone(), own(held));
+        let (held, key) = (self.held.as_ref().filter(|_| due)?, self.key.as_ref()?);
+        // Lines of witnesses could make it longer than what can be said.
+        let (producer, held) = (self.producer.clone(), held.note().clone().only(key).to_string());
         let (shown, reason) = (cut(shown, SHOWN_BYTES_MAX), cut(reason, REASON_BYTES_MAX));
         Some(LogContradicted { producer, held, shown, reason })
     }
-}
-
-/// A head with its log's own signature: those of witnesses could make it longer than what can be said.
-fn own(held: &Held) -> String {
-    let (text, origin) = (held.note().text(), held.head().origin());
-    let mut lines = held.note().signatures().iter();
-    let line = lines.find(|line| line.name() == origin).map(ToString::to_string);
-    format!("{text}\n{}\n", line.unwrap_or_default())
 }
 
 fn parsed<T, E: std::fmt::Display>(dir: &Path, name: &str, read: Result<T, E>) -> Option<T> {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use domain::envelope::{Draft, Envelope, Seen};
@@ -102,7 +102,8 @@ pub struct Outbox {
     unsent: watch::Receiver<u64>,
     recovered: watch::Receiver<bool>,
     failed: watch::Receiver<Option<String>>,
-    give_up: Arc<watch::Sender<Option<String>>>,
+    /// Only what delivers holds it: where that has ended, nobody waits for what it could say.
+    give_up: Weak<watch::Sender<Option<String>>>,
 }
 
 impl Outbox {
@@ -114,7 +115,8 @@ impl Outbox {
         let (unsent_out, unsent) = watch::channel(backlog.iter().map(|w| w.events as u64).sum());
         let (recovered_out, recovered) = watch::channel(backlog.is_empty());
         let (failed_out, failed) = watch::channel(None);
-        let give_up = Arc::new(failed_out);
+        let failed_out = Arc::new(failed_out);
+        let give_up = Arc::downgrade(&failed_out);
         let enrol = Enrol::new(journal.producer(), journal.key(), &config.token);
         let clock = Arc::clone(&config.clock);
         let unsent_out = Arc::new(unsent_out);
@@ -124,7 +126,7 @@ impl Outbox {
             orders: orders.downgrade(),
             unsent: Arc::clone(&unsent_out),
             recovered: recovered_out,
-            failed: Arc::clone(&give_up),
+            failed: failed_out,
         };
         let backlog = backlog.into_iter().map(|written| Outgoing { written, answers: Vec::new() });
         let writer = Writer { journal, outgoing, clock, unsent: unsent_out, seen: config.seen };
@@ -194,7 +196,9 @@ impl Outbox {
     /// Nothing more is said in this life, because what is known of the log may not be true any more: whoever waits for
     /// [`Outbox::failure`] ends, and starts again. What is journaled is delivered then.
     pub fn give_up(&self, reason: &str) {
-        self.give_up.send_replace(Some(reason.to_owned()));
+        if let Some(failed) = self.give_up.upgrade() {
+            failed.send_replace(Some(reason.to_owned()));
+        }
     }
 
     /// Resolves when the recorder refuses this producer for good, with the reason.

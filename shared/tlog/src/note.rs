@@ -125,6 +125,14 @@ impl Note {
         self.within_limit()
     }
 
+    /// The same note with what one key signed alone: how long it is does not depend on how many others did. What the line says is
+    /// not looked at.
+    #[must_use]
+    pub fn only(mut self, key: &VerifierKey) -> Self {
+        self.signatures.retain(|line| line.name() == key.name() && line.key_id() == key.id());
+        self
+    }
+
     fn within_limit(self) -> Result<Self, NoteError> {
         let size = self.to_string().len();
         if size > MAX_NOTE_BYTES { Err(NoteError::TooLarge(size)) } else { Ok(self) }

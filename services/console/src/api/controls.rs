@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use domain::canonical::Digest;
-use domain::controls::{Control, ControlSettings, Item, Outcome, Period, Summary, csv};
+use domain::controls::{Control, ControlSettings, ItemTold, Period, Summary, csv};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -79,26 +79,9 @@ pub(super) struct Shown {
     drawn_by: Option<Digest>,
     /// SHA-256 of its exceptions and what was said of them: what a signature is about.
     shown: String,
-    items: Vec<Told>,
+    items: Vec<ItemTold>,
     /// How many more there are, which the CSV has.
     more: usize,
-}
-
-/// A member of a population.
-#[derive(Debug, Serialize)]
-struct Told {
-    /// Of an exception, its name, by which one says what became of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<Digest>,
-    #[serde(flatten)]
-    item: Item,
-}
-
-impl Told {
-    fn of(outcome: &Outcome, item: Item) -> Self {
-        let id = item.exception.is_some().then(|| item.id(outcome.control));
-        Self { id, item }
-    }
 }
 
 /// What became of each control in a month: how many members its population has, how many of them are exceptions, and why one
@@ -146,8 +129,7 @@ pub(super) async fn show_control(
     items.truncate(ITEMS);
     let (month, summary) = (month.to_string(), Summary::of(outcome));
     let shown = outcome.shown().map_err(Problem::unavailable)?.to_string();
-    let items = items.into_iter().map(|item| Told::of(outcome, item)).collect();
-    let position = known.position;
+    let (items, position) = (outcome.told(items), known.position);
     Ok(Json(Shown { position, month, from, until, control, summary, drawn_by, shown, items, more }))
 }
 

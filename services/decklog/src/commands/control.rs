@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use console::Applied;
 use domain::canonical::Digest;
-use domain::controls::{CATALOGUE, Control as Rule, Item, Outcome, Summary};
+use domain::controls::{CATALOGUE, Control as Rule, Item, ItemTold, Outcome, Summary};
 use domain::event::ControlDisposition;
 use domain::wire::{Content, Query};
 use evidence::{Depth, Examined, Head, Request};
@@ -80,17 +80,7 @@ struct One {
     /// The root by which a sample was drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     drawn_by: Option<Digest>,
-    items: Vec<Told>,
-}
-
-/// A member of its population.
-#[derive(Debug, Serialize)]
-struct Told {
-    /// Of an exception, its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<Digest>,
-    #[serde(flatten)]
-    item: Item,
+    items: Vec<ItemTold>,
 }
 
 fn test(wanted: &TestControls, format: Format) -> anyhow::Result<()> {
@@ -143,20 +133,14 @@ fn chosen(
     let outcome = outcome.context("the control was not tested")?;
     let Some(count) = wanted.sample else {
         let keep = |item: &&Item| wanted.population || item.exception.is_some();
-        let items = told(outcome, outcome.population.iter().filter(keep).cloned());
+        let items = outcome.told(outcome.population.iter().filter(keep).cloned().collect());
         return Ok(One { control: rule, drawn_by: None, items });
     };
     let none = "a sample is drawn by the root of a signed head, and none was signed yet";
     let root = root.ok_or_else(|| exit::unclean(none))?;
     let drawn = outcome.drawn(&root, u32::try_from(count).unwrap_or(u32::MAX));
-    let items = told(outcome, drawn);
+    let items = outcome.told(drawn);
     Ok(One { control: rule, drawn_by: Some(root), items })
-}
-
-/// Members of a population, exceptions with their names.
-fn told(outcome: &Outcome, items: impl IntoIterator<Item = Item>) -> Vec<Told> {
-    let id = |item: &Item| item.exception.is_some().then(|| item.id(outcome.control));
-    items.into_iter().map(|item| Told { id: id(&item), item }).collect()
 }
 
 fn text(tested: &Tested) -> String {
@@ -192,9 +176,9 @@ pub(super) fn table(controls: &[Summary]) -> String {
     table.text()
 }
 
-fn items(items: &[Told]) -> String {
+fn items(items: &[ItemTold]) -> String {
     let mut table = Table::new(["TIME", "SUBJECT", "EVENT", "EXCEPTION", "BECAME", "RESULT"]);
-    for Told { id, item } in items.iter().take(ROWS) {
+    for ItemTold { id, item } in items.iter().take(ROWS) {
         let became = match (&item.disposed, id) {
             (Some(disposed), _) => disposed.disposition.word(),
             (None, Some(_)) => "open",

@@ -50,7 +50,7 @@ use crate::ledger::{Mark, Memory};
 pub use agreed::{Agreed, AgreedVersion, Agreements, measures_stream};
 pub use catalogue::{CATALOGUE, Control};
 pub use month::Month;
-pub use said::{Disposed, Reviewed, exception_id, stream_of};
+pub use said::{Disposed, ItemTold, Reviewed, exception_id, stream_of};
 pub use settings::ControlSettings;
 pub use table::{Summary, csv, summary_csv};
 

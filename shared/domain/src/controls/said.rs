@@ -100,7 +100,25 @@ impl Item {
     }
 }
 
+/// A member of a population as it is told of.
+#[derive(Debug, Serialize)]
+pub struct ItemTold {
+    /// Of an exception, its name, by which one says what became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Digest>,
+    /// What it is.
+    #[serde(flatten)]
+    pub item: Item,
+}
+
 impl Outcome {
+    /// Members of its population as they are told of: exceptions with their names.
+    #[must_use]
+    pub fn told(&self, items: Vec<Item>) -> Vec<ItemTold> {
+        let id = |item: &Item| item.exception.is_some().then(|| item.id(self.control));
+        items.into_iter().map(|item| ItemTold { id: id(&item), item }).collect()
+    }
+
     /// How many exceptions nobody has said anything of.
     #[must_use]
     pub fn open(&self) -> usize {

@@ -76,16 +76,16 @@ pub(super) fn known(streams: &impl Streams) -> Option<&Continued> {
 
 /// What must be at hand beside, where a rule of this module is about the event.
 pub(super) fn reads_of_run(event: &RunEvent) -> Option<StreamId> {
-    let begins = matches!(
+    let concerned = matches!(
         event,
         RunEvent::RunDue(_)
             | RunEvent::RunMissed(_)
             | RunEvent::RunStarted(_)
             | RunEvent::RunDivided(_)
+            // A host's own order of what it decides goes on behind what was lost of it.
+            | RunEvent::RunSkipped(_)
     );
-    // A host's own order of what it decides goes on behind what was lost of it.
-    let decided = matches!(event, RunEvent::RunSkipped(_));
-    (begins || decided).then(StreamId::continued)
+    concerned.then(StreamId::continued)
 }
 
 /// The same for an event of a document.

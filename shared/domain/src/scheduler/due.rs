@@ -212,7 +212,6 @@ fn decide_one(
     let run = StreamId::run(&entry.name, &occurrence_label(&occurrence));
     let lost = continued.may_have_run(&entry.orders, at);
     let decision = match left_out(&occurrence).or_else(|| decide_by_people(entry, at)) {
-        Some(decision @ (Decision::Skip(_) | Decision::Miss(_))) => decision,
         Some(Decision::Run { .. }) | None if lost => Decision::Miss(MissReason::LogLost),
         Some(decision) => decision,
         None if !is_late(definition, at, now) => Decision::run(false),

@@ -24,6 +24,9 @@ pub enum MeasuresKind {
 }
 
 /// Measures, as written in a YAML document: how soon, how often, how long. What is not said is as usual.
+///
+/// Its fields from `acknowledge_within` on are those of [`ControlSettings`], each written once more: what is flattened into
+/// another cannot refuse words that it does not know (serde, `deny_unknown_fields`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct MeasuresDefinition {
