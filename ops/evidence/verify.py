@@ -440,7 +440,7 @@ class Verifier:
             for one in self.producers.values():
                 one.adrift = one.adrift or data["restored"]
         producer.adrift = False
-        if kind == "log.producer-enrolled" and data["producer"] not in self.producers:
+        if kind == "log.producer-enrolled" and not self.producers.get(data["producer"], Producer(b"")).count:
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer.unsigned = 0 if seals else producer.unsigned + 1
         self.test(producer.unsigned > FLUSH_EVENTS_MAX, "PRODUCER_UNSIGNED", source, position)

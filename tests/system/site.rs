@@ -16,7 +16,7 @@ use crate::programs::{READY, Said, decklog, executor, run, run_for};
 
 /// From the last fault until nothing is open: offers are made again after up to half a minute, a lease
 /// lasts half a minute.
-const SETTLED: Duration = Duration::from_secs(150);
+const SETTLED: Duration = Duration::from_secs(300);
 /// How long a verification of the whole log may take.
 const VERIFIED: Duration = Duration::from_secs(120);
 const DATABASE: &str = "decklog";
@@ -108,6 +108,33 @@ impl Site {
         ];
         self.start_role(CONSOLE, "console", "name", &own);
         self.find_console();
+    }
+
+    /// Starts the console again, with these settings instead of those that it had before beside the usual ones.
+    pub(crate) fn restart_console(&mut self, own: &[&str]) {
+        let mut program = self.programs.remove(CONSOLE).unwrap();
+        program.daemon.term();
+        program.daemon.wait_for_end(READY).unwrap();
+        let mut settings = vec!["console.listen=127.0.0.1:0".to_owned()];
+        settings.extend(own.iter().map(|&setting| setting.to_owned()));
+        self.start_role(CONSOLE, "console", "name", &settings);
+        self.find_console();
+    }
+
+    /// Where a role that is not kept alive begins: its settings, with the join token of its class.
+    pub(crate) fn role(&self, name: &str, role: &str, key: &str) -> std::process::Command {
+        let token = self.dir.path().join(format!("shared/join-{role}.token"));
+        let settings = [
+            format!("nats.url={}", self.nats.url()),
+            format!("{role}.{key}={name}"),
+            format!("{role}.data={}", self.dir.path().join(name).display()),
+            format!("{role}.join-token-file={}", token.display()),
+        ];
+        let mut command = decklog([role]);
+        for setting in settings {
+            command.args(["--set", &setting]);
+        }
+        command
     }
 
     /// Where the console is, as it says itself.

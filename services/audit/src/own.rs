@@ -179,6 +179,7 @@ async fn ask(bus: &Bus, producer: &ProducerId, keys: &Keys) -> anyhow::Result<()
         Some(
             AppendAnswer::Enrolled
             | AppendAnswer::Committed { .. }
+            | AppendAnswer::Waiting
             | AppendAnswer::Busy { .. }
             | AppendAnswer::NotEnrolled,
         )

@@ -1,20 +1,21 @@
 //! The loop: collect what waits, judge, commit once, answer each, tell everybody.
 
+mod enrolling;
+
 use std::time::Duration;
 
 use bus::{Bus, Request, Requests, Topic};
 use bytes::Bytes;
 use domain::canonical::Digest;
-use domain::event::{Event, LogHeadSigned, LogProducerEnrolled, LogRejected};
+use domain::event::{Event, LogHeadSigned, LogRejected};
 use domain::flush::Flush;
-use domain::ids::{Class, StreamId};
+use domain::ids::StreamId;
 use domain::ledger::Mark;
-use domain::people::plain_code;
-use domain::wire::{AppendAnswer, AppendRequest, Enrol, Feed, LogEntry};
+use domain::wire::{AppendAnswer, AppendRequest, Feed, LogEntry};
 use eventlog::{Appended, Appender, LogError, Refused};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::Surroundings;
 use crate::config::AuditConfig;
@@ -261,87 +262,14 @@ impl Recorder {
         }
     }
 
-    async fn enrol(&mut self, enrol: &Enrol) -> AppendAnswer {
-        let key = match enrol.check() {
-            Ok(key) => key,
-            Err(error) => return AppendAnswer::Refused { reason: error.to_string() },
-        };
-        match self.appender.ledger().producers.get(&enrol.producer) {
-            Some(known) if known.revoked => {
-                let reason = format!(
-                    "the key of {} was revoked: an administrator invites its host again, with another key",
-                    enrol.producer
-                );
-                return AppendAnswer::Refused { reason };
-            }
-            Some(known) if known.key == key => return AppendAnswer::Enrolled,
-            Some(_) => {
-                let reason = format!(
-                    "{} is enrolled with another key: give this producer another name, or bring its key back",
-                    enrol.producer
-                );
-                return AppendAnswer::Refused { reason };
-            }
-            None => {}
-        }
-        let class = enrol.producer.class();
-        let ground = match self.ground(enrol).await {
-            Ok(Some(ground)) => ground.to_owned(),
-            Ok(None) => {
-                let other = if class == Class::Executor {
-                    ", or a code of a console that is not older than 15 minutes"
-                } else {
-                    ""
-                };
-                let reason = format!(
-                    "the join token does not fit: producers of class {class} need the content of join-{class}.token of the recorder{other}"
-                );
-                return AppendAnswer::Refused { reason };
-            }
-            Err(error) => return AppendAnswer::Busy { reason: error.to_string() },
-        };
-        let event = LogProducerEnrolled {
-            producer: enrol.producer.clone(),
-            class,
-            key: enrol.key.clone(),
-            ground,
-        };
-        match self.say(event).await {
-            Ok(Mark::Valid) => {
-                info!(producer = %enrol.producer, key = %key.id().short(), "let a producer in");
-                AppendAnswer::Enrolled
-            }
-            // Another recorder wrote to the same stream; the producer asks again.
-            Ok(mark) => AppendAnswer::Busy { reason: mark.void().unwrap_or_default() },
-            Err(error) => AppendAnswer::Busy { reason: error.to_string() },
-        }
-    }
-
-    /// On what ground a producer may be let in: the token of its class, or of a host that somebody at a console has invited it.
-    /// A host that was let in once is enrolled, so that its code lets in nobody else.
-    async fn ground(&self, enrol: &Enrol) -> anyhow::Result<Option<&'static str>> {
-        let class = enrol.producer.class();
-        let generation = enrol.producer.generation();
-        // Whoever has the token of the class could otherwise silence any host.
-        if generation == 1 && crate::join::fits(&self.own.keys.join, class, &enrol.token) {
-            return Ok(Some("join-token"));
-        }
-        if class != Class::Executor {
-            return Ok(None);
-        }
-        let id = StreamId::host(enrol.producer.name());
-        let streams = self.appender.log().streams(&std::iter::once(id.clone()).collect()).await?;
-        let host = streams.get(&id).and_then(|state| state.body.host());
-        let code = Digest::of(plain_code(&enrol.token).as_bytes());
-        let invited =
-            host.is_some_and(|host| host.invites(&code, generation, (self.around.clock)()));
-        Ok(invited.then_some("invitation"))
-    }
-
     /// Appends an event of the recorder's own to `log/main`.
     async fn say(&mut self, event: impl Into<Event>) -> anyhow::Result<Mark> {
-        let (now, main) = ((self.around.clock)(), StreamId::log("main"));
-        let (mark, entries) = self.own.say(&mut self.appender, main, event, now).await?;
+        self.say_of(StreamId::log("main"), event).await
+    }
+
+    async fn say_of(&mut self, stream: StreamId, event: impl Into<Event>) -> anyhow::Result<Mark> {
+        let now = (self.around.clock)();
+        let (mark, entries) = self.own.say(&mut self.appender, stream, event, now).await?;
         self.reached.note(self.appender.head().0);
         self.publish(entries).await;
         Ok(mark)

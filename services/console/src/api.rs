@@ -12,6 +12,7 @@ mod exports;
 mod following;
 mod hosts;
 mod incidents;
+mod keys;
 mod looking;
 mod occurrences;
 mod people;
@@ -120,6 +121,9 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(hosts::resume_host))
         .routes(routes!(hosts::invite_host))
         .routes(routes!(hosts::revoke_host))
+        .routes(routes!(keys::list_keys))
+        .routes(routes!(keys::confirm_key))
+        .routes(routes!(keys::decline_key))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::history))
         .routes(routes!(changes::effect))

@@ -39,6 +39,9 @@ pub struct ConsoleConfig {
     /// log says; when absent, it stays as it is.
     #[serde(default)]
     pub self_approval: Option<bool>,
+    /// Whether a person confirms each key before it is let in. Said in the log, which never takes it back.
+    #[serde(default)]
+    pub confirm_keys: bool,
     /// Where other hosts find NATS, as it is written into the line by which one joins; as this console finds it when absent.
     #[serde(default)]
     pub nats: Option<String>,
@@ -99,6 +102,7 @@ impl ConsoleConfig {
             join_token_file: None,
             secret_file: None,
             self_approval: None,
+            confirm_keys: false,
             nats: None,
             joining: None,
             oidc: None,

@@ -28,7 +28,7 @@ pub use api::{
     DirectoryView, FlowRequested, MayRow, SessionView, TokenView, UserView, may_rows, openapi,
 };
 pub use check::{Checked, HostChecked};
-pub use commands::{Applied, CommandError, Invitation, Once};
+pub use commands::{Applied, CommandError, Invitation, Once, WaitingKey};
 pub use config::{ConsoleConfig, Joining, TlsConfig};
 pub use heard::Heard;
 pub use people::OidcConfig;

@@ -145,7 +145,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/prints/documents/{id}", get(prints::document).post(prints::act))
         .route("/prints/queues", get(stock::page).post(stock::act))
         .route("/prints/forms/{name}", get(stock::form).post(stock::keep))
-        .route("/hosts", get(hosts::page).post(hosts::invite))
+        .route("/hosts", get(hosts::page).post(hosts::post))
         .route("/hosts/{name}", get(hosts::host).post(hosts::act))
         .route("/incidents", get(incidents::page).post(incidents::report))
         .route("/incidents/{*incident}", get(incidents::one).post(incidents::act))

@@ -10,7 +10,9 @@ use bus::recorder::{self, ask};
 use bus::{Bus, HeadLooks};
 use domain::controls::ControlSettings;
 use domain::envelope::Draft;
-use domain::event::{Event, LogDirectorySet, LogJournalCut, LogPolicySet};
+use domain::event::{
+    Event, LogConfirmationsRequired, LogDirectorySet, LogJournalCut, LogPolicySet,
+};
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
 use domain::wire::Query;
@@ -268,6 +270,7 @@ async fn prepare(
         code = Some(people::let_in(console, name).await?);
     }
     set_policy(console, config).await?;
+    require_confirmations(console, config).await?;
     set_directory(console, config).await?;
     Ok((position, code))
 }
@@ -292,6 +295,15 @@ async fn set_directory(console: &Console, config: &ConsoleConfig) -> anyhow::Res
     while console.directory().await?.as_ref() != Some(&directory) {
         let event = LogDirectorySet { directory: directory.clone(), reason: configured(config) };
         say_configured(console, &StreamId::directory(), event.into()).await?;
+    }
+    Ok(())
+}
+
+/// From now on a person confirms each key.
+async fn require_confirmations(console: &Console, config: &ConsoleConfig) -> anyhow::Result<()> {
+    while config.confirm_keys && !console.joining().await?.required {
+        let event = LogConfirmationsRequired { reason: configured(config) };
+        say_configured(console, &StreamId::joining(), event.into()).await?;
     }
     Ok(())
 }

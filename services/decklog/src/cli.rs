@@ -31,7 +31,7 @@ pub(crate) use evidence::{
     About, Became, Control, DisposeException, Evidence, ExportEvidence, Forward, PapersOf,
     ReviewControl, TestControls, VerifyEvidence,
 };
-pub(crate) use hosts::{Host, InviteHost};
+pub(crate) use hosts::{ConfirmKey, Host, InviteHost, Key};
 pub(crate) use incidents::{Incident, ListIncidents, OneIncident, ReportIncident, SayOfIncident};
 pub(crate) use occurrences::{Occurrence, OccurrenceAct, OneOccurrence};
 pub(crate) use people::{
@@ -141,6 +141,9 @@ pub(crate) enum Command {
     /// Hosts: which there are, and whether they take work.
     #[command(subcommand)]
     Host(Host),
+    /// Keys that wait to be let in, where a person confirms each.
+    #[command(subcommand)]
+    Key(Key),
     /// Accounts: who there is, what each may do, and by what they come in.
     #[command(subcommand)]
     User(User),

@@ -115,7 +115,7 @@ impl Join {
         let (public, short) = (key.public(), key.public().id().short());
         let bus = Bus::connect(&self.nats).await?;
         let enrol = Enrol::new(&producer, &key, &self.code);
-        ask(&bus, &enrol).await?;
+        ask(&bus, &enrol, &public.fingerprint()).await?;
         if configured {
             return Ok(format!(
                 "host {} is let in, with its key {}: {short} ({})\n\
@@ -184,14 +184,23 @@ fn data_of(file: &Path) -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(data))
 }
 
-async fn ask(bus: &Bus, enrol: &Enrol) -> anyhow::Result<()> {
-    let until = Instant::now() + PATIENCE;
+/// Asks until it is let in. Where a person has to confirm its key, that takes as long as it takes.
+async fn ask(bus: &Bus, enrol: &Enrol, fingerprint: &str) -> anyhow::Result<()> {
+    let mut until = Instant::now() + PATIENCE;
+    let mut told = false;
     loop {
         let answer = append(bus, AppendRequest::Enrol(enrol.clone())).await;
         let why = match answer.map(|answers| answers.into_iter().next()) {
             Ok(Some(AppendAnswer::Enrolled)) => return Ok(()),
             Ok(Some(AppendAnswer::Refused { reason })) => {
                 bail!("{} was not let in: {reason}", enrol.producer)
+            }
+            Ok(Some(AppendAnswer::Waiting)) => {
+                if !std::mem::replace(&mut told, true) {
+                    eprintln!("{}", waits_for(&enrol.producer, fingerprint));
+                }
+                until = Instant::now() + PATIENCE;
+                "somebody has to confirm its key".to_owned()
             }
             Ok(Some(AppendAnswer::Busy { reason })) => reason,
             Ok(Some(AppendAnswer::NotEnrolled | AppendAnswer::Committed { .. }) | None) => {
@@ -204,6 +213,15 @@ async fn ask(bus: &Bus, enrol: &Enrol) -> anyhow::Result<()> {
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// What whoever stands at the host tells whoever sits at a console.
+fn waits_for(producer: &ProducerId, fingerprint: &str) -> String {
+    format!(
+        "Somebody has to confirm the key of this host at a console, and not who invited it. Its fingerprint is\n\n    {fingerprint}\n\n\
+         (page Hosts, or: decklog key confirm {producer} --fingerprint \"{fingerprint}\" --reason …)\n\
+         This waits until then; where it is broken off, the same line goes on, also with a code that has ended."
+    )
 }
 
 /// Whole, or not at all.

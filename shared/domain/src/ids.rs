@@ -239,6 +239,11 @@ impl StreamId {
         Self::log("continued")
     }
 
+    /// The stream about keys that wait to be let in.
+    pub fn joining() -> Self {
+        Self::log("joining")
+    }
+
     /// The stream about evidence that was written.
     pub fn exports() -> Self {
         Self::log("exports")

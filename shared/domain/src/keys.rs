@@ -64,6 +64,26 @@ pub enum KeyError {
     BadSignature,
 }
 
+/// How many digits of a key's id make sure that no other key has them.
+const FINGERPRINT_DIGITS: usize = 32;
+
+/// Whether what somebody typed is the fingerprint of the key with this id: blanks, dashes and colons apart.
+///
+/// # Errors
+/// It is none: other characters, or fewer digits than [`PublicKey::fingerprint`] shows.
+pub fn is_fingerprint_of(typed: &str, id: &Digest) -> Result<bool, String> {
+    let apart = |c: char| c.is_whitespace() || c == '-' || c == ':';
+    let digits = typed.replace(apart, "").to_ascii_lowercase();
+    let fits = (FINGERPRINT_DIGITS..=64).contains(&digits.len());
+    if !fits || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(format!(
+            "{:?} is no fingerprint: that is {FINGERPRINT_DIGITS} digits or more, from 0 to 9 and a to f, as the machine shows them",
+            typed.chars().take(80).collect::<String>()
+        ));
+    }
+    Ok(id.to_string().starts_with(&digits))
+}
+
 impl PublicKey {
     /// Reads 64 hexadecimal digits.
     ///
@@ -85,6 +105,13 @@ impl PublicKey {
     /// The key's id: SHA-256 of its 32 bytes.
     pub fn id(&self) -> Digest {
         Digest::of(self.0.as_bytes())
+    }
+
+    /// What people compare: 128 bits of its id, as eight groups of four digits.
+    pub fn fingerprint(&self) -> String {
+        let digits = hex(&self.id().0[..FINGERPRINT_DIGITS / 2]);
+        let groups = digits.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group));
+        groups.collect::<Vec<_>>().join(" ")
     }
 
     /// Checks that `seal` is this key's signature of `envelope`, by the strict rules

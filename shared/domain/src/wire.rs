@@ -207,6 +207,8 @@ pub enum AppendAnswer {
     },
     /// Enrolled, now or before.
     Enrolled,
+    /// Not before a person has confirmed its key: ask again.
+    Waiting,
     /// Not now: ask again.
     Busy {
         /// Why.

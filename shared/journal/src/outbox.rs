@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 
 use domain::envelope::{Draft, Envelope, Seen};
 use domain::flush::{FLUSH_BYTES_MAX, FLUSH_EVENTS_MAX};
 use domain::ids::StreamId;
+use domain::keys::PublicKey;
 use domain::ledger::Mark;
 use domain::wire::{
     APPEND_BYTES_MAX, APPEND_FLUSHES_MAX, AppendAnswer, AppendRequest, Committed, Enrol,
@@ -123,6 +124,7 @@ impl Outbox {
         let sender = Sender {
             transport: config.transport,
             enrol,
+            told: Once::new(),
             orders: orders.downgrade(),
             unsent: Arc::clone(&unsent_out),
             recovered: recovered_out,
@@ -318,6 +320,8 @@ fn refuse(group: Vec<(Vec<Draft>, Durable)>, failure: &JournalError) {
 struct Sender {
     transport: Transport,
     enrol: Enrol,
+    /// Whether it was told which fingerprint its key has.
+    told: Once,
     orders: mpsc::WeakSender<Order>,
     unsent: Arc<watch::Sender<u64>>,
     recovered: watch::Sender<bool>,
@@ -416,7 +420,9 @@ impl Sender {
                 self.complain(wait, &reason);
                 Some(())
             }
-            AppendAnswer::Committed { .. } | AppendAnswer::Enrolled => Some(()),
+            AppendAnswer::Committed { .. } | AppendAnswer::Enrolled | AppendAnswer::Waiting => {
+                Some(())
+            }
         }
     }
 
@@ -434,6 +440,10 @@ impl Sender {
                 Some(())
             }
             Some(AppendAnswer::Refused { reason }) => self.fail(&reason),
+            Some(AppendAnswer::Waiting) => {
+                self.tell_fingerprint();
+                Some(())
+            }
             Some(
                 AppendAnswer::Committed { .. }
                 | AppendAnswer::NotEnrolled
@@ -441,6 +451,15 @@ impl Sender {
             )
             | None => Some(()),
         }
+    }
+
+    /// Once in a life: what a person compares, who confirms the key at a console.
+    fn tell_fingerprint(&self) {
+        let Ok(key) = PublicKey::from_hex(&self.enrol.key) else { return };
+        self.told.call_once(|| {
+            let (producer, fingerprint) = (&self.enrol.producer, key.fingerprint());
+            warn!(%producer, %fingerprint, "nothing is taken of this producer before a person confirms its key at a console: page Hosts, or decklog key confirm");
+        });
     }
 
     fn fail(&self, reason: &str) -> Option<()> {

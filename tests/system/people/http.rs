@@ -77,7 +77,12 @@ pub(super) struct Http {
 impl Http {
     /// Somebody whom nobody knows.
     pub(super) fn nobody(up: &Up) -> Self {
-        Self { agent: agent(Duration::from_secs(60)), server: up.server.clone(), with: Vec::new() }
+        Self::at(&up.server)
+    }
+
+    /// The same at this console.
+    pub(super) fn at(server: &str) -> Self {
+        Self { agent: agent(Duration::from_secs(60)), server: server.to_owned(), with: Vec::new() }
     }
 
     /// Somebody with a token.
@@ -88,8 +93,13 @@ impl Http {
 
     /// A page of the console in a browser that has this cookie.
     pub(super) fn browser(up: &Up, cookie: &str) -> Self {
+        Self::nobody(up).with_cookie(cookie)
+    }
+
+    /// The same in a browser that has this cookie.
+    pub(super) fn with_cookie(self, cookie: &str) -> Self {
         let ours = ("sec-fetch-site", "same-origin".to_owned());
-        Self { with: vec![("cookie", cookie.to_owned()), ours], ..Self::nobody(up) }
+        Self { with: vec![("cookie", cookie.to_owned()), ours], ..self }
     }
 
     /// The same with another header, or with another value of one.

@@ -5,6 +5,7 @@ mod command_line;
 mod directory;
 mod ends;
 mod http;
+mod keys;
 mod login;
 mod pages;
 mod repeats;
@@ -82,15 +83,20 @@ fn provision(admin: &Person, name: &str, grants: &[&str], program: bool) {
 
 /// Comes in by a code, and sets a password; the password, and the session.
 fn come_in(up: &Up, name: &str, code: &str) -> (String, Http) {
-    let browser = Http::browser(up, "");
-    let came = browser.form("/login", &[("name", name), ("code", code)]).is(303);
+    come_in_at(&up.server, name, code)
+}
+
+/// The same at this console.
+fn come_in_at(server: &str, name: &str, code: &str) -> (String, Http) {
+    let browser = |cookie: &str| Http::at(server).with_cookie(cookie);
+    let came = browser("").form("/login", &[("name", name), ("code", code)]).is(303);
     assert_eq!(came.header("location"), "/account?first=1");
-    let browser = Http::browser(up, &came.cookie());
-    let word = browser.get("/account?first=1").is(200).word();
+    let first = browser(&came.cookie());
+    let word = first.get("/account?first=1").is(200).word();
     let password = "correct horse battery staple".to_owned();
     let fields = [("word", &*word), ("password", &*password)];
-    let set = browser.form("/account/password", &fields).is(303);
-    (password, Http::browser(up, &set.cookie()))
+    let set = first.form("/account/password", &fields).is(303);
+    (password, browser(&set.cookie()))
 }
 
 /// A token of an account.

@@ -16,7 +16,7 @@ use super::runs::{Line, line};
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Link, Marked, asking, events_of, long};
-use crate::commands::{Applied, CommandError, HostAct, Invitation};
+use crate::commands::{Applied, CommandError, HostAct, Invitation, WaitingKey};
 use crate::heard::{Heard, is_silent};
 use crate::state::Console;
 
@@ -58,6 +58,44 @@ struct HostsPage {
     word: String,
     problem: Option<String>,
     invitation: Option<Invitation>,
+    /// Keys that are not let in.
+    keys: Vec<KeyRow>,
+    /// Whether a person confirms each.
+    confirms: bool,
+}
+
+/// A key in the list.
+struct KeyRow {
+    producer: String,
+    ground: String,
+    since: String,
+    state: String,
+    /// Whether they may confirm it.
+    may_confirm: bool,
+    /// Whether they may decline it.
+    may_decline: bool,
+}
+
+impl KeyRow {
+    fn of(key: &WaitingKey, visitor: &Visitor) -> Self {
+        let inviter = key.invited_by.as_deref();
+        let other = inviter.is_none() || visitor.is_another(inviter);
+        let state = match &key.declined {
+            Some(reason) => format!("declined: {reason}"),
+            None if key.confirmed => "confirmed: it is let in when it asks next".to_owned(),
+            None if other => "waits".to_owned(),
+            None => "waits for somebody else: you invited this host".to_owned(),
+        };
+        let by = inviter.map(|by| format!(", by {}", Link::who(by).text)).unwrap_or_default();
+        Self {
+            producer: key.producer.clone(),
+            ground: format!("{}{by}", key.ground),
+            since: when(key.since),
+            state,
+            may_confirm: other && !key.confirmed,
+            may_decline: key.declined.is_none(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -120,7 +158,12 @@ async fn all(console: &Console, visitor: &Visitor, asked: Asked) -> Result<Hosts
         Some(row(name, view.state.body.host()?, heard.as_ref(), count, visitor.now))
     };
     let last = hosts.get(PAGE - 1).filter(|_| hosts.len() > PAGE);
-    let commands = "decklog host list\ndecklog host invite NAME --reason …";
+    let (confirms, keys) = console.waiting_keys().await.map_err(Page::from)?;
+    let mut commands = "decklog host list\ndecklog host invite NAME --reason …".to_owned();
+    if confirms {
+        commands
+            .push_str("\ndecklog key list\ndecklog key confirm NAME --fingerprint … --reason …");
+    }
     Ok(HostsPage {
         shell: visitor.shell().as_of(console, position).cli(commands),
         rows: hosts.iter().take(PAGE).filter_map(one).collect(),
@@ -131,6 +174,8 @@ async fn all(console: &Console, visitor: &Visitor, asked: Asked) -> Result<Hosts
         word: visitor.word(),
         problem: None,
         invitation: None,
+        keys: keys.iter().map(|key| KeyRow::of(key, visitor)).collect(),
+        confirms,
     })
 }
 
@@ -143,8 +188,27 @@ pub(crate) async fn page(
     Ok(visitor.page(&all(&console, &visitor, asked).await?))
 }
 
-/// Lets another one in; the line by which it joins is shown once.
-pub(crate) async fn invite(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
+/// Lets another one in, or says something of a key that waits.
+pub(crate) async fn post(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
+    let (act, producer) = (sent.fields.text("act"), sent.fields.text("producer"));
+    let (caller, reason) = (&sent.visitor.caller, sent.fields.text("reason"));
+    let done = match act.as_str() {
+        "confirm" => {
+            let typed = sent.fields.text("fingerprint");
+            console.confirm_key(&producer, &typed, caller, &reason).await
+        }
+        "decline" => console.decline_key(&producer, caller, &reason).await,
+        _ => return invite(&console, &sent).await,
+    };
+    let visitor = &sent.visitor;
+    let page = all(&console, visitor, Asked::default());
+    visitor
+        .became(done, |_| "/hosts".to_owned(), page, |page, problem| HostsPage { problem, ..page })
+        .await
+}
+
+/// The line by which it joins is shown once.
+async fn invite(console: &Console, sent: &Sent) -> Result<Page, Page> {
     let visitor = &sent.visitor;
     let name = sent.fields.text("name");
     let (again, reason) = (sent.fields.text("again") == "yes", sent.fields.text("reason"));
@@ -152,7 +216,7 @@ pub(crate) async fn invite(State(console): State<Console>, sent: Sent) -> Result
         Ok(_) => console.invite_host(&name, again, &visitor.caller, &reason).await,
         Err(error) => Err(error),
     };
-    let page = all(&console, visitor, Asked::default()).await?;
+    let page = all(console, visitor, Asked::default()).await?;
     Ok(match made {
         Ok(made) => visitor.page(&HostsPage { invitation: Some(made), ..page }),
         Err(error) => {

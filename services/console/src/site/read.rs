@@ -258,6 +258,13 @@ async fn rules(console: &Console, policy: Policy) -> Result<Vec<Setting>, AskErr
         let event = newest(console, kind).await?.map(|entry| entry.position);
         found.push(Setting { name: name.to_owned(), says: says.to_owned(), event });
     }
+    let entry = newest(console, "log.confirmations-required").await?;
+    let says = match &entry {
+        Some(_) => "a person confirms each key before it is let in",
+        None => "a code or a join token lets a key in",
+    };
+    let event = entry.map(|entry| entry.position);
+    found.push(Setting { name: "keys".to_owned(), says: says.to_owned(), event });
     let entry = newest(console, "log.directory-set").await?;
     let said = entry.as_ref().and_then(log_event);
     let says = match said {

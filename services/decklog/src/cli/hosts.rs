@@ -20,6 +20,26 @@ pub(crate) enum Host {
     Revoke(NamedAct),
 }
 
+/// Keys that wait to be let in, where a person confirms each (`console.confirm-keys`).
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Lists those that are not let in.
+    List(Place),
+    /// Confirms one, by the fingerprint that its machine shows. Whoever invited a host does not confirm its key.
+    Confirm(ConfirmKey),
+    /// Declines one: it is told so, and another may ask.
+    Decline(NamedAct),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmKey {
+    #[command(flatten)]
+    pub(crate) act: NamedAct,
+    /// What its machine shows, 32 digits or more; blanks and dashes count for nothing.
+    #[arg(long)]
+    pub(crate) fingerprint: String,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct InviteHost {
     #[command(flatten)]

@@ -19,6 +19,7 @@ mod host;
 mod import;
 mod incidents;
 mod job;
+mod key;
 mod logs;
 mod migrate;
 mod night;
@@ -73,6 +74,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Repository(thing) => things::run(ThingKind::Repository, &thing, format),
         Command::Backup(backup) => backup::run(&backup, format),
         Command::Host(host) => host::run(&host, format),
+        Command::Key(key) => key::run(&key, format),
         Command::User(user) => user::run(&user, format),
         Command::Occurrence(occurrence) => occurrence::run(&occurrence, format),
         Command::Run(run) => run::run(&run, format),

@@ -393,7 +393,12 @@ pub const CATALOGUE: &[Control] = &[
         population: "producers let in during the period",
         exception: "no person is named who let it in",
         citations: &["NIST SC-12", "NIST AU-9"],
-        evidence: &["log.producer-enrolled", "host.invited", "host.revoked"],
+        evidence: &[
+            "log.producer-enrolled",
+            "host.invited",
+            "log.producer-confirmed",
+            "host.revoked",
+        ],
     },
 ];
 

@@ -1,13 +1,15 @@
 //! That the log itself is whole, is looked at, and never falls silent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::settings::millis;
 use super::{Closing, ControlSettings, Item, Outcome, Passing, gaps};
+use crate::canonical::Digest;
 use crate::event::{Event, LogContinued, LogEvent, ReviewEvent};
 use crate::ids::ProducerId;
+use crate::keys::PublicKey;
 use crate::ledger::Mark;
 
 /// How much later than the recorder's a producer's clock may be, milliseconds.
@@ -22,6 +24,8 @@ pub(super) struct Record {
     ahead: Vec<Item>,
     reviews: Vec<(Item, Timestamp, Timestamp)>,
     enrolled: BTreeMap<String, Item>,
+    /// Fingerprints of keys that a person has confirmed.
+    confirmed: BTreeSet<Digest>,
     /// Where the log went on under another name, and what is known of what it lost.
     continued: Vec<Item>,
     /// Where each producer stands.
@@ -62,15 +66,23 @@ impl Record {
             Event::ReviewEvent(ReviewEvent::ReviewSigned(event)) => {
                 self.reviews.push((item(), event.since, event.until));
             }
+            Event::LogEvent(LogEvent::LogProducerConfirmed(event)) => {
+                self.confirmed.insert(event.fingerprint);
+            }
             Event::LogEvent(LogEvent::LogProducerEnrolled(event)) => {
-                let wrong = (event.ground != "invitation")
-                    .then(|| format!("let in by {}: no person is named", event.ground));
+                let named = event.ground == "invitation" || self.is_confirmed(&event.key);
+                let wrong =
+                    (!named).then(|| format!("let in by {}: no person is named", event.ground));
                 let mut item = item().failing(wrong);
                 item.subject = event.producer.to_string();
                 self.enrolled.insert(event.producer.to_string(), item);
             }
             _ => {}
         }
+    }
+
+    fn is_confirmed(&self, key: &str) -> bool {
+        PublicKey::from_hex(key).is_ok_and(|key| self.confirmed.contains(&key.id()))
     }
 
     /// What a producer said in between was lost when the log was brought back.

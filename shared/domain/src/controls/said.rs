@@ -269,6 +269,7 @@ fn hands(body: &Body, at: Timestamp) -> BTreeSet<&str> {
         | Body::Form(_)
         | Body::Tzdb(_)
         | Body::Continued(_)
+        | Body::Joining(_)
         | Body::Control
         | Body::Directory(_) => {}
     }

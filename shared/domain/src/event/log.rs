@@ -38,6 +38,52 @@ pub struct LogProducerEnrolled {
     pub ground: String,
 }
 
+/// `log.confirmations-required` 1: from now on nobody is let in before a person has confirmed the key. It is never taken back.
+/// Always in `log/joining`, as are those that follow from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfirmationsRequired {
+    /// Why.
+    pub reason: String,
+}
+
+/// `log.producer-asked` 1: somebody who has a ground to be let in waits until a person has compared the key with what its machine
+/// shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogProducerAsked {
+    /// The name that it asks for.
+    pub producer: ProducerId,
+    /// Its public key, hexadecimal.
+    pub key: String,
+    /// On what ground: `join-token`, `invitation`.
+    pub ground: String,
+}
+
+/// `log.producer-confirmed` 1: a person has compared the fingerprint of the key that waits with the one that the machine shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogProducerConfirmed {
+    /// Whose key.
+    pub producer: ProducerId,
+    /// SHA-256 of the public key's 32 bytes.
+    pub fingerprint: Digest,
+    /// How they know.
+    pub reason: String,
+}
+
+/// `log.producer-declined` 1: a key that waits is not let in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogProducerDeclined {
+    /// Whose key.
+    pub producer: ProducerId,
+    /// SHA-256 of the public key's 32 bytes.
+    pub fingerprint: Digest,
+    /// Why.
+    pub reason: String,
+}
+
 /// `log.head-signed` 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

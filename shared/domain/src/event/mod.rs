@@ -475,6 +475,14 @@ family! {
         LogCreated = "log.created" / 1,
         /// A producer may append from now on.
         LogProducerEnrolled = "log.producer-enrolled" / 1,
+        /// From now on a person confirms each key before it is let in.
+        LogConfirmationsRequired = "log.confirmations-required" / 1,
+        /// A key waits to be let in.
+        LogProducerAsked = "log.producer-asked" / 1,
+        /// A person has confirmed it.
+        LogProducerConfirmed = "log.producer-confirmed" / 1,
+        /// It is not let in.
+        LogProducerDeclined = "log.producer-declined" / 1,
         /// A head was signed; also the heartbeat of an idle log.
         LogHeadSigned = "log.head-signed" / 1,
         /// A rule of the site changed.

@@ -182,6 +182,7 @@ impl Feed {
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Joining(_)
                 | Body::Directory(_),
             ) => {}
         }

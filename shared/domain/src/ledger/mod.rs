@@ -10,6 +10,7 @@ mod conditions;
 mod continued;
 mod definitions;
 mod flushes;
+mod joining;
 mod roles;
 mod streams;
 mod turns;
@@ -24,6 +25,7 @@ pub(crate) use conditions::meets as conditions_meet;
 pub use continued::{CONTINUED_MAX, Continued};
 pub use definitions::{named_by_job, named_by_thing};
 pub use flushes::{Opened, Refusal};
+pub use joining::{AskedKey, Joining, KeyAnswer, WAITING_MAX};
 pub use roles::may_state;
 pub(crate) use streams::evolve_host;
 pub use streams::{Body, Host, INVITED_MS_MAX, Memory, StreamState, Streams, Turn};
@@ -308,7 +310,7 @@ impl Ledger {
                 };
                 people::admit(body.and_then(Body::user), event, &context)
             }
-            Event::LogEvent(event) => self.admit_log(body, event),
+            Event::LogEvent(event) => self.admit_log((streams, body), envelope, event, received),
         }
     }
 
@@ -406,6 +408,7 @@ impl Ledger {
                     | Body::Control
                     | Body::Tzdb(_)
                     | Body::Continued(_)
+                    | Body::Joining(_)
                     | Body::Directory(_),
                 )
                 | None => {}
@@ -414,32 +417,28 @@ impl Ledger {
         context
     }
 
-    fn admit_log(&self, body: Option<&Body>, event: &LogEvent) -> Result<(), String> {
+    fn admit_log(
+        &self,
+        (streams, body): (&impl Streams, Option<&Body>),
+        envelope: &Envelope,
+        event: &LogEvent,
+        received: Timestamp,
+    ) -> Result<(), String> {
         match event {
             LogEvent::LogCreated(_) if self.size > 0 => {
                 Err("a log is created once, by its first event".to_owned())
             }
             LogEvent::LogProducerEnrolled(e) => {
-                let key = PublicKey::from_hex(&e.key).map_err(|error| error.to_string())?;
                 if e.class != e.producer.class() {
                     return Err(format!("{} is not of class {}", e.producer, e.class));
                 }
-                match self.producers.get(&e.producer) {
-                    Some(known) if known.key != key => {
-                        Err(format!("{} is enrolled with another key", e.producer))
-                    }
-                    Some(_) => Err(format!("{} is enrolled already", e.producer)),
-                    None if e.producer.generation() == 1 => Ok(()),
-                    None => {
-                        let keys = || self.keys_of(e.producer.name());
-                        let next = keys().count() + 1 == e.producer.generation() as usize;
-                        need(next, "a host is let in with its next key")?;
-                        let before = keys().any(|(_, known)| known.key == key);
-                        need(!before, "the host had this key before")?;
-                        need(e.ground == "invitation", "another key of a host needs an invitation")
-                    }
-                }
+                self.check_new_key(&e.producer, &e.key, &e.ground)?;
+                joining::check_enrolled(streams, e)
             }
+            LogEvent::LogConfirmationsRequired(e) => joining::check_required(body, e),
+            LogEvent::LogProducerAsked(e) => joining::check_asked(self, body, e, received),
+            LogEvent::LogProducerConfirmed(e) => joining::check_confirmed(self, body, envelope, e),
+            LogEvent::LogProducerDeclined(e) => joining::check_declined(self, body, e),
             LogEvent::LogCreated(_)
             | LogEvent::LogHeadSigned(_)
             | LogEvent::LogPolicySet(_)
@@ -476,6 +475,25 @@ impl Ledger {
         }
     }
 
+    /// Whether a producer of this name may come in with this key, on this ground: it is not there, and a host's next key is new.
+    fn check_new_key(&self, producer: &ProducerId, key: &str, ground: &str) -> Result<(), String> {
+        let key = PublicKey::from_hex(key).map_err(|error| error.to_string())?;
+        match self.producers.get(producer) {
+            Some(known) if known.key != key => {
+                return Err(format!("{producer} is enrolled with another key"));
+            }
+            Some(_) => return Err(format!("{producer} is enrolled already")),
+            None if producer.generation() == 1 => return Ok(()),
+            None => {}
+        }
+        let keys = || self.keys_of(producer.name());
+        let next = keys().count() + 1 == producer.generation() as usize;
+        need(next, "a host is let in with its next key")?;
+        let before = keys().any(|(_, known)| known.key == key);
+        need(!before, "the host had this key before")?;
+        need(ground == "invitation", "another key of a host needs an invitation")
+    }
+
     fn learn(&mut self, subject: &StreamId, event: &Event) {
         if let Event::HostEvent(HostEvent::HostRevoked(_)) = event {
             self.revoke(subject.rest());
@@ -501,6 +519,10 @@ impl Ledger {
                 self.producers.values_mut().for_each(|producer| producer.adrift |= e.restored);
             }
             LogEvent::LogHeadSigned(_)
+            | LogEvent::LogConfirmationsRequired(_)
+            | LogEvent::LogProducerAsked(_)
+            | LogEvent::LogProducerConfirmed(_)
+            | LogEvent::LogProducerDeclined(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogContradicted(_)
             | LogEvent::LogExamined(_)
@@ -610,13 +632,13 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         Event::UserEvent(UserEvent::UserIdentitySet(_) | UserEvent::UserDirectorySaid(_)) => {
             ids.insert(StreamId::directory());
         }
+        Event::LogEvent(event) => ids.extend(joining::reads(event)),
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)
         | Event::UserEvent(_)
         | Event::QueueEvent(_)
-        | Event::ChangeEvent(_)
-        | Event::LogEvent(_) => {}
+        | Event::ChangeEvent(_) => {}
     }
     ids
 }
@@ -657,6 +679,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         | Body::Log
         | Body::Tzdb(_)
         | Body::Continued(_)
+        | Body::Joining(_)
         | Body::Directory(_)
         | Body::Review(_)
         | Body::Incident(_)

@@ -193,12 +193,16 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
     match event {
         LogEvent::LogCreated(_)
         | LogEvent::LogProducerEnrolled(_)
+        | LogEvent::LogProducerAsked(_)
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogExamined(_)
         | LogEvent::LogContinued(_)
         | LogEvent::LogRejected(_) => &[Audit],
         LogEvent::LogPolicySet(_)
         | LogEvent::LogAccountsRequired(_)
+        | LogEvent::LogConfirmationsRequired(_)
+        | LogEvent::LogProducerConfirmed(_)
+        | LogEvent::LogProducerDeclined(_)
         | LogEvent::LogDirectorySet(_)
         | LogEvent::LogExported(_) => &[Console],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
@@ -242,6 +246,12 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         Event::LogEvent(LogEvent::LogDirectorySet(_)) => StreamId::directory(),
         Event::LogEvent(LogEvent::LogExported(_)) => StreamId::exports(),
         Event::LogEvent(LogEvent::LogContinued(_)) => StreamId::continued(),
+        Event::LogEvent(
+            LogEvent::LogConfirmationsRequired(_)
+            | LogEvent::LogProducerAsked(_)
+            | LogEvent::LogProducerConfirmed(_)
+            | LogEvent::LogProducerDeclined(_),
+        ) => StreamId::joining(),
         Event::LogEvent(_) => StreamId::log("main"),
         Event::JobEvent(_)
         | Event::RunEvent(_)

@@ -23,7 +23,7 @@ use crate::review::Review;
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
 
-use super::{Continued, SKEW_MS_MAX, need};
+use super::{Continued, Joining, SKEW_MS_MAX, joining, need};
 
 /// A host, as its events tell it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Host {
     /// Which key that is for; the first where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invited_as: Option<u32>,
+    /// Who has invited it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_by: Option<String>,
     /// Why its key counts no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<String>,
@@ -127,6 +130,8 @@ pub enum Body {
     Directory(Box<Directory>),
     /// Under which names the log has gone on.
     Continued(Continued),
+    /// Keys that wait to be let in.
+    Joining(Joining),
     /// What people say of nights.
     Review(Box<Review>),
     /// A failure that somebody must deal with.
@@ -170,6 +175,7 @@ impl Body {
             | Self::Control
             | Self::Tzdb(_)
             | Self::Continued(_)
+            | Self::Joining(_)
             | Self::Directory(_) => None,
         }
     }
@@ -214,6 +220,11 @@ impl Body {
         if let Self::Continued(continued) = self { Some(continued) } else { None }
     }
 
+    /// Keys that wait to be let in, where it is about that.
+    pub fn joining(&self) -> Option<&Joining> {
+        if let Self::Joining(joining) = self { Some(joining) } else { None }
+    }
+
     /// What people say of nights, where it is that.
     pub fn review(&self) -> Option<&Review> {
         if let Self::Review(review) = self { Some(review) } else { None }
@@ -248,6 +259,7 @@ impl Body {
             | Self::Control
             | Self::Tzdb(_)
             | Self::Continued(_)
+            | Self::Joining(_)
             | Self::Directory(_) => None,
         }
     }
@@ -453,7 +465,11 @@ fn evolve(
         Event::HostEvent(event) => {
             let host = if let Some(Body::Host(host)) = old { host } else { Host::default() };
             let generation = envelope.source.generation();
-            Some(Body::Host(evolve_host(host, name, event, (generation, received))))
+            let mut host = evolve_host(host, name, event, (generation, received));
+            if let HostEvent::HostInvited(_) = event {
+                host.invited_by = actor.map(str::to_owned);
+            }
+            Some(Body::Host(host))
         }
         Event::UserEvent(event) => {
             let user = if let Some(Body::User(user)) = old { user } else { User::new(name) };
@@ -466,6 +482,10 @@ fn evolve(
         Event::LogEvent(LogEvent::LogContinued(e)) => {
             let old = if let Some(Body::Continued(old)) = old { old } else { Continued::default() };
             Some(Body::Continued(old.evolve(e, received)))
+        }
+        Event::LogEvent(event) if envelope.subject == StreamId::joining() => {
+            let old = if let Some(Body::Joining(old)) = old { old } else { Joining::default() };
+            Some(Body::Joining(old.evolve(event, received, actor.or(asked_by))))
         }
         Event::LogEvent(_) => Some(Body::Log),
         Event::ThingEvent(event) => Some(evolve_thing(old, name, event, received, actor)),
@@ -489,6 +509,7 @@ fn evolve(
                 | Body::Control
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Joining(_)
                 | Body::Directory(_)) => other,
             })
         }
@@ -610,8 +631,11 @@ fn evolve_thing(
     }
 }
 
-/// Who asked for the run that an event is of, where the log may need that later.
+/// Who asked for the run that an event is of, or invited the host whose key asks, where the log may need that later.
 fn asked_by(streams: &(impl Streams + ?Sized), event: &Event) -> Option<String> {
+    if let Event::LogEvent(LogEvent::LogProducerAsked(event)) = event {
+        return joining::inviter(streams, event);
+    }
     let Event::BackupEvent(event) = event else { return None };
     let (run, _) = crate::backup::admit::run_of(event)?;
     streams.get(run)?.body.run()?.asked_by.clone()

@@ -529,6 +529,8 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogPolicySet(_)
         | LogEvent::LogAccountsRequired(_)
+        | LogEvent::LogConfirmationsRequired(_)
+        | LogEvent::LogProducerAsked(_)
         | LogEvent::LogDirectorySet(_)
         | LogEvent::LogJournalCut(_)
         | LogEvent::LogContradicted(_)
@@ -538,6 +540,9 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogTzdbChanged(_) => None,
         // Whoever may see the log may take it away; that they did is told.
         LogEvent::LogExported(_) => Some(Action::View),
+        LogEvent::LogProducerConfirmed(_) | LogEvent::LogProducerDeclined(_) => {
+            Some(Action::InviteHosts)
+        }
     }
 }
 

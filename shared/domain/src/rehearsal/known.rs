@@ -182,6 +182,7 @@ impl Known {
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Joining(_)
                 | Body::Directory(_)
                 | Body::Thing(_)
                 | Body::Dataset(_)

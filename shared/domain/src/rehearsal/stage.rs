@@ -112,6 +112,7 @@ impl<'k> Stage<'k> {
             | Body::Review(_)
             | Body::Tzdb(_)
             | Body::Continued(_)
+            | Body::Joining(_)
             | Body::Directory(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
@@ -138,6 +139,7 @@ impl<'k> Stage<'k> {
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Joining(_)
                 | Body::Directory(_) => {}
             }
             self.mind.load(id, state, self.now);

@@ -270,6 +270,7 @@ impl Scheduler {
             | Body::Log
             | Body::Control
             | Body::Tzdb(_)
+            | Body::Joining(_)
             | Body::Directory(_) => {}
         }
     }

@@ -21,6 +21,7 @@ mod hosts;
 mod icalendar;
 mod incidents;
 mod job;
+mod joining;
 mod late;
 mod ledger;
 mod locks;

@@ -600,6 +600,7 @@ fn each_kind_that_a_console_states_is_somebodys_act_or_its_own() {
     let own = [
         "log.policy-set",
         "log.accounts-required",
+        "log.confirmations-required",
         "log.journal-cut",
         "log.contradicted",
         "log.directory-set",

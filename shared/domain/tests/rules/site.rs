@@ -565,6 +565,7 @@ impl Site {
                 | Body::Log
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Joining(_)
                 | Body::Directory(_)
                 | Body::Incident(_)
                 | Body::Control

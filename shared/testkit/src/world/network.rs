@@ -56,7 +56,10 @@ impl World {
         match answer {
             AppendAnswer::Committed { events, .. } => self.hear_committed(to, flush, events)?,
             AppendAnswer::Busy { .. } => self.plan_soon(to, 50 * MS, 300 * MS, Act::Pump),
-            AppendAnswer::Enrolled | AppendAnswer::NotEnrolled | AppendAnswer::Refused { .. } => {
+            AppendAnswer::Enrolled
+            | AppendAnswer::Waiting
+            | AppendAnswer::NotEnrolled
+            | AppendAnswer::Refused { .. } => {
                 self.wrong(format!("{to} is answered {answer:?} about its flush {flush}"));
             }
         }

@@ -1,0 +1,135 @@
+//! Keys that wait to be let in, where a person confirms each: which there are, and what people say of them.
+
+use domain::event::{Event, LogProducerConfirmed, LogProducerDeclined};
+use domain::ids::{ProducerId, StreamId};
+use domain::keys::is_fingerprint_of;
+use domain::ledger::{AskedKey, Joining, KeyAnswer, StreamState};
+use domain::people::Action;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Applied, CommandError, applied, check_reason};
+use crate::people::Caller;
+use crate::site::producers;
+use crate::state::Console;
+
+/// A key that waits. Its fingerprint is not told: whoever confirms it reads that where the key is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WaitingKey {
+    /// The name that it asks for, such as `executor/db-07`.
+    pub producer: String,
+    /// On what ground it asks: `join-token`, `invitation`.
+    pub ground: String,
+    /// Since when.
+    #[schema(value_type = String)]
+    pub since: Timestamp,
+    /// Of a host, who has invited it, and does not confirm it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_by: Option<String>,
+    /// Whether somebody has confirmed it: it is let in when it asks next.
+    pub confirmed: bool,
+    /// Why somebody has declined it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined: Option<String>,
+}
+
+impl Console {
+    /// What the log knows of keys that were not let in at once.
+    pub(crate) async fn joining(&self) -> Result<Joining, CommandError> {
+        let state = self.state(&StreamId::joining()).await?;
+        Ok(state.and_then(|state| state.body.joining().cloned()).unwrap_or_default())
+    }
+
+    /// Whether a person confirms each key, and the keys that are not let in, in the order of their names.
+    pub(crate) async fn waiting_keys(&self) -> Result<(bool, Vec<WaitingKey>), CommandError> {
+        let joining = self.joining().await?;
+        if joining.asked.is_empty() {
+            return Ok((joining.required, Vec::new()));
+        }
+        let known = producers(self).await.map_err(CommandError::unavailable)?;
+        let outside = joining.asked.iter().filter(|(id, _)| !known.contains_key(id));
+        Ok((joining.required, outside.map(|(id, asked)| waiting(id, asked)).collect()))
+    }
+
+    /// Confirms the key that waits for a name, by the fingerprint that its machine shows.
+    pub(crate) async fn confirm_key(
+        &self,
+        producer: &str,
+        typed: &str,
+        caller: &Caller,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        let next = |id: &ProducerId, asked: &AskedKey| {
+            let fingerprint = asked.fingerprint().ok_or_else(|| no_key(id))?;
+            if !is_fingerprint_of(typed, &fingerprint).map_err(CommandError::Invalid)? {
+                return Err(CommandError::Refused(format!(
+                    "the key that waits for {id} has another fingerprint than the one typed: either that was not read at its machine, or somebody else asks for this name; decline it then"
+                )));
+            }
+            let (producer, reason) = (id.clone(), reason.to_owned());
+            Ok(LogProducerConfirmed { producer, fingerprint, reason }.into())
+        };
+        let done = "its key is confirmed: it is let in when it asks next";
+        self.answer_key(producer, caller, reason, next, done).await
+    }
+
+    /// Declines the key that waits for a name.
+    pub(crate) async fn decline_key(
+        &self,
+        producer: &str,
+        caller: &Caller,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        let next = |id: &ProducerId, asked: &AskedKey| {
+            let fingerprint = asked.fingerprint().ok_or_else(|| no_key(id))?;
+            let (producer, reason) = (id.clone(), reason.to_owned());
+            Ok(LogProducerDeclined { producer, fingerprint, reason }.into())
+        };
+        let done = "its key is declined: it is not let in, and another one may ask";
+        self.answer_key(producer, caller, reason, next, done).await
+    }
+
+    async fn answer_key(
+        &self,
+        producer: &str,
+        caller: &Caller,
+        reason: &str,
+        next: impl Fn(&ProducerId, &AskedKey) -> Result<Event, CommandError>,
+        done: &str,
+    ) -> Result<Applied, CommandError> {
+        check_reason(reason)?;
+        let producer: ProducerId =
+            producer.parse().map_err(|error| CommandError::Invalid(format!("{error}")))?;
+        let id = StreamId::joining();
+        caller.may(self, Action::InviteHosts, Some(&id)).await?;
+        caller.check_unlimited()?;
+        let events = |state: Option<&StreamState>| {
+            let joining = state.and_then(|state| state.body.joining());
+            let asked = joining.and_then(|joining| joining.asked.get(&producer));
+            let asked = asked.ok_or_else(|| no_key(&producer))?;
+            Ok(vec![next(&producer, asked)?])
+        };
+        let position = self.change(&id, caller, events).await?;
+        Ok(applied(position, id, format!("{producer}: {done}")))
+    }
+}
+
+fn no_key(producer: &ProducerId) -> CommandError {
+    CommandError::NotFound(format!("a key that waits for the name {producer}"))
+}
+
+fn waiting(producer: &ProducerId, asked: &AskedKey) -> WaitingKey {
+    let declined = match &asked.answer {
+        Some(KeyAnswer::Declined { reason, .. }) => Some(reason.clone()),
+        Some(KeyAnswer::Confirmed { .. }) | None => None,
+    };
+    WaitingKey {
+        producer: producer.to_string(),
+        ground: asked.ground.clone(),
+        since: asked.since,
+        invited_by: asked.invited_by.clone(),
+        confirmed: asked.is_confirmed(),
+        declined,
+    }
+}
