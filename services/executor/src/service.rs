@@ -92,7 +92,8 @@ pub async fn run(
     tasks.spawn(alone::work(Arc::clone(&host)));
     // Before anybody is told that it is ready: what it says of itself then comes at once.
     let program = program.await.ok().and_then(Result::ok);
-    tasks.spawn(announce(Arc::clone(&host), (count, program), cut));
+    let (said, heard) = watch::channel(false);
+    tasks.spawn(announce(Arc::clone(&host), (count, program), cut, said));
     tasks.spawn(books::work(Arc::clone(&host)));
     tasks.spawn(inbox::watch(Arc::clone(&host)));
     tasks.spawn(beat::beat(Arc::clone(&host)));
@@ -102,7 +103,7 @@ pub async fn run(
     tasks.spawn(recover::tidy(Arc::clone(&host), config.keep_output.as_duration()));
     let own = std::iter::once(host_queue(&host.name));
     for queue in config.pools.iter().cloned().chain(own) {
-        tasks.spawn(take::from_queue(Arc::clone(&host), queue));
+        tasks.spawn(take::from_queue(Arc::clone(&host), queue, heard.clone()));
     }
     let memory = host.bounds_memory();
     info!(host = %host.name, slots = host.slots_all, found = count, bounds_memory = memory, "taking work");
@@ -202,8 +203,13 @@ async fn wait_for_stop(host: &Arc<Host>) -> anyhow::Result<()> {
     }
 }
 
-/// Says in the log that this host is there, as soon as the recorder can be reached.
-async fn announce(host: Arc<Host>, (found, program): (u32, Option<Digest>), cut: Option<Cut>) {
+/// Says in the log that this host is there, as soon as the recorder can be reached, and that it did.
+async fn announce(
+    host: Arc<Host>,
+    (found, program): (u32, Option<Digest>),
+    cut: Option<Cut>,
+    said: watch::Sender<bool>,
+) {
     let started = HostStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot: boot(),
@@ -218,6 +224,7 @@ async fn announce(host: Arc<Host>, (found, program): (u32, Option<Digest>), cut:
         Draft::new(stream.clone(), version, started.clone())
     })
     .await;
+    said.send_replace(true);
     if let Some(Cut { bytes, whole_until }) = cut {
         warn!(bytes, "the end of the journal was torn and was cut off; nobody had acted on it");
         let producer = host.producer.clone();

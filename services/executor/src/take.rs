@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bus::{Work as Offer, Worker};
 use domain::wire::Work;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::warn;
 
 use crate::host::Host;
@@ -20,10 +20,15 @@ const SOON: Duration = Duration::from_millis(50);
 /// How long to rest after a queue failed.
 const REST: Duration = Duration::from_millis(500);
 
-/// Takes work from one queue until told to stop.
-pub(crate) async fn from_queue(host: Arc<Host>, queue: String) {
+/// Takes work from one queue until told to stop, from when the log has `heard` that this host is there: one that waits to be
+/// let in would keep from others what it cannot claim.
+pub(crate) async fn from_queue(host: Arc<Host>, queue: String, mut heard: watch::Receiver<bool>) {
     let mut stop = host.stop.clone();
     let mut worker = None;
+    tokio::select! {
+        _ = heard.wait_for(|heard| *heard) => {}
+        _ = stop.wait_for(|stop| *stop) => return,
+    }
     loop {
         let step = async {
             host.may_work().await;

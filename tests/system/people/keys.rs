@@ -8,7 +8,7 @@ use testkit::wait;
 
 use super::come_in_at;
 use super::http::Http;
-use crate::programs::{READY, Said, executor};
+use crate::programs::{READY, Said, executor, run};
 use crate::site::Site;
 
 const ENDS: Duration = Duration::from_secs(30);
@@ -66,6 +66,16 @@ fn where_a_person_confirms_keys_a_host_waits_until_somebody_else_than_who_invite
     let said = confirm(&site, "executor/db-08", &shown).ended(3).err;
     assert!(said.contains("a key that waits for the name executor/db-08"), "{said}");
     assert!(join.is_running() && !own.join("etc/executor.toml").exists());
+    let other = run(executor(line.split_whitespace().skip(1))
+        .arg("--dir")
+        .arg(dir.path().join("other/etc"))
+        .arg("--data")
+        .arg(dir.path().join("other/data")));
+    let said = other.ended(1).err;
+    assert!(said.contains("another key of this name waits: decline it first"), "{said}");
+    let void = site.call(&["events", "--stream", "log/joining", "-o", "jsonl"]).ended(0).out;
+    let tries = void.lines().filter(|line| line.contains("log.producer-asked")).count();
+    assert_eq!(tries, 1, "{void}");
 
     confirmed_on_the_page(&kai, &shown);
     assert!(join.wait_for_end(ENDS).unwrap().success(), "{}", join.output());

@@ -64,11 +64,8 @@ impl Recorder {
     /// at once: a code does not live as long as people take.
     async fn admit(&mut self, enrol: &Enrol) -> anyhow::Result<Admitted> {
         let Some(joining) = self.joining().await?.filter(|joining| joining.required) else {
-            return Ok(self
-                .ground(enrol)
-                .await?
-                .map(str::to_owned)
-                .ok_or_else(|| no_ground(enrol)));
+            let ground = self.ground(enrol).await?;
+            return Ok(ground.map(str::to_owned).ok_or_else(|| no_ground(enrol)));
         };
         let asked = joining.asked.get(&enrol.producer).filter(|asked| asked.key == enrol.key);
         match asked {
@@ -79,12 +76,20 @@ impl Recorder {
                 Ok(Err(AppendAnswer::Refused { reason: format!("its key was declined: {reason}") }))
             }
             Some(AskedKey { answer: None, .. }) => Ok(Err(AppendAnswer::Waiting)),
-            None => Ok(Err(self.have_asked(enrol).await?)),
+            None => Ok(Err(self.have_asked(&joining, enrol).await?)),
         }
     }
 
-    async fn have_asked(&mut self, enrol: &Enrol) -> anyhow::Result<AppendAnswer> {
+    async fn have_asked(
+        &mut self,
+        joining: &Joining,
+        enrol: &Enrol,
+    ) -> anyhow::Result<AppendAnswer> {
         let Some(ground) = self.ground(enrol).await? else { return Ok(no_ground(enrol)) };
+        // Whoever is kept out asks again and again: that is not said each time.
+        if let Err(reason) = joining.may_ask(&enrol.producer, &enrol.key, (self.around.clock)()) {
+            return Ok(AppendAnswer::Busy { reason });
+        }
         let (producer, key) = (enrol.producer.clone(), enrol.key.clone());
         let event = LogProducerAsked { producer, key, ground: ground.to_owned() };
         Ok(match self.say_of(StreamId::joining(), event).await? {

@@ -86,10 +86,14 @@ impl KeyRow {
             None if other => "waits".to_owned(),
             None => "waits for somebody else: you invited this host".to_owned(),
         };
-        let by = inviter.map(|by| format!(", by {}", Link::who(by).text)).unwrap_or_default();
+        let ground = match inviter {
+            Some(by) => format!("an invitation of {}", Link::who(by).text),
+            None if key.ground == "join-token" => "the join token of its class".to_owned(),
+            None => key.ground.clone(),
+        };
         Self {
             producer: key.producer.clone(),
-            ground: format!("{}{by}", key.ground),
+            ground,
             since: when(key.since),
             state,
             may_confirm: other && !key.confirmed,

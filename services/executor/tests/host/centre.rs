@@ -54,6 +54,9 @@ struct Log {
     committed: Vec<Committed>,
     places: BTreeMap<ProducerId, Place>,
     ids: u128,
+    /// Whether nobody is let in, and how many asked in vain.
+    waits: bool,
+    asked: usize,
 }
 
 /// The centre. Cheap to clone.
@@ -109,6 +112,10 @@ impl Log {
 
     fn append(&mut self, request: AppendRequest) -> Vec<AppendAnswer> {
         match request {
+            AppendRequest::Enrol(_) if self.waits => {
+                self.asked += 1;
+                vec![AppendAnswer::Waiting]
+            }
             AppendRequest::Enrol(enrol) => {
                 if !self.ledger.producers.contains_key(&enrol.producer) {
                     self.enrol(&enrol.producer, &enrol.key);
@@ -247,6 +254,16 @@ impl Centre {
     /// From now on it answers nothing, or does again.
     pub(crate) fn go_away(&self, away: bool) {
         self.away.store(away, Ordering::Relaxed);
+    }
+
+    /// From now on whoever is new waits until somebody confirms its key, or does not any more.
+    pub(crate) fn keep_waiting(&self, waits: bool) {
+        self.log.lock().unwrap().waits = waits;
+    }
+
+    /// How often somebody has asked in vain to be let in.
+    pub(crate) fn asked(&self) -> usize {
+        self.log.lock().unwrap().asked
     }
 
     async fn serve_appends(self, mut requests: Requests) {

@@ -1,4 +1,4 @@
-//! Hosts that start nothing new.
+//! Hosts that start nothing new, or nothing yet.
 
 use std::time::Duration;
 
@@ -64,4 +64,31 @@ async fn a_host_that_was_drained_before_it_started_takes_nothing() {
     world.start(|_| {}).await;
     assert_eq!(until_another_host_gets_work(&world).await, run);
     assert_eq!(world.said(&run, "run.started"), 0, "not even tried");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_waits_to_be_let_in_leaves_offers_to_others_and_takes_them_once_it_is_in() {
+    const OFFERS: usize = 5;
+    let mut world = World::new().await;
+    world.stop().await;
+    world.centre.keep_waiting(true);
+    let data = world.path("h2");
+    world.begin(|config| {
+        config.host = "h2".to_owned();
+        config.data = data;
+    });
+    eventually("it to ask", || async { (world.centre.asked() > 1).then_some(()) }).await;
+    let mut worker = world.centre.bus.worker("default").await.unwrap();
+    for number in 0..OFFERS {
+        let definition = job(&format!("for-others-{number}"), json!({}));
+        let run = world.centre.due(&definition, Terms::default()).await;
+        world.centre.offer(&run, &definition, 1).await;
+    }
+    for _ in 0..OFFERS {
+        let mine = worker.take(1, Duration::from_secs(5)).await.unwrap().pop();
+        mine.expect("an offer that nobody took").done().await.unwrap();
+    }
+    drop(worker);
+    world.centre.keep_waiting(false);
+    assert_eq!(world.through(&job("after", json!({}))).await.0, Outcome::Succeeded);
 }

@@ -68,6 +68,17 @@ impl World {
 
     /// Starts the executor, with its configuration as `change` leaves it.
     pub(crate) async fn start(&mut self, change: impl FnOnce(&mut ExecutorConfig)) {
+        self.begin(change);
+        let host = StreamId::host("h1");
+        let up = || {
+            let state = self.centre.stream(&host)?;
+            state.body.host()?.up.then_some(())
+        };
+        eventually("the host to be up", || async { up() }).await;
+    }
+
+    /// The same, without waiting for it.
+    pub(crate) fn begin(&mut self, change: impl FnOnce(&mut ExecutorConfig)) {
         let (stop, stopped) = watch::channel(false);
         let mut config = ExecutorConfig::new("h1", self.path("data"));
         config.allow_everything_as_me = true;
@@ -83,12 +94,6 @@ impl World {
         let executor = until_unlocked(config, self.centre.bus.clone(), around);
         let runtime = Runtime::new().unwrap();
         self.executor = Some(Executor { stop, task: runtime.spawn(executor), runtime });
-        let host = StreamId::host("h1");
-        let up = || {
-            let state = self.centre.stream(&host)?;
-            state.body.host()?.up.then_some(())
-        };
-        eventually("the host to be up", || async { up() }).await;
     }
 
     /// Stops it in order.

@@ -120,6 +120,20 @@ impl Joining {
         self
     }
 
+    /// Whether a key may ask for a name now, as far as others that have asked go.
+    ///
+    /// # Errors
+    /// What keeps it out.
+    pub fn may_ask(&self, producer: &ProducerId, key: &str, now: Timestamp) -> Result<(), String> {
+        if let Some(asked) = self.asked.get(producer) {
+            need(asked.key != key, "this key has asked already")?;
+            need(asked.gives_way(now), "another key of this name waits: decline it first")?;
+        }
+        let waiting = self.asked.values().filter(|asked| asked.answer.is_none()).count();
+        let many = "so many keys wait already: confirm or decline them first";
+        need(waiting < WAITING_MAX, many)
+    }
+
     fn answer(&mut self, producer: &ProducerId, answer: KeyAnswer) {
         if let Some(asked) = self.asked.get_mut(producer) {
             asked.answer = Some(answer);
@@ -135,10 +149,6 @@ impl Joining {
             let Some(oldest) = oldest else { return };
             self.asked.remove(&oldest);
         }
-    }
-
-    fn waiting(&self) -> usize {
-        self.asked.values().filter(|asked| asked.answer.is_none()).count()
     }
 }
 
@@ -188,14 +198,7 @@ pub(super) fn check_asked(
     let joining = body.and_then(Body::joining).filter(|joining| joining.required);
     let joining = joining.ok_or("keys are let in without that a person confirms them")?;
     ledger.check_new_key(&event.producer, &event.key, &event.ground)?;
-    if let Some(asked) = joining.asked.get(&event.producer) {
-        need(asked.key != event.key, "this key has asked already")?;
-        need(asked.gives_way(received), "another key of this name waits: decline it first")?;
-    }
-    need(
-        joining.waiting() < WAITING_MAX,
-        "so many keys wait already: confirm or decline them first",
-    )
+    joining.may_ask(&event.producer, &event.key, received)
 }
 
 /// A person who is not the one who invited the host confirms the key that waits.
