@@ -4,6 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::api::repeated::KEY_CHARS;
 
+/// The header by which whatever is said may be said with a key.
+const KEY: &str = "Idempotency-Key";
+/// What it does.
+pub(crate) const KEY_SAYS: &str = "Makes a repetition safe: the same account, path, body and key get the first answer again, with \
+    `Idempotency-Replayed: true`, and nothing is done twice. Kept for a day, until the console starts anew at most.";
+
 /// Completes a generated description: problems are problems (RFC 9457), and whoever asks has a token.
 pub(crate) fn complete(mut document: Value) -> Value {
     let open = ["/livez", "/readyz", "/metrics"];
@@ -36,11 +42,10 @@ fn fields(value: &mut Value) -> impl Iterator<Item = (String, &mut Value)> {
 /// Whatever is said may be said with a key.
 fn name_key(operation: &mut Value) {
     let key = json!({
-        "name": "Idempotency-Key",
+        "name": KEY,
         "in": "header",
         "required": false,
-        "description": "Makes a repetition safe: the same account, path, body and key get the first answer again, with \
-            `Idempotency-Replayed: true`, and nothing is done twice. Kept for a day, until the console starts anew at most.",
+        "description": KEY_SAYS,
         "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS, "pattern": "^[ -~]+$"}
     });
     match operation["parameters"].as_array_mut() {
@@ -66,7 +71,7 @@ pub(crate) struct Operation {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) summary: String,
-    /// Name, place, and what it is.
+    /// Name, place, and what it is; not the key, which all that say something have.
     pub(crate) parameters: Vec<(String, String, String)>,
     /// The schema of its body, as JSON.
     pub(crate) body: Option<String>,
@@ -99,6 +104,7 @@ fn operation_of(document: &Value, method: &str, path: &str, operation: &Value) -
             .as_array()
             .into_iter()
             .flatten()
+            .filter(|one| one["name"] != KEY)
             .map(parameter)
             .collect(),
         body: (!schema.is_null()).then(|| serde_json::to_string_pretty(schema).unwrap_or_default()),
