@@ -15,7 +15,7 @@ use crate::evidence::{Marks, Tally, count};
 use crate::programs::{READY, Said, decklog, executor, run, run_for};
 
 /// From the last fault until nothing is open: offers are made again after up to half a minute, a lease
-/// lasts half a minute.
+/// lasts half a minute; and the machine has other sites to run.
 const SETTLED: Duration = Duration::from_secs(300);
 /// How long a verification of the whole log may take.
 const VERIFIED: Duration = Duration::from_secs(120);

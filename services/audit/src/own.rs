@@ -71,8 +71,7 @@ impl Own {
         event: impl Into<Event>,
         now: Timestamp,
     ) -> anyhow::Result<(Mark, Vec<LogEntry>)> {
-        let streams = appender.log().streams(&std::iter::once(stream.clone()).collect()).await?;
-        let version = streams.get(&stream).map_or(0, |state| state.version) + 1;
+        let version = appender.log().stream(&stream).await?.map_or(0, |state| state.version) + 1;
         appender.reload_if_moved().await?;
         let known = appender.ledger().producers.get(&self.producer);
         let place = known.map(|producer| producer.place).unwrap_or_default();

@@ -203,7 +203,7 @@ async fn wait_for_stop(host: &Arc<Host>) -> anyhow::Result<()> {
     }
 }
 
-/// Says in the log that this host is there, as soon as the recorder can be reached, and that it did.
+/// Says in the log that this host is there, as soon as the recorder can be reached; `said` is told when it stands there.
 async fn announce(
     host: Arc<Host>,
     (found, program): (u32, Option<Digest>),

@@ -139,6 +139,14 @@ impl EventLog {
         rows.iter().map(producer).collect()
     }
 
+    /// The state of a stream; nothing where it has no event.
+    ///
+    /// # Errors
+    /// The database cannot be read, or a state is not one.
+    pub async fn stream(&self, id: &StreamId) -> Result<Option<StreamState>, LogError> {
+        Ok(self.streams(&std::iter::once(id.clone()).collect()).await?.remove(id))
+    }
+
     /// States of streams; those without an event are left out.
     ///
     /// # Errors

@@ -104,9 +104,8 @@ impl Recorder {
     }
 
     async fn joining(&self) -> anyhow::Result<Option<Joining>> {
-        let id = StreamId::joining();
-        let streams = self.appender.log().streams(&std::iter::once(id.clone()).collect()).await?;
-        Ok(streams.get(&id).and_then(|state| state.body.joining()).cloned())
+        let state = self.appender.log().stream(&StreamId::joining()).await?;
+        Ok(state.and_then(|state| state.body.joining().cloned()))
     }
 
     /// On what ground a producer may be let in: the token of its class, or of a host that somebody at a console has invited it.
@@ -121,9 +120,8 @@ impl Recorder {
         if class != Class::Executor {
             return Ok(None);
         }
-        let id = StreamId::host(enrol.producer.name());
-        let streams = self.appender.log().streams(&std::iter::once(id.clone()).collect()).await?;
-        let host = streams.get(&id).and_then(|state| state.body.host());
+        let state = self.appender.log().stream(&StreamId::host(enrol.producer.name())).await?;
+        let host = state.as_ref().and_then(|state| state.body.host());
         let code = Digest::of(plain_code(&enrol.token).as_bytes());
         let invited =
             host.is_some_and(|host| host.invites(&code, generation, (self.around.clock)()));

@@ -110,7 +110,7 @@ impl Console {
 
     /// Which key of a host comes next, of one that was let in before.
     async fn next_key(&self, name: &str) -> Result<u32, CommandError> {
-        let known = producers(self).await.map_err(CommandError::unavailable)?;
+        let known = producers(self, None).await.map_err(CommandError::unavailable)?;
         let of_host = known.keys().filter(|id| id.is_of_host(name));
         let newest = of_host.map(ProducerId::generation).max();
         let newest = newest.ok_or_else(|| {

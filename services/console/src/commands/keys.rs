@@ -1,5 +1,8 @@
 //! Keys that wait to be let in, where a person confirms each: which there are, and what people say of them.
 
+use std::collections::BTreeMap;
+
+use domain::canonical::Digest;
 use domain::event::{Event, LogProducerConfirmed, LogProducerDeclined};
 use domain::ids::{ProducerId, StreamId};
 use domain::keys::is_fingerprint_of;
@@ -44,10 +47,12 @@ impl Console {
     /// Whether a person confirms each key, and the keys that are not let in, in the order of their names.
     pub(crate) async fn waiting_keys(&self) -> Result<(bool, Vec<WaitingKey>), CommandError> {
         let joining = self.joining().await?;
-        if joining.asked.is_empty() {
-            return Ok((joining.required, Vec::new()));
-        }
-        let known = producers(self).await.map_err(CommandError::unavailable)?;
+        // None is let in but those that were confirmed, and after they asked.
+        let confirmed = joining.asked.values().filter(|asked| asked.is_confirmed());
+        let known = match confirmed.map(|asked| asked.since).min() {
+            None => BTreeMap::new(),
+            since => producers(self, since).await.map_err(CommandError::unavailable)?,
+        };
         let outside = joining.asked.iter().filter(|(id, _)| !known.contains_key(id));
         Ok((joining.required, outside.map(|(id, asked)| waiting(id, asked)).collect()))
     }
@@ -60,8 +65,7 @@ impl Console {
         caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
-        let next = |id: &ProducerId, asked: &AskedKey| {
-            let fingerprint = asked.fingerprint().ok_or_else(|| no_key(id))?;
+        let next = |id: &ProducerId, fingerprint: Digest| {
             if !is_fingerprint_of(typed, &fingerprint).map_err(CommandError::Invalid)? {
                 return Err(CommandError::Refused(format!(
                     "the key that waits for {id} has another fingerprint than the one typed: either that was not read at its machine, or somebody else asks for this name; decline it then"
@@ -81,8 +85,7 @@ impl Console {
         caller: &Caller,
         reason: &str,
     ) -> Result<Applied, CommandError> {
-        let next = |id: &ProducerId, asked: &AskedKey| {
-            let fingerprint = asked.fingerprint().ok_or_else(|| no_key(id))?;
+        let next = |id: &ProducerId, fingerprint: Digest| {
             let (producer, reason) = (id.clone(), reason.to_owned());
             Ok(LogProducerDeclined { producer, fingerprint, reason }.into())
         };
@@ -95,7 +98,7 @@ impl Console {
         producer: &str,
         caller: &Caller,
         reason: &str,
-        next: impl Fn(&ProducerId, &AskedKey) -> Result<Event, CommandError>,
+        next: impl Fn(&ProducerId, Digest) -> Result<Event, CommandError>,
         done: &str,
     ) -> Result<Applied, CommandError> {
         check_reason(reason)?;
@@ -107,16 +110,14 @@ impl Console {
         let events = |state: Option<&StreamState>| {
             let joining = state.and_then(|state| state.body.joining());
             let asked = joining.and_then(|joining| joining.asked.get(&producer));
-            let asked = asked.ok_or_else(|| no_key(&producer))?;
-            Ok(vec![next(&producer, asked)?])
+            let fingerprint = asked.and_then(AskedKey::fingerprint);
+            let missing = || format!("a key that waits for the name {producer}");
+            let fingerprint = fingerprint.ok_or_else(|| CommandError::NotFound(missing()))?;
+            Ok(vec![next(&producer, fingerprint)?])
         };
         let position = self.change(&id, caller, events).await?;
         Ok(applied(position, id, format!("{producer}: {done}")))
     }
-}
-
-fn no_key(producer: &ProducerId) -> CommandError {
-    CommandError::NotFound(format!("a key that waits for the name {producer}"))
 }
 
 fn waiting(producer: &ProducerId, asked: &AskedKey) -> WaitingKey {

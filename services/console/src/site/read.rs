@@ -34,7 +34,7 @@ pub(super) async fn read(console: &Console) -> Result<Log, AskError> {
         return Err(AskError::other());
     };
     let signed = head.signed.as_deref().and_then(size_of).unwrap_or(0);
-    let producers = producers(console).await?;
+    let producers = producers(console, None).await?;
     let (hosts, odd_hosts) = hosts(console, now).await?;
     let open = incidents(console, true).await?;
     Ok(Log {
@@ -98,14 +98,15 @@ fn log_event(entry: &LogEntry) -> Option<LogEvent> {
     if let Event::LogEvent(event) = event { Some(event) } else { None }
 }
 
-/// Everybody who was let in, and when.
+/// Everybody who was let in, from this instant on where one is given, and when.
 pub(crate) async fn producers(
     console: &Console,
+    since: Option<Timestamp>,
 ) -> Result<BTreeMap<ProducerId, Timestamp>, AskError> {
     let mut found = BTreeMap::new();
     for kind in ["log.created", "log.producer-enrolled"] {
         let kind = Some(kind.to_owned());
-        let filter = EventFilter { kind, limit: PAGE, ..EventFilter::default() };
+        let filter = EventFilter { kind, since, limit: PAGE, ..EventFilter::default() };
         let take = |entry: LogEntry| {
             let id = match log_event(&entry) {
                 Some(LogEvent::LogCreated(e)) => Some(e.producer),
