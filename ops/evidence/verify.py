@@ -4,8 +4,8 @@
     verify.py BUNDLE... [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
 
 Needs Python 3.9 and the package `cryptography`, and nothing of Decklog. It checks bytes, signatures, counters, back-hashes, the
-tree, heads and witnesses; rules of jobs and people, schedules, controls and time stamps are decklog-verify's. Of a bundle in parts
-(NAME.001, NAME.002, ...) name the first, or all. VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3: the call is wrong.
+tree, heads, witnesses and payloads that are shown; rules of jobs and people, schedules, controls and time stamps are
+decklog-verify's. Of a bundle in parts (NAME.001, NAME.002, ...) name the first, or all. VERIFIED exits with 0, TAMPERED with 1, INCONCLUSIVE with 2; 3: the call is wrong.
 """
 
 import argparse, base64, glob, hashlib, json, re, struct, sys, time
@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT, LEAF_TAG, EVENT_TYPE = "decklog-evidence-1", b"decklog-leaf-1\n", b"application/vnd.decklog.event+json"
 FLUSH_EVENTS_MAX, CLOCKS = 256, 300  # events without a signature; seconds by which clocks may differ
-OPEN = {"FILE_MISSING", "COSIGNATURE_TIME", "HELD_TRUNCATION", "HELD_LOST", "LOG_CONTINUED", "NO_POLICY", "NO_QUORUM", "STALE_HEAD"}
+OPEN = set("FILE_MISSING COSIGNATURE_TIME HELD_TRUNCATION HELD_LOST LOG_CONTINUED NO_POLICY NO_QUORUM STALE_HEAD PAYLOAD_MISSING".split())
+SHOWN = re.compile(b"decklog-payload-1\n([1-9][0-9]{0,18}) ([0-9a-f-]{36})\n([0-9a-f]{64})\n")
 ORDER = 2**252 + 27742317777372353535851937790883648493
 NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
@@ -115,10 +116,9 @@ def key_id(name, kind, key):
 def read_key(text, kind):
     parts = text.split("+", 2)
     data = canonical64(parts[2]) if len(parts) == 3 else None
-    if data is None or len(data) != 33 or data[0] != kind or data[1:] in SMALL:
-        raise ValueError("%r is no key of type %d" % (text, kind))
-    if parts[1] != key_id(parts[0], kind, data[1:]).hex():
-        raise ValueError("%r has another id" % text)
+    good = data is not None and len(data) == 33 and data[0] == kind and data[1:] not in SMALL
+    if not good or parts[1] != key_id(parts[0], kind, data[1:]).hex():
+        raise ValueError("%r is no key of type %d, or has another id" % (text, kind))
     return parts[0], data[1:]
 
 
@@ -135,9 +135,8 @@ class Head:
     @staticmethod
     def note(data):
         note = data.decode("utf-8", "replace")
-        refuse(note.encode() != data, "HEAD_FORM", "not UTF-8")
-        refuse(len(data) > 256 * 1024 or any(c < " " and c != "\n" for c in note), "HEAD_FORM", "too long, or with a control character")
-        refuse("\n\n" not in note or not note.endswith("\n"), "HEAD_FORM", "not a note")
+        plain = note.encode() == data and len(data) <= 256 * 1024 and not any(c < " " and c != "\n" for c in note)
+        refuse(not plain or "\n\n" not in note or not note.endswith("\n"), "HEAD_FORM", "not a note: text, a blank line, and lines")
         end = note.rindex("\n\n") + 1
         lines = [Head.line(line) for line in note[end + 1:].split("\n")[:-1]]
         refuse(not 1 <= len(lines) <= 100, "HEAD_FORM", "%d signatures" % len(lines))
@@ -193,21 +192,19 @@ class Policy:
                 quorums.append(words[1])
             else:
                 raise ValueError("line %r is none of a policy" % line)
-        if len(quorums) != 1:
-            raise ValueError("a policy has one quorum")
+        refuse(len(quorums) != 1, "POLICY", "a policy has one quorum")
         self.quorum = None if quorums[0] == "none" else quorums[0]
 
     def group(self, name, least, members):
         least = {"all": len(members), "any": 1}.get(least) or int(least)
         known = set(members)
-        if not 1 <= least <= len(members) or self.grouped & known or len(known) < len(members) or not known <= set(self.members):
-            raise ValueError("group %r cannot be" % name)
+        good = 1 <= least <= len(members) == len(known) and not self.grouped & known and known <= set(self.members)
+        refuse(not good, "POLICY", "group %r cannot be" % name)
         self.grouped |= known
         self.define(name, ("group", least, members))
 
     def define(self, name, member):
-        if name == "none" or self.members.setdefault(name, member) is not member:
-            raise ValueError("the name %r is taken" % name)
+        refuse(name == "none" or self.members.setdefault(name, member) is not member, "POLICY", "the name %r is taken" % name)
 
     def witnesses(self):
         return [(name, *member[1]) for name, member in self.members.items() if member[0] == "witness"]
@@ -239,8 +236,8 @@ def files(stream):
             name, size = block[:100].rstrip(b"\0").decode("ascii"), int(block[124:135], 8)
         except ValueError:
             raise Wrong("ARCHIVE_FORM", "not a header") from None
-        if not NAME.fullmatch(name) or size > 64 * 1024 * 1024 or block != header(name, size):
-            raise Wrong("ARCHIVE_FORM", "the header of %r" % name)
+        good = NAME.fullmatch(name) and size <= 64 * 1024 * 1024 and block == header(name, size)
+        refuse(not good, "ARCHIVE_FORM", "the header of %r" % name)
         data = take(size)
         refuse(any(take(-size % 512)), "ARCHIVE_FORM", "bytes behind %r" % name)
         yield name, data
@@ -290,8 +287,8 @@ def read_leaf(data):
     for _ in range(count[0] if count else 0):
         seal, at = part(at)
         seals.append((seal[:32], seal[32:]))
-    if not count or at != len(data) or received > 253402207200 * 10**6 or any(len(one) != 64 for _, one in seals):
-        raise Wrong("LEAF_FORM", "bytes are missing or left, or its time is out of range")
+    good = count and at == len(data) and received <= 253402207200 * 10**6 and all(len(one) == 64 for _, one in seals)
+    refuse(not good, "LEAF_FORM", "bytes are missing or left, or its time is out of range")
     return received, envelope, seals
 
 
@@ -331,8 +328,8 @@ class Verifier:
         self.policy, self.held, self.as_of, self.now = policy, held, as_of, now
         self.findings, self.files, self.leaves, self.tree = [], {}, [], Tree()
         self.heads, self.last, self.stamps, self.sizes, self.roots = [], None, [], None, {0: sha(b"")}
-        self.seen, self.types, self.ids = {}, {}, set()
-        self.producers, self.received, self.names = {}, 0, []
+        self.seen, self.types, self.ids, self.shown, self.redacted = {}, {}, set(), set(), set()
+        self.producers, self.received, self.names, self.asked, self.committed = {}, 0, [], [], {}
         self.request = self.manifest = self.readme = None
 
     def find(self, kind, text, position=None):
@@ -359,11 +356,14 @@ class Verifier:
             return
         refuse(self.manifest is not None or name in self.files, "FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
         self.files[name] = (len(data), sha(data).hex())
-        if self.leaves and (name in ("request.json", "checkpoint") or name.startswith(("checkpoints/", "timestamps/"))):
-            raise Wrong("FILE_UNEXPECTED", "it stands behind entries")
+        first = name in ("request.json", "checkpoint") or name.startswith(("checkpoints/", "timestamps/"))
+        refuse(self.leaves and first, "FILE_UNEXPECTED", "it stands behind entries")
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
-            known = sorted(self.request) == ["controls", "format", "from", "until"] and self.request["format"] == FORMAT
+            self.asked = self.request.get("payloads", [])
+            wanted = {"controls", "format", "from", "until"} | ({"payloads"} if self.asked else set())
+            known = set(self.request) == wanted and self.request["format"] == FORMAT
+            known = known and all(type(one) is int for one in self.asked) and sorted(set(self.asked))[:4096] == self.asked
             refuse(data[-1:] != b"\n" or not known, "MANIFEST_FORM", "not a request")
         elif name == "README.txt":
             self.readme = data.decode("utf-8", "replace")
@@ -374,7 +374,10 @@ class Verifier:
         elif name in ["timestamps/%020d.tsr" % head.size for head in self.all_heads()]:
             self.stamps.append(name)
         elif name.startswith("tile/entries/"):
+            refuse(self.shown, "FILE_UNEXPECTED", "it stands behind payloads")
             self.take_entries(name, data)
+        elif name.startswith("payloads/"):
+            self.take_payload(name, data)
         elif not name.startswith(("tile/", "controls/")):
             raise Wrong("FILE_UNEXPECTED", "it belongs into no bundle")
 
@@ -384,6 +387,15 @@ class Verifier:
         wanted = "checkpoints/%020d%s.note" % (head.size, "-%d" % same if same else "")
         refuse(name != wanted, "FILE_ALTERED", "it is not named by its size")
 
+    def take_payload(self, name, data):
+        head = SHOWN.match(data)
+        refuse(not head, "PAYLOAD_MISMATCH", "it has no three lines in front")
+        position, salt = int(head[1]), bytes.fromhex(head[3].decode())
+        self.shown.add(position)
+        made = (head[2].decode(), sha(salt + sha(data[head.end():])).hex())
+        refuse(self.committed.get(position, ())[:2] != made, "PAYLOAD_MISMATCH", "it is not what was asked for and committed to")
+        refuse(name != "payloads/%020d" % position, "FILE_UNEXPECTED", "it is not named by its position")
+
     def take_entries(self, name, data):
         entries, at, size = [], 0, len(self.leaves)
         while at < len(data):
@@ -391,8 +403,8 @@ class Verifier:
             refuse(at + 2 > len(data) or end > len(data), "LEAF_FORM", "an entry is cut")
             entries.append(data[at + 2:end])
             at = end
-        if size % 256 or not entries or name != tile_path("entries", size // 256, len(entries)):
-            raise Wrong("FILE_UNEXPECTED", "it does not follow %d entries" % size)
+        follows = size % 256 == 0 and entries and name == tile_path("entries", size // 256, len(entries))
+        refuse(not follows, "FILE_UNEXPECTED", "it does not follow %d entries" % size)
         self.sizes = self.sizes or {head.size for head in self.all_heads() + self.held}
         for entry in entries:
             self.take_leaf(entry)
@@ -440,6 +452,9 @@ class Verifier:
             for one in self.producers.values():
                 one.adrift = one.adrift or data["restored"]
         producer.adrift = False
+        if position in self.asked and "payload" in event:
+            self.committed[position] = (event["id"], event["payload"]["commitment"], event["subject"])
+        self.redacted |= {"payload.redacted": {data.get("of")}, "print.erased": {event["subject"]}}.get(kind, set())
         if kind == "log.producer-enrolled" and not self.producers.get(data["producer"], Producer(b"")).count:
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer.unsigned = 0 if seals else producer.unsigned + 1
@@ -464,6 +479,9 @@ class Verifier:
                 self.test(size >= position or bytes.fromhex(root) != tree.root(), "SEEN_FORK", "a head of size %d" % size, position)
             if size < len(self.leaves):
                 tree.push(self.leaves[size])
+        for position in self.asked:
+            gone = position in self.committed and self.committed[position][2] in self.redacted
+            self.test(position not in self.shown and not gone, "PAYLOAD_MISSING", "it was asked for", position)
         self.check_files()
         self.check_heads()
 
@@ -485,8 +503,8 @@ class Verifier:
         listed = {name: {"bytes": size, "sha256": digest} for name, (size, digest) in self.files.items()}
         wanted = {"format": FORMAT, "extent": "FULL", "origin": origin, "size": len(self.leaves), "root": self.tree.root().hex(),
                   "types": self.types, "files": listed}
-        if self.manifest != canonical(wanted).encode() + b"\n":
-            self.find("MANIFEST_TOTALS", "manifest.json is not that of these files and entries")
+        other = self.manifest != canonical(wanted).encode() + b"\n"
+        self.test(other, "MANIFEST_TOTALS", "manifest.json is not that of these files and entries")
 
     def check_heads(self):
         size, roots, own, keys = len(self.leaves), {}, [name.pair for name in self.names], self.policy.logs if self.policy else []

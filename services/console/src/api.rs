@@ -17,6 +17,7 @@ mod looking;
 mod occurrences;
 mod people;
 mod prints;
+mod records;
 pub(crate) mod repeated;
 mod requests;
 mod review;
@@ -112,6 +113,11 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(prints::read_document))
         .routes(routes!(prints::read_facts))
         .routes(routes!(prints::read_register))
+        .routes(routes!(records::list_records))
+        .routes(routes!(records::act_on_hold))
+        .routes(routes!(records::act_on_redaction))
+        .routes(routes!(records::run_salt))
+        .routes(routes!(records::document_salt))
         .routes(routes!(looking::browse))
         .routes(routes!(looking::find))
         .routes(routes!(looking::diff))

@@ -13,6 +13,7 @@ mod looking;
 mod occurrences;
 mod people;
 mod prints;
+mod records;
 mod requests;
 mod runs;
 
@@ -44,6 +45,7 @@ pub(crate) use occurrences::OccurrenceAct;
 pub use people::Once;
 pub(crate) use people::{FilterWanted, TokenWanted, UserAct};
 pub(crate) use prints::{DocumentAct, FormAct, QueueAct, check_number, document_of};
+pub(crate) use records::{HoldAct, RedactionAct, payload_of};
 pub(crate) use requests::{Wish, drawn};
 pub(crate) use runs::RunAct;
 

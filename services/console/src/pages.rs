@@ -45,6 +45,7 @@ mod oidc;
 mod people;
 mod prints;
 mod reading;
+mod records;
 mod restore;
 mod run;
 mod runs;
@@ -155,6 +156,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/events/{position}", get(events::event))
         .route("/controls", get(controls::page))
         .route("/controls/{id}", get(controls::one).post(controls::act))
+        .route("/records", get(records::page).post(records::act))
         .route("/site", get(site::page))
         .route("/docs", get(api::page))
         .route("/assets/{name}", get(answer::asset))

@@ -10,6 +10,7 @@ mod incidents;
 mod occurrences;
 mod people;
 mod prints;
+mod records;
 mod reports;
 mod things;
 mod zones;
@@ -43,6 +44,7 @@ pub(crate) use prints::{
     OneDocument, OneNumber, PositivePay, Print, Queues, ReadDocument, Reconcile, Register,
     ReleaseDocuments, ReprintDocument, ResolveDocument, RetryDelivery,
 };
+pub(crate) use records::{Disclose, HoldRecords, OfPayload, Records};
 pub(crate) use reports::{Paper, Report, ReportOf};
 pub(crate) use things::{Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing};
 pub(crate) use zones::{Tzdb, TzdbCompare};
@@ -141,6 +143,9 @@ pub(crate) enum Command {
     /// Hosts: which there are, and whether they take work.
     #[command(subcommand)]
     Host(Host),
+    /// Legal holds; outputs and documents that are erased before their time, or shown as evidence.
+    #[command(subcommand)]
+    Records(Records),
     /// Keys that wait to be let in, where a person confirms each.
     #[command(subcommand)]
     Key(Key),
@@ -298,6 +303,9 @@ pub(crate) struct Up {
     /// File that says how documents are sent by mail: what [executor.mail] is for an executor.
     #[arg(long)]
     pub(crate) mail: Option<PathBuf>,
+    /// How long what runs write is kept (30 days when absent), unless a legal hold keeps it for longer.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) keep_output: Option<HumanDuration>,
     /// Directory with this host's lists of addresses.
     #[arg(long)]
     pub(crate) lists: Option<PathBuf>,

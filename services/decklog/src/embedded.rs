@@ -12,6 +12,7 @@ use bus::Bus;
 use console::{ConsoleConfig, OidcConfig, TlsConfig};
 use delivery::mail::MailConfig;
 use domain::ids::Class;
+use domain::time::HumanDuration;
 use eventlog::{Access, EventLog};
 use executor::ExecutorConfig;
 use jiff::SignedDuration;
@@ -52,6 +53,8 @@ pub(crate) struct Wanted {
     pub(crate) slots: u32,
     pub(crate) allow: Option<PathBuf>,
     pub(crate) mail: Option<MailConfig>,
+    /// How long what runs write is kept.
+    pub(crate) keep_output: Option<HumanDuration>,
     pub(crate) lists: Option<PathBuf>,
     /// How people are told of incidents.
     pub(crate) notify: Option<NotifyConfig>,
@@ -84,6 +87,7 @@ impl Wanted {
             slots: 1,
             allow: None,
             mail: None,
+            keep_output: None,
             lists: None,
             notify: None,
             oidc: None,
@@ -197,13 +201,15 @@ impl Embedded {
         self.tasks.push(task.await?.0);
 
         let (stop, stopped) = watch::channel(false);
+        let usual = ExecutorConfig::new(&host::name(), self.dir.join("executor"));
         let config = ExecutorConfig {
             slots: wanted.slots,
             allow: wanted.allow.clone(),
             allow_everything_as_me: wanted.allow.is_none(),
             mail: wanted.mail.clone(),
+            keep_output: wanted.keep_output.unwrap_or(usual.keep_output),
             lists: wanted.lists.clone(),
-            ..ExecutorConfig::new(&host::name(), self.dir.join("executor"))
+            ..usual
         };
         let producer = executor::Producer { token: token(&self.dir, Class::Executor)? };
         let around = executor::Surroundings {

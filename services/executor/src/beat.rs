@@ -109,10 +109,12 @@ enum News {
 }
 
 /// Kinds of events that can concern it, as they stand in the text of one.
-const NAMED: [&str; 10] = [
+const NAMED: [&str; 12] = [
     "\"type\":\"print.",
     "\"type\":\"queue.",
     "\"type\":\"form.",
+    "\"type\":\"hold.",
+    "\"type\":\"payload.",
     "\"run.cancel-requested\"",
     "\"host.drained\"",
     "\"host.resumed\"",
@@ -133,6 +135,9 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
     let about = envelope.subject.clone();
     host.own.hear(&about);
     host.books.hear(&about, &envelope.source);
+    if about == StreamId::records() {
+        host.records.ring();
+    }
     if host.watches(&about) {
         return Some(News::Watched(about));
     }

@@ -14,6 +14,7 @@ use crate::alone::OwnWork;
 use crate::attempt::{AllowList, AttemptDir, SupervisorProgram};
 use crate::backup::look;
 use crate::print::books::Books;
+use crate::records::KnownRecords;
 use delivery::mail::MailConfig;
 
 /// An attempt under way on this host.
@@ -73,6 +74,8 @@ pub(crate) struct Host {
     pub(crate) own: OwnWork,
     /// Documents it has.
     pub(crate) books: Books,
+    /// What the log says of holds and redactions.
+    pub(crate) records: KnownRecords,
     /// How it sends mail.
     pub(crate) mail: Option<MailConfig>,
     /// Where its lists of addresses are.
@@ -143,6 +146,7 @@ impl Host {
             tzdb: parts.tzdb,
             own: parts.own,
             books: parts.books,
+            records: KnownRecords::default(),
             mail: parts.mail,
             lists: parts.lists,
             drained: watch::Sender::new(None),

@@ -20,6 +20,7 @@ mod output;
 mod print;
 mod program;
 mod questions;
+mod records;
 mod recover;
 mod service;
 mod take;

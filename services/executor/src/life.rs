@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bus::recorder::AskError;
+use domain::canonical::Digest;
+use domain::envelope::PayloadRef;
 use domain::event::{ArtefactRef, AttemptReport, CommandEnd, OutputRef};
 use domain::executor::{Cause, Ending, claim, conclude, end, give_up};
 use domain::ids::StreamId;
 use domain::job::{ExitCodes, JobDefinition, Kind};
 use domain::ledger::{Mark, StreamState};
+use domain::payload::{OUTPUT, commitment};
 use domain::wire::Work;
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
@@ -214,7 +217,9 @@ pub(crate) async fn watch(
             let keeps =
                 spec.as_ref().is_some_and(|spec| spec.reports() || !spec.artefacts.is_empty());
             let artefacts = artefacts(dir, &status, spec.as_ref()).await?;
-            let mut ending = ending(host, number, &status, spec);
+            let prepared = dir.clone();
+            let salt = blocking(move || Ok(prepared.salt().ok().flatten())).await?;
+            let mut ending = ending(host, number, &status, spec, salt);
             ending.report.artefacts = artefacts;
             if let Some(error) = unsaid {
                 not_said(run, &error, &mut ending);
@@ -365,7 +370,13 @@ where
     }
 }
 
-fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Ending {
+fn ending(
+    host: &Host,
+    number: u32,
+    status: &Status,
+    spec: Option<Spec>,
+    salt: Option<Digest>,
+) -> Ending {
     if spec.is_none() {
         warn!(
             attempt = number,
@@ -381,6 +392,13 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
         HostCause::Memory => Cause::Memory(spec.and_then(|s| s.memory_bytes).unwrap_or(0)),
     };
     let output = &status.output;
+    let sha256: Option<Digest> = output.sha256.parse().ok();
+    // What is empty needs no salt.
+    let salt = salt.filter(|_| output.kept > 0);
+    let payload = sha256.zip(salt).map(|(sha256, salt)| PayloadRef {
+        commitment: commitment(&salt.0, &sha256),
+        class: OUTPUT.to_owned(),
+    });
     let report = AttemptReport {
         attempt: number,
         host: host.name.clone(),
@@ -391,8 +409,8 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
         },
         began: instant(status.started),
         ended: instant(status.ended),
-        output: output.sha256.parse().ok().map(|sha256| OutputRef {
-            sha256,
+        output: sha256.map(|sha256| OutputRef {
+            sha256: payload.is_none().then_some(sha256),
             bytes: output.bytes,
             kept: output.kept,
             truncated: output.truncated,
@@ -401,7 +419,7 @@ fn ending(host: &Host, number: u32, status: &Status, spec: Option<Spec>) -> Endi
         text: status.text.clone(),
         artefacts: Vec::new(),
     };
-    Ending { report, cause, exit_codes }
+    Ending { report, cause, exit_codes, payload }
 }
 
 /// Says that an attempt of which nothing ran does not run, and why.
@@ -439,7 +457,7 @@ fn not_started(host: &Host, attempt: u32, reason: &str) -> Ending {
         text: None,
         artefacts: Vec::new(),
     };
-    Ending { report, cause: Cause::Own, exit_codes: ExitCodes::default() }
+    Ending { report, cause: Cause::Own, exit_codes: ExitCodes::default(), payload: None }
 }
 
 fn short(text: &str) -> String {

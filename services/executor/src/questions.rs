@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bus::{Request, Service};
 use bytes::Bytes;
+use domain::canonical::Digest;
+use domain::ids::StreamId;
 use domain::wire::HostQuery;
 use tokio::sync::Semaphore;
 use tracing::warn;
@@ -56,6 +58,18 @@ async fn answer(host: Arc<Host>, request: Request) {
     let _ = request.reply(Bytes::from(body)).await;
 }
 
+/// The salt of the commitment to a payload that is here.
+fn salt(host: &Host, of: &StreamId, attempt: Option<u32>) -> anyhow::Result<Option<Vec<u8>>> {
+    let salt = match attempt {
+        None => host.books.spool.facts(of)?.map(|facts| Digest(facts.salt)),
+        Some(attempt) => match AttemptDir::find(&host.attempts, of.as_str(), attempt) {
+            Some(dir) => dir.salt()?,
+            None => None,
+        },
+    };
+    Ok(salt.map(|salt| serde_json::to_vec(&salt)).transpose()?)
+}
+
 fn find(host: &Host, query: HostQuery) -> anyhow::Result<Option<Vec<u8>>> {
     match query {
         HostQuery::Output { run, attempt, offset, limit } => {
@@ -73,6 +87,7 @@ fn find(host: &Host, query: HostQuery) -> anyhow::Result<Option<Vec<u8>>> {
             answers::content(host, &document, offset, limit)
         }
         HostQuery::DocumentFacts { document } => answers::facts(host, &document),
+        HostQuery::Salt { of, attempt } => salt(host, &of, attempt),
         HostQuery::Progress { run, attempt } => {
             output::progress(&host.attempts, run.as_str(), attempt)
         }

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use domain::envelope::Draft;
 use domain::ids::StreamId;
+use domain::ledger::Records;
 use domain::run::State as RunState;
 use domain::wire::{Selection, StreamView};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 use crate::alone;
-use crate::attempt::{AttemptDir, State, list};
+use crate::attempt::{AttemptDir, Spec, State, list};
 use crate::host::Host;
 use crate::life::{self, blocking};
+use crate::records;
 
 /// Why an attempt that this host claimed for itself does not run.
 const NEVER_BEGAN: &str = "this host was away when it was to begin";
@@ -164,11 +166,10 @@ fn missing(host: &Host, view: &StreamView) -> Option<Draft> {
     domain::executor::give_up(run, view.state.version, &host.producer, attempt, reason)
 }
 
-/// Removes ended attempts and their output when they are older than `keep`. Looks every hour.
+/// Removes ended attempts and their output when they are older than `keep`, and no legal hold keeps them. Looks every hour.
 pub(crate) async fn tidy(host: Arc<Host>, keep: Duration) {
     loop {
-        let host = Arc::clone(&host);
-        let done = blocking(move || remove_old(&host, keep)).await;
+        let done = remove_what_is_old(&host, keep).await;
         if let Err(error) = done {
             warn!(%error, "old attempts could not be removed");
         }
@@ -176,14 +177,24 @@ pub(crate) async fn tidy(host: Arc<Host>, keep: Duration) {
     }
 }
 
-fn remove_old(host: &Host, keep: Duration) -> anyhow::Result<()> {
+/// Asks what legal holds keep right before: what is removed here, no recorder could refuse.
+async fn remove_what_is_old(host: &Arc<Host>, keep: Duration) -> anyhow::Result<()> {
+    let records = records::ask(host).await?;
+    let host = Arc::clone(host);
+    blocking(move || remove_old(&host, &records, keep)).await
+}
+
+fn remove_old(host: &Host, records: &Records, keep: Duration) -> anyhow::Result<()> {
     let held: BTreeSet<_> = host.running().into_iter().collect();
     for dir in list(&host.attempts)? {
         let Some(age) = dir.reported_for() else { continue };
-        let busy = dir.spec().is_ok_and(|spec| {
-            spec.run.parse().is_ok_and(|run: StreamId| held.contains(&(run, spec.attempt)))
-        });
-        if age > keep && !busy {
+        if age <= keep {
+            continue;
+        }
+        let of = |spec: Spec| Some((spec.run.parse::<StreamId>().ok()?, spec.attempt));
+        let of = dir.spec().ok().and_then(of);
+        let stays = of.is_some_and(|of| records.keeps_run(&of.0).is_some() || held.contains(&of));
+        if !stays {
             dir.remove()?;
         }
     }

@@ -9,7 +9,7 @@ pub use needs::{Look, Seen, may_start, unmet};
 pub use placing::{candidates, misplaced};
 
 use crate::canonical::{Digest, canonical};
-use crate::envelope::Draft;
+use crate::envelope::{Draft, PayloadRef};
 use crate::event::{
     AttemptReport, CommandEnd, Event, RunCancelled, RunFailed, RunLost, RunReported, RunStarted,
     RunSucceeded, RunTimedOut, TextFound,
@@ -69,12 +69,24 @@ pub struct Ending {
     pub cause: Cause,
     /// What its exit code means.
     pub exit_codes: ExitCodes,
+    /// The commitment to what it wrote.
+    pub payload: Option<PayloadRef>,
+}
+
+impl Ending {
+    fn draft(&self, run: &StreamId, version: u64, event: Event) -> Draft {
+        let draft = Draft::new(run.clone(), version + 1, event);
+        match &self.payload {
+            Some(payload) => draft.with_payload(payload.clone()),
+            None => draft,
+        }
+    }
 }
 
 /// What to say about an attempt that ended while, as far as the host knows, its start at `version` is
 /// still the newest event of the run.
 pub fn end(run: &StreamId, version: u64, ending: &Ending) -> Draft {
-    Draft::new(run.clone(), version + 1, outcome(ending))
+    ending.draft(run, version, outcome(ending))
 }
 
 /// The next thing to say about an attempt that ended, given the run as the log has it now; `None`
@@ -100,7 +112,7 @@ pub fn conclude(run: &Run, version: u64, producer: &ProducerId, ending: &Ending)
             wanted.then(|| RunReported { report: ending.report.clone() }.into())?
         }
     };
-    Some(Draft::new(run.id.clone(), version + 1, event))
+    Some(ending.draft(&run.id, version, event))
 }
 
 /// The draft for an attempt whose supervisor vanished: its end was seen by nobody.

@@ -244,6 +244,11 @@ impl StreamId {
         Self::log("joining")
     }
 
+    /// The stream about what is kept although its time has come, and what is erased before: legal holds and redactions.
+    pub fn records() -> Self {
+        Self::log("records")
+    }
+
     /// The stream about evidence that was written.
     pub fn exports() -> Self {
         Self::log("exports")

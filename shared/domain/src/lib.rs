@@ -57,6 +57,7 @@ pub mod leaf;
 pub mod ledger;
 pub mod night;
 pub mod ocsf;
+pub mod payload;
 pub mod people;
 pub mod plan;
 pub mod print;

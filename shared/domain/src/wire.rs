@@ -741,6 +741,14 @@ pub enum HostQuery {
         /// Most bytes.
         limit: u32,
     },
+    /// The salt of the commitment to a payload. The answer is 64 hexadecimal digits as a JSON text.
+    Salt {
+        /// The run or document.
+        of: StreamId,
+        /// Number of the attempt, of a run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+    },
     /// How far the engine of an attempt is. The answer is a [`Progress`](crate::backup::progress::Progress) as JSON.
     Progress {
         /// The run.

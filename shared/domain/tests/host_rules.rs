@@ -191,7 +191,7 @@ fn what_is_missing_fits_into_an_event_however_much_it_is() {
 fn step(run: Option<&Run>, event: impl Into<Event>) -> Run {
     let Event::RunEvent(event) = event.into() else { panic!() };
     let executor = "executor/h1".parse().unwrap();
-    let ctx = Context { received: at("10:00:00"), producer: &executor, actor: None };
+    let ctx = Context { received: at("10:00:00"), producer: &executor, actor: None, payload: None };
     Run::evolve(run.cloned(), &StreamId::run("pay", "request-1"), &event, ctx).unwrap()
 }
 
@@ -290,7 +290,7 @@ fn a_text_in_the_output_makes_a_failure_of_any_exit_code() {
         let mut report = report(code);
         report.text = text;
         let exit_codes = serde_json::from_value(json!({"warning": [3]})).unwrap();
-        let ending = Ending { report, cause: Cause::Own, exit_codes };
+        let ending = Ending { report, cause: Cause::Own, exit_codes, payload: None };
         let draft = end(&StreamId::run("pay", "request-1"), 2, &ending);
         let Event::RunEvent(RunEvent::RunFailed(failed)) = draft.event else { panic!("{code}") };
         assert_eq!(failed.message, message);

@@ -8,6 +8,7 @@
 //! | `checkpoints/SIZE.note` | earlier heads |
 //! | `timestamps/SIZE.tsr` | what a time-stamping authority said of the head of a size (RFC 3161) |
 //! | `tile/entries/…`, `tile/L/…` | the entries and the hashes of the tree (C2SP tlog-tiles) |
+//! | `payloads/POSITION` | what the event at that position commits to, where it is shown |
 //! | `controls/…` | what became of each control: its whole population, and a summary |
 //! | `README.txt` | what this is, and how it is verified |
 //! | `manifest.json` | each file's size and hash, and totals |
@@ -24,6 +25,7 @@ use tlog::{EntriesError, Hash, Level, TILE_WIDTH, Tile, Tiler, write_entries};
 use crate::archive::{self, ArchiveError};
 use crate::examiner::{Depth, Examined, Examiner};
 use crate::heads::Head;
+use crate::payloads::{PAYLOADS_MAX, Payloads, payload_name};
 use crate::timestamps::TIMESTAMPS_MAX;
 
 /// The name of the format.
@@ -50,13 +52,31 @@ pub struct Request {
     pub until: Timestamp,
     /// By which measures its controls are tested.
     pub controls: ControlSettings,
+    /// Positions of which the payload is shown, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payloads: Vec<u64>,
 }
 
 impl Request {
     /// Evidence about a period.
     #[must_use]
     pub fn new(from: Timestamp, until: Timestamp, controls: ControlSettings) -> Self {
-        Self { format: FORMAT.to_owned(), from, until, controls }
+        Self { format: FORMAT.to_owned(), from, until, controls, payloads: Vec::new() }
+    }
+
+    /// The same, with the payloads that the events at these positions commit to.
+    #[must_use]
+    pub fn showing(mut self, mut positions: Vec<u64>) -> Self {
+        positions.sort_unstable();
+        positions.dedup();
+        self.payloads = positions;
+        self
+    }
+
+    /// Whether it is one: of this format, and no more than may be asked for, in order.
+    pub(crate) fn is_one(&self) -> bool {
+        let ordered = self.payloads.is_sorted_by(|one, next| one < next);
+        self.format == FORMAT && ordered && self.payloads.len() <= PAYLOADS_MAX
     }
 
     /// An examination that computes what was asked for.
@@ -133,6 +153,12 @@ pub(crate) fn readme(request: &Request, origin: &str, size: u64, stamped: bool) 
     } else {
         ""
     };
+    let payloads = if request.payloads.is_empty() {
+        ""
+    } else {
+        "payloads/            what runs wrote and documents said, as far as it is shown: three lines, the last\n\
+         \x20                    of them a salt, and the content; the log commits to it\n"
+    };
     let Request { from, until, .. } = request;
     let settings = canonical(&request.controls).unwrap_or_default();
     let settings = String::from_utf8_lossy(&settings);
@@ -162,6 +188,7 @@ pub(crate) fn readme(request: &Request, origin: &str, size: u64, stamped: bool) 
          tile/0/ and above    the hashes of the tree\n\
          controls/            summary.csv: each control, how many things it was tested on, how many are\n\
          \x20                    exceptions; and a file for each control with all of them\n\
+         {payloads}\
          request.json         what was asked for\n\
          manifest.json        each file's size and SHA-256, and how many events there are of each kind\n\
          \n\
@@ -183,6 +210,9 @@ pub enum WriteError {
     /// Something cannot be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// A payload is not what the log commits to.
+    #[error("a payload: {0}")]
+    Payload(String),
     /// There are more time stamps than a bundle may have.
     #[error("more than {TIMESTAMPS_MAX} time stamps")]
     Timestamps,
@@ -209,6 +239,7 @@ pub struct Writer<W: Write> {
     files: BTreeMap<String, Listed>,
     examiner: Examiner,
     tiler: Tiler,
+    payloads: Payloads,
     timestamps: usize,
     /// Entries of the bundle that is not full.
     waiting: Vec<Vec<u8>>,
@@ -224,6 +255,7 @@ impl<W: Write> Writer<W> {
             archive: archive::Writer::new(out),
             // Whoever verifies checks every signature; here the last of each producer is enough.
             examiner: request.examiner(Depth::Tip),
+            payloads: Payloads::of(&request.payloads),
             request,
             last,
             files: BTreeMap::new(),
@@ -271,7 +303,9 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// It cannot be written.
     pub fn entry(&mut self, leaf: Vec<u8>) -> Result<(), WriteError> {
-        self.examiner.take(&leaf);
+        if let Some(taken) = self.examiner.take(&leaf) {
+            self.payloads.passed(self.examiner.size(), &taken.envelope);
+        }
         self.waiting.push(leaf);
         let full = self.examiner.newest().map(|hash| self.tiler.push(hash)).unwrap_or_default();
         if self.waiting.len() as u64 == TILE_WIDTH {
@@ -287,6 +321,17 @@ impl<W: Write> Writer<W> {
         let entries = write_entries(self.waiting.iter().map(Vec::as_slice))?;
         self.waiting.clear();
         self.add(&tile.to_string(), &entries)
+    }
+
+    /// Adds a payload whose position was asked for, as a file that shows it ([`domain::payload::Disclosure`]); behind the last
+    /// entry.
+    ///
+    /// # Errors
+    /// It cannot be written, or is not what the log commits to.
+    pub fn payload(&mut self, shown: &[u8]) -> Result<(), WriteError> {
+        self.flush()?;
+        let position = self.payloads.take(shown).map_err(WriteError::Payload)?;
+        self.add(&payload_name(position), shown)
     }
 
     /// Writes what is left; says what the examination of the entries came to.

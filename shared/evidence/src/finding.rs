@@ -107,6 +107,11 @@ kinds! {
     /// The database marks an event otherwise than the rules do.
     Mark = "MARK" Tampered,
 
+    /// A payload that is shown is not what the log commits to.
+    PayloadMismatch = "PAYLOAD_MISMATCH" Tampered,
+    /// A payload was asked for that is not there, and nobody has agreed that it is erased.
+    PayloadMissing = "PAYLOAD_MISSING" Inconclusive,
+
     /// A head is none.
     HeadForm = "HEAD_FORM" Tampered,
     /// A head is of another log.

@@ -11,6 +11,7 @@
 //! | [`examiner`] | leaves, one after the other: bytes, signatures, counters, marks, the tree |
 //! | [`heads`] | signed heads: by whom, of which tree, and cosigned by whom |
 //! | [`names`] | the names under which a log has gone, one after the other |
+//! | [`payloads`] | payloads that are shown, and what the log commits to |
 //! | [`timestamps`] | what time-stamping authorities said of heads |
 //! | [`finding`] | what may be wrong, by name, and what is to be said in the end |
 //! | [`verify`](mod@verify) | a bundle from its first to its last byte |
@@ -26,6 +27,7 @@ pub mod heads;
 pub mod misbehaviour;
 pub mod names;
 pub mod parts;
+pub mod payloads;
 mod text;
 pub mod timestamps;
 pub mod verify;
@@ -36,6 +38,7 @@ pub use examiner::{Depth, Examined, Examiner};
 pub use finding::{Finding, Findings, Kind, Verdict};
 pub use heads::{Head, Trust};
 pub use misbehaviour::Misbehaviour;
+pub use payloads::{PAYLOADS_MAX, Shown};
 /// Whose time stamps somebody believes.
 pub use timestamp::Roots;
 pub use verify::{Report, verify};

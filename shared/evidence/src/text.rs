@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::finding::Verdict;
+use crate::payloads::Shown;
 use crate::verify::Report;
 
 impl Display for Report {
@@ -26,6 +27,7 @@ impl Report {
         lines.extend(self.request.as_ref().map(|request| ("period", period(request))));
         lines.extend(self.measures.clone().map(|says| ("measures", says)));
         lines.extend(self.counted());
+        lines.extend(self.payloads.iter().map(|shown| ("payload", told(shown))));
         lines.extend(self.findings.iter().map(|finding| ("FINDING", finding.to_string())));
         let more = self.findings_total - self.findings.len() as u64;
         if more > 0 {
@@ -69,6 +71,18 @@ impl Report {
         // Behind the witnesses.
         lines.splice(4..4, self.timestamps.lines().into_iter().map(|says| ("time stamps", says)));
         lines
+    }
+}
+
+fn told(shown: &Shown) -> String {
+    let Shown { position, of, class, bytes } = shown;
+    match bytes {
+        Some(bytes) => {
+            format!("{of}, {class}, {bytes} bytes: what the event at {position} commits to")
+        }
+        None => {
+            format!("{of}, {class}: erased, as the log says; the event at {position} commits to it")
+        }
     }
 }
 

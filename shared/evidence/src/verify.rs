@@ -17,6 +17,7 @@ use crate::examiner::{Counts, Depth, Examined, Examiner};
 use crate::finding::{Finding, Findings, Kind, Verdict};
 use crate::heads::{self, Head, Trust, Witnessed};
 use crate::misbehaviour::Misbehaviour;
+use crate::payloads::{PAYLOADS, Payloads, Shown, payload_name};
 use crate::timestamps::{Stamped, Stamps};
 
 /// Most contradictions that are written down.
@@ -52,6 +53,9 @@ pub struct Report {
     pub witnessed: Witnessed,
     /// What time-stamping authorities said of heads, as far as the reader believes them.
     pub timestamps: Stamped,
+    /// Payloads that are shown, and those that were asked for and erased as two people had agreed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub payloads: Vec<Shown>,
     /// What is wrong: at most 50 of each name.
     pub findings: Vec<Finding>,
     /// How many there are, kept or not.
@@ -98,6 +102,7 @@ struct Reading<'a> {
     heads: Vec<Head>,
     last: Option<Head>,
     stamps: Stamps,
+    payloads: Payloads,
     /// Files that follow from what was read, and were not read yet.
     expected: BTreeMap<String, Digest>,
     files: BTreeMap<String, Listed>,
@@ -118,6 +123,7 @@ impl<'a> Reading<'a> {
             heads: Vec::new(),
             last: None,
             stamps: Stamps::default(),
+            payloads: Payloads::default(),
             expected: BTreeMap::new(),
             files: BTreeMap::new(),
             manifest: None,
@@ -148,6 +154,7 @@ impl<'a> Reading<'a> {
             _ if name.starts_with(CHECKPOINTS) => self.take_head(name, bytes),
             _ if name.starts_with(TIMESTAMPS) => self.take_timestamp(name, bytes),
             _ if name.starts_with(ENTRIES) => self.take_entries(name, bytes),
+            _ if name.starts_with(PAYLOADS) => self.take_payload(name, bytes),
             _ if name.starts_with(TILES) => self.take_derived(name, bytes),
             // They follow from all entries, and are compared at the end.
             README => {}
@@ -158,15 +165,15 @@ impl<'a> Reading<'a> {
 
     fn take_request(&mut self, bytes: &[u8]) {
         let read = serde_json::from_slice::<Request>(bytes).ok();
-        let read = read.filter(|read| {
-            read.format == crate::bundle::FORMAT && json(read).is_ok_and(|again| again == bytes)
-        });
+        let read =
+            read.filter(|read| read.is_one() && json(read).is_ok_and(|again| again == bytes));
         if read.is_none() {
             let text = format!("{REQUEST} is not the request of a {}", crate::bundle::FORMAT);
             self.findings.add(Kind::ManifestForm, text);
         }
         if let Some(request) = &read {
             self.examiner = request.examiner(self.depth);
+            self.payloads = Payloads::of(&request.payloads);
         }
         self.request = read;
     }
@@ -217,11 +224,27 @@ impl<'a> Reading<'a> {
         }
         for leaf in leaves {
             let taken = self.examiner.take(leaf);
+            if let Some(taken) = &taken {
+                self.payloads.passed(self.examiner.size(), &taken.envelope);
+            }
             self.stamps.passed(self.examiner.size(), taken.map(|taken| taken.received));
             let full = self.examiner.newest().map(|hash| self.tiler.push(hash));
             for (tile, hashes) in full.unwrap_or_default() {
                 self.expected.insert(tile.to_string(), Digest::of(&hashes));
             }
+        }
+    }
+
+    /// A payload stands behind all entries, and is named by the position of the one that commits to it.
+    fn take_payload(&mut self, name: &str, bytes: &[u8]) {
+        self.close();
+        match self.payloads.take(bytes) {
+            Ok(position) if name == payload_name(position) => {}
+            Ok(_) => {
+                let text = format!("{name} is not named by its position");
+                self.findings.add(Kind::FileUnexpected, text);
+            }
+            Err(why) => self.findings.add(Kind::PayloadMismatch, format!("{name}: {why}")),
         }
     }
 
@@ -262,6 +285,7 @@ impl<'a> Reading<'a> {
         let (of_heads, witnessed) = heads::check(&heads, &log, self.trust);
         let (of_stamps, timestamps) = self.stamps.check(&heads, self.trust);
         let misbehaviour = self.misbehaviour(&log);
+        let payloads = self.payloads.finish(&log.streams, &mut self.findings);
         let request = self.request;
         let measures = log.agreed.as_ref().zip(request.as_ref());
         let measures = measures.map(|(agreed, request)| agreed.says_of(&request.controls));
@@ -279,6 +303,7 @@ impl<'a> Reading<'a> {
             heads: heads.len(),
             witnessed,
             timestamps,
+            payloads,
             findings: findings.kept().to_vec(),
             findings_total: findings.total(),
             counts: log.counts,

@@ -8,6 +8,7 @@ mod http;
 mod keys;
 mod login;
 mod pages;
+mod records;
 mod repeats;
 mod reviews;
 mod roles;

@@ -117,6 +117,11 @@ impl Site {
                 forget();
                 post("/datasets/files/forget/decline", &why)
             }
+            "keep-records" => {
+                let hold = json!({"act": "place", "over": ["job/none"]});
+                let path = format!("/records/holds/try-{n}");
+                post(&path, &json!({"act": hold, "reason": "a try"}))
+            }
             "keep-hosts" => post(&format!("/hosts/{host}/resume"), &why),
             "invite-hosts" => post("/hosts/another/invite", &why),
             "keep-people" => {
@@ -317,7 +322,7 @@ fn each_role_does_what_the_table_says_and_nothing_else_by_token_and_by_session_a
         assert_eq!(may(&answer, action), !person, "a program and {action}: {answer:?}");
         assert!(!person || answer.detail().contains("needs a person's name"), "{answer:?}");
     }
-    assert_eq!(table.as_array().unwrap().len() * people.len(), 29 * 6);
+    assert_eq!(table.as_array().unwrap().len() * people.len(), 30 * 6);
     said_once_each(&site.up, &people, &denied);
     changed_nothing(&site.up);
     stop_and_verify(site.up);

@@ -211,7 +211,7 @@ impl Console {
     }
 
     /// What was read is told only when the log has it.
-    async fn note_read(
+    pub(super) async fn note_read(
         &self,
         id: &StreamId,
         what: ReadWhat,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::answer::{Page, encoded};
 use super::forms::{Fields, Sent};
 use super::reading::{self, Read};
+use super::records;
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Choice, Link, Marked, asking, brief, choices, events_of, millis};
@@ -198,6 +199,8 @@ struct DocumentPage {
     printings: Vec<Printing>,
     notes: Vec<String>,
     events: String,
+    /// Where they ask for it to be erased, where they may.
+    redacts: Option<String>,
     may_hold: bool,
     may_release: bool,
     may_cancel: bool,
@@ -267,6 +270,10 @@ async fn one(console: &Console, visitor: &Visitor, name: &str) -> Result<Documen
         printings: document.submissions.iter().rev().map(printing).collect(),
         notes: notes(&document),
         events: events_of(&id),
+        redacts: (document.state.rests()
+            && document.erased.is_none()
+            && visitor.could(Action::KeepRecords))
+        .then(|| records::asks_for(&id)),
         may_hold: ready && steers,
         may_release: (held || again) && steers,
         may_cancel: waits && document.cancel.is_none() && steers,

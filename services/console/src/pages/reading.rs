@@ -20,14 +20,19 @@ use crate::state::Console;
 /// An answer, and the position to which it is true.
 pub(crate) type Read<T> = Result<(u64, T), Page>;
 
-/// One stream; a page that says so where there is none.
-pub(crate) async fn one(console: &Console, id: &StreamId) -> Read<StreamState> {
+/// One stream, where there is one.
+pub(crate) async fn maybe(console: &Console, id: &StreamId) -> Read<Option<StreamState>> {
     let Answer { position, content } = ask(&console.bus, &Query::Stream { id: id.clone() }).await?;
     let Content::Streams(streams) = content else { return Err(AskError::other().into()) };
+    Ok((position, streams.into_iter().next().map(|view| view.state)))
+}
+
+/// One stream; a page that says so where there is none.
+pub(crate) async fn one(console: &Console, id: &StreamId) -> Read<StreamState> {
+    let (position, state) = maybe(console, id).await?;
     let (kind, name) = (id.stream_type().word(), id.rest());
     let missing = || Page::problem(StatusCode::NOT_FOUND, &format!("there is no {kind} {name}"));
-    let view = streams.into_iter().next().ok_or_else(missing)?;
-    Ok((position, view.state))
+    Ok((position, state.ok_or_else(missing)?))
 }
 
 /// A dataset, by a name that somebody wrote; a page that says so where there is none.

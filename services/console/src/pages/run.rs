@@ -15,6 +15,7 @@ use super::answer::{Page, encoded};
 use super::events::{Line as EventLine, line as event_line};
 use super::forms::Sent;
 use super::reading;
+use super::records;
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::why::{Told, why};
@@ -79,6 +80,8 @@ struct RunPage {
     output: Output,
     events: Vec<EventLine>,
     all_events: String,
+    /// Where they ask for its output to be erased, where they may.
+    redacts: Option<String>,
     acts: Vec<Act>,
     resolves: bool,
     word: String,
@@ -115,6 +118,7 @@ async fn one(
         output: output(console, visitor, &id, chosen(run, number)).await,
         events: events.iter().map(event_line).collect(),
         all_events: events_of(&id),
+        redacts: redacts(run, visitor),
         acts: acts(run, visitor),
         resolves: matches!(run.state, Stands::Unknown { .. }) && visitor.could(Action::ResolveRuns),
         word: visitor.word(),
@@ -234,8 +238,26 @@ async fn output(
     }
     match end_of(console, id, attempt).await {
         Ok(read) => shown(id, attempt, &read),
-        Err(problem) => says(&problem),
+        Err(problem) => says(&erased(console, id).await.unwrap_or(problem)),
     }
+}
+
+/// What is said of an output that two people had erased.
+async fn erased(console: &Console, id: &StreamId) -> Option<String> {
+    let records = console.records().await.ok()?;
+    let one = records.redactions.get(id)?;
+    let agreed = one.agreed.as_ref()?;
+    let [asked, agreed] = [&one.asked, agreed].map(|one| {
+        one.by.as_deref().map_or("nobody who is named".to_owned(), |by| Link::who(by).text)
+    });
+    Some(format!("It was erased before its time: {asked} asked for that, and {agreed} agreed."))
+}
+
+/// Where somebody asks for its output to be erased before its time.
+fn redacts(run: &Run, visitor: &Visitor) -> Option<String> {
+    let wrote = run.attempts.iter().any(|attempt| !attempt.is_silent());
+    let ended = run.state.is_ended() && wrote;
+    (ended && visitor.could(Action::KeepRecords)).then(|| records::asks_for(&run.id))
 }
 
 /// The end of an output, from which byte on it is, and whether more may follow what was read.

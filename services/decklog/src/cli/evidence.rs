@@ -46,6 +46,9 @@ pub(crate) struct ExportEvidence {
     pub(crate) part_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) about: About,
+    /// A payload that is shown with it, as `decklog records disclose` writes it. May be given again.
+    #[arg(long = "payload", value_name = "FILE")]
+    pub(crate) payloads: Vec<PathBuf>,
     /// Directory of the recorder with heads that a time-stamping authority was asked about (audit.timestamps); that of the data
     /// directory when absent.
     #[arg(long, value_name = "DIR")]

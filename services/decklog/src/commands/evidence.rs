@@ -15,6 +15,7 @@ use domain::controls::{Agreements, ControlSettings, Period, Summary, measures_st
 use domain::envelope::Envelope;
 use domain::event::{Event, LogEvent};
 use domain::leaf::Leaf;
+use domain::payload::Disclosure;
 use domain::wire::{Content, Query};
 use evidence::parts::{Joined, PartsError, in_order};
 use evidence::{Depth, Examined, Head, Report, Request, Roots, Trust, Verdict, Writer};
@@ -53,6 +54,8 @@ struct Exported {
     cosignatures: usize,
     /// Heads of which a time-stamping authority has said something.
     timestamps: usize,
+    /// Payloads that are shown.
+    payloads: usize,
     from: Timestamp,
     until: Timestamp,
     bytes: u64,
@@ -74,13 +77,16 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&wanted.place)?;
     let (last, mut earlier) = heads(&source)?;
     let stamps = stamps(wanted, &source, &last, &mut earlier)?;
-    let request = request(&wanted.about, &source, last.says.size())?;
+    let shown = shown(&wanted.payloads, last.says.size())?;
+    let request = request(&wanted.about, &source, last.says.size())?
+        .showing(shown.iter().map(|one| one.position).collect());
     let (origin, size) = (last.says.origin().to_owned(), last.says.size());
     let cosignatures = last.note.signatures().len() - 1;
     let (from, until, root) = (request.from, request.until, last.says.root());
     let used = request.controls.clone();
     let target = Target { to: &wanted.to, part_bytes: wanted.part_bytes };
-    let (written, log) = write(&source, request, target, last, &earlier, &stamps)?;
+    let with = Beside { stamps: &stamps, payloads: &shown };
+    let (written, log) = write(&source, request, target, last, &earlier, with)?;
     let Written { bytes, sha256, parts } = written;
     drop(source);
     let told = json!({
@@ -99,6 +105,7 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
         heads,
         cosignatures,
         timestamps: stamps.len(),
+        payloads: shown.len(),
         from,
         until,
         bytes,
@@ -159,6 +166,10 @@ fn exported(done: &Exported) -> String {
         0 => String::new(),
         some => format!(", {some} time stamps"),
     };
+    let stamped = match done.payloads {
+        0 => stamped,
+        some => format!("{stamped}, {some} payloads"),
+    };
     let witnessed = match cosignatures {
         0 => "no witness has cosigned the last one: whoever verifies it will call it INCONCLUSIVE"
             .to_owned(),
@@ -181,6 +192,50 @@ fn exported(done: &Exported) -> String {
     text + &super::control::table(&done.controls)
 }
 
+/// A payload that somebody wants shown, as a file.
+#[derive(Debug)]
+pub(super) struct ShownPayload {
+    file: PathBuf,
+    position: u64,
+    bytes: Vec<u8>,
+}
+
+/// What is written into a bundle beside the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beside<'a> {
+    /// What a time-stamping authority said of heads of some sizes.
+    stamps: &'a [(u64, Vec<u8>)],
+    payloads: &'a [ShownPayload],
+}
+
+/// Reads the payloads that are to be shown of a log of this size.
+fn shown(files: &[PathBuf], size: u64) -> anyhow::Result<Vec<ShownPayload>> {
+    if files.len() > evidence::PAYLOADS_MAX {
+        return Err(exit::usage(format!("at most {} payloads", evidence::PAYLOADS_MAX)));
+    }
+    let read = |file: &PathBuf| {
+        let wrong = |error: String| exit::usage(format!("{}: {error}", file.display()));
+        let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+        let position = Disclosure::parse(&bytes).map_err(&wrong)?.position;
+        if position > size {
+            return Err(wrong(format!(
+                "it is of the event at {position}, and the last signed head is over {size} events: export again in a minute"
+            )));
+        }
+        Ok(ShownPayload { file: file.clone(), position, bytes })
+    };
+    let mut all = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    all.sort_by_key(|one| one.position);
+    match all.windows(2).find(|two| matches!(two, [one, next] if one.position == next.position)) {
+        Some([one, next]) => Err(exit::usage(format!(
+            "{} and {} show the same payload",
+            one.file.display(),
+            next.file.display()
+        ))),
+        Some(_) | None => Ok(all),
+    }
+}
+
 /// Writes a bundle; says what was written, and what its examination came to.
 pub(super) fn write(
     source: &Source,
@@ -188,15 +243,18 @@ pub(super) fn write(
     target: Target<'_>,
     last: Head,
     earlier: &[Head],
-    stamps: &[(u64, Vec<u8>)],
+    with: Beside<'_>,
 ) -> anyhow::Result<(Written, Examined)> {
     let (size, mut examined) = (last.says.size(), None);
     let written = target.write(|out| {
         let mut writer = Writer::new(out, request, last, earlier)?;
-        for (size, answer) in stamps {
+        for (size, answer) in with.stamps {
             writer.timestamp(*size, answer)?;
         }
         source.leaves(size, |_, bytes| Ok(writer.entry(bytes)?))?;
+        for one in with.payloads {
+            writer.payload(&one.bytes).with_context(|| one.file.display().to_string())?;
+        }
         examined = Some(writer.finish()?.1);
         Ok(())
     })?;

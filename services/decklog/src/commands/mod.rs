@@ -28,6 +28,7 @@ mod papers;
 mod plan;
 mod print;
 mod proof;
+mod records;
 mod rehearse;
 mod report;
 mod review;
@@ -75,6 +76,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Backup(backup) => backup::run(&backup, format),
         Command::Host(host) => host::run(&host, format),
         Command::Key(key) => key::run(&key, format),
+        Command::Records(records) => records::run(&records, format),
         Command::User(user) => user::run(&user, format),
         Command::Occurrence(occurrence) => occurrence::run(&occurrence, format),
         Command::Run(run) => run::run(&run, format),

@@ -51,6 +51,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             slots: up.slots,
             allow: up.allow.clone(),
             mail: mail.clone(),
+            keep_output: up.keep_output,
             lists: up.lists.clone(),
             notify: notify.clone(),
             oidc: oidc.clone(),

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use domain::canonical::Digest as Salt;
+
 use super::claim::{Claim, boot};
 use super::error::{AttemptError, io_at};
 use super::keep::{self, hex};
@@ -17,6 +19,7 @@ use super::spare;
 use super::spec::Spec;
 use super::supervisors;
 use super::tail::OutputTail;
+use crate::print::random;
 
 /// Longest run identity that is spelled out in a directory's name, in bytes after escaping.
 const SPELLED_OUT: usize = 180;
@@ -33,13 +36,17 @@ pub struct AttemptDir {
     path: PathBuf,
 }
 
-/// `spec.json`: the specification, and during which uptime of the host it was written. What was claimed
+/// `spec.json`: the specification, during which uptime of the host it was written, and the salt of the commitment to what it
+/// writes. What was claimed
 /// after that is not forced to disk: without a claim, after a restart, nobody knows whether it ran.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Prepared {
     pub(crate) boot: String,
     pub(crate) spec: Spec,
+    /// Absent where an earlier version of this program has prepared it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) salt: Option<Salt>,
 }
 
 /// Makes the directory of an attempt and its `spec.json`. Both survive the executor, and neither is forced
@@ -126,6 +133,14 @@ impl AttemptDir {
     /// If `spec.json` is not there or not readable.
     pub fn spec(&self) -> Result<Spec, AttemptError> {
         self.prepared().map(|prepared| prepared.spec)
+    }
+
+    /// The salt of the commitment to what it writes; `None` where an earlier version of this program has prepared it.
+    ///
+    /// # Errors
+    /// If `spec.json` is not there or not readable.
+    pub(crate) fn salt(&self) -> Result<Option<Salt>, AttemptError> {
+        self.prepared().map(|prepared| prepared.salt)
     }
 
     pub(crate) fn prepared(&self) -> Result<Prepared, AttemptError> {
@@ -295,7 +310,8 @@ fn make_anew(dir: PathBuf) -> Result<PathBuf, AttemptError> {
 fn write_spec(dir: &Path, spec: &Spec) -> Result<(), AttemptError> {
     let path = dir.join("spec.json");
     let boot = boot().map_err(io_at("learn the host's uptime for", dir))?;
-    let bytes = serde_json::to_vec(&Prepared { boot, spec: spec.clone() });
+    let salt = random().map(Salt).map_err(io_at("make a salt for", dir))?;
+    let bytes = serde_json::to_vec(&Prepared { boot, spec: spec.clone(), salt: Some(salt) });
     let bytes = bytes.map_err(|source| AttemptError::Damaged { path: path.clone(), source })?;
     let written =
         spare::file(dir, "spec.json", "spec.json").and_then(|mut file| file.write_all(&bytes));

@@ -11,7 +11,7 @@ use bus::recorder::AskError;
 use domain::envelope::Draft;
 use domain::event::Event;
 use domain::ids::{Class, ProducerId, StreamId, StreamType};
-use domain::ledger::Mark;
+use domain::ledger::{Mark, Records};
 use domain::print::{Document, State};
 use domain::wire::{Content, DocumentFilter, Query};
 use jiff::Timestamp;
@@ -148,12 +148,19 @@ impl Books {
     }
 
     /// The queues with documents to be printed, and what is to be done for documents besides.
-    fn to_do(&self, now: Timestamp) -> (BTreeSet<String>, Vec<(StreamId, Due)>) {
+    /// Before it is known what legal holds keep, nothing is erased.
+    fn to_do(
+        &self,
+        now: Timestamp,
+        records: Option<&Records>,
+    ) -> (BTreeSet<String>, Vec<(StreamId, Due)>) {
         let (all, accounted) = (lock(&self.known), lock(&self.accounted));
         let open = all.values().filter(|one| !one.document.state.rests());
         let queues = open.map(|one| one.document.queue.clone()).collect();
         let of = |(id, one): (&StreamId, &Known)| {
-            Some((id.clone(), due(&one.document, now, accounted.get(id))?))
+            let held =
+                records.is_none_or(|records| records.keeps_document(&one.document).is_some());
+            Some((id.clone(), due(&one.document, now, accounted.get(id), held)?))
         };
         (queues, all.iter().filter_map(of).collect())
     }
@@ -222,7 +229,7 @@ pub(crate) async fn work(host: Arc<Host>) {
             loaded = Instant::now();
         }
         renew(&host).await;
-        let (queues, due) = host.books.to_do((host.clock)());
+        let (queues, due) = host.books.to_do((host.clock)(), host.records.get().as_deref());
         for (id, due) in due {
             keeping::begin(&host, id, due);
         }
@@ -439,9 +446,12 @@ mod tests {
         let (_dir, books) = books();
         books.put(&id("1"), document(50, 1), 1);
         books.put(&id("2"), Document { state: State::Printed, ..document(50, 1) }, 1);
-        let at = |second| books.to_do(Timestamp::from_second(second).unwrap());
+        let none = Records::default();
+        let at = |second| books.to_do(Timestamp::from_second(second).unwrap(), Some(&none));
         assert_eq!(at(1), (BTreeSet::from(["a".to_owned()]), Vec::new()));
         assert_eq!(at(2).1, [(id("2"), Due::Erase)]);
+        let unknown = books.to_do(Timestamp::from_second(2).unwrap(), None).1;
+        assert!(unknown.is_empty(), "nothing is erased before holds are known");
         books.note_accounted(&id("2"), (0, None));
         books.put_off(id("2").as_str());
         assert!(!books.may(id("2").as_str()));

@@ -13,7 +13,8 @@ use domain::envelope::{Draft, PayloadRef};
 use domain::event::{Event, Origin, PrintCancelled, PrintEvent, PrintRetried, PrintSpooled};
 use domain::ids::StreamId;
 use domain::ledger::Mark;
-use domain::print::{Document, ReleaseBy, State, commitment, document_id};
+use domain::payload::commitment;
+use domain::print::{Document, ReleaseBy, State, document_id};
 use domain::wire::DocumentFilter;
 use tracing::{info, warn};
 

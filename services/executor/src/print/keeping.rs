@@ -26,11 +26,16 @@ pub(super) enum Due {
     Deliver,
 }
 
-/// What is to be done for a document now, where `known` of its newest printing is accounted for.
-pub(super) fn due(document: &Document, now: Timestamp, known: Option<&Accounted>) -> Option<Due> {
+/// What is to be done for a document now, where `known` of its newest printing is accounted for. What is `held` stays.
+pub(super) fn due(
+    document: &Document,
+    now: Timestamp,
+    known: Option<&Accounted>,
+    held: bool,
+) -> Option<Due> {
     let last = document.submission();
     let numbered = last.is_some_and(|last| last.numbers.is_some() && last.ended.is_some());
-    if document.erase_at().is_some_and(|at| at <= now) {
+    if !held && document.erase_at().is_some_and(|at| at <= now) {
         Some(Due::Erase)
     } else if document.state.rests() && numbered && known != Some(&accounted(document)) {
         Some(Due::Account)
@@ -91,6 +96,20 @@ async fn forget(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
         Said::Moved => bail!("something else was said of it meanwhile"),
         Said::Refused(reason) => bail!("the log does not take that it is erased: {reason}"),
     }
+}
+
+/// Erases a document before its time, as two people have agreed.
+pub(crate) async fn redact(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
+    let Some(known) = fetch(host, id).await else { bail!("there is no {id}") };
+    if known.document.erased.is_none() {
+        let event = PrintErased { reason: EraseReason::Redacted };
+        match say(host, id, &known, PrintEvent::PrintErased(event)).await? {
+            Said::Yes => {}
+            Said::Moved => bail!("something else was said of {id} meanwhile"),
+            Said::Refused(reason) => bail!("the log does not take that {id} is erased: {reason}"),
+        }
+    }
+    erase(host, id).await
 }
 
 async fn erase(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {

@@ -27,7 +27,7 @@ mod drive;
 mod gather;
 pub(crate) mod inbox;
 pub(crate) mod intake;
-mod keeping;
+pub(crate) mod keeping;
 mod look;
 pub(crate) mod order;
 mod prepare;
@@ -35,6 +35,7 @@ pub(crate) mod spool;
 mod vault;
 
 pub(crate) use prepare::{fetch, make_documents, prepare};
+pub(crate) use vault::random;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use domain::canonical::Digest;
 use domain::event::DefinitionRef;
 use domain::print::{PrintWork, QueueDefinition};
 use serde::{Deserialize, Serialize};
@@ -33,10 +34,20 @@ pub(crate) struct Bring {
     pub(crate) host: String,
     /// Which artefact; its output where there is none.
     pub(crate) artefact: Option<String>,
-    /// SHA-256, as the log has it.
-    pub(crate) sha256: String,
+    /// What the log knows of it.
+    pub(crate) is: Known,
     /// Bytes.
     pub(crate) bytes: u64,
+}
+
+/// What the log knows of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Known {
+    /// Its SHA-256.
+    Sha256(Digest),
+    /// A commitment, of which its host has the salt.
+    Commitment(Digest),
 }
 
 /// What the child does.

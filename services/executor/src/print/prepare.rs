@@ -14,6 +14,7 @@ use domain::canonical::Digest;
 use domain::event::CommandEnd;
 use domain::ids::StreamId;
 use domain::job::JobDefinition;
+use domain::payload::commitment;
 use domain::print::{DocumentSource, PrintWork, QueueDefinition};
 use domain::run::Run;
 use domain::site::{Thing, ThingKind};
@@ -21,7 +22,7 @@ use domain::wire::{Content, HostQuery, Query, RunFilter, Work, answered};
 use sha2::Digest as _;
 
 use super::documents_of;
-use super::order::{BROUGHT, Bring, PrintOrder, Task};
+use super::order::{BROUGHT, Bring, Known, PrintOrder, Task};
 use crate::attempt::{AttemptDir, Spec};
 use crate::host::Host;
 use crate::life::{blocking, state, until_answered};
@@ -159,11 +160,11 @@ fn of_run(run: &Run, artefact: Option<&str>) -> Result<Bring, String> {
     if !matches!(report.end, CommandEnd::Exited { .. }) {
         return Err(format!("the command of {id} did not end by itself"));
     }
-    let (sha256, bytes) = match artefact {
+    let (is, bytes) = match artefact {
         Some(name) => {
             let kept = report.artefacts.iter().find(|one| one.name == name);
             let kept = kept.ok_or_else(|| format!("{id} has kept no artefact {name}"))?;
-            (kept.sha256, kept.bytes)
+            (Known::Sha256(kept.sha256), kept.bytes)
         }
         None => {
             let output = report.output.as_ref().ok_or_else(|| format!("{id} has no output"))?;
@@ -172,7 +173,9 @@ fn of_run(run: &Run, artefact: Option<&str>) -> Result<Bring, String> {
                     "the output of {id} was cut: nothing that is not whole is printed"
                 ));
             }
-            (output.sha256, output.bytes)
+            let committed = attempt.payload.as_ref().map(|one| Known::Commitment(one.commitment));
+            let is = output.sha256.map(Known::Sha256).or(committed);
+            (is.ok_or_else(|| format!("the log does not know the output of {id}"))?, output.bytes)
         }
     };
     Ok(Bring {
@@ -180,7 +183,7 @@ fn of_run(run: &Run, artefact: Option<&str>) -> Result<Bring, String> {
         attempt: attempt.number,
         host: attempt.host.clone(),
         artefact: artefact.map(str::to_owned),
-        sha256: sha256.to_string(),
+        is,
         bytes,
     })
 }
@@ -218,13 +221,23 @@ async fn pull(host: &Arc<Host>, bring: &Bring, mut file: fs::File) -> anyhow::Re
         })
         .await?;
     }
-    let found = Digest(hash.finalize().into()).to_string();
+    let found = Digest(hash.finalize().into());
+    let is = match bring.is {
+        Known::Sha256(wanted) => found == wanted,
+        Known::Commitment(wanted) => commitment(&salt(host, bring).await?.0, &found) == wanted,
+    };
     ensure!(
-        offset == bring.bytes && found == bring.sha256,
+        offset == bring.bytes && is,
         "what host {} gives is not what the log knows",
         bring.host
     );
     Ok(())
+}
+
+/// The salt of the commitment to another run's output.
+async fn salt(host: &Arc<Host>, bring: &Bring) -> anyhow::Result<Digest> {
+    let query = HostQuery::Salt { of: bring.run.parse()?, attempt: Some(bring.attempt) };
+    Ok(serde_json::from_slice(&asked(host, bring, &query).await?)?)
 }
 
 async fn piece(host: &Arc<Host>, bring: &Bring, offset: u64) -> anyhow::Result<Bytes> {
@@ -236,7 +249,11 @@ async fn piece(host: &Arc<Host>, bring: &Bring, offset: u64) -> anyhow::Result<B
             HostQuery::Artefact { run, attempt, name: name.clone(), offset, limit: PIECE }
         }
     };
-    let body = Bytes::from(serde_json::to_vec(&query)?);
+    asked(host, bring, &query).await
+}
+
+async fn asked(host: &Arc<Host>, bring: &Bring, query: &HostQuery) -> anyhow::Result<Bytes> {
+    let body = Bytes::from(serde_json::to_vec(query)?);
     let answer = host.bus.request(&Service::Host(bring.host.clone()), body, ANSWER).await?;
     match answered(&answer) {
         Ok(Some(found)) => Ok(answer.slice_ref(found)),

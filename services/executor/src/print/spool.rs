@@ -196,7 +196,7 @@ impl Spool {
         let (Some(facts), Some(mut content)) = (self.facts(id)?, self.content(id)?) else {
             return Ok(false);
         };
-        Ok(domain::print::commitment(&facts.salt, &Digest::of_all(&mut content)?) == *commitment)
+        Ok(domain::payload::commitment(&facts.salt, &Digest::of_all(&mut content)?) == *commitment)
     }
 
     /// Whether this is the code of a document; if so, that is remembered.
@@ -375,7 +375,7 @@ mod tests {
         let mut content = Vec::new();
         again.content(&id()).unwrap().unwrap().read_to_end(&mut content).unwrap();
         assert_eq!(content, b"Pay to the order of Mia");
-        let commitment = domain::print::commitment(&[7; 32], &Digest::of(&content));
+        let commitment = domain::payload::commitment(&[7; 32], &Digest::of(&content));
         assert!(again.is_whole(&id(), &commitment).unwrap());
         assert!(!again.is_whole(&id(), &Digest::NONE).unwrap());
         again.erase(&id()).unwrap();

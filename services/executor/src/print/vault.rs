@@ -20,10 +20,10 @@ const FRAME: usize = 64 * 1024;
 const TAG: usize = 16;
 
 /// A key, or a salt.
-pub(super) type Key = [u8; 32];
+pub(crate) type Key = [u8; 32];
 
 /// 32 bytes that nobody can guess.
-pub(super) fn random() -> io::Result<Key> {
+pub(crate) fn random() -> io::Result<Key> {
     let mut bytes = [0; 32];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| io::Error::other("the system gives no random bytes"))?;

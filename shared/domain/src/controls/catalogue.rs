@@ -382,10 +382,16 @@ pub const CATALOGUE: &[Control] = &[
     Control {
         id: "LG-06",
         statement: "What the log only commits to is kept for its time, and erased by its rule",
-        population: "documents whose content was erased in the period",
-        exception: "content that was erased before its time, or that its host has lost",
+        population: "documents whose content was erased in the period, and payloads that two people wanted erased",
+        exception: "content that was erased before its time without two people, that its host has lost, or that is not said to be gone seven days after they agreed",
         citations: &["GDPR 17", "HIPAA 164.502(b)"],
-        evidence: &["print.spooled", "print.changed", "print.erased"],
+        evidence: &[
+            "print.spooled",
+            "print.changed",
+            "print.erased",
+            "payload.redacted",
+            "payload.erased",
+        ],
     },
     Control {
         id: "LG-07",

@@ -10,7 +10,7 @@
 //! | `settings` | what a site has agreed with its auditor: how soon, how often, how long |
 //! | `agreed` | by which measures: those that were approved in the log |
 //! | `said` | what people say of exceptions, and who has looked |
-//! | `jobs`, `order`, `limits`, `incidents`, `changes`, `hosts`, `people`, `backups`, `snapshots`, `prints`, `record` | the populations and tests of each family |
+//! | `jobs`, `order`, `limits`, `incidents`, `changes`, `hosts`, `people`, `backups`, `snapshots`, `prints`, `redacted`, `record` | the populations and tests of each family |
 //! | `table` | what was found, as files that open anywhere |
 //! | `month` | the months of which people ask |
 
@@ -32,6 +32,7 @@ mod order;
 mod people;
 mod prints;
 mod record;
+mod redacted;
 pub(crate) mod said;
 mod settings;
 mod snapshots;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::redacted::Redacted;
 use super::{Closing, Item, Outcome, Passing};
 use crate::event::{EraseReason, Event, PrintErased, PrintEvent};
 use crate::ids::StreamId;
@@ -23,6 +24,8 @@ pub(super) struct Prints {
     kept: BTreeMap<StreamId, (u64, Timestamp)>,
     /// Documents whose content was erased.
     erased: Vec<Item>,
+    /// What two people wanted erased.
+    redacted: Redacted,
 }
 
 /// What is known of a delivery.
@@ -38,6 +41,7 @@ enum Sent {
 
 impl Prints {
     pub(super) fn observe(&mut self, passing: Passing<'_>) {
+        self.redacted.observe(passing);
         let Event::PrintEvent(event) = passing.event else { return };
         let (id, at) = (&passing.envelope.subject, passing.received);
         match event {
@@ -97,6 +101,9 @@ impl Prints {
     fn erased_wrongly(&self, id: &StreamId, event: &PrintErased, at: Timestamp) -> Option<String> {
         if event.reason == EraseReason::Lost {
             return Some("its host has lost it".to_owned());
+        }
+        if event.reason == EraseReason::Redacted {
+            return None;
         }
         let (keep_ms, since) = self.kept.get(id)?;
         let keep = SignedDuration::from_millis(i64::try_from(*keep_ms).unwrap_or(i64::MAX));
@@ -168,12 +175,13 @@ impl Prints {
         };
         let asked = self.asked.iter().filter(|(_, item, _)| period.holds(item.at));
         let asked: Vec<Item> = asked.map(waits).collect();
+        let erased: Vec<Item> = period.of(&self.erased).cloned().collect();
         vec![
             Outcome::of("PR-01", [spooled.clone(), numbers].concat()),
             Outcome::of("PR-02", [asked, of(&["unauthorised-reprint"])].concat()),
             Outcome::of("PR-03", [spooled, totals].concat()),
             Outcome::of("PR-04", self.deliveries(closing)),
-            Outcome::of("LG-06", period.of(&self.erased).cloned().collect()),
+            Outcome::of("LG-06", [erased, self.redacted.items(closing)].concat()),
         ]
     }
 }

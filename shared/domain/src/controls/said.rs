@@ -270,6 +270,7 @@ fn hands(body: &Body, at: Timestamp) -> BTreeSet<&str> {
         | Body::Tzdb(_)
         | Body::Continued(_)
         | Body::Joining(_)
+        | Body::Records(_)
         | Body::Control
         | Body::Directory(_) => {}
     }

@@ -14,6 +14,7 @@ mod incident;
 mod job;
 mod log;
 mod print;
+mod records;
 mod review;
 mod run;
 mod thing;
@@ -30,6 +31,7 @@ pub use incident::*;
 pub use job::*;
 pub use log::*;
 pub use print::*;
+pub use records::*;
 pub use review::*;
 pub use run::*;
 pub use thing::*;
@@ -503,6 +505,22 @@ family! {
         LogDirectorySet = "log.directory-set" / 1,
         /// Evidence was written, and somebody has it.
         LogExported = "log.exported" / 1,
+        /// Payloads of some jobs and queues are not erased for now.
+        HoldPlaced = "hold.placed" / 1,
+        /// Somebody wants a hold to end.
+        HoldLiftAsked = "hold.lift-asked" / 1,
+        /// It goes on all the same.
+        HoldKept = "hold.kept" / 1,
+        /// It is over.
+        HoldLifted = "hold.lifted" / 1,
+        /// A payload is to be erased before its time.
+        PayloadRedactionAsked = "payload.redaction-asked" / 1,
+        /// It is not.
+        PayloadRedactionDeclined = "payload.redaction-declined" / 1,
+        /// It is, two people say.
+        PayloadRedacted = "payload.redacted" / 1,
+        /// A host has destroyed what it had of it.
+        PayloadErased = "payload.erased" / 1,
         /// A scheduler uses another version of the time zone database.
         LogTzdbChanged = "log.tzdb-changed" / 1,
     }
@@ -678,7 +696,9 @@ impl Event {
             Some("run") => RunEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("host") => HostEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("user") => UserEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
-            Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("log" | "hold" | "payload") => {
+                LogEvent::read(kind, schema, data).map(|r| r.map(Self::from))
+            }
             Some("change") => ChangeEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("review") => ReviewEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("control") => ControlEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
@@ -735,8 +755,9 @@ mod tests {
             assert!(schema >= 1, "{kind}");
             let word = kind.split_once('.').unwrap().0;
             // What is said of snapshots stands in the streams of datasets and repositories, what is said of prints in those
-            // of documents, and what is said of changes wherever something is defined.
-            let elsewhere = matches!(word, "backup" | "restore" | "print" | "change");
+            // of documents, what is said of changes wherever something is defined, and of holds and payloads in one of the log.
+            let elsewhere =
+                matches!(word, "backup" | "restore" | "print" | "change" | "hold" | "payload");
             assert!(elsewhere || StreamType::from_word(word).is_some(), "{kind}");
         }
     }

@@ -388,6 +388,8 @@ pub struct PrintErased {
 pub enum EraseReason {
     /// It was kept as long as was asked for.
     Kept,
+    /// Two people have agreed on that (`payload.redacted`).
+    Redacted,
     /// The host has lost it.
     Lost,
 }

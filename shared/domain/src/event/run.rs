@@ -541,8 +541,10 @@ pub enum TextFound {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputRef {
-    /// SHA-256 of the kept bytes, uncompressed.
-    pub sha256: Digest,
+    /// SHA-256 of the kept bytes, uncompressed; absent where the envelope commits to them with a salt, so that nobody can try
+    /// what they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
     /// Bytes written by the command.
     pub bytes: u64,
     /// Bytes kept.

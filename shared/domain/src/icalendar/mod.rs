@@ -183,6 +183,7 @@ impl Feed {
                 | Body::Tzdb(_)
                 | Body::Continued(_)
                 | Body::Joining(_)
+                | Body::Records(_)
                 | Body::Directory(_),
             ) => {}
         }

@@ -11,6 +11,7 @@ mod continued;
 mod definitions;
 mod flushes;
 mod joining;
+mod records;
 mod roles;
 mod streams;
 mod turns;
@@ -26,6 +27,10 @@ pub use continued::{CONTINUED_MAX, Continued};
 pub use definitions::{named_by_job, named_by_thing};
 pub use flushes::{Opened, Refusal};
 pub use joining::{AskedKey, Joining, KeyAnswer, WAITING_MAX};
+pub use records::{
+    Asked, HOLD_NAME_BYTES_MAX, HOLDS_MAX, LegalHold, OVER_MAX, REDACTIONS_MAX, Records, Redaction,
+    payload_hosts,
+};
 pub use roles::may_state;
 pub(crate) use streams::evolve_host;
 pub use streams::{Body, Host, INVITED_MS_MAX, Memory, StreamState, Streams, Turn};
@@ -238,6 +243,8 @@ impl Ledger {
             }
             Event::PrintEvent(event) => {
                 continued::check_print(streams, body.and_then(Body::document), event)?;
+                let id = &envelope.subject;
+                records::check_print(streams, id, body.and_then(Body::document), event)?;
                 let context = self.print_context(streams, envelope, event, received);
                 print::admit::admit(body.and_then(Body::document), event, &context)
             }
@@ -409,6 +416,7 @@ impl Ledger {
                     | Body::Tzdb(_)
                     | Body::Continued(_)
                     | Body::Joining(_)
+                    | Body::Records(_)
                     | Body::Directory(_),
                 )
                 | None => {}
@@ -439,6 +447,16 @@ impl Ledger {
             LogEvent::LogProducerAsked(e) => joining::check_asked(self, body, e, received),
             LogEvent::LogProducerConfirmed(e) => joining::check_confirmed(self, body, envelope, e),
             LogEvent::LogProducerDeclined(e) => joining::check_declined(self, body, e),
+            LogEvent::HoldPlaced(_)
+            | LogEvent::HoldLiftAsked(_)
+            | LogEvent::HoldKept(_)
+            | LogEvent::HoldLifted(_)
+            | LogEvent::PayloadRedactionAsked(_)
+            | LogEvent::PayloadRedactionDeclined(_)
+            | LogEvent::PayloadRedacted(_)
+            | LogEvent::PayloadErased(_) => {
+                records::check((streams, body), envelope, event, self.policy)
+            }
             LogEvent::LogCreated(_)
             | LogEvent::LogHeadSigned(_)
             | LogEvent::LogPolicySet(_)
@@ -523,6 +541,14 @@ impl Ledger {
             | LogEvent::LogProducerAsked(_)
             | LogEvent::LogProducerConfirmed(_)
             | LogEvent::LogProducerDeclined(_)
+            | LogEvent::HoldPlaced(_)
+            | LogEvent::HoldLiftAsked(_)
+            | LogEvent::HoldKept(_)
+            | LogEvent::HoldLifted(_)
+            | LogEvent::PayloadRedactionAsked(_)
+            | LogEvent::PayloadRedactionDeclined(_)
+            | LogEvent::PayloadRedacted(_)
+            | LogEvent::PayloadErased(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogContradicted(_)
             | LogEvent::LogExamined(_)
@@ -621,6 +647,7 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         Event::PrintEvent(event) => {
             ids.extend(print::admit::reads(event));
             ids.extend(continued::reads_of_print(event));
+            ids.extend(records::reads_of_print(event));
         }
         Event::FormEvent(event) => {
             ids.extend(print::admit::document_of(event).cloned());
@@ -632,7 +659,10 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         Event::UserEvent(UserEvent::UserIdentitySet(_) | UserEvent::UserDirectorySaid(_)) => {
             ids.insert(StreamId::directory());
         }
-        Event::LogEvent(event) => ids.extend(joining::reads(event)),
+        Event::LogEvent(event) => {
+            ids.extend(joining::reads(event));
+            ids.extend(records::reads(event));
+        }
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)
@@ -680,6 +710,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         | Body::Tzdb(_)
         | Body::Continued(_)
         | Body::Joining(_)
+        | Body::Records(_)
         | Body::Directory(_)
         | Body::Review(_)
         | Body::Incident(_)

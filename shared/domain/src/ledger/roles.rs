@@ -203,8 +203,16 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogConfirmationsRequired(_)
         | LogEvent::LogProducerConfirmed(_)
         | LogEvent::LogProducerDeclined(_)
+        | LogEvent::HoldPlaced(_)
+        | LogEvent::HoldLiftAsked(_)
+        | LogEvent::HoldKept(_)
+        | LogEvent::HoldLifted(_)
+        | LogEvent::PayloadRedactionAsked(_)
+        | LogEvent::PayloadRedactionDeclined(_)
+        | LogEvent::PayloadRedacted(_)
         | LogEvent::LogDirectorySet(_)
         | LogEvent::LogExported(_) => &[Console],
+        LogEvent::PayloadErased(_) => &[Executor],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
         LogEvent::LogJournalCut(_) => &Class::ALL,
         LogEvent::LogContradicted(_) => &[Console, Executor, Scheduler],
@@ -252,6 +260,16 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
             | LogEvent::LogProducerConfirmed(_)
             | LogEvent::LogProducerDeclined(_),
         ) => StreamId::joining(),
+        Event::LogEvent(
+            LogEvent::HoldPlaced(_)
+            | LogEvent::HoldLiftAsked(_)
+            | LogEvent::HoldKept(_)
+            | LogEvent::HoldLifted(_)
+            | LogEvent::PayloadRedactionAsked(_)
+            | LogEvent::PayloadRedactionDeclined(_)
+            | LogEvent::PayloadRedacted(_)
+            | LogEvent::PayloadErased(_),
+        ) => StreamId::records(),
         Event::LogEvent(_) => StreamId::log("main"),
         Event::JobEvent(_)
         | Event::RunEvent(_)

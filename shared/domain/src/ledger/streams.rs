@@ -23,7 +23,7 @@ use crate::review::Review;
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
 
-use super::{Continued, Joining, SKEW_MS_MAX, joining, need};
+use super::{Continued, Joining, Records, SKEW_MS_MAX, joining, need};
 
 /// A host, as its events tell it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -132,6 +132,8 @@ pub enum Body {
     Continued(Continued),
     /// Keys that wait to be let in.
     Joining(Joining),
+    /// Legal holds, and payloads that are erased before their time.
+    Records(Box<Records>),
     /// What people say of nights.
     Review(Box<Review>),
     /// A failure that somebody must deal with.
@@ -176,6 +178,7 @@ impl Body {
             | Self::Tzdb(_)
             | Self::Continued(_)
             | Self::Joining(_)
+            | Self::Records(_)
             | Self::Directory(_) => None,
         }
     }
@@ -225,6 +228,11 @@ impl Body {
         if let Self::Joining(joining) = self { Some(joining) } else { None }
     }
 
+    /// Holds and redactions, where it is about those.
+    pub fn records(&self) -> Option<&Records> {
+        if let Self::Records(records) = self { Some(records) } else { None }
+    }
+
     /// What people say of nights, where it is that.
     pub fn review(&self) -> Option<&Review> {
         if let Self::Review(review) = self { Some(review) } else { None }
@@ -260,6 +268,7 @@ impl Body {
             | Self::Tzdb(_)
             | Self::Continued(_)
             | Self::Joining(_)
+            | Self::Records(_)
             | Self::Directory(_) => None,
         }
     }
@@ -459,7 +468,8 @@ fn evolve(
         }
         Event::RunEvent(event) => {
             let run = if let Some(Body::Run(run)) = old { Some(*run) } else { None };
-            let ctx = Context { received, producer: &envelope.source, actor };
+            let payload = envelope.payload.as_ref();
+            let ctx = Context { received, producer: &envelope.source, actor, payload };
             Run::evolve(run, &envelope.subject, event, ctx).map(|run| Body::Run(Box::new(run)))
         }
         Event::HostEvent(event) => {
@@ -487,6 +497,10 @@ fn evolve(
             let old = if let Some(Body::Joining(old)) = old { old } else { Joining::default() };
             Some(Body::Joining(old.evolve(event, received, actor.or(asked_by))))
         }
+        Event::LogEvent(event) if envelope.subject == StreamId::records() => {
+            let old = if let Some(Body::Records(old)) = old { *old } else { Records::default() };
+            Some(Body::Records(Box::new(old.evolve(event, received, actor))))
+        }
         Event::LogEvent(_) => Some(Body::Log),
         Event::ThingEvent(event) => Some(evolve_thing(old, name, event, received, actor)),
         Event::BackupEvent(event) => {
@@ -510,6 +524,7 @@ fn evolve(
                 | Body::Tzdb(_)
                 | Body::Continued(_)
                 | Body::Joining(_)
+                | Body::Records(_)
                 | Body::Directory(_)) => other,
             })
         }

@@ -66,6 +66,8 @@ pub enum Action {
     ApproveReprints,
     /// Say no to either, or withdraw it.
     DeclineRequests,
+    /// Place legal holds and lift them, have payloads erased before their time.
+    KeepRecords,
     /// Drain hosts and let them go on.
     KeepHosts,
     /// Let another host in, and take a host's key back.
@@ -78,7 +80,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order people read them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::View,
         Self::ReadOutput,
         Self::ReadDocuments,
@@ -104,6 +106,7 @@ impl Action {
         Self::KeepStock,
         Self::ApproveReprints,
         Self::DeclineRequests,
+        Self::KeepRecords,
         Self::KeepHosts,
         Self::InviteHosts,
         Self::KeepPeople,
@@ -136,6 +139,7 @@ impl Action {
             | Self::HoldSnapshots
             | Self::KeepStock
             | Self::DeclineRequests => &[Operator, Approver],
+            Self::KeepRecords => &[Approver, Admin],
             Self::KeepHosts => &[Operator, Admin],
             Self::InviteHosts | Self::KeepPeople => &[Admin],
         }
@@ -153,6 +157,7 @@ impl Action {
             | Self::CertifyTests
             | Self::KeepStock
             | Self::ApproveReprints
+            | Self::KeepRecords
             | Self::InviteHosts
             | Self::KeepPeople => true,
             Self::View
@@ -204,6 +209,7 @@ impl Action {
             Self::KeepStock => "keep-stock",
             Self::ApproveReprints => "approve-reprints",
             Self::DeclineRequests => "decline-requests",
+            Self::KeepRecords => "keep-records",
             Self::KeepHosts => "keep-hosts",
             Self::InviteHosts => "invite-hosts",
             Self::KeepPeople => "keep-people",
@@ -245,6 +251,9 @@ impl Action {
             Self::KeepStock => "load, witness, void and check numbered stock",
             Self::ApproveReprints => "approve reprints of forms",
             Self::DeclineRequests => "decline and withdraw requests to forget and to print again",
+            Self::KeepRecords => {
+                "place and lift legal holds, and have payloads erased before their time"
+            }
             Self::KeepHosts => "drain hosts and let them go on",
             Self::InviteHosts => {
                 "let another host in, which takes work of the pools that it names; take a key back"
@@ -537,12 +546,20 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogExamined(_)
         | LogEvent::LogContinued(_)
         | LogEvent::LogRejected(_)
+        | LogEvent::PayloadErased(_)
         | LogEvent::LogTzdbChanged(_) => None,
         // Whoever may see the log may take it away; that they did is told.
         LogEvent::LogExported(_) => Some(Action::View),
         LogEvent::LogProducerConfirmed(_) | LogEvent::LogProducerDeclined(_) => {
             Some(Action::InviteHosts)
         }
+        LogEvent::HoldPlaced(_)
+        | LogEvent::HoldLiftAsked(_)
+        | LogEvent::HoldKept(_)
+        | LogEvent::HoldLifted(_)
+        | LogEvent::PayloadRedactionAsked(_)
+        | LogEvent::PayloadRedactionDeclined(_)
+        | LogEvent::PayloadRedacted(_) => Some(Action::KeepRecords),
     }
 }
 

@@ -387,7 +387,11 @@ fn admit_act(document: &Document, event: &PrintEvent, context: &Context<'_>) -> 
             // By the clock of its host, which may be ahead.
             let now = context.received + SignedDuration::from_millis(SKEW_MS_MAX);
             let over = document.erase_at().is_some_and(|at| at <= now);
-            need(over || e.reason == EraseReason::Lost, "it is to be kept for longer")
+            match e.reason {
+                EraseReason::Kept => need(over, "it is to be kept for longer"),
+                EraseReason::Redacted => is(state.rests(), "at rest"),
+                EraseReason::Lost => Ok(()),
+            }
         }
         PrintEvent::PrintDelivered(e) => check_delivery(document, e.delivery),
         PrintEvent::PrintDeliveryFailed(e) => check_delivery(document, e.delivery),

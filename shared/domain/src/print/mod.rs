@@ -45,19 +45,8 @@ pub use work::{
     PrintWork, RegisterRule, SftpTo, Taken,
 };
 
-use sha2::{Digest as _, Sha256};
-
 use crate::canonical::Digest;
 use crate::ids::StreamId;
-
-/// What an event commits to: SHA-256 of the salt and of the content's SHA-256, one behind the other. Without the salt,
-/// which is payload, nobody can try which content it was.
-pub fn commitment(salt: &[u8; 32], content: &Digest) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(salt);
-    hash.update(content.0);
-    Digest(hash.finalize().into())
-}
 
 /// The identity of a document that a run took: its content, its run, and what it is for. `fingerprint` is a keyed hash of the
 /// content; `place` tells two of the same run apart that are the same.

@@ -183,6 +183,7 @@ impl Known {
                 | Body::Tzdb(_)
                 | Body::Continued(_)
                 | Body::Joining(_)
+                | Body::Records(_)
                 | Body::Directory(_)
                 | Body::Thing(_)
                 | Body::Dataset(_)

@@ -113,6 +113,7 @@ impl<'k> Stage<'k> {
             | Body::Tzdb(_)
             | Body::Continued(_)
             | Body::Joining(_)
+            | Body::Records(_)
             | Body::Directory(_) => 1,
             Body::Job(_) => 2,
             Body::Run(_) => 3,
@@ -140,6 +141,7 @@ impl<'k> Stage<'k> {
                 | Body::Tzdb(_)
                 | Body::Continued(_)
                 | Body::Joining(_)
+                | Body::Records(_)
                 | Body::Directory(_) => {}
             }
             self.mind.load(id, state, self.now);
@@ -433,7 +435,7 @@ impl<'k> Stage<'k> {
         };
         let definition = self.known.definition(run);
         let exit_codes = definition.map(|definition| definition.exit_codes).unwrap_or_default();
-        let draft = end(id, version, &Ending { report, cause, exit_codes });
+        let draft = end(id, version, &Ending { report, cause, exit_codes, payload: None });
         self.ended_now.push((id.clone(), host.clone()));
         self.say(&producer, draft);
         self.hosts.ends(&host);

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::Digest;
+use crate::envelope::PayloadRef;
 use crate::event::{
     Again, AttemptReport, CommandEnd, DefinitionRef, MissReason, Moved, Nominal, Resolution,
     RetryOn, RetryRule, RunBlocked, RunDelayed, RunDue, RunEvent, RunLate, RunMissed,
@@ -167,6 +168,9 @@ pub struct Attempt {
     pub lease_ms: u64,
     /// How it ended; `None` while it runs or is unknown.
     pub report: Option<AttemptReport>,
+    /// The commitment to what it wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<PayloadRef>,
     /// Why nobody knows how it ended.
     pub lost: Option<String>,
 }
@@ -282,6 +286,8 @@ pub struct Context<'a> {
     pub producer: &'a ProducerId,
     /// Who acted.
     pub actor: Option<&'a str>,
+    /// What it commits to.
+    pub payload: Option<&'a PayloadRef>,
 }
 
 impl Run {
@@ -506,18 +512,18 @@ impl Run {
             }
             RunEvent::RunStarted(e) => self.start(e, ctx),
             RunEvent::RunSucceeded(e) => {
-                self.note(&e.report);
+                self.note(&e.report, ctx);
                 self.message = None;
                 self.end(if e.warning { Outcome::Warning } else { Outcome::Succeeded });
             }
             RunEvent::RunFailed(e) => {
-                self.note(&e.report);
+                self.note(&e.report, ctx);
                 self.message = Some(e.message.clone());
                 let code = exit_code(&e.report);
                 self.end_or_retry(e.attempt, Outcome::Failed, RetryOn::Failed, code);
             }
             RunEvent::RunTimedOut(e) => {
-                self.note(&e.report);
+                self.note(&e.report, ctx);
                 self.message = Some(format!("stopped after {} ms", e.after_ms));
                 self.end_or_retry(e.attempt, Outcome::TimedOut, RetryOn::TimedOut, None);
             }
@@ -527,7 +533,7 @@ impl Run {
             }
             RunEvent::RunCancelled(e) => {
                 if let Some(report) = &e.report {
-                    self.note(report);
+                    self.note(report, ctx);
                 }
                 self.message = Some(e.reason.clone());
                 self.end(Outcome::Cancelled);
@@ -544,7 +550,7 @@ impl Run {
                     Resolution::Failed => Outcome::Failed,
                 });
             }
-            RunEvent::RunReported(e) => self.note(&e.report),
+            RunEvent::RunReported(e) => self.note(&e.report, ctx),
         }
     }
 
@@ -596,14 +602,16 @@ impl Run {
             started: ctx.received,
             lease_ms: started.lease_ms,
             report: None,
+            payload: None,
             lost: None,
         });
         self.state = State::Running { attempt: started.attempt };
     }
 
-    fn note(&mut self, report: &AttemptReport) {
+    fn note(&mut self, report: &AttemptReport, ctx: Context<'_>) {
         if let Some(attempt) = self.attempts.iter_mut().find(|a| a.number == report.attempt) {
             attempt.report = Some(report.clone());
+            attempt.payload = ctx.payload.cloned();
         }
     }
 

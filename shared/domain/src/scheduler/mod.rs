@@ -271,6 +271,7 @@ impl Scheduler {
             | Body::Control
             | Body::Tzdb(_)
             | Body::Joining(_)
+            | Body::Records(_)
             | Body::Directory(_) => {}
         }
     }
@@ -469,8 +470,12 @@ impl Scheduler {
         if known.as_ref().is_some_and(|(_, version)| *version >= envelope.version) {
             return;
         }
-        let ctx =
-            Context { received, producer: &envelope.source, actor: envelope.actor.as_deref() };
+        let ctx = Context {
+            received,
+            producer: &envelope.source,
+            actor: envelope.actor.as_deref(),
+            payload: envelope.payload.as_ref(),
+        };
         let before = known.as_ref().map(|(run, _)| run.state.word());
         if let Some(run) = Run::evolve(known.map(|(run, _)| run), id, event, ctx) {
             if before != Some(run.state.word()) || matches!(event, RunEvent::RunLate(_)) {

@@ -33,7 +33,8 @@ pub(super) fn spent(id: &StreamId, told: &[Told], clock: &Clock) -> Vec<Spent> {
         let Event::RunEvent(event) = &told.event else { continue };
         let before = run.as_ref().map(|run| run.state.clone());
         let (received, actor) = (told.received, told.envelope.actor.as_deref());
-        let ctx = Context { received, producer: &told.envelope.source, actor };
+        let payload = told.envelope.payload.as_ref();
+        let ctx = Context { received, producer: &told.envelope.source, actor, payload };
         run = Run::evolve(run, id, event, ctx);
         let Some(run) = &run else { continue };
         let first = before.is_none();

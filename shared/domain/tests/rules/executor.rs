@@ -20,7 +20,7 @@ fn ending(end: CommandEnd, cause: Cause) -> Ending {
     report.attempt = 1;
     report.host = "h1".to_owned();
     report.end = end;
-    Ending { report, cause, exit_codes: exit_codes() }
+    Ending { report, cause, exit_codes: exit_codes(), payload: None }
 }
 
 fn exit_codes() -> ExitCodes {

@@ -34,6 +34,7 @@ mod people;
 mod prints;
 mod progress;
 mod recorder;
+mod records;
 mod rehearsal;
 mod rehearsal_oracle;
 mod reviews;

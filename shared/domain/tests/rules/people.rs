@@ -44,6 +44,7 @@ steer-prints       -      x        -      -        -       -
 keep-stock         -      x        -      x        -       -
 approve-reprints   -      -        -      x        -       -
 decline-requests   -      x        -      x        -       -
+keep-records       -      -        -      x        -       x
 keep-hosts         -      x        -      -        -       x
 invite-hosts       -      -        -      -        -       x
 keep-people        -      -        -      -        -       x

@@ -136,7 +136,8 @@ impl Story {
         if let Err(reason) = self.admits(&event, &by) {
             panic!("{}: {reason}", event.kind());
         }
-        let ctx = Context { received: self.now, producer: &by, actor: Some("user/ana") };
+        let ctx =
+            Context { received: self.now, producer: &by, actor: Some("user/ana"), payload: None };
         self.run = Run::evolve(self.run, &id(), &event, ctx);
         self
     }

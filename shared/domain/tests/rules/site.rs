@@ -566,6 +566,7 @@ impl Site {
                 | Body::Tzdb(_)
                 | Body::Continued(_)
                 | Body::Joining(_)
+                | Body::Records(_)
                 | Body::Directory(_)
                 | Body::Incident(_)
                 | Body::Control

@@ -6,7 +6,8 @@ use domain::envelope::Envelope;
 use domain::event::{
     BackupCheckFailed, BackupForgetApproved, BackupLookedInto, BackupSnapshotCreated,
     BackupSnapshotFound, BackupSnapshotMissing, BackupVerified, Disposition, EraseReason, Event,
-    ForgetReason, HostStarted, LogExported, Looking, PrintCancelled, PrintErased, ReviewNoted,
+    ForgetReason, HostStarted, LogExported, LogPolicySet, Looking, PrintCancelled, PrintErased,
+    ReviewNoted,
 };
 use domain::ids::StreamId;
 use domain::ledger::Mark;
@@ -19,7 +20,8 @@ use crate::backups::{
 use crate::controls::{exceptions, of_events, one, strict};
 use crate::given::{World, at, golden, later};
 use crate::prints::states::{delivered, undelivered};
-use crate::prints::{Office, it};
+use crate::prints::{Office, it, why};
+use crate::records;
 use crate::site::{Site, run_id};
 
 /// What becomes of the controls of a world, where nothing is too young to be an exception.
@@ -436,6 +438,32 @@ fn content_that_is_lost_or_erased_before_its_time_is_an_exception() {
     *last = later(*last, -8 * 24 * 3_600 * 1_000);
     let early = found(&office.world, "LG-06");
     assert!(early[0].contains("it was to be kept until 20"), "{early:?}");
+}
+
+#[test]
+fn a_redaction_by_one_person_or_of_which_a_host_says_nothing_is_an_exception() {
+    let asked_and_agreed = |policy: bool, by: &str| {
+        let mut office = Office::new();
+        let run = office.end("report");
+        let event = LogPolicySet { self_approval: policy, reason: why() };
+        office.by("user/ana", &StreamId::log("main"), event);
+        office.say("user/ana", records::asked(&run));
+        let agreed = office.agreed(&run);
+        assert_eq!(office.say(by, agreed), Mark::Valid);
+        (office, run)
+    };
+    let (office, run) = asked_and_agreed(true, "user/ana");
+    assert_eq!(found(&office.world, "LG-06"), [format!("{run}: whoever asked has agreed alone")]);
+
+    let (mut office, run) = asked_and_agreed(false, "user/bob");
+    assert_eq!(found(&office.world, "LG-06"), NONE, "a host has some time for it");
+    office.wait(8 * 24 * 3_600 * 1_000);
+    office.spool("other");
+    let late = format!("{run}: h1 has not said in seven days that it is gone");
+    assert_eq!(found(&office.world, "LG-06"), [late]);
+    office.host("h1", &StreamId::records(), records::erased(&run, "h1"));
+    assert_eq!(found(&office.world, "LG-06"), NONE);
+    assert_eq!(one(&strictly(&office.world, |_, _| true), "LG-06").population.len(), 1);
 }
 
 #[test]

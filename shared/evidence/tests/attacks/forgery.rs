@@ -1,6 +1,7 @@
 //! What somebody with stolen keys can do to a log.
 
 use domain::canonical::{Digest, canonical};
+use domain::envelope::{Draft, Place};
 use domain::keys::{Seal, SecretKey};
 use domain::leaf::Leaf;
 use serde_json::Value;
@@ -38,6 +39,23 @@ impl Forged {
 
     pub(crate) fn remove(mut self, index: usize) -> Self {
         self.leaves.remove(index);
+        self
+    }
+
+    /// Says one more event, by the producer of this class and its own key.
+    pub(crate) fn say_next(mut self, class: &str, draft: Draft, keys: &[SecretKey]) -> Self {
+        let at = (0..self.leaves.len()).rev().find(|at| self.source(*at).starts_with(class));
+        let at = at.unwrap();
+        let (source, key) = (self.source(at), self.key_of(&self.source(at), keys).clone());
+        let before = Leaf::from_bytes(&self.leaves[at]).unwrap();
+        let pseq = event(&self.leaves[at])["pseq"].as_u64().unwrap();
+        let mut place = Place { pseq, last: Digest::of(&before.envelope) };
+        let received = Leaf::from_bytes(self.leaves.last().unwrap()).unwrap().received;
+        let id = format!("0190a1b2-0000-7000-8000-{:012x}", self.leaves.len());
+        let (source, id) = (source.parse().unwrap(), id.parse().unwrap());
+        let envelope = place.seal(&source, draft, id, received).unwrap();
+        let seals = vec![key.sign(&envelope)];
+        self.leaves.push(Leaf { received, envelope, seals }.to_bytes());
         self
     }
 

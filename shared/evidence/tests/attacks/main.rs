@@ -7,6 +7,7 @@ mod continued;
 mod forgery;
 mod garbled;
 mod honest;
+mod payloads;
 mod peer;
 mod shown;
 mod site;

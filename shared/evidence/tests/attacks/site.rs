@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 use domain::controls::ControlSettings;
+use domain::payload::Disclosure;
 use evidence::{Depth, Head, Report, Request, Trust, Writer};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use testkit::world::{World, job};
+use testkit::world::{World, job, output};
 use tlog::{Checkpoint, CosignerKey, Frontier, Note, Policy, SignerKey, leaf_hash};
 
 /// When the world begins: long before any clock by which it is verified.
@@ -90,6 +91,23 @@ impl Site {
         head(&self.leaves[..size], &log_key())
     }
 
+    /// The file that shows what the attempt wrote which ends at an index.
+    pub(crate) fn shown(&self, index: usize) -> Vec<u8> {
+        let event = event(&self.leaves[index]);
+        let attempt = event["data"]["attempt"].as_u64().unwrap();
+        let run = event["subject"].as_str().unwrap().parse().unwrap();
+        let (salt, content) = output(&run, u32::try_from(attempt).unwrap());
+        let (position, event) = (index as u64 + 1, event["id"].as_str().unwrap().parse().unwrap());
+        Disclosure { position, event, salt, content: &content }.to_bytes()
+    }
+
+    /// What is handed over with the output of two runs.
+    pub(crate) fn showing(&self) -> Files {
+        let first = self.find("run.succeeded", 0);
+        let shown = [first, self.find("run.succeeded", first + 1)].map(|index| self.shown(index));
+        packed(&self.leaves, &self.signers(), &[], &shown)
+    }
+
     /// The kind of event at an index.
     pub(crate) fn kind(&self, index: usize) -> String {
         event(&self.leaves[index])["type"].as_str().unwrap().to_owned()
@@ -119,6 +137,16 @@ pub(crate) fn bundle(leaves: &[Vec<u8>], signers: &Signers) -> Files {
 
 /// The same, with what an authority has answered for heads of some sizes.
 pub(crate) fn stamped(leaves: &[Vec<u8>], signers: &Signers, stamps: &[(u64, Vec<u8>)]) -> Files {
+    packed(leaves, signers, stamps, &[])
+}
+
+/// The same, with payloads that are shown, as the files that show them.
+pub(crate) fn packed(
+    leaves: &[Vec<u8>],
+    signers: &Signers,
+    stamps: &[(u64, Vec<u8>)],
+    shown: &[Vec<u8>],
+) -> Files {
     let size = leaves.len();
     let earlier = [size / 3, 2 * size / 3].map(|size| head(&leaves[..size], &signers.log));
     let mut last = head(leaves, &signers.log);
@@ -127,12 +155,17 @@ pub(crate) fn stamped(leaves: &[Vec<u8>], signers: &Signers, stamps: &[(u64, Vec
     }
     let until = "2020-03-03T00:00:00Z".parse().unwrap();
     let request = Request::new(START.parse().unwrap(), until, ControlSettings::default());
+    let position = |shown: &Vec<u8>| Disclosure::parse(shown).unwrap().position;
+    let request = request.showing(shown.iter().map(position).collect());
     let mut writer = Writer::new(Vec::new(), request, last, &earlier).unwrap();
     for (size, answer) in stamps {
         writer.timestamp(*size, answer).unwrap();
     }
     for leaf in leaves {
         writer.entry(leaf.clone()).unwrap();
+    }
+    for shown in shown {
+        writer.payload(shown).unwrap();
     }
     Files::unpack(&writer.finish().unwrap().0)
 }

@@ -190,7 +190,8 @@ impl World {
     /// A run and its version, as far as its own host knows.
     fn as_the_log_will_have_it(&self, node: Node, drafts: [&Draft; 2]) -> Option<(Run, u64)> {
         let producer = super::producer(node).ok()?;
-        let context = Context { received: self.clock(node), producer: &producer, actor: None };
+        let context =
+            Context { received: self.clock(node), producer: &producer, actor: None, payload: None };
         let run = drafts.iter().fold(None, |run, draft| {
             let Event::RunEvent(event) = &draft.event else { return run };
             Run::evolve(run, &draft.stream, event, context)

@@ -136,6 +136,9 @@ impl World {
         if self.machine(node).cut || self.hosts[i].attempts.len() >= SLOTS {
             return Ok(());
         }
+        if !self.executor_erases(i)? {
+            return Ok(());
+        }
         let own = self.queues.take(&host_queue(&host_name(i)), self.now);
         let Some(work) = own.or_else(|| self.queues.take("default", self.now)) else {
             return Ok(());
@@ -278,7 +281,8 @@ impl World {
         let draft = match attempt.report(i) {
             Some((report, cause)) => {
                 let exit_codes = attempt.definition.exit_codes.clone();
-                conclude(&run, version, &source, &Ending { report, cause, exit_codes })
+                let payload = Some(super::records::payload(&run.id, key.1));
+                conclude(&run, version, &source, &Ending { report, cause, exit_codes, payload })
             }
             None => give_up(&run, version, &source, key.1, "its supervisor vanished"),
         };

@@ -13,6 +13,7 @@
 //! | `recorder`, `scheduler`, `executor`, `host`, `console` | the programs |
 //! | `people` | what they do |
 //! | `incidents` | who is told of failures, and who attends to them |
+//! | `records` | legal holds, and what is erased before its time |
 //! | `restore` | the log is brought back from an older copy |
 //! | `chaos`, `jobs`, `site` | what breaks, what is to run, what it runs in |
 //! | `check`, `settle` | the invariants after every step, and at the end |
@@ -31,6 +32,7 @@ mod network;
 mod people;
 mod queue;
 mod recorder;
+mod records;
 mod restore;
 mod rng;
 mod scheduler;
@@ -52,6 +54,7 @@ use jiff::Timestamp;
 pub use chaos::{Chaos, Moment};
 pub use console::Tell;
 pub use jobs::job;
+pub use records::output;
 pub use rng::Rng;
 pub use step::{Micros, Node};
 

@@ -140,6 +140,7 @@ impl World {
             13 | 14 => self.whim_about_an_occurrence(&name),
             15 if self.rng.chance(2_000) => self.reopen_something(),
             15 => self.attend().map(|_| ()),
+            16 => self.whim_about_records(&name),
             _ => self.whim_about_a_run(),
         }
     }
@@ -314,7 +315,7 @@ impl World {
     }
 
     /// A random run among those that are `wanted`.
-    fn some_run(&mut self, wanted: impl Fn(&Run) -> bool) -> Option<StreamId> {
+    pub(super) fn some_run(&mut self, wanted: impl Fn(&Run) -> bool) -> Option<StreamId> {
         let runs = self.auditor.streams.0.values().filter_map(|state| state.body.run());
         let runs: Vec<StreamId> =
             runs.filter(|run| wanted(run)).map(|run| run.id.clone()).collect();

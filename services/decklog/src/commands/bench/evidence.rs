@@ -48,7 +48,14 @@ pub(super) fn measure(runtime: &Runtime, place: &Path) -> anyhow::Result<Vec<Fig
     let _ = std::fs::remove_file(&file);
     let began = Instant::now();
     let target = bundles::Target { to: &file, part_bytes: None };
-    let (written, _) = bundles::write(&source, request.clone(), target, last, &earlier, &[])?;
+    let (written, _) = bundles::write(
+        &source,
+        request.clone(),
+        target,
+        last,
+        &earlier,
+        bundles::Beside::default(),
+    )?;
     let bytes = written.bytes;
     let took = began.elapsed().as_secs_f64();
     let mut figures = vec![

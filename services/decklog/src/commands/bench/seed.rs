@@ -192,7 +192,7 @@ fn succeeded(life: Life, digest: Digest) -> anyhow::Result<Draft> {
         end: CommandEnd::Exited { code: 0 },
         began: at,
         ended: at,
-        output: Some(OutputRef { sha256: digest, bytes: 0, kept: 0, truncated: false }),
+        output: Some(OutputRef { sha256: Some(digest), bytes: 0, kept: 0, truncated: false }),
         killed: 0,
         text: None,
         artefacts: Vec::new(),

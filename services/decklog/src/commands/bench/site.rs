@@ -352,7 +352,7 @@ fn ended(life: &Life, attempt: u32, version: u64, fails: bool, at: Timestamp) ->
         end: CommandEnd::Exited { code: i32::from(fails) },
         began: at,
         ended: at,
-        output: Some(OutputRef { sha256: life.digest, bytes: 0, kept: 0, truncated: false }),
+        output: Some(OutputRef { sha256: Some(life.digest), bytes: 0, kept: 0, truncated: false }),
         killed: 0,
         text: None,
         artefacts: Vec::new(),
