@@ -130,6 +130,8 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
         "/changes",
         "/incidents",
         "/rota",
+        "/requests",
+        "/requests?state=all",
         &format!("/incidents/job/{name}/1"),
         "/people",
         "/people/roles",
@@ -178,6 +180,43 @@ fn whoever_looks_for_a_file_and_has_it_brought_back_meets_no_barrier_on_a_phone_
         }
     }
     up.stop();
+}
+
+#[test]
+fn whoever_audits_asks_and_is_answered_without_a_barrier_on_a_phone_or_a_desk() {
+    let dir = tempfile::tempdir().unwrap();
+    let up = up(dir.path());
+    let ada = Browser::open(1200);
+    come_in(&ada, &up, "admin", &first_code(&up));
+    let code = make_account(&ada, &up, "eve", "auditor");
+    let eve = Browser::open(390);
+    come_in(&eve, &up, "eve", code.trim());
+    eve.go(&format!("{}/requests", up.server));
+    eve.fill("input[name=title]", "Who keeps the accounts");
+    eve.fill("textarea[name=text]", "Since when, and who said so?");
+    let due = jiff::Zoned::now().checked_add(jiff::Span::new().days(10)).unwrap().date();
+    eve.script(&format!("document.querySelector('input[name=due]').value = '{due}'; return 1"));
+    eve.press("form[action='/requests'][method=post] button");
+    assert_eq!(eve.path(), "/requests/1");
+    let look = |what: &str| {
+        for (browser, width) in [(&ada, 390), (&ada, 1200), (&eve, 390), (&eve, 1200)] {
+            browser.resize(width);
+            for page in ["/requests", "/requests?state=all", "/requests/1"] {
+                browser.go(&format!("{}{page}", up.server));
+                assert_eq!(browser.barriers(), [""; 0], "{page} at {width}, {what}");
+            }
+        }
+    };
+    look("asked");
+    ada.fill("form:has(input[value=answer]) textarea[name=text]", "admin, since the beginning");
+    ada.fill("form:has(input[value=answer]) input[name=references]", "user/admin 1");
+    ada.press("form:has(input[value=answer]) button");
+    look("answered");
+    eve.press("form:has(input[value=accept]) button");
+    assert!(eve.words().contains("accepted"), "{}", eve.words());
+    look("accepted");
+    up.stop();
+    crate::programs::call(&dir.path().join("data"), &["verify"]).ended(0);
 }
 
 /// Finds the incident of the job from the page of the morning, acknowledges it, says why it happened, and resolves it.

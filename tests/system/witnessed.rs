@@ -317,7 +317,7 @@ fn papers_are_made_of_evidence_that_holds_and_other_programs_read_them() {
     assert!(said.contains("formulas 0"), "{said}");
 
     papers(&again, &bundle, &by).ended(0);
-    for name in ["work-papers.xlsx", "assessment-results.json"] {
+    for name in ["work-papers.xlsx", "assessment-results.json", "requests.csv"] {
         let of = |dir: &Path| fs::read(dir.join(name)).unwrap();
         assert!(of(&first) == of(&again), "{name} is another");
     }

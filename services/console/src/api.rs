@@ -2,6 +2,7 @@
 
 mod access;
 mod ahead;
+mod audit_requests;
 mod calendar;
 pub(crate) mod changes;
 mod controls;
@@ -137,6 +138,8 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(incidents::list_incidents, incidents::report_incident))
         .routes(routes!(incidents::show_incident, incidents::act_on_incident))
         .routes(routes!(incidents::rota))
+        .routes(routes!(audit_requests::list_requests, audit_requests::ask_request))
+        .routes(routes!(audit_requests::show_request, audit_requests::act_on_request))
         .routes(routes!(review::review))
         .routes(routes!(review::note))
         .routes(routes!(review::sign))

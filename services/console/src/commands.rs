@@ -2,6 +2,7 @@
 //! again when somebody else was faster; whether it is allowed the recorder decides by the rules of `domain`. Whether the caller
 //! may at all is asked first: whoever may not is told nothing of what there is and how it stands.
 
+mod audit_requests;
 mod changes;
 mod controls;
 mod datasets;
@@ -33,6 +34,7 @@ use domain::wire::{Content, Query, Selection, StreamView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use audit_requests::{LISTED, RequestAct, RequestWanted, listed_by};
 pub(crate) use changes::{ChangeAct, Proposed};
 pub(crate) use controls::{DisposeWanted, SignControl};
 pub(crate) use datasets::DatasetAct;

@@ -21,6 +21,7 @@
 //! | `incidents` | failures that somebody must deal with, and who is on call |
 //! | `events` | the log |
 //! | `controls` | the rules that an auditor tests, month by month |
+//! | `requests` | what auditors ask to be shown, and what is answered |
 //! | `site` | the site itself: how it stands, its rules, and what is not as it should be |
 //! | `api` | what programs ask and do |
 
@@ -46,6 +47,7 @@ mod people;
 mod prints;
 mod reading;
 mod records;
+mod requests;
 mod restore;
 mod run;
 mod runs;
@@ -157,6 +159,8 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/controls", get(controls::page))
         .route("/controls/{id}", get(controls::one).post(controls::act))
         .route("/records", get(records::page).post(records::act))
+        .route("/requests", get(requests::page).post(requests::ask))
+        .route("/requests/{number}", get(requests::one).post(requests::act))
         .route("/site", get(site::page))
         .route("/docs", get(api::page))
         .route("/assets/{name}", get(answer::asset))

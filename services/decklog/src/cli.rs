@@ -12,6 +12,7 @@ mod people;
 mod prints;
 mod records;
 mod reports;
+mod requests;
 mod things;
 mod zones;
 
@@ -46,6 +47,7 @@ pub(crate) use prints::{
 };
 pub(crate) use records::{Disclose, HoldRecords, OfPayload, Records};
 pub(crate) use reports::{Paper, Report, ReportOf};
+pub(crate) use requests::{AskRequest, ListRequests, OneRequest, Request, SayOfRequest};
 pub(crate) use things::{Calendar, CalendarAct, CalendarFormat, Flow, FlowShow, Forecast, Thing};
 pub(crate) use zones::{Tzdb, TzdbCompare};
 
@@ -208,6 +210,9 @@ pub(crate) enum Command {
     /// Failures that somebody must deal with: which are open, who was told, and what was said.
     #[command(subcommand)]
     Incident(Incident),
+    /// What auditors ask to be shown, what is answered, and whether that is enough.
+    #[command(subcommand)]
+    Request(Request),
     /// Call trees: who is told of incidents, and whom then. See `incident on-call`.
     #[command(subcommand)]
     CallTree(Thing),

@@ -39,12 +39,24 @@ impl Midnight for Date {
 /// The end of a day in this machine's zone, or an instant.
 pub(crate) fn end_of(text: &str) -> anyhow::Result<Timestamp> {
     let zone = TimeZone::system();
-    // What has a time of day is a date for the parser too, and ends then and not with its day.
-    let day = text.parse::<Date>().ok().filter(|day| day.to_string() == text.trim());
-    match day {
+    match day(text) {
         Some(day) => Ok(day.tomorrow()?.to_zoned(zone)?.timestamp()),
         None => instant(text, &zone),
     }
+}
+
+/// The last second of a day in this machine's zone, or an instant: until when something is due.
+pub(crate) fn due(text: &str) -> anyhow::Result<Timestamp> {
+    let zone = TimeZone::system();
+    match day(text) {
+        Some(day) => Ok(day.at(23, 59, 59, 0).to_zoned(zone)?.timestamp()),
+        None => instant(text, &zone),
+    }
+}
+
+/// A day alone: what has a time of day is a date for the parser too, and ends then and not with its day.
+fn day(text: &str) -> Option<Date> {
+    text.parse::<Date>().ok().filter(|day| day.to_string() == text.trim())
 }
 
 /// An instant, or how long ago (`12h`).

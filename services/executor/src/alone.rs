@@ -138,6 +138,7 @@ impl OwnWork {
             | StreamType::CallTree
             | StreamType::Measures
             | StreamType::Control
+            | StreamType::Request
             | StreamType::Incident
             | StreamType::Review => false,
         };

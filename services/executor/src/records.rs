@@ -96,6 +96,7 @@ async fn erase(host: &Arc<Host>, of: &StreamId) -> anyhow::Result<()> {
         | StreamType::Measures
         | StreamType::Control
         | StreamType::Incident
+        | StreamType::Request
         | StreamType::Review => bail!("{of} has no payload that this version knows"),
     }
     info!(%of, "erased before its time, as two people have agreed");

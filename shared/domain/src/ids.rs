@@ -80,6 +80,8 @@ pub enum StreamType {
     Measures,
     /// What people say of a control.
     Control,
+    /// What an auditor asks to be shown, and what is answered.
+    Request,
 }
 
 impl From<ThingKind> for StreamType {
@@ -101,7 +103,7 @@ impl From<ThingKind> for StreamType {
 
 impl StreamType {
     /// Every type.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Job,
         Self::Run,
         Self::Host,
@@ -121,6 +123,7 @@ impl StreamType {
         Self::Incident,
         Self::Measures,
         Self::Control,
+        Self::Request,
     ];
 
     /// The word before the slash.
@@ -145,6 +148,7 @@ impl StreamType {
             Self::Incident => "incident",
             Self::Measures => "measures",
             Self::Control => "control",
+            Self::Request => "request",
         }
     }
 
@@ -217,6 +221,16 @@ impl StreamId {
     /// For an incident, what it is about, and its number.
     pub fn incident_parts(&self) -> Option<(Self, u32)> {
         incident_of(self.0.strip_prefix("incident/")?)
+    }
+
+    /// The `number`th request of auditors, from 1.
+    pub fn request(number: u32) -> Self {
+        Self(format!("request/{number}"))
+    }
+
+    /// For a request, its number.
+    pub fn request_number(&self) -> Option<u32> {
+        plain_number(self.0.strip_prefix("request/")?)
     }
 
     /// A stream about the log itself: `log/main`, or one for each producer.
@@ -298,10 +312,15 @@ impl StreamId {
 /// What an incident of this name is about, and its number: a stream that is no incident, and a number without leading zeros.
 fn incident_of(rest: &str) -> Option<(StreamId, u32)> {
     let (of, number) = rest.rsplit_once('/')?;
-    let plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
     let of: StreamId = of.parse().ok()?;
-    let number = number.parse().ok().filter(|_| plain)?;
+    let number = plain_number(number)?;
     (of.stream_type() != StreamType::Incident).then_some((of, number))
+}
+
+/// A number without leading zeros, from 1.
+fn plain_number(text: &str) -> Option<u32> {
+    let plain = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
 }
 
 impl FromStr for StreamId {
@@ -311,7 +330,7 @@ impl FromStr for StreamId {
         let bad = |rule| BadName { what: "stream", text: text.chars().take(80).collect(), rule };
         let (word, rest) = text.split_once('/').ok_or(bad("it has the form type/name"))?;
         let kind = StreamType::from_word(word).ok_or(bad(
-            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document, review, call-tree, incident, measures, control",
+            "its type is one of job, run, host, user, log, calendar, blackout, lock, pool, dataset, repository, queue, form, document, review, call-tree, incident, measures, control, request",
         ))?;
         let printable = rest.bytes().all(|b| b.is_ascii_graphic());
         if rest.is_empty() || !printable || text.len() > STREAM_BYTES_MAX {
@@ -334,6 +353,7 @@ impl FromStr for StreamId {
             | StreamType::Control
             | StreamType::Review => is_name(rest),
             StreamType::Incident => incident_of(rest).is_some(),
+            StreamType::Request => plain_number(rest).is_some(),
             StreamType::Document => {
                 rest.len() == 32 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
             }

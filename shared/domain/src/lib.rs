@@ -18,6 +18,7 @@
 //! | [`job`] | definitions as people write them, and the state of a job |
 //! | [`run`] | the life of one occurrence or request |
 //! | [`review`], [`access`] | what people sign for: nights, and who may do what |
+//! | [`request`] | what auditors ask to be shown, and whether the answer was enough |
 //! | [`ledger`] | what the recorder accepts, voids and refuses |
 //! | [`scheduler`], [`executor`] | what must happen next; what a host may say about it |
 //! | [`expect`], [`night`] | what should have happened, and what did |
@@ -62,6 +63,7 @@ pub mod people;
 pub mod plan;
 pub mod print;
 pub mod rehearsal;
+pub mod request;
 pub mod review;
 pub mod run;
 pub mod scheduler;

@@ -352,6 +352,8 @@ pub enum Query {
     Documents(DocumentFilter),
     /// Incidents, newest first.
     Incidents(IncidentFilter),
+    /// Requests of auditors, newest first.
+    Requests(RequestFilter),
     /// Signed heads, newest first.
     Heads {
         /// Most heads.
@@ -447,6 +449,23 @@ pub struct IncidentFilter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<(Timestamp, StreamId)>,
     /// Most incidents.
+    pub limit: u32,
+}
+
+/// Which requests of auditors.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestFilter {
+    /// In one of these states, by the words of [`crate::request::REQUEST_STATES`]; in any where there are none.
+    #[serde(default)]
+    pub states: Vec<String>,
+    /// To which an answer is waited for that was due before this.
+    #[serde(default)]
+    pub due_before: Option<Timestamp>,
+    /// Only numbers below this one; to page, that of the last that was given.
+    #[serde(default)]
+    pub below: Option<u32>,
+    /// Most requests.
     pub limit: u32,
 }
 

@@ -83,6 +83,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0012_continued.sql"),
         include_str!("../../../migrations/sqlite/0012_continued.sql"),
     ),
+    (
+        13,
+        "requests",
+        include_str!("../../../migrations/postgres/0013_requests.sql"),
+        include_str!("../../../migrations/sqlite/0013_requests.sql"),
+    ),
 ];
 
 /// The form of the read model. It is raised when that changes.

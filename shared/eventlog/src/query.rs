@@ -9,7 +9,7 @@ use domain::ledger::StreamState;
 use domain::night::{EXCEPTIONS, EXCEPTIONS_MAX, Night, Numbers};
 use domain::wire::{
     Answer, Content, DONE_JOBS_MAX, DocumentFilter, HeadView, IncidentFilter, JobFilter, LeafView,
-    Query, RunFilter, RunRow, Selection, StreamView,
+    Query, RequestFilter, RunFilter, RunRow, Selection, StreamView,
 };
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -85,6 +85,7 @@ impl EventLog {
             Query::Night { since, until } => Content::Night(self.night(*since, *until).await?),
             Query::Documents(filter) => Content::Streams(self.documents(filter).await?),
             Query::Incidents(filter) => Content::Streams(self.incidents(filter).await?),
+            Query::Requests(filter) => Content::Streams(self.requests(filter).await?),
             Query::Heads { limit } => {
                 Content::Heads(self.checkpoints((*limit).min(ROWS_MAX)).await?)
             }
@@ -345,6 +346,24 @@ impl EventLog {
         query.push(" ORDER BY instant DESC, stream DESC LIMIT ");
         query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
         let rows = query.rows(&self.any, "listing incidents").await?;
+        let ids = rows.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        self.in_order(ids).await
+    }
+
+    async fn requests(&self, filter: &RequestFilter) -> Result<Vec<StreamView>, LogError> {
+        let mut query = Sql::new("SELECT stream FROM state WHERE type = 'request'");
+        if !filter.states.is_empty() {
+            query.push(" AND state IN ").list(filter.states.iter().map(String::as_str));
+        }
+        if let Some(due) = filter.due_before {
+            // Whoever waits for an answer has a request that is not over: the second half names the index.
+            query.push(" AND state IN ('open', 'flagged') AND ended IS NULL AND started < ");
+            query.number(due.as_microsecond());
+        }
+        query.push(" AND attempts < ").number(filter.below.map_or(i64::MAX, i64::from));
+        query.push(" ORDER BY attempts DESC LIMIT ");
+        query.number(i64::from(filter.limit.clamp(1, ROWS_MAX)));
+        let rows = query.rows(&self.any, "listing requests").await?;
         let ids = rows.iter().map(named).collect::<Result<Vec<_>, _>>()?;
         self.in_order(ids).await
     }

@@ -7,6 +7,7 @@ use domain::incident::Incident;
 use domain::job::{Job, Versions};
 use domain::ledger::{Ledger, Mark, Producer, StreamState, Turn};
 use domain::print::Document;
+use domain::request::Request;
 use domain::run::Run;
 use tlog::Hash;
 
@@ -37,7 +38,7 @@ pub(crate) struct ActedRow {
     pub(crate) kind: String,
 }
 
-/// The columns of a run, of a document, and of an incident.
+/// The columns of a run, of a document, of an incident, and of a request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct RunColumns {
     pub(crate) job: Option<String>,
@@ -162,12 +163,7 @@ impl StateRow {
             kind: id.stream_type().word(),
             version: to_i64(state.version),
             body,
-            run: match (run, state.body.document(), state.body.incident()) {
-                (Some(run), _, _) => RunColumns::new(run),
-                (None, Some(document), _) => RunColumns::of_document(document),
-                (None, None, Some(incident)) => RunColumns::of_incident(incident),
-                (None, None, None) => RunColumns::leased(state),
-            },
+            run: RunColumns::of(state),
         })
     }
 }
@@ -199,6 +195,17 @@ impl TurnRow {
 }
 
 impl RunColumns {
+    fn of(state: &StreamState) -> Self {
+        let body = &state.body;
+        match (body.run(), body.document(), body.incident(), body.request()) {
+            (Some(run), ..) => Self::new(run),
+            (None, Some(document), ..) => Self::of_document(document),
+            (None, None, Some(incident), _) => Self::of_incident(incident),
+            (None, None, None, Some(request)) => Self::of_request(request),
+            (None, None, None, None) => Self::leased(state),
+        }
+    }
+
     /// Of what is no run, only the host is kept that has, or had, leave to decide a job, how that job stands, and whether a
     /// change of it waits for somebody.
     fn leased(state: &StreamState) -> Self {
@@ -236,6 +243,19 @@ impl RunColumns {
             attempts: Some(i64::from(incident.number)),
             ended: incident.resolved.as_ref().map(|said| said.at.as_microsecond()),
             message: Some(plain(&domain::incident::message::headline(incident))),
+            ..Self::default()
+        }
+    }
+
+    /// A request is listed by its number, how it stands, until when it is to be answered, and whether it is over.
+    fn of_request(request: &Request) -> Self {
+        Self {
+            state: Some(request.word().to_owned()),
+            instant: Some(request.at.as_microsecond()),
+            attempts: Some(i64::from(request.number)),
+            started: Some(request.asked.due.as_microsecond()),
+            ended: request.closed().map(|said| said.at.as_microsecond()),
+            message: Some(plain(&request.asked.title)),
             ..Self::default()
         }
     }

@@ -5,6 +5,8 @@ use std::io::Read;
 
 use domain::canonical::Digest;
 use domain::controls::{Outcome, Summary};
+use domain::ledger::Memory;
+use domain::request::Request as AuditRequest;
 use serde::Serialize;
 use tlog::{Level, TILE_WIDTH, Tile, Tiler, read_entries};
 
@@ -47,6 +49,9 @@ pub struct Report {
     /// The same with the whole population of each.
     #[serde(skip)]
     pub outcomes: Vec<Outcome>,
+    /// What auditors have asked to be shown, in the order in which they asked.
+    #[serde(skip)]
+    pub requests: Vec<AuditRequest>,
     /// Signed heads that are in the bundle.
     pub heads: usize,
     /// What the last of them is worth.
@@ -91,6 +96,14 @@ pub fn verify(
         progress(reader.at(), reading.examiner.size());
     }
     Ok(reading.finish())
+}
+
+/// What auditors have asked to be shown, by number.
+fn requests_of(streams: &Memory) -> Vec<AuditRequest> {
+    let found = streams.0.values().filter_map(|state| state.body.request());
+    let mut all: Vec<AuditRequest> = found.cloned().collect();
+    all.sort_by_key(|request| request.number);
+    all
 }
 
 struct Reading<'a> {
@@ -300,6 +313,7 @@ impl<'a> Reading<'a> {
             root: Digest(log.tree.root().0),
             request,
             measures,
+            requests: requests_of(&log.streams),
             heads: heads.len(),
             witnessed,
             timestamps,

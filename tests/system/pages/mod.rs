@@ -16,7 +16,8 @@ use testkit::wait;
 use crate::backups::Night;
 use crate::prints::{Office, ask, ended, id, wait_for_states};
 use crate::programs::{Up, call};
-use browser::{Browser, Page, encoded};
+pub(crate) use browser::Browser;
+use browser::{Page, encoded};
 
 /// How long anything may take here, on a machine that has other things to do.
 const SOON: Duration = Duration::from_secs(90);
@@ -64,7 +65,7 @@ fn is_ours(href: &str) -> bool {
 }
 
 /// What is wrong with a page, whatever it is about.
-fn flaws(path: &str, page: &Page) -> Vec<String> {
+pub(crate) fn flaws(path: &str, page: &Page) -> Vec<String> {
     let text = &page.text;
     let inline = [" style=\"", "<style", "javascript:", " onclick=", " onload=", " onsubmit="];
     let mut found: Vec<String> = inline

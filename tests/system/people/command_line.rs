@@ -49,7 +49,7 @@ fn accounts_are_made_shown_changed_and_removed_from_the_command_line() {
     up.call(&["user", "add", "x", "--grant", "king", "--reason", "no such role"]).ended(2);
     up.call(&["user", "code", "mia"]).ended(5);
     let lines = run(&mut decklog(["user", "roles"])).ended(0).out;
-    assert_eq!(lines.lines().count(), 31, "{lines}");
+    assert_eq!(lines.lines().count(), 33, "{lines}");
     up.stop();
     let listed = call(&dir.path().join("data"), &["user", "list", "-o", "json"]).ended(0).json();
     assert_eq!((&listed[0]["name"], &listed[1]["state"]), (&"admin".into(), &"removed".into()));

@@ -10,6 +10,7 @@ mod login;
 mod pages;
 mod records;
 mod repeats;
+mod requests;
 mod reviews;
 mod roles;
 mod streams;

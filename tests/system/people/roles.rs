@@ -153,6 +153,14 @@ impl Site {
                 let said = json!({"act": {"act": "resolve"}, "text": "a try"});
                 post("/incidents/job/pay.export/1", &said)
             }
+            "audit-requests" => {
+                let due = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+                post("/requests", &json!({"title": "a try", "text": "a try", "due": due}))
+            }
+            // What the auditor has asked just before.
+            "answer-requests" => {
+                post("/requests/1", &json!({"act": {"act": "answer"}, "text": "a try"}))
+            }
             "own-account" if name == "robot" => {
                 self.prepare("/users/robot/tokens", &json!({"name": "spare"}));
                 act("/users/robot/acts", json!({"act": "revoke-token", "name": "spare"}))
@@ -322,7 +330,7 @@ fn each_role_does_what_the_table_says_and_nothing_else_by_token_and_by_session_a
         assert_eq!(may(&answer, action), !person, "a program and {action}: {answer:?}");
         assert!(!person || answer.detail().contains("needs a person's name"), "{answer:?}");
     }
-    assert_eq!(table.as_array().unwrap().len() * people.len(), 30 * 6);
+    assert_eq!(table.as_array().unwrap().len() * people.len(), 32 * 6);
     said_once_each(&site.up, &people, &denied);
     changed_nothing(&site.up);
     stop_and_verify(site.up);
@@ -344,13 +352,13 @@ fn said_once_each(up: &Up, people: &[Person], denied: &BTreeMap<(String, String)
     assert_eq!(seen, *denied);
 }
 
-/// What an auditor leaves in the log is that they came in, what they read, and what they were denied.
+/// What an auditor leaves in the log is that they came in, what they read, what they asked, and what they were denied.
 fn changed_nothing(up: &Up) {
     let all = events(up, None);
     let theirs = all.iter().filter(|event| event["actor"] == "user/one-auditor");
     let kinds: std::collections::BTreeSet<&str> =
         theirs.map(|event| event["type"].as_str().unwrap()).collect();
-    let reads = ["backup.looked-into", "form.register-read"];
+    let reads = ["backup.looked-into", "form.register-read", "request.asked"];
     let other = |kind: &&&str| !kind.starts_with("user.") && !reads.contains(kind);
     assert_eq!(kinds.iter().filter(other).collect::<Vec<_>>(), Vec::<&&str>::new());
     assert!(reads.iter().all(|kind| kinds.contains(kind)), "{kinds:?}");

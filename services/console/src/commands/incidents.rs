@@ -275,6 +275,7 @@ fn check_about(of: &StreamId) -> Result<(), CommandError> {
         | StreamType::CallTree
         | StreamType::Measures
         | StreamType::Control
+        | StreamType::Request
         | StreamType::Incident => false,
     };
     let why = "an incident is about a job, host, dataset, repository, queue or form";

@@ -36,6 +36,7 @@ const NAV: &[(&str, &str)] = &[
     ("/hosts", "Hosts"),
     ("/events", "Events"),
     ("/controls", "Controls"),
+    ("/requests", "Requests"),
     ("/people", "People"),
     ("/site", "Site"),
 ];

@@ -96,6 +96,7 @@ pub(crate) fn address(id: &StreamId) -> String {
         StreamType::Incident => format!("/incidents/{}", id.rest()),
         StreamType::CallTree => format!("/rota#{name}"),
         StreamType::Measures => "/controls#measures".to_owned(),
+        StreamType::Request => format!("/requests/{name}"),
         StreamType::Control => format!("/controls/{}", name.to_ascii_uppercase()),
         StreamType::Log
         | StreamType::Calendar

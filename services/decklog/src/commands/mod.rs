@@ -31,6 +31,7 @@ mod proof;
 mod records;
 mod rehearse;
 mod report;
+mod requests;
 mod review;
 mod run;
 mod runs;
@@ -101,6 +102,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Review(wanted) => review::run(&wanted, format),
         Command::Change(wanted) => changes::run(&wanted, format),
         Command::Incident(wanted) => incidents::run(&wanted, format),
+        Command::Request(wanted) => requests::run(&wanted, format),
         Command::CallTree(thing) => things::run(ThingKind::CallTree, &thing, format),
         Command::Measures(thing) => things::run(ThingKind::Measures, &thing, format),
         Command::Calendar(calendar) => things::calendar(&calendar, format),

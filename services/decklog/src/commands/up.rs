@@ -285,6 +285,7 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::PrintEvent(event) => line(event.kind(), String::new()),
         Event::FormEvent(event) => line(event.kind(), String::new()),
         Event::QueueEvent(event) => line(event.kind(), String::new()),
+        Event::RequestEvent(event) => line(event.kind(), envelope.subject.rest().to_owned()),
         Event::ControlEvent(event) => line(event.kind(), envelope.subject.rest().to_owned()),
         Event::ChangeEvent(event) => line(event.kind(), String::new()),
         Event::ReviewEvent(event) => line(event.kind(), String::new()),

@@ -105,6 +105,7 @@ impl Books {
             | StreamType::CallTree
             | StreamType::Measures
             | StreamType::Control
+            | StreamType::Request
             | StreamType::Incident
             | StreamType::Review => {}
         }

@@ -178,6 +178,7 @@ impl Log {
             Query::Documents(_) => Content::Streams(Vec::new()),
             Query::Leaves { .. }
             | Query::Incidents(_)
+            | Query::Requests(_)
             | Query::Search(_)
             | Query::Jobs(_)
             | Query::Runs(_)

@@ -53,6 +53,7 @@ pub use catalogue::{CATALOGUE, Control};
 pub use month::Month;
 pub use said::{Disposed, ItemTold, Reviewed, exception_id, stream_of};
 pub use settings::ControlSettings;
+pub(crate) use table::csv_line;
 pub use table::{Summary, csv, summary_csv};
 
 /// From an instant, inclusive, until another, exclusive.

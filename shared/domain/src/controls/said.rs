@@ -272,6 +272,7 @@ fn hands(body: &Body, at: Timestamp) -> BTreeSet<&str> {
         | Body::Joining(_)
         | Body::Records(_)
         | Body::Control
+        | Body::Request(_)
         | Body::Directory(_) => {}
     }
     found.into_iter().flatten().filter(|by| !by.is_empty()).collect()

@@ -68,7 +68,7 @@ pub fn csv(outcome: &Outcome) -> String {
     if said {
         head.extend(["disposition", "disposed by", "disposed at", "text", "evidence"]);
     }
-    let mut text = line(&head);
+    let mut text = csv_line(&head);
     for item in &outcome.population {
         let position = item.position.map(|at| at.to_string()).unwrap_or_default();
         let mut cells =
@@ -76,7 +76,7 @@ pub fn csv(outcome: &Outcome) -> String {
         if said {
             cells.extend(disposed_cells(item.disposed.as_deref()));
         }
-        text.push_str(&line(&cells));
+        text.push_str(&csv_line(&cells));
     }
     text
 }
@@ -97,7 +97,7 @@ pub fn summary_csv<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Strin
     if said {
         head.extend(["without disposition", "reviewed by"]);
     }
-    let mut text = line(&head);
+    let mut text = csv_line(&head);
     for one in &all {
         let mut cells = vec![
             one.control.to_owned(),
@@ -110,12 +110,13 @@ pub fn summary_csv<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Strin
         if said {
             cells.extend([one.open.to_string(), one.reviewed_by()]);
         }
-        text.push_str(&line(&cells));
+        text.push_str(&csv_line(&cells));
     }
     text
 }
 
-fn line(cells: &[impl AsRef<str>]) -> String {
+/// A line of cells.
+pub(crate) fn csv_line(cells: &[impl AsRef<str>]) -> String {
     cells.iter().map(|cell| self::cell(cell.as_ref())).collect::<Vec<_>>().join(",") + "\r\n"
 }
 

@@ -15,6 +15,7 @@ mod job;
 mod log;
 mod print;
 mod records;
+mod request;
 mod review;
 mod run;
 mod thing;
@@ -32,6 +33,7 @@ pub use job::*;
 pub use log::*;
 pub use print::*;
 pub use records::*;
+pub use request::*;
 pub use review::*;
 pub use run::*;
 pub use thing::*;
@@ -369,6 +371,22 @@ family! {
 }
 
 family! {
+    /// What an auditor asks to be shown, and what is answered.
+    RequestEvent {
+        /// Somebody wants to be shown something.
+        RequestAsked = "request.asked" / 1,
+        /// Somebody says where it is shown.
+        RequestAnswered = "request.answered" / 1,
+        /// That is enough.
+        RequestAccepted = "request.accepted" / 1,
+        /// That is not enough.
+        RequestFlagged = "request.flagged" / 1,
+        /// It is not needed any more.
+        RequestWithdrawn = "request.withdrawn" / 1,
+    }
+}
+
+family! {
     /// Facts about an incident.
     IncidentEvent {
         /// Something happened that somebody must deal with.
@@ -557,6 +575,8 @@ pub enum Event {
     IncidentEvent(IncidentEvent),
     /// About a control.
     ControlEvent(ControlEvent),
+    /// About a request of an auditor.
+    RequestEvent(RequestEvent),
 }
 
 impl From<ThingEvent> for Event {
@@ -583,6 +603,7 @@ impl Event {
             Self::ReviewEvent(event) => event.kind(),
             Self::IncidentEvent(event) => event.kind(),
             Self::ControlEvent(event) => event.kind(),
+            Self::RequestEvent(event) => event.kind(),
         }
     }
 
@@ -603,6 +624,7 @@ impl Event {
             Self::ReviewEvent(event) => event.schema(),
             Self::IncidentEvent(event) => event.schema(),
             Self::ControlEvent(event) => event.schema(),
+            Self::RequestEvent(event) => event.schema(),
         }
     }
 
@@ -623,7 +645,8 @@ impl Event {
             | Self::QueueEvent(_)
             | Self::ReviewEvent(_)
             | Self::IncidentEvent(_)
-            | Self::ControlEvent(_) => stream == self.stream_type(),
+            | Self::ControlEvent(_)
+            | Self::RequestEvent(_) => stream == self.stream_type(),
         }
     }
 
@@ -634,6 +657,7 @@ impl Event {
             Self::ReviewEvent(_) => StreamType::Review,
             Self::IncidentEvent(_) => StreamType::Incident,
             Self::ControlEvent(_) => StreamType::Control,
+            Self::RequestEvent(_) => StreamType::Request,
             Self::RunEvent(_) => StreamType::Run,
             Self::HostEvent(_) => StreamType::Host,
             Self::UserEvent(_) => StreamType::User,
@@ -670,6 +694,7 @@ impl Event {
             Self::ReviewEvent(event) => event.body(),
             Self::IncidentEvent(event) => event.body(),
             Self::ControlEvent(event) => event.body(),
+            Self::RequestEvent(event) => event.body(),
         }
     }
 
@@ -702,6 +727,7 @@ impl Event {
             Some("change") => ChangeEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("review") => ReviewEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("control") => ControlEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("request") => RequestEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("incident") => IncidentEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("print") => PrintEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some(_) => BackupEvent::read(kind, schema, data)
@@ -731,6 +757,7 @@ impl Event {
             ReviewEvent::KINDS,
             IncidentEvent::KINDS,
             ControlEvent::KINDS,
+            RequestEvent::KINDS,
         ];
         families.into_iter().flatten().copied()
     }

@@ -75,7 +75,8 @@ pub fn action_needed(event: &Event, about: Option<&Body>, actor: Option<&str>) -
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
         | Event::ReviewEvent(_)
-        | Event::ControlEvent(_) => action_of(event),
+        | Event::ControlEvent(_)
+        | Event::RequestEvent(_) => action_of(event),
     }
 }
 
@@ -102,6 +103,7 @@ pub fn job_of(subject: &StreamId, about: Option<&Body>) -> Option<StreamId> {
         | StreamType::CallTree
         | StreamType::Measures
         | StreamType::Control
+        | StreamType::Request
         | StreamType::Review => None,
         StreamType::Incident => {
             let (of, _) = subject.incident_parts()?;

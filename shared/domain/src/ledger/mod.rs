@@ -51,6 +51,7 @@ use crate::keys::PublicKey;
 use crate::people;
 use crate::print;
 use crate::print::admit::Context;
+use crate::request;
 use crate::review;
 use crate::run::Run;
 use crate::site::{Thing, ThingKind};
@@ -299,6 +300,16 @@ impl Ledger {
                 };
                 said::admit(envelope, event, &context)
             }
+            Event::RequestEvent(event) => {
+                let context = request::Context {
+                    id: &envelope.subject,
+                    actor: envelope.actor.as_deref(),
+                    received,
+                    size: self.size,
+                    find: &|id| streams.get(id).map(|state| &state.body),
+                };
+                request::admit(body.and_then(Body::request), event, &context)
+            }
             Event::HostEvent(event) => {
                 let keys = || self.keys_of(envelope.subject.rest());
                 // None but the newest does, if any: it takes the others' place.
@@ -368,6 +379,7 @@ impl Ledger {
             | StreamType::CallTree
             | StreamType::Measures
             | StreamType::Control
+            | StreamType::Request
             | StreamType::Incident => Err("snapshots are spoken of elsewhere".to_owned()),
         }
     }
@@ -413,6 +425,7 @@ impl Ledger {
                     | Body::Review(_)
                     | Body::Incident(_)
                     | Body::Control
+                    | Body::Request(_)
                     | Body::Tzdb(_)
                     | Body::Continued(_)
                     | Body::Joining(_)
@@ -656,6 +669,7 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         Event::ReviewEvent(event) => ids.extend(run_of_note(event).cloned()),
         Event::IncidentEvent(event) => ids.extend(incident::admit::reads(subject, event)),
         Event::ControlEvent(event) => ids.extend(said::reads(event)),
+        Event::RequestEvent(event) => ids.extend(request::reads(subject, event)),
         Event::UserEvent(UserEvent::UserIdentitySet(_) | UserEvent::UserDirectorySaid(_)) => {
             ids.insert(StreamId::directory());
         }
@@ -715,6 +729,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         | Body::Review(_)
         | Body::Incident(_)
         | Body::Control
+        | Body::Request(_)
         | Body::Document(_) => BTreeSet::new(),
     }
 }

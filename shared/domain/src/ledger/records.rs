@@ -450,6 +450,7 @@ pub fn payload_hosts(body: &Body) -> Vec<String> {
         | Body::Continued(_)
         | Body::Joining(_)
         | Body::Records(_)
+        | Body::Request(_)
         | Body::Directory(_) => Vec::new(),
     }
 }

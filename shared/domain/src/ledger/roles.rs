@@ -40,7 +40,8 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         Event::UserEvent(_)
         | Event::ChangeEvent(_)
         | Event::ReviewEvent(_)
-        | Event::ControlEvent(_) => &[Console],
+        | Event::ControlEvent(_)
+        | Event::RequestEvent(_) => &[Console],
         Event::IncidentEvent(event) => may_state_of_incidents(event),
         Event::LogEvent(event) => may_state_of_log(event),
     }
@@ -282,6 +283,7 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         | Event::ChangeEvent(_)
         | Event::ReviewEvent(_)
         | Event::ControlEvent(_)
+        | Event::RequestEvent(_)
         | Event::IncidentEvent(_) => return Ok(()),
     };
     if own == envelope.subject {

@@ -19,6 +19,7 @@ use crate::job::{Claim, Job, Versions};
 use crate::people::{Directory, User};
 use crate::print::document::Told as PrintTold;
 use crate::print::{Document, Form, Queue};
+use crate::request::Request;
 use crate::review::Review;
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
@@ -140,6 +141,8 @@ pub enum Body {
     Incident(Box<Incident>),
     /// A control; what people say of it is read from its events.
     Control,
+    /// What an auditor asks to be shown.
+    Request(Box<Request>),
 }
 
 impl Body {
@@ -175,6 +178,7 @@ impl Body {
             | Self::Review(_)
             | Self::Incident(_)
             | Self::Control
+            | Self::Request(_)
             | Self::Tzdb(_)
             | Self::Continued(_)
             | Self::Joining(_)
@@ -243,6 +247,11 @@ impl Body {
         if let Self::Incident(incident) = self { Some(incident) } else { None }
     }
 
+    /// The request of an auditor, where it is one.
+    pub fn request(&self) -> Option<&Request> {
+        if let Self::Request(request) = self { Some(request) } else { None }
+    }
+
     /// The definitions of whatever is defined there.
     pub fn versions(&self) -> Option<&Versions> {
         let job = self.job().map(|job| &job.versions);
@@ -265,6 +274,7 @@ impl Body {
             | Self::Review(_)
             | Self::Incident(_)
             | Self::Control
+            | Self::Request(_)
             | Self::Tzdb(_)
             | Self::Continued(_)
             | Self::Joining(_)
@@ -521,6 +531,7 @@ fn evolve(
                 | Body::Review(_)
                 | Body::Incident(_)
                 | Body::Control
+                | Body::Request(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)
                 | Body::Joining(_)
@@ -541,6 +552,15 @@ fn evolve(
             Some(Body::Review(Box::new(review.evolve(event, received, actor))))
         }
         Event::ControlEvent(_) => Some(Body::Control),
+        Event::RequestEvent(event) => match old {
+            Some(Body::Request(request)) => {
+                Some(Body::Request(Box::new(request.evolve(event, received, actor))))
+            }
+            old => {
+                let request = Request::begin(&envelope.subject, event, received, actor);
+                request.map(Box::new).map(Body::Request).or(old)
+            }
+        },
         Event::IncidentEvent(event) => match old {
             Some(Body::Incident(incident)) => {
                 Some(Body::Incident(Box::new(incident.evolve(event, received, actor))))

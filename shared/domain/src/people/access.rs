@@ -8,7 +8,7 @@ use super::account::User;
 use super::grant::{Grant, Scope};
 use crate::event::{
     BackupEvent, ChangeEvent, Event, FormEvent, HostEvent, IncidentEvent, JobEvent, LogEvent,
-    PrintEvent, QueueEvent, Role, RunEvent, ThingAct, ThingEvent, UserEvent,
+    PrintEvent, QueueEvent, RequestEvent, Role, RunEvent, ThingAct, ThingEvent, UserEvent,
 };
 use crate::job::{Job, JobDefinition};
 
@@ -50,6 +50,10 @@ pub enum Action {
     AttendIncidents,
     /// Say that an incident is dealt with, and tell those who are affected.
     ResolveIncidents,
+    /// Ask as an auditor to be shown something, and say whether the answer is enough.
+    AuditRequests,
+    /// Answer what an auditor asks.
+    AnswerRequests,
     /// Keep snapshots from being forgotten.
     HoldSnapshots,
     /// Ask for a snapshot to be forgotten.
@@ -80,7 +84,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order people read them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::View,
         Self::ReadOutput,
         Self::ReadDocuments,
@@ -98,6 +102,8 @@ impl Action {
         Self::SignReviews,
         Self::AttendIncidents,
         Self::ResolveIncidents,
+        Self::AuditRequests,
+        Self::AnswerRequests,
         Self::HoldSnapshots,
         Self::RequestForget,
         Self::ApproveForget,
@@ -140,7 +146,8 @@ impl Action {
             | Self::KeepStock
             | Self::DeclineRequests => &[Operator, Approver],
             Self::KeepRecords => &[Approver, Admin],
-            Self::KeepHosts => &[Operator, Admin],
+            Self::AuditRequests => &[Auditor],
+            Self::KeepHosts | Self::AnswerRequests => &[Operator, Admin],
             Self::InviteHosts | Self::KeepPeople => &[Admin],
         }
     }
@@ -153,6 +160,7 @@ impl Action {
             | Self::ConfirmRuns
             | Self::SignReviews
             | Self::ResolveIncidents
+            | Self::AuditRequests
             | Self::ApproveForget
             | Self::CertifyTests
             | Self::KeepStock
@@ -172,6 +180,7 @@ impl Action {
             | Self::ResolveRuns
             | Self::SteerJobs
             | Self::AttendIncidents
+            | Self::AnswerRequests
             | Self::HoldSnapshots
             | Self::RequestForget
             | Self::SteerPrints
@@ -201,6 +210,8 @@ impl Action {
             Self::SignReviews => "sign-reviews",
             Self::AttendIncidents => "attend-incidents",
             Self::ResolveIncidents => "resolve-incidents",
+            Self::AuditRequests => "audit-requests",
+            Self::AnswerRequests => "answer-requests",
             Self::HoldSnapshots => "hold-snapshots",
             Self::RequestForget => "request-forget",
             Self::ApproveForget => "approve-forget",
@@ -243,6 +254,10 @@ impl Action {
             Self::ResolveIncidents => {
                 "resolve incidents that they did not cause, and tell those who are affected"
             }
+            Self::AuditRequests => {
+                "ask as an auditor to be shown something, accept or flag answers, withdraw what they asked"
+            }
+            Self::AnswerRequests => "answer what an auditor asks",
             Self::HoldSnapshots => "keep snapshots from being forgotten",
             Self::RequestForget => "ask for snapshots to be forgotten",
             Self::ApproveForget => "approve that snapshots are forgotten",
@@ -414,6 +429,13 @@ pub fn action_of(event: &Event) -> Option<Action> {
             ChangeEvent::ChangeExpedited(_) => Action::Expedite,
         },
         Event::ReviewEvent(_) | Event::ControlEvent(_) => Action::SignReviews,
+        Event::RequestEvent(RequestEvent::RequestAnswered(_)) => Action::AnswerRequests,
+        Event::RequestEvent(
+            RequestEvent::RequestAsked(_)
+            | RequestEvent::RequestAccepted(_)
+            | RequestEvent::RequestFlagged(_)
+            | RequestEvent::RequestWithdrawn(_),
+        ) => Action::AuditRequests,
         Event::IncidentEvent(event) => return of_incident(event),
         Event::BackupEvent(event) => return of_backup(event),
         Event::PrintEvent(event) => match event {

@@ -179,6 +179,7 @@ impl Known {
                 | Body::Log
                 | Body::Incident(_)
                 | Body::Control
+                | Body::Request(_)
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)

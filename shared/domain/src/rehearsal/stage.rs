@@ -109,6 +109,7 @@ impl<'k> Stage<'k> {
             | Body::Log
             | Body::Incident(_)
             | Body::Control
+            | Body::Request(_)
             | Body::Review(_)
             | Body::Tzdb(_)
             | Body::Continued(_)
@@ -137,6 +138,7 @@ impl<'k> Stage<'k> {
                 | Body::Log
                 | Body::Incident(_)
                 | Body::Control
+                | Body::Request(_)
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)

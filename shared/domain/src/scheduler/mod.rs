@@ -269,6 +269,7 @@ impl Scheduler {
             | Body::User(_)
             | Body::Log
             | Body::Control
+            | Body::Request(_)
             | Body::Tzdb(_)
             | Body::Joining(_)
             | Body::Records(_)
@@ -335,7 +336,8 @@ impl Scheduler {
             | Event::PrintEvent(_)
             | Event::FormEvent(_)
             | Event::QueueEvent(_)
-            | Event::ControlEvent(_) => {}
+            | Event::ControlEvent(_)
+            | Event::RequestEvent(_) => {}
             Event::IncidentEvent(event) => self.apply_incident(envelope, event, received),
             Event::ReviewEvent(event) => self.apply_review(event),
             Event::ChangeEvent(event) => self.apply_change(envelope, event, received),
@@ -380,6 +382,7 @@ impl Scheduler {
             | StreamType::Document
             | StreamType::Incident
             | StreamType::Control
+            | StreamType::Request
             | StreamType::Review => {}
         }
     }
@@ -445,6 +448,7 @@ impl Scheduler {
             | StreamType::CallTree
             | StreamType::Measures
             | StreamType::Control
+            | StreamType::Request
             | StreamType::Incident
             | StreamType::Review
             | StreamType::Log => {}

@@ -412,6 +412,7 @@ impl View<'_> {
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
             | Event::ControlEvent(_)
+            | Event::RequestEvent(_)
             | Event::ReviewEvent(_) => String::new(),
         };
         format!("the job was retired at {} by {}{reason}", self.clock.at(told.received), told.by())

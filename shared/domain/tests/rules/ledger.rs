@@ -218,6 +218,11 @@ const ROLES: &[(&str, &str)] = &[
     ("incident.reopened", "console"),
     ("control.exception-disposed", "console"),
     ("control.reviewed", "console"),
+    ("request.asked", "console"),
+    ("request.answered", "console"),
+    ("request.accepted", "console"),
+    ("request.flagged", "console"),
+    ("request.withdrawn", "console"),
 ];
 
 #[track_caller]
@@ -248,6 +253,8 @@ fn each_class_of_producer_states_its_own_kinds_and_no_other() {
                     StreamId::document(&"d".repeat(32))
                 } else if of == StreamType::Incident {
                     StreamId::incident(&StreamId::job("x"), 1)
+                } else if of == StreamType::Request {
+                    StreamId::request(1)
                 } else {
                     stream(&format!("{}/x", of.word()))
                 };

@@ -37,6 +37,7 @@ mod recorder;
 mod records;
 mod rehearsal;
 mod rehearsal_oracle;
+mod requests;
 mod reviews;
 mod run;
 mod scheduler;

@@ -66,6 +66,7 @@ impl<'a> Recorder<'a> {
             }),
             Query::Leaves { .. }
             | Query::Incidents(_)
+            | Query::Requests(_)
             | Query::Search(_)
             | Query::Jobs(_)
             | Query::Night { .. }

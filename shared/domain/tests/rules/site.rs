@@ -570,6 +570,7 @@ impl Site {
                 | Body::Directory(_)
                 | Body::Incident(_)
                 | Body::Control
+                | Body::Request(_)
                 | Body::Review(_) => 1,
                 Body::Job(_) => 2,
                 Body::Run(_) => 3,

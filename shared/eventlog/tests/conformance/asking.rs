@@ -7,7 +7,7 @@ use domain::ids::{Class, StreamId};
 use domain::job::{Claim, JobDefinition, Share};
 use domain::ledger::Mark;
 use domain::site::{Thing, ThingKind};
-use domain::wire::{Content, Query, RunRow, Selection, StreamView};
+use domain::wire::{Content, Query, RequestFilter, RunRow, Selection, StreamView};
 use eventlog::EventLog;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -222,4 +222,54 @@ pub(crate) async fn members_of_a_pool_are_the_hosts_that_take_its_work(store: &S
     assert_eq!(members("any").await, ["host/h0", "host/h1"]);
     assert_eq!(members("big").await, ["host/h1", "host/h2"]);
     assert_eq!(members("nobody").await, Vec::<String>::new());
+}
+
+pub(crate) async fn requests_are_listed_newest_first_by_how_they_stand_and_by_what_is_overdue(
+    store: &Store,
+) {
+    let mut site = Site::with_job(store, "a").await;
+    let (soon, later) = (site.tick() + SignedDuration::from_hours(1), site.tick());
+    let later = later + SignedDuration::from_hours(48);
+    let asked = [(1, soon), (2, soon), (3, later), (4, soon), (5, soon)];
+    site.valid(Who::Console, asked.map(|(number, due)| request_asked(number, due)).to_vec()).await;
+    site.valid(Who::Console, [1, 2, 4].map(|number| request_answered(number, 2)).to_vec()).await;
+    let flag = RequestFlagged { reason: "not of November".to_owned() };
+    site.valid(Who::Console, vec![of_request(2, 3, "user/eve", flag)]).await;
+    let accept = RequestAccepted { note: String::new() };
+    site.valid(Who::Console, vec![of_request(4, 3, "user/eve", accept)]).await;
+    let withdraw = RequestWithdrawn { reason: "found it".to_owned() };
+    site.valid(Who::Console, vec![of_request(5, 2, "user/eve", withdraw)]).await;
+    let mut listed: Vec<(Vec<u32>, &str)> = Vec::new();
+    for states in ["", "open", "answered", "flagged", "open answered flagged", "accepted withdrawn"]
+    {
+        let states_asked = states.split_whitespace().map(str::to_owned).collect();
+        let filter = RequestFilter { states: states_asked, limit: 9, ..RequestFilter::default() };
+        listed.push((requests(&site.log, filter).await, states));
+    }
+    let wanted = [
+        (vec![5, 4, 3, 2, 1], ""),
+        (vec![3], "open"),
+        (vec![1], "answered"),
+        (vec![2], "flagged"),
+        (vec![3, 2, 1], "open answered flagged"),
+        (vec![5, 4], "accepted withdrawn"),
+    ];
+    assert_eq!(listed, wanted);
+    let overdue = |due_before| RequestFilter {
+        due_before: Some(due_before),
+        limit: 9,
+        ..RequestFilter::default()
+    };
+    let second = SignedDuration::from_secs(1);
+    assert_eq!(requests(&site.log, overdue(soon)).await, [0; 0]);
+    assert_eq!(requests(&site.log, overdue(soon + second)).await, [2]);
+    assert_eq!(requests(&site.log, overdue(later + second)).await, [3, 2]);
+    let below = RequestFilter { below: Some(4), limit: 2, ..RequestFilter::default() };
+    assert_eq!(requests(&site.log, below).await, [3, 2], "a page of two behind the fourth");
+}
+
+async fn requests(log: &EventLog, filter: RequestFilter) -> Vec<u32> {
+    let answer = log.answer(&Query::Requests(filter)).await.unwrap();
+    let Content::Streams(found) = answer.content else { unreachable!() };
+    found.iter().map(|view| view.state.body.request().unwrap().number).collect()
 }

@@ -50,6 +50,33 @@ pub(crate) fn resumed(job: &str, version: u64) -> Draft {
     of_job(job, version, JobResumed { reason: "moved".to_owned() })
 }
 
+/// Somebody says something of a request.
+pub(crate) fn of_request(number: u32, version: u64, who: &str, event: impl Into<Event>) -> Draft {
+    Draft::new(StreamId::request(number), version, event).by(Some(who))
+}
+
+pub(crate) fn request_asked(number: u32, due: Timestamp) -> Draft {
+    let asked = RequestAsked {
+        title: format!("what {number} is about"),
+        text: "at length".to_owned(),
+        due,
+        control: None,
+        period: None,
+        references: Vec::new(),
+    };
+    of_request(number, 1, "user/eve", asked)
+}
+
+pub(crate) fn request_answered(number: u32, version: u64) -> Draft {
+    let references = vec![Reference::Position(1), Reference::Stream(StreamId::job("a"))];
+    of_request(
+        number,
+        version,
+        "user/ana",
+        RequestAnswered { text: "there".to_owned(), references },
+    )
+}
+
 /// An invitation of a host with its key of this number.
 pub(crate) fn host_invited(host: &str, version: u64, generation: u32, now: Timestamp) -> Draft {
     let until = now + jiff::SignedDuration::from_mins(10);

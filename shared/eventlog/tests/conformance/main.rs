@@ -64,7 +64,8 @@ rules! {
         the_past_of_a_job_is_its_newest_runs_that_have_ended,
         what_jobs_have_done_is_their_newest_runs_that_did_their_work,
         claims_to_a_lock_are_the_open_runs_that_have_it_or_wait_only_for_their_turn,
-        members_of_a_pool_are_the_hosts_that_take_its_work;
+        members_of_a_pool_are_the_hosts_that_take_its_work,
+        requests_are_listed_newest_first_by_how_they_stand_and_by_what_is_overdue;
     plans:
         no_question_behind_a_page_looks_through_the_whole_log_or_all_states;
     proving:

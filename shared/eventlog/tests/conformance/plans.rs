@@ -2,7 +2,8 @@
 
 use domain::ids::StreamId;
 use domain::wire::{
-    DocumentFilter, EventFilter, IncidentFilter, JobFilter, Query, RunFilter, Selection,
+    DocumentFilter, EventFilter, IncidentFilter, JobFilter, Query, RequestFilter, RunFilter,
+    Selection,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -72,6 +73,7 @@ fn others(now: Timestamp) -> Vec<Query> {
     let events = |filter: EventFilter| Query::Search(EventFilter { limit: 101, ..filter });
     let incidents =
         |filter: IncidentFilter| Query::Incidents(IncidentFilter { limit: 50, ..filter });
+    let requests = |filter: RequestFilter| Query::Requests(RequestFilter { limit: 50, ..filter });
     let by_stream = EventFilter { stream: Some(run.clone()), ..EventFilter::default() };
     let newest = StreamId::incident(&StreamId::job("a"), 1);
     let mut all: Vec<Query> = selections.map(streams).to_vec();
@@ -94,6 +96,13 @@ fn others(now: Timestamp) -> Vec<Query> {
         incidents(IncidentFilter::default()),
         incidents(IncidentFilter { of: Some(StreamId::job("a")), ..IncidentFilter::default() }),
         incidents(IncidentFilter { behind: Some((now, newest)), ..IncidentFilter::default() }),
+        requests(RequestFilter::default()),
+        requests(RequestFilter { states: vec!["open".to_owned()], ..RequestFilter::default() }),
+        requests(RequestFilter {
+            due_before: Some(now),
+            below: Some(7),
+            ..RequestFilter::default()
+        }),
         events(by_stream.clone()),
         events(EventFilter { kind: text("run.failed"), ..EventFilter::default() }),
         events(EventFilter { actor: text("user/a"), ..EventFilter::default() }),
@@ -107,7 +116,7 @@ fn others(now: Timestamp) -> Vec<Query> {
 }
 
 /// Rows as a site with a past has them: Postgres plans by what it has counted, and of an empty table any index is as good.
-const PAST: [&str; 6] = [
+const PAST: [&str; 7] = [
     "INSERT INTO state (stream, type, version, job, state, pool, instant, scheduled, open, late, attempts)
      SELECT 'run/j' || i % 200 || '@' || i, 'run', 3, 'j' || i % 200, 's' || i % 16, 'p' || i % 50, i, 1, 0, 0, 1
      FROM generate_series(1, 30000) AS i",
@@ -118,6 +127,11 @@ const PAST: [&str; 6] = [
      SELECT 'incident/job/j' || i % 500 || '/' || i / 500 + 1, 'incident', 1,
          '{\"incident\":{\"of\":\"job/j1\",\"number\":1,\"severity\":\"major\",\"opened\":\"2026-11-20T08:00:00Z\",\"troubles\":[],\"count\":0}}',
          'job/j' || i % 500, 'resolved', 'major', i, i / 500 + 1, CASE WHEN i % 100 = 0 THEN NULL ELSE i END, 'x'
+     FROM generate_series(1, 9000) AS i",
+    "INSERT INTO state (stream, type, version, body, state, instant, attempts, started, ended, message)
+     SELECT 'request/' || i, 'request', 1,
+         '{\"request\":{\"number\":1,\"asked\":{\"title\":\"x\",\"text\":\"x\",\"due\":\"2026-11-20T08:00:00Z\"},\"by\":\"user/e\",\"at\":\"2026-11-20T08:00:00Z\"}}',
+         CASE WHEN i % 100 = 0 THEN 'open' ELSE 'accepted' END, i, i, i, CASE WHEN i % 100 = 0 THEN NULL ELSE i END, 'x'
      FROM generate_series(1, 9000) AS i",
     "INSERT INTO acted (actor, position, stream, kind) SELECT 'user/u' || i % 300, i, 'job/j', 'x' FROM generate_series(1, 30000) AS i",
     "ANALYZE state",

@@ -98,6 +98,7 @@ async fn paths(embedded: &Embedded) -> anyhow::Result<Vec<String>> {
         "/timeline?by=job",
         "/incidents",
         "/rota",
+        "/requests",
         "/schedules/new",
         "/changes",
         "/jobs",

@@ -6,6 +6,8 @@
 //! | `assessment` | `assessment-results.json`: the same for programs (OSCAL) |
 //! | `cover` | `cover-sheet.pdf`: what lies before a file that was produced by who is audited |
 //!
+//! `requests.csv` tells what auditors have asked to be shown, by whom it was answered, and what came of it ([`csv`]).
+//!
 //! They follow from the evidence and from what was asked for alone: made again they are the same, but for the day on the cover
 //! sheet. They are no part of the evidence: whoever doubts them has the verifier make them again.
 
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use domain::canonical::Digest;
+use domain::request::csv;
 use evidence::parts::part_of;
 use evidence::{Report, Request, Verdict};
 use serde::Serialize;
@@ -99,6 +102,7 @@ pub(crate) fn run(wanted: &PapersOf, format: Format) -> anyhow::Result<()> {
         ("cover-sheet.pdf", cover::pdf(&subject, wanted, host::now())?),
         ("work-papers.xlsx", workbook::bytes(&subject)?),
         ("assessment-results.json", assessment::json(&subject)?),
+        ("requests.csv", csv(&subject.report.requests).into_bytes()),
     ];
     write(dir, &papers)?;
     let files = papers.iter().map(|(name, _)| dir.join(name).display().to_string()).collect();

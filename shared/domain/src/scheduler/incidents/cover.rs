@@ -43,6 +43,7 @@ impl Scheduler {
             | StreamType::Review
             | StreamType::Measures
             | StreamType::Control
+            | StreamType::Request
             | StreamType::Incident => {
                 let (severity, since) = tree(DEFAULT_TREE)?;
                 Some(Cover { severity, tree: Some(DEFAULT_TREE.to_owned()), since })
