@@ -15,6 +15,7 @@ use crate::attempt::{AllowList, AttemptDir, SupervisorProgram};
 use crate::backup::look;
 use crate::print::books::Books;
 use crate::records::KnownRecords;
+use crate::sealing::Sealing;
 use delivery::mail::MailConfig;
 
 /// An attempt under way on this host.
@@ -76,6 +77,8 @@ pub(crate) struct Host {
     pub(crate) books: Books,
     /// What the log says of holds and redactions.
     pub(crate) records: KnownRecords,
+    /// Attempts of which what they left is to be encrypted.
+    pub(crate) sealing: Sealing,
     /// How it sends mail.
     pub(crate) mail: Option<MailConfig>,
     /// Where its lists of addresses are.
@@ -147,6 +150,7 @@ impl Host {
             own: parts.own,
             books: parts.books,
             records: KnownRecords::default(),
+            sealing: Sealing::default(),
             mail: parts.mail,
             lists: parts.lists,
             drained: watch::Sender::new(None),

@@ -22,6 +22,7 @@ mod program;
 mod questions;
 mod records;
 mod recover;
+mod sealing;
 mod service;
 mod take;
 mod zones;

@@ -234,7 +234,7 @@ pub(crate) async fn watch(
             if told && !keeps && has_nothing_to_tell(&status) {
                 return forget(dir.clone()).await;
             }
-            mark_reported(dir.clone()).await
+            mark_reported(host, dir).await
         }
         State::Vanished => vanished(host, run, number, dir, slot).await,
         // The supervisor could not begin: nothing ran.
@@ -301,7 +301,7 @@ async fn vanished(
             break;
         }
     }
-    mark_reported(dir.clone()).await
+    mark_reported(host, dir).await
 }
 
 /// Says the end of an attempt, first as if nothing else had happened to the run; whether that is in the log.
@@ -491,8 +491,11 @@ async fn forget(dir: AttemptDir) -> anyhow::Result<()> {
     .await
 }
 
-async fn mark_reported(dir: AttemptDir) -> anyhow::Result<()> {
-    blocking(move || dir.note_reported().context("noting that the end was said")).await
+async fn mark_reported(host: &Host, dir: &AttemptDir) -> anyhow::Result<()> {
+    let noted = dir.clone();
+    blocking(move || noted.note_reported().context("noting that the end was said")).await?;
+    host.sealing.push(dir.clone());
+    Ok(())
 }
 
 /// An attempt that never ran here, and never will.

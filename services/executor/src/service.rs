@@ -28,7 +28,7 @@ use crate::print::books::{self, Books};
 use crate::print::inbox;
 use crate::print::spool::Spool;
 use crate::program::program;
-use crate::{alone, beat, questions, records, recover, take};
+use crate::{alone, beat, questions, records, recover, sealing, take};
 
 /// Whoever runs an executor tells it the time, when to stop, and what looks after commands.
 #[derive(Clone)]
@@ -97,6 +97,7 @@ pub async fn run(
     tasks.spawn(books::work(Arc::clone(&host)));
     tasks.spawn(inbox::watch(Arc::clone(&host)));
     tasks.spawn(records::work(Arc::clone(&host)));
+    tasks.spawn(sealing::work(Arc::clone(&host)));
     tasks.spawn(beat::beat(Arc::clone(&host)));
     tasks.spawn(beat::listen(Arc::clone(&host)));
     tasks.spawn(watch_heads(Arc::clone(&host), heads));

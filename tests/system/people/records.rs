@@ -64,6 +64,16 @@ fn edited(file: &Path, from: &str, to: &str) -> PathBuf {
     edited
 }
 
+/// The one output on this host, where it is not encrypted.
+fn plain(up: &Up) -> PathBuf {
+    let attempts = up.data.join("executor/attempts");
+    let shown = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."))
+    };
+    let dirs = std::fs::read_dir(attempts).unwrap().map(|entry| entry.unwrap().path());
+    dirs.into_iter().find(shown).unwrap().join("output.zst")
+}
+
 fn wait_until_erased(up: &Up) {
     let erased = || known(up)["redactions"][0]["state"] == "erased";
     wait::until("its host to say that it is gone", SOON, erased).unwrap();
@@ -88,6 +98,7 @@ fn an_output_is_shown_as_evidence_kept_by_a_legal_hold_and_erased_when_two_agree
     assert_eq!(end["event"]["payload"]["class"], "output");
     assert_eq!(end["event"]["data"]["report"]["output"]["sha256"], Value::Null);
 
+    wait::until("it to be encrypted", SOON, || !plain(&up).exists()).unwrap();
     disclosed(&up, &of, &file("shown"));
     let shown = std::fs::read_to_string(file("shown")).unwrap();
     assert!(shown.starts_with("decklog-payload-1\n") && shown.ends_with(WROTE), "{shown}");

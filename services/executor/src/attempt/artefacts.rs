@@ -17,7 +17,7 @@ use super::dir::AttemptDir;
 use super::spec::Spec;
 
 /// Where they are.
-const ARTEFACTS: &str = "artefacts";
+pub(super) const ARTEFACTS: &str = "artefacts";
 
 impl AttemptDir {
     /// Keeps the files that its specification names. One that is not there is left out: whoever needs it says so.

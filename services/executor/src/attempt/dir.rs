@@ -158,7 +158,12 @@ impl AttemptDir {
     pub fn output(&self, offset: u64) -> Result<Vec<u8>, AttemptError> {
         let mut tail = self.tail();
         tail.skip(offset)?;
-        tail.read()
+        let read = tail.read()?;
+        if !read.is_empty() {
+            return Ok(read);
+        }
+        // It is encrypted by now, or there is none.
+        Ok(self.sealed_output(offset)?.unwrap_or(read))
     }
 
     /// What an engine said it did; `None` where it left nothing.
@@ -248,6 +253,7 @@ impl AttemptDir {
     /// # Errors
     /// If the disk refuses.
     pub fn remove_ended(&self) -> Result<(), AttemptError> {
+        self.destroy_key().map_err(io_at("destroy the key of", &self.path))?;
         let root = self.path.parent().unwrap_or(Path::new("/"));
         spare::give(root, &self.path).map_err(io_at("remove", &self.path))
     }

@@ -15,6 +15,7 @@
 //! | `unclaimed` | executor | a second name of `spec.json`; nobody has decided whether the command runs |
 //! | `claim …` | whoever is first | that name changed to `claim supervised <pid> <starttime> <boot id>` or `claim disowned` |
 //! | `output.zst` | supervisor | the kept output, stdout and stderr interleaved; absent while there is none |
+//! | `output.sealed`, `artefacts.sealed/` | executor | the same, and the artefacts, encrypted, once the outcome is in the log; the key lies in `attempts.keys` |
 //! | `cancel` | executor | the reason; the file is the request, the signal only a nudge |
 //! | `status.json` | supervisor | the final word |
 //! | `refusal` | gate | why the command could not be started, if it could not |
@@ -36,6 +37,7 @@
 //! |---|---|
 //! | [`spec`], [`status`] | the two documents |
 //! | [`dir`](AttemptDir) | the directory: names, files, [`prepare`], [`list`] |
+//! | `sealed` | what was left, encrypted |
 //! | `spare` | using directories again |
 //! | `claim` | who decides whether the command may run |
 //! | `supervisors`, `control` | executor's side: start, wait, cancel |
@@ -63,6 +65,7 @@ mod proc;
 mod provider;
 mod rate;
 mod recover;
+mod sealed;
 mod secrets;
 mod spare;
 pub mod spec;

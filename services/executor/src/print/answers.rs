@@ -82,9 +82,15 @@ pub(crate) fn artefact(
     offset: u64,
     limit: u32,
 ) -> anyhow::Result<Option<Vec<u8>>> {
-    let Some(mut file) = dir.artefact(name)? else { return Ok(None) };
-    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(offset))?;
     let mut piece = Vec::new();
-    file.take(u64::from(limit).min(ANSWER_BYTES)).read_to_end(&mut piece)?;
+    let most = u64::from(limit).min(ANSWER_BYTES);
+    if let Some(mut file) = dir.artefact(name)? {
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(offset))?;
+        file.take(most).read_to_end(&mut piece)?;
+    } else {
+        // It is encrypted by now, or there is none.
+        let Some(sealed) = dir.sealed_artefact(name, offset)? else { return Ok(None) };
+        sealed.take(most).read_to_end(&mut piece)?;
+    }
     Ok(Some(piece))
 }

@@ -35,7 +35,7 @@ pub(crate) mod spool;
 mod vault;
 
 pub(crate) use prepare::{fetch, make_documents, prepare};
-pub(crate) use vault::random;
+pub(crate) use vault::{Key, Unsealed, derived, open as unseal, random, seal};
 
 use std::sync::Arc;
 

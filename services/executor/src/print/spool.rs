@@ -14,7 +14,6 @@ use domain::ids::StreamId;
 use domain::print::{Deliver, PageRange};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::vault::{self, Key, Unsealed};
 
@@ -302,10 +301,7 @@ fn key_of(key: &Key, name: &str) -> Key {
     if name == CONTENT {
         return *key;
     }
-    let mut hash = Sha256::new();
-    hash.update(format!("decklog-sealed-1\n{name}\n"));
-    hash.update(key);
-    hash.finalize().into()
+    vault::derived(key, name)
 }
 
 fn key_at(path: &Path) -> anyhow::Result<Key> {

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
+use sha2::{Digest as _, Sha256};
 
 /// The first line of a file.
 const HEAD: &[u8] = b"decklog-sealed-1\n";
@@ -42,8 +43,16 @@ fn nonce(number: u64, last: bool) -> Nonce {
     Nonce::assume_unique_for_key(bytes)
 }
 
+/// The key of one of several files that have one key between them.
+pub(crate) fn derived(key: &Key, name: &str) -> Key {
+    let mut hash = Sha256::new();
+    hash.update(format!("decklog-sealed-1\n{name}\n"));
+    hash.update(key);
+    hash.finalize().into()
+}
+
 /// Writes all of `from` into a new file, and forces it to disk.
-pub(super) fn seal(path: &Path, key: &Key, from: &mut dyn Read) -> io::Result<()> {
+pub(crate) fn seal(path: &Path, key: &Key, from: &mut dyn Read) -> io::Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let mut out = BufWriter::new(file);
     out.write_all(HEAD)?;
@@ -82,7 +91,7 @@ pub(crate) struct Unsealed {
 }
 
 /// Opens a sealed file.
-pub(super) fn open(path: &Path, key: &Key) -> io::Result<Unsealed> {
+pub(crate) fn open(path: &Path, key: &Key) -> io::Result<Unsealed> {
     let mut file = BufReader::new(File::open(path)?);
     let mut head = [0; HEAD.len()];
     file.read_exact(&mut head)?;
@@ -111,7 +120,7 @@ fn damaged() -> io::Error {
 
 impl Unsealed {
     /// Goes on from this byte of the text; past its end there is nothing.
-    pub(super) fn skip_to(&mut self, offset: u64) -> io::Result<()> {
+    pub(crate) fn skip_to(&mut self, offset: u64) -> io::Result<()> {
         let (text, sealed) = (FRAME as u64, (FRAME + TAG) as u64);
         let frames = self.file.get_ref().metadata()?.len().saturating_sub(HEAD.len() as u64);
         // The last frame is opened also by whoever asks for what comes after: it says that it is the last.
