@@ -138,6 +138,7 @@ fn a_newcomer_comes_in_lets_another_approve_sees_a_failure_and_signs_the_morning
         "/people/review",
         "/events/1",
         "/site",
+        "/records",
         "/controls",
         "/controls/CM-01?show=population",
         "/controls/AC-06",

@@ -18,6 +18,10 @@ use crate::host::Host;
 use crate::life::{self, blocking};
 use crate::records;
 
+/// How seldom attempts that are over are looked at.
+const TIDY_EVERY: Duration = Duration::from_secs(3_600);
+/// And how often at most.
+const TIDY_AGAIN: Duration = Duration::from_secs(10);
 /// Why an attempt that this host claimed for itself does not run.
 const NEVER_BEGAN: &str = "this host was away when it was to begin";
 
@@ -166,14 +170,19 @@ fn missing(host: &Host, view: &StreamView) -> Option<Draft> {
     domain::executor::give_up(run, view.state.version, &host.producer, attempt, reason)
 }
 
-/// Removes ended attempts and their output when they are older than `keep`, and no legal hold keeps them. Looks every hour.
+/// Removes ended attempts and their output when they are older than `keep`, and no legal hold keeps them. Looks every hour, as often
+/// as it keeps where that is shorter, and soon again where nobody answered.
 pub(crate) async fn tidy(host: Arc<Host>, keep: Duration) {
+    let every = keep.clamp(TIDY_AGAIN, TIDY_EVERY);
     loop {
-        let done = remove_what_is_old(&host, keep).await;
-        if let Err(error) = done {
-            warn!(%error, "old attempts could not be removed");
-        }
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        let after = match remove_what_is_old(&host, keep).await {
+            Ok(()) => every,
+            Err(error) => {
+                warn!(%error, "old attempts could not be removed");
+                TIDY_AGAIN
+            }
+        };
+        tokio::time::sleep(after).await;
     }
 }
 

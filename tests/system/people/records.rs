@@ -109,10 +109,11 @@ fn an_output_is_shown_as_evidence_kept_by_a_legal_hold_and_erased_when_two_agree
     let line = format!("{of}, output, {} bytes: what the event at", WROTE.len());
     assert!(ours.ended(2).out.contains(&line));
     assert_eq!(other.ended(2).out.lines().last(), Some("INCONCLUSIVE"));
-    let (ours, other) = verified(&up, &edited(&file("evidence.tar"), "Mia Brandt", "Mia Brundt"));
+    let (ours, other) =
+        verified(&up, &edited(&file("evidence.tar"), WROTE, "a letter to Mia Brundt\n"));
     assert!(ours.ended(1).out.contains("PAYLOAD_MISMATCH"));
     assert!(other.ended(1).out.contains("PAYLOAD_MISMATCH"));
-    let forged = edited(&file("shown"), "Mia Brandt", "Mia Brundt");
+    let forged = edited(&file("shown"), WROTE, "a letter to Mia Brundt\n");
     let words = ["evidence", "export", "--payload", forged.to_str().unwrap(), "--to"];
     let refused = up.call(&[&words[..], &[file("more.tar").to_str().unwrap()]].concat());
     assert!(refused.err.contains(&format!("it is not what {of} commits to")), "{}", refused.err);
@@ -132,6 +133,7 @@ fn an_output_is_shown_as_evidence_kept_by_a_legal_hold_and_erased_when_two_agree
     assert!(
         page.text.contains("It was erased before its time: admin asked for that, and bob agreed.")
     );
+    assert!(!page.text.contains("Ask for its output to be erased"));
     let test = ["control", "test", "LG-06", "--population"];
     assert!(up.call(&test).ended(0).out.contains(&of));
     // What was shown before is still what the log commits to.
@@ -151,6 +153,8 @@ fn held_and_lifted(up: &Up, of: &str, bob: &Person) {
     records(up, &["hold", "case-7", "--over", "job/let*"]).ended(0);
     let held = records(up, &["redact", of]).ended(5).err;
     assert!(held.contains("the legal hold case-7 keeps it"), "{held}");
+    let bad = records(up, &["hold", "case 8", "--over", "job/a"]).ended(2).err;
+    assert!(bad.contains("a hold's name has 1 to 60 letters"), "{bad}");
     let bad = records(up, &["hold", "case-8", "--over", "letters"]).ended(5).err;
     assert!(bad.contains("\"letters\" is not job/NAME, queue/NAME"), "{bad}");
     records(up, &["ask-lift", "case-7"]).ended(0);

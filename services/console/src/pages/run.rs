@@ -118,7 +118,7 @@ async fn one(
         output: output(console, visitor, &id, chosen(run, number)).await,
         events: events.iter().map(event_line).collect(),
         all_events: events_of(&id),
-        redacts: redacts(run, visitor),
+        redacts: redacts(console, run, visitor).await,
         acts: acts(run, visitor),
         resolves: matches!(run.state, Stands::Unknown { .. }) && visitor.could(Action::ResolveRuns),
         word: visitor.word(),
@@ -253,11 +253,14 @@ async fn erased(console: &Console, id: &StreamId) -> Option<String> {
     Some(format!("It was erased before its time: {asked} asked for that, and {agreed} agreed."))
 }
 
-/// Where somebody asks for its output to be erased before its time.
-fn redacts(run: &Run, visitor: &Visitor) -> Option<String> {
+/// Where somebody asks for its output to be erased before its time, where nobody has.
+async fn redacts(console: &Console, run: &Run, visitor: &Visitor) -> Option<String> {
     let wrote = run.attempts.iter().any(|attempt| !attempt.is_silent());
-    let ended = run.state.is_ended() && wrote;
-    (ended && visitor.could(Action::KeepRecords)).then(|| records::asks_for(&run.id))
+    if !(run.state.is_ended() && wrote && visitor.could(Action::KeepRecords)) {
+        return None;
+    }
+    let known = console.records().await.ok()?.redactions.contains_key(&run.id);
+    (!known).then(|| records::asks_for(&run.id))
 }
 
 /// The end of an output, from which byte on it is, and whether more may follow what was read.

@@ -168,6 +168,7 @@ fn exported(done: &Exported) -> String {
     };
     let stamped = match done.payloads {
         0 => stamped,
+        1 => format!("{stamped}, 1 payload"),
         some => format!("{stamped}, {some} payloads"),
     };
     let witnessed = match cosignatures {

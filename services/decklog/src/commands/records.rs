@@ -3,6 +3,7 @@
 mod disclose;
 
 use domain::ids::StreamId;
+use domain::ledger::check_hold_name;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -42,6 +43,7 @@ fn payload_of(text: &str) -> anyhow::Result<StreamId> {
 }
 
 fn hold(act: &NamedAct, what: &Value, format: Format) -> anyhow::Result<()> {
+    check_hold_name(&act.name).map_err(exit::usage)?;
     let path = format!("/api/v1/records/holds/{}", escape(&act.name));
     say(&act.place, &path, &json!({"act": what, "reason": act.reason}), format)
 }

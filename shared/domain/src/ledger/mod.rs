@@ -29,7 +29,7 @@ pub use flushes::{Opened, Refusal};
 pub use joining::{AskedKey, Joining, KeyAnswer, WAITING_MAX};
 pub use records::{
     Asked, HOLD_NAME_BYTES_MAX, HOLDS_MAX, LegalHold, OVER_MAX, REDACTIONS_MAX, Records, Redaction,
-    payload_hosts,
+    check_hold_name, payload_hosts,
 };
 pub use roles::may_state;
 pub(crate) use streams::evolve_host;

@@ -351,9 +351,11 @@ fn waiting<'a>(records: &'a Records, of: &StreamId) -> Result<&'a Redaction, Str
     Ok(one)
 }
 
-fn check_placed(records: &Records, event: &HoldPlaced) -> Result<(), String> {
-    check_text(&event.reason, "a reason")?;
-    let name = &event.name;
+/// Whether a hold may have this name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_hold_name(name: &str) -> Result<(), String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let named = (1..=HOLD_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain);
     need(
@@ -361,8 +363,13 @@ fn check_placed(records: &Records, event: &HoldPlaced) -> Result<(), String> {
         &format!(
             "a hold's name has 1 to {HOLD_NAME_BYTES_MAX} letters, digits, dots, dashes and underscores"
         ),
-    )?;
-    need(!records.holds.contains_key(name), "there is a hold of that name")?;
+    )
+}
+
+fn check_placed(records: &Records, event: &HoldPlaced) -> Result<(), String> {
+    check_text(&event.reason, "a reason")?;
+    check_hold_name(&event.name)?;
+    need(!records.holds.contains_key(&event.name), "there is a hold of that name")?;
     need(records.holds.len() < HOLDS_MAX, "there are too many holds")?;
     need(
         (1..=OVER_MAX).contains(&event.over.len()),
