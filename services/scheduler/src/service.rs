@@ -165,9 +165,10 @@ async fn schedule(
         link_secret: config.notify.as_ref().map(|_| secret()).transpose()?,
         ..Settings::new(&config.name, &around.tzdb.version)
     };
-    let mut mind = Scheduler::new(settings);
     let heartbeats = bus.subscribe(&Topic::Heartbeats).await?;
-    let Some(position) = load(bus, &mut mind, around).await? else { return Ok(Ended::Stopped) };
+    let Some((mut mind, position)) = load(bus, &settings, around).await? else {
+        return Ok(Ended::Stopped);
+    };
     let follower = Follower::after(bus, position).await?.start();
     let (answers, answered) = mpsc::channel(4_096);
     let (recalls, recalled) = mpsc::channel(64);
@@ -267,13 +268,13 @@ async fn report_cut(bus: &Bus, outbox: &Outbox, id: &ProducerId, cut: journal::C
 /// Loads the state, as long as it takes; `None` when told to stop before.
 async fn load(
     bus: &Bus,
-    mind: &mut Scheduler,
+    settings: &Settings,
     around: &Surroundings,
-) -> anyhow::Result<Option<u64>> {
+) -> anyhow::Result<Option<(Scheduler, u64)>> {
     let mut stop = around.stop.clone();
     loop {
-        match feed::load(bus, mind, (around.clock)()).await {
-            Ok(position) => return Ok(Some(position)),
+        match feed::load(bus, settings.clone(), (around.clock)()).await {
+            Ok(loaded) => return Ok(Some(loaded)),
             Err(error) => warn!(%error, "the recorder does not answer yet"),
         }
         tokio::select! {
