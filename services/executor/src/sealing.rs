@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::attempt::{AttemptDir, list};
+use crate::attempt::{AttemptDir, list, sweep_keys};
 use crate::host::Host;
 use crate::life::blocking;
 
@@ -35,7 +35,13 @@ impl Sealing {
 /// Encrypts until told to stop: first what an earlier life left.
 pub(crate) async fn work(host: Arc<Host>) {
     let root = host.attempts.clone();
-    let found = blocking(move || Ok(list(&root)?)).await.unwrap_or_default();
+    let found = blocking(move || {
+        if let Err(error) = sweep_keys(&root) {
+            warn!(%error, "keys of attempts that are gone cannot be destroyed");
+        }
+        Ok(list(&root)?)
+    });
+    let found = found.await.unwrap_or_default();
     let mut waiting = found;
     loop {
         let sealed = blocking(move || {

@@ -304,7 +304,7 @@ impl<W: Write> Writer<W> {
     /// It cannot be written.
     pub fn entry(&mut self, leaf: Vec<u8>) -> Result<(), WriteError> {
         if let Some(taken) = self.examiner.take(&leaf) {
-            self.payloads.passed(self.examiner.size(), &taken.envelope);
+            self.payloads.passed(self.examiner.size(), &taken);
         }
         self.waiting.push(leaf);
         let full = self.examiner.newest().map(|hash| self.tiler.push(hash)).unwrap_or_default();

@@ -2,16 +2,17 @@
 //!
 //! The request names the positions of which a payload is shown. Each has a file, or was erased as two people had agreed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::canonical::Digest;
-use domain::envelope::Envelope;
+use domain::event::{Event, LogEvent, PrintEvent};
 use domain::ids::StreamId;
-use domain::ledger::{Body, Memory, Streams as _};
+use domain::ledger::Mark;
 use domain::payload::Disclosure;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::examiner::Taken;
 use crate::finding::{Findings, Kind};
 
 /// Where they stand.
@@ -54,15 +55,25 @@ struct Committed {
 pub(crate) struct Payloads {
     /// Positions that were asked for, with what their events commit to.
     asked: BTreeMap<u64, Option<Committed>>,
+    /// Runs and documents of which two people had agreed that they are erased, or that were erased when their time was over.
+    erased: BTreeSet<StreamId>,
 }
 
 impl Payloads {
     pub(crate) fn of(positions: &[u64]) -> Self {
-        Self { asked: positions.iter().map(|position| (*position, None)).collect() }
+        let asked = positions.iter().map(|position| (*position, None)).collect();
+        Self { asked, erased: BTreeSet::new() }
     }
 
     /// Hears of the event at a position.
-    pub(crate) fn passed(&mut self, position: u64, envelope: &Envelope) {
+    pub(crate) fn passed(&mut self, position: u64, taken: &Taken) {
+        if self.asked.is_empty() {
+            return;
+        }
+        let envelope = &taken.envelope;
+        if taken.mark == Mark::Valid {
+            self.erased.extend(erased_by(&taken.event, &envelope.subject));
+        }
         if let (Some(asked), Some(payload)) = (self.asked.get_mut(&position), &envelope.payload) {
             let (event, of) = (envelope.id, envelope.subject.clone());
             let (class, commitment) = (payload.class.clone(), payload.commitment);
@@ -90,10 +101,10 @@ impl Payloads {
     }
 
     /// What was shown, and what should have been.
-    pub(crate) fn finish(self, streams: &Memory, findings: &mut Findings) -> Vec<Shown> {
+    pub(crate) fn finish(self, findings: &mut Findings) -> Vec<Shown> {
         let mut all = Vec::new();
         for (position, committed) in self.asked {
-            let redacted = committed.as_ref().is_some_and(|one| is_redacted(streams, &one.of));
+            let redacted = committed.as_ref().is_some_and(|one| self.erased.contains(&one.of));
             match committed {
                 Some(Committed { of, class, shown, .. }) if shown.is_some() || redacted => {
                     all.push(Shown { position, of, class, bytes: shown });
@@ -108,13 +119,11 @@ impl Payloads {
     }
 }
 
-/// Whether two people had agreed that the payload of a run or document is erased, or its time was over.
-fn is_redacted(streams: &Memory, of: &StreamId) -> bool {
-    let agreed = streams.get(&StreamId::records()).and_then(|state| state.body.records());
-    let agreed = agreed.and_then(|records| records.redactions.get(of));
-    let document = match streams.get(of).map(|state| &state.body) {
-        Some(Body::Document(document)) => document.erased.is_some(),
-        Some(_) | None => false,
-    };
-    document || agreed.is_some_and(|one| one.agreed.is_some())
+/// The run or document that is, or is to be, erased by what an event says.
+fn erased_by(event: &Event, subject: &StreamId) -> Option<StreamId> {
+    if let Event::LogEvent(LogEvent::PayloadRedacted(event)) = event {
+        return Some(event.of.clone());
+    }
+    let erased = matches!(event, Event::PrintEvent(PrintEvent::PrintErased(_)));
+    erased.then(|| subject.clone())
 }

@@ -238,7 +238,7 @@ impl<'a> Reading<'a> {
         for leaf in leaves {
             let taken = self.examiner.take(leaf);
             if let Some(taken) = &taken {
-                self.payloads.passed(self.examiner.size(), &taken.envelope);
+                self.payloads.passed(self.examiner.size(), taken);
             }
             self.stamps.passed(self.examiner.size(), taken.map(|taken| taken.received));
             let full = self.examiner.newest().map(|hash| self.tiler.push(hash));
@@ -298,7 +298,7 @@ impl<'a> Reading<'a> {
         let (of_heads, witnessed) = heads::check(&heads, &log, self.trust);
         let (of_stamps, timestamps) = self.stamps.check(&heads, self.trust);
         let misbehaviour = self.misbehaviour(&log);
-        let payloads = self.payloads.finish(&log.streams, &mut self.findings);
+        let payloads = self.payloads.finish(&mut self.findings);
         let request = self.request;
         let measures = log.agreed.as_ref().zip(request.as_ref());
         let measures = measures.map(|(agreed, request)| agreed.says_of(&request.controls));

@@ -22,10 +22,7 @@ const SEALED_ARTEFACTS: &str = "artefacts.sealed";
 
 impl AttemptDir {
     fn key_path(&self) -> PathBuf {
-        let root = self.path().parent().unwrap_or(Path::new("/"));
-        let mut keys = root.file_name().unwrap_or_default().to_owned();
-        keys.push(".keys");
-        root.with_file_name(keys).join(self.name())
+        keys_of(self.path().parent().unwrap_or(Path::new("/"))).join(self.name())
     }
 
     fn key(&self) -> io::Result<Option<Key>> {
@@ -137,6 +134,31 @@ impl AttemptDir {
     }
 }
 
+/// Destroys keys of attempts that are gone: one was perhaps made while its attempt was removed.
+///
+/// # Errors
+/// If the disk refuses.
+pub(crate) fn sweep_keys(root: &Path) -> io::Result<()> {
+    let keys = match fs::read_dir(keys_of(root)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        keys => keys?,
+    };
+    for entry in keys {
+        let entry = entry?;
+        if !root.join(entry.file_name()).exists() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the keys of the attempts below a directory lie: beside it.
+fn keys_of(root: &Path) -> PathBuf {
+    let mut keys = root.file_name().unwrap_or_default().to_owned();
+    keys.push(".keys");
+    root.with_file_name(keys)
+}
+
 /// The sealed file is on disk before the plain one goes.
 fn seal_one(plain: &Path, sealed: &Path, key: &Key) -> io::Result<()> {
     let beside = sealed.with_extension("new");
@@ -213,8 +235,13 @@ mod tests {
         }
         let keys = place.path().join("attempts.keys");
         assert_eq!(fs::read_dir(&keys).unwrap().count(), 1);
+        sweep_keys(&root).unwrap();
+        assert_eq!(fs::read_dir(&keys).unwrap().count(), 1, "its attempt is there");
         dir.remove().unwrap();
         assert_eq!(fs::read_dir(&keys).unwrap().count(), 0, "its key goes with it");
+        fs::write(keys.join("gone~1"), [7; 32]).unwrap();
+        sweep_keys(&root).unwrap();
+        assert_eq!(fs::read_dir(&keys).unwrap().count(), 0, "its attempt is gone");
     }
 
     #[test]
