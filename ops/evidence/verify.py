@@ -363,7 +363,9 @@ class Verifier:
             self.asked = self.request.get("payloads", [])
             wanted = {"controls", "format", "from", "until"} | ({"payloads"} if self.asked else set())
             known = set(self.request) == wanted and self.request["format"] == FORMAT
-            known = known and all(type(one) is int for one in self.asked) and sorted(set(self.asked))[:4096] == self.asked
+            known = known and isinstance(self.asked, list) and all(type(one) is int for one in self.asked)
+            known = known and sorted(set(self.asked))[:4096] == self.asked
+            self.asked = dict.fromkeys(self.asked if known else [])
             refuse(data[-1:] != b"\n" or not known, "MANIFEST_FORM", "not a request")
         elif name == "README.txt":
             self.readme = data.decode("utf-8", "replace")
@@ -454,7 +456,7 @@ class Verifier:
         producer.adrift = False
         if position in self.asked and "payload" in event:
             self.committed[position] = (event["id"], event["payload"]["commitment"], event["subject"])
-        self.redacted |= {"payload.redacted": {data.get("of")}, "print.erased": {event["subject"]}}.get(kind, set())
+        self.redacted |= {"payload.redacted": {data.get("of")}, "print.erased": {event["subject"]} if data.get("reason") != "lost" else set()}.get(kind, set())
         if kind == "log.producer-enrolled" and not self.producers.get(data["producer"], Producer(b"")).count:
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer.unsigned = 0 if seals else producer.unsigned + 1

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::attempt::{AttemptDir, list, sweep_keys};
+use crate::attempt::{AttemptDir, list};
 use crate::host::Host;
 use crate::life::blocking;
 
 /// How long what was left may wait.
 const EVERY: Duration = Duration::from_secs(5);
-/// Most that are remembered; more are found when the executor starts again, or tidies up.
+/// How long it may where that failed.
+const AGAIN: Duration = Duration::from_secs(60);
+/// Most that are remembered; more are found when the executor starts again.
 const WAITING_MAX: usize = 10_000;
 
 /// Attempts whose ends are in the log, and of which what they left is not encrypted.
@@ -35,34 +37,27 @@ impl Sealing {
 /// Encrypts until told to stop: first what an earlier life left.
 pub(crate) async fn work(host: Arc<Host>) {
     let root = host.attempts.clone();
-    let found = blocking(move || {
-        if let Err(error) = sweep_keys(&root) {
-            warn!(%error, "keys of attempts that are gone cannot be destroyed");
-        }
-        Ok(list(&root)?)
-    });
-    let found = found.await.unwrap_or_default();
+    let found = blocking(move || Ok(list(&root)?)).await.unwrap_or_default();
     let mut waiting = found;
     loop {
-        let sealed = blocking(move || {
-            seal_all(&waiting);
-            Ok(())
-        });
-        if let Err(error) = sealed.await {
-            warn!(%error, "what attempts left cannot be encrypted");
-        }
-        tokio::time::sleep(EVERY).await;
+        let failed = blocking(move || Ok(seal_all(waiting))).await.unwrap_or_default();
+        // Those that failed wait for longer: a disk that is full is full for a while.
+        let after = if failed.is_empty() { EVERY } else { AGAIN };
+        failed.into_iter().for_each(|dir| host.sealing.push(dir));
+        tokio::time::sleep(after).await;
         waiting = host.sealing.take();
     }
 }
 
-fn seal_all(dirs: &[AttemptDir]) {
-    for dir in dirs {
+/// Those that could not be.
+fn seal_all(dirs: Vec<AttemptDir>) -> Vec<AttemptDir> {
+    let fails = |dir: &AttemptDir| match dir.seal() {
         // One that was removed meanwhile needs nothing.
-        if let Err(error) = dir.seal()
-            && dir.path().exists()
-        {
+        Err(error) if dir.path().exists() => {
             warn!(attempt = %dir.path().display(), %error, "what it left cannot be encrypted");
+            true
         }
-    }
+        Ok(()) | Err(_) => false,
+    };
+    dirs.into_iter().filter(fails).collect()
 }

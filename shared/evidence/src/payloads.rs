@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::canonical::Digest;
-use domain::event::{Event, LogEvent, PrintEvent};
+use domain::event::{EraseReason, Event, LogEvent, PrintEvent};
 use domain::ids::StreamId;
 use domain::ledger::Mark;
 use domain::payload::Disclosure;
@@ -34,7 +34,8 @@ pub struct Shown {
     pub of: StreamId,
     /// Its retention class.
     pub class: String,
-    /// How many bytes it has; absent where it was erased as two people had agreed.
+    /// How many bytes it has; absent where two people had agreed that it is erased, or
+    /// its time was over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }
@@ -71,9 +72,11 @@ impl Payloads {
             return;
         }
         let envelope = &taken.envelope;
-        if taken.mark == Mark::Valid {
-            self.erased.extend(erased_by(&taken.event, &envelope.subject));
+        // What the rules let have no effect commits to nothing: anybody who may append could have said it.
+        if taken.mark != Mark::Valid {
+            return;
         }
+        self.erased.extend(erased_by(&taken.event, &envelope.subject));
         if let (Some(asked), Some(payload)) = (self.asked.get_mut(&position), &envelope.payload) {
             let (event, of) = (envelope.id, envelope.subject.clone());
             let (class, commitment) = (payload.class.clone(), payload.commitment);
@@ -124,6 +127,7 @@ fn erased_by(event: &Event, subject: &StreamId) -> Option<StreamId> {
     if let Event::LogEvent(LogEvent::PayloadRedacted(event)) = event {
         return Some(event.of.clone());
     }
-    let erased = matches!(event, Event::PrintEvent(PrintEvent::PrintErased(_)));
+    // That its host has lost it excuses nobody.
+    let erased = matches!(event, Event::PrintEvent(PrintEvent::PrintErased(e)) if e.reason != EraseReason::Lost);
     erased.then(|| subject.clone())
 }

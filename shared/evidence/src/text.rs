@@ -81,7 +81,9 @@ fn told(shown: &Shown) -> String {
             format!("{of}, {class}, {bytes} bytes: what the event at {position} commits to")
         }
         None => {
-            format!("{of}, {class}: erased, as the log says; the event at {position} commits to it")
+            format!(
+                "{of}, {class}: to be erased, or erased, as the log says; the event at {position} commits to it"
+            )
         }
     }
 }

@@ -209,6 +209,9 @@ pub(super) struct Beside<'a> {
     payloads: &'a [ShownPayload],
 }
 
+/// The largest payload that is shown: as large as a file of evidence may be.
+const PAYLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Reads the payloads that are to be shown of a log of this size.
 fn shown(files: &[PathBuf], size: u64) -> anyhow::Result<Vec<ShownPayload>> {
     if files.len() > evidence::PAYLOADS_MAX {
@@ -217,6 +220,9 @@ fn shown(files: &[PathBuf], size: u64) -> anyhow::Result<Vec<ShownPayload>> {
     let read = |file: &PathBuf| {
         let wrong = |error: String| exit::usage(format!("{}: {error}", file.display()));
         let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+        if bytes.len() > PAYLOAD_BYTES_MAX {
+            return Err(wrong("a file of evidence has at most 64 MiB".to_owned()));
+        }
         let position = Disclosure::parse(&bytes).map_err(&wrong)?.position;
         if position > size {
             return Err(wrong(format!(

@@ -82,7 +82,6 @@ pub use dir::{AttemptDir, list, prepare, sweep};
 pub use error::AttemptError;
 pub(crate) use launch::progress_beside;
 pub use recover::State;
-pub(crate) use sealed::sweep_keys;
 pub use spec::{AtLimit, OutputLimit, Program, Spec, Stop};
 pub use status::{Cause, Killed, Outcome, Output, Status, Usage};
 pub use stop::LINGER;

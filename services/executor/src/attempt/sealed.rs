@@ -5,14 +5,17 @@
 //! derived from it. A plain file is removed when the sealed one is on disk: where both are there, the plain one counts.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use zstd::stream::raw::Decoder;
 
 use super::artefacts::ARTEFACTS;
 use super::dir::AttemptDir;
 use super::error::{AttemptError, io_at};
 use super::keep;
+use super::tail::decode;
 use crate::print::{Key, Unsealed, derived, random, seal, unseal};
 
 /// The output, sealed.
@@ -96,11 +99,10 @@ impl AttemptDir {
     pub(crate) fn sealed_output(&self, offset: u64) -> Result<Option<Vec<u8>>, AttemptError> {
         let path = self.file(OUTPUT);
         let read = || -> io::Result<Option<Vec<u8>>> {
-            let Some(sealed) = self.unsealed(&path, "output")? else { return Ok(None) };
-            let mut plain = zstd::stream::read::Decoder::new(sealed)?;
-            io::copy(&mut plain.by_ref().take(offset), &mut io::sink())?;
-            let mut rest = Vec::new();
-            plain.read_to_end(&mut rest)?;
+            let Some(mut sealed) = self.unsealed(&path, "output")? else { return Ok(None) };
+            // What a supervisor that was killed has written is no whole frame, and is all there is.
+            let (mut skip, mut rest) = (offset, Vec::new());
+            decode(&mut sealed, &mut Decoder::new()?, &mut skip, &mut rest)?;
             Ok(Some(rest))
         };
         read().map_err(io_at("read", &path))
@@ -134,24 +136,6 @@ impl AttemptDir {
     }
 }
 
-/// Destroys keys of attempts that are gone: one was perhaps made while its attempt was removed.
-///
-/// # Errors
-/// If the disk refuses.
-pub(crate) fn sweep_keys(root: &Path) -> io::Result<()> {
-    let keys = match fs::read_dir(keys_of(root)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        keys => keys?,
-    };
-    for entry in keys {
-        let entry = entry?;
-        if !root.join(entry.file_name()).exists() {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 /// Where the keys of the attempts below a directory lie: beside it.
 fn keys_of(root: &Path) -> PathBuf {
     let mut keys = root.file_name().unwrap_or_default().to_owned();
@@ -161,7 +145,9 @@ fn keys_of(root: &Path) -> PathBuf {
 
 /// The sealed file is on disk before the plain one goes.
 fn seal_one(plain: &Path, sealed: &Path, key: &Key) -> io::Result<()> {
-    let beside = sealed.with_extension("new");
+    // No artefact's name begins with a dot.
+    let name = sealed.file_name().unwrap_or_default().to_string_lossy();
+    let beside = sealed.with_file_name(format!(".{name}.new"));
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
@@ -177,6 +163,8 @@ fn seal_one(plain: &Path, sealed: &Path, key: &Key) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read as _;
+
     use crate::attempt::{Spec, prepare};
 
     /// An attempt whose end is in the log, with an output and an artefact.
@@ -235,13 +223,39 @@ mod tests {
         }
         let keys = place.path().join("attempts.keys");
         assert_eq!(fs::read_dir(&keys).unwrap().count(), 1);
-        sweep_keys(&root).unwrap();
-        assert_eq!(fs::read_dir(&keys).unwrap().count(), 1, "its attempt is there");
         dir.remove().unwrap();
         assert_eq!(fs::read_dir(&keys).unwrap().count(), 0, "its key goes with it");
-        fs::write(keys.join("gone~1"), [7; 32]).unwrap();
-        sweep_keys(&root).unwrap();
-        assert_eq!(fs::read_dir(&keys).unwrap().count(), 0, "its attempt is gone");
+    }
+
+    #[test]
+    fn artefacts_whose_names_are_alike_do_not_take_each_others_place() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = ended(&place.path().join("attempts"));
+        let names = ["report.new", "report.csv", "report", "list.new"];
+        for name in names {
+            fs::write(dir.path().join(ARTEFACTS).join(name), name).unwrap();
+        }
+        dir.note_reported().unwrap();
+        dir.seal().unwrap();
+        for name in names {
+            let mut bytes = Vec::new();
+            dir.sealed_artefact(name, 0).unwrap().unwrap().read_to_end(&mut bytes).unwrap();
+            assert_eq!(bytes, name.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_a_killed_supervisor_had_written_is_read_when_it_is_encrypted_too() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = ended(&place.path().join("attempts"));
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.write_all(b"as far as it came").unwrap();
+        encoder.flush().unwrap();
+        fs::write(dir.path().join(keep::NAME), encoder.get_ref()).unwrap();
+        dir.note_reported().unwrap();
+        assert_eq!(dir.output(3).unwrap(), b"far as it came");
+        dir.seal().unwrap();
+        assert_eq!(dir.output(3).unwrap(), b"far as it came");
     }
 
     #[test]
@@ -261,7 +275,7 @@ mod tests {
         let dir = ended(&place.path().join("attempts"));
         dir.note_reported().unwrap();
         // Half of it is written, and a name that nobody reads.
-        fs::write(dir.path().join("output.new"), b"half").unwrap();
+        fs::write(dir.path().join(".output.sealed.new"), b"half").unwrap();
         dir.some_key().unwrap();
         assert_eq!(dir.output(0).unwrap(), b"to Mia Brandt");
         // It is written, and the plain one is not gone.

@@ -72,8 +72,8 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-fn decode(
-    file: &mut File,
+pub(super) fn decode(
+    file: &mut impl Read,
     decoder: &mut Decoder<'static>,
     skip: &mut u64,
     all: &mut Vec<u8>,

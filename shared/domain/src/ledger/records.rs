@@ -228,17 +228,21 @@ impl Records {
         self.hold_over(&[StreamId::job(run.run_job()?)])
     }
 
-    /// The hold that keeps a document: one over its queue, or over the job that made it.
+    /// The hold that keeps a document: one over the job that made it, over its queue, or over the one that it was spooled to.
     pub fn keeps_document(&self, document: &Document) -> Option<&str> {
         let job = document.run().and_then(StreamId::run_job).map(StreamId::job);
-        let queue = StreamId::thing(crate::site::ThingKind::Queue, &document.queue);
-        self.hold_over(&job.into_iter().chain([queue]).collect::<Vec<_>>())
+        let queues = [&document.queue, &document.spooled.queue];
+        let queues = queues.map(|name| StreamId::thing(crate::site::ThingKind::Queue, name));
+        self.hold_over(&job.into_iter().chain(queues).collect::<Vec<_>>())
     }
 
-    /// What a host has still to destroy.
+    /// What a host has still to destroy. What a hold keeps waits until that is lifted, also where two had agreed before; of a
+    /// document the recorder sees to that.
     pub fn to_erase<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a StreamId> {
-        let waits = move |one: &Redaction| one.waits_for.contains(host);
-        self.redactions.iter().filter(move |(_, one)| waits(one)).map(|(id, _)| id)
+        let waits = move |id: &StreamId, one: &Redaction| {
+            one.waits_for.contains(host) && self.keeps_run(id).is_none()
+        };
+        self.redactions.iter().filter(move |(id, one)| waits(id, one)).map(|(id, _)| id)
     }
 }
 
@@ -277,7 +281,8 @@ pub(super) fn check_print(
         EraseReason::Redacted => {
             let redaction = records.and_then(|records| records.redactions.get(id));
             let agreed = redaction.is_some_and(|one| one.agreed.is_some());
-            need(agreed, "nobody has agreed that it is erased")
+            need(agreed, "nobody has agreed that it is erased")?;
+            not_held(records.and_then(|records| records.keeps_document(document)))
         }
     }
 }

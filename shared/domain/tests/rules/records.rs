@@ -224,6 +224,28 @@ fn a_hold_that_comes_between_keeps_what_was_asked_for_already() {
 }
 
 #[test]
+fn a_hold_that_comes_after_two_have_agreed_keeps_what_is_not_erased_yet() {
+    let mut office = Office::new();
+    office.spool("report").bring("printed");
+    let run = office.end("report");
+    for of in [&run, &it()] {
+        valid(&office.say("user/ana", asked(of)));
+        let agreed = office.agreed(of);
+        valid(&office.say("user/bob", agreed));
+    }
+    valid(&office.say("user/ana", placed("case-7", &["job/report"])));
+    assert!(!office.known().to_erase("h1").any(|of| *of == run));
+    let erase = |office: &mut Office| {
+        office.host("h1", &it(), PrintErased { reason: EraseReason::Redacted })
+    };
+    refuses(&erase(&mut office), "the legal hold case-7 keeps it");
+    valid(&office.say("user/ana", lift("case-7")));
+    valid(&office.say("user/bob", lifted("case-7")));
+    assert!(office.known().to_erase("h1").any(|of| *of == run));
+    valid(&erase(&mut office));
+}
+
+#[test]
 fn a_hold_ends_when_one_asked_and_another_agreed() {
     let mut office = Office::new();
     valid(&office.say("user/ana", placed("case-7", &["*"])));
