@@ -47,7 +47,7 @@ pub(crate) use occurrences::OccurrenceAct;
 pub use people::Once;
 pub(crate) use people::{FilterWanted, TokenWanted, UserAct};
 pub(crate) use prints::{DocumentAct, FormAct, QueueAct, check_number, document_of};
-pub(crate) use records::{HoldAct, RedactionAct, payload_of};
+pub(crate) use records::{HoldAct, RedactionAct};
 pub(crate) use requests::{Wish, drawn};
 pub(crate) use runs::RunAct;
 
@@ -150,6 +150,31 @@ impl Console {
             }
         }
         Err(CommandError::Unavailable(format!("{id} changes too fast; try again")))
+    }
+
+    /// What a question finds, newest first, at most `limit` of it, and the position of the first answer. `query` asks for what comes
+    /// after the last that was found, and for how many more: an answer of the recorder is cut where it would be too long, and only
+    /// none means that there are no more.
+    async fn newest_first<T: Clone>(
+        &self,
+        limit: u32,
+        query: impl Fn(Option<&T>, u32) -> Query,
+        read: impl Fn(&Body) -> Option<&T>,
+    ) -> Result<(u64, Vec<T>), CommandError> {
+        let (mut position, mut found, mut left) = (None, Vec::new(), limit);
+        loop {
+            let query = query(found.last(), left);
+            let answer = ask(&self.bus, &query).await.map_err(CommandError::unavailable)?;
+            let Content::Streams(views) = answer.content else {
+                return Err(CommandError::unavailable("the answer is to another question"));
+            };
+            let first = *position.get_or_insert(answer.position);
+            found.extend(views.iter().filter_map(|view| read(&view.state.body).cloned()));
+            left = left.saturating_sub(u32::try_from(views.len()).unwrap_or(u32::MAX));
+            if views.is_empty() || found.is_empty() || left == 0 {
+                return Ok((first, found));
+            }
+        }
     }
 
     /// What schedules refer to: calendars, blackouts and all else that is defined beside jobs; and at which position.

@@ -172,6 +172,7 @@ fn news(host: &Host, entry: &LogEntry) -> Option<News> {
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
         | Event::ControlEvent(_)
+        | Event::RecordsEvent(_)
         | Event::RequestEvent(_)
         | Event::ReviewEvent(_) => None,
     }

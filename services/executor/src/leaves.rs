@@ -54,6 +54,7 @@ impl Said {
                 | Event::ChangeEvent(_)
                 | Event::IncidentEvent(_)
                 | Event::ControlEvent(_)
+                | Event::RecordsEvent(_)
                 | Event::RequestEvent(_)
                 | Event::ReviewEvent(_) => {}
             }

@@ -196,13 +196,14 @@ pub(crate) async fn watch(
             dir.clone(),
         ));
     }
-    let (state, spec) = loop {
+    let (state, prepared) = loop {
         let waiting = dir.clone();
-        let wait = move || Ok(waiting.wait(WATCH)?.map(|state| (state, waiting.spec().ok())));
+        let wait = move || Ok(waiting.wait(WATCH)?.map(|state| (state, waiting.prepared().ok())));
         if let Some(found) = blocking(wait).await? {
             break found;
         }
     };
+    let (spec, salt) = prepared.map(|found| (found.spec, found.salt)).unzip();
     // Of one whose supervisor vanished, processes may still run: it keeps its slot until they are gone.
     let slot = slot.filter(|_| matches!(state, State::Vanished));
     if !matches!(state, State::Vanished) {
@@ -217,9 +218,7 @@ pub(crate) async fn watch(
             let keeps =
                 spec.as_ref().is_some_and(|spec| spec.reports() || !spec.artefacts.is_empty());
             let artefacts = artefacts(dir, &status, spec.as_ref()).await?;
-            let prepared = dir.clone();
-            let salt = blocking(move || Ok(prepared.salt().ok().flatten())).await?;
-            let mut ending = ending(host, number, &status, spec, salt);
+            let mut ending = ending(host, number, &status, spec, salt.flatten());
             ending.report.artefacts = artefacts;
             if let Some(error) = unsaid {
                 not_said(run, &error, &mut ending);

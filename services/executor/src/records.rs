@@ -8,7 +8,7 @@ use anyhow::{bail, ensure};
 use bus::recorder;
 use domain::envelope::Draft;
 use domain::event::PayloadErased;
-use domain::ids::{StreamId, StreamType};
+use domain::ids::StreamId;
 use domain::ledger::{Mark, Records};
 use tokio::sync::Notify;
 use tracing::{info, warn};
@@ -77,27 +77,11 @@ async fn look(host: &Arc<Host>) -> anyhow::Result<()> {
 
 /// Destroys first, and says so then: whoever is killed in between finds nothing, and says that.
 async fn erase(host: &Arc<Host>, of: &StreamId) -> anyhow::Result<()> {
-    match of.stream_type() {
-        StreamType::Run => erase_attempts(host, of).await?,
-        StreamType::Document => keeping::redact(host, of).await?,
-        StreamType::Job
-        | StreamType::Host
-        | StreamType::User
-        | StreamType::Log
-        | StreamType::Calendar
-        | StreamType::Blackout
-        | StreamType::Lock
-        | StreamType::Pool
-        | StreamType::Dataset
-        | StreamType::Repository
-        | StreamType::Queue
-        | StreamType::Form
-        | StreamType::CallTree
-        | StreamType::Measures
-        | StreamType::Control
-        | StreamType::Incident
-        | StreamType::Request
-        | StreamType::Review => bail!("{of} has no payload that this version knows"),
+    // The log lets nothing else be redacted.
+    if of.run_job().is_some() {
+        erase_attempts(host, of).await?;
+    } else {
+        keeping::redact(host, of).await?;
     }
     info!(%of, "erased before its time, as two people have agreed");
     say(host, of).await
@@ -110,7 +94,7 @@ async fn erase_attempts(host: &Arc<Host>, run: &StreamId) -> anyhow::Result<()> 
         let Some(dir) = AttemptDir::find(&host.attempts, run.as_str(), attempt.number) else {
             continue;
         };
-        ensure!(dir.reported_for().is_some(), "how {run} ended here is not in the log yet");
+        ensure!(dir.is_reported(), "how {run} ended here is not in the log yet");
         blocking(move || Ok(dir.remove()?)).await?;
     }
     Ok(())

@@ -167,6 +167,7 @@ impl Population {
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
             | Event::ControlEvent(_)
+            | Event::RecordsEvent(_)
             | Event::RequestEvent(_)
             | Event::ReviewEvent(_) => {}
         }

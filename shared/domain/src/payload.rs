@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::canonical::{Digest, hex, unhex};
+use crate::ids::{BadName, StreamId};
 
 /// The class of what runs write to their output.
 pub const OUTPUT: &str = "output";
@@ -22,6 +23,17 @@ pub fn commitment(salt: &[u8; 32], content: &Digest) -> Digest {
     hash.update(salt);
     hash.update(content.0);
     Digest(hash.finalize().into())
+}
+
+/// What somebody means by a text: a run or a document, by its stream, or a run by its name alone.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn named(text: &str) -> Result<StreamId, String> {
+    let text = text.trim();
+    let whole = text.starts_with("run/") || text.starts_with("document/");
+    let read = if whole { text.parse() } else { format!("run/{text}").parse() };
+    read.map_err(|error: BadName| format!("{text:?} is no run and no document: {error}"))
 }
 
 /// A payload that is shown.
@@ -100,6 +112,18 @@ mod tests {
         assert_eq!(shown().commitment(), commitment(&[7; 32], &Digest::of(b"two\nlines\n")));
         let empty = Disclosure { content: b"", ..shown() };
         assert_eq!(Disclosure::parse(&empty.to_bytes()), Ok(empty));
+    }
+
+    #[test]
+    fn a_run_may_be_named_without_its_word_and_nothing_else_is_meant_by_a_name() {
+        let run = "run/payroll@request-1";
+        let document = "document/0123456789abcdef0123456789abcdef";
+        for (text, means) in [(run, run), ("payroll@request-1", run), (document, document)] {
+            assert_eq!(named(text).unwrap().as_str(), means);
+        }
+        for text in ["", "payroll", "job/payroll", "log/records", "document/1"] {
+            assert!(named(text).unwrap_err().contains("is no run and no document"), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::canonical::Digest;
-use domain::event::{EraseReason, Event, LogEvent, PrintEvent};
+use domain::event::{EraseReason, Event, PrintEvent, RecordsEvent};
 use domain::ids::StreamId;
 use domain::ledger::Mark;
 use domain::payload::Disclosure;
@@ -124,7 +124,7 @@ impl Payloads {
 
 /// The run or document that is, or is to be, erased by what an event says.
 fn erased_by(event: &Event, subject: &StreamId) -> Option<StreamId> {
-    if let Event::LogEvent(LogEvent::PayloadRedacted(event)) = event {
+    if let Event::RecordsEvent(RecordsEvent::PayloadRedacted(event)) = event {
         return Some(event.of.clone());
     }
     // That its host has lost it excuses nobody.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{Body, OutputPart, Result, Valid, Why, attempt_of, run_id};
-use crate::commands::{Applied, HoldAct, RedactionAct, check_reason, payload_of};
+use crate::commands::{Applied, HoldAct, RedactionAct, check_reason};
 use crate::people::Caller;
 use crate::problem::Problem;
 use crate::state::Console;
@@ -66,7 +66,7 @@ pub(super) async fn act_on_redaction(
     State(console): State<Console>,
     Body(said): Body<SaidOfRedaction>,
 ) -> Result<Json<Applied>> {
-    let of = payload_of(&said.of)?;
+    let of = domain::payload::named(&said.of).map_err(Problem::bad_request)?;
     Ok(Json(console.set_redaction(&of, said.act, &caller, &said.reason).await?))
 }
 

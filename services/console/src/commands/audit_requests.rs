@@ -1,15 +1,14 @@
 //! What auditors ask to be shown, what is answered, and whether that is enough.
 
-use bus::recorder::ask;
 use domain::event::{
     Event, Reference, RequestAccepted, RequestAnswered, RequestAsked, RequestFlagged,
     RequestPeriod, RequestWithdrawn,
 };
 use domain::ids::StreamId;
-use domain::ledger::StreamState;
+use domain::ledger::{Body, StreamState};
 use domain::people::Action;
 use domain::request::{REQUEST_STATES, Request};
-use domain::wire::{Content, Query, RequestFilter};
+use domain::wire::{Query, RequestFilter};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -115,27 +114,16 @@ pub(crate) fn listed_by(word: &str, now: Timestamp) -> Result<RequestFilter, Com
 }
 
 impl Console {
-    /// Requests, newest first, as many as are asked for: an answer of the recorder is cut where it would be too long, and only
-    /// none means that there are no more.
+    /// Requests, newest first, as many as are asked for.
     pub(crate) async fn requests(
         &self,
-        mut filter: RequestFilter,
+        filter: RequestFilter,
     ) -> Result<(u64, Vec<Request>), CommandError> {
-        let (mut position, mut found) = (None, Vec::new());
-        loop {
-            let query = Query::Requests(filter.clone());
-            let answer = ask(&self.bus, &query).await.map_err(CommandError::unavailable)?;
-            let Content::Streams(views) = answer.content else {
-                return Err(CommandError::unavailable("the answer is to another question"));
-            };
-            let first = *position.get_or_insert(answer.position);
-            let some = views.len();
-            found.extend(views.into_iter().filter_map(|view| view.state.body.request().cloned()));
-            let last = found.last().filter(|_| some > 0).map(|last: &Request| last.number);
-            filter.limit = filter.limit.saturating_sub(u32::try_from(some).unwrap_or(u32::MAX));
-            let (Some(last), 1..) = (last, filter.limit) else { return Ok((first, found)) };
-            filter.below = Some(last);
-        }
+        let query = |last: Option<&Request>, limit| {
+            let below = last.map(|last| last.number).or(filter.below);
+            Query::Requests(RequestFilter { below, limit, ..filter.clone() })
+        };
+        self.newest_first(filter.limit, query, Body::request).await
     }
 
     /// Asks to be shown something, under the next number.

@@ -1,6 +1,5 @@
 //! What people say of incidents: that there is one, that they deal with it, why it happened, and that it is over.
 
-use bus::recorder::ask;
 use domain::calendar::Almanac;
 use domain::event::{
     IncidentAcknowledged, IncidentBroadcast, IncidentCauseRecorded, IncidentEvent, IncidentNoted,
@@ -11,7 +10,7 @@ use domain::ids::{StreamId, StreamType};
 use domain::incident::{CallTreeDefinition, DEFAULT_TREE, Incident, calls};
 use domain::ledger::{Body, StreamState};
 use domain::site::{Thing, ThingKind};
-use domain::wire::{Content, IncidentFilter, Query};
+use domain::wire::{IncidentFilter, Query};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -80,27 +79,16 @@ fn incident_in(state: Option<&StreamState>) -> Option<&Incident> {
 }
 
 impl Console {
-    /// Incidents, newest first, as many as are asked for: an answer of the recorder is cut where it would be too long, and only
-    /// none means that there are no more.
+    /// Incidents, newest first, as many as are asked for.
     pub(crate) async fn incidents(
         &self,
-        mut filter: IncidentFilter,
+        filter: IncidentFilter,
     ) -> Result<(u64, Vec<Incident>), CommandError> {
-        let (mut position, mut found) = (None, Vec::new());
-        loop {
-            let query = Query::Incidents(filter.clone());
-            let answer = ask(&self.bus, &query).await.map_err(CommandError::unavailable)?;
-            let Content::Streams(views) = answer.content else {
-                return Err(CommandError::unavailable("the answer is to another question"));
-            };
-            let first = *position.get_or_insert(answer.position);
-            let some = views.len();
-            found.extend(views.into_iter().filter_map(|view| view.state.body.incident().cloned()));
-            let last = found.last().filter(|_| some > 0).map(|last| (last.opened, last.id()));
-            filter.limit = filter.limit.saturating_sub(u32::try_from(some).unwrap_or(u32::MAX));
-            let (Some(last), 1..) = (last, filter.limit) else { return Ok((first, found)) };
-            filter.behind = Some(last);
-        }
+        let query = |last: Option<&Incident>, limit| {
+            let behind = last.map(|last| (last.opened, last.id())).or(filter.behind.clone());
+            Query::Incidents(IncidentFilter { behind, limit, ..filter.clone() })
+        };
+        self.newest_first(filter.limit, query, Body::incident).await
     }
 
     /// Says something of an incident.

@@ -158,16 +158,3 @@ impl RedactionAct {
         })
     }
 }
-
-/// A run or a document, by its stream, or by the number of a run.
-pub(crate) fn payload_of(text: &str) -> Result<StreamId, CommandError> {
-    let text = text.trim();
-    let whole = if text.contains('@') && !text.starts_with("run/") {
-        format!("run/{text}")
-    } else {
-        text.to_owned()
-    };
-    whole.parse().map_err(|error| {
-        CommandError::Invalid(format!("{text:?} is no run and no document: {error}"))
-    })
-}

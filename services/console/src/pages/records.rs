@@ -12,7 +12,7 @@ use super::forms::Sent;
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Link, Marked, events_of};
-use crate::commands::{Applied, CommandError, HoldAct, RedactionAct, payload_of};
+use crate::commands::{Applied, CommandError, HoldAct, RedactionAct};
 use crate::state::Console;
 
 /// What stands in the address of the page.
@@ -161,7 +161,7 @@ async fn done(console: &Console, sent: &Sent) -> Result<Applied, CommandError> {
         return console.set_hold(&sent.fields.text("name"), &hold, caller, &reason).await;
     }
     let redaction = RedactionAct::from_word(act).ok_or_else(|| super::no_such(act, "payload"))?;
-    let of = payload_of(&sent.fields.text("of"))?;
+    let of = domain::payload::named(&sent.fields.text("of")).map_err(CommandError::Invalid)?;
     console.set_redaction(&of, redaction, caller, &reason).await
 }
 

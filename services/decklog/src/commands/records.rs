@@ -3,7 +3,8 @@
 mod disclose;
 
 use domain::ids::StreamId;
-use domain::ledger::check_hold_name;
+use domain::ledger::{Asked, check_hold_name};
+use domain::payload::named;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -30,18 +31,6 @@ pub(crate) fn run(records: &Records, format: Format) -> anyhow::Result<()> {
     }
 }
 
-/// A run or document, as it is typed.
-fn payload_of(text: &str) -> anyhow::Result<StreamId> {
-    let whole = if text.starts_with("run/") || text.starts_with("document/") {
-        text.to_owned()
-    } else {
-        format!("run/{text}")
-    };
-    whole
-        .parse()
-        .map_err(|error| exit::usage(format!("{text:?} is no run and no document: {error}")))
-}
-
 fn hold(act: &NamedAct, what: &Value, format: Format) -> anyhow::Result<()> {
     check_hold_name(&act.name).map_err(exit::usage)?;
     let path = format!("/api/v1/records/holds/{}", escape(&act.name));
@@ -49,21 +38,13 @@ fn hold(act: &NamedAct, what: &Value, format: Format) -> anyhow::Result<()> {
 }
 
 fn redaction(of: &OfPayload, act: &str, format: Format) -> anyhow::Result<()> {
-    let body = json!({"of": payload_of(&of.of)?, "act": act, "reason": of.reason});
+    let body = json!({"of": named(&of.of).map_err(exit::usage)?, "act": act, "reason": of.reason});
     say(&of.place, "/api/v1/records/redactions", &body, format)
 }
 
 fn say(place: &Place, path: &str, body: &Value, format: Format) -> anyhow::Result<()> {
     let applied = with_console(place, |client| client.act(path, body))?;
     output::one(format, &applied, |applied| format!("{}\n", applied.message))
-}
-
-/// Somebody wants something.
-#[derive(Debug, Serialize, Deserialize)]
-struct Asked {
-    by: Option<String>,
-    reason: String,
-    at: Timestamp,
 }
 
 /// A hold, as a console tells it.

@@ -390,6 +390,7 @@ fn changed(event: &Event) -> Option<(&'static str, String)> {
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
         | Event::ControlEvent(_)
+        | Event::RecordsEvent(_)
         | Event::RequestEvent(_)
         | Event::ReviewEvent(_) => None,
     }

@@ -294,6 +294,7 @@ fn describe(entry: &LogEntry, started: &mut BTreeMap<StreamId, Timestamp>) -> Op
         Event::JobEvent(JobEvent::JobProposed(_))
         | Event::ThingEvent(_)
         | Event::UserEvent(_)
+        | Event::RecordsEvent(_)
         | Event::LogEvent(_) => None,
     }
 }

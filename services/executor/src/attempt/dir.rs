@@ -6,10 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use domain::canonical::Digest as Salt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use domain::canonical::Digest as Salt;
 
 use super::claim::{Claim, boot};
 use super::error::{AttemptError, io_at};
@@ -19,7 +18,7 @@ use super::spare;
 use super::spec::Spec;
 use super::supervisors;
 use super::tail::OutputTail;
-use crate::print::random;
+use crate::print::vault::random;
 
 /// Longest run identity that is spelled out in a directory's name, in bytes after escaping.
 const SPELLED_OUT: usize = 180;
@@ -37,8 +36,7 @@ pub struct AttemptDir {
 }
 
 /// `spec.json`: the specification, during which uptime of the host it was written, and the salt of the commitment to what it
-/// writes. What was claimed
-/// after that is not forced to disk: without a claim, after a restart, nobody knows whether it ran.
+/// writes. What was claimed after that is not forced to disk: without a claim, after a restart, nobody knows whether it ran.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Prepared {

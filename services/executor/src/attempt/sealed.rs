@@ -4,8 +4,8 @@
 //! `attempts.keys/<attempt>` is the key, `output.sealed` and `artefacts.sealed/<name>` are the files, each under a key that is
 //! derived from it. A plain file is removed when the sealed one is on disk: where both are there, the plain one counts.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder, File};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use super::dir::AttemptDir;
 use super::error::{AttemptError, io_at};
 use super::keep;
 use super::tail::decode;
-use crate::print::{Key, Unsealed, derived, random, seal, unseal};
+use crate::print::vault::{self, Key, Unsealed, derived};
 
 /// The output, sealed.
 const OUTPUT: &str = "output.sealed";
@@ -28,27 +28,13 @@ impl AttemptDir {
         keys_of(self.path().parent().unwrap_or(Path::new("/"))).join(self.name())
     }
 
-    fn key(&self) -> io::Result<Option<Key>> {
-        let damaged =
-            |_| io::Error::new(io::ErrorKind::InvalidData, "the key of an attempt is damaged");
-        match fs::read(self.key_path()) {
-            Ok(bytes) => bytes.try_into().map(Some).map_err(damaged),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The key, which is made where there is none.
     fn some_key(&self) -> io::Result<Key> {
-        if let Some(key) = self.key()? {
-            return Ok(key);
-        }
-        let (path, key) = (self.key_path(), random()?);
+        let path = self.key_path();
         if let Some(keys) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(keys)?;
         }
-        journal::replace(&path, &key, 0o600)?;
-        Ok(key)
+        vault::some_key(&path)
     }
 
     /// Encrypts what it left, where that is not done. Its end is in the log by then: nobody writes to it any more.
@@ -88,8 +74,8 @@ impl AttemptDir {
             return Ok(None);
         }
         let gone = || io::Error::new(io::ErrorKind::NotFound, "its key is gone");
-        let key = self.key()?.ok_or_else(gone)?;
-        unseal(path, &derived(&key, name)).map(Some)
+        let key = vault::read_key(&self.key_path())?.ok_or_else(gone)?;
+        vault::open(path, &derived(&key, name)).map(Some)
     }
 
     /// The kept output from `offset` on, where it is sealed.
@@ -123,16 +109,7 @@ impl AttemptDir {
 
     /// Destroys the key, where there is one.
     pub(crate) fn destroy_key(&self) -> io::Result<()> {
-        let path = self.key_path();
-        match OpenOptions::new().write(true).open(&path) {
-            Ok(mut file) => {
-                file.write_all(&[0; 32])?;
-                file.sync_all()?;
-                fs::remove_file(&path)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
+        vault::destroy_key(&self.key_path())
     }
 }
 
@@ -152,7 +129,7 @@ fn seal_one(plain: &Path, sealed: &Path, key: &Key) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    seal(&beside, key, &mut File::open(plain)?)?;
+    vault::seal(&beside, key, &mut File::open(plain)?)?;
     fs::rename(&beside, sealed)?;
     if let Some(dir) = sealed.parent() {
         File::open(dir)?.sync_all()?;
@@ -162,9 +139,9 @@ fn seal_one(plain: &Path, sealed: &Path, key: &Key) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
 
+    use super::*;
     use crate::attempt::{Spec, prepare};
 
     /// An attempt whose end is in the log, with an output and an artefact.

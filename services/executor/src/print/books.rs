@@ -160,7 +160,7 @@ impl Books {
         let queues = open.map(|one| one.document.queue.clone()).collect();
         let of = |(id, one): (&StreamId, &Known)| {
             let held =
-                records.is_none_or(|records| records.keeps_document(&one.document).is_some());
+                || records.is_none_or(|records| records.keeps_document(&one.document).is_some());
             Some((id.clone(), due(&one.document, now, accounted.get(id), held)?))
         };
         (queues, all.iter().filter_map(of).collect())

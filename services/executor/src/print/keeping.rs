@@ -9,7 +9,7 @@ use domain::print::Document;
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use super::books::{Accounted, Busy, Said, fetch, say};
+use super::books::{Accounted, Busy, Known, Said, fetch, say};
 use super::deliver;
 use super::drive::account;
 use crate::host::Host;
@@ -26,16 +26,17 @@ pub(super) enum Due {
     Deliver,
 }
 
-/// What is to be done for a document now, where `known` of its newest printing is accounted for. What is `held` stays.
+/// What is to be done for a document now, where `known` of its newest printing is accounted for. What is `held`, which is asked
+/// where its time has come, stays.
 pub(super) fn due(
     document: &Document,
     now: Timestamp,
     known: Option<&Accounted>,
-    held: bool,
+    held: impl FnOnce() -> bool,
 ) -> Option<Due> {
     let last = document.submission();
     let numbered = last.is_some_and(|last| last.numbers.is_some() && last.ended.is_some());
-    if !held && document.erase_at().is_some_and(|at| at <= now) {
+    if document.erase_at().is_some_and(|at| at <= now) && !held() {
         Some(Due::Erase)
     } else if document.state.rests() && numbered && known != Some(&accounted(document)) {
         Some(Due::Account)
@@ -90,26 +91,30 @@ async fn forget(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
     if known.document.erase_at().is_none_or(|at| at > (host.clock)()) {
         return Ok(());
     }
-    let event = PrintErased { reason: EraseReason::Kept };
-    match say(host, id, &known, PrintEvent::PrintErased(event)).await? {
-        Said::Yes => erase(host, id).await,
-        Said::Moved => bail!("something else was said of it meanwhile"),
-        Said::Refused(reason) => bail!("the log does not take that it is erased: {reason}"),
-    }
+    erase_for(host, id, &known, EraseReason::Kept).await
 }
 
 /// Erases a document before its time, as two people have agreed.
 pub(crate) async fn redact(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {
     let Some(known) = fetch(host, id).await else { bail!("there is no {id}") };
-    if known.document.erased.is_none() {
-        let event = PrintErased { reason: EraseReason::Redacted };
-        match say(host, id, &known, PrintEvent::PrintErased(event)).await? {
-            Said::Yes => {}
-            Said::Moved => bail!("something else was said of {id} meanwhile"),
-            Said::Refused(reason) => bail!("the log does not take that {id} is erased: {reason}"),
-        }
+    if known.document.erased.is_some() {
+        return erase(host, id).await;
     }
-    erase(host, id).await
+    erase_for(host, id, &known, EraseReason::Redacted).await
+}
+
+/// Says that it is erased, and why, and does it then.
+async fn erase_for(
+    host: &Arc<Host>,
+    id: &StreamId,
+    known: &Known,
+    reason: EraseReason,
+) -> anyhow::Result<()> {
+    match say(host, id, known, PrintEvent::PrintErased(PrintErased { reason })).await? {
+        Said::Yes => erase(host, id).await,
+        Said::Moved => bail!("something else was said of {id} meanwhile"),
+        Said::Refused(reason) => bail!("the log does not take that {id} is erased: {reason}"),
+    }
 }
 
 async fn erase(host: &Arc<Host>, id: &StreamId) -> anyhow::Result<()> {

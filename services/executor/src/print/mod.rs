@@ -32,10 +32,9 @@ mod look;
 pub(crate) mod order;
 mod prepare;
 pub(crate) mod spool;
-mod vault;
 
 pub(crate) use prepare::{fetch, make_documents, prepare};
-pub(crate) use vault::{Key, Unsealed, derived, open as unseal, random, seal};
+pub(crate) mod vault;
 
 use std::sync::Arc;
 

@@ -3,12 +3,12 @@
 //! `spool/<id>/` holds a document's content and facts, sealed; `spool.keys/<id>` holds the key. Whoever has one of the two
 //! has nothing. A document is there whole or not at all: it is made beside and renamed.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use domain::canonical::Digest;
 use domain::ids::StreamId;
 use domain::print::{Deliver, PageRange};
@@ -96,7 +96,7 @@ impl Spool {
         }
         sweep(&root).with_context(|| format!("clearing {}", root.display()))?;
         let path = keys.join("host");
-        let key = key_at(&path).with_context(|| format!("the key {}", path.display()))?;
+        let key = vault::some_key(&path).with_context(|| format!("the key {}", path.display()))?;
         Ok(Self { root, keys, host_key: hmac::Key::new(hmac::HMAC_SHA256, &key) })
     }
 
@@ -150,14 +150,8 @@ impl Spool {
     }
 
     fn key(&self, id: &StreamId) -> anyhow::Result<Option<Key>> {
-        match fs::read(self.keys.join(id.rest())) {
-            Ok(bytes) => match bytes.try_into() {
-                Ok(key) => Ok(Some(key)),
-                Err(_) => bail!("the key of {id} is damaged"),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("reading the key of {id}")),
-        }
+        let read = vault::read_key(&self.keys.join(id.rest()));
+        read.with_context(|| format!("reading the key of {id}"))
     }
 
     /// What is known of a document; `None` where it is not here, or erased.
@@ -260,14 +254,7 @@ impl Spool {
     /// # Errors
     /// The disk refuses.
     pub(crate) fn erase(&self, id: &StreamId) -> anyhow::Result<()> {
-        let key = self.keys.join(id.rest());
-        if key.exists() {
-            let mut file = OpenOptions::new().write(true).open(&key)?;
-            file.write_all(&[0; 32])?;
-            file.sync_all()?;
-            fs::remove_file(&key)?;
-            sync_dir(&self.keys)?;
-        }
+        vault::destroy_key(&self.keys.join(id.rest()))?;
         Ok(remove(&self.place(id))?)
     }
 }
@@ -302,21 +289,6 @@ fn key_of(key: &Key, name: &str) -> Key {
         return *key;
     }
     vault::derived(key, name)
-}
-
-fn key_at(path: &Path) -> anyhow::Result<Key> {
-    match fs::read(path) {
-        Ok(bytes) => match bytes.try_into() {
-            Ok(key) => Ok(key),
-            Err(_) => bail!("it is damaged"),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = vault::random()?;
-            journal::replace(path, &key, 0o600)?;
-            Ok(key)
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn sync_dir(path: &Path) -> io::Result<()> {

@@ -4,7 +4,7 @@
 //! A frame's nonce is its number and whether it is the last: a file that was cut, or whose frames were put elsewhere, is
 //! refused. A key is used for one file, so a nonce is used once.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -41,6 +41,40 @@ fn nonce(number: u64, last: bool) -> Nonce {
     bytes[3] = u8::from(last);
     bytes[4..].copy_from_slice(&number.to_be_bytes());
     Nonce::assume_unique_for_key(bytes)
+}
+
+/// The key in a file; `None` where there is none.
+pub(crate) fn read_key(path: &Path) -> io::Result<Option<Key>> {
+    let damaged = |_| io::Error::new(io::ErrorKind::InvalidData, "it is damaged");
+    match fs::read(path) {
+        Ok(bytes) => bytes.try_into().map(Some).map_err(damaged),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same, made where there is none.
+pub(crate) fn some_key(path: &Path) -> io::Result<Key> {
+    if let Some(key) = read_key(path)? {
+        return Ok(key);
+    }
+    let key = random()?;
+    journal::replace(path, &key, 0o600)?;
+    Ok(key)
+}
+
+/// Destroys the key in a file, where there is one.
+pub(crate) fn destroy_key(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(mut file) => {
+            file.write_all(&[0; 32])?;
+            file.sync_all()?;
+            fs::remove_file(path)?;
+            path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The key of one of several files that have one key between them.

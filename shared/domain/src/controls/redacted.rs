@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::{Closing, Item, Passing};
-use crate::event::{Event, LogEvent};
+use crate::event::{Event, RecordsEvent};
 use crate::ids::StreamId;
 
 /// How long a host may take to say that it has destroyed what it had.
@@ -23,16 +23,16 @@ impl Redacted {
     pub(super) fn observe(&mut self, passing: Passing<'_>) {
         let actor = &passing.envelope.actor;
         match passing.event {
-            Event::LogEvent(LogEvent::PayloadRedactionAsked(event)) => {
+            Event::RecordsEvent(RecordsEvent::PayloadRedactionAsked(event)) => {
                 self.asked.insert(event.of.clone(), actor.clone());
             }
-            Event::LogEvent(LogEvent::PayloadRedacted(event)) => {
+            Event::RecordsEvent(RecordsEvent::PayloadRedacted(event)) => {
                 let two = self.asked.get(&event.of).is_some_and(|asked| asked != actor);
                 let item = Item::new(passing.received, &event.of, passing.position);
                 let hosts = event.hosts.iter().cloned().collect();
                 self.agreed.insert(event.of.clone(), (item, two, hosts));
             }
-            Event::LogEvent(LogEvent::PayloadErased(event)) => {
+            Event::RecordsEvent(RecordsEvent::PayloadErased(event)) => {
                 if let Some((.., hosts)) = self.agreed.get_mut(&event.of) {
                     hosts.remove(&event.host);
                 }

@@ -523,6 +523,14 @@ family! {
         LogDirectorySet = "log.directory-set" / 1,
         /// Evidence was written, and somebody has it.
         LogExported = "log.exported" / 1,
+        /// A scheduler uses another version of the time zone database.
+        LogTzdbChanged = "log.tzdb-changed" / 1,
+    }
+}
+
+family! {
+    /// What is kept although its time has come, and what is erased before. All of it stands in `log/records`.
+    RecordsEvent {
         /// Payloads of some jobs and queues are not erased for now.
         HoldPlaced = "hold.placed" / 1,
         /// Somebody wants a hold to end.
@@ -539,8 +547,6 @@ family! {
         PayloadRedacted = "payload.redacted" / 1,
         /// A host has destroyed what it had of it.
         PayloadErased = "payload.erased" / 1,
-        /// A scheduler uses another version of the time zone database.
-        LogTzdbChanged = "log.tzdb-changed" / 1,
     }
 }
 
@@ -577,6 +583,8 @@ pub enum Event {
     ControlEvent(ControlEvent),
     /// About a request of an auditor.
     RequestEvent(RequestEvent),
+    /// About legal holds, and payloads that are erased before their time.
+    RecordsEvent(RecordsEvent),
 }
 
 impl From<ThingEvent> for Event {
@@ -604,6 +612,7 @@ impl Event {
             Self::IncidentEvent(event) => event.kind(),
             Self::ControlEvent(event) => event.kind(),
             Self::RequestEvent(event) => event.kind(),
+            Self::RecordsEvent(event) => event.kind(),
         }
     }
 
@@ -625,6 +634,7 @@ impl Event {
             Self::IncidentEvent(event) => event.schema(),
             Self::ControlEvent(event) => event.schema(),
             Self::RequestEvent(event) => event.schema(),
+            Self::RecordsEvent(event) => event.schema(),
         }
     }
 
@@ -646,7 +656,8 @@ impl Event {
             | Self::ReviewEvent(_)
             | Self::IncidentEvent(_)
             | Self::ControlEvent(_)
-            | Self::RequestEvent(_) => stream == self.stream_type(),
+            | Self::RequestEvent(_)
+            | Self::RecordsEvent(_) => stream == self.stream_type(),
         }
     }
 
@@ -661,7 +672,7 @@ impl Event {
             Self::RunEvent(_) => StreamType::Run,
             Self::HostEvent(_) => StreamType::Host,
             Self::UserEvent(_) => StreamType::User,
-            Self::LogEvent(_) => StreamType::Log,
+            Self::LogEvent(_) | Self::RecordsEvent(_) => StreamType::Log,
             Self::ThingEvent(event) => event.of.into(),
             Self::BackupEvent(BackupEvent::BackupPruned(_) | BackupEvent::BackupChecked(_)) => {
                 StreamType::Repository
@@ -695,6 +706,7 @@ impl Event {
             Self::IncidentEvent(event) => event.body(),
             Self::ControlEvent(event) => event.body(),
             Self::RequestEvent(event) => event.body(),
+            Self::RecordsEvent(event) => event.body(),
         }
     }
 
@@ -721,8 +733,9 @@ impl Event {
             Some("run") => RunEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("host") => HostEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("user") => UserEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
-            Some("log" | "hold" | "payload") => {
-                LogEvent::read(kind, schema, data).map(|r| r.map(Self::from))
+            Some("log") => LogEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
+            Some("hold" | "payload") => {
+                RecordsEvent::read(kind, schema, data).map(|r| r.map(Self::from))
             }
             Some("change") => ChangeEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
             Some("review") => ReviewEvent::read(kind, schema, data).map(|r| r.map(Self::from)),
@@ -758,6 +771,7 @@ impl Event {
             IncidentEvent::KINDS,
             ControlEvent::KINDS,
             RequestEvent::KINDS,
+            RecordsEvent::KINDS,
         ];
         families.into_iter().flatten().copied()
     }

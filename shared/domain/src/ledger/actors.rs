@@ -76,6 +76,7 @@ pub fn action_needed(event: &Event, about: Option<&Body>, actor: Option<&str>) -
         | Event::IncidentEvent(_)
         | Event::ReviewEvent(_)
         | Event::ControlEvent(_)
+        | Event::RecordsEvent(_)
         | Event::RequestEvent(_) => action_of(event),
     }
 }

@@ -300,6 +300,9 @@ impl Ledger {
                 };
                 said::admit(envelope, event, &context)
             }
+            Event::RecordsEvent(event) => {
+                records::check((streams, body), envelope, event, self.policy)
+            }
             Event::RequestEvent(event) => {
                 let context = request::Context {
                     id: &envelope.subject,
@@ -460,16 +463,6 @@ impl Ledger {
             LogEvent::LogProducerAsked(e) => joining::check_asked(self, body, e, received),
             LogEvent::LogProducerConfirmed(e) => joining::check_confirmed(self, body, envelope, e),
             LogEvent::LogProducerDeclined(e) => joining::check_declined(self, body, e),
-            LogEvent::HoldPlaced(_)
-            | LogEvent::HoldLiftAsked(_)
-            | LogEvent::HoldKept(_)
-            | LogEvent::HoldLifted(_)
-            | LogEvent::PayloadRedactionAsked(_)
-            | LogEvent::PayloadRedactionDeclined(_)
-            | LogEvent::PayloadRedacted(_)
-            | LogEvent::PayloadErased(_) => {
-                records::check((streams, body), envelope, event, self.policy)
-            }
             LogEvent::LogCreated(_)
             | LogEvent::LogHeadSigned(_)
             | LogEvent::LogPolicySet(_)
@@ -554,14 +547,6 @@ impl Ledger {
             | LogEvent::LogProducerAsked(_)
             | LogEvent::LogProducerConfirmed(_)
             | LogEvent::LogProducerDeclined(_)
-            | LogEvent::HoldPlaced(_)
-            | LogEvent::HoldLiftAsked(_)
-            | LogEvent::HoldKept(_)
-            | LogEvent::HoldLifted(_)
-            | LogEvent::PayloadRedactionAsked(_)
-            | LogEvent::PayloadRedactionDeclined(_)
-            | LogEvent::PayloadRedacted(_)
-            | LogEvent::PayloadErased(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogContradicted(_)
             | LogEvent::LogExamined(_)
@@ -673,10 +658,8 @@ pub fn reads(envelope: &Envelope, event: &Event) -> BTreeSet<StreamId> {
         Event::UserEvent(UserEvent::UserIdentitySet(_) | UserEvent::UserDirectorySaid(_)) => {
             ids.insert(StreamId::directory());
         }
-        Event::LogEvent(event) => {
-            ids.extend(joining::reads(event));
-            ids.extend(records::reads(event));
-        }
+        Event::LogEvent(event) => ids.extend(joining::reads(event)),
+        Event::RecordsEvent(event) => ids.extend(records::reads(event)),
         Event::JobEvent(_)
         | Event::ThingEvent(_)
         | Event::HostEvent(_)

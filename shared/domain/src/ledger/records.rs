@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Body, Policy, Streams, check_text, need};
 use crate::envelope::Envelope;
 use crate::event::{
-    EraseReason, HoldPlaced, LogEvent, PayloadErased, PayloadRedacted, PrintErased, PrintEvent,
+    EraseReason, HoldPlaced, PayloadErased, PayloadRedacted, PrintErased, PrintEvent, RecordsEvent,
 };
 use crate::ids::{StreamId, StreamType};
 use crate::print::Document;
@@ -138,7 +138,7 @@ impl Records {
     /// `by` is whoever states the event.
     pub(super) fn evolve(
         mut self,
-        event: &LogEvent,
+        event: &RecordsEvent,
         received: Timestamp,
         by: Option<&str>,
     ) -> Self {
@@ -148,55 +148,38 @@ impl Records {
             at: received,
         };
         match event {
-            LogEvent::HoldPlaced(e) => {
+            RecordsEvent::HoldPlaced(e) => {
                 let Asked { by, reason, at: since } = asked(&e.reason);
                 let hold = LegalHold { over: e.over.clone(), reason, by, since, lift: None };
                 self.holds.insert(e.name.clone(), hold);
             }
-            LogEvent::HoldLiftAsked(e) => self.set_lift(&e.name, Some(asked(&e.reason))),
-            LogEvent::HoldKept(e) => self.set_lift(&e.name, None),
-            LogEvent::HoldLifted(e) => {
+            RecordsEvent::HoldLiftAsked(e) => self.set_lift(&e.name, Some(asked(&e.reason))),
+            RecordsEvent::HoldKept(e) => self.set_lift(&e.name, None),
+            RecordsEvent::HoldLifted(e) => {
                 self.holds.remove(&e.name);
             }
-            LogEvent::PayloadRedactionAsked(e) => {
+            RecordsEvent::PayloadRedactionAsked(e) => {
                 let asked = asked(&e.reason);
                 let (waits_for, erased) = (BTreeSet::new(), BTreeMap::new());
                 let redaction = Redaction { asked, agreed: None, waits_for, erased };
                 self.redactions.insert(e.of.clone(), redaction);
             }
-            LogEvent::PayloadRedactionDeclined(e) => {
+            RecordsEvent::PayloadRedactionDeclined(e) => {
                 self.redactions.remove(&e.of);
             }
-            LogEvent::PayloadRedacted(e) => {
+            RecordsEvent::PayloadRedacted(e) => {
                 if let Some(redaction) = self.redactions.get_mut(&e.of) {
                     redaction.agreed = Some(asked(&e.reason));
                     redaction.waits_for = e.hosts.iter().cloned().collect();
                 }
             }
-            LogEvent::PayloadErased(e) => {
+            RecordsEvent::PayloadErased(e) => {
                 if let Some(redaction) = self.redactions.get_mut(&e.of) {
                     redaction.waits_for.remove(&e.host);
                     redaction.erased.insert(e.host.clone(), received);
                 }
                 self.forget();
             }
-            LogEvent::LogCreated(_)
-            | LogEvent::LogProducerEnrolled(_)
-            | LogEvent::LogConfirmationsRequired(_)
-            | LogEvent::LogProducerAsked(_)
-            | LogEvent::LogProducerConfirmed(_)
-            | LogEvent::LogProducerDeclined(_)
-            | LogEvent::LogHeadSigned(_)
-            | LogEvent::LogPolicySet(_)
-            | LogEvent::LogAccountsRequired(_)
-            | LogEvent::LogJournalCut(_)
-            | LogEvent::LogContradicted(_)
-            | LogEvent::LogContinued(_)
-            | LogEvent::LogExamined(_)
-            | LogEvent::LogRejected(_)
-            | LogEvent::LogDirectorySet(_)
-            | LogEvent::LogExported(_)
-            | LogEvent::LogTzdbChanged(_) => {}
         }
         self
     }
@@ -250,12 +233,18 @@ fn known(streams: &impl Streams) -> Option<&Records> {
     streams.get(&StreamId::records())?.body.records()
 }
 
-/// What must be at hand beside to judge an event of the log, where a rule of this module is about it.
-pub(super) fn reads(event: &LogEvent) -> Option<StreamId> {
-    if let LogEvent::PayloadRedactionAsked(e) = event {
-        return Some(e.of.clone());
+/// What must be at hand beside to judge an event of this module.
+pub(super) fn reads(event: &RecordsEvent) -> Option<StreamId> {
+    match event {
+        RecordsEvent::PayloadRedactionAsked(e) => Some(e.of.clone()),
+        RecordsEvent::PayloadRedacted(e) => Some(e.of.clone()),
+        RecordsEvent::HoldPlaced(_)
+        | RecordsEvent::HoldLiftAsked(_)
+        | RecordsEvent::HoldKept(_)
+        | RecordsEvent::HoldLifted(_)
+        | RecordsEvent::PayloadRedactionDeclined(_)
+        | RecordsEvent::PayloadErased(_) => None,
     }
-    if let LogEvent::PayloadRedacted(e) = event { Some(e.of.clone()) } else { None }
 }
 
 /// The same of an event of a document.
@@ -298,50 +287,55 @@ fn not_held(hold: Option<&str>) -> Result<(), String> {
 pub(super) fn check(
     (streams, body): (&impl Streams, Option<&Body>),
     envelope: &Envelope,
-    event: &LogEvent,
+    event: &RecordsEvent,
     policy: Policy,
 ) -> Result<(), String> {
     let none = Records::default();
     let records = body.and_then(Body::records).unwrap_or(&none);
     let actor = envelope.actor.as_deref();
     let other = |asked: &Asked| policy.is_another(actor, asked.by.as_deref());
-    if let LogEvent::PayloadErased(e) = event {
-        return check_erased(records, envelope.source.name(), e);
+    if let Some(reason) = event.reason() {
+        need(actor.is_some(), "a person answers for it, who is named")?;
+        check_text(reason, "a reason")?;
     }
-    need(actor.is_some(), "a person answers for it, who is named")?;
-    if let LogEvent::HoldPlaced(e) = event {
-        return check_placed(records, e);
+    match event {
+        RecordsEvent::HoldPlaced(e) => check_placed(records, e),
+        RecordsEvent::HoldLiftAsked(e) => {
+            need(hold(records, &e.name)?.lift.is_none(), "that is asked for already")
+        }
+        RecordsEvent::HoldKept(e) => {
+            need(hold(records, &e.name)?.lift.is_some(), "nobody asks for its end")
+        }
+        RecordsEvent::HoldLifted(e) => {
+            let asked = hold(records, &e.name)?.lift.as_ref();
+            let asked = asked.ok_or("nobody asks for its end")?;
+            need(other(asked), "somebody else lifts a hold than asked for that")
+        }
+        RecordsEvent::PayloadRedactionAsked(e) => check_asked(streams, records, &e.of),
+        RecordsEvent::PayloadRedactionDeclined(e) => waiting(records, &e.of).map(|_| ()),
+        RecordsEvent::PayloadRedacted(e) => {
+            let redaction = waiting(records, &e.of)?;
+            need(other(&redaction.asked), "somebody else agrees than asked for it")?;
+            check_agreed(streams, records, e)
+        }
+        RecordsEvent::PayloadErased(e) => check_erased(records, envelope.source.name(), e),
     }
-    if let LogEvent::HoldLiftAsked(e) = event {
-        check_text(&e.reason, "a reason")?;
-        let hold = hold(records, &e.name)?;
-        return need(hold.lift.is_none(), "that is asked for already");
+}
+
+impl RecordsEvent {
+    /// Why a person wants it; `None` where a host says what it did.
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::HoldPlaced(e) => Some(&e.reason),
+            Self::HoldLiftAsked(e) => Some(&e.reason),
+            Self::HoldKept(e) => Some(&e.reason),
+            Self::HoldLifted(e) => Some(&e.reason),
+            Self::PayloadRedactionAsked(e) => Some(&e.reason),
+            Self::PayloadRedactionDeclined(e) => Some(&e.reason),
+            Self::PayloadRedacted(e) => Some(&e.reason),
+            Self::PayloadErased(_) => None,
+        }
     }
-    if let LogEvent::HoldKept(e) = event {
-        check_text(&e.reason, "a reason")?;
-        return need(hold(records, &e.name)?.lift.is_some(), "nobody asks for its end");
-    }
-    if let LogEvent::HoldLifted(e) = event {
-        check_text(&e.reason, "a reason")?;
-        let asked = hold(records, &e.name)?.lift.as_ref();
-        let asked = asked.ok_or("nobody asks for its end")?;
-        return need(other(asked), "somebody else lifts a hold than asked for that");
-    }
-    if let LogEvent::PayloadRedactionAsked(e) = event {
-        check_text(&e.reason, "a reason")?;
-        return check_asked(streams, records, &e.of);
-    }
-    if let LogEvent::PayloadRedactionDeclined(e) = event {
-        check_text(&e.reason, "a reason")?;
-        return waiting(records, &e.of).map(|_| ());
-    }
-    if let LogEvent::PayloadRedacted(e) = event {
-        check_text(&e.reason, "a reason")?;
-        let redaction = waiting(records, &e.of)?;
-        need(other(&redaction.asked), "somebody else agrees than asked for it")?;
-        return check_agreed(streams, records, e);
-    }
-    Err("that does not belong to records".to_owned())
 }
 
 fn hold<'a>(records: &'a Records, name: &str) -> Result<&'a LegalHold, String> {
@@ -372,7 +366,6 @@ pub fn check_hold_name(name: &str) -> Result<(), String> {
 }
 
 fn check_placed(records: &Records, event: &HoldPlaced) -> Result<(), String> {
-    check_text(&event.reason, "a reason")?;
     check_hold_name(&event.name)?;
     need(!records.holds.contains_key(&event.name), "there is a hold of that name")?;
     need(records.holds.len() < HOLDS_MAX, "there are too many holds")?;

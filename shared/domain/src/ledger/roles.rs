@@ -3,7 +3,7 @@
 use crate::envelope::Envelope;
 use crate::event::{
     BackupEvent, Event, FormEvent, HostEvent, IncidentEvent, JobEvent, LogContradicted, LogEvent,
-    LogJournalCut, PrintEvent, QueueEvent, RunEvent, SkipReason,
+    LogJournalCut, PrintEvent, QueueEvent, RecordsEvent, RunEvent, SkipReason,
 };
 use crate::ids::Class::{self, Audit, Console, Executor, Scheduler};
 use crate::ids::StreamId;
@@ -42,6 +42,16 @@ pub fn may_state(event: &Event) -> &'static [Class] {
         | Event::ReviewEvent(_)
         | Event::ControlEvent(_)
         | Event::RequestEvent(_) => &[Console],
+        Event::RecordsEvent(RecordsEvent::PayloadErased(_)) => &[Executor],
+        Event::RecordsEvent(
+            RecordsEvent::HoldPlaced(_)
+            | RecordsEvent::HoldLiftAsked(_)
+            | RecordsEvent::HoldKept(_)
+            | RecordsEvent::HoldLifted(_)
+            | RecordsEvent::PayloadRedactionAsked(_)
+            | RecordsEvent::PayloadRedactionDeclined(_)
+            | RecordsEvent::PayloadRedacted(_),
+        ) => &[Console],
         Event::IncidentEvent(event) => may_state_of_incidents(event),
         Event::LogEvent(event) => may_state_of_log(event),
     }
@@ -204,16 +214,8 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogConfirmationsRequired(_)
         | LogEvent::LogProducerConfirmed(_)
         | LogEvent::LogProducerDeclined(_)
-        | LogEvent::HoldPlaced(_)
-        | LogEvent::HoldLiftAsked(_)
-        | LogEvent::HoldKept(_)
-        | LogEvent::HoldLifted(_)
-        | LogEvent::PayloadRedactionAsked(_)
-        | LogEvent::PayloadRedactionDeclined(_)
-        | LogEvent::PayloadRedacted(_)
         | LogEvent::LogDirectorySet(_)
         | LogEvent::LogExported(_) => &[Console],
-        LogEvent::PayloadErased(_) => &[Executor],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
         LogEvent::LogJournalCut(_) => &Class::ALL,
         LogEvent::LogContradicted(_) => &[Console, Executor, Scheduler],
@@ -261,16 +263,7 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
             | LogEvent::LogProducerConfirmed(_)
             | LogEvent::LogProducerDeclined(_),
         ) => StreamId::joining(),
-        Event::LogEvent(
-            LogEvent::HoldPlaced(_)
-            | LogEvent::HoldLiftAsked(_)
-            | LogEvent::HoldKept(_)
-            | LogEvent::HoldLifted(_)
-            | LogEvent::PayloadRedactionAsked(_)
-            | LogEvent::PayloadRedactionDeclined(_)
-            | LogEvent::PayloadRedacted(_)
-            | LogEvent::PayloadErased(_),
-        ) => StreamId::records(),
+        Event::RecordsEvent(_) => StreamId::records(),
         Event::LogEvent(_) => StreamId::log("main"),
         Event::JobEvent(_)
         | Event::RunEvent(_)

@@ -507,7 +507,7 @@ fn evolve(
             let old = if let Some(Body::Joining(old)) = old { old } else { Joining::default() };
             Some(Body::Joining(old.evolve(event, received, actor.or(asked_by))))
         }
-        Event::LogEvent(event) if envelope.subject == StreamId::records() => {
+        Event::RecordsEvent(event) => {
             let old = if let Some(Body::Records(old)) = old { *old } else { Records::default() };
             Some(Body::Records(Box::new(old.evolve(event, received, actor))))
         }

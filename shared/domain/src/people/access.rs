@@ -8,7 +8,8 @@ use super::account::User;
 use super::grant::{Grant, Scope};
 use crate::event::{
     BackupEvent, ChangeEvent, Event, FormEvent, HostEvent, IncidentEvent, JobEvent, LogEvent,
-    PrintEvent, QueueEvent, RequestEvent, Role, RunEvent, ThingAct, ThingEvent, UserEvent,
+    PrintEvent, QueueEvent, RecordsEvent, RequestEvent, Role, RunEvent, ThingAct, ThingEvent,
+    UserEvent,
 };
 use crate::job::{Job, JobDefinition};
 
@@ -429,6 +430,17 @@ pub fn action_of(event: &Event) -> Option<Action> {
             ChangeEvent::ChangeExpedited(_) => Action::Expedite,
         },
         Event::ReviewEvent(_) | Event::ControlEvent(_) => Action::SignReviews,
+        // What a host says of itself is nobody's act.
+        Event::RecordsEvent(RecordsEvent::PayloadErased(_)) => return None,
+        Event::RecordsEvent(
+            RecordsEvent::HoldPlaced(_)
+            | RecordsEvent::HoldLiftAsked(_)
+            | RecordsEvent::HoldKept(_)
+            | RecordsEvent::HoldLifted(_)
+            | RecordsEvent::PayloadRedactionAsked(_)
+            | RecordsEvent::PayloadRedactionDeclined(_)
+            | RecordsEvent::PayloadRedacted(_),
+        ) => Action::KeepRecords,
         Event::RequestEvent(RequestEvent::RequestAnswered(_)) => Action::AnswerRequests,
         Event::RequestEvent(
             RequestEvent::RequestAsked(_)
@@ -568,20 +580,12 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogExamined(_)
         | LogEvent::LogContinued(_)
         | LogEvent::LogRejected(_)
-        | LogEvent::PayloadErased(_)
         | LogEvent::LogTzdbChanged(_) => None,
         // Whoever may see the log may take it away; that they did is told.
         LogEvent::LogExported(_) => Some(Action::View),
         LogEvent::LogProducerConfirmed(_) | LogEvent::LogProducerDeclined(_) => {
             Some(Action::InviteHosts)
         }
-        LogEvent::HoldPlaced(_)
-        | LogEvent::HoldLiftAsked(_)
-        | LogEvent::HoldKept(_)
-        | LogEvent::HoldLifted(_)
-        | LogEvent::PayloadRedactionAsked(_)
-        | LogEvent::PayloadRedactionDeclined(_)
-        | LogEvent::PayloadRedacted(_) => Some(Action::KeepRecords),
     }
 }
 

@@ -337,6 +337,7 @@ impl Scheduler {
             | Event::FormEvent(_)
             | Event::QueueEvent(_)
             | Event::ControlEvent(_)
+            | Event::RecordsEvent(_)
             | Event::RequestEvent(_) => {}
             Event::IncidentEvent(event) => self.apply_incident(envelope, event, received),
             Event::ReviewEvent(event) => self.apply_review(event),

@@ -195,6 +195,7 @@ impl View<'_> {
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
             | Event::ControlEvent(_)
+            | Event::RecordsEvent(_)
             | Event::RequestEvent(_)
             | Event::ReviewEvent(_) => None,
         });

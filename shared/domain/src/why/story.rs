@@ -86,6 +86,7 @@ fn says(event: &Event, clock: &Clock) -> Option<String> {
         | Event::QueueEvent(_)
         | Event::IncidentEvent(_)
         | Event::ControlEvent(_)
+        | Event::RecordsEvent(_)
         | Event::RequestEvent(_)
         | Event::ReviewEvent(_) => None,
         Event::ChangeEvent(event) => Some(change_says(event, clock)),

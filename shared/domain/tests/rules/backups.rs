@@ -133,6 +133,7 @@ impl Site {
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
             | Event::ControlEvent(_)
+            | Event::RecordsEvent(_)
             | Event::RequestEvent(_)
             | Event::ReviewEvent(_)
             | Event::ThingEvent(_) => None,

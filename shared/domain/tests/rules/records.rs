@@ -4,7 +4,7 @@ use domain::envelope::Draft;
 use domain::event::{
     AttemptReport, CommandEnd, EraseReason, Event, HoldKept, HoldLiftAsked, HoldLifted, HoldPlaced,
     LogPolicySet, PayloadErased, PayloadRedacted, PayloadRedactionAsked, PayloadRedactionDeclined,
-    PrintErased, RunSucceeded,
+    PrintErased, PrintMoved, RunSucceeded,
 };
 use domain::ids::StreamId;
 use domain::ledger::{HOLDS_MAX, Mark, OVER_MAX, Records, Streams as _, payload_hosts};
@@ -211,6 +211,19 @@ fn what_a_legal_hold_keeps_is_erased_neither_by_its_time_nor_by_two() {
         office.keep_time_over();
         valid(&office.host("h1", &it(), PrintErased { reason: EraseReason::Kept }));
     }
+}
+
+#[test]
+fn a_document_that_is_moved_out_of_a_queue_is_kept_by_a_hold_over_it_all_the_same() {
+    let mut office = Office::new();
+    office.spool("report");
+    valid(&office.say("user/ana", placed("case-7", &["queue/office"])));
+    let definition = office.queue_reference("upstairs");
+    let queue = "upstairs".to_owned();
+    office.does("user/mia", PrintMoved { queue, definition, reason: why() });
+    office.bring("cancelled").keep_time_over();
+    let mark = office.host("h1", &it(), PrintErased { reason: EraseReason::Kept });
+    refuses(&mark, "the legal hold case-7 keeps it");
 }
 
 #[test]

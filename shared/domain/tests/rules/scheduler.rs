@@ -379,6 +379,7 @@ fn number(event: &Event) -> Option<u32> {
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
         | Event::ControlEvent(_)
+        | Event::RecordsEvent(_)
         | Event::RequestEvent(_)
         | Event::ReviewEvent(_) => None,
     }
@@ -746,6 +747,7 @@ fn a_run_says_how_late_it_was_decided() {
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
             | Event::ControlEvent(_)
+            | Event::RecordsEvent(_)
             | Event::RequestEvent(_)
             | Event::ReviewEvent(_) => None,
         });

@@ -1,9 +1,10 @@
 //! Payloads that are shown with a bundle: what they are, and that whoever changes one is found out.
 
-use domain::envelope::Draft;
-use domain::event::{PayloadRedacted, PayloadRedactionAsked};
+use domain::canonical::Digest;
+use domain::envelope::{Draft, PayloadRef};
+use domain::event::{Event, PayloadRedacted, PayloadRedactionAsked};
 use domain::ids::StreamId;
-use domain::payload::Disclosure;
+use domain::payload::{Disclosure, OUTPUT, commitment};
 use evidence::{Report, Request, Verdict};
 use serde_json::{Value, json};
 
@@ -176,6 +177,30 @@ fn a_payload_that_two_people_had_erased_is_not_missing() {
     let (report, peer) = both(&gone);
     assert_eq!((names(&report), report.verdict), (vec!["PAYLOAD_MISSING"], Verdict::Inconclusive));
     assert_eq!(peer, Verdict::Inconclusive);
+}
+
+/// A host may say anything of another's run; the rules let it have no effect. The other verifier knows no rules.
+#[test]
+fn what_a_void_event_commits_to_is_no_payload_of_its_run() {
+    let site = Site::get();
+    let at = site.find("run.succeeded", 0);
+    let said = event(&site.leaves[at]);
+    let of: StreamId = said["subject"].as_str().unwrap().parse().unwrap();
+    let body = Event::read("run.succeeded", 1, &said["data"]).unwrap();
+    let salt = [9; 32];
+    let commitment = commitment(&salt, &Digest::of(b"all went well"));
+    let payload = PayloadRef { commitment, class: OUTPUT.to_owned() };
+    let draft = Draft::new(of, 3, body).with_payload(payload);
+    let log = Forged::of(&site.leaves).say_next("executor/", draft, &site.keys);
+    let position = log.leaves.len() as u64;
+    let id = event(log.leaves.last().unwrap())["id"].as_str().unwrap().parse().unwrap();
+    let shown = Disclosure { position, event: id, salt, content: b"all went well" }.to_bytes();
+    let name = format!("payloads/{position:020}");
+    let files = asking(&bundle(&log.leaves, &site.signers()), &json!([position]));
+    let report = verify(&files.add(&name, shown).tar(), &careful(&[]));
+    assert_eq!(report.counts.void, verify(&site.honest().tar(), &careful(&[])).counts.void + 1);
+    assert!(names(&report).contains(&"PAYLOAD_MISMATCH"), "{:?}", names(&report));
+    assert!(report.payloads.is_empty());
 }
 
 #[test]

@@ -200,6 +200,7 @@ fn founding_key(event: &Event) -> Result<PublicKey> {
         | Event::ChangeEvent(_)
         | Event::IncidentEvent(_)
         | Event::ControlEvent(_)
+        | Event::RecordsEvent(_)
         | Event::RequestEvent(_)
         | Event::ReviewEvent(_) => {
             // Only the first flush is signed by a producer that its own events enrol.

@@ -264,6 +264,7 @@ fn at(source: &Source, name: &str, until: Timestamp) -> anyhow::Result<Form> {
                 | Event::ChangeEvent(_)
                 | Event::IncidentEvent(_)
                 | Event::ControlEvent(_)
+                | Event::RecordsEvent(_)
                 | Event::RequestEvent(_)
                 | Event::ReviewEvent(_) => {}
             }

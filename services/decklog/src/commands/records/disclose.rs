@@ -3,11 +3,10 @@
 use domain::canonical::Digest;
 use domain::envelope::Envelope;
 use domain::ids::{StreamId, StreamType};
-use domain::payload::Disclosure;
+use domain::payload::{Disclosure, named};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::payload_of;
 use crate::cli::Disclose;
 use crate::client::{Client, escape};
 use crate::commands::console_that;
@@ -32,7 +31,7 @@ struct Committing {
 }
 
 pub(super) fn run(wanted: &Disclose) -> anyhow::Result<()> {
-    let of = payload_of(&wanted.of)?;
+    let of = named(&wanted.of).map_err(exit::usage)?;
     if wanted.to.exists() {
         return Err(exit::usage(format!("{} exists already", wanted.to.display())));
     }

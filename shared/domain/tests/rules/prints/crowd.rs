@@ -453,6 +453,7 @@ impl Crowd {
             | Event::ChangeEvent(_)
             | Event::IncidentEvent(_)
             | Event::ControlEvent(_)
+            | Event::RecordsEvent(_)
             | Event::RequestEvent(_)
             | Event::ReviewEvent(_)
             | Event::BackupEvent(_) => panic!("{event:?}"),
