@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT, LEAF_TAG, EVENT_TYPE = "decklog-evidence-1", b"decklog-leaf-1\n", b"application/vnd.decklog.event+json"
-FLUSH_EVENTS_MAX, CLOCKS = 256, 300  # events without a signature; seconds by which clocks may differ
+FLUSH_EVENTS_MAX, CLOCKS, SEGMENT = 256, 300, 16384  # events without a signature; seconds by which clocks may differ; events
 OPEN = set("FILE_MISSING COSIGNATURE_TIME HELD_TRUNCATION HELD_LOST LOG_CONTINUED NO_POLICY NO_QUORUM STALE_HEAD PAYLOAD_MISSING".split())
 SHOWN = re.compile(b"decklog-payload-1\n([1-9][0-9]{0,18}) ([0-9a-f-]{36})\n([0-9a-f]{64})\n")
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -457,6 +457,9 @@ class Verifier:
         if position in self.asked and "payload" in event:
             self.committed[position] = (event["id"], event["payload"]["commitment"], event["subject"])
         self.redacted |= {"payload.redacted": {data.get("of")}, "print.erased": {event["subject"]} if data.get("reason") != "lost" else set()}.get(kind, set())
+        if kind == "log.archived" and source.startswith("audit/") and data["last"] < position and data["last"] - data["first"] == SEGMENT - 1 and data["first"] > 0:
+            wrong = Tree(self.leaves[data["first"] - 1:data["last"]]).root().hex() != data["root"]
+            self.test(wrong, "ARCHIVE_ROOT", "a segment has another root than is said", position)
         if kind == "log.producer-enrolled" and not self.producers.get(data["producer"], Producer(b"")).count:
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer.unsigned = 0 if seals else producer.unsigned + 1

@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`archived`] | segments of the log that move into files, under kill -9 |
 //! | [`backup_night`] | the example of the README that saves and restores |
 //! | [`backups`] | a night of backups, and engines that are killed |
 //! | [`cli`] | the command line tool and the API of one `decklog up` |
@@ -24,6 +25,7 @@
 //! | [`site`] | an installation of many processes, kept alive as systemd would |
 #![expect(clippy::unwrap_used, reason = "in a test a failure is to stop it, in its helpers too")]
 
+mod archived;
 mod backup_night;
 mod backups;
 mod browser;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use domain::time::HumanDuration;
+use eventlog::{Access, EventLog, LogError};
 use serde::{Deserialize, Serialize};
 
 /// Settings of the role `audit`.
@@ -55,6 +56,13 @@ pub struct AuditConfig {
     /// Directory in which heads are kept with what it said of them. `data/timestamps` without one.
     #[serde(default)]
     pub timestamps: Option<PathBuf>,
+    /// Directory into which segments of the log move that have their age (`archive-after`), and from which they are read.
+    /// Recorders of one log share it. Without one, the log stays in its database; that of a SQLite file is beside the file.
+    #[serde(default)]
+    pub archive: Option<PathBuf>,
+    /// How old the newest event of a segment is before it is archived.
+    #[serde(default = "ninety_days")]
+    pub archive_after: HumanDuration,
     /// Most events in one transaction.
     #[serde(default = "batch")]
     pub batch_events: usize,
@@ -80,6 +88,11 @@ fn one_day() -> HumanDuration {
     HumanDuration::from_secs(86_400)
 }
 
+/// Three months are at hand at once (PCI DSS 4.0.1, 10.5.1); the others are too, from their files.
+fn ninety_days() -> HumanDuration {
+    HumanDuration::from_secs(90 * 86_400)
+}
+
 fn batch() -> usize {
     1_024
 }
@@ -103,8 +116,27 @@ impl AuditConfig {
             tsa_roots: None,
             tsa_every: one_day(),
             timestamps: None,
+            archive: None,
+            archive_after: ninety_days(),
             batch_events: batch(),
         }
+    }
+
+    /// Opens the log, with its archive.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub(crate) async fn open(&self) -> Result<EventLog, LogError> {
+        let log = EventLog::open(&self.database, Access::Append).await?;
+        Ok(match &self.archive {
+            Some(dir) => log.with_archive(dir),
+            None => log,
+        })
+    }
+
+    /// Whether segments that have their age move into files.
+    pub(crate) fn archives(&self) -> bool {
+        self.archive.is_some() || !self.database.contains("://")
     }
 
     /// Everything that is wrong with it.

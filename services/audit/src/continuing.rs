@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail, ensure};
 use domain::event::LogContinued;
 use domain::ids::{Class, ProducerId, StreamId};
 use domain::ledger::Mark;
-use eventlog::{Access, Appender, EventLog};
+use eventlog::Appender;
 use jiff::Timestamp;
 use tlog::{Checkpoint, Frontier, Note, SignerKey, VerifierKey};
 
@@ -46,7 +46,7 @@ pub async fn continue_log(
     wanted: &ContinueAs,
     now: Timestamp,
 ) -> anyhow::Result<Continuation> {
-    let log = EventLog::open(&config.database, Access::Append).await?;
+    let log = config.open().await?;
     log.check_schema().await?;
     ensure!(log.head().await?.0 > 0, "the log is empty: there is nothing to continue");
     let keys = Keys::open(config)?;

@@ -4,6 +4,7 @@
 //! Several recorders may run at once. They do not know of each other: the compare-and-swap of the head
 //! row lets one of two commits through, and the other judges its batch anew.
 
+mod archiving;
 mod config;
 mod continuing;
 mod examined;
@@ -23,9 +24,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bus::{Bus, Service};
 use domain::ids::{Class, ProducerId};
-use eventlog::{Access, Appender, EventLog};
+use eventlog::Appender;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 pub use config::AuditConfig;
 pub use continuing::{Continuation, ContinueAs, continue_log};
@@ -60,7 +61,7 @@ pub async fn run(
     around: Surroundings,
     ready: impl FnOnce() + Send,
 ) -> anyhow::Result<()> {
-    let log = EventLog::open(&config.database, Access::Append).await?;
+    let log = config.open().await?;
     log.check_schema().await?;
     let keys = own::Keys::open(&config)?;
     let producer = ProducerId::new(Class::Audit, &config.name)?;
@@ -85,6 +86,11 @@ pub async fn run(
         let every = config.head_every.as_duration();
         tokio::spawn(tiles::keep(dir, every, log.clone(), around.clone()))
     }));
+    let (archived, segments) = mpsc::channel(1);
+    if config.archives() {
+        let archiving = archiving::keep(config.clone(), log.clone(), around.clone(), archived);
+        beside.push(tokio::spawn(archiving));
+    }
     beside.extend(
         authority.map(|authority| {
             tokio::spawn(timestamps::keep(authority, log.clone(), around.clone()))
@@ -93,7 +99,7 @@ pub async fn run(
     ready();
     let own = own::Own { producer, keys };
     let recorder = recorder::Recorder::new(appender, own, (signer, reached), bus, &config, around);
-    let done = recorder.run(requests, ticks).await;
+    let done = recorder.run(requests, ticks, segments).await;
     beside.iter().for_each(tokio::task::JoinHandle::abort);
     housekeeper.shutdown().await.context("stopping the housekeeping")?;
     done

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use crate::Surroundings;
+use crate::archiving::Archived;
 use crate::config::AuditConfig;
 use crate::examined::{Examined, judge};
 use crate::housekeeping::Tick;
@@ -56,6 +57,7 @@ struct Rejected {
 enum Wake {
     Request(Box<Request>),
     Tick,
+    Archived(Archived),
     Stop,
 }
 
@@ -98,6 +100,7 @@ impl Recorder {
         mut self,
         mut requests: Requests,
         mut ticks: mpsc::Receiver<Tick>,
+        mut archived: mpsc::Receiver<Archived>,
     ) -> anyhow::Result<()> {
         let mut stop = self.around.stop.clone();
         loop {
@@ -105,11 +108,13 @@ impl Recorder {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => Wake::Stop,
                 Some(Tick) = ticks.recv() => Wake::Tick,
+                Some(segment) = archived.recv() => Wake::Archived(segment),
                 request = requests.next() => request.map_or(Wake::Stop, |request| Wake::Request(Box::new(request))),
             };
             match wake {
                 Wake::Request(first) => self.take(*first, &mut requests).await,
                 Wake::Tick => self.housekeep().await,
+                Wake::Archived(segment) => self.archived(segment).await,
                 Wake::Stop => break,
             }
             if let Some(why) = self.over.take() {
@@ -319,6 +324,16 @@ impl Recorder {
             self.examined.again();
         }
         said.map(drop)
+    }
+
+    /// Says that a segment is in its file.
+    async fn archived(&mut self, (event, said): Archived) {
+        let mark = self.say_of(StreamId::archive(), event).await;
+        if let Err(error) = &mark {
+            warn!(%error, "that a segment is archived could not be recorded");
+        }
+        // Whoever asked may be gone; it looks again.
+        let _ = said.send(matches!(mark, Ok(Mark::Valid)));
     }
 
     /// An idle log still says that it is there.

@@ -67,6 +67,8 @@ pub struct Log {
     /// Since when an event waits for a head.
     #[schema(value_type = Option<String>)]
     pub unsigned_since: Option<Timestamp>,
+    /// How many of them, from the first on, are in files of the archive; 0 where none are.
+    pub archived: u64,
     /// How many producers of each class were let in.
     pub producers: Vec<Count>,
     /// Recorders, schedulers and consoles by name.

@@ -2,6 +2,7 @@
 
 mod acts;
 mod ahead;
+mod archive;
 mod backups;
 mod changes;
 mod evidence;
@@ -24,6 +25,7 @@ use domain::time::HumanDuration;
 
 pub(crate) use acts::{Act, Confirm, Delay, Rerun, Which};
 pub(crate) use ahead::{Predict, Rehearse, Told, Why};
+pub(crate) use archive::{Archive, Archived};
 pub(crate) use backups::{
     Backup, Browse, Certify, Diff, Eyes, Find, ForgetSnapshots, HoldSnapshot, Restore, Retention,
     SnapshotAct, Watch,
@@ -148,6 +150,9 @@ pub(crate) enum Command {
     /// Legal holds; outputs and documents that are erased before their time, or shown as evidence.
     #[command(subcommand)]
     Records(Records),
+    /// Segments of the log that are in files: how much there is, and whether each is as it was archived.
+    #[command(subcommand)]
+    Archive(Archive),
     /// Keys that wait to be let in, where a person confirms each.
     #[command(subcommand)]
     Key(Key),
@@ -329,6 +334,10 @@ pub(crate) struct Up {
     /// Directory into which the log is written as files that anybody may serve (C2SP tlog-tiles).
     #[arg(long)]
     pub(crate) tiles: Option<PathBuf>,
+    /// How old the newest event of a segment (16,384 events) is before it moves into a file of the directory `archive`; 90 days
+    /// when absent.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) archive_after: Option<HumanDuration>,
     /// Address of a time-stamping authority (RFC 3161 over HTTP) that is asked about a head of the log once a day.
     #[arg(long, value_name = "URL", requires = "tsa_roots")]
     pub(crate) tsa: Option<String>,
@@ -589,6 +598,9 @@ pub(crate) struct Doctor {
     /// The database of a log: postgres://… or the path of a SQLite file.
     #[arg(long, conflicts_with = "data")]
     pub(crate) database: Option<String>,
+    /// Directory of its archived segments; beside the file, where it is SQLite's.
+    #[arg(long, env = "DECKLOG_ARCHIVE", value_name = "DIR")]
+    pub(crate) archive: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -598,6 +610,9 @@ pub(crate) struct Verify {
     /// The database of a log: postgres://… or the path of a SQLite file.
     #[arg(long, conflicts_with_all = ["data", "server"])]
     pub(crate) database: Option<String>,
+    /// Directory of its archived segments; beside the file, where it is SQLite's.
+    #[arg(long, env = "DECKLOG_ARCHIVE", value_name = "DIR")]
+    pub(crate) archive: Option<PathBuf>,
     /// A signed head that somebody kept, such as the text of the code on a printed one: the log must still hold, unchanged,
     /// all that it stands for. May be given again.
     #[arg(long = "head", value_name = "FILE")]
@@ -698,6 +713,9 @@ pub(crate) struct Migrate {
     /// The database: postgres://… or the path of a SQLite file.
     #[arg(long, env = "DECKLOG__AUDIT__DATABASE")]
     pub(crate) database: String,
+    /// Directory of its archived segments; beside the file, where it is SQLite's.
+    #[arg(long, env = "DECKLOG__AUDIT__ARCHIVE", value_name = "DIR")]
+    pub(crate) archive: Option<PathBuf>,
     /// Also computes the read model again from the events.
     #[arg(long)]
     pub(crate) rebuild: bool,

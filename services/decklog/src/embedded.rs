@@ -66,6 +66,8 @@ pub(crate) struct Wanted {
     pub(crate) witnesses: Option<PathBuf>,
     /// Directory into which the log is written as files that anybody may serve.
     pub(crate) tiles: Option<PathBuf>,
+    /// How old the newest event of a segment of the log is that moves into a file.
+    pub(crate) archive_after: Option<HumanDuration>,
     /// Address of a time-stamping authority, and the file of its roots.
     pub(crate) tsa: Option<(String, PathBuf)>,
     /// Whether one person may approve their own change; as the log has it when absent, and a new log lets them.
@@ -94,6 +96,7 @@ impl Wanted {
             measures: None,
             witnesses: None,
             tiles: None,
+            archive_after: None,
             tsa: None,
             self_approval: None,
             back: SignedDuration::ZERO,
@@ -290,7 +293,9 @@ async fn start_audit(
     let (stop, stopped) = watch::channel(false);
     let (witnesses, tiles) = (wanted.witnesses.clone(), wanted.tiles.clone());
     let (tsa, tsa_roots) = wanted.tsa.clone().unzip();
-    let config = AuditConfig { witnesses, tiles, tsa, tsa_roots, ..recorder(dir) };
+    let usual = recorder(dir);
+    let archive_after = wanted.archive_after.unwrap_or(usual.archive_after);
+    let config = AuditConfig { witnesses, tiles, archive_after, tsa, tsa_roots, ..usual };
     if let Some(problem) = config.problems().into_iter().next() {
         return Err(exit::usage(problem));
     }

@@ -43,13 +43,18 @@ impl Source {
                 dir.display()
             )));
         }
-        Self::database(&file.display().to_string(), Some(dir))
+        Self::opened(&file.display().to_string(), None, Some(dir))
     }
 
-    pub(crate) fn database(address: &str, dir: Option<PathBuf>) -> anyhow::Result<Self> {
+    /// The log of a database, whose archived segments are in a directory: beside the file, where it is one and nobody says another.
+    pub(crate) fn database(address: &str, archive: Option<&Path>) -> anyhow::Result<Self> {
+        Self::opened(address, archive, None)
+    }
+
+    fn opened(address: &str, archive: Option<&Path>, dir: Option<PathBuf>) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let open = async {
-            let log = EventLog::open(address, Access::Read).await?;
+            let log = open(address, archive, Access::Read).await?;
             log.check_schema().await?;
             Ok::<_, eventlog::LogError>(log)
         };
@@ -148,6 +153,19 @@ impl Source {
             Self::Remote(_) => None,
         }
     }
+}
+
+/// Opens a log, and says where its archive is.
+pub(crate) async fn open(
+    address: &str,
+    archive: Option<&Path>,
+    access: Access,
+) -> Result<EventLog, eventlog::LogError> {
+    let log = EventLog::open(address, access).await?;
+    Ok(match archive {
+        Some(dir) => log.with_archive(dir),
+        None => log,
+    })
 }
 
 /// The token for a console.

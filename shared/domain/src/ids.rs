@@ -263,6 +263,11 @@ impl StreamId {
         Self::log("records")
     }
 
+    /// The stream about what of the log is in files.
+    pub fn archive() -> Self {
+        Self::log("archive")
+    }
+
     /// The stream about evidence that was written.
     pub fn exports() -> Self {
         Self::log("exports")

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AnyPool, PgPool, SqlitePool};
 
+use crate::archive::Archive;
 use crate::error::LogError;
 use crate::proof::Parts;
 
@@ -33,6 +34,7 @@ pub struct EventLog {
     pub(crate) any: AnyPool,
     pub(crate) backend: Backend,
     pub(crate) parts: Parts,
+    pub(crate) archive: Option<Archive>,
     address: String,
 }
 
@@ -67,7 +69,7 @@ impl EventLog {
         let any = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(WAIT);
         let any = any.connect(address).await.map_err(LogError::database(what))?;
         let (backend, parts) = (Backend::Postgres(pool), Parts::default());
-        Ok(Self { any, backend, parts, address: without_password(address) })
+        Ok(Self { any, backend, parts, archive: None, address: without_password(address) })
     }
 
     async fn open_sqlite(path: &Path, access: Access) -> Result<Self, LogError> {
@@ -91,7 +93,8 @@ impl EventLog {
         let any = any.connect(&url).await.map_err(LogError::database(what))?;
         let address = path.display().to_string();
         let (backend, parts) = (Backend::Sqlite(pool), Parts::default());
-        Ok(Self { any, backend, parts, address })
+        let archive = Some(Archive::new(&Self::archive_in(whole.parent().unwrap_or(path))));
+        Ok(Self { any, backend, parts, archive, address })
     }
 
     /// Where it is, without a password.
@@ -102,6 +105,11 @@ impl EventLog {
     /// The file of an embedded log.
     pub fn file_in(dir: &Path) -> PathBuf {
         dir.join("log.sqlite")
+    }
+
+    /// The directory of archived segments of an embedded log, where nobody says another.
+    pub fn archive_in(dir: &Path) -> PathBuf {
+        dir.join("archive")
     }
 
     /// Whether it is in Postgres.

@@ -50,6 +50,23 @@ pub enum LogError {
         /// How many it is known to have held.
         reached: u64,
     },
+    /// A file of the archive cannot be written or read.
+    #[error(transparent)]
+    Archive(#[from] crate::archive::ArchiveError),
+    /// A leaf is in the archive, and nobody said where that is.
+    #[error(
+        "the event at {position} is in the archive: say where that is, with --archive DIR, or as `archive` among the settings of the recorder"
+    )]
+    Archived {
+        /// Its position.
+        position: u64,
+    },
+    /// Nobody said where the archive is.
+    #[error("segment {segment} cannot be archived: nobody said where the archive is")]
+    NoArchive {
+        /// The segment, from 0.
+        segment: u64,
+    },
     /// Another recorder appended in between. The caller reads the log again and tries again.
     #[error("another recorder has appended in between")]
     Fenced,

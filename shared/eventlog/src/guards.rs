@@ -40,9 +40,9 @@ WITH part AS (
     SELECT oid, 'no_change' AS name, 1 + 2 + 8 + 16 AS fires FROM guarded
     UNION ALL SELECT oid, 'no_truncate', 2 + 32 FROM guarded
     UNION ALL SELECT 'public.event'::regclass::oid, 'no_truncate', 2 + 32
-    UNION ALL SELECT 'public.head'::regclass::oid, 'no_change', 1 + 2 + 8
-    UNION ALL SELECT 'public.head'::regclass::oid, 'no_truncate', 2 + 32
-    UNION ALL SELECT 'public.head'::regclass::oid, 'no_shrink', 1 + 2 + 16
+    UNION ALL SELECT ('public.' || name)::regclass::oid, trigger, fires
+    FROM (VALUES ('head'), ('detached')) AS t(name),
+        (VALUES ('no_change', 1 + 2 + 8), ('no_truncate', 2 + 32), ('no_shrink', 1 + 2 + 16)) AS g(trigger, fires)
 )
 SELECT 'the trigger ' || w.name || ' of ' || w.oid::regclass::text || CASE WHEN g.oid IS NULL
     THEN ' is not there as the migration made it' ELSE ' does not stand always' END AS says
@@ -57,7 +57,7 @@ ORDER BY 1";
 const TABLES: &str = "
 SELECT c.oid, c.relname, c.relowner, c.relacl FROM pg_class c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-    AND (c.relname IN ('event', 'event_id', 'event_producer', 'event_version', 'head', 'checkpoint')
+    AND (c.relname IN ('event', 'event_id', 'event_producer', 'event_version', 'head', 'checkpoint', 'detached')
         OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.event'::regclass))";
 
 const FOREIGN: &str = "
@@ -92,6 +92,7 @@ WITH granted AS (
     WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'decklog%' AND a.grantee <> p.proowner
         AND NOT (p.proname IN ('decklog_append', 'decklog_append_checkpoint')
             AND a.grantee = 'decklog_recorder'::regrole)
+        AND NOT (p.proname = 'decklog_detach' AND a.grantee = 'decklog_archivist'::regrole)
     UNION ALL
     SELECT p.proname::text, 'ownership', p.proowner FROM pg_proc p
     WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'decklog%'
@@ -121,18 +122,20 @@ const SQLITE: &str =
 
 const SQLITE_TABLES: &str = "
 SELECT name, sql AS state FROM sqlite_master
-WHERE name IN ('event', 'checkpoint', 'head', 'event_version') ORDER BY 1";
+WHERE name IN ('event', 'checkpoint', 'head', 'detached', 'event_version') ORDER BY 1";
 
 impl EventLog {
-    /// Everything that weakens the database's own guard of the log; nothing where it stands as the migrations made it.
+    /// Everything that weakens the database's own guard of the log, and what of its archive is not there; nothing where all stands
+    /// as it was made.
     ///
     /// # Errors
     /// The database cannot be read.
     pub async fn weaknesses(&self) -> Result<Vec<Weakness>, LogError> {
+        let mut found = self.unarchived().await?;
         if !self.is_postgres() {
-            return self.sqlite_weaknesses().await;
+            found.extend(self.sqlite_weaknesses().await?);
+            return Ok(found);
         }
-        let mut found = Vec::new();
         for (query, todo) in
             [(TRIGGERS, AGAIN), (FOREIGN, AGAIN), (OWNERS, AGAIN), (GRANTS, TAKE), (WAYS, TAKE)]
         {
@@ -220,7 +223,7 @@ fn triggers<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<String, String
 fn tables<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for text in texts {
-        for name in ["event", "checkpoint", "head"] {
+        for name in ["event", "checkpoint", "head", "detached"] {
             if let Some(made) = between(text, &format!("CREATE TABLE {name} ("), "\n);") {
                 found.insert(name.to_owned(), format!("{made}\n)"));
             }
@@ -254,7 +257,7 @@ mod tests {
         assert!(triggers["event_no_update"].ends_with("END"), "{triggers:?}");
         assert!(triggers["event_no_replace"].contains("added at its end"));
         let tables = tables(texts(false));
-        assert_eq!(tables.len(), 4, "{tables:?}");
+        assert_eq!(tables.len(), 5, "{tables:?}");
         assert!(tables["event"].contains("UNIQUE (producer, pseq)"));
     }
 }

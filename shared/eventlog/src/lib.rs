@@ -7,6 +7,8 @@
 //! `sqlx::Any`; what differs stands in `postgres.rs` and `sqlite.rs`.
 
 mod append;
+mod archive;
+mod archiving;
 mod connect;
 mod error;
 mod guards;
@@ -22,6 +24,7 @@ mod sql;
 mod sqlite;
 
 pub use append::{Appended, Appender, Refused};
+pub use archive::{Archive, ArchiveError, Written};
 pub use connect::{Access, EventLog};
 pub use error::LogError;
 pub use guards::Weakness;

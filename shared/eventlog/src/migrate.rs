@@ -89,6 +89,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0013_requests.sql"),
         include_str!("../../../migrations/sqlite/0013_requests.sql"),
     ),
+    (
+        14,
+        "archive",
+        include_str!("../../../migrations/postgres/0014_archive.sql"),
+        include_str!("../../../migrations/sqlite/0014_archive.sql"),
+    ),
 ];
 
 /// The form of the read model. It is raised when that changes.

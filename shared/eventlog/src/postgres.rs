@@ -205,3 +205,17 @@ pub(crate) async fn put_all(pool: &PgPool, model: &ReadModel<'_>) -> Result<bool
     tx.commit().await.map_err(LogError::database(what))?;
     Ok(true)
 }
+
+/// Has the next partition without leaves take the place of one that is archived up to a position; up to where they are gone.
+pub(crate) async fn detach(pool: &PgPool, to: i64) -> Result<i64, LogError> {
+    let done = sqlx::query_as("SELECT decklog_detach($1)").bind(to).fetch_one(pool).await;
+    let (gone,): (i64,) = done.map_err(LogError::database("detaching what is archived"))?;
+    Ok(gone)
+}
+
+pub(crate) async fn may_detach(pool: &PgPool) -> Result<bool, LogError> {
+    let sql = "SELECT has_function_privilege('decklog_detach(bigint)', 'EXECUTE')";
+    let asked = sqlx::query_as(sql).fetch_one(pool).await;
+    let (may,): (bool,) = asked.map_err(LogError::database("looking who may detach"))?;
+    Ok(may)
+}

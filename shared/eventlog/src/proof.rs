@@ -24,14 +24,14 @@ use crate::rows::to_i64;
 use crate::sql::Sql;
 
 /// Leaves of a part, a power of two.
-const PART: u64 = 1_024;
+pub(crate) const PART: u64 = 1_024;
 /// Most parts that one question reads and remembers.
 const PARTS_AT_ONCE: u64 = 8;
 
 /// The roots of the complete parts at the beginning of the log, as far as they were read.
 pub(crate) type Parts = Arc<Mutex<Vec<Hash>>>;
 
-fn root(leaves: &[Hash]) -> Hash {
+pub(crate) fn root(leaves: &[Hash]) -> Hash {
     leaves.iter().copied().collect::<Frontier>().root()
 }
 
@@ -179,7 +179,7 @@ impl EventLog {
     }
 
     /// The roots of the first complete parts: `wanted` of them, or as many as one question may read.
-    async fn parts(&self, wanted: u64) -> Result<Vec<Hash>, LogError> {
+    pub(crate) async fn parts(&self, wanted: u64) -> Result<Vec<Hash>, LogError> {
         let mut roots = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let known = roots.len() as u64;
         for number in known..wanted.min(known + PARTS_AT_ONCE) {
@@ -195,7 +195,7 @@ impl EventLog {
     }
 
     /// The hashes of the leaves from one index to another, one part of them at most.
-    async fn hashes(&self, from: u64, to: u64) -> Result<Vec<Hash>, LogError> {
+    pub(crate) async fn hashes(&self, from: u64, to: u64) -> Result<Vec<Hash>, LogError> {
         let mut query = Sql::new("SELECT leaf_hash FROM event WHERE position > ");
         query.number(to_i64(from)).push(" AND position <= ").number(to_i64(to));
         query.push(" ORDER BY position");

@@ -184,8 +184,9 @@ impl EventLog {
             let mut query = Sql::new("SELECT e.position, e.leaf, e.leaf_hash, e.void FROM ");
             query.push(from).push(stream).push(" IN ").list(part.iter().map(|id| id.as_str()));
             query.push(" ORDER BY e.position");
-            for row in query.rows(&self.any, "reading runs").await? {
-                let (leaf, envelope, event) = stored_leaf(&row)?.open()?;
+            let rows = query.rows(&self.any, "reading runs").await?;
+            for stored in self.stored(&rows).await? {
+                let (leaf, envelope, event) = stored.open()?;
                 streams.evolve(&envelope, &event, leaf.received);
             }
         }
@@ -216,10 +217,10 @@ impl EventLog {
         pseq: u64,
     ) -> Result<Option<(u64, Leaf, Mark)>, LogError> {
         let sql = if self.is_postgres() {
-            "SELECT e.position, e.leaf, e.void FROM event_producer k JOIN event e ON e.position = k.position
+            "SELECT e.position, e.leaf, e.leaf_hash, e.void FROM event_producer k JOIN event e ON e.position = k.position
              WHERE k.producer = $1 AND k.pseq = $2"
         } else {
-            "SELECT position, leaf, void FROM event WHERE producer = $1 AND pseq = $2"
+            "SELECT position, leaf, leaf_hash, void FROM event WHERE producer = $1 AND pseq = $2"
         };
         let row = sqlx::query(sql)
             .bind(producer.as_str().to_owned())
@@ -227,13 +228,11 @@ impl EventLog {
             .fetch_optional(&self.any)
             .await
             .map_err(LogError::database("looking for an event of a producer"))?;
-        let Some(row) = row else { return Ok(None) };
-        let position = to_u64(get(&row, "position")?);
-        let bytes: Vec<u8> = get(&row, "leaf")?;
-        let leaf = Leaf::from_bytes(&bytes)
-            .map_err(|error| LogError::inconsistent("event", position, error))?;
-        let void: Option<String> = get(&row, "void")?;
-        Ok(Some((position, leaf, mark_from(void.as_deref()))))
+        let rows: Vec<AnyRow> = row.into_iter().collect();
+        let Some(stored) = self.stored(&rows).await?.into_iter().next() else { return Ok(None) };
+        let leaf = Leaf::from_bytes(&stored.bytes)
+            .map_err(|error| LogError::inconsistent("event", stored.position, error))?;
+        Ok(Some((stored.position, leaf, mark_from(stored.void.as_deref()))))
     }
 
     /// Leaves after position `after`, at most `limit` (and at most [`ROWS_MAX`]).
@@ -249,7 +248,14 @@ impl EventLog {
             .fetch_all(&self.any)
             .await
             .map_err(LogError::database("reading leaves"))?;
-        rows.iter().map(stored_leaf).collect()
+        self.stored(&rows).await
+    }
+
+    /// The leaves of rows; what the database does not hold any more is read from the archive.
+    async fn stored(&self, rows: &[AnyRow]) -> Result<Vec<StoredLeaf>, LogError> {
+        let mut leaves = rows.iter().map(stored_leaf).collect::<Result<Vec<_>, _>>()?;
+        self.bring(&mut leaves).await?;
+        Ok(leaves)
     }
 
     /// Entries after position `after`, of one stream or of all.
@@ -292,7 +298,7 @@ impl EventLog {
         query.text(stream.as_str()).push(" AND position > ").number(position);
         query.push(" ORDER BY position LIMIT ").number(limit);
         let rows = query.rows(&self.any, "reading a stream").await?;
-        rows.iter().map(stored_leaf).collect()
+        self.stored(&rows).await
     }
 
     /// Events that fit, newest first.
@@ -320,7 +326,7 @@ impl EventLog {
         query.push(" ORDER BY position DESC LIMIT ");
         query.number(i64::from(filter.limit.min(ROWS_MAX)));
         let rows = query.rows(&self.any, "searching events").await?;
-        let leaves = rows.iter().map(stored_leaf).collect::<Result<Vec<_>, _>>()?;
+        let leaves = self.stored(&rows).await?;
         leaves.iter().map(|leaf| entry(leaf.position, &leaf.bytes, leaf.void.as_deref())).collect()
     }
 
@@ -344,7 +350,7 @@ impl EventLog {
                 Sql::new("SELECT position, leaf, leaf_hash, void FROM event WHERE position IN (");
             query.push(&positions.join(", ")).push(") ORDER BY position DESC");
             let rows = query.rows(&self.any, "reading what somebody did").await?;
-            found.extend(rows.iter().map(stored_leaf).collect::<Result<Vec<_>, _>>()?);
+            found.extend(self.stored(&rows).await?);
         }
         found.iter().map(|leaf| entry(leaf.position, &leaf.bytes, leaf.void.as_deref())).collect()
     }
@@ -377,7 +383,8 @@ impl EventLog {
         Ok(from)
     }
 
-    async fn received(&self, position: u64) -> Result<i64, LogError> {
+    /// When the event at a position was received, in microseconds.
+    pub(crate) async fn received(&self, position: u64) -> Result<i64, LogError> {
         let row = sqlx::query("SELECT received FROM event WHERE position = $1")
             .bind(to_i64(position))
             .fetch_one(&self.any)

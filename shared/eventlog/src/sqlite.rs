@@ -207,3 +207,25 @@ pub(crate) async fn put_all(pool: &SqlitePool, model: &ReadModel<'_>) -> Result<
     tx.commit().await.map_err(LogError::database(what))?;
     Ok(true)
 }
+
+/// Forgets the leaves behind one position, up to another.
+pub(crate) async fn detach(pool: &SqlitePool, gone: i64, to: i64) -> Result<(), LogError> {
+    let what = "detaching what is archived";
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(LogError::database(what))?;
+    let moved = sqlx::query("UPDATE detached SET size = $2 WHERE id = 1 AND size = $1")
+        .bind(gone)
+        .bind(to)
+        .execute(&mut *tx)
+        .await
+        .map_err(LogError::database(what))?;
+    if moved.rows_affected() != 1 {
+        return Err(LogError::Fenced);
+    }
+    sqlx::query("UPDATE event SET leaf = x'' WHERE position > $1 AND position <= $2")
+        .bind(gone)
+        .bind(to)
+        .execute(&mut *tx)
+        .await
+        .map_err(LogError::database(what))?;
+    tx.commit().await.map_err(LogError::database(what))
+}

@@ -9,10 +9,10 @@ use domain::envelope::{Envelope, Place};
 use domain::event::{Event, EventError, LogEvent};
 use domain::expect::{Accounted, Finding as Odd, Population};
 use domain::flush::FLUSH_EVENTS_MAX;
-use domain::ids::ProducerId;
+use domain::ids::{Class, ProducerId};
 use domain::keys::Seal;
 use domain::leaf::Leaf;
-use domain::ledger::{Body, Ledger, Mark, Memory};
+use domain::ledger::{Body, Ledger, Mark, Memory, SEGMENT_EVENTS};
 use domain::run::State;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -258,6 +258,7 @@ impl Examiner {
             self.findings.at(position, Kind::ReceivedBack, text);
         }
         self.check_chain(&envelope, &event, position);
+        self.check_archived(&envelope, &event, position);
         self.remember_seen(&envelope, position);
         let hash = Digest::of(&leaf.envelope);
         let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, received);
@@ -301,6 +302,24 @@ impl Examiner {
         } else if envelope.pprev != place.last {
             let text = format!("it does not name the hash of the event of {source} before it");
             self.findings.at(position, Kind::ProducerChain, text);
+        }
+    }
+
+    /// What a recorder says of a segment is compared with the tree, also where the rules give that no effect.
+    fn check_archived(&mut self, envelope: &Envelope, event: &Event, position: u64) {
+        let Event::LogEvent(LogEvent::LogArchived(said)) = event else { return };
+        let index = |position: u64| usize::try_from(position).ok();
+        let range = index(said.first).and_then(|first| first.checked_sub(1)).zip(index(said.last));
+        let whole =
+            said.last < position && said.last.checked_sub(said.first) == Some(SEGMENT_EVENTS - 1);
+        let leaves = range.and_then(|(from, to)| self.leaves.get(from..to)).filter(|_| whole);
+        let (Some(leaves), Class::Audit) = (leaves, envelope.source.class()) else { return };
+        if leaves.iter().copied().collect::<Frontier>().root().0 != said.root.0 {
+            let text = format!(
+                "{} to {} have another root than {} says",
+                said.first, said.last, envelope.source
+            );
+            self.findings.at(position, Kind::ArchiveRoot, text);
         }
     }
 

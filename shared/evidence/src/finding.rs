@@ -132,6 +132,8 @@ kinds! {
     CosignatureTime = "COSIGNATURE_TIME" Inconclusive,
     /// The log received events after a witness had cosigned a head over them.
     CosignatureEarly = "COSIGNATURE_EARLY" Tampered,
+    /// A segment that is said to be archived has another root than the log's tree.
+    ArchiveRoot = "ARCHIVE_ROOT" Tampered,
     /// A log that goes on under another name is not the one that it says it was.
     ContinuedOther = "CONTINUED_OTHER" Tampered,
     /// The policy names the log by a name that it had before.

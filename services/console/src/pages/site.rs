@@ -45,6 +45,9 @@ fn facts(site: &Site) -> Vec<(&'static str, String)> {
     let until = log.signed_until.map(|at| format!(", the last of them received {}", ago(at)));
     let signed = format!("covers {} events{}", log.signed, until.unwrap_or_default());
     found.push(("newest signed head", if log.signed == 0 { "none".to_owned() } else { signed }));
+    if log.archived > 0 {
+        found.push(("archived", format!("the first {} events are in files", log.archived)));
+    }
     let counts = |all: &[crate::site::Count]| {
         let words: Vec<String> =
             all.iter().map(|one| format!("{} {}", one.count, one.what)).collect();

@@ -176,6 +176,7 @@ mod tests {
             size: 9,
             signed: 8,
             signed_until: Some(at("07:59:00")),
+            archived: 0,
             unsigned_since: Some(at("07:59:55")),
             producers: Vec::new(),
             programs: vec![program("audit", None), program("scheduler", Some(at("07:59:58")))],

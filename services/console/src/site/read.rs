@@ -42,6 +42,7 @@ pub(super) async fn read(console: &Console) -> Result<Log, AskError> {
         unsigned_since: received(console, signed + 1).await?,
         signed,
         size: head.size,
+        archived: archived(console).await?,
         origin: head.origin,
         producers: counted(producers.keys().map(|id| id.class().word())),
         programs: programs(console, &producers),
@@ -91,6 +92,12 @@ async fn newest(console: &Console, kind: &str) -> Result<Option<LogEntry>, AskEr
     let kind = Some(kind.to_owned());
     let filter = EventFilter { kind, limit: PAGE, ..EventFilter::default() };
     Ok(search(console, filter).await?.into_iter().find(|entry| entry.void.is_none()))
+}
+
+/// How many events are in files of the archive.
+async fn archived(console: &Console) -> Result<u64, AskError> {
+    let event = newest(console, "log.archived").await?.as_ref().and_then(log_event);
+    Ok(if let Some(LogEvent::LogArchived(event)) = event { event.last } else { 0 })
 }
 
 fn log_event(entry: &LogEntry) -> Option<LogEvent> {

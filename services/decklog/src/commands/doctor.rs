@@ -33,7 +33,7 @@ impl From<Weakness> for Finding {
 
 pub(crate) fn run(doctor: &Doctor, format: Format) -> anyhow::Result<()> {
     let source = match &doctor.database {
-        Some(address) => Source::database(address, None)?,
+        Some(address) => Source::database(address, doctor.archive.as_deref())?,
         None => Source::open(&Place { data: doctor.data.clone(), ..Place::default() })?,
     };
     let Source::Local(runtime, log, dir) = &source else {

@@ -1,15 +1,16 @@
 //! `decklog migrate`.
 
-use eventlog::{Access, EventLog, MigrationState};
+use eventlog::{Access, MigrationState};
 
 use crate::cli::Migrate;
+use crate::source::open;
 use crate::{exit, output};
 
 pub(crate) fn run(migrate: &Migrate) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let log =
-            EventLog::open(&migrate.database, Access::Append).await.map_err(exit::unreachable)?;
+        let opened = open(&migrate.database, migrate.archive.as_deref(), Access::Append).await;
+        let log = opened.map_err(exit::unreachable)?;
         match log.migration_state().await? {
             MigrationState::Current => output::line(&format!("{} is up to date", log.address()))?,
             MigrationState::Behind { at } => {

@@ -2,6 +2,7 @@
 
 mod acts;
 mod apply;
+mod archive;
 mod backup;
 mod bench;
 mod calendar;
@@ -78,6 +79,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Host(host) => host::run(&host, format),
         Command::Key(key) => key::run(&key, format),
         Command::Records(records) => records::run(&records, format),
+        Command::Archive(archive) => archive::run(&archive, format),
         Command::User(user) => user::run(&user, format),
         Command::Occurrence(occurrence) => occurrence::run(&occurrence, format),
         Command::Run(run) => run::run(&run, format),

@@ -56,6 +56,9 @@ fn of_log(log: &Log, fact: &mut impl FnMut(&str, String)) {
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }
     };
     fact("signed head", format!("covers {} of {} events", log.signed, log.size));
+    if log.archived > 0 {
+        fact("archived", format!("the first {} events are in files", log.archived));
+    }
     fact("producers", counts(&log.producers));
     fact("hosts", counts(&log.hosts));
     fact("incidents", counts(&log.incidents));

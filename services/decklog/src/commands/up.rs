@@ -58,6 +58,7 @@ pub(crate) fn run(up: &Up) -> anyhow::Result<()> {
             measures: up.measures.clone(),
             witnesses: up.witnesses.clone(),
             tiles: up.tiles.clone(),
+            archive_after: up.archive_after,
             tsa: up.tsa.clone().zip(up.tsa_roots.clone()),
             self_approval: up.self_approval,
             back: SignedDuration::ZERO,

@@ -58,7 +58,7 @@ pub(crate) fn kept(path: &Path) -> anyhow::Result<Head> {
 pub(crate) fn run(verify: &Verify, format: Format) -> anyhow::Result<()> {
     let kept = verify.heads.iter().map(|path| kept(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let source = match &verify.database {
-        Some(address) => Source::database(address, None)?,
+        Some(address) => Source::database(address, verify.archive.as_deref())?,
         None => Source::open(&verify.place)?,
     };
     // Signed heads are asked for first: the log can then only be longer than each of them says.

@@ -269,6 +269,7 @@ fn hands(body: &Body, at: Timestamp) -> BTreeSet<&str> {
         | Body::Form(_)
         | Body::Tzdb(_)
         | Body::Continued(_)
+        | Body::Archive(_)
         | Body::Joining(_)
         | Body::Records(_)
         | Body::Control

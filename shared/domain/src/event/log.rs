@@ -222,6 +222,23 @@ pub struct LogExamined {
 /// Most weaknesses that are told one by one.
 pub const WEAKNESSES_MAX: usize = 10;
 
+/// `log.archived` 1: a segment of the log is in a file of the archive, which was read again after it was written. Always in
+/// `log/archive`, one segment after the other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogArchived {
+    /// The position of its first event, from 1.
+    pub first: u64,
+    /// The position of its last.
+    pub last: u64,
+    /// The root of its events' tree (RFC 6962), a hash of the log's own tree too.
+    pub root: Digest,
+    /// SHA-256 of the file.
+    pub sha256: Digest,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
 /// `log.rejected` 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

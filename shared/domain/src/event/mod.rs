@@ -517,6 +517,8 @@ family! {
         LogContinued = "log.continued" / 1,
         /// A recorder has looked whether the database keeps the log append-only.
         LogExamined = "log.examined" / 1,
+        /// A segment of it is in a file.
+        LogArchived = "log.archived" / 1,
         /// Bytes arrived that are not a signed event of an enrolled producer.
         LogRejected = "log.rejected" / 1,
         /// What groups of a directory may do here is another from now on.

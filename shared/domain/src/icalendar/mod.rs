@@ -183,6 +183,7 @@ impl Feed {
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Archive(_)
                 | Body::Joining(_)
                 | Body::Records(_)
                 | Body::Directory(_),

@@ -6,6 +6,7 @@
 //! changes no stream. Void events keep the producer's counter gapless, and who tried is evidence.
 
 mod actors;
+mod archive;
 mod conditions;
 mod continued;
 mod definitions;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use actors::{action_needed, job_of, pools_reached};
+pub use archive::{Archive, SEGMENT_EVENTS, segment_of};
 pub(crate) use conditions::meets as conditions_meet;
 pub use continued::{CONTINUED_MAX, Continued};
 pub use definitions::{named_by_job, named_by_thing};
@@ -431,6 +433,7 @@ impl Ledger {
                     | Body::Request(_)
                     | Body::Tzdb(_)
                     | Body::Continued(_)
+                    | Body::Archive(_)
                     | Body::Joining(_)
                     | Body::Records(_)
                     | Body::Directory(_),
@@ -480,6 +483,7 @@ impl Ledger {
                 check_text(&e.reason, "what is wrong with it")
             }
             LogEvent::LogContinued(e) => continued::admit(self, body, e),
+            LogEvent::LogArchived(e) => archive::admit(self.size, body, e),
             LogEvent::LogAccountsRequired(_) => {
                 need(!self.policy.accounts, "accounts are required already")
             }
@@ -550,6 +554,7 @@ impl Ledger {
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogContradicted(_)
             | LogEvent::LogExamined(_)
+            | LogEvent::LogArchived(_)
             | LogEvent::LogRejected(_)
             | LogEvent::LogDirectorySet(_)
             | LogEvent::LogExported(_)
@@ -706,6 +711,7 @@ pub fn reads_further(state: &StreamState) -> BTreeSet<StreamId> {
         | Body::Log
         | Body::Tzdb(_)
         | Body::Continued(_)
+        | Body::Archive(_)
         | Body::Joining(_)
         | Body::Records(_)
         | Body::Directory(_)

@@ -453,6 +453,7 @@ pub fn payload_hosts(body: &Body) -> Vec<String> {
         | Body::Control
         | Body::Tzdb(_)
         | Body::Continued(_)
+        | Body::Archive(_)
         | Body::Joining(_)
         | Body::Records(_)
         | Body::Request(_)

@@ -207,6 +207,7 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogProducerAsked(_)
         | LogEvent::LogHeadSigned(_)
         | LogEvent::LogExamined(_)
+        | LogEvent::LogArchived(_)
         | LogEvent::LogContinued(_)
         | LogEvent::LogRejected(_) => &[Audit],
         LogEvent::LogPolicySet(_)
@@ -257,6 +258,7 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
         Event::LogEvent(LogEvent::LogDirectorySet(_)) => StreamId::directory(),
         Event::LogEvent(LogEvent::LogExported(_)) => StreamId::exports(),
         Event::LogEvent(LogEvent::LogContinued(_)) => StreamId::continued(),
+        Event::LogEvent(LogEvent::LogArchived(_)) => StreamId::archive(),
         Event::LogEvent(
             LogEvent::LogConfirmationsRequired(_)
             | LogEvent::LogProducerAsked(_)

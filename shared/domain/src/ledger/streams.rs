@@ -24,7 +24,7 @@ use crate::review::Review;
 use crate::run::{Context, Run};
 use crate::site::{Defined, Holder, ThingKind};
 
-use super::{Continued, Joining, Records, SKEW_MS_MAX, joining, need};
+use super::{Archive, Continued, Joining, Records, SKEW_MS_MAX, joining, need};
 
 /// A host, as its events tell it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -131,6 +131,8 @@ pub enum Body {
     Directory(Box<Directory>),
     /// Under which names the log has gone on.
     Continued(Continued),
+    /// How much of the log is in files.
+    Archive(Archive),
     /// Keys that wait to be let in.
     Joining(Joining),
     /// Legal holds, and payloads that are erased before their time.
@@ -181,6 +183,7 @@ impl Body {
             | Self::Request(_)
             | Self::Tzdb(_)
             | Self::Continued(_)
+            | Self::Archive(_)
             | Self::Joining(_)
             | Self::Records(_)
             | Self::Directory(_) => None,
@@ -225,6 +228,11 @@ impl Body {
     /// Under which names the log has gone on, where it is about that.
     pub fn continued(&self) -> Option<&Continued> {
         if let Self::Continued(continued) = self { Some(continued) } else { None }
+    }
+
+    /// How much of the log is in files, where it is about that.
+    pub fn archive(&self) -> Option<&Archive> {
+        if let Self::Archive(archive) = self { Some(archive) } else { None }
     }
 
     /// Keys that wait to be let in, where it is about that.
@@ -277,6 +285,7 @@ impl Body {
             | Self::Request(_)
             | Self::Tzdb(_)
             | Self::Continued(_)
+            | Self::Archive(_)
             | Self::Joining(_)
             | Self::Records(_)
             | Self::Directory(_) => None,
@@ -503,6 +512,10 @@ fn evolve(
             let old = if let Some(Body::Continued(old)) = old { old } else { Continued::default() };
             Some(Body::Continued(old.evolve(e, received)))
         }
+        Event::LogEvent(LogEvent::LogArchived(e)) => {
+            let old = old.as_ref().and_then(Body::archive);
+            Some(Body::Archive(Archive::evolve(old.copied(), e, received)))
+        }
         Event::LogEvent(event) if envelope.subject == StreamId::joining() => {
             let old = if let Some(Body::Joining(old)) = old { old } else { Joining::default() };
             Some(Body::Joining(old.evolve(event, received, actor.or(asked_by))))
@@ -534,6 +547,7 @@ fn evolve(
                 | Body::Request(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Archive(_)
                 | Body::Joining(_)
                 | Body::Records(_)
                 | Body::Directory(_)) => other,

@@ -578,6 +578,7 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogJournalCut(_)
         | LogEvent::LogContradicted(_)
         | LogEvent::LogExamined(_)
+        | LogEvent::LogArchived(_)
         | LogEvent::LogContinued(_)
         | LogEvent::LogRejected(_)
         | LogEvent::LogTzdbChanged(_) => None,

@@ -113,6 +113,7 @@ impl<'k> Stage<'k> {
             | Body::Review(_)
             | Body::Tzdb(_)
             | Body::Continued(_)
+            | Body::Archive(_)
             | Body::Joining(_)
             | Body::Records(_)
             | Body::Directory(_) => 1,
@@ -142,6 +143,7 @@ impl<'k> Stage<'k> {
                 | Body::Review(_)
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Archive(_)
                 | Body::Joining(_)
                 | Body::Records(_)
                 | Body::Directory(_) => {}

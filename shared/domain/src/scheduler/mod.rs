@@ -271,6 +271,7 @@ impl Scheduler {
             | Body::Control
             | Body::Request(_)
             | Body::Tzdb(_)
+            | Body::Archive(_)
             | Body::Joining(_)
             | Body::Records(_)
             | Body::Directory(_) => {}

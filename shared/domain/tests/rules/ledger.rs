@@ -92,6 +92,7 @@ const ROLES: &[(&str, &str)] = &[
     ("log.contradicted", "console executor scheduler"),
     ("log.continued", "audit"),
     ("log.examined", "audit"),
+    ("log.archived", "audit"),
     ("log.rejected", "audit"),
     ("log.directory-set", "console"),
     ("log.exported", "console"),

@@ -565,6 +565,7 @@ impl Site {
                 | Body::Log
                 | Body::Tzdb(_)
                 | Body::Continued(_)
+                | Body::Archive(_)
                 | Body::Joining(_)
                 | Body::Records(_)
                 | Body::Directory(_)

@@ -9,7 +9,7 @@ use crate::site::{Site, Who, check_tree};
 use crate::store::{Store, run};
 
 /// The tables of the log, and a column of each.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     ("event", "position"),
     ("event_000000", "position"),
     ("event_id", "position"),
@@ -17,6 +17,7 @@ const TABLES: [(&str, &str); 7] = [
     ("event_version", "position"),
     ("checkpoint", "size"),
     ("head", "size"),
+    ("detached", "size"),
 ];
 const MODEL: [(&str, &str); 5] = [
     ("state", "version"),
@@ -35,7 +36,7 @@ fn changes((table, column): (&str, &str)) -> [String; 3] {
 }
 
 /// A statement that must fail, and with this reason.
-async fn refused(connection: &mut AnyConnection, statement: &str, reason: &str) {
+pub(crate) async fn refused(connection: &mut AnyConnection, statement: &str, reason: &str) {
     let Err(error) = run(connection, statement).await else { unreachable!("{statement} was done") };
     assert!(error.to_string().contains(reason), "{statement}: {error}");
 }
@@ -48,15 +49,15 @@ async fn full_log(store: &Store) -> Site {
 }
 
 /// The address of a login that is given `role` and nothing else.
-async fn login(store: &Store, role: &str) -> String {
+pub(crate) async fn login(store: &Store, role: &str) -> String {
     let Store::Postgres(_, database) = store else { unreachable!("roles are Postgres'") };
     let name = format!("{role}_of_{database}");
     store.sql(&format!("CREATE ROLE {name} LOGIN IN ROLE {role}")).await.unwrap();
     store.address().replacen("postgres@", &format!("{name}@"), 1)
 }
 
-const DENIED: &str = "permission denied";
-const GUARDED: &str = "append-only";
+pub(crate) const DENIED: &str = "permission denied";
+pub(crate) const GUARDED: &str = "append-only";
 
 #[tokio::test]
 async fn the_recorders_role_may_append_and_nothing_else() {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod appending;
+mod archiving;
 mod asking;
 mod drafts;
 mod failing;
@@ -58,6 +59,10 @@ rules! {
         an_instant_finer_than_a_microsecond_means_the_same_after_a_restart,
         a_text_with_the_character_zero_does_not_stop_the_log,
         nothing_to_append_changes_nothing;
+    archiving:
+        a_segment_that_has_its_age_moves_into_a_file_and_all_is_read_as_before,
+        a_file_that_is_gone_or_damaged_is_named_and_nothing_else_is_said_for_it,
+        a_file_of_other_leaves_is_not_said_to_be_the_segment;
     asking:
         things_are_listed_of_every_kind_and_blackouts_also_apart,
         jobs_that_a_host_has_or_had_leave_to_decide_are_listed,

@@ -12,7 +12,7 @@ fn key() -> SignerKey {
 }
 
 /// Signs the log as it is; its size, and the root.
-async fn sign(site: &Site) -> (u64, Hash) {
+pub(crate) async fn sign(site: &Site) -> (u64, Hash) {
     let mut tree = Frontier::new();
     loop {
         let leaves = site.log.leaves(tree.size(), 2_000).await.unwrap();
@@ -39,7 +39,7 @@ async fn proven(site: &Site, position: u64) -> Inclusion {
 }
 
 /// As many events more, in pairs.
-async fn grow(site: &mut Site, version: &mut u64, pairs: usize) {
+pub(crate) async fn grow(site: &mut Site, version: &mut u64, pairs: usize) {
     let mut drafts = Vec::new();
     for _ in 0..pairs {
         drafts.extend([paused("a", *version), resumed("a", *version + 1)]);

@@ -43,7 +43,12 @@ impl Forged {
     }
 
     /// Says one more event, by the producer of this class and its own key.
-    pub(crate) fn say_next(mut self, class: &str, draft: Draft, keys: &[SecretKey]) -> Self {
+    pub(crate) fn say_next(self, class: &str, draft: Draft, keys: &[SecretKey]) -> Self {
+        self.say_all(class, vec![draft], keys)
+    }
+
+    /// The same, of several.
+    pub(crate) fn say_all(mut self, class: &str, drafts: Vec<Draft>, keys: &[SecretKey]) -> Self {
         let at = (0..self.leaves.len()).rev().find(|at| self.source(*at).starts_with(class));
         let at = at.unwrap();
         let (source, key) = (self.source(at), self.key_of(&self.source(at), keys).clone());
@@ -51,11 +56,13 @@ impl Forged {
         let pseq = event(&self.leaves[at])["pseq"].as_u64().unwrap();
         let mut place = Place { pseq, last: Digest::of(&before.envelope) };
         let received = Leaf::from_bytes(self.leaves.last().unwrap()).unwrap().received;
-        let id = format!("0190a1b2-0000-7000-8000-{:012x}", self.leaves.len());
-        let (source, id) = (source.parse().unwrap(), id.parse().unwrap());
-        let envelope = place.seal(&source, draft, id, received).unwrap();
-        let seals = vec![key.sign(&envelope)];
-        self.leaves.push(Leaf { received, envelope, seals }.to_bytes());
+        let source = source.parse().unwrap();
+        for draft in drafts {
+            let id = format!("0190a1b2-0000-7000-8000-{:012x}", self.leaves.len());
+            let envelope = place.seal(&source, draft, id.parse().unwrap(), received).unwrap();
+            let seals = vec![key.sign(&envelope)];
+            self.leaves.push(Leaf { received, envelope, seals }.to_bytes());
+        }
         self
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic; helpers are not marked as tests")]
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod archived;
 mod bits;
 mod continued;
 mod forgery;

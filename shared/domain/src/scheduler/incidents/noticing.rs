@@ -235,6 +235,7 @@ impl Scheduler {
                 Trouble::LogContinued { origin, lost, restored: e.restored }
             }
             LogEvent::LogExamined(_)
+            | LogEvent::LogArchived(_)
             | LogEvent::LogCreated(_)
             | LogEvent::LogProducerEnrolled(_)
             | LogEvent::LogHeadSigned(_)

@@ -1,0 +1,229 @@
+//! Segments of the log move into files: written, read again from the file, compared with the newest signed head, and only then
+//! said to be there. What was said so, the database need not hold any more.
+
+use std::path::Path;
+
+use domain::canonical::Digest;
+use domain::event::LogArchived;
+use domain::ids::StreamId;
+use domain::ledger::{Archive as Archived, SEGMENT_EVENTS};
+use jiff::Timestamp;
+use tlog::{Checkpoint, Hash, TILE_WIDTH, VerifierKey};
+
+use crate::archive::{Archive, Written};
+use crate::connect::{Backend, EventLog};
+use crate::error::LogError;
+use crate::guards::Weakness;
+use crate::proof::{PART, root};
+use crate::read::{StoredLeaf, get};
+use crate::rows::{to_i64, to_u64};
+use crate::{postgres, sqlite};
+
+/// Positions of which a database forgets the leaves in one transaction, where it can choose.
+const STEP: u64 = 2_048;
+
+const SAY: &str = "name it: --archive DIR, or `archive` among the settings of each recorder";
+const BRING: &str =
+    "bring it back from a copy, and run `decklog archive check`: what is in it is nowhere else";
+
+impl EventLog {
+    /// The same log, whose archived segments are in this directory.
+    #[must_use]
+    pub fn with_archive(mut self, dir: &Path) -> Self {
+        self.archive = Some(Archive::new(dir));
+        self
+    }
+
+    /// Where archived segments are, as far as that is known here.
+    pub fn archive(&self) -> Option<&Archive> {
+        self.archive.as_ref()
+    }
+
+    /// How much of the log is said to be in files.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn archived(&self) -> Result<Option<Archived>, LogError> {
+        let state = self.stream(&StreamId::archive()).await?;
+        Ok(state.and_then(|state| state.body.archive().copied()))
+    }
+
+    /// The position up to which leaves are not in the database any more.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn detached(&self) -> Result<u64, LogError> {
+        let row = sqlx::query("SELECT size FROM detached WHERE id = 1").fetch_one(&self.any).await;
+        let row = row.map_err(LogError::database("reading how much of the log is detached"))?;
+        Ok(to_u64(get(&row, "size")?))
+    }
+
+    /// The next segment that can be archived: all of it is under the newest signed head, and was received before an instant.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn next_segment(&self, before: Timestamp) -> Result<Option<u64>, LogError> {
+        let to = self.archived().await?.map_or(0, |archived| archived.to);
+        let last = to + SEGMENT_EVENTS;
+        let signed = self.signed().await?.map_or(0, |head| head.size());
+        let old = signed >= last && self.received(last).await? < before.as_microsecond();
+        Ok(old.then_some(to / SEGMENT_EVENTS))
+    }
+
+    /// The newest head that the log's own key has signed.
+    async fn signed(&self) -> Result<Option<Checkpoint>, LogError> {
+        let Some((_, key)) = self.origin().await? else { return Ok(None) };
+        let Some(note) = self.checkpoints(1).await?.into_iter().next() else { return Ok(None) };
+        let wrong =
+            |error: &dyn std::fmt::Display| LogError::inconsistent("checkpoint", "newest", error);
+        let key: VerifierKey = key.parse().map_err(|error| wrong(&error))?;
+        let head = Checkpoint::open(note.as_bytes(), &[key]).map_err(|error| wrong(&error))?;
+        Ok(Some(head))
+    }
+
+    /// Writes a segment into its file, unless it is there, reads the file, and compares it with the newest signed head. Returns
+    /// what there is to be said of it.
+    ///
+    /// # Errors
+    /// No archive is known, something cannot be read or written, or the log or the file is not what the head is over.
+    pub async fn write_segment(&self, segment: u64) -> Result<LogArchived, LogError> {
+        let archive = self.archive.clone().ok_or(LogError::NoArchive { segment })?;
+        if !archive.file(segment).exists() {
+            self.write(&archive, segment).await?;
+        }
+        let written = check(archive.clone(), segment).await?;
+        self.compare(&archive, segment, &written).await?;
+        Ok(LogArchived {
+            first: segment * SEGMENT_EVENTS + 1,
+            last: (segment + 1) * SEGMENT_EVENTS,
+            root: Digest(written.root().0),
+            sha256: written.sha256,
+            bytes: written.bytes,
+        })
+    }
+
+    async fn write(&self, archive: &Archive, segment: u64) -> Result<(), LogError> {
+        let mut writing = archive.begin(segment)?;
+        for bundle in 0..SEGMENT_EVENTS / TILE_WIDTH {
+            let after = segment * SEGMENT_EVENTS + bundle * TILE_WIDTH;
+            let leaves = self.leaves(after, u32::try_from(TILE_WIDTH).unwrap_or(0)).await?;
+            let leaves: Vec<Vec<u8>> = leaves.into_iter().map(|leaf| leaf.bytes).collect();
+            let added =
+                tokio::task::spawn_blocking(move || writing.bundle(&leaves).map(|()| writing));
+            writing =
+                added.await.map_err(|error| LogError::inconsistent("event", after, error))??;
+        }
+        let done = tokio::task::spawn_blocking(move || writing.finish()).await;
+        done.map_err(|error| LogError::inconsistent("event", segment, error))??;
+        Ok(())
+    }
+
+    /// The file holds the leaves that are under the newest signed head, all of them.
+    async fn compare(
+        &self,
+        archive: &Archive,
+        segment: u64,
+        written: &Written,
+    ) -> Result<(), LogError> {
+        let head = self.signed().await?;
+        let head = head.filter(|head| head.size() >= (segment + 1) * SEGMENT_EVENTS);
+        let head = head.ok_or_else(|| {
+            LogError::inconsistent("checkpoint", "newest", "it is over less than the segment")
+        })?;
+        let complete = head.size() / PART;
+        let mut parts = self.parts(complete).await?;
+        while (parts.len() as u64) < complete {
+            parts = self.parts(complete).await?;
+        }
+        let own: Vec<Hash> = written.leaves.chunks(PART as usize).map(root).collect();
+        let first = usize::try_from(segment * SEGMENT_EVENTS / PART).unwrap_or(usize::MAX);
+        if parts.get(first..first.saturating_add(own.len())) != Some(own.as_slice()) {
+            let path = archive.file(segment).display().to_string();
+            let problem = "its leaves are not those of the log".to_owned();
+            return Err(crate::archive::ArchiveError::Form { path, problem }.into());
+        }
+        let rest = self.hashes(complete * PART, head.size()).await?;
+        if !rest.is_empty() {
+            parts.push(root(&rest));
+        }
+        if root(&parts) != head.root() {
+            let problem = "the leaves are not those of the newest signed head";
+            return Err(LogError::inconsistent("event", head.size(), problem));
+        }
+        Ok(())
+    }
+
+    /// Takes the leaves that are said to be in files out of the database, as far as it can: SQLite each of them, Postgres those
+    /// of whole partitions. Returns up to where they are gone now.
+    ///
+    /// # Errors
+    /// The database does not allow it, or cannot do it now.
+    pub async fn detach(&self) -> Result<u64, LogError> {
+        let to = self.archived().await?.map_or(0, |archived| archived.to);
+        let mut gone = self.detached().await?;
+        while gone < to {
+            let now = match &self.backend {
+                Backend::Postgres(pool) => to_u64(postgres::detach(pool, to_i64(to)).await?),
+                Backend::Sqlite(pool) => {
+                    let next = to.min(gone + STEP);
+                    sqlite::detach(pool, to_i64(gone), to_i64(next)).await?;
+                    next
+                }
+            };
+            if now == gone {
+                break;
+            }
+            gone = now;
+        }
+        Ok(gone)
+    }
+
+    /// Whether this account may take leaves out of the database.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn may_detach(&self) -> Result<bool, LogError> {
+        match &self.backend {
+            Backend::Postgres(pool) => postgres::may_detach(pool).await,
+            Backend::Sqlite(_) => Ok(true),
+        }
+    }
+
+    /// What of the archive is not there.
+    pub(crate) async fn unarchived(&self) -> Result<Vec<Weakness>, LogError> {
+        let Some(archived) = self.archived().await? else { return Ok(Vec::new()) };
+        let Some(archive) = self.archive.clone() else {
+            let gone = self.detached().await? > 0;
+            let says = || "it is not known here where the archive is".to_owned();
+            return Ok(gone.then(|| Weakness { says: says(), todo: SAY }).into_iter().collect());
+        };
+        let (segments, bytes) = (archived.segments(), archived.bytes);
+        let lacks = tokio::task::spawn_blocking(move || archive.lacks(segments, bytes)).await;
+        let lacks = lacks.map_err(|error| LogError::inconsistent("event", segments, error))?;
+        Ok(lacks.into_iter().map(|says| Weakness { says, todo: BRING }).collect())
+    }
+
+    /// Reads the leaves that are not in the database from the archive, and compares each with its hash.
+    pub(crate) async fn bring(&self, leaves: &mut [StoredLeaf]) -> Result<(), LogError> {
+        let away = |leaf: &&mut StoredLeaf| leaf.bytes.is_empty();
+        let positions: Vec<u64> =
+            leaves.iter_mut().filter(away).map(|leaf| leaf.position).collect();
+        let Some(first) = positions.first().copied() else { return Ok(()) };
+        let archive = self.archive.clone().ok_or(LogError::Archived { position: first })?;
+        let read = tokio::task::spawn_blocking(move || archive.leaves(&positions)).await;
+        let read = read.map_err(|error| LogError::inconsistent("event", first, error))??;
+        for (leaf, bytes) in leaves.iter_mut().filter(away).zip(read) {
+            if tlog::leaf_hash(&bytes).0.as_slice() != leaf.hash {
+                let problem = "the leaf in the archive is not the one that was there";
+                return Err(LogError::inconsistent("event", leaf.position, problem));
+            }
+            leaf.bytes = bytes;
+        }
+        Ok(())
+    }
+}
+
+async fn check(archive: Archive, segment: u64) -> Result<Written, LogError> {
+    let read = tokio::task::spawn_blocking(move || archive.check(segment)).await;
+    Ok(read.map_err(|error| LogError::inconsistent("event", segment, error))??)
+}

@@ -1,0 +1,222 @@
+//! Segments that move into files: everything is read as before, and nothing is forgotten that is not in a file.
+
+use std::path::Path;
+
+use domain::envelope::Draft;
+use domain::event::LogArchived;
+use domain::ids::StreamId;
+use domain::ledger::{Mark, SEGMENT_EVENTS};
+use domain::wire::{Content, Proof, Query};
+use eventlog::{Access, Archive, EventLog, LogError};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{AnyConnection, Connection as _};
+use tempfile::TempDir;
+
+use crate::guards::{DENIED, GUARDED, login, refused};
+use crate::proving::{grow, sign};
+use crate::site::{Site, Who, check_counters, check_tree};
+use crate::store::Store;
+
+/// Partitions of Postgres as small as segments, so that one is whole.
+async fn narrow(store: &Store) {
+    if !store.is_postgres() {
+        return;
+    }
+    let last = SEGMENT_EVENTS + 1;
+    let text = format!(
+        "ALTER TABLE event DETACH PARTITION event_000000; DROP TABLE event_000000;
+         CREATE TABLE event_000000 PARTITION OF event FOR VALUES FROM (0) TO ({last});
+         CREATE TABLE event_000001 PARTITION OF event FOR VALUES FROM ({last}) TO (1000000);
+         SELECT decklog_guard('event_000000'); SELECT decklog_guard('event_000001');
+         ALTER TABLE event_000000 OWNER TO decklog_owner; ALTER TABLE event_000001 OWNER TO decklog_owner"
+    );
+    store.sql(&text).await.unwrap();
+}
+
+/// A log of one segment and some events more, with a signed head over all of it.
+async fn long(store: &Store, dir: &Path) -> Site {
+    let log = store.migrated().await.with_archive(dir);
+    narrow(store).await;
+    let mut site = Site::over(log).await;
+    site.approve("a").await;
+    let mut version = 3;
+    while version < SEGMENT_EVENTS + 40 {
+        grow(&mut site, &mut version, 128).await;
+    }
+    sign(&site).await;
+    site
+}
+
+fn after(site: &Site) -> Timestamp {
+    site.now + SignedDuration::from_secs(1)
+}
+
+async fn said(site: &mut Site, event: LogArchived, version: u64) -> Mark {
+    site.mark(Who::Audit, Draft::new(StreamId::archive(), version, event)).await
+}
+
+/// All entries as text, as somebody who follows the log reads them.
+async fn entries(log: &EventLog) -> Vec<String> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let page = log.entries(after, 2_000, None).await.unwrap();
+        let Some(last) = page.last() else { return all };
+        after = last.position;
+        all.extend(page.iter().map(|entry| serde_json::to_string(entry).unwrap()));
+    }
+}
+
+async fn proven(log: &EventLog, position: u64) -> bool {
+    loop {
+        let answer = log.answer(&Query::Proof { position }).await.unwrap();
+        let Content::Proof(proof) = answer.content else { return false };
+        if !matches!(proof, Proof::Reading { .. }) {
+            return matches!(proof, Proof::Proven(_));
+        }
+    }
+}
+
+pub(crate) async fn a_segment_that_has_its_age_moves_into_a_file_and_all_is_read_as_before(
+    store: &Store,
+) {
+    let dir = TempDir::new().unwrap();
+    let mut site = long(store, &dir.path().join("archive")).await;
+    assert_eq!(site.log.next_segment(site.now).await.unwrap(), None, "it is too young");
+    assert_eq!(site.log.next_segment(after(&site)).await.unwrap(), Some(0));
+    let event = site.log.write_segment(0).await.unwrap();
+    assert_eq!((event.first, event.last), (1, SEGMENT_EVENTS));
+    assert_eq!(site.log.detach().await.unwrap(), 0, "nobody has said that it is archived");
+    assert_eq!(site.log.write_segment(0).await.unwrap(), event, "what is there is read again");
+    assert_eq!(said(&mut site, event, 1).await, Mark::Valid);
+    assert_eq!(site.log.next_segment(after(&site)).await.unwrap(), None, "there is no second one");
+    let before = entries(&site.log).await;
+    let model = site.log.read_model_text().await.unwrap();
+    assert_eq!(site.log.detach().await.unwrap(), SEGMENT_EVENTS);
+    assert_eq!(site.log.detach().await.unwrap(), SEGMENT_EVENTS, "and it is done once");
+    let gone = "SELECT COUNT(*) FROM event WHERE LENGTH(leaf) = 0";
+    assert_eq!(store.number(gone).await.cast_unsigned(), SEGMENT_EVENTS);
+    assert_eq!(entries(&site.log).await, before);
+    assert_eq!(check_tree(&site.log).await, before.len() as u64);
+    check_counters(&site.log).await;
+    for position in [1, 256, 257, SEGMENT_EVENTS, SEGMENT_EVENTS + 1] {
+        assert!(proven(&site.log, position).await, "{position}");
+    }
+    site.log.rebuild_read_model().await.unwrap();
+    assert_eq!(site.log.read_model_text().await.unwrap(), model);
+    let (first, at) = site.sent[1].clone();
+    let again = site.appender.append(&[first], at).await.unwrap().0.remove(0).unwrap();
+    assert_eq!(again.events[0].position, 5, "what was said before is answered as before");
+    let weak = site.log.weaknesses().await.unwrap();
+    assert!(weak.is_empty(), "{weak:?}");
+    let history = site.log.entries(0, 300, Some(&StreamId::job("a"))).await.unwrap();
+    assert_eq!(history.len(), 300, "a stream is read across");
+}
+
+pub(crate) async fn a_file_that_is_gone_or_damaged_is_named_and_nothing_else_is_said_for_it(
+    store: &Store,
+) {
+    let dir = TempDir::new().unwrap();
+    let mut site = long(store, dir.path()).await;
+    let event = site.log.write_segment(0).await.unwrap();
+    said(&mut site, event, 1).await;
+    site.log.detach().await.unwrap();
+    let file = Archive::new(dir.path()).file(0);
+    let good = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &good[..good.len() / 2]).unwrap();
+    // Another process, which remembers nothing of the file.
+    let log = store.open().await.with_archive(dir.path());
+    let error = log.leaves(0, 5).await.unwrap_err();
+    assert!(matches!(error, LogError::Archive(_)), "{error}");
+    assert!(error.to_string().contains("segment-000000.zst is not as it was archived"), "{error}");
+    std::fs::remove_file(&file).unwrap();
+    let error = log.leaves(0, 5).await.unwrap_err().to_string();
+    assert!(error.contains("segment-000000.zst is not there"), "{error}");
+    let weak = log.weaknesses().await.unwrap();
+    assert!(
+        weak.len() == 1 && weak[0].says.ends_with("segment-000000.zst is not there"),
+        "{weak:?}"
+    );
+    if store.is_postgres() {
+        let weak = store.open().await.weaknesses().await.unwrap();
+        assert!(weak[0].says.contains("not known here where the archive is"), "{weak:?}");
+        let error = store.open().await.leaves(0, 5).await.unwrap_err();
+        assert!(matches!(error, LogError::Archived { position: 1 }), "{error}");
+    }
+    let behind = log.leaves(SEGMENT_EVENTS, 5).await.unwrap();
+    assert_eq!(behind.len(), 5, "what is in the database needs no archive");
+    std::fs::write(&file, [good.as_slice(), b"x"].concat()).unwrap();
+    let weak = log.weaknesses().await.unwrap();
+    assert!(weak.len() == 1 && weak[0].says.contains("bytes, and had"), "{weak:?}");
+    std::fs::write(&file, good).unwrap();
+    assert_eq!(log.weaknesses().await.unwrap(), []);
+    assert_eq!(log.leaves(0, 5).await.unwrap().len(), 5);
+}
+
+pub(crate) async fn a_file_of_other_leaves_is_not_said_to_be_the_segment(store: &Store) {
+    let dir = TempDir::new().unwrap();
+    let site = long(store, &dir.path().join("one")).await;
+    let another = Store::sqlite();
+    let other = long(&another, &dir.path().join("other")).await;
+    other.log.write_segment(0).await.unwrap();
+    let archive = site.log.archive().unwrap().clone();
+    std::fs::create_dir_all(archive.dir()).unwrap();
+    let path = other.log.archive().unwrap().file(0);
+    std::fs::copy(path, archive.file(0)).unwrap();
+    let error = site.log.write_segment(0).await.unwrap_err().to_string();
+    assert!(error.contains("its leaves are not those of the log"), "{error}");
+}
+
+#[tokio::test]
+async fn sqlite_forgets_no_leaf_that_is_not_detached_and_detaches_nothing_that_no_head_is_over() {
+    let store = Store::sqlite();
+    let dir = TempDir::new().unwrap();
+    let mut site = long(&store, dir.path()).await;
+    let event = site.log.write_segment(0).await.unwrap();
+    said(&mut site, event, 1).await;
+    site.log.detach().await.unwrap();
+    let mut connection = store.connect().await;
+    for statement in [
+        "UPDATE event SET leaf = x'' WHERE position = 16385".to_owned(),
+        "UPDATE event SET leaf = x'00' WHERE position = 5".to_owned(),
+        "UPDATE event SET leaf = x'', kind = 'x' WHERE position = 5".to_owned(),
+        "UPDATE event SET leaf = x'', leaf_hash = randomblob(32) WHERE position = 5".to_owned(),
+        "UPDATE event SET leaf = x'', void = 'x' WHERE position = 5".to_owned(),
+        "DELETE FROM event WHERE position = 5".to_owned(),
+        "UPDATE detached SET size = size".to_owned(),
+        "UPDATE detached SET size = 0".to_owned(),
+        "UPDATE detached SET size = 99999999".to_owned(),
+        "DELETE FROM detached".to_owned(),
+        "INSERT OR REPLACE INTO detached VALUES (1, 0)".to_owned(),
+    ] {
+        refused(&mut connection, &statement, GUARDED).await;
+    }
+}
+
+#[tokio::test]
+async fn in_postgres_only_an_archivist_detaches_and_only_whole_partitions_under_a_signed_head() {
+    let store = Store::postgres();
+    let dir = TempDir::new().unwrap();
+    let mut site = long(&store, dir.path()).await;
+    let event = site.log.write_segment(0).await.unwrap();
+    said(&mut site, event, 1).await;
+    let recorder = login(&store, "decklog_recorder").await;
+    let log = EventLog::open(&recorder, Access::Append).await.unwrap();
+    assert!(!log.may_detach().await.unwrap());
+    let mut recorder = AnyConnection::connect(&recorder).await.unwrap();
+    refused(&mut recorder, "SELECT decklog_detach(16384)", DENIED).await;
+    refused(&mut recorder, "UPDATE detached SET size = 16384", DENIED).await;
+    let archivist = login(&store, "decklog_archivist").await;
+    let log = EventLog::open(&archivist, Access::Append).await.unwrap().with_archive(dir.path());
+    assert!(log.may_detach().await.unwrap());
+    let mut archivist = AnyConnection::connect(&archivist).await.unwrap();
+    refused(&mut archivist, "SELECT decklog_detach(99999999)", "no head is signed").await;
+    refused(&mut archivist, "DELETE FROM event_000000", DENIED).await;
+    let part = "SELECT decklog_detach(16383)";
+    assert_eq!(store.number(part).await, 0, "the partition is not archived whole");
+    assert_eq!(log.detach().await.unwrap(), SEGMENT_EVENTS);
+    assert_eq!(entries(&log).await.len() as u64, check_tree(&site.log).await);
+    let mut owner = store.connect().await;
+    for change in ["DELETE FROM event_000000", "TRUNCATE event_000000", "TRUNCATE detached"] {
+        refused(&mut owner, change, GUARDED).await;
+    }
+}
