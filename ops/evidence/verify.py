@@ -15,9 +15,10 @@ from datetime import datetime, timezone
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+FORMAT_OF_PARTS = "decklog-evidence-part-1"
 FORMAT, LEAF_TAG, EVENT_TYPE = "decklog-evidence-1", b"decklog-leaf-1\n", b"application/vnd.decklog.event+json"
 FLUSH_EVENTS_MAX, CLOCKS, SEGMENT = 256, 300, 16384  # events without a signature; seconds by which clocks may differ; events
-OPEN = set("FILE_MISSING COSIGNATURE_TIME HELD_TRUNCATION HELD_LOST LOG_CONTINUED NO_POLICY NO_QUORUM STALE_HEAD PAYLOAD_MISSING".split())
+OPEN = set("FILE_MISSING COSIGNATURE_TIME HELD_TRUNCATION HELD_LOST LOG_CONTINUED NO_POLICY NO_QUORUM STALE_HEAD PAYLOAD_MISSING PARTIAL".split())
 SHOWN = re.compile(b"decklog-payload-1\n([1-9][0-9]{0,18}) ([0-9a-f-]{36})\n([0-9a-f]{64})\n")
 ORDER = 2**252 + 27742317777372353535851937790883648493
 NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -360,6 +361,8 @@ class Verifier:
         refuse(self.leaves and first, "FILE_UNEXPECTED", "it stands behind entries")
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
+            if self.request.get("format") == FORMAT_OF_PARTS:
+                raise ValueError("it is a part of a log: verify_part.py verifies those")
             self.asked = self.request.get("payloads", [])
             wanted = {"controls", "format", "from", "until"} | ({"payloads"} if self.asked else set())
             known = set(self.request) == wanted and self.request["format"] == FORMAT
@@ -583,8 +586,8 @@ def instant(text):
     return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(verifies=Verifier, doc=__doc__):
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
     parser.add_argument("bundle", nargs="+")
     parser.add_argument("--policy", help="whose heads are believed (C2SP tlog-policy)")
     parser.add_argument("--head", action="append", default=[], help="a signed head that you kept")
@@ -595,7 +598,7 @@ def main():
     try:
         policy = Policy(open(args.policy, encoding="utf-8").read()) if args.policy else None
         held = [Head(open(path, "rb").read()) for path in args.head]
-        verifier = Verifier(policy, held, args.as_of, args.now or time.time())
+        verifier = verifies(policy, held, args.as_of, args.now or time.time())
         verifier.read(Parts(args.bundle))
     except (OSError, ValueError, Wrong) as error:
         print(error, file=sys.stderr)

@@ -103,7 +103,11 @@ fn verify(bundle: &Path, more: &[&Path]) -> Said {
 
 /// What the verifier says that shares no line with ours.
 fn peer(bundle: &Path, more: &[&Path]) -> (Option<i32>, String) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../ops/evidence/verify.py");
+    peer_by("verify.py", bundle, more)
+}
+
+fn peer_by(script: &str, bundle: &Path, more: &[&Path]) -> (Option<i32>, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops/evidence").join(script);
     let mut python = Command::new("/usr/bin/python3");
     let said = python.arg(script).arg(bundle).args(more).output().unwrap();
     (said.status.code(), String::from_utf8_lossy(&said.stdout).into_owned())
@@ -135,6 +139,22 @@ fn a_site_with_a_witness_exports_evidence_that_both_verifiers_call_verified() {
     fs::write(&kept, checkpoint(&bundle)).unwrap();
     let later = site.cosigned(&up, "later.tar");
     verify(&later, &[by[0], by[1], Path::new("--head"), &kept]).ended(0);
+
+    // What one control tells of is proven to be in the log, and never more than a part.
+    let part = site.path("part.tar");
+    let mut control = vec!["evidence", "export", "--control", "js-01", "--to"];
+    control.push(part.to_str().unwrap());
+    let told = up.call(&control).ended(0).out;
+    assert!(told.contains("about JS-01") && told.contains("says who has it"), "{told}");
+    let said = verify(&part, &by).ended(2).out;
+    assert!(said.contains("outside at ") && said.contains("INCONCLUSIVE: "), "{said}");
+    let findings: Vec<&str> = said.lines().filter(|line| line.starts_with("FINDING")).collect();
+    assert!(findings.len() == 1 && findings[0].contains("PARTIAL: "), "{said}");
+    let script = "verify_part.py";
+    assert_eq!(peer_by(script, &part, &by).0, Some(2));
+    let papers = site.path("papers");
+    let refused = run(decklog(["evidence", "papers", "--to"]).arg(papers).arg(&part));
+    assert!(refused.ended(2).err.contains("it is a part of a log"));
     up.stop();
 
     // Whoever changes a byte of it is found out.

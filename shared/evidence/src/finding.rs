@@ -132,6 +132,10 @@ kinds! {
     CosignatureTime = "COSIGNATURE_TIME" Inconclusive,
     /// The log received events after a witness had cosigned a head over them.
     CosignatureEarly = "COSIGNATURE_EARLY" Tampered,
+    /// An entry of a part of a log is not proven to be in it.
+    EntryUnproven = "ENTRY_UNPROVEN" Tampered,
+    /// It is a part of a log: what is in it is in the log, and nothing shows that nothing was left out.
+    Partial = "PARTIAL" Inconclusive,
     /// A segment that is said to be archived has another root than the log's tree.
     ArchiveRoot = "ARCHIVE_ROOT" Tampered,
     /// A log that goes on under another name is not the one that it says it was.

@@ -70,7 +70,7 @@ impl Head {
         self.stranger(name, keys).or_else(other)
     }
 
-    fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
+    pub(crate) fn is_signed_by(&self, keys: &[VerifierKey]) -> bool {
         Checkpoint::open(self.note.to_string().as_bytes(), keys).is_ok()
     }
 }
@@ -112,8 +112,79 @@ pub(crate) fn check(bundle: &[Head], log: &Examined, trust: &Trust) -> (Findings
     for head in &trust.held {
         checking.check_held(head);
     }
-    let witnessed = bundle.last().map(|last| checking.check_quorum(last)).unwrap_or_default();
-    (checking.findings, witnessed)
+    let mut findings = checking.findings;
+    let received = log.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
+    let witnessed = bundle.last().map(|last| quorum(last, trust, received, &mut findings));
+    (findings, witnessed.unwrap_or_default())
+}
+
+/// What a head is worth to whoever examines it, under which the newest event was received then.
+pub(crate) fn quorum(
+    last: &Head,
+    trust: &Trust,
+    received: Timestamp,
+    findings: &mut Findings,
+) -> Witnessed {
+    let Some(policy) = &trust.policy else { return Witnessed::default() };
+    let ahead = trust.now.as_millisecond() + CLOCKS_MS;
+    let now = u64::try_from(ahead / 1_000).unwrap_or_default();
+    let standing = policy.standing(&last.note, now);
+    check_lines(policy, last, &standing, findings);
+    if !policy.needs_witnesses() {
+        let text = "the policy asks for no witness: whoever holds the keys of the log and of its producers could have rewritten all of it";
+        findings.add(Kind::NoQuorum, text);
+    } else if !standing.quorum {
+        let by = standing.cosigned.keys().cloned().collect::<Vec<_>>().join(", ");
+        let by = if by.is_empty() { "nobody".to_owned() } else { by };
+        let text =
+            format!("the last head was cosigned by {by}, which is not the quorum of the policy");
+        findings.add(Kind::NoQuorum, text);
+    }
+    let instant = |(name, at): (&String, &u64)| {
+        let at = i64::try_from(*at).ok().and_then(|at| Timestamp::from_second(at).ok())?;
+        Some((name.clone(), at))
+    };
+    let by: BTreeMap<String, Timestamp> = standing.cosigned.iter().filter_map(instant).collect();
+    check_times(&by, trust.as_of, received, findings);
+    Witnessed { quorum: policy.needs_witnesses() && standing.quorum, by }
+}
+
+/// A line of a witness either holds, or is of the future, or is not by that witness.
+fn check_lines(policy: &Policy, last: &Head, standing: &Standing, findings: &mut Findings) {
+    let whenever = policy.standing(&last.note, u64::MAX);
+    for name in &standing.bad {
+        if whenever.bad.contains(name) {
+            let text =
+                format!("a line of the last head says that it is by witness {name}, and is not");
+            findings.add(Kind::Cosignature, text);
+        } else {
+            let text = format!(
+                "witness {name} cosigned at a time that lies ahead: its clock, or yours, is wrong"
+            );
+            findings.add(Kind::CosignatureTime, text);
+        }
+    }
+}
+
+fn check_times(
+    by: &BTreeMap<String, Timestamp>,
+    as_of: Option<Timestamp>,
+    received: Timestamp,
+    findings: &mut Findings,
+) {
+    for (name, at) in by {
+        if received.as_millisecond() > at.as_millisecond() + CLOCKS_MS {
+            let text = format!(
+                "witness {name} cosigned at {at} a head over an event that the log received at {received}"
+            );
+            findings.add(Kind::CosignatureEarly, text);
+        }
+    }
+    let (Some(newest), Some(as_of)) = (by.values().max(), as_of) else { return };
+    if *newest < as_of {
+        let text = format!("the last head was cosigned at {newest}, which is before {as_of}");
+        findings.add(Kind::Stale, text);
+    }
 }
 
 /// The keys by which heads may be signed: what a policy names; where none names any, what the log says of itself. Whoever
@@ -131,7 +202,7 @@ pub(crate) fn own_key(log: &Ledger) -> Option<VerifierKey> {
 }
 
 /// The keys by which somebody says that they know the log.
-fn named(trust: &Trust) -> Vec<VerifierKey> {
+pub(crate) fn named(trust: &Trust) -> Vec<VerifierKey> {
     let places = trust.policy.iter().flat_map(|policy| policy.logs());
     places.map(|place| place.key.clone()).collect()
 }
@@ -252,68 +323,6 @@ impl Checking<'_> {
                 self.findings.add(Kind::HeldFork, text);
             }
             Some(_) => {}
-        }
-    }
-
-    fn check_quorum(&mut self, last: &Head) -> Witnessed {
-        let Some(policy) = &self.trust.policy else { return Witnessed::default() };
-        let ahead = self.trust.now.as_millisecond() + CLOCKS_MS;
-        let now = u64::try_from(ahead / 1_000).unwrap_or_default();
-        let standing = policy.standing(&last.note, now);
-        self.check_lines(policy, last, &standing);
-        if !policy.needs_witnesses() {
-            let text = "the policy asks for no witness: whoever holds the keys of the log and of its producers could have rewritten all of it";
-            self.findings.add(Kind::NoQuorum, text);
-        } else if !standing.quorum {
-            let by = standing.cosigned.keys().cloned().collect::<Vec<_>>().join(", ");
-            let by = if by.is_empty() { "nobody".to_owned() } else { by };
-            let text = format!(
-                "the last head was cosigned by {by}, which is not the quorum of the policy"
-            );
-            self.findings.add(Kind::NoQuorum, text);
-        }
-        let instant = |(name, at): (&String, &u64)| {
-            let at = i64::try_from(*at).ok().and_then(|at| Timestamp::from_second(at).ok())?;
-            Some((name.clone(), at))
-        };
-        let by: BTreeMap<String, Timestamp> =
-            standing.cosigned.iter().filter_map(instant).collect();
-        self.check_times(&by);
-        Witnessed { quorum: policy.needs_witnesses() && standing.quorum, by }
-    }
-
-    /// A line of a witness either holds, or is of the future, or is not by that witness.
-    fn check_lines(&mut self, policy: &Policy, last: &Head, standing: &Standing) {
-        let whenever = policy.standing(&last.note, u64::MAX);
-        for name in &standing.bad {
-            if whenever.bad.contains(name) {
-                let text = format!(
-                    "a line of the last head says that it is by witness {name}, and is not"
-                );
-                self.findings.add(Kind::Cosignature, text);
-            } else {
-                let text = format!(
-                    "witness {name} cosigned at a time that lies ahead: its clock, or yours, is wrong"
-                );
-                self.findings.add(Kind::CosignatureTime, text);
-            }
-        }
-    }
-
-    fn check_times(&mut self, by: &BTreeMap<String, Timestamp>) {
-        let received = self.log.ledger.received.unwrap_or(Timestamp::UNIX_EPOCH);
-        for (name, at) in by {
-            if received.as_millisecond() > at.as_millisecond() + CLOCKS_MS {
-                let text = format!(
-                    "witness {name} cosigned at {at} a head over an event that the log received at {received}"
-                );
-                self.findings.add(Kind::CosignatureEarly, text);
-            }
-        }
-        let (Some(newest), Some(as_of)) = (by.values().max(), self.trust.as_of) else { return };
-        if *newest < as_of {
-            let text = format!("the last head was cosigned at {newest}, which is before {as_of}");
-            self.findings.add(Kind::Stale, text);
         }
     }
 }

@@ -16,6 +16,7 @@
 //! | [`finding`] | what may be wrong, by name, and what is to be said in the end |
 //! | [`verify`](mod@verify) | a bundle from its first to its last byte |
 //! | `text` | the answer, for people |
+//! | [`part`] | a part of a log: what one control tells of, with proofs |
 //! | [`parts`] | an archive that was cut into parts |
 //! | [`misbehaviour`] | two heads that cannot both be true, as a file that shows it by itself |
 
@@ -26,6 +27,7 @@ pub mod finding;
 pub mod heads;
 pub mod misbehaviour;
 pub mod names;
+pub mod part;
 pub mod parts;
 pub mod payloads;
 mod text;
@@ -38,6 +40,7 @@ pub use examiner::{Depth, Examined, Examiner};
 pub use finding::{Finding, Findings, Kind, Verdict};
 pub use heads::{Head, Trust};
 pub use misbehaviour::Misbehaviour;
+pub use part::{PartRequest, PartWriter};
 pub use payloads::{PAYLOADS_MAX, Shown};
 /// Whose time stamps somebody believes.
 pub use timestamp::Roots;

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::finding::Verdict;
+use crate::part::Part;
 use crate::payloads::Shown;
 use crate::verify::Report;
 
@@ -26,7 +27,10 @@ impl Report {
         let period = |request: &crate::Request| format!("{} until {}", request.from, request.until);
         lines.extend(self.request.as_ref().map(|request| ("period", period(request))));
         lines.extend(self.measures.clone().map(|says| ("measures", says)));
-        lines.extend(self.counted());
+        match &self.part {
+            Some(part) => lines.extend(self.proven(part)),
+            None => lines.extend(self.counted()),
+        }
         lines.extend(self.payloads.iter().map(|shown| ("payload", told(shown))));
         lines.extend(self.findings.iter().map(|finding| ("FINDING", finding.to_string())));
         let more = self.findings_total - self.findings.len() as u64;
@@ -36,10 +40,29 @@ impl Report {
         lines
     }
 
-    fn counted(&self) -> Vec<(&'static str, String)> {
-        let Self { counts, size, root, heads, .. } = self;
+    fn witnesses(&self) -> (&'static str, String) {
         let by = self.witnessed.by.iter().map(|(name, at)| format!("{name} at {at}"));
         let by = by.collect::<Vec<_>>().join(", ");
+        ("witnesses", if by.is_empty() { "none".to_owned() } else { by })
+    }
+
+    fn proven(&self, part: &Part) -> [(&'static str, String); 3] {
+        let Part { control, entries, signed } = part;
+        let Self { size, root, .. } = self;
+        [
+            (
+                "part",
+                format!(
+                    "{entries} entries about {control}, out of {size}, with proofs; {signed} of them with a signature of their producer that holds"
+                ),
+            ),
+            ("tree", format!("size {size}, root {root}, as the signed head says")),
+            self.witnesses(),
+        ]
+    }
+
+    fn counted(&self) -> Vec<(&'static str, String)> {
+        let Self { counts, size, root, heads, .. } = self;
         let mut lines = vec![
             (
                 "events",
@@ -50,7 +73,7 @@ impl Report {
             ),
             ("signatures", format!("{} of {} producers", counts.signatures, counts.producers)),
             ("tree", format!("size {size}, root {root}, {heads} signed heads")),
-            ("witnesses", if by.is_empty() { "none".to_owned() } else { by }),
+            self.witnesses(),
             (
                 "occurrences",
                 format!(

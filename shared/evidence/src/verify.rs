@@ -19,6 +19,7 @@ use crate::examiner::{Counts, Depth, Examined, Examiner};
 use crate::finding::{Finding, Findings, Kind, Verdict};
 use crate::heads::{self, Head, Trust, Witnessed};
 use crate::misbehaviour::Misbehaviour;
+use crate::part::{self, Part};
 use crate::payloads::{PAYLOADS, Payloads, Shown, payload_name};
 use crate::timestamps::{Stamped, Stamps};
 
@@ -39,6 +40,9 @@ pub struct Report {
     /// What was asked for, where that can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Request>,
+    /// What is in it, where it is a part of a log; then what follows was counted in that part alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// What was counted.
     pub counts: Counts,
     /// By which measures controls were tested: those that the log had approved, or others.
@@ -82,9 +86,12 @@ pub fn verify(
     progress: &mut dyn FnMut(u64, u64),
 ) -> std::io::Result<Report> {
     let mut reader = Reader::new(input);
-    let mut reading = Reading::new(depth, trust);
+    let (mut reading, mut begins) = (Reading::new(depth, trust), true);
     loop {
         match reader.next() {
+            Ok(Some((name, bytes))) if name == REQUEST && begins && part::is_part(&bytes) => {
+                return part::verify(&bytes, &mut reader, trust, progress);
+            }
             Ok(Some((name, bytes))) => reading.take(&name, &bytes),
             Ok(None) => break,
             Err(ArchiveError::Io(error)) => return Err(error),
@@ -93,6 +100,7 @@ pub fn verify(
                 break;
             }
         }
+        begins = false;
         progress(reader.at(), reading.examiner.size());
     }
     Ok(reading.finish())
@@ -312,6 +320,7 @@ impl<'a> Reading<'a> {
             size: log.tree.size(),
             root: Digest(log.tree.root().0),
             request,
+            part: None,
             measures,
             requests: requests_of(&log.streams),
             heads: heads.len(),

@@ -40,6 +40,7 @@ mod key;
 mod note;
 mod policy;
 mod proof;
+mod proof_file;
 mod submission;
 mod tile;
 
@@ -55,6 +56,7 @@ pub use proof::{
     ProofError, consistency_proof, consistency_spans, inclusion_proof, inclusion_proof_in_part,
     verify_consistency, verify_inclusion,
 };
+pub use proof_file::{ProofFile, ProofFileError};
 pub use submission::{MAX_SUBMISSION_BYTES, Submission, SubmissionError};
 pub use tile::{
     EntriesError, Level, MAX_ENTRY_BYTES, TILE_WIDTH, Tile, Tiler, read_entries, write_entries,

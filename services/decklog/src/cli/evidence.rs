@@ -8,7 +8,7 @@ use super::{Paper, Place};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Evidence {
-    /// Writes the whole log, with its signed heads, into one file for whoever audits.
+    /// Writes the whole log, with its signed heads, into one file for whoever audits; or, with --control, a part of it.
     Export(ExportEvidence),
     /// Verifies such a file, as decklog-verify does.
     Verify(VerifyEvidence),
@@ -46,6 +46,10 @@ pub(crate) struct ExportEvidence {
     pub(crate) part_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) about: About,
+    /// Writes only what this control tells of, such as JS-02: each entry with the proof that it is in the log. For whoever is not to
+    /// see all of it; that nothing was left out, such a part cannot show.
+    #[arg(long, value_name = "CONTROL", conflicts_with_all = ["payloads", "timestamps"])]
+    pub(crate) control: Option<String>,
     /// A payload that is shown with it, as `decklog records disclose` writes it. May be given again.
     #[arg(long = "payload", value_name = "FILE")]
     pub(crate) payloads: Vec<PathBuf>,

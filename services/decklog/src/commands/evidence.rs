@@ -1,5 +1,6 @@
 //! `decklog evidence …`: the log as one file that verifies by itself, or as the parts of one.
 
+mod part;
 mod stamps;
 mod target;
 
@@ -76,6 +77,9 @@ struct Exported {
 fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let source = Source::open(&wanted.place)?;
     let (last, mut earlier) = heads(&source)?;
+    if let Some(control) = &wanted.control {
+        return part::export(wanted, control, source, last, format);
+    }
     let stamps = stamps(wanted, &source, &last, &mut earlier)?;
     let shown = shown(&wanted.payloads, last.says.size())?;
     let request = request(&wanted.about, &source, last.says.size())?

@@ -8,6 +8,7 @@ mod continued;
 mod forgery;
 mod garbled;
 mod honest;
+mod parts;
 mod payloads;
 mod peer;
 mod shown;

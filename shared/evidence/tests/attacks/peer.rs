@@ -18,13 +18,36 @@ pub(crate) struct Said {
 
 /// Asks it, at the same clock as ours is asked.
 pub(crate) fn verify(tar: &[u8], policy: Option<&str>, held: &[Head], as_of: Option<&str>) -> Said {
+    said("verify.py", tar, policy, held, as_of)
+}
+
+/// Asks the one for parts of a log.
+pub(crate) fn verify_part(tar: &[u8], policy: Option<&str>) -> Said {
+    said("verify_part.py", tar, policy, &[], None)
+}
+
+/// How it ends of what is no bundle, and what it says then.
+pub(crate) fn verify_raw(tar: &[u8]) -> (Option<i32>, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bundle.tar");
+    std::fs::write(&path, tar).unwrap();
+    let script = script("verify.py");
+    let output = Command::new("/usr/bin/python3").arg(script).arg(path).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn script(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ops/evidence").join(name)
+}
+
+fn said(name: &str, tar: &[u8], policy: Option<&str>, held: &[Head], as_of: Option<&str>) -> Said {
     let dir = tempfile::tempdir().unwrap();
     let place = |name: &str, bytes: &[u8]| {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ops/evidence/verify.py");
+    let script = script(name);
     // Debian's own Python has the package; another that stands before it in the path may not.
     let mut command = Command::new("/usr/bin/python3");
     command.arg(script).arg(place("bundle.tar", tar)).args(["--json", "--now", NOW]);

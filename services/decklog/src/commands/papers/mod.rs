@@ -44,6 +44,11 @@ struct Subject {
 impl Subject {
     fn read(wanted: &PapersOf) -> anyhow::Result<Self> {
         let (report, mut opened) = examined(&wanted.evidence)?;
+        if report.part.is_some() {
+            return Err(exit::usage(
+                "it is a part of a log: papers are made of all of it, because a population is one only when nothing can have been left out",
+            ));
+        }
         let bytes = opened.length();
         let request = match (report.verdict, &report.request) {
             (Verdict::Verified | Verdict::Inconclusive, Some(request)) => request.clone(),

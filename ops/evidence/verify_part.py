@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Verifies a part of a Decklog log: what one control tells of, each entry with the proof that it is in the log.
+
+    verify_part.py PART... [--policy FILE] [--head FILE]... [--as-of WHEN] [--now WHEN] [--json]
+
+Stands beside verify.py, written from ops/handbook/evidence-format.md alone, and needs what that needs. A part is never VERIFIED, because
+nothing shows that nothing was left out: TAMPERED exits with 1, INCONCLUSIVE with 2; 3: the call is wrong.
+"""
+
+import re
+import sys
+
+from verify import (EVENT_TYPE, FORMAT_OF_PARTS, Head, Verifier, Wrong, canonical, canonical64, main, read_json, read_leaf, refuse, sha,
+                    signed)
+
+ENTRY = re.compile(r"entries/(\d{20})")
+PROOF = re.compile(r"proofs/(\d{20})\.tlog-proof")
+
+
+def included(leaf, index, path, size):
+    """The root that a path leads to (RFC 9162 §2.1.3.2); nothing where it is not as long as it must be."""
+    if index >= size:
+        return None
+    node, at, last = leaf, index, size - 1
+    for sibling in path:
+        if last == 0:
+            return None
+        if at & 1 or at == last:
+            node = sha(b"\1" + sibling + node)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            node = sha(b"\1" + node + sibling)
+        at, last = at >> 1, last >> 1
+    return node if last == 0 else None
+
+
+class PartVerifier(Verifier):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.waiting, self.newest, self.entries, self.keys, self.note = None, 0, 0, {}, b""
+
+    def take(self, name, data):
+        if name == "manifest.json" and self.manifest is None:
+            self.manifest = data
+            return
+        refuse(self.manifest is not None or name in self.files, "FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
+        self.files[name] = (len(data), sha(data).hex())
+        entry, proof = ENTRY.fullmatch(name), PROOF.fullmatch(name)
+        if name == "request.json":
+            self.request = read_json(data[:-1], "MANIFEST_FORM")
+            known = set(self.request) == {"control", "controls", "format", "from", "until"} and self.request["format"] == FORMAT_OF_PARTS
+            known = known and all(isinstance(self.request[key], str) for key in ("control", "from", "until"))
+            refuse(data[-1:] != b"\n" or not known, "MANIFEST_FORM", "not the request of a part")
+        elif name == "checkpoint":
+            refuse(self.newest, "FILE_UNEXPECTED", "it stands behind entries")
+            self.last, self.note = Head(data), data
+        elif name == "README.txt":
+            self.readme = data.decode("utf-8", "replace")
+        elif entry:
+            self.take_entry(int(entry[1]), data)
+        elif proof:
+            self.take_proof(int(proof[1]), data)
+        else:
+            control = self.request["control"] if self.request else None
+            refuse(name not in ("controls/%s.csv" % control, "controls/summary.csv"), "FILE_UNEXPECTED", "it belongs into no such part")
+
+    def take_entry(self, position, data):
+        self.miss()
+        refuse(position <= self.newest, "FILE_UNEXPECTED", "it does not follow the entry at %d" % self.newest)
+        self.newest, self.entries, self.waiting = position, self.entries + 1, (position, sha(b"\0" + data))
+        try:
+            received, envelope, seals = read_leaf(data)
+            event = read_json(envelope, "ENVELOPE_FORM")
+            refuse(len(envelope) > 16 * 1024, "ENVELOPE_FORM", "it is too large")
+            self.take_said(position, received, envelope, seals, event)
+        except Wrong as wrong:
+            self.find(wrong.kind, wrong, position)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self.find("ENVELOPE_FORM", repr(error), position)
+
+    def take_said(self, position, received, envelope, seals, event):
+        kind, source, data = event["type"], event["source"], event["data"]
+        self.types[kind] = self.types.get(kind, 0) + 1
+        self.test(event["id"] in self.ids, "DUPLICATE_ID", event["id"], position)
+        self.ids.add(event["id"])
+        self.test(received < self.received, "RECEIVED_BACK", "before one in front of it", position)
+        self.received = received
+        if kind in ("log.created", "log.producer-enrolled") and source.startswith("audit/"):
+            self.keys.setdefault(data["producer"], []).append(bytes.fromhex(data["key"]))
+        keys = self.keys.get(source, [])
+        message = b"DSSEv1 %d %s %d %s" % (len(EVENT_TYPE), EVENT_TYPE, len(envelope), envelope)
+        for ident, signature in seals if keys else []:
+            holds = any(ident == sha(key) and signed(key, message, signature) for key in keys)
+            self.test(not holds, "PRODUCER_SIGNATURE", source, position)
+
+    def take_proof(self, position, data):
+        refuse(not self.waiting or self.waiting[0] != position, "FILE_UNEXPECTED", "it stands behind no entry that it proves")
+        leaf, self.waiting = self.waiting[1], None
+        head, _, note = data.partition(b"\n\n")
+        lines = head.decode("utf-8", "replace").split("\n")
+        hashes = [canonical64(line) for line in lines[2:]]
+        good = lines[:2] == ["c2sp.org/tlog-proof@v1", "index %d" % (position - 1)] and note == self.note and self.last
+        good = good and len(hashes) <= 63 and all(one is not None and len(one) == 32 for one in hashes)
+        root = included(leaf, position - 1, hashes, self.last.size) if good else None
+        self.test(self.last and (root is None or root != self.last.root), "ENTRY_UNPROVEN", "its proof leads elsewhere", position)
+
+    def miss(self):
+        if self.waiting:
+            self.find("FILE_MISSING", "its proof is not there", self.waiting[0])
+            self.waiting = None
+
+    def finish(self):
+        self.miss()
+        self.find("PARTIAL", "nothing shows that nothing was left out")
+        control = self.request["control"] if self.request else None
+        for name in ["request.json", "checkpoint", "README.txt", "controls/%s.csv" % control, "controls/summary.csv"]:
+            self.test(name not in self.files, "FILE_MISSING", name)
+        self.test(not self.entries, "FILE_MISSING", "entries")
+        self.test(self.manifest is None, "FILE_MISSING", "manifest.json")
+        if self.request and self.last:
+            self.check_derived()
+        if self.last:
+            self.check_head(self.last, self.policy.logs if self.policy else [])
+
+    def check_derived(self):
+        if self.readme is not None:
+            period, measures = "from %(from)s until %(until)s" % self.request, canonical(self.request["controls"])
+            wanted = ["A part of the log %s" % self.last.origin, period, measures]
+            self.test(self.readme.split("\n")[:3] != wanted, "FILE_ALTERED", "README.txt")
+        listed = {name: {"bytes": size, "sha256": digest} for name, (size, digest) in self.files.items()}
+        wanted = {"format": FORMAT_OF_PARTS, "extent": "PARTIAL", "origin": self.last.origin, "size": self.last.size,
+                  "root": self.last.root.hex(), "types": self.types, "files": listed}
+        other = self.manifest is not None and self.manifest != canonical(wanted).encode() + b"\n"
+        self.test(other, "MANIFEST_TOTALS", "manifest.json is not that of these files and entries")
+
+    def check_head(self, head, keys):
+        if not keys:
+            self.find("NO_POLICY", "nobody says that the key of the log is believed")
+        elif not head.is_signed_by(keys):
+            self.find("HEAD_SIGNATURE", "the head is not signed by a key that the policy names")
+        else:
+            same = [held for held in self.held if (held.origin, held.size) == (head.origin, head.size)]
+            self.test(any(held.root != head.root for held in same), "HELD_FORK", "you hold another head of size %d" % head.size)
+        if self.policy:
+            self.check_witnesses(head)
+
+
+if __name__ == "__main__":
+    sys.exit(main(PartVerifier, __doc__))

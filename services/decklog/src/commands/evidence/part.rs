@@ -1,0 +1,238 @@
+//! `decklog evidence export --control …`: what one control tells of, and the proofs that the log holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::canonical::Digest;
+use domain::controls::Outcome;
+use domain::event::{Event, LogEvent};
+use domain::ids::{ProducerId, StreamId};
+use domain::wire::{Content, Query};
+use evidence::part::{PART_ENTRIES_MAX, PART_FORMAT, Proofs, cited};
+use evidence::{Depth, Examined, Head, PartRequest, PartWriter, Request};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Part, Target, Written, record, request};
+use crate::cli::{ExportEvidence, Format};
+use crate::source::Source;
+use crate::{exit, output};
+
+/// Events asked for at once.
+const PAGE: u32 = 1_000;
+
+/// A part with more than one of so many entries is larger than the log: each has a proof, and two headers.
+const MOST: u64 = 5;
+
+/// What was written.
+#[derive(Debug, Serialize)]
+struct Exported {
+    file: String,
+    control: String,
+    entries: usize,
+    /// How many the log has.
+    size: u64,
+    population: usize,
+    exceptions: usize,
+    bytes: u64,
+    sha256: Digest,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Part>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<u64>,
+}
+
+/// What is learnt of the log while all of it passes by.
+#[derive(Default)]
+struct Passed {
+    /// Who let whom in, and where.
+    enrolled: BTreeMap<ProducerId, u64>,
+    /// Where the log says under which name it goes.
+    named: BTreeSet<u64>,
+}
+
+pub(super) fn export(
+    wanted: &ExportEvidence,
+    control: &str,
+    source: Source,
+    last: Head,
+    format: Format,
+) -> anyhow::Result<()> {
+    let control = control.to_ascii_uppercase();
+    let request = request(&wanted.about, &source, last.says.size())?;
+    let (log, passed) = examine(&source, &request, &last)?;
+    let outcome = outcome(&log, &control)?;
+    let positions = positions(&source, outcome, &passed, last.says.size())?;
+    let (from, until) = (request.from, request.until);
+    let asked = PartRequest {
+        format: PART_FORMAT.to_owned(),
+        from,
+        until,
+        controls: request.controls,
+        control,
+    };
+    let target = Target { to: &wanted.to, part_bytes: wanted.part_bytes };
+    let Written { bytes, sha256, parts } =
+        write(&source, asked, target, &last, (&log, outcome, &positions))?;
+    drop(source);
+    let (size, root) = (last.says.size(), Digest(last.says.root().0));
+    let told = json!({
+        "size": size, "root": root, "from": from, "until": until, "file": sha256, "bytes": bytes,
+    });
+    let done = Exported {
+        file: wanted.to.display().to_string(),
+        control: outcome.control.to_owned(),
+        entries: positions.len(),
+        size,
+        population: outcome.population.len(),
+        exceptions: outcome.exceptions().count(),
+        bytes,
+        sha256,
+        parts,
+        recorded: record(&wanted.place, &told),
+    };
+    output::one(format, &done, text)
+}
+
+fn text(done: &Exported) -> String {
+    let Exported { file, control, entries, size, population, exceptions, bytes, .. } = done;
+    let mut text = format!(
+        "{file}: {entries} of {size} entries, about {control}: {population} in its population, {exceptions} exceptions; {bytes} bytes\n\
+         it is a part: whoever verifies it will call it INCONCLUSIVE, because nothing shows that nothing was left out\n"
+    );
+    if *entries as u64 > size / MOST {
+        text.push_str(
+            "it holds most of what the log holds: the log itself would be the smaller file\n",
+        );
+    }
+    for Part { file, bytes, sha256 } in &done.parts {
+        text.push_str(&format!("{file}: {bytes} bytes, SHA-256 {sha256}\n"));
+    }
+    text.push_str(&format!("SHA-256 {}", done.sha256));
+    if let Some(position) = done.recorded {
+        text.push_str(&format!("; event {position} says who has it"));
+    }
+    text.push('\n');
+    text
+}
+
+/// Reads the whole log, up to the head.
+fn examine(source: &Source, request: &Request, last: &Head) -> anyhow::Result<(Examined, Passed)> {
+    let (mut examiner, mut passed) = (request.examiner(Depth::Tip), Passed::default());
+    source.leaves(last.says.size(), |view, bytes| {
+        if let Some(taken) = examiner.take(&bytes)
+            && taken.mark == domain::ledger::Mark::Valid
+            && let Event::LogEvent(event) = &taken.event
+        {
+            passed.hear(event, view.position);
+        }
+        Ok(())
+    })?;
+    let log = examiner.finish([]);
+    anyhow::ensure!(
+        (log.tree.size(), log.tree.root()) == (last.says.size(), last.says.root()),
+        "the log is not the one that the head is over: run `decklog verify`"
+    );
+    Ok((log, passed))
+}
+
+impl Passed {
+    fn hear(&mut self, event: &LogEvent, position: u64) {
+        if let LogEvent::LogCreated(_) | LogEvent::LogContinued(_) = event {
+            self.named.insert(position);
+        }
+        if let LogEvent::LogProducerEnrolled(said) = event {
+            self.enrolled.insert(said.producer.clone(), position);
+        }
+    }
+}
+
+fn outcome<'a>(log: &'a Examined, control: &str) -> anyhow::Result<&'a Outcome> {
+    let found = log.controls.iter().find(|outcome| outcome.control == control);
+    let known = || log.controls.iter().map(|one| one.control).collect::<Vec<_>>().join(", ");
+    let found = found
+        .ok_or_else(|| exit::usage(format!("there is no control {control:?}: {}", known())))?;
+    match &found.untested {
+        Some(why) => Err(exit::usage(format!("{control} cannot be tested: {why}"))),
+        None => Ok(found),
+    }
+}
+
+/// Where the entries of the part are: what the control cites, all else of the streams that this is in, and who was let in that
+/// speaks there.
+fn positions(
+    source: &Source,
+    outcome: &Outcome,
+    passed: &Passed,
+    size: u64,
+) -> anyhow::Result<BTreeSet<u64>> {
+    let mut positions = passed.named.clone();
+    let (mut streams, mut speakers) = (BTreeSet::new(), BTreeSet::new());
+    for position in cited(outcome).into_iter().filter(|position| *position <= size) {
+        positions.insert(position);
+        let entry = source.events(position - 1, 1, None)?.into_iter().next();
+        let envelope = entry.map(|entry| entry.envelope()).transpose()?;
+        speakers.extend(envelope.iter().map(|envelope| envelope.source.clone()));
+        streams.extend(envelope.map(|envelope| envelope.subject).filter(tells_of_one_thing));
+        limit(&positions)?;
+    }
+    for stream in streams {
+        let mut after = 0;
+        loop {
+            let page = source.events(after, PAGE, Some(&stream))?;
+            let Some(newest) = page.last() else { break };
+            after = newest.position;
+            for entry in page.iter().filter(|entry| entry.position <= size) {
+                positions.insert(entry.position);
+                speakers.insert(entry.envelope()?.source);
+            }
+            limit(&positions)?;
+        }
+    }
+    let let_in = speakers.iter().filter_map(|speaker| passed.enrolled.get(speaker));
+    positions.extend(let_in.copied());
+    Ok(positions)
+}
+
+/// What is said of a run, an incident or a document belongs together; a stream of the log itself tells of everything.
+fn tells_of_one_thing(stream: &StreamId) -> bool {
+    stream.stream_type() != domain::ids::StreamType::Log
+}
+
+fn limit(positions: &BTreeSet<u64>) -> anyhow::Result<()> {
+    if positions.len() <= PART_ENTRIES_MAX {
+        return Ok(());
+    }
+    Err(exit::usage(format!(
+        "a part has at most {PART_ENTRIES_MAX} entries: name a shorter period, or export the log"
+    )))
+}
+
+fn write(
+    source: &Source,
+    request: PartRequest,
+    target: Target<'_>,
+    last: &Head,
+    (log, outcome, positions): (&Examined, &Outcome, &BTreeSet<u64>),
+) -> anyhow::Result<Written> {
+    let proofs = Proofs::of(&log.leaves);
+    target.write(|out| {
+        let mut writer = PartWriter::new(out, request, last.clone())?;
+        for position in positions {
+            writer.entry(*position, &leaf(source, *position)?, proofs.of_position(*position)?)?;
+        }
+        writer.finish(outcome)?;
+        Ok(())
+    })
+}
+
+fn leaf(source: &Source, position: u64) -> anyhow::Result<Vec<u8>> {
+    let query = Query::Leaves { after: position - 1, limit: 1 };
+    let Content::Leaves(page) = source.ask(&query)?.content else {
+        anyhow::bail!("the answer is to another question");
+    };
+    let view = page.first().filter(|view| view.position == position);
+    let view = view.ok_or_else(|| anyhow::anyhow!("position {position} is missing"))?;
+    Ok(STANDARD.decode(&view.leaf)?)
+}
