@@ -19,8 +19,8 @@ mod requests;
 mod runs;
 
 use bus::recorder::{AskError, ask, each_stream, stream};
-use domain::canonical::Digest;
-use domain::envelope::Draft;
+use domain::canonical::{Digest, canonical};
+use domain::envelope::{Draft, ENVELOPE_BYTES_MAX};
 use domain::event::{
     Event, JobApproved, JobLeaseReturned, JobPaused, JobProposed, JobResumed, JobRetired, ThingAct,
     ThingApproved, ThingEvent, ThingProposed, ThingRetired,
@@ -106,6 +106,24 @@ pub struct Applied {
 const TRIES: usize = 8;
 /// Longest reason, in bytes.
 const REASON_BYTES: usize = 1_000;
+
+/// What an event has beside its body.
+const AROUND_BYTES: usize = 1024;
+
+/// Whether what is to be said fits into an event, written as it will be: characters that are escaped take up to six bytes.
+fn fits(draft: &Draft) -> Result<(), CommandError> {
+    let invalid = |error: serde_json::Error| CommandError::Invalid(error.to_string());
+    let body = canonical(&draft.event.body().map_err(invalid)?).map_err(invalid)?;
+    let most = ENVELOPE_BYTES_MAX - AROUND_BYTES;
+    if body.len() <= most {
+        return Ok(());
+    }
+    let kind = draft.event.kind();
+    Err(CommandError::Invalid(format!(
+        "{kind} would have {} bytes, and an event has at most {most}: say it shorter",
+        body.len()
+    )))
+}
 
 /// Whether a reason is one.
 pub(crate) fn check_reason(reason: &str) -> Result<(), CommandError> {
@@ -246,6 +264,7 @@ impl Console {
 
     /// Says drafts; the mark is that of the first void one, or valid.
     async fn say(&self, drafts: Vec<Draft>) -> Result<(u64, Mark), CommandError> {
+        drafts.iter().try_for_each(fits)?;
         let receipt = self.outbox.append(drafts).await.map_err(CommandError::unavailable)?;
         let verdicts = receipt.committed().await.map_err(CommandError::unavailable)?;
         let position = verdicts.last().map_or(0, |verdict| verdict.position);

@@ -202,7 +202,10 @@ fn remove_old(host: &Host, records: &Records, keep: Duration) -> anyhow::Result<
         }
         let of = |spec: Spec| Some((spec.run.parse::<StreamId>().ok()?, spec.attempt));
         let of = dir.spec().ok().and_then(of);
-        let stays = of.is_some_and(|of| records.keeps_run(&of.0).is_some() || held.contains(&of));
+        // Of what cannot be read nobody knows whether a hold is over it.
+        let stays = of.map_or(!records.holds.is_empty(), |of| {
+            records.keeps_run(&of.0).is_some() || held.contains(&of)
+        });
         if !stays {
             dir.remove()?;
         }

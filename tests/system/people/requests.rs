@@ -202,6 +202,10 @@ fn pages_of_requests_offer_each_what_they_may_do_and_show_the_thread_with_what_i
     assert!(judged.contains("Is that enough?") && !judged.contains("Answer</h2>"), "{judged}");
     let flagged = eve.act("/requests/1", &[("act", "flag"), ("text", "when?")]);
     assert_eq!(flagged.heading(), "Request 1 flagged");
+    // Each of these takes six bytes where it is written.
+    let long = "\u{1}".repeat(3_900);
+    let said = ana.send("/requests/1", &[("act", "answer"), ("text", &long)]);
+    assert!(said.status == 400 && said.text.contains("say it shorter"), "{}", said.text);
     let early = eve.send("/requests/1", &[("act", "accept")]);
     assert!(early.status == 409 && early.text.contains("role=\"alert\""), "{}", early.text);
     ana.act("/requests/1", &[("act", "answer"), ("text", "On the 3rd.")]);

@@ -31,8 +31,9 @@ pub use flushes::{Opened, Refusal};
 pub use joining::{AskedKey, Joining, KeyAnswer, WAITING_MAX};
 pub use records::{
     Asked, HOLD_NAME_BYTES_MAX, HOLDS_MAX, LegalHold, OVER_MAX, REDACTIONS_MAX, Records, Redaction,
-    check_hold_name, payload_hosts,
+    WEIGHT_MAX, check_hold_name, payload_hosts,
 };
+pub(crate) use records::{held_with, is_over_any};
 pub use roles::may_state;
 pub(crate) use streams::evolve_host;
 pub use streams::{Body, Host, INVITED_MS_MAX, Memory, StreamState, Streams, Turn};

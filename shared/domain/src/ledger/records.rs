@@ -25,6 +25,9 @@ pub const OVER_MAX: usize = 50;
 pub const HOLD_NAME_BYTES_MAX: usize = 60;
 /// Most redactions that are under way at once.
 pub const REDACTIONS_MAX: usize = 500;
+/// Most bytes that holds and redactions may take: all of it goes into one message, where characters may be escaped.
+/// Who wants a hold to end is always heard.
+pub const WEIGHT_MAX: usize = 300 * 1024;
 /// How many are remembered that are over; the log has all.
 const REDACTIONS_KEPT: usize = 500;
 
@@ -112,6 +115,27 @@ fn is_over(pattern: &str, id: &StreamId) -> bool {
     }
 }
 
+/// Whether one of a hold's patterns is over one of these streams.
+pub(crate) fn is_over_any(over: &[String], ids: &[StreamId]) -> bool {
+    over.iter().any(|one| ids.iter().any(|id| is_over(one, id)))
+}
+
+/// What a hold has to be over to keep a run or a document.
+pub(crate) fn held_with(streams: &impl Streams, of: &StreamId) -> Vec<StreamId> {
+    match streams.get(of).map(|state| &state.body) {
+        Some(Body::Document(document)) => of_document(document),
+        Some(_) | None => of.run_job().map(StreamId::job).into_iter().collect(),
+    }
+}
+
+/// The job that made a document, its queue, and the one that it was spooled to.
+fn of_document(document: &Document) -> Vec<StreamId> {
+    let job = document.run().and_then(StreamId::run_job).map(StreamId::job);
+    let queues = [&document.queue, &document.spooled.queue];
+    let queues = queues.map(|name| StreamId::thing(crate::site::ThingKind::Queue, name));
+    job.into_iter().chain(queues).collect()
+}
+
 fn check_pattern(pattern: &str) -> Result<(), String> {
     let begin = pattern.strip_suffix('*').unwrap_or(pattern);
     let whole = begin.len() == pattern.len();
@@ -178,9 +202,9 @@ impl Records {
                     redaction.waits_for.remove(&e.host);
                     redaction.erased.insert(e.host.clone(), received);
                 }
-                self.forget();
             }
         }
+        self.forget();
         self
     }
 
@@ -190,20 +214,51 @@ impl Records {
         }
     }
 
-    /// Those that are over are forgotten, the oldest first, where there are too many.
+    /// Those that are over are forgotten, the oldest first, where there are too many, or they take too much.
     fn forget(&mut self) {
         let over = || self.redactions.iter().filter(|(_, one)| one.is_over());
         let mut all: Vec<_> = over().map(|(id, one)| (one.newest(), id.clone())).collect();
         all.sort();
-        for (_, id) in all.iter().take(all.len().saturating_sub(REDACTIONS_KEPT)) {
-            self.redactions.remove(id);
+        let mut left = all.len();
+        for (_, id) in all {
+            if left <= REDACTIONS_KEPT && self.weight() <= WEIGHT_MAX / 4 * 3 {
+                break;
+            }
+            self.redactions.remove(&id);
+            left -= 1;
         }
     }
 
     fn hold_over(&self, ids: &[StreamId]) -> Option<&str> {
-        let over =
-            |hold: &LegalHold| hold.over.iter().any(|one| ids.iter().any(|id| is_over(one, id)));
-        self.holds.iter().find(|(_, hold)| over(hold)).map(|(name, _)| name.as_str())
+        let mut all = self.holds.iter();
+        all.find(|(_, hold)| is_over_any(&hold.over, ids)).map(|(name, _)| name.as_str())
+    }
+
+    /// How many bytes it takes, about: whoever asks for it gets it in one message.
+    fn weight(&self) -> usize {
+        let asked =
+            |asked: &Asked| asked.reason.len() + asked.by.as_ref().map_or(0, String::len) + 80;
+        let hold = |(name, hold): (&String, &LegalHold)| {
+            let over: usize = hold.over.iter().map(|one| one.len() + 3).sum();
+            let lift = hold.lift.as_ref().map_or(0, asked);
+            name.len()
+                + over
+                + hold.reason.len()
+                + hold.by.as_ref().map_or(0, String::len)
+                + lift
+                + 100
+        };
+        let redaction = |(id, one): (&StreamId, &Redaction)| {
+            let hosts = one.waits_for.iter().chain(one.erased.keys());
+            let hosts: usize = hosts.map(|host| host.len() + 40).sum();
+            id.as_str().len()
+                + asked(&one.asked)
+                + one.agreed.as_ref().map_or(0, asked)
+                + hosts
+                + 60
+        };
+        let holds: usize = self.holds.iter().map(hold).sum();
+        holds + self.redactions.iter().map(redaction).sum::<usize>()
     }
 
     /// The hold that keeps what a run wrote.
@@ -213,10 +268,7 @@ impl Records {
 
     /// The hold that keeps a document: one over the job that made it, over its queue, or over the one that it was spooled to.
     pub fn keeps_document(&self, document: &Document) -> Option<&str> {
-        let job = document.run().and_then(StreamId::run_job).map(StreamId::job);
-        let queues = [&document.queue, &document.spooled.queue];
-        let queues = queues.map(|name| StreamId::thing(crate::site::ThingKind::Queue, name));
-        self.hold_over(&job.into_iter().chain(queues).collect::<Vec<_>>())
+        self.hold_over(&of_document(document))
     }
 
     /// What a host has still to destroy. What a hold keeps waits until that is lifted, also where two had agreed before; of a
@@ -297,6 +349,15 @@ pub(super) fn check(
     if let Some(reason) = event.reason() {
         need(actor.is_some(), "a person answers for it, who is named")?;
         check_text(reason, "a reason")?;
+        let ends = matches!(
+            event,
+            RecordsEvent::HoldLiftAsked(_)
+                | RecordsEvent::HoldKept(_)
+                | RecordsEvent::HoldLifted(_)
+                | RecordsEvent::PayloadRedactionDeclined(_)
+        );
+        let fits = ends || records.weight() <= WEIGHT_MAX;
+        need(fits, "holds and redactions take too much room: end, decline or finish some first")?;
     }
     match event {
         RecordsEvent::HoldPlaced(e) => check_placed(records, e),

@@ -7,7 +7,7 @@ use domain::event::{
     PrintErased, PrintMoved, RunSucceeded,
 };
 use domain::ids::StreamId;
-use domain::ledger::{HOLDS_MAX, Mark, OVER_MAX, Records, Streams as _, payload_hosts};
+use domain::ledger::{HOLDS_MAX, Mark, OVER_MAX, Records, Streams as _, WEIGHT_MAX, payload_hosts};
 
 use crate::given::later;
 use crate::people::People;
@@ -20,16 +20,16 @@ fn records() -> StreamId {
     StreamId::records()
 }
 
-fn placed(name: &str, over: &[&str]) -> HoldPlaced {
+pub(crate) fn placed(name: &str, over: &[&str]) -> HoldPlaced {
     let over = over.iter().map(|one| (*one).to_owned()).collect();
     HoldPlaced { name: name.to_owned(), over, reason: why() }
 }
 
-fn lift(name: &str) -> HoldLiftAsked {
+pub(crate) fn lift(name: &str) -> HoldLiftAsked {
     HoldLiftAsked { name: name.to_owned(), reason: why() }
 }
 
-fn lifted(name: &str) -> HoldLifted {
+pub(crate) fn lifted(name: &str) -> HoldLifted {
     HoldLifted { name: name.to_owned(), reason: why() }
 }
 
@@ -384,4 +384,39 @@ fn those_that_are_over_are_forgotten_where_there_are_too_many() {
     let known = office.known();
     assert_eq!(known.redactions.len(), 500);
     assert!(!known.redactions.contains_key(&open(0)) && known.redactions.contains_key(&open(599)));
+}
+
+#[test]
+fn holds_take_no_more_room_than_one_message_has() {
+    let mut office = Office::new();
+    let over: Vec<String> =
+        (0..OVER_MAX).map(|n| format!("job/{}{n:02}*", "n".repeat(60))).collect();
+    let over: Vec<&str> = over.iter().map(String::as_str).collect();
+    // Each character of it takes two bytes where it is written.
+    let reason = "\"".repeat(1_000);
+    let mut placed_at_all = 0;
+    let full = loop {
+        let event =
+            HoldPlaced { reason: reason.clone(), ..placed(&format!("h{placed_at_all}"), &over) };
+        let mark = office.say("user/ana", event);
+        if mark != Mark::Valid {
+            break mark;
+        }
+        placed_at_all += 1;
+        assert!(placed_at_all < HOLDS_MAX, "their number is no limit here");
+    };
+    let room = "holds and redactions take too much room: end, decline or finish some first";
+    refuses(&full, room);
+    for number in 0..placed_at_all {
+        let event = HoldLiftAsked { reason: reason.clone(), ..lift(&format!("h{number}")) };
+        valid(&office.say("user/ana", event));
+    }
+    let written = serde_json::to_vec(&office.known()).unwrap().len();
+    assert!(written > WEIGHT_MAX && written < 900 * 1024, "{written} bytes");
+    let run = office.end("report");
+    refuses(&office.say("user/ana", asked(&run)), room);
+    for number in 0..placed_at_all {
+        valid(&office.say("user/bob", lifted(&format!("h{number}"))));
+    }
+    valid(&office.say("user/ana", asked(&run)));
 }

@@ -467,6 +467,35 @@ fn a_redaction_by_one_person_or_of_which_a_host_says_nothing_is_an_exception() {
 }
 
 #[test]
+fn the_days_of_a_legal_hold_do_not_count_for_a_host_that_has_to_erase() {
+    const DAY: u64 = 24 * 3_600 * 1_000;
+    // Something is said, so that the log tells of the day.
+    let tick = |office: &mut Office| {
+        let event = LogPolicySet { self_approval: false, reason: why() };
+        office.by("user/ana", &StreamId::log("main"), event);
+    };
+    let mut office = Office::new();
+    let run = office.end("report");
+    office.say("user/ana", records::asked(&run));
+    let agreed = office.agreed(&run);
+    assert_eq!(office.say("user/bob", agreed), Mark::Valid);
+    office.wait(DAY);
+    assert_eq!(office.say("user/ana", records::placed("court", &["job/*"])), Mark::Valid);
+    office.wait(10 * DAY);
+    tick(&mut office);
+    assert_eq!(found(&office.world, "LG-06"), NONE, "a hold keeps it");
+    office.say("user/ana", records::lift("court"));
+    assert_eq!(office.say("user/bob", records::lifted("court")), Mark::Valid);
+    office.wait(6 * DAY);
+    tick(&mut office);
+    assert_eq!(found(&office.world, "LG-06"), NONE, "its seven days begin anew");
+    office.wait(2 * DAY);
+    tick(&mut office);
+    let late = format!("{run}: h1 has not said in seven days that it is gone");
+    assert_eq!(found(&office.world, "LG-06"), [late]);
+}
+
+#[test]
 fn positions_at_which_nothing_stands_are_told_and_the_first_event_is() {
     let mut site = Site::new();
     site.apply(json!({"name": "pay"})).until("01:00").request("pay@request-1");
