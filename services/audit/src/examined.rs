@@ -1,10 +1,15 @@
 //! Whether the guards of the database stand: looked at once an hour, said once a day, and at once where one does not.
 
+use std::path::{Path, PathBuf};
+
 use domain::event::{Event, LogEvent, LogExamined, WEAKNESSES_MAX};
 use domain::wire::{Content, EventFilter, Query};
 use eventlog::{EventLog, Weakness};
 use jiff::{SignedDuration, Timestamp};
 use tracing::error;
+
+use crate::config::AuditConfig;
+use crate::place;
 
 /// How often they are looked at.
 const LOOK: SignedDuration = SignedDuration::from_hours(1);
@@ -33,6 +38,42 @@ impl Examined {
     }
 }
 
+/// Where this recorder keeps its keys, and where the log stands, as far as that is here.
+#[derive(Debug)]
+pub(crate) struct Places {
+    data: PathBuf,
+    /// Beside it: the file of the log and its directory, and the archive.
+    beside: Vec<PathBuf>,
+}
+
+impl Places {
+    pub(crate) fn of(config: &AuditConfig) -> Self {
+        let file = (!config.database.contains("://")).then(|| PathBuf::from(&config.database));
+        let dir = file.as_ref().and_then(|file| file.parent()).map(Path::to_owned);
+        let beside = dir.into_iter().chain(file).chain(config.archive.clone());
+        Self { data: config.data.clone(), beside: beside.collect() }
+    }
+
+    /// What of them is open to others, what lacks room, and whether the database has another time.
+    pub(crate) async fn weaknesses(
+        &self,
+        log: &EventLog,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> anyhow::Result<Vec<Weakness>> {
+        let mut found = place::secrets(&self.data)?;
+        found.extend(place::writable(&self.beside));
+        let all = std::iter::once(&self.data).chain(&self.beside);
+        for dir in all.filter(|path| path.is_dir()) {
+            // One disk is told of once.
+            let full = place::room(dir)?
+                .filter(|_| !found.iter().any(|one| one.says.contains("MiB are free")));
+            found.extend(full);
+        }
+        found.extend(place::clocks(log, clock).await?);
+        Ok(found)
+    }
+}
+
 /// What is to be said of what was found, if anything.
 pub(crate) async fn judge(
     log: &EventLog,
@@ -40,7 +81,7 @@ pub(crate) async fn judge(
     now: Timestamp,
 ) -> anyhow::Result<Option<LogExamined>> {
     for weak in found {
-        error!(todo = weak.todo, "THE LOG CAN BE CHANGED WHERE IT STANDS: {}", weak.says);
+        error!(todo = %weak.todo, "THE LOG CAN BE CHANGED WHERE IT STANDS: {}", weak.says);
     }
     let told = told(found);
     let due = is_due(said(log).await?, &told, now);
@@ -89,7 +130,7 @@ mod tests {
     }
 
     fn weak(says: &str) -> Weakness {
-        Weakness { says: says.to_owned(), todo: "put it back" }
+        Weakness { says: says.to_owned(), todo: "put it back".into() }
     }
 
     #[test]

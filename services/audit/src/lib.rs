@@ -11,6 +11,7 @@ mod examined;
 mod housekeeping;
 mod join;
 mod own;
+pub mod place;
 mod queries;
 mod reached;
 mod recorder;

@@ -20,7 +20,7 @@ use tracing::{error, warn};
 use crate::Surroundings;
 use crate::archiving::Archived;
 use crate::config::AuditConfig;
-use crate::examined::{Examined, judge};
+use crate::examined::{Examined, Places, judge};
 use crate::housekeeping::Tick;
 use crate::own::Own;
 use crate::reached::Reached;
@@ -41,6 +41,7 @@ pub(crate) struct Recorder {
     heartbeat: Duration,
     rejected: Rejected,
     examined: Examined,
+    places: Places,
     reached: Reached,
     /// Why nothing more may be recorded here.
     over: Option<String>,
@@ -91,6 +92,7 @@ impl Recorder {
             heartbeat,
             rejected,
             examined,
+            places: Places::of(config),
             reached,
             over,
         }
@@ -318,7 +320,9 @@ impl Recorder {
             return Ok(());
         }
         let log = self.appender.log().clone();
-        let Some(event) = judge(&log, &log.weaknesses().await?, now).await? else { return Ok(()) };
+        let mut found = log.weaknesses().await?;
+        found.extend(self.places.weaknesses(&log, &*self.around.clock).await?);
+        let Some(event) = judge(&log, &found, now).await? else { return Ok(()) };
         let said = self.say(event).await;
         if !matches!(said, Ok(Mark::Valid)) {
             self.examined.again();

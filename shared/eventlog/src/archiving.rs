@@ -195,12 +195,15 @@ impl EventLog {
         let Some(archive) = self.archive.clone() else {
             let gone = self.detached().await? > 0;
             let says = || "it is not known here where the archive is".to_owned();
-            return Ok(gone.then(|| Weakness { says: says(), todo: SAY }).into_iter().collect());
+            return Ok(gone
+                .then(|| Weakness { says: says(), todo: SAY.into() })
+                .into_iter()
+                .collect());
         };
         let (segments, bytes) = (archived.segments(), archived.bytes);
         let lacks = tokio::task::spawn_blocking(move || archive.lacks(segments, bytes)).await;
         let lacks = lacks.map_err(|error| LogError::inconsistent("event", segments, error))?;
-        Ok(lacks.into_iter().map(|says| Weakness { says, todo: BRING }).collect())
+        Ok(lacks.into_iter().map(|says| Weakness { says, todo: BRING.into() }).collect())
     }
 
     /// Reads the leaves that are not in the database from the archive, and compares each with its hash.

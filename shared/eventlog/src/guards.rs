@@ -3,6 +3,7 @@
 //!
 //! This is no proof: whoever may change a guard may put it back. It finds what somebody forgot to put back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
@@ -18,7 +19,7 @@ pub struct Weakness {
     /// What is not as it should be.
     pub says: String,
     /// What to do.
-    pub todo: &'static str,
+    pub todo: Cow<'static, str>,
 }
 
 const AGAIN: &str = "find out who changed it and when, verify the log with `decklog verify` and a head that was kept elsewhere, and \
@@ -140,7 +141,7 @@ impl EventLog {
             [(TRIGGERS, AGAIN), (FOREIGN, AGAIN), (OWNERS, AGAIN), (GRANTS, TAKE), (WAYS, TAKE)]
         {
             for row in self.rows(query).await? {
-                found.push(Weakness { says: get(&row, "says")?, todo });
+                found.push(Weakness { says: get(&row, "says")?, todo: todo.into() });
             }
         }
         found.extend(changed("function", &bodies(texts(true)), &self.named(BODIES).await?));
@@ -166,7 +167,7 @@ impl EventLog {
 }
 
 fn again(says: String) -> Weakness {
-    Weakness { says, todo: AGAIN }
+    Weakness { says, todo: AGAIN.into() }
 }
 
 /// What is missing, other, or not ours.

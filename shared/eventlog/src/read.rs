@@ -393,6 +393,44 @@ impl EventLog {
         get(&row, "received")
     }
 
+    /// The time of the database's machine; nothing where it is this one.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, LogError> {
+        if !self.is_postgres() {
+            return Ok(None);
+        }
+        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) AS at";
+        let row = sqlx::query(sql).fetch_one(&self.any).await;
+        let row = row.map_err(LogError::database("asking for the time of the database"))?;
+        timestamp("clock", get(&row, "at")?).map(Some)
+    }
+
+    /// Why nothing shows that the database is copied anywhere; nothing where something does, or it is a file.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn uncopied(&self) -> Result<Option<String>, LogError> {
+        if !self.is_postgres() {
+            return Ok(None);
+        }
+        let sql = "SELECT current_setting('archive_mode') AS mode, (SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_replication) AS standbys,
+                   (SELECT CAST(COALESCE(EXTRACT(EPOCH FROM now() - last_archived_time), -1) AS BIGINT) FROM pg_stat_archiver) AS archived";
+        let row = sqlx::query(sql).fetch_one(&self.any).await;
+        let row = row.map_err(LogError::database("asking whether the database is copied"))?;
+        let (mode, standbys): (String, i64) = (get(&row, "mode")?, get(&row, "standbys")?);
+        let archived: i64 = get(&row, "archived")?;
+        let day = 86_400;
+        Ok(match (mode.as_str(), archived) {
+            _ if standbys > 0 => None,
+            ("off", _) => Some("its write-ahead log is not archived (archive_mode is off), and no standby follows it".to_owned()),
+            (_, archived) if archived < 0 => Some("no write-ahead log of it was archived yet, and no standby follows it".to_owned()),
+            (_, archived) if archived > day => Some(format!("no write-ahead log of it was archived for {} h, and no standby follows it", archived / 3_600)),
+            _ => None,
+        })
+    }
+
     /// Size and root of the tree.
     ///
     /// # Errors
