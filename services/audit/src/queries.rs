@@ -6,7 +6,7 @@ use std::time::Duration;
 use bus::{Bus, Request, Service};
 use bytes::Bytes;
 use domain::wire::{Answer, Content, Query};
-use eventlog::EventLog;
+use eventlog::{EventLog, LogError};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
@@ -61,7 +61,10 @@ async fn read_ahead(log: EventLog) {
 async fn answer(log: &EventLog, request: Request) {
     let answer = match serde_json::from_slice::<Query>(&request.body) {
         Ok(query) => log.answer(&query).await.unwrap_or_else(|error| {
-            warn!(%error, "a query failed");
+            // Whoever asks again gets further: nothing is wrong.
+            if !matches!(error, LogError::Reading { .. }) {
+                warn!(%error, "a query failed");
+            }
             failed(&error)
         }),
         Err(error) => failed(&format!("not a query: {error}")),

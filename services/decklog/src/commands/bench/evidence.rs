@@ -11,6 +11,8 @@ use domain::canonical::Digest;
 use domain::controls::{ControlSettings, Period};
 use domain::keys::SecretKey;
 use domain::leaf::Leaf;
+use domain::ledger::SEGMENT_EVENTS;
+use eventlog::{Access, Archive, EventLog};
 use evidence::{Depth, Examiner, Request, Trust};
 use tokio::runtime::Runtime;
 
@@ -24,6 +26,8 @@ use crate::source::Source;
 
 /// How long a recorder may take to sign a head over all that is in the log.
 const SIGNED: Duration = Duration::from_secs(120);
+/// Most segments that are archived.
+const SEGMENTS: u64 = 16;
 /// How many proofs are asked for.
 const PROOFS: u64 = 200;
 
@@ -69,7 +73,45 @@ pub(super) fn measure(runtime: &Runtime, place: &Path) -> anyhow::Result<Vec<Fig
     std::fs::remove_file(&file)?;
     figures.extend(asked(&leaves, &request, size));
     figures.extend(proofs(&source, size)?);
+    figures.extend(archived(runtime, place, &bare, &leaves)?);
     Ok(figures)
+}
+
+/// Segments of the log as files: written, read again and compared with the signed head, and read.
+fn archived(
+    runtime: &Runtime,
+    place: &Path,
+    bare: &Bare,
+    leaves: &[Vec<u8>],
+) -> anyhow::Result<Vec<Figure>> {
+    let segments = (leaves.len() as u64 / SEGMENT_EVENTS).min(SEGMENTS);
+    if segments == 0 {
+        return Ok(Vec::new());
+    }
+    let (dir, file) = (tempfile::tempdir()?, EventLog::file_in(place).display().to_string());
+    let events = (segments * SEGMENT_EVENTS) as f64;
+    let plain: usize = leaves.iter().take(events as usize).map(Vec::len).sum();
+    let (mut packed, began) = (0, Instant::now());
+    let log = runtime.block_on(EventLog::open(&file, Access::Read))?.with_archive(dir.path());
+    for segment in 0..segments {
+        packed += runtime.block_on(log.write_segment(segment))?.bytes;
+    }
+    let wrote = began.elapsed().as_secs_f64();
+    let (archive, began) = (Archive::new(dir.path()), Instant::now());
+    for segment in 0..segments {
+        black_box(archive.check(segment)?);
+    }
+    let read = began.elapsed().as_secs_f64();
+    runtime.block_on(log.close());
+    let what = |what: &str| format!("archive of {segments} segments: {what}");
+    Ok(vec![
+        Figure::new(what("written, read and compared"), events / wrote, "events/s")
+            .beside("hashes alone, events/s", bare.hashes),
+        Figure::new(what("read"), events / read, "events/s")
+            .beside("hashes alone, events/s", bare.hashes),
+        Figure::new(what("bytes of an event"), packed as f64 / events, "bytes")
+            .beside("bytes of its leaf", plain as f64 / events),
+    ])
 }
 
 fn source(place: &Path) -> anyhow::Result<Source> {
