@@ -460,6 +460,7 @@ class Verifier:
         if position in self.asked and "payload" in event:
             self.committed[position] = (event["id"], event["payload"]["commitment"], event["subject"])
         self.redacted |= {"payload.redacted": {data.get("of")}, "print.erased": {event["subject"]} if data.get("reason") != "lost" else set()}.get(kind, set())
+        refuse(kind == "log.archived" and any(type(data[key]) is not int for key in ("first", "last", "bytes")), "EVENT_FORM", "no numbers")
         if kind == "log.archived" and source.startswith("audit/") and data["last"] < position and data["last"] - data["first"] == SEGMENT - 1 and data["first"] > 0:
             wrong = Tree(self.leaves[data["first"] - 1:data["last"]]).root().hex() != data["root"]
             self.test(wrong, "ARCHIVE_ROOT", "a segment has another root than is said", position)

@@ -16,6 +16,8 @@ use tlog::{Frontier, Hash, MAX_ENTRY_BYTES, TILE_WIDTH, leaf_hash, read_entries,
 const FRAMES: usize = (SEGMENT_EVENTS / TILE_WIDTH) as usize;
 /// Bytes of the table of frames: its own header, two numbers for each, and their count, a byte and a magic number.
 const TABLE: usize = 8 + FRAMES * 8 + 9;
+/// The file that says whose archive it is: the hash of the log's first leaf, which it has under every name.
+const OWNER: &str = "log";
 /// Most files that are named because they are not there.
 const GONE_MAX: usize = 3;
 const SKIPPED_MAGIC: u32 = 0x184d_2a5e;
@@ -41,6 +43,9 @@ pub enum ArchiveError {
     /// It is not there.
     #[error("{0} is not there: bring it back from a copy, or say where the archive is")]
     Gone(String),
+    /// It is of another log.
+    #[error("{0} is the archive of another log: give each log a directory of its own")]
+    Other(String),
     /// It is not what was written.
     #[error("{path} is not as it was archived: {problem}; bring it back from a copy")]
     Form {
@@ -150,9 +155,45 @@ impl Archive {
         says
     }
 
+    /// Takes the directory for the log whose first leaf has this hash; makes it where it is not there.
+    pub(crate) fn claim(&self, first: &Hash) -> Result<(), ArchiveError> {
+        let (path, said) = (self.dir.join(OWNER), format!("{first}\n"));
+        let other = || ArchiveError::Other(self.dir.display().to_string());
+        match fs::read_to_string(&path) {
+            Ok(known) if known == said => return Ok(()),
+            Ok(_) => return Err(other()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(ArchiveError::io("reading", &path)(error));
+            }
+            Err(_) => {}
+        }
+        fs::create_dir_all(&self.dir).map_err(ArchiveError::io("making", &self.dir))?;
+        let new = self.dir.join(format!("{OWNER}.{}.new", std::process::id()));
+        let writing = || ArchiveError::io("writing", &new);
+        fs::write(&new, &said).map_err(writing())?;
+        File::open(&new).and_then(|file| file.sync_all()).map_err(writing())?;
+        let named = fs::hard_link(&new, &path);
+        let _ = fs::remove_file(&new);
+        // Another may have been faster: it is of the same log, or not.
+        let known = fs::read_to_string(&path);
+        if named.is_err() && known.is_ok_and(|known| known != said) {
+            return Err(other());
+        }
+        sync(&self.dir)?;
+        sync(self.dir.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    }
+
+    /// Gives the file of a segment another name: the log does not speak of it. It is what is left of a history that was lost.
+    pub(crate) fn set_aside(&self, segment: u64) -> Result<(), ArchiveError> {
+        let path = self.file(segment);
+        let bytes = fs::read(&path).map_err(ArchiveError::reading(&path))?;
+        let name = format!("segment-{segment:06}.{}.other", Digest::of(&bytes).short());
+        fs::rename(&path, self.dir.join(name)).map_err(ArchiveError::io("moving aside", &path))?;
+        sync(&self.dir)
+    }
+
     pub(crate) fn begin(&self, segment: u64) -> Result<Writing, ArchiveError> {
         let path = self.file(segment);
-        fs::create_dir_all(&self.dir).map_err(ArchiveError::io("making", &self.dir))?;
         let new = self.dir.join(format!("segment-{segment:06}.{}.new", std::process::id()));
         let file = File::create(&new).map_err(ArchiveError::io("writing", &new))?;
         Ok(Writing { file, new, path, frames: Vec::with_capacity(FRAMES) })
@@ -289,9 +330,13 @@ impl Writing {
             }
             _ => {}
         }
-        let dir = self.path.parent().unwrap_or(Path::new("."));
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(ArchiveError::io("keeping", dir))
+        sync(self.path.parent().unwrap_or(Path::new(".")))
     }
+}
+
+/// Has a directory keep what was named in it.
+fn sync(dir: &Path) -> Result<(), ArchiveError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(ArchiveError::io("keeping", dir))
 }
 
 impl Drop for Writing {
@@ -309,6 +354,7 @@ mod tests {
     }
 
     fn written(archive: &Archive, segment: u64) {
+        archive.claim(&Hash([7; 32])).unwrap();
         let mut writing = archive.begin(segment).unwrap();
         let first = segment * SEGMENT_EVENTS;
         for bundle in 0..FRAMES as u64 {
@@ -334,7 +380,19 @@ mod tests {
             let read = archive.leaves(&[first + index + 1]).unwrap();
             assert_eq!(read, [leaf(first + index)], "{index}");
         }
-        assert_eq!(fs::read_dir(archive.dir()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(fs::read_dir(archive.dir()).unwrap().count(), 2, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_directory_is_the_archive_of_one_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = Archive::new(&dir.path().join("deep/archive"));
+        for _ in 0..2 {
+            archive.claim(&Hash([1; 32])).unwrap();
+        }
+        let error = archive.claim(&Hash([2; 32])).unwrap_err().to_string();
+        assert!(error.contains("is the archive of another log"), "{error}");
+        assert_eq!(fs::read_dir(archive.dir()).unwrap().count(), 1);
     }
 
     #[test]

@@ -82,17 +82,28 @@ impl EventLog {
     }
 
     /// Writes a segment into its file, unless it is there, reads the file, and compares it with the newest signed head. Returns
-    /// what there is to be said of it.
+    /// what there is to be said of it. A file of other leaves, of which the log does not speak, is set aside: it is of a history that
+    /// was lost when the log was brought back.
     ///
     /// # Errors
     /// No archive is known, something cannot be read or written, or the log or the file is not what the head is over.
     pub async fn write_segment(&self, segment: u64) -> Result<LogArchived, LogError> {
-        let archive = self.archive.clone().ok_or(LogError::NoArchive { segment })?;
+        let archive = self.claimed(segment).await?;
+        let known = self.archived().await?.map_or(0, |archived| archived.segments());
+        if archive.file(segment).exists()
+            && segment >= known
+            && self.checked(&archive, segment).await.is_err()
+        {
+            tracing::warn!(
+                segment,
+                "a file of the archive has other events than the log: it is set aside"
+            );
+            archive.set_aside(segment)?;
+        }
         if !archive.file(segment).exists() {
             self.write(&archive, segment).await?;
         }
-        let written = check(archive.clone(), segment).await?;
-        self.compare(&archive, segment, &written).await?;
+        let written = self.checked(&archive, segment).await?;
         Ok(LogArchived {
             first: segment * SEGMENT_EVENTS + 1,
             last: (segment + 1) * SEGMENT_EVENTS,
@@ -100,6 +111,38 @@ impl EventLog {
             sha256: written.sha256,
             bytes: written.bytes,
         })
+    }
+
+    /// The archive, where it is this log's.
+    async fn claimed(&self, segment: u64) -> Result<Archive, LogError> {
+        let archive = self.archive.clone().ok_or(LogError::NoArchive { segment })?;
+        let first = self.hashes(0, 1).await?;
+        first.first().map_or(Ok(()), |first| archive.claim(first))?;
+        Ok(archive)
+    }
+
+    /// What a file holds, where that is what the newest signed head is over.
+    async fn checked(&self, archive: &Archive, segment: u64) -> Result<Written, LogError> {
+        let written = check(archive.clone(), segment).await?;
+        self.compare(archive, segment, &written).await?;
+        Ok(written)
+    }
+
+    /// The leaves of these segments are in their files, as they are in the database.
+    async fn can_be_read(&self, from: u64, to: u64) -> Result<(), LogError> {
+        for segment in from / SEGMENT_EVENTS..to / SEGMENT_EVENTS {
+            let archive = self.claimed(segment).await?;
+            let written = check(archive.clone(), segment).await?;
+            for (part, number) in written.leaves.chunks(PART as usize).zip(0_u64..) {
+                let first = segment * SEGMENT_EVENTS + number * PART;
+                if self.hashes(first, first + part.len() as u64).await? != part {
+                    let path = archive.file(segment).display().to_string();
+                    let problem = "its leaves are not those of the log".to_owned();
+                    return Err(crate::archive::ArchiveError::Form { path, problem }.into());
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn write(&self, archive: &Archive, segment: u64) -> Result<(), LogError> {
@@ -154,13 +197,16 @@ impl EventLog {
     }
 
     /// Takes the leaves that are said to be in files out of the database, as far as it can: SQLite each of them, Postgres those
-    /// of whole partitions. Returns up to where they are gone now.
+    /// of whole partitions. Each file is read first: what is taken out is nowhere else. Returns up to where they are gone now.
     ///
     /// # Errors
-    /// The database does not allow it, or cannot do it now.
+    /// The database does not allow it, or cannot do it now, or a file is not what was archived.
     pub async fn detach(&self) -> Result<u64, LogError> {
         let to = self.archived().await?.map_or(0, |archived| archived.to);
         let mut gone = self.detached().await?;
+        if gone < to {
+            self.can_be_read(gone, to).await?;
+        }
         while gone < to {
             let now = match &self.backend {
                 Backend::Postgres(pool) => to_u64(postgres::detach(pool, to_i64(to)).await?),

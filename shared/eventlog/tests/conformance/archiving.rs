@@ -152,18 +152,44 @@ pub(crate) async fn a_file_that_is_gone_or_damaged_is_named_and_nothing_else_is_
     assert_eq!(log.leaves(0, 5).await.unwrap().len(), 5);
 }
 
-pub(crate) async fn a_file_of_other_leaves_is_not_said_to_be_the_segment(store: &Store) {
+pub(crate) async fn a_file_of_a_lost_history_is_set_aside_and_one_that_the_log_speaks_of_is_not(
+    store: &Store,
+) {
     let dir = TempDir::new().unwrap();
-    let site = long(store, &dir.path().join("one")).await;
-    let another = Store::sqlite();
-    let other = long(&another, &dir.path().join("other")).await;
-    other.log.write_segment(0).await.unwrap();
+    let mut site = long(store, dir.path()).await;
     let archive = site.log.archive().unwrap().clone();
-    std::fs::create_dir_all(archive.dir()).unwrap();
-    let path = other.log.archive().unwrap().file(0);
-    std::fs::copy(path, archive.file(0)).unwrap();
+    let event = site.log.write_segment(0).await.unwrap();
+    // As another history of the same log would have left it.
+    let another = Store::sqlite();
+    let lost = long(&another, &dir.path().join("lost")).await;
+    lost.log.write_segment(0).await.unwrap();
+    let other = std::fs::read(lost.log.archive().unwrap().file(0)).unwrap();
+    std::fs::write(archive.file(0), &other).unwrap();
+    assert_eq!(site.log.write_segment(0).await.unwrap(), event, "it is written anew");
+    let aside = std::fs::read_dir(dir.path()).unwrap().filter_map(|entry| {
+        let path = entry.unwrap().path();
+        path.extension().is_some_and(|end| end == "other").then(|| std::fs::read(path).unwrap())
+    });
+    assert_eq!(
+        aside.collect::<Vec<_>>(),
+        std::slice::from_ref(&other),
+        "and nothing is thrown away"
+    );
+    said(&mut site, event, 1).await;
+    std::fs::write(archive.file(0), &other).unwrap();
     let error = site.log.write_segment(0).await.unwrap_err().to_string();
     assert!(error.contains("its leaves are not those of the log"), "{error}");
+    let error = site.log.detach().await.unwrap_err().to_string();
+    assert!(error.contains("its leaves are not those of the log"), "{error}");
+    assert_eq!(site.log.detached().await.unwrap(), 0, "nothing is forgotten that cannot be read");
+}
+
+pub(crate) async fn a_directory_is_the_archive_of_one_log(store: &Store) {
+    let dir = TempDir::new().unwrap();
+    let site = long(store, dir.path()).await;
+    std::fs::write(dir.path().join("log"), "another\n").unwrap();
+    let error = site.log.write_segment(0).await.unwrap_err().to_string();
+    assert!(error.contains("is the archive of another log"), "{error}");
 }
 
 #[tokio::test]

@@ -62,7 +62,8 @@ rules! {
     archiving:
         a_segment_that_has_its_age_moves_into_a_file_and_all_is_read_as_before,
         a_file_that_is_gone_or_damaged_is_named_and_nothing_else_is_said_for_it,
-        a_file_of_other_leaves_is_not_said_to_be_the_segment;
+        a_file_of_a_lost_history_is_set_aside_and_one_that_the_log_speaks_of_is_not,
+        a_directory_is_the_archive_of_one_log;
     asking:
         things_are_listed_of_every_kind_and_blackouts_also_apart,
         jobs_that_a_host_has_or_had_leave_to_decide_are_listed,
