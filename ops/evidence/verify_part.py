@@ -13,6 +13,7 @@ import sys
 from verify import (EVENT_TYPE, FORMAT_OF_PARTS, Head, Verifier, Wrong, canonical, canonical64, main, read_json, read_leaf, refuse, sha,
                     signed)
 
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 ENTRY = re.compile(r"entries/(\d{20})")
 PROOF = re.compile(r"proofs/(\d{20})\.tlog-proof")
 
@@ -45,12 +46,14 @@ class PartVerifier(Verifier):
             self.manifest = data
             return
         refuse(self.manifest is not None or name in self.files, "FILE_UNEXPECTED", "it stands behind the manifest, or comes twice")
+        refuse(not self.files and name != "request.json", "FILE_UNEXPECTED", "a part begins with its request")
         self.files[name] = (len(data), sha(data).hex())
         entry, proof = ENTRY.fullmatch(name), PROOF.fullmatch(name)
         if name == "request.json":
             self.request = read_json(data[:-1], "MANIFEST_FORM")
             known = set(self.request) == {"control", "controls", "format", "from", "until"} and self.request["format"] == FORMAT_OF_PARTS
-            known = known and all(isinstance(self.request[key], str) for key in ("control", "from", "until"))
+            known = known and isinstance(self.request["control"], str) and isinstance(self.request["controls"], dict)
+            known = known and all(INSTANT.fullmatch(str(self.request[key])) for key in ("from", "until"))
             refuse(data[-1:] != b"\n" or not known, "MANIFEST_FORM", "not the request of a part")
         elif name == "checkpoint":
             refuse(self.newest, "FILE_UNEXPECTED", "it stands behind entries")
@@ -67,7 +70,7 @@ class PartVerifier(Verifier):
 
     def take_entry(self, position, data):
         self.miss()
-        refuse(position <= self.newest, "FILE_UNEXPECTED", "it does not follow the entry at %d" % self.newest)
+        refuse(not self.newest < position < 2**64, "FILE_UNEXPECTED", "it does not follow the entry at %d" % self.newest)
         self.newest, self.entries, self.waiting = position, self.entries + 1, (position, sha(b"\0" + data))
         try:
             received, envelope, seals = read_leaf(data)
@@ -87,7 +90,8 @@ class PartVerifier(Verifier):
         self.test(received < self.received, "RECEIVED_BACK", "before one in front of it", position)
         self.received = received
         if kind in ("log.created", "log.producer-enrolled") and source.startswith("audit/"):
-            self.keys.setdefault(data["producer"], []).append(bytes.fromhex(data["key"]))
+            key = data["key"] if re.fullmatch("[0-9a-f]{64}", data["key"]) else ""
+            self.keys.setdefault(data["producer"], []).append(bytes.fromhex(key))
         keys = self.keys.get(source, [])
         message = b"DSSEv1 %d %s %d %s" % (len(EVENT_TYPE), EVENT_TYPE, len(envelope), envelope)
         for ident, signature in seals if keys else []:

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::error;
 
 use crate::config::AuditConfig;
-use crate::place;
+use crate::place::{self, Others};
 
 /// How often they are looked at.
 const LOOK: SignedDuration = SignedDuration::from_hours(1);
@@ -61,7 +61,7 @@ impl Places {
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
     ) -> anyhow::Result<Vec<Weakness>> {
         let mut found = place::secrets(&self.data)?;
-        found.extend(place::writable(&self.beside));
+        found.extend(place::writable(&self.beside, Others::Everybody));
         let all = std::iter::once(&self.data).chain(&self.beside);
         for dir in all.filter(|path| path.is_dir()) {
             // One disk is told of once.

@@ -28,7 +28,8 @@ pub fn secrets(dir: &Path) -> anyhow::Result<Vec<Weakness>> {
     let mut found = Vec::new();
     for path in within(dir)? {
         if path.is_dir() {
-            let inner = within(&path)?;
+            // What this account may not even list holds nothing of its own.
+            let inner = within(&path).unwrap_or_default();
             found.extend(inner.iter().filter_map(|path| readable(path)));
         } else {
             found.extend(readable(&path));
@@ -55,11 +56,21 @@ fn readable(path: &Path) -> Option<Weakness> {
     })
 }
 
+/// Who else than its owner could write to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// Its group, or everybody. The group of many accounts has no other member.
+    GroupToo,
+    /// Everybody.
+    Everybody,
+}
+
 /// The first of these files and directories that somebody else than its owner could write to.
 #[must_use]
-pub fn writable(paths: &[PathBuf]) -> Option<Weakness> {
+pub fn writable(paths: &[PathBuf], others: Others) -> Option<Weakness> {
+    let mask = if others == Others::Everybody { 0o002 } else { 0o022 };
     let open =
-        |path: &&PathBuf| path.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o022 != 0);
+        |path: &&PathBuf| path.metadata().is_ok_and(|meta| meta.permissions().mode() & mask != 0);
     let path = paths.iter().find(open)?;
     let todo = format!("chmod go-w {}, and verify the log", path.display());
     Some(weak(format!("others can write to {}", path.display()), todo))
@@ -153,10 +164,11 @@ mod tests {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         let places = [dir.path().to_owned(), log.clone()];
-        let says = || writable(&places).map(|one| one.says);
+        let says = || writable(&places, Others::GroupToo).map(|one| one.says);
         chmod(&log, 0o644);
         assert_eq!(says(), None);
-        chmod(&log, 0o666);
+        chmod(&log, 0o664);
+        assert_eq!(writable(&places, Others::Everybody), None);
         assert_eq!(says(), Some(format!("others can write to {}", log.display())));
         chmod(dir.path(), 0o777);
         assert_eq!(says(), Some(format!("others can write to {}", dir.path().display())));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use audit::place;
+use audit::place::{self, Others};
 use domain::ids::StreamId;
 use domain::job::JobDefinition;
 use domain::wire::Selection;
@@ -41,7 +41,8 @@ pub(crate) fn run(doctor: &Doctor, format: Format) -> anyhow::Result<()> {
     weak.extend(runtime.block_on(place::clocks(log, &host::now))?);
     if let Some(dir) = dir {
         weak.extend(place::secrets(dir)?);
-        weak.extend(place::writable(&[dir.clone(), EventLog::file_in(dir)]));
+        let paths = [dir.clone(), EventLog::file_in(dir)];
+        weak.extend(place::writable(&paths, Others::GroupToo));
         weak.extend(place::room(dir)?);
     }
     let mut found: Vec<Finding> = weak.into_iter().map(Finding::from).collect();
