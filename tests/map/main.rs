@@ -116,7 +116,7 @@ fn a_library_with_a_place_of_its_own_is_imported_only_there() {
         ("croner", &["domain"]),
         ("axum", &["console", "witness"]),
         ("clap", &["decklog"]),
-        ("zstd", &["engine", "executor"]),
+        ("zstd", &["engine", "eventlog", "executor"]),
         ("rustic_core", &["engine"]),
         ("rusty-s3", &["engine"]),
         ("openssh-sftp-client", &["engine"]),
