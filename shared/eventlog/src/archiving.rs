@@ -128,9 +128,9 @@ impl EventLog {
         Ok(written)
     }
 
-    /// The leaves of these segments are in their files, as they are in the database.
+    /// The leaves of the segments between these positions are in their files, as they are in the database.
     async fn can_be_read(&self, from: u64, to: u64) -> Result<(), LogError> {
-        for segment in from / SEGMENT_EVENTS..to / SEGMENT_EVENTS {
+        for segment in from / SEGMENT_EVENTS..to.div_ceil(SEGMENT_EVENTS) {
             let archive = self.claimed(segment).await?;
             let written = check(archive.clone(), segment).await?;
             for (part, number) in written.leaves.chunks(PART as usize).zip(0_u64..) {
@@ -204,15 +204,15 @@ impl EventLog {
     pub async fn detach(&self) -> Result<u64, LogError> {
         let to = self.archived().await?.map_or(0, |archived| archived.to);
         let mut gone = self.detached().await?;
-        if gone < to {
-            self.can_be_read(gone, to).await?;
-        }
-        while gone < to {
+        while let Some(next) = self.next_to_detach(gone).await?.filter(|next| *next <= to) {
+            self.can_be_read(gone, next).await?;
             let now = match &self.backend {
                 Backend::Postgres(pool) => to_u64(postgres::detach(pool, to_i64(to)).await?),
                 Backend::Sqlite(pool) => {
-                    let next = to.min(gone + STEP);
-                    sqlite::detach(pool, to_i64(gone), to_i64(next)).await?;
+                    for from in (gone..next).step_by(STEP as usize) {
+                        let step = next.min(from + STEP);
+                        sqlite::detach(pool, to_i64(from), to_i64(step)).await?;
+                    }
                     next
                 }
             };
@@ -222,6 +222,17 @@ impl EventLog {
             gone = now;
         }
         Ok(gone)
+    }
+
+    /// The position up to which leaves can go next: the end of a segment, or of a partition.
+    async fn next_to_detach(&self, gone: u64) -> Result<Option<u64>, LogError> {
+        match &self.backend {
+            Backend::Postgres(pool) => {
+                let end = postgres::partition_end(pool, to_i64(gone) + 1).await?;
+                Ok(end.map(to_u64).filter(|end| *end > gone))
+            }
+            Backend::Sqlite(_) => Ok(Some((gone / SEGMENT_EVENTS + 1) * SEGMENT_EVENTS)),
+        }
     }
 
     /// Whether this account may take leaves out of the database.

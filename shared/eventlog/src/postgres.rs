@@ -213,6 +213,16 @@ pub(crate) async fn detach(pool: &PgPool, to: i64) -> Result<i64, LogError> {
     Ok(gone)
 }
 
+/// The last position of the partition that one is in.
+pub(crate) async fn partition_end(pool: &PgPool, position: i64) -> Result<Option<i64>, LogError> {
+    let sql = "SELECT b.bounds[2]::bigint - 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid,
+        LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \\(''?(\\d+)''?\\) TO \\(''?(\\d+)''?\\)') AS b(bounds)
+        WHERE i.inhparent = 'public.event'::regclass AND b.bounds[1]::bigint <= $1 AND $1 < b.bounds[2]::bigint";
+    let found = sqlx::query_as(sql).bind(position).fetch_optional(pool).await;
+    let found: Option<(i64,)> = found.map_err(LogError::database("looking at the partitions"))?;
+    Ok(found.map(|(end,)| end))
+}
+
 pub(crate) async fn may_detach(pool: &PgPool) -> Result<bool, LogError> {
     let sql = "SELECT has_function_privilege('decklog_detach(bigint)', 'EXECUTE')";
     let asked = sqlx::query_as(sql).fetch_one(pool).await;
