@@ -25,7 +25,7 @@ use domain::time::HumanDuration;
 
 pub(crate) use acts::{Act, Confirm, Delay, Rerun, Which};
 pub(crate) use ahead::{Predict, Rehearse, Told, Why};
-pub(crate) use archive::{Archive, Archived};
+pub(crate) use archive::Archive;
 pub(crate) use backups::{
     Backup, Browse, Certify, Diff, Eyes, Find, ForgetSnapshots, HoldSnapshot, Restore, Retention,
     SnapshotAct, Watch,
@@ -232,7 +232,7 @@ pub(crate) enum Command {
     /// Reads the whole log again and checks everything that can be checked without its owner's word.
     Verify(Verify),
     /// Says what weakens a log where it stands: guards of its database, keys that others can read, room on the disk.
-    Doctor(Doctor),
+    Doctor(Standing),
     /// Evidence for somebody who believes nobody here: the log as one file that verifies by itself.
     #[command(subcommand)]
     Evidence(Evidence),
@@ -590,8 +590,9 @@ pub(crate) struct Witness {
     pub(crate) listen: SocketAddr,
 }
 
+/// Where a log stands.
 #[derive(Debug, Args)]
-pub(crate) struct Doctor {
+pub(crate) struct Standing {
     /// Data directory of `decklog up`, whether it runs or not.
     #[arg(long, env = "DECKLOG_DATA")]
     pub(crate) data: Option<PathBuf>,

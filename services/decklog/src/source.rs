@@ -12,12 +12,14 @@ use domain::wire::{Answer, Content, LeafView, LogEntry, Query, Selection, Stream
 use eventlog::{Access, EventLog};
 use tokio::runtime::Runtime;
 
-use crate::cli::Place;
+use crate::cli::{Place, Standing};
 use crate::client::Client;
 use crate::exit;
 
 /// Leaves asked for at once.
 const LEAVES: u32 = 1_000;
+/// Events asked for at once.
+const EVENTS: u32 = 1_000;
 
 /// The data directory that is meant when nothing is said.
 pub(crate) const DEFAULT_DATA: &str = "decklog-data";
@@ -35,11 +37,23 @@ impl Source {
         if let Some(server) = &place.server {
             return Ok(Self::Remote(Client::new(server, &token(place)?)));
         }
-        let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+        Self::in_dir(place.data.as_deref(), "a console with --server")
+    }
+
+    /// The log of a database or a data directory, at which is looked where it stands.
+    pub(crate) fn standing(standing: &Standing) -> anyhow::Result<Self> {
+        match &standing.database {
+            Some(address) => Self::database(address, standing.archive.as_deref()),
+            None => Self::in_dir(standing.data.as_deref(), "a database with --database"),
+        }
+    }
+
+    fn in_dir(dir: Option<&Path>, or: &str) -> anyhow::Result<Self> {
+        let dir = dir.unwrap_or(Path::new(DEFAULT_DATA)).to_owned();
         let file = EventLog::file_in(&dir);
         if !file.exists() {
             return Err(exit::unreachable(format!(
-                "there is no log in {}: name the directory of `decklog up` with --data, or a console with --server",
+                "there is no log in {}: name the directory of `decklog up` with --data, or {or}",
                 dir.display()
             )));
         }
@@ -143,6 +157,29 @@ impl Source {
             | Content::Consistency(_)
             | Content::Proof(_)
             | Content::Failed(_) => bail!("the answer is to another question"),
+        }
+    }
+
+    /// Every event of a stream, page by page.
+    pub(crate) fn each_of(
+        &self,
+        stream: &StreamId,
+        mut take: impl FnMut(&LogEntry) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut after = 0;
+        loop {
+            let page = self.events(after, EVENTS, Some(stream))?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.position;
+            page.iter().try_for_each(&mut take)?;
+        }
+    }
+
+    /// What is looked at where it stands, and not through a console.
+    pub(crate) fn here(&self) -> anyhow::Result<(&Runtime, &EventLog)> {
+        match self {
+            Self::Local(runtime, log, _) => Ok((runtime, log)),
+            Self::Remote(_) => bail!("a log is looked at where it stands"),
         }
     }
 

@@ -8,13 +8,12 @@ use domain::event::LogArchived;
 use domain::ids::StreamId;
 use domain::ledger::{Archive as Archived, SEGMENT_EVENTS};
 use jiff::Timestamp;
-use tlog::{Checkpoint, Hash, TILE_WIDTH, VerifierKey};
+use tlog::{Checkpoint, TILE_WIDTH, VerifierKey};
 
-use crate::archive::{Archive, Written};
+use crate::archive::{Archive, ArchiveError, Written};
 use crate::connect::{Backend, EventLog};
 use crate::error::LogError;
 use crate::guards::Weakness;
-use crate::proof::{PART, root};
 use crate::read::{StoredLeaf, get};
 use crate::rows::{to_i64, to_u64};
 use crate::{postgres, sqlite};
@@ -65,14 +64,17 @@ impl EventLog {
     pub async fn next_segment(&self, before: Timestamp) -> Result<Option<u64>, LogError> {
         let to = self.archived().await?.map_or(0, |archived| archived.to);
         let last = to + SEGMENT_EVENTS;
-        let signed = self.signed().await?.map_or(0, |head| head.size());
-        let old = signed >= last && self.received(last).await? < before.as_microsecond();
-        Ok(old.then_some(to / SEGMENT_EVENTS))
+        // Asked again and again: most of the time there are not so many events yet, or they are too young.
+        if self.head().await?.0 < last || self.received(last).await? >= before.as_microsecond() {
+            return Ok(None);
+        }
+        let signed = self.signed().await?.is_some_and(|head| head.size() >= last);
+        Ok(signed.then_some(to / SEGMENT_EVENTS))
     }
 
     /// The newest head that the log's own key has signed.
     async fn signed(&self) -> Result<Option<Checkpoint>, LogError> {
-        let Some((_, key)) = self.origin().await? else { return Ok(None) };
+        let Some(key) = self.head_key().await? else { return Ok(None) };
         let Some(note) = self.checkpoints(1).await?.into_iter().next() else { return Ok(None) };
         let wrong =
             |error: &dyn std::fmt::Display| LogError::inconsistent("checkpoint", "newest", error);
@@ -106,7 +108,7 @@ impl EventLog {
         let written = self.checked(&archive, segment).await?;
         Ok(LogArchived {
             first: segment * SEGMENT_EVENTS + 1,
-            last: (segment + 1) * SEGMENT_EVENTS,
+            last: end_of(segment),
             root: Digest(written.root().0),
             sha256: written.sha256,
             bytes: written.bytes,
@@ -123,24 +125,35 @@ impl EventLog {
 
     /// What a file holds, where that is what the newest signed head is over.
     async fn checked(&self, archive: &Archive, segment: u64) -> Result<Written, LogError> {
-        let written = check(archive.clone(), segment).await?;
-        self.compare(archive, segment, &written).await?;
+        let written = self.readable(archive, segment).await?;
+        let head = self.signed().await?.filter(|head| head.size() >= end_of(segment));
+        let head = head.ok_or_else(|| {
+            LogError::inconsistent("checkpoint", "newest", "it is over less than the segment")
+        })?;
+        if self.span(0, head.size()).await? != head.root() {
+            let problem = "the leaves are not those of the newest signed head";
+            return Err(LogError::inconsistent("event", head.size(), problem));
+        }
         Ok(written)
     }
 
-    /// The leaves of the segments between these positions are in their files, as they are in the database.
+    /// What a file holds, where that is what the database holds or held.
+    async fn readable(&self, archive: &Archive, segment: u64) -> Result<Written, LogError> {
+        let (own, path) = (archive.clone(), archive.file(segment).display().to_string());
+        let read = tokio::task::spawn_blocking(move || own.check(segment)).await;
+        let written = read.map_err(|error| LogError::inconsistent("event", segment, error))??;
+        if written.root() != self.span(end_of(segment) - SEGMENT_EVENTS, end_of(segment)).await? {
+            let problem = "its leaves are not those of the log".to_owned();
+            return Err(ArchiveError::Form { path, problem }.into());
+        }
+        Ok(written)
+    }
+
+    /// The leaves of the segments between these positions are in their files.
     async fn can_be_read(&self, from: u64, to: u64) -> Result<(), LogError> {
         for segment in from / SEGMENT_EVENTS..to.div_ceil(SEGMENT_EVENTS) {
             let archive = self.claimed(segment).await?;
-            let written = check(archive.clone(), segment).await?;
-            for (part, number) in written.leaves.chunks(PART as usize).zip(0_u64..) {
-                let first = segment * SEGMENT_EVENTS + number * PART;
-                if self.hashes(first, first + part.len() as u64).await? != part {
-                    let path = archive.file(segment).display().to_string();
-                    let problem = "its leaves are not those of the log".to_owned();
-                    return Err(crate::archive::ArchiveError::Form { path, problem }.into());
-                }
-            }
+            self.readable(&archive, segment).await?;
         }
         Ok(())
     }
@@ -158,41 +171,6 @@ impl EventLog {
         }
         let done = tokio::task::spawn_blocking(move || writing.finish()).await;
         done.map_err(|error| LogError::inconsistent("event", segment, error))??;
-        Ok(())
-    }
-
-    /// The file holds the leaves that are under the newest signed head, all of them.
-    async fn compare(
-        &self,
-        archive: &Archive,
-        segment: u64,
-        written: &Written,
-    ) -> Result<(), LogError> {
-        let head = self.signed().await?;
-        let head = head.filter(|head| head.size() >= (segment + 1) * SEGMENT_EVENTS);
-        let head = head.ok_or_else(|| {
-            LogError::inconsistent("checkpoint", "newest", "it is over less than the segment")
-        })?;
-        let complete = head.size() / PART;
-        let mut parts = self.parts(complete).await?;
-        while (parts.len() as u64) < complete {
-            parts = self.parts(complete).await?;
-        }
-        let own: Vec<Hash> = written.leaves.chunks(PART as usize).map(root).collect();
-        let first = usize::try_from(segment * SEGMENT_EVENTS / PART).unwrap_or(usize::MAX);
-        if parts.get(first..first.saturating_add(own.len())) != Some(own.as_slice()) {
-            let path = archive.file(segment).display().to_string();
-            let problem = "its leaves are not those of the log".to_owned();
-            return Err(crate::archive::ArchiveError::Form { path, problem }.into());
-        }
-        let rest = self.hashes(complete * PART, head.size()).await?;
-        if !rest.is_empty() {
-            parts.push(root(&rest));
-        }
-        if root(&parts) != head.root() {
-            let problem = "the leaves are not those of the newest signed head";
-            return Err(LogError::inconsistent("event", head.size(), problem));
-        }
         Ok(())
     }
 
@@ -283,7 +261,7 @@ impl EventLog {
     }
 }
 
-async fn check(archive: Archive, segment: u64) -> Result<Written, LogError> {
-    let read = tokio::task::spawn_blocking(move || archive.check(segment)).await;
-    Ok(read.map_err(|error| LogError::inconsistent("event", segment, error))??)
+/// The position of a segment's last event.
+fn end_of(segment: u64) -> u64 {
+    (segment + 1) * SEGMENT_EVENTS
 }

@@ -24,14 +24,14 @@ use crate::rows::to_i64;
 use crate::sql::Sql;
 
 /// Leaves of a part, a power of two.
-pub(crate) const PART: u64 = 1_024;
+const PART: u64 = 1_024;
 /// Most parts that one question reads and remembers.
 const PARTS_AT_ONCE: u64 = 8;
 
 /// The roots of the complete parts at the beginning of the log, as far as they were read.
 pub(crate) type Parts = Arc<Mutex<Vec<Hash>>>;
 
-pub(crate) fn root(leaves: &[Hash]) -> Hash {
+fn root(leaves: &[Hash]) -> Hash {
     leaves.iter().copied().collect::<Frontier>().root()
 }
 
@@ -160,7 +160,7 @@ impl EventLog {
     }
 
     /// The root of some leaves. Where there are more than a part has, they begin with one.
-    async fn span(&self, from: u64, to: u64) -> Result<Hash, LogError> {
+    pub(crate) async fn span(&self, from: u64, to: u64) -> Result<Hash, LogError> {
         if to - from <= PART {
             return Ok(root(&self.hashes(from, to).await?));
         }
@@ -179,7 +179,7 @@ impl EventLog {
     }
 
     /// The roots of the first complete parts: `wanted` of them, or as many as one question may read.
-    pub(crate) async fn parts(&self, wanted: u64) -> Result<Vec<Hash>, LogError> {
+    async fn parts(&self, wanted: u64) -> Result<Vec<Hash>, LogError> {
         let mut roots = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let known = roots.len() as u64;
         for number in known..wanted.min(known + PARTS_AT_ONCE) {

@@ -24,6 +24,7 @@ use tlog::{EntriesError, Hash, Level, TILE_WIDTH, Tile, Tiler, write_entries};
 
 use crate::archive::{self, ArchiveError};
 use crate::examiner::{Depth, Examined, Examiner};
+use crate::finding::{Findings, Kind};
 use crate::heads::Head;
 use crate::payloads::{PAYLOADS_MAX, Payloads, payload_name};
 use crate::timestamps::TIMESTAMPS_MAX;
@@ -364,6 +365,32 @@ impl<W: Write> Writer<W> {
 
 pub(crate) fn listed(bytes: &[u8]) -> Listed {
     Listed { bytes: bytes.len() as u64, sha256: Digest::of(bytes) }
+}
+
+/// The files of a bundle, or of a part, as they come: each once, and the manifest last.
+#[derive(Debug, Default)]
+pub(crate) struct Arrived {
+    /// All but the manifest.
+    pub(crate) files: BTreeMap<String, Listed>,
+    /// The manifest.
+    pub(crate) manifest: Option<Vec<u8>>,
+}
+
+impl Arrived {
+    /// Takes the next file; whether its content is to be looked at.
+    pub(crate) fn take(&mut self, name: &str, bytes: &[u8], findings: &mut Findings) -> bool {
+        if name == MANIFEST && self.manifest.is_none() {
+            self.manifest = Some(bytes.to_vec());
+            return false;
+        }
+        let known =
+            self.manifest.is_some() || self.files.insert(name.to_owned(), listed(bytes)).is_some();
+        if known {
+            let text = format!("{name} stands behind the manifest, or comes twice");
+            findings.add(Kind::FileUnexpected, text);
+        }
+        !known
+    }
 }
 
 pub(crate) fn manifest(

@@ -95,6 +95,46 @@ struct Last {
     seals: Vec<Seal>,
 }
 
+/// What is wrong with something.
+type Wrong = (Kind, String);
+/// A leaf, its envelope, and the body of that, where it is one.
+type Entry = (Leaf, Envelope, Result<Event, Wrong>);
+
+/// Entries as they are read, one after the other: what each has to be by itself, and that none comes twice.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    ids: HashSet<Uuid>,
+    /// Events by kind.
+    pub(crate) types: BTreeMap<String, u64>,
+}
+
+impl Entries {
+    /// What is in the entry at a position.
+    pub(crate) fn read(
+        &mut self,
+        bytes: &[u8],
+        position: u64,
+        findings: &mut Findings,
+    ) -> Result<Entry, Wrong> {
+        let leaf = Leaf::from_bytes(bytes).map_err(|e| (Kind::LeafForm, e.to_string()))?;
+        if leaf.to_bytes() != bytes {
+            return Err((Kind::LeafForm, "the bytes are not the one spelling of it".to_owned()));
+        }
+        let envelope =
+            Envelope::parse(&leaf.envelope).map_err(|e| (Kind::EnvelopeForm, e.to_string()))?;
+        *self.types.entry(envelope.kind.clone()).or_default() += 1;
+        if !self.ids.insert(envelope.id) {
+            let text = format!("the identity {} is that of an event before it", envelope.id);
+            findings.at(position, Kind::DuplicateId, text);
+        }
+        let event = envelope.event().map_err(|error| match &error {
+            EventError::Unknown { .. } => (Kind::EventUnknown, error.to_string()),
+            EventError::Body { .. } => (Kind::EventForm, error.to_string()),
+        });
+        Ok((leaf, envelope, event))
+    }
+}
+
 /// Examines leaves in their order.
 #[derive(Debug, Default)]
 pub struct Examiner {
@@ -105,7 +145,7 @@ pub struct Examiner {
     leaves: Vec<Hash>,
     /// The tree over as many of them as the newest head has that was looked at.
     grown: Frontier,
-    ids: HashSet<Uuid>,
+    entries: Entries,
     /// Events of each producer since its last signature.
     unsigned: BTreeMap<ProducerId, usize>,
     last: BTreeMap<ProducerId, Last>,
@@ -219,36 +259,14 @@ impl Examiner {
         self.leaves.push(leaf_hash(bytes));
         let position = self.size();
         self.counts.events += 1;
-        match self.read(bytes, position) {
+        let read = self.entries.read(bytes, position, &mut self.findings);
+        match read.and_then(|(leaf, envelope, event)| Ok((leaf, envelope, event?))) {
             Ok((leaf, envelope, event)) => Some(self.judge(position, leaf, envelope, event)),
             Err((kind, text)) => {
                 self.findings.at(position, kind, text);
                 None
             }
         }
-    }
-
-    fn read(
-        &mut self,
-        bytes: &[u8],
-        position: u64,
-    ) -> Result<(Leaf, Envelope, Event), (Kind, String)> {
-        let leaf = Leaf::from_bytes(bytes).map_err(|e| (Kind::LeafForm, e.to_string()))?;
-        if leaf.to_bytes() != bytes {
-            return Err((Kind::LeafForm, "the bytes are not the one spelling of it".to_owned()));
-        }
-        let envelope =
-            Envelope::parse(&leaf.envelope).map_err(|e| (Kind::EnvelopeForm, e.to_string()))?;
-        *self.counts.types.entry(envelope.kind.clone()).or_default() += 1;
-        if !self.ids.insert(envelope.id) {
-            let text = format!("the identity {} is that of an event before it", envelope.id);
-            self.findings.at(position, Kind::DuplicateId, text);
-        }
-        let event = envelope.event().map_err(|error| match &error {
-            EventError::Unknown { .. } => (Kind::EventUnknown, error.to_string()),
-            EventError::Body { .. } => (Kind::EventForm, error.to_string()),
-        })?;
-        Ok((leaf, envelope, event))
     }
 
     fn judge(&mut self, position: u64, leaf: Leaf, envelope: Envelope, event: Event) -> Taken {
@@ -406,6 +424,7 @@ impl Examiner {
         });
         let controls = controls.unwrap_or_default();
         self.account(accounted);
+        self.counts.types = std::mem::take(&mut self.entries.types);
         self.counts.producers = self.ledger.producers.len() as u64;
         let Self { findings, counts, ledger, streams, leaves, names, .. } = self;
         Examined { findings, counts, ledger, streams, tree, roots, leaves, controls, names, agreed }

@@ -12,7 +12,7 @@ use tlog::{Level, TILE_WIDTH, Tile, Tiler, read_entries};
 
 use crate::archive::{ArchiveError, Reader};
 use crate::bundle::{
-    CHECKPOINT, CHECKPOINTS, CONTROLS, ENTRIES, Listed, MANIFEST, README, REQUEST, Request, TILES,
+    Arrived, CHECKPOINT, CHECKPOINTS, CONTROLS, ENTRIES, MANIFEST, README, REQUEST, Request, TILES,
     TIMESTAMPS, checkpoint_name, controls, json, listed, manifest, readme,
 };
 use crate::examiner::{Counts, Depth, Examined, Examiner};
@@ -87,23 +87,30 @@ pub fn verify(
 ) -> std::io::Result<Report> {
     let mut reader = Reader::new(input);
     let (mut reading, mut begins) = (Reading::new(depth, trust), true);
-    loop {
-        match reader.next() {
-            Ok(Some((name, bytes))) if name == REQUEST && begins && part::is_part(&bytes) => {
-                return part::verify(&bytes, &mut reader, trust, progress);
-            }
-            Ok(Some((name, bytes))) => reading.take(&name, &bytes),
-            Ok(None) => break,
-            Err(ArchiveError::Io(error)) => return Err(error),
-            Err(error @ ArchiveError::Form { .. }) => {
-                reading.findings.add(Kind::ArchiveForm, error);
-                break;
-            }
+    while let Some((name, bytes)) = next(&mut reader, &mut reading.findings)? {
+        if name == REQUEST && begins && part::is_part(&bytes) {
+            return part::verify(&bytes, &mut reader, trust, progress);
         }
+        reading.take(&name, &bytes);
         begins = false;
         progress(reader.at(), reading.examiner.size());
     }
     Ok(reading.finish())
+}
+
+/// The next file. Behind what is no archive there is none, and that is a finding.
+pub(crate) fn next(
+    reader: &mut Reader<impl Read>,
+    findings: &mut Findings,
+) -> std::io::Result<Option<(String, Vec<u8>)>> {
+    match reader.next() {
+        Ok(file) => Ok(file),
+        Err(ArchiveError::Io(error)) => Err(error),
+        Err(error @ ArchiveError::Form { .. }) => {
+            findings.add(Kind::ArchiveForm, error);
+            Ok(None)
+        }
+    }
 }
 
 /// What auditors have asked to be shown, by number.
@@ -126,8 +133,7 @@ struct Reading<'a> {
     payloads: Payloads,
     /// Files that follow from what was read, and were not read yet.
     expected: BTreeMap<String, Digest>,
-    files: BTreeMap<String, Listed>,
-    manifest: Option<Vec<u8>>,
+    arrived: Arrived,
     /// Whether everything is expected that follows from the entries: no more of them may come.
     closed: bool,
     findings: Findings,
@@ -146,21 +152,15 @@ impl<'a> Reading<'a> {
             stamps: Stamps::default(),
             payloads: Payloads::default(),
             expected: BTreeMap::new(),
-            files: BTreeMap::new(),
-            manifest: None,
+            arrived: Arrived::default(),
             closed: false,
             findings: Findings::default(),
         }
     }
 
     fn take(&mut self, name: &str, bytes: &[u8]) {
-        if name == MANIFEST && self.manifest.is_none() {
-            self.manifest = Some(bytes.to_vec());
+        if !self.arrived.take(name, bytes, &mut self.findings) {
             return;
-        }
-        if self.manifest.is_some() || self.files.insert(name.to_owned(), listed(bytes)).is_some() {
-            let text = format!("{name} stands behind the manifest, or comes twice");
-            return self.findings.add(Kind::FileUnexpected, text);
         }
         let first = [REQUEST, CHECKPOINT].contains(&name)
             || name.starts_with(CHECKPOINTS)
@@ -350,7 +350,7 @@ impl<'a> Reading<'a> {
     fn check_last(&mut self, log: &Examined) {
         let size = log.tree.size();
         match &self.last {
-            None if self.files.contains_key(CHECKPOINT) => {}
+            None if self.arrived.files.contains_key(CHECKPOINT) => {}
             None => self.findings.add(Kind::FileMissing, format!("{CHECKPOINT} is not there")),
             Some(last) if last.says.size() < size => {
                 let text = format!("the last head is over {} of {size} entries", last.says.size());
@@ -365,7 +365,7 @@ impl<'a> Reading<'a> {
 
     /// A file that follows from what is known is there, and is what follows from it.
     fn check_derived(&mut self, name: &str, wanted: &[u8]) {
-        match self.files.get(name) {
+        match self.arrived.files.get(name) {
             Some(found) if *found == listed(wanted) => {}
             Some(_) => {
                 let text = format!("{name} is not what the request and the entries give");
@@ -380,7 +380,7 @@ impl<'a> Reading<'a> {
         for (name, bytes) in &wanted {
             self.check_derived(name, bytes);
         }
-        let others = self.files.keys().filter(|name| name.starts_with(CONTROLS));
+        let others = self.arrived.files.keys().filter(|name| name.starts_with(CONTROLS));
         for name in others.filter(|name| !wanted.contains_key(*name)) {
             self.findings.add(Kind::FileUnexpected, format!("{name} is of no control"));
         }
@@ -389,21 +389,21 @@ impl<'a> Reading<'a> {
     fn check_readme(&mut self, log: &Examined) {
         if let Some(request) = &self.request {
             let origin = log.ledger.origin.as_deref().unwrap_or_default();
-            let stamped = self.files.keys().any(|name| name.starts_with(TIMESTAMPS));
+            let stamped = self.arrived.files.keys().any(|name| name.starts_with(TIMESTAMPS));
             let wanted = readme(request, origin, log.tree.size(), stamped);
             self.check_derived(README, wanted.as_bytes());
-        } else if !self.files.contains_key(REQUEST) {
+        } else if !self.arrived.files.contains_key(REQUEST) {
             self.findings.add(Kind::FileMissing, format!("{REQUEST} is not there"));
         }
     }
 
     fn check_manifest(&mut self, log: &Examined) {
-        let Some(bytes) = &self.manifest else {
+        let Some(bytes) = &self.arrived.manifest else {
             return self.findings.add(Kind::FileMissing, format!("{MANIFEST} is not there"));
         };
         let origin = log.ledger.origin.clone().unwrap_or_default();
         let (size, root) = (log.tree.size(), log.tree.root());
-        let (types, files) = (log.counts.types.clone(), self.files.clone());
+        let (types, files) = (log.counts.types.clone(), self.arrived.files.clone());
         let wanted = json(&manifest(origin, size, root, types, files)).unwrap_or_default();
         if *bytes == wanted {
             return;

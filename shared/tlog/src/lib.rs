@@ -37,6 +37,7 @@ mod frontier;
 mod hash;
 mod held;
 mod key;
+mod lines;
 mod note;
 mod policy;
 mod proof;

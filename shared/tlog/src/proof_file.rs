@@ -2,19 +2,17 @@
 
 use std::fmt;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use thiserror::Error;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::hash::Hash;
+use crate::lines::{self, PROOF_BYTES_MAX};
 use crate::note::{MAX_NOTE_BYTES, Note, NoteError};
 use crate::proof::{ProofError, verify_inclusion};
 
 const FIRST: &str = "c2sp.org/tlog-proof@v1";
-/// The most hashes of a proof.
-const MOST: usize = 63;
 /// The longest file, in bytes.
-const MAX_BYTES: usize = MAX_NOTE_BYTES + 64 * 64;
+const MAX_BYTES: usize = MAX_NOTE_BYTES + PROOF_BYTES_MAX;
 
 /// That an entry is in the tree of a head. Its `Display` is the file, whose name should end in `.tlog-proof`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,15 +61,8 @@ impl ProofFile {
         if lines.next() != Some(FIRST) {
             return Err(ProofFileError::Lines);
         }
-        let index = lines.next().and_then(|line| line.strip_prefix("index "));
-        let read =
-            index.and_then(|text| text.parse::<u64>().ok().filter(|n| n.to_string() == text));
-        let index = read.ok_or(ProofFileError::Index)?;
-        let hash = |(line, number): (&str, usize)| {
-            let bytes = BASE64_STANDARD.decode(line).ok().and_then(|bytes| bytes.try_into().ok());
-            bytes.filter(|_| number <= MOST).map(Hash).ok_or(ProofFileError::Path(number))
-        };
-        let path = lines.zip(1..).map(hash).collect::<Result<_, _>>()?;
+        let index = lines::number(lines.next(), "index").ok_or(ProofFileError::Index)?;
+        let path = lines::hashes(lines).map_err(ProofFileError::Path)?;
         Ok(Self { index, path, note: Note::parse(note.as_bytes())? })
     }
 
@@ -88,11 +79,7 @@ impl ProofFile {
 
 impl fmt::Display for ProofFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{FIRST}\nindex {}", self.index)?;
-        for hash in &self.path {
-            writeln!(f, "{}", BASE64_STANDARD.encode(hash.0))?;
-        }
-        write!(f, "\n{}", self.note)
+        write!(f, "{FIRST}\nindex {}\n{}\n{}", self.index, lines::written(&self.path), self.note)
     }
 }
 

@@ -3,16 +3,14 @@
 
 use std::fmt;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use thiserror::Error;
 
 use crate::hash::Hash;
+use crate::lines::{self, PROOF_BYTES_MAX};
 use crate::note::{MAX_NOTE_BYTES, Note, NoteError};
 
-/// The most hashes of a proof.
-const MOST: usize = 63;
 /// The longest submission, in bytes.
-pub const MAX_SUBMISSION_BYTES: usize = MAX_NOTE_BYTES + 64 * 64;
+pub const MAX_SUBMISSION_BYTES: usize = MAX_NOTE_BYTES + PROOF_BYTES_MAX;
 
 /// A head for a witness. Its `Display` is the body of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,25 +57,15 @@ impl Submission {
         let text = std::str::from_utf8(bytes).map_err(|_| SubmissionError::Lines)?;
         let (head, note) = text.split_once("\n\n").ok_or(SubmissionError::Lines)?;
         let mut lines = head.split('\n');
-        let old = lines.next().and_then(|line| line.strip_prefix("old "));
-        let read = old.and_then(|old| old.parse::<u64>().ok().filter(|n| n.to_string() == old));
-        let old = read.ok_or(SubmissionError::Old)?;
-        let hash = |(line, number): (&str, usize)| {
-            let bytes = BASE64_STANDARD.decode(line).ok().and_then(|bytes| bytes.try_into().ok());
-            bytes.filter(|_| number <= MOST).map(Hash).ok_or(SubmissionError::Proof(number))
-        };
-        let proof = lines.zip(1..).map(hash).collect::<Result<_, _>>()?;
+        let old = lines::number(lines.next(), "old").ok_or(SubmissionError::Old)?;
+        let proof = lines::hashes(lines).map_err(SubmissionError::Proof)?;
         Ok(Self { old, proof, note: Note::parse(note.as_bytes())? })
     }
 }
 
 impl fmt::Display for Submission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "old {}", self.old)?;
-        for hash in &self.proof {
-            writeln!(f, "{}", BASE64_STANDARD.encode(hash.0))?;
-        }
-        write!(f, "\n{}", self.note)
+        write!(f, "old {}\n{}\n{}", self.old, lines::written(&self.proof), self.note)
     }
 }
 

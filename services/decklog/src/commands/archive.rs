@@ -3,14 +3,14 @@
 use domain::event::{Event, LogArchived, LogEvent};
 use domain::ids::StreamId;
 use domain::ledger::segment_of;
-use eventlog::{Access, EventLog};
+use eventlog::EventLog;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::{Archive, Archived, Format};
+use crate::cli::{Archive, Format};
 use crate::exit;
 use crate::output::{self, Table, local};
-use crate::source::{DEFAULT_DATA, open};
+use crate::source::Source;
 
 /// A segment as the log tells it, and what its file is worth.
 #[derive(Debug, Serialize)]
@@ -26,48 +26,26 @@ struct Segment {
     problem: Option<String>,
 }
 
-/// Most events of one look.
-const PAGE: u32 = 1_000;
-
 pub(crate) fn run(archive: &Archive, format: Format) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match archive {
-            Archive::List(place) => list(&opened(place, Access::Read).await?, format).await,
-            Archive::Check(place) => check(&opened(place, Access::Read).await?, format).await,
-            Archive::Detach(place) => detach(&opened(place, Access::Append).await?).await,
-        }
-    })
-}
-
-async fn opened(place: &Archived, access: Access) -> anyhow::Result<EventLog> {
-    let dir = place.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-    let file = EventLog::file_in(&dir);
-    if place.database.is_none() && !file.exists() {
-        return Err(exit::unreachable(format!(
-            "there is no log in {}: name the directory of `decklog up` with --data, or a database with --database",
-            dir.display()
-        )));
+    match archive {
+        Archive::List(standing) => list(&Source::standing(standing)?, format),
+        Archive::Check(standing) => check(&Source::standing(standing)?, format),
+        Archive::Detach(standing) => detach(&Source::standing(standing)?),
     }
-    let address = place.database.clone().unwrap_or_else(|| file.display().to_string());
-    let log = open(&address, place.archive.as_deref(), access).await.map_err(exit::unreachable)?;
-    log.check_schema().await.map_err(exit::unreachable)?;
-    Ok(log)
 }
 
 /// What the log says of its segments, in their order.
-async fn told(log: &EventLog) -> anyhow::Result<Vec<(LogArchived, Timestamp)>> {
-    let (mut found, mut after) = (Vec::new(), 0);
-    loop {
-        let page = log.entries(after, PAGE, Some(&StreamId::archive())).await?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = last.position;
-        for entry in page.iter().filter(|entry| entry.void.is_none()) {
-            if let Event::LogEvent(LogEvent::LogArchived(event)) = entry.envelope()?.event()? {
-                found.push((event, entry.received));
-            }
+fn told(source: &Source) -> anyhow::Result<Vec<(LogArchived, Timestamp)>> {
+    let mut found = Vec::new();
+    source.each_of(&StreamId::archive(), |entry| {
+        if entry.void.is_none()
+            && let Event::LogEvent(LogEvent::LogArchived(event)) = entry.envelope()?.event()?
+        {
+            found.push((event, entry.received));
         }
-    }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The archive, where somebody has said where it is.
@@ -88,22 +66,23 @@ fn segment(log: &EventLog, (event, at): &(LogArchived, Timestamp)) -> Segment {
     }
 }
 
-async fn list(log: &EventLog, format: Format) -> anyhow::Result<()> {
-    let all: Vec<Segment> = told(log).await?.iter().map(|one| segment(log, one)).collect();
+fn list(source: &Source, format: Format) -> anyhow::Result<()> {
+    let (runtime, log) = source.here()?;
+    let all: Vec<Segment> = told(source)?.iter().map(|one| segment(log, one)).collect();
     if all.is_empty() && matches!(format, Format::Table) {
         return output::line("nothing of the log is archived: all of it is in its database");
     }
     output::list(format, &all, table)?;
     if matches!(format, Format::Table) {
-        let gone = log.detached().await?;
+        let gone = runtime.block_on(log.detached())?;
         output::line(&format!("the database holds no leaves up to position {gone}"))?;
     }
     Ok(())
 }
 
-async fn check(log: &EventLog, format: Format) -> anyhow::Result<()> {
-    let mut all = Vec::new();
-    for one in told(log).await? {
+fn check(source: &Source, format: Format) -> anyhow::Result<()> {
+    let ((_, log), mut all) = (source.here()?, Vec::new());
+    for one in told(source)? {
         let problem = problem(archive(log)?, &one.0);
         all.push(Segment { problem, ..segment(log, &one) });
     }
@@ -141,15 +120,16 @@ fn problem(archive: &eventlog::Archive, said: &LogArchived) -> Option<String> {
     }
 }
 
-async fn detach(log: &EventLog) -> anyhow::Result<()> {
-    if !log.may_detach().await? {
+fn detach(source: &Source) -> anyhow::Result<()> {
+    let (runtime, log) = source.here()?;
+    if !runtime.block_on(log.may_detach())? {
         return Err(exit::denied(
             "this account may not take leaves out of the database: as its owner, GRANT decklog_archivist TO the account",
         ));
     }
     archive(log)?;
-    let before = log.detached().await?;
-    let now = log.detach().await.map_err(|error| {
+    let before = runtime.block_on(log.detached())?;
+    let now = runtime.block_on(log.detach()).map_err(|error| {
         exit::refused(format!("nothing more is taken out of the database: {error}"))
     })?;
     output::line(&if now > before {

@@ -9,7 +9,7 @@ use domain::wire::Selection;
 use eventlog::{EventLog, Weakness};
 use serde::Serialize;
 
-use crate::cli::{Doctor, Format, Place};
+use crate::cli::{Format, Standing};
 use crate::output::{self, Table};
 use crate::source::Source;
 use crate::{exit, host};
@@ -29,26 +29,21 @@ impl From<Weakness> for Finding {
     }
 }
 
-pub(crate) fn run(doctor: &Doctor, format: Format) -> anyhow::Result<()> {
-    let source = match &doctor.database {
-        Some(address) => Source::database(address, doctor.archive.as_deref())?,
-        None => Source::open(&Place { data: doctor.data.clone(), ..Place::default() })?,
-    };
-    let Source::Local(runtime, log, dir) = &source else {
-        anyhow::bail!("a log is looked at where it stands");
-    };
+pub(crate) fn run(standing: &Standing, format: Format) -> anyhow::Result<()> {
+    let source = Source::standing(standing)?;
+    let ((runtime, log), dir) = (source.here()?, source.dir());
     let mut weak = runtime.block_on(log.weaknesses())?;
     weak.extend(runtime.block_on(place::clocks(log, &host::now))?);
     if let Some(dir) = dir {
         weak.extend(place::secrets(dir)?);
-        let paths = [dir.clone(), EventLog::file_in(dir)];
+        let paths = [dir.to_owned(), EventLog::file_in(dir)];
         weak.extend(place::writable(&paths, Others::GroupToo));
         weak.extend(place::room(dir)?);
     }
     let mut found: Vec<Finding> = weak.into_iter().map(Finding::from).collect();
     found.extend(zones(&source)?);
     let well = found.is_empty();
-    found.extend(copies(&source, runtime.block_on(log.uncopied())?, dir.as_deref())?);
+    found.extend(copies(&source, runtime.block_on(log.uncopied())?, dir)?);
     if well && matches!(format, Format::Table) {
         output::line("the guards of the log stand, and nothing here weakens it")?;
         for note in &found {

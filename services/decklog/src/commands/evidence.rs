@@ -24,7 +24,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tlog::Policy;
+use tlog::{Hash, Policy};
 
 use self::stamps::Stamps;
 use self::target::Part;
@@ -44,10 +44,53 @@ pub(crate) fn run(wanted: &Evidence, format: Format) -> anyhow::Result<()> {
     }
 }
 
+/// The file that somebody has now.
+#[derive(Debug, Serialize)]
+struct Delivered {
+    file: String,
+    bytes: u64,
+    /// SHA-256 of the file, or of all parts one behind the other.
+    sha256: Digest,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Part>,
+    /// Position of the event that says who has it; absent where nobody could be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<u64>,
+}
+
+impl Delivered {
+    /// Says in the log what was written of its first `size` events, about a period.
+    fn tell(
+        wanted: &ExportEvidence,
+        written: Written,
+        (size, root): (u64, Hash),
+        (from, until): (Timestamp, Timestamp),
+    ) -> Self {
+        let Written { bytes, sha256, parts } = written;
+        let told = json!({
+            "size": size, "root": Digest(root.0), "from": from, "until": until, "file": sha256, "bytes": bytes,
+        });
+        let (file, recorded) = (wanted.to.display().to_string(), record(&wanted.place, &told));
+        Self { file, bytes, sha256, parts, recorded }
+    }
+
+    /// What tells later whether a file is this one, and who has it.
+    fn text(&self) -> String {
+        let part = |Part { file, bytes, sha256 }: &Part| {
+            format!("{file}: {bytes} bytes, SHA-256 {sha256}\n")
+        };
+        let mut text: String = self.parts.iter().map(part).collect();
+        text.push_str(&format!("SHA-256 {}", self.sha256));
+        if let Some(position) = self.recorded {
+            text.push_str(&format!("; event {position} says who has it"));
+        }
+        text + "\n"
+    }
+}
+
 /// What was written.
 #[derive(Debug, Serialize)]
 struct Exported {
-    file: String,
     origin: String,
     size: u64,
     heads: usize,
@@ -59,14 +102,8 @@ struct Exported {
     payloads: usize,
     from: Timestamp,
     until: Timestamp,
-    bytes: u64,
-    /// SHA-256 of the file, or of all parts one behind the other.
-    sha256: Digest,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    parts: Vec<Part>,
-    /// Position of the event that says who has it; absent where nobody could be told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recorded: Option<u64>,
+    #[serde(flatten)]
+    delivered: Delivered,
     /// By which measures its controls were tested, in words.
     measures: String,
     controls: Vec<Summary>,
@@ -91,19 +128,13 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let target = Target { to: &wanted.to, part_bytes: wanted.part_bytes };
     let with = Beside { stamps: &stamps, payloads: &shown };
     let (written, log) = write(&source, request, target, last, &earlier, with)?;
-    let Written { bytes, sha256, parts } = written;
     drop(source);
-    let told = json!({
-        "size": size, "root": Digest(root.0), "from": from, "until": until, "file": sha256, "bytes": bytes,
-    });
-    let recorded = record(&wanted.place, &told);
+    let delivered = Delivered::tell(wanted, written, (size, root), (from, until));
     let controls: Vec<Summary> = log.controls.iter().map(Summary::of).collect();
     let wrong: Vec<String> = log.findings.kept().iter().map(ToString::to_string).collect();
     let measures = log.agreed.as_ref().map(|agreed| agreed.says_of(&used)).unwrap_or_default();
     let heads = earlier.len() + 1;
-    let file = wanted.to.display().to_string();
     let done = Exported {
-        file,
         origin,
         size,
         heads,
@@ -112,10 +143,7 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
         payloads: shown.len(),
         from,
         until,
-        bytes,
-        sha256,
-        parts,
-        recorded,
+        delivered,
         measures,
         controls,
         wrong,
@@ -165,7 +193,8 @@ fn stamps(
 }
 
 fn exported(done: &Exported) -> String {
-    let Exported { file, origin, size, heads, cosignatures, from, until, bytes, .. } = done;
+    let Exported { origin, size, heads, cosignatures, from, until, .. } = done;
+    let Delivered { file, bytes, .. } = &done.delivered;
     let stamped = match done.timestamps {
         0 => String::new(),
         some => format!(", {some} time stamps"),
@@ -183,14 +212,8 @@ fn exported(done: &Exported) -> String {
     let mut text = format!(
         "{file}: {size} entries of {origin}, about {from} until {until}, {heads} signed heads{stamped}, {witnessed}; {bytes} bytes\n"
     );
-    for Part { file, bytes, sha256 } in &done.parts {
-        text.push_str(&format!("{file}: {bytes} bytes, SHA-256 {sha256}\n"));
-    }
-    text.push_str(&format!("SHA-256 {}", done.sha256));
-    if let Some(position) = done.recorded {
-        text.push_str(&format!("; event {position} says who has it"));
-    }
-    text.push_str(&format!("\nmeasures     {}\n", done.measures));
+    text.push_str(&done.delivered.text());
+    text.push_str(&format!("measures     {}\n", done.measures));
     for finding in &done.wrong {
         text.push_str(&format!("FINDING      {finding}\n"));
     }
@@ -334,28 +357,31 @@ pub(super) fn request(about: &About, source: &Source, size: u64) -> anyhow::Resu
 
 /// The measures that the log's first `size` events had approved at the end of a period; the usual ones where there were none.
 fn approved(source: &Source, size: u64, period: Period) -> anyhow::Result<ControlSettings> {
-    const PAGE: u32 = 500;
-    let (mut agreements, mut after) = (Agreements::default(), 0);
-    loop {
-        let page = source.events(after, PAGE, Some(&measures_stream()))?;
-        let Some(last) = page.last() else { break };
-        after = last.position;
-        for entry in page.iter().filter(|one| one.position <= size && one.void.is_none()) {
+    let mut agreements = Agreements::default();
+    source.each_of(&measures_stream(), |entry| {
+        if entry.position <= size && entry.void.is_none() {
             let envelope = entry.envelope()?;
             let event = envelope.event()?;
             agreements.observe(&envelope, &event, (entry.position, entry.received));
         }
-    }
+        Ok(())
+    })?;
     Ok(agreements.at_end_of(period).settings)
 }
 
 fn leaf(source: &Source, position: u64) -> anyhow::Result<Leaf> {
+    Ok(Leaf::from_bytes(&leaf_bytes(source, position)?)?)
+}
+
+/// The bytes that the tree commits to at a position.
+fn leaf_bytes(source: &Source, position: u64) -> anyhow::Result<Vec<u8>> {
     let query = Query::Leaves { after: position - 1, limit: 1 };
     let Content::Leaves(page) = source.ask(&query)?.content else {
         anyhow::bail!("the answer is to another question");
     };
-    let view = page.first().with_context(|| format!("position {position} is missing"))?;
-    Ok(Leaf::from_bytes(&STANDARD.decode(&view.leaf)?)?)
+    let view = page.first().filter(|view| view.position == position);
+    let view = view.with_context(|| format!("position {position} is missing"))?;
+    Ok(STANDARD.decode(&view.leaf)?)
 }
 
 fn verify(wanted: &VerifyEvidence, format: Format) -> anyhow::Result<()> {

@@ -1,31 +1,30 @@
 //! A part of a log, from its first to its last byte.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use domain::canonical::Digest;
 use domain::envelope::Envelope;
-use domain::event::{Event, EventError, LogEvent};
+use domain::event::{Event, LogEvent};
 use domain::ids::{Class, ProducerId};
 use domain::keys::PublicKey;
 use domain::leaf::Leaf;
 use jiff::Timestamp;
 use serde_json::Value;
 use tlog::{ProofFile, VerifierKey, leaf_hash};
-use uuid::Uuid;
 
 use super::{
     PART_FORMAT, PROOFS, PROVEN, Part, PartRequest, entry_name, manifest, proof_name, readme,
 };
-use crate::archive::{ArchiveError, Reader};
+use crate::archive::Reader;
 use crate::bundle::{
-    CHECKPOINT, CONTROLS, Listed, MANIFEST, README, REQUEST, Request, json, listed,
+    Arrived, CHECKPOINT, CONTROLS, MANIFEST, README, REQUEST, Request, json, listed,
 };
-use crate::examiner::Counts;
+use crate::examiner::{Counts, Entries};
 use crate::finding::{Findings, Kind};
 use crate::heads::{self, Head, Trust};
 use crate::timestamps::Stamped;
-use crate::verify::Report;
+use crate::verify::{Report, next};
 
 /// Whether this is the request of a part.
 pub(crate) fn is_part(bytes: &[u8]) -> bool {
@@ -40,18 +39,10 @@ pub(crate) fn verify(
     trust: &Trust,
     progress: &mut dyn FnMut(u64, u64),
 ) -> std::io::Result<Report> {
-    let mut reading = Reading { trust, ..Reading::new(trust) };
+    let mut reading = Reading::new(trust);
     reading.take(REQUEST, request);
-    loop {
-        match reader.next() {
-            Ok(Some((name, bytes))) => reading.take(&name, &bytes),
-            Ok(None) => break,
-            Err(ArchiveError::Io(error)) => return Err(error),
-            Err(error @ ArchiveError::Form { .. }) => {
-                reading.findings.add(Kind::ArchiveForm, error);
-                break;
-            }
-        }
+    while let Some((name, bytes)) = next(reader, &mut reading.findings)? {
+        reading.take(&name, &bytes);
         progress(reader.at(), reading.counts.events);
     }
     Ok(reading.finish())
@@ -61,13 +52,12 @@ struct Reading<'a> {
     trust: &'a Trust,
     request: Option<PartRequest>,
     head: Option<Head>,
-    files: BTreeMap<String, Listed>,
-    manifest: Option<Vec<u8>>,
+    arrived: Arrived,
     /// The entry that waits for its proof.
     waiting: Option<(u64, Vec<u8>)>,
     newest: u64,
     received: Timestamp,
-    ids: BTreeSet<Uuid>,
+    entries: Entries,
     /// Keys that entries of the part let in.
     keys: BTreeMap<ProducerId, Vec<PublicKey>>,
     signed: u64,
@@ -81,12 +71,11 @@ impl<'a> Reading<'a> {
             trust,
             request: None,
             head: None,
-            files: BTreeMap::new(),
-            manifest: None,
+            arrived: Arrived::default(),
             waiting: None,
             newest: 0,
             received: Timestamp::UNIX_EPOCH,
-            ids: BTreeSet::new(),
+            entries: Entries::default(),
             keys: BTreeMap::new(),
             signed: 0,
             counts: Counts::default(),
@@ -95,13 +84,8 @@ impl<'a> Reading<'a> {
     }
 
     fn take(&mut self, name: &str, bytes: &[u8]) {
-        if name == MANIFEST && self.manifest.is_none() {
-            self.manifest = Some(bytes.to_vec());
+        if !self.arrived.take(name, bytes, &mut self.findings) {
             return;
-        }
-        if self.manifest.is_some() || self.files.insert(name.to_owned(), listed(bytes)).is_some() {
-            let text = format!("{name} stands behind the manifest, or comes twice");
-            return self.findings.add(Kind::FileUnexpected, text);
         }
         match name {
             REQUEST => self.take_request(bytes),
@@ -169,27 +153,13 @@ impl<'a> Reading<'a> {
     }
 
     fn read(&mut self, position: u64, bytes: &[u8]) -> Result<(), (Kind, String)> {
-        let leaf = Leaf::from_bytes(bytes).map_err(|e| (Kind::LeafForm, e.to_string()))?;
-        if leaf.to_bytes() != bytes {
-            return Err((Kind::LeafForm, "the bytes are not the one spelling of it".to_owned()));
-        }
-        let envelope =
-            Envelope::parse(&leaf.envelope).map_err(|e| (Kind::EnvelopeForm, e.to_string()))?;
-        *self.counts.types.entry(envelope.kind.clone()).or_default() += 1;
-        if !self.ids.insert(envelope.id) {
-            let text = format!("the identity {} is that of an event before it", envelope.id);
-            self.findings.at(position, Kind::DuplicateId, text);
-        }
+        let (leaf, envelope, event) = self.entries.read(bytes, position, &mut self.findings)?;
         if leaf.received < self.received {
             let text = "it was received before an event in front of it";
             self.findings.at(position, Kind::ReceivedBack, text);
         }
         self.received = leaf.received;
-        let event = envelope.event().map_err(|error| match &error {
-            EventError::Unknown { .. } => (Kind::EventUnknown, error.to_string()),
-            EventError::Body { .. } => (Kind::EventForm, error.to_string()),
-        })?;
-        self.learn(&envelope, &event);
+        self.learn(&envelope, &event?);
         self.check_seals(position, &envelope, &leaf);
         Ok(())
     }
@@ -253,6 +223,7 @@ impl<'a> Reading<'a> {
     fn finish(mut self) -> Report {
         self.miss_proof();
         self.check_files();
+        self.counts.types = std::mem::take(&mut self.entries.types);
         let control = self.request.as_ref().map(|request| request.control.clone());
         let part = Part {
             control: control.unwrap_or_default(),
@@ -300,7 +271,7 @@ impl<'a> Reading<'a> {
         let control = self.request.as_ref().map_or("", |request| request.control.as_str());
         let csv = [control, "summary"].map(|name| format!("{CONTROLS}{name}.csv"));
         let wanted = [REQUEST, CHECKPOINT, README].map(str::to_owned).into_iter().chain(csv);
-        for name in wanted.filter(|name| !self.files.contains_key(name)) {
+        for name in wanted.filter(|name| !self.arrived.files.contains_key(name)) {
             self.findings.add(Kind::FileMissing, format!("{name} is not there"));
         }
         if self.counts.events == 0 {
@@ -308,6 +279,7 @@ impl<'a> Reading<'a> {
         }
         let (Some(request), Some(head)) = (&self.request, &self.head) else { return };
         if self
+            .arrived
             .files
             .get(README)
             .is_some_and(|one| *one != listed(readme(request, head).as_bytes()))
@@ -315,8 +287,8 @@ impl<'a> Reading<'a> {
             let text = format!("{README} is not what the request and the head give");
             self.findings.add(Kind::FileAltered, text);
         }
-        let wanted = manifest(head, self.counts.types.clone(), self.files.clone());
-        match &self.manifest {
+        let wanted = manifest(head, self.entries.types.clone(), self.arrived.files.clone());
+        match &self.arrived.manifest {
             None => self.findings.add(Kind::FileMissing, format!("{MANIFEST} is not there")),
             Some(bytes) if json(&wanted).is_ok_and(|wanted| wanted == *bytes) => {}
             Some(_) => {

@@ -2,25 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use domain::canonical::Digest;
 use domain::controls::Outcome;
 use domain::event::{Event, LogEvent};
 use domain::ids::{ProducerId, StreamId};
-use domain::wire::{Content, Query};
 use evidence::part::{PART_ENTRIES_MAX, PART_FORMAT, Proofs, cited};
 use evidence::{Depth, Examined, Head, PartRequest, PartWriter, Request};
 use serde::Serialize;
-use serde_json::json;
 
-use super::{Part, Target, Written, record, request};
+use super::{Delivered, Target, Written, leaf_bytes, request};
 use crate::cli::{ExportEvidence, Format};
 use crate::source::Source;
 use crate::{exit, output};
-
-/// Events asked for at once.
-const PAGE: u32 = 1_000;
 
 /// A part with more than one of so many entries is larger than the log: each has a proof, and two headers.
 const MOST: u64 = 5;
@@ -28,19 +20,14 @@ const MOST: u64 = 5;
 /// What was written.
 #[derive(Debug, Serialize)]
 struct Exported {
-    file: String,
     control: String,
     entries: usize,
     /// How many the log has.
     size: u64,
     population: usize,
     exceptions: usize,
-    bytes: u64,
-    sha256: Digest,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    parts: Vec<Part>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recorded: Option<u64>,
+    #[serde(flatten)]
+    delivered: Delivered,
 }
 
 /// What is learnt of the log while all of it passes by.
@@ -73,30 +60,23 @@ pub(super) fn export(
         control,
     };
     let target = Target { to: &wanted.to, part_bytes: wanted.part_bytes };
-    let Written { bytes, sha256, parts } =
-        write(&source, asked, target, &last, (&log, outcome, &positions))?;
+    let written = write(&source, asked, target, &last, (&log, outcome, &positions))?;
     drop(source);
-    let (size, root) = (last.says.size(), Digest(last.says.root().0));
-    let told = json!({
-        "size": size, "root": root, "from": from, "until": until, "file": sha256, "bytes": bytes,
-    });
+    let (size, root) = (last.says.size(), last.says.root());
     let done = Exported {
-        file: wanted.to.display().to_string(),
         control: outcome.control.to_owned(),
         entries: positions.len(),
         size,
         population: outcome.population.len(),
         exceptions: outcome.exceptions().count(),
-        bytes,
-        sha256,
-        parts,
-        recorded: record(&wanted.place, &told),
+        delivered: Delivered::tell(wanted, written, (size, root), (from, until)),
     };
     output::one(format, &done, text)
 }
 
 fn text(done: &Exported) -> String {
-    let Exported { file, control, entries, size, population, exceptions, bytes, .. } = done;
+    let Exported { control, entries, size, population, exceptions, delivered } = done;
+    let Delivered { file, bytes, .. } = delivered;
     let mut text = format!(
         "{file}: {entries} of {size} entries, about {control}: {population} in its population, {exceptions} exceptions; {bytes} bytes\n\
          it is a part: whoever verifies it will call it INCONCLUSIVE, because nothing shows that nothing was left out\n"
@@ -106,15 +86,7 @@ fn text(done: &Exported) -> String {
             "it holds most of what the log holds: the log itself would be the smaller file\n",
         );
     }
-    for Part { file, bytes, sha256 } in &done.parts {
-        text.push_str(&format!("{file}: {bytes} bytes, SHA-256 {sha256}\n"));
-    }
-    text.push_str(&format!("SHA-256 {}", done.sha256));
-    if let Some(position) = done.recorded {
-        text.push_str(&format!("; event {position} says who has it"));
-    }
-    text.push('\n');
-    text
+    text + &delivered.text()
 }
 
 /// Reads the whole log, up to the head.
@@ -178,17 +150,13 @@ fn positions(
         limit(&positions)?;
     }
     for stream in streams {
-        let mut after = 0;
-        loop {
-            let page = source.events(after, PAGE, Some(&stream))?;
-            let Some(newest) = page.last() else { break };
-            after = newest.position;
-            for entry in page.iter().filter(|entry| entry.position <= size) {
+        source.each_of(&stream, |entry| {
+            if entry.position <= size {
                 positions.insert(entry.position);
                 speakers.insert(entry.envelope()?.source);
             }
-            limit(&positions)?;
-        }
+            limit(&positions)
+        })?;
     }
     let let_in = speakers.iter().filter_map(|speaker| passed.enrolled.get(speaker));
     positions.extend(let_in.copied());
@@ -220,19 +188,13 @@ fn write(
     target.write(|out| {
         let mut writer = PartWriter::new(out, request, last.clone())?;
         for position in positions {
-            writer.entry(*position, &leaf(source, *position)?, proofs.of_position(*position)?)?;
+            writer.entry(
+                *position,
+                &leaf_bytes(source, *position)?,
+                proofs.of_position(*position)?,
+            )?;
         }
         writer.finish(outcome)?;
         Ok(())
     })
-}
-
-fn leaf(source: &Source, position: u64) -> anyhow::Result<Vec<u8>> {
-    let query = Query::Leaves { after: position - 1, limit: 1 };
-    let Content::Leaves(page) = source.ask(&query)?.content else {
-        anyhow::bail!("the answer is to another question");
-    };
-    let view = page.first().filter(|view| view.position == position);
-    let view = view.ok_or_else(|| anyhow::anyhow!("position {position} is missing"))?;
-    Ok(STANDARD.decode(&view.leaf)?)
 }

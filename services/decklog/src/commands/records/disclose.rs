@@ -14,9 +14,6 @@ use crate::commands::print::write_new;
 use crate::source::Source;
 use crate::{exit, output};
 
-/// Events asked for at once.
-const PAGE: u32 = 500;
-
 /// What a console tells of a salt.
 #[derive(Debug, Deserialize)]
 struct Salt {
@@ -56,19 +53,15 @@ pub(super) fn run(wanted: &Disclose) -> anyhow::Result<()> {
 
 /// The newest event of a stream that commits to a payload, of one attempt where it is named.
 fn committing(source: &Source, of: &StreamId, attempt: Option<u32>) -> anyhow::Result<Committing> {
-    let (mut after, mut found) = (0, None);
-    loop {
-        let page = source.events(after, PAGE, Some(of))?;
-        let Some(last) = page.last() else { break };
-        after = last.position;
-        for entry in page.iter().filter(|entry| entry.void.is_none()) {
-            let envelope = entry.envelope()?;
-            let fits = attempt.is_none() || attempt_of(&envelope) == attempt;
-            if envelope.payload.is_some() && fits {
-                found = Some(Committing { position: entry.position, envelope });
-            }
+    let mut found = None;
+    source.each_of(of, |entry| {
+        let envelope = entry.envelope()?;
+        let fits = attempt.is_none() || attempt_of(&envelope) == attempt;
+        if entry.void.is_none() && envelope.payload.is_some() && fits {
+            found = Some(Committing { position: entry.position, envelope });
         }
-    }
+        Ok(())
+    })?;
     found.ok_or_else(|| {
         exit::not_found(format!(
             "the log commits to no payload of {of}: it wrote nothing, or has not ended"
