@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 FORMAT_OF_PARTS = "decklog-evidence-part-1"
 FORMAT, LEAF_TAG, EVENT_TYPE = "decklog-evidence-1", b"decklog-leaf-1\n", b"application/vnd.decklog.event+json"
 FLUSH_EVENTS_MAX, CLOCKS, SEGMENT = 256, 300, 16384  # events without a signature; seconds by which clocks may differ; events
-OPEN = set("FILE_MISSING COSIGNATURE_TIME HELD_TRUNCATION HELD_LOST LOG_CONTINUED NO_POLICY NO_QUORUM STALE_HEAD PAYLOAD_MISSING PARTIAL".split())
+OPEN = set("FILE_MISSING EVENT_UNKNOWN COSIGNATURE_TIME HELD_TRUNCATION HELD_LOST LOG_CONTINUED NO_POLICY NO_QUORUM STALE_HEAD PAYLOAD_MISSING PARTIAL".split())
 SHOWN = re.compile(b"decklog-payload-1\n([1-9][0-9]{0,18}) ([0-9a-f-]{36})\n([0-9a-f]{64})\n")
 ORDER = 2**252 + 27742317777372353535851937790883648493
 NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -293,6 +293,17 @@ def read_leaf(data):
     return received, envelope, seals
 
 
+def check_archived(event):
+    """That what is said of a segment can be read: this verifier compares it with the tree."""
+    if event["type"] == "log.archived":
+        data, numbers = event["data"], ("bytes", "first", "last")
+        refuse(event["schema"] != 1, "EVENT_UNKNOWN", "log.archived in another version")
+        good = isinstance(data, dict) and set(data) == {*numbers, "root", "sha256"}
+        good = good and all(type(data[key]) is int and 0 <= data[key] < 2**64 for key in numbers)
+        good = good and all(re.fullmatch("[0-9a-f]{64}", str(data[key])) for key in ("root", "sha256"))
+        refuse(not good, "EVENT_FORM", "not what is said of a segment")
+
+
 # A name of the log from a position on; `said` is what a log that goes on under another says of the one before.
 Name = namedtuple("Name", "origin key pair position said")
 
@@ -430,7 +441,7 @@ class Verifier:
             self.take_event(position, received, envelope, seals, event)
         except Wrong as wrong:
             self.find(wrong.kind, wrong, position)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.find("ENVELOPE_FORM", repr(error), position)
 
     def take_event(self, position, received, envelope, seals, event):
@@ -438,6 +449,7 @@ class Verifier:
         self.types[kind] = self.types.get(kind, 0) + 1
         self.test(event["id"] in self.ids, "DUPLICATE_ID", event["id"], position)
         self.ids.add(event["id"])
+        check_archived(event)
         self.test(received < self.received, "RECEIVED_BACK", "before the one in front of it", position)
         self.received = received
         if kind == "log.created" and position == 1:
@@ -460,7 +472,6 @@ class Verifier:
         if position in self.asked and "payload" in event:
             self.committed[position] = (event["id"], event["payload"]["commitment"], event["subject"])
         self.redacted |= {"payload.redacted": {data.get("of")}, "print.erased": {event["subject"]} if data.get("reason") != "lost" else set()}.get(kind, set())
-        refuse(kind == "log.archived" and any(type(data[key]) is not int for key in ("first", "last", "bytes")), "EVENT_FORM", "no numbers")
         if kind == "log.archived" and source.startswith("audit/") and data["last"] < position and data["last"] - data["first"] == SEGMENT - 1 and data["first"] > 0:
             wrong = Tree(self.leaves[data["first"] - 1:data["last"]]).root().hex() != data["root"]
             self.test(wrong, "ARCHIVE_ROOT", "a segment has another root than is said", position)

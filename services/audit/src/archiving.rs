@@ -3,11 +3,14 @@
 
 use domain::event::LogArchived;
 use eventlog::EventLog;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::{AuditConfig, Surroundings};
+
+/// How long nothing is tried after something failed.
+const REST: SignedDuration = SignedDuration::from_mins(10);
 
 /// A segment that is in its file; whoever says so answers whether that is in the log.
 pub(crate) type Archived = (LogArchived, oneshot::Sender<bool>);
@@ -22,13 +25,14 @@ pub(crate) async fn keep(
     let mut stop = around.stop.clone();
     let after = SignedDuration::from_millis(config.archive_after.millis().cast_signed());
     let every = config.head_every.as_duration();
-    let mut keeper = Keeper { log, said, refused: false };
+    let mut keeper = Keeper { log, said, refused: false, failed: None };
     loop {
-        let before = (around.clock)().checked_sub(after);
-        if let Ok(before) = before
-            && let Err(error) = keeper.round(before).await
+        let now = (around.clock)();
+        if let Ok(before) = now.checked_sub(after)
+            && !keeper.rests(now)
         {
-            warn!(error = format!("{error:#}"), "the log could not be archived");
+            let done = keeper.round(before).await;
+            keeper.note(done, now);
         }
         if tokio::time::timeout(every, stop.wait_for(|stop| *stop)).await.is_ok() {
             return;
@@ -41,10 +45,28 @@ struct Keeper {
     said: mpsc::Sender<Archived>,
     /// Whether it was told that the database does not let this account forget anything.
     refused: bool,
+    /// Why it could not be done, and when that was.
+    failed: Option<(String, Timestamp)>,
 }
 
 impl Keeper {
-    async fn round(&mut self, before: jiff::Timestamp) -> anyhow::Result<()> {
+    /// What failed is not tried at once again: it may have kept others waiting, or have copied a million events for nothing.
+    fn rests(&self, now: Timestamp) -> bool {
+        let rest = |(_, at): &(String, Timestamp)| now.duration_since(*at).abs() < REST;
+        self.failed.as_ref().is_some_and(rest)
+    }
+
+    fn note(&mut self, done: anyhow::Result<()>, now: Timestamp) {
+        let why = done.err().map(|error| format!("{error:#}"));
+        if let Some(error) = &why
+            && self.failed.as_ref().is_none_or(|(before, _)| before != error)
+        {
+            warn!(error, "the log could not be archived");
+        }
+        self.failed = why.map(|why| (why, now));
+    }
+
+    async fn round(&mut self, before: Timestamp) -> anyhow::Result<()> {
         while let Some(segment) = self.log.next_segment(before).await? {
             let event = self.log.write_segment(segment).await?;
             let (sender, answer) = oneshot::channel();

@@ -57,7 +57,7 @@ pub struct AuditConfig {
     #[serde(default)]
     pub timestamps: Option<PathBuf>,
     /// Directory into which segments of the log move that have their age (`archive-after`), and from which they are read.
-    /// Recorders of one log share it. Without one, the log stays in its database; that of a SQLite file is beside the file.
+    /// Recorders of one log share it. Without one, the log stays in its database.
     #[serde(default)]
     pub archive: Option<PathBuf>,
     /// How old the newest event of a segment is before it is archived.
@@ -136,7 +136,7 @@ impl AuditConfig {
 
     /// Whether segments that have their age move into files.
     pub(crate) fn archives(&self) -> bool {
-        self.archive.is_some() || !self.database.contains("://")
+        self.archive.is_some()
     }
 
     /// Everything that is wrong with it.

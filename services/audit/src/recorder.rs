@@ -7,7 +7,7 @@ use std::time::Duration;
 use bus::{Bus, Request, Requests, Topic};
 use bytes::Bytes;
 use domain::canonical::Digest;
-use domain::event::{Event, LogHeadSigned, LogRejected};
+use domain::event::{Event, LogArchived, LogHeadSigned, LogRejected};
 use domain::flush::Flush;
 use domain::ids::StreamId;
 use domain::ledger::Mark;
@@ -336,14 +336,23 @@ impl Recorder {
         said.map(drop)
     }
 
-    /// Says that a segment is in its file.
+    /// Says that a segment is in its file, unless another recorder was faster.
     async fn archived(&mut self, (event, said): Archived) {
-        let mark = self.say_of(StreamId::archive(), event).await;
-        if let Err(error) = &mark {
-            warn!(%error, "that a segment is archived could not be recorded");
+        let done = self.say_archived(event).await;
+        if let Err(error) = &done {
+            warn!(error = format!("{error:#}"), "that a segment is archived could not be recorded");
         }
         // Whoever asked may be gone; it looks again.
-        let _ = said.send(matches!(mark, Ok(Mark::Valid)));
+        let _ = said.send(done.unwrap_or(false));
+    }
+
+    async fn say_archived(&mut self, event: LogArchived) -> anyhow::Result<bool> {
+        self.appender.reload_if_moved().await?;
+        let known = self.appender.log().archived().await?.map_or(0, |archived| archived.to);
+        if event.first != known + 1 {
+            return Ok(false);
+        }
+        Ok(self.say_of(StreamId::archive(), event).await? == Mark::Valid)
     }
 
     /// An idle log still says that it is there.

@@ -334,8 +334,8 @@ pub(crate) struct Up {
     /// Directory into which the log is written as files that anybody may serve (C2SP tlog-tiles).
     #[arg(long)]
     pub(crate) tiles: Option<PathBuf>,
-    /// How old the newest event of a segment (16,384 events) is before it moves into a file of the directory `archive`; 90 days
-    /// when absent.
+    /// How old the newest event of a segment (16,384 events) is before it moves into a file of the directory `archive`, which is
+    /// to be copied as the log is; when absent, the log stays in its database.
     #[arg(long, value_name = "DURATION")]
     pub(crate) archive_after: Option<HumanDuration>,
     /// Address of a time-stamping authority (RFC 3161 over HTTP) that is asked about a head of the log once a day.

@@ -294,8 +294,9 @@ async fn start_audit(
     let (witnesses, tiles) = (wanted.witnesses.clone(), wanted.tiles.clone());
     let (tsa, tsa_roots) = wanted.tsa.clone().unzip();
     let usual = recorder(dir);
+    let archive = wanted.archive_after.is_some().then(|| EventLog::archive_in(dir));
     let archive_after = wanted.archive_after.unwrap_or(usual.archive_after);
-    let config = AuditConfig { witnesses, tiles, archive_after, tsa, tsa_roots, ..usual };
+    let config = AuditConfig { witnesses, tiles, archive, archive_after, tsa, tsa_roots, ..usual };
     if let Some(problem) = config.problems().into_iter().next() {
         return Err(exit::usage(problem));
     }

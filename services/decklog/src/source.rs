@@ -37,18 +37,21 @@ impl Source {
         if let Some(server) = &place.server {
             return Ok(Self::Remote(Client::new(server, &token(place)?)));
         }
-        Self::in_dir(place.data.as_deref(), "a console with --server")
+        Self::in_dir(place.data.as_deref(), None, "a console with --server")
     }
 
     /// The log of a database or a data directory, at which is looked where it stands.
     pub(crate) fn standing(standing: &Standing) -> anyhow::Result<Self> {
         match &standing.database {
             Some(address) => Self::database(address, standing.archive.as_deref()),
-            None => Self::in_dir(standing.data.as_deref(), "a database with --database"),
+            None => {
+                let archive = standing.archive.as_deref();
+                Self::in_dir(standing.data.as_deref(), archive, "a database with --database")
+            }
         }
     }
 
-    fn in_dir(dir: Option<&Path>, or: &str) -> anyhow::Result<Self> {
+    fn in_dir(dir: Option<&Path>, archive: Option<&Path>, or: &str) -> anyhow::Result<Self> {
         let dir = dir.unwrap_or(Path::new(DEFAULT_DATA)).to_owned();
         let file = EventLog::file_in(&dir);
         if !file.exists() {
@@ -57,7 +60,7 @@ impl Source {
                 dir.display()
             )));
         }
-        Self::opened(&file.display().to_string(), None, Some(dir))
+        Self::opened(&file.display().to_string(), archive, Some(dir))
     }
 
     /// The log of a database, whose archived segments are in a directory: beside the file, where it is one and nobody says another.

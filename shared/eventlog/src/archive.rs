@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use domain::canonical::Digest;
 use domain::ledger::{SEGMENT_EVENTS, segment_of};
@@ -18,6 +19,8 @@ const FRAMES: usize = (SEGMENT_EVENTS / TILE_WIDTH) as usize;
 const TABLE: usize = 8 + FRAMES * 8 + 9;
 /// The file that says whose archive it is: the hash of the log's first leaf, which it has under every name.
 const OWNER: &str = "log";
+/// How old what is being written is when nobody writes it any more.
+const LEFT: Duration = Duration::from_secs(24 * 3_600);
 /// Most files that are named because they are not there.
 const GONE_MAX: usize = 3;
 const SKIPPED_MAGIC: u32 = 0x184d_2a5e;
@@ -46,6 +49,19 @@ pub enum ArchiveError {
     /// It is of another log.
     #[error("{0} is the archive of another log: give each log a directory of its own")]
     Other(String),
+    /// It holds other events.
+    #[error(
+        "{0} holds other events than the log: of a history that was lost when the log was brought back, or of another copy of the log; it is left as it is"
+    )]
+    Foreign(String),
+    /// It does not answer.
+    #[error("{0} does not answer: is its disk there?")]
+    Silent(String),
+    /// It is no archive, and there is one.
+    #[error(
+        "{0} is not the archive of the log, it has no file `log`: is it mounted? bring it back from a copy, or say where it is"
+    )]
+    Missing(String),
     /// It is not what was written.
     #[error("{path} is not as it was archived: {problem}; bring it back from a copy")]
     Form {
@@ -155,48 +171,80 @@ impl Archive {
         says
     }
 
-    /// Takes the directory for the log whose first leaf has this hash; makes it where it is not there.
-    pub(crate) fn claim(&self, first: &Hash) -> Result<(), ArchiveError> {
-        let (path, said) = (self.dir.join(OWNER), format!("{first}\n"));
-        let other = || ArchiveError::Other(self.dir.display().to_string());
+    /// Looks whether the directory is the archive of the log whose first leaf has this hash.
+    pub(crate) fn is_of(&self, first: &Hash) -> Result<(), ArchiveError> {
+        let path = self.dir.join(OWNER);
         match fs::read_to_string(&path) {
-            Ok(known) if known == said => return Ok(()),
-            Ok(_) => return Err(other()),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(ArchiveError::io("reading", &path)(error));
+            Ok(known) if known == owner(first) => Ok(()),
+            Ok(_) => Err(ArchiveError::Other(self.dir.display().to_string())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(ArchiveError::Missing(self.dir.display().to_string()))
             }
-            Err(_) => {}
+            Err(error) => Err(ArchiveError::io("reading", &path)(error)),
+        }
+    }
+
+    /// Takes the directory for a log that has no archive yet; makes it where it is not there.
+    pub(crate) fn claim(&self, first: &Hash) -> Result<(), ArchiveError> {
+        match self.is_of(first) {
+            Err(ArchiveError::Missing(_)) => {}
+            known => return known,
         }
         fs::create_dir_all(&self.dir).map_err(ArchiveError::io("making", &self.dir))?;
-        let new = self.dir.join(format!("{OWNER}.{}.new", std::process::id()));
-        let writing = || ArchiveError::io("writing", &new);
-        fs::write(&new, &said).map_err(writing())?;
-        File::open(&new).and_then(|file| file.sync_all()).map_err(writing())?;
-        let named = fs::hard_link(&new, &path);
+        let (mut file, new) = self.anew(OWNER)?;
+        let written = file.write_all(owner(first).as_bytes()).and_then(|()| file.sync_all());
+        let named = fs::hard_link(&new, self.dir.join(OWNER));
         let _ = fs::remove_file(&new);
+        written.map_err(ArchiveError::io("writing", &new))?;
         // Another may have been faster: it is of the same log, or not.
-        let known = fs::read_to_string(&path);
-        if named.is_err() && known.is_ok_and(|known| known != said) {
-            return Err(other());
+        if named.is_err() {
+            self.is_of(first)?;
         }
         sync(&self.dir)?;
         sync(self.dir.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))
     }
 
-    /// Gives the file of a segment another name: the log does not speak of it. It is what is left of a history that was lost.
-    pub(crate) fn set_aside(&self, segment: u64) -> Result<(), ArchiveError> {
-        let path = self.file(segment);
-        let bytes = fs::read(&path).map_err(ArchiveError::reading(&path))?;
-        let name = format!("segment-{segment:06}.{}.other", Digest::of(&bytes).short());
-        fs::rename(&path, self.dir.join(name)).map_err(ArchiveError::io("moving aside", &path))?;
-        sync(&self.dir)
+    /// A new file under a name that nobody else writes to, whichever machine they are on.
+    fn anew(&self, name: &str) -> Result<(File, PathBuf), ArchiveError> {
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+        let new = self.dir.join(format!("{name}.{}-{since}.new", std::process::id()));
+        let file = File::create_new(&new).map_err(ArchiveError::io("writing", &new))?;
+        Ok((file, new))
     }
 
     pub(crate) fn begin(&self, segment: u64) -> Result<Writing, ArchiveError> {
         let path = self.file(segment);
-        let new = self.dir.join(format!("segment-{segment:06}.{}.new", std::process::id()));
-        let file = File::create(&new).map_err(ArchiveError::io("writing", &new))?;
+        self.sweep();
+        let (file, new) = self.anew(&format!("segment-{segment:06}"))?;
         Ok(Writing { file, new, path, frames: Vec::with_capacity(FRAMES) })
+    }
+
+    /// Removes what was being written when somebody was killed. It is in nobody's way: what cannot be removed stays.
+    fn sweep(&self) {
+        let old = |path: &PathBuf| {
+            let written = path.metadata().and_then(|meta| meta.modified());
+            path.extension().is_some_and(|end| end == "new")
+                && written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT))
+        };
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(old).for_each(|path| {
+            let _ = fs::remove_file(path);
+        });
+    }
+
+    /// Has the disk keep the file of a segment, whoever wrote it.
+    pub(crate) fn keep(&self, segment: u64) -> Result<(), ArchiveError> {
+        let path = self.file(segment);
+        File::open(&path)
+            .map_err(ArchiveError::reading(&path))?
+            .sync_all()
+            .map_err(ArchiveError::io("keeping", &path))?;
+        sync(&self.dir)
+    }
+
+    /// Remembers nothing of what was read.
+    pub(crate) fn forget(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Reads the whole file of a segment.
@@ -334,6 +382,11 @@ impl Writing {
     }
 }
 
+/// What the file says that names the log of an archive.
+fn owner(first: &Hash) -> String {
+    format!("{first}\n")
+}
+
 /// Has a directory keep what was named in it.
 fn sync(dir: &Path) -> Result<(), ArchiveError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(ArchiveError::io("keeping", dir))
@@ -390,9 +443,30 @@ mod tests {
         for _ in 0..2 {
             archive.claim(&Hash([1; 32])).unwrap();
         }
-        let error = archive.claim(&Hash([2; 32])).unwrap_err().to_string();
-        assert!(error.contains("is the archive of another log"), "{error}");
+        for error in [archive.claim(&Hash([2; 32])), archive.is_of(&Hash([2; 32]))] {
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("is the archive of another log"), "{error}");
+        }
         assert_eq!(fs::read_dir(archive.dir()).unwrap().count(), 1);
+        let error = Archive::new(dir.path()).is_of(&Hash([1; 32])).unwrap_err().to_string();
+        assert!(error.contains("is it mounted?"), "{error}");
+        assert!(!dir.path().join("log").exists(), "whoever looks makes nothing");
+    }
+
+    #[test]
+    fn what_somebody_was_writing_who_was_killed_is_swept_when_it_is_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, young) = (dir.path().join("segment-000000.x.new"), dir.path().join("log.y.new"));
+        let whole = dir.path().join("segment-000000.zst");
+        let past = SystemTime::now() - LEFT - Duration::from_secs(60);
+        for (path, at) in [(&old, Some(past)), (&young, None), (&whole, Some(past))] {
+            let file = File::create(path).unwrap();
+            at.map_or(Ok(()), |at| file.set_modified(at)).unwrap();
+        }
+        let writing = Archive::new(dir.path()).begin(1).unwrap();
+        assert!(!old.exists() && young.exists() && whole.exists());
+        drop(writing);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //! said to be there. What was said so, the database need not hold any more.
 
 use std::path::Path;
+use std::time::Duration;
 
 use domain::canonical::Digest;
-use domain::event::LogArchived;
+use domain::event::{Event, LogArchived, LogEvent};
 use domain::ids::StreamId;
-use domain::ledger::{Archive as Archived, SEGMENT_EVENTS};
+use domain::ledger::{Archive as Archived, SEGMENT_EVENTS, segment_of};
 use jiff::Timestamp;
 use tlog::{Checkpoint, TILE_WIDTH, VerifierKey};
 
@@ -14,13 +15,21 @@ use crate::archive::{Archive, ArchiveError, Written};
 use crate::connect::{Backend, EventLog};
 use crate::error::LogError;
 use crate::guards::Weakness;
-use crate::read::{StoredLeaf, get};
+use crate::read::{StoredLeaf, entry, get};
 use crate::rows::{to_i64, to_u64};
+use crate::sql::Sql;
 use crate::{postgres, sqlite};
 
 /// Positions of which a database forgets the leaves in one transaction, where it can choose.
 const STEP: u64 = 2_048;
 
+/// How long an archive may take for one thing.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const LOST: &str =
+    "find out who took them out, and bring the database back from a copy that has them";
+const OTHER: &str = "if the log was brought back from an older copy, keep that file elsewhere and take it out of the archive; if this is \
+                     a copy of a log, give it an archive of its own";
 const SAY: &str = "name it: --archive DIR, or `archive` among the settings of each recorder";
 const BRING: &str =
     "bring it back from a copy, and run `decklog archive check`: what is in it is nowhere else";
@@ -83,24 +92,19 @@ impl EventLog {
         Ok(Some(head))
     }
 
-    /// Writes a segment into its file, unless it is there, reads the file, and compares it with the newest signed head. Returns
-    /// what there is to be said of it. A file of other leaves, of which the log does not speak, is set aside: it is of a history that
-    /// was lost when the log was brought back.
+    /// Writes a segment into its file, unless there is one, reads the file, and compares it with the newest signed head. Returns
+    /// what there is to be said of it. A file of other leaves is left as it is: it may be all that there is of somebody's history.
     ///
     /// # Errors
     /// No archive is known, something cannot be read or written, or the log or the file is not what the head is over.
     pub async fn write_segment(&self, segment: u64) -> Result<LogArchived, LogError> {
-        let archive = self.claimed(segment).await?;
-        let known = self.archived().await?.map_or(0, |archived| archived.segments());
-        if archive.file(segment).exists()
-            && segment >= known
-            && self.checked(&archive, segment).await.is_err()
-        {
-            tracing::warn!(
-                segment,
-                "a file of the archive has other events than the log: it is set aside"
-            );
-            archive.set_aside(segment)?;
+        let archive = self.archive.clone().ok_or(LogError::NoArchive { segment })?;
+        // Where there is an archive already, a directory without one is another disk's mount point.
+        let first = self.archived().await?.is_none();
+        if let Some(leaf) = self.hashes(0, 1).await?.first().copied() {
+            let own = archive.clone();
+            blocking(&archive, move || if first { own.claim(&leaf) } else { own.is_of(&leaf) })
+                .await?;
         }
         if !archive.file(segment).exists() {
             self.write(&archive, segment).await?;
@@ -116,10 +120,12 @@ impl EventLog {
     }
 
     /// The archive, where it is this log's.
-    async fn claimed(&self, segment: u64) -> Result<Archive, LogError> {
+    async fn own_archive(&self, segment: u64) -> Result<Archive, LogError> {
         let archive = self.archive.clone().ok_or(LogError::NoArchive { segment })?;
-        let first = self.hashes(0, 1).await?;
-        first.first().map_or(Ok(()), |first| archive.claim(first))?;
+        if let Some(leaf) = self.hashes(0, 1).await?.first().copied() {
+            let own = archive.clone();
+            blocking(&archive, move || own.is_of(&leaf)).await?;
+        }
         Ok(archive)
     }
 
@@ -137,23 +143,59 @@ impl EventLog {
         Ok(written)
     }
 
-    /// What a file holds, where that is what the database holds or held.
+    /// What a file holds, where that is what the database holds or held. The disk keeps it from then on.
     async fn readable(&self, archive: &Archive, segment: u64) -> Result<Written, LogError> {
-        let (own, path) = (archive.clone(), archive.file(segment).display().to_string());
-        let read = tokio::task::spawn_blocking(move || own.check(segment)).await;
-        let written = read.map_err(|error| LogError::inconsistent("event", segment, error))??;
+        let own = archive.clone();
+        let read = move || own.keep(segment).and_then(|()| own.check(segment));
+        let written = blocking(archive, read).await?;
         if written.root() != self.span(end_of(segment) - SEGMENT_EVENTS, end_of(segment)).await? {
-            let problem = "its leaves are not those of the log".to_owned();
-            return Err(ArchiveError::Form { path, problem }.into());
+            return Err(ArchiveError::Foreign(archive.file(segment).display().to_string()).into());
         }
         Ok(written)
+    }
+
+    /// What the file of a segment is, where the log's leaves are in it.
+    ///
+    /// # Errors
+    /// No archive is known, the directory is not this log's, or the file is not there, no segment, or one of other leaves.
+    pub async fn check_segment(&self, segment: u64) -> Result<(Digest, u64), LogError> {
+        let archive = self.own_archive(segment).await?;
+        let written = self.readable(&archive, segment).await?;
+        Ok((written.sha256, written.bytes))
+    }
+
+    /// What the log says of a segment, and when it said so; nothing where it says nothing.
+    ///
+    /// # Errors
+    /// The database cannot be read, or what it said is itself in a file that cannot be read.
+    pub async fn said_of(
+        &self,
+        segment: u64,
+    ) -> Result<Option<(LogArchived, Timestamp)>, LogError> {
+        // Each valid event of the stream is about one segment more.
+        let mut query = Sql::new(if self.is_postgres() {
+            "SELECT e.position, e.leaf, e.leaf_hash, e.void FROM event_version k JOIN event e ON e.position = k.position
+             WHERE k.stream = "
+        } else {
+            "SELECT position, leaf, leaf_hash, void FROM event k WHERE void IS NULL AND stream = "
+        });
+        query
+            .text(StreamId::archive().as_str())
+            .push(" AND k.version = ")
+            .number(to_i64(segment + 1));
+        let rows = query.rows(&self.any, "reading what is said of a segment").await?;
+        let Some(leaf) = self.stored(&rows).await?.pop() else { return Ok(None) };
+        let entry = entry(leaf.position, &leaf.bytes, None)?;
+        let envelope = entry.envelope().map_err(LogError::envelope(leaf.position))?;
+        let event = envelope.event().map_err(LogError::body(leaf.position))?;
+        let Event::LogEvent(LogEvent::LogArchived(said)) = event else { return Ok(None) };
+        Ok(Some((said, entry.received)))
     }
 
     /// The leaves of the segments between these positions are in their files.
     async fn can_be_read(&self, from: u64, to: u64) -> Result<(), LogError> {
         for segment in from / SEGMENT_EVENTS..to.div_ceil(SEGMENT_EVENTS) {
-            let archive = self.claimed(segment).await?;
-            self.readable(&archive, segment).await?;
+            self.check_segment(segment).await?;
         }
         Ok(())
     }
@@ -164,14 +206,10 @@ impl EventLog {
             let after = segment * SEGMENT_EVENTS + bundle * TILE_WIDTH;
             let leaves = self.leaves(after, u32::try_from(TILE_WIDTH).unwrap_or(0)).await?;
             let leaves: Vec<Vec<u8>> = leaves.into_iter().map(|leaf| leaf.bytes).collect();
-            let added =
-                tokio::task::spawn_blocking(move || writing.bundle(&leaves).map(|()| writing));
-            writing =
-                added.await.map_err(|error| LogError::inconsistent("event", after, error))??;
+            let add = move || writing.bundle(&leaves).map(|()| writing);
+            writing = blocking(archive, add).await?;
         }
-        let done = tokio::task::spawn_blocking(move || writing.finish()).await;
-        done.map_err(|error| LogError::inconsistent("event", segment, error))??;
-        Ok(())
+        blocking(archive, move || writing.finish()).await
     }
 
     /// Takes the leaves that are said to be in files out of the database, as far as it can: SQLite each of them, Postgres those
@@ -185,7 +223,7 @@ impl EventLog {
         while let Some(next) = self.next_to_detach(gone).await?.filter(|next| *next <= to) {
             self.can_be_read(gone, next).await?;
             let now = match &self.backend {
-                Backend::Postgres(pool) => to_u64(postgres::detach(pool, to_i64(to)).await?),
+                Backend::Postgres(pool) => to_u64(postgres::detach(pool, to_i64(next)).await?),
                 Backend::Sqlite(pool) => {
                     for from in (gone..next).step_by(STEP as usize) {
                         let step = next.min(from + STEP);
@@ -226,39 +264,81 @@ impl EventLog {
 
     /// What of the archive is not there.
     pub(crate) async fn unarchived(&self) -> Result<Vec<Weakness>, LogError> {
-        let Some(archived) = self.archived().await? else { return Ok(Vec::new()) };
+        let (archived, gone) = (self.archived().await?, self.detached().await?);
+        let (to, bytes) = archived.map_or((0, 0), |archived| (archived.to, archived.bytes));
+        let mut found = Vec::new();
+        if gone > to {
+            let says = format!(
+                "leaves up to position {gone} are not in the database, and the log says that those up to {to} are archived"
+            );
+            found.push(Weakness { says, todo: LOST.into() });
+        }
         let Some(archive) = self.archive.clone() else {
-            let gone = self.detached().await? > 0;
-            let says = || "it is not known here where the archive is".to_owned();
-            return Ok(gone
-                .then(|| Weakness { says: says(), todo: SAY.into() })
-                .into_iter()
-                .collect());
+            let says = "it is not known here where the archive is".to_owned();
+            found.extend((gone > 0).then(|| Weakness { says, todo: SAY.into() }));
+            return Ok(found);
         };
-        let (segments, bytes) = (archived.segments(), archived.bytes);
-        let lacks = tokio::task::spawn_blocking(move || archive.lacks(segments, bytes)).await;
-        let lacks = lacks.map_err(|error| LogError::inconsistent("event", segments, error))?;
-        Ok(lacks.into_iter().map(|says| Weakness { says, todo: BRING.into() }).collect())
+        let (segments, own) = (to / SEGMENT_EVENTS, archive.clone());
+        let lacks = blocking(&archive, move || Ok(own.lacks(segments, bytes))).await;
+        let says = lacks.unwrap_or_else(|error| vec![error.to_string()]);
+        found.extend(says.into_iter().map(|says| Weakness { says, todo: BRING.into() }));
+        found.extend(self.foreign(&archive, segments).await?);
+        Ok(found)
     }
 
-    /// Reads the leaves that are not in the database from the archive, and compares each with its hash.
+    /// The file of the segment that is archived next, where it is there already and is not of this log.
+    async fn foreign(&self, archive: &Archive, segment: u64) -> Result<Option<Weakness>, LogError> {
+        if !archive.file(segment).exists() {
+            return Ok(None);
+        }
+        let file = archive.file(segment).display().to_string();
+        let says = if self.head().await?.0 < end_of(segment) {
+            format!("{file} is archived, and the log does not go so far")
+        } else {
+            match self.check_segment(segment).await {
+                Ok(_) => return Ok(None),
+                Err(LogError::Archive(error)) => error.to_string(),
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(Some(Weakness { says, todo: OTHER.into() }))
+    }
+
+    /// Reads the leaves that are not in the database from the archive, and compares each with its hash. One that is empty and was
+    /// never archived stays so: somebody has emptied it.
     pub(crate) async fn bring(&self, leaves: &mut [StoredLeaf]) -> Result<(), LogError> {
-        let away = |leaf: &&mut StoredLeaf| leaf.bytes.is_empty();
+        if leaves.iter().all(|leaf| !leaf.bytes.is_empty()) {
+            return Ok(());
+        }
+        let gone = self.detached().await?;
+        let away = |leaf: &&mut StoredLeaf| leaf.bytes.is_empty() && leaf.position <= gone;
         let positions: Vec<u64> =
             leaves.iter_mut().filter(away).map(|leaf| leaf.position).collect();
         let Some(first) = positions.first().copied() else { return Ok(()) };
         let archive = self.archive.clone().ok_or(LogError::Archived { position: first })?;
-        let read = tokio::task::spawn_blocking(move || archive.leaves(&positions)).await;
-        let read = read.map_err(|error| LogError::inconsistent("event", first, error))??;
+        let own = archive.clone();
+        let read = blocking(&archive, move || own.leaves(&positions)).await?;
         for (leaf, bytes) in leaves.iter_mut().filter(away).zip(read) {
             if tlog::leaf_hash(&bytes).0.as_slice() != leaf.hash {
-                let problem = "the leaf in the archive is not the one that was there";
-                return Err(LogError::inconsistent("event", leaf.position, problem));
+                archive.forget();
+                let path = archive.file(segment_of(leaf.position)).display().to_string();
+                return Err(ArchiveError::Foreign(path).into());
             }
             leaf.bytes = bytes;
         }
         Ok(())
     }
+}
+
+/// Works at files beside everything else. A disk of the network that does not answer keeps nobody waiting for ever.
+async fn blocking<T: Send + 'static>(
+    archive: &Archive,
+    work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+) -> Result<T, LogError> {
+    let silent = || ArchiveError::Silent(archive.dir().display().to_string());
+    let done = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(work)).await;
+    let done = done.map_err(|_| silent())?;
+    Ok(done.map_err(|error| LogError::inconsistent("event", "archived", error))??)
 }
 
 /// The position of a segment's last event.

@@ -62,7 +62,9 @@ pub enum LogError {
         position: u64,
     },
     /// Nobody said where the archive is.
-    #[error("segment {segment} cannot be archived: nobody said where the archive is")]
+    #[error(
+        "segment {segment} of the log: nobody said where its archive is; name it, with --archive DIR, or as `archive` among the settings of the recorder"
+    )]
     NoArchive {
         /// The segment, from 0.
         segment: u64,

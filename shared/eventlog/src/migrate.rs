@@ -95,6 +95,12 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0014_archive.sql"),
         include_str!("../../../migrations/sqlite/0014_archive.sql"),
     ),
+    (
+        15,
+        "archived",
+        include_str!("../../../migrations/postgres/0015_archived.sql"),
+        include_str!("../../../migrations/sqlite/0015_archived.sql"),
+    ),
 ];
 
 /// The form of the read model. It is raised when that changes.

@@ -252,7 +252,7 @@ impl EventLog {
     }
 
     /// The leaves of rows; what the database does not hold any more is read from the archive.
-    async fn stored(&self, rows: &[AnyRow]) -> Result<Vec<StoredLeaf>, LogError> {
+    pub(crate) async fn stored(&self, rows: &[AnyRow]) -> Result<Vec<StoredLeaf>, LogError> {
         let mut leaves = rows.iter().map(stored_leaf).collect::<Result<Vec<_>, _>>()?;
         self.bring(&mut leaves).await?;
         Ok(leaves)

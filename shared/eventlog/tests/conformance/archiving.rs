@@ -152,36 +152,73 @@ pub(crate) async fn a_file_that_is_gone_or_damaged_is_named_and_nothing_else_is_
     assert_eq!(log.leaves(0, 5).await.unwrap().len(), 5);
 }
 
-pub(crate) async fn a_file_of_a_lost_history_is_set_aside_and_one_that_the_log_speaks_of_is_not(
-    store: &Store,
-) {
+/// The file of the first segment, as another history of the same log would have left it.
+async fn of_another_history() -> Vec<u8> {
+    let (store, dir) = (Store::sqlite(), TempDir::new().unwrap());
+    let site = long(&store, dir.path()).await;
+    site.log.write_segment(0).await.unwrap();
+    std::fs::read(site.log.archive().unwrap().file(0)).unwrap()
+}
+
+pub(crate) async fn a_file_of_another_history_is_told_and_left_as_it_is(store: &Store) {
     let dir = TempDir::new().unwrap();
     let mut site = long(store, dir.path()).await;
     let archive = site.log.archive().unwrap().clone();
     let event = site.log.write_segment(0).await.unwrap();
-    // As another history of the same log would have left it.
-    let another = Store::sqlite();
-    let lost = long(&another, &dir.path().join("lost")).await;
-    lost.log.write_segment(0).await.unwrap();
-    let other = std::fs::read(lost.log.archive().unwrap().file(0)).unwrap();
+    let other = of_another_history().await;
     std::fs::write(archive.file(0), &other).unwrap();
-    assert_eq!(site.log.write_segment(0).await.unwrap(), event, "it is written anew");
-    let aside = std::fs::read_dir(dir.path()).unwrap().filter_map(|entry| {
-        let path = entry.unwrap().path();
-        path.extension().is_some_and(|end| end == "other").then(|| std::fs::read(path).unwrap())
-    });
-    assert_eq!(
-        aside.collect::<Vec<_>>(),
-        std::slice::from_ref(&other),
-        "and nothing is thrown away"
-    );
+    let foreign = "segment-000000.zst holds other events than the log";
+    let error = site.log.write_segment(0).await.unwrap_err().to_string();
+    assert!(error.contains(foreign), "{error}");
+    let weak = site.log.weaknesses().await.unwrap();
+    assert!(weak.len() == 1 && weak[0].says.contains(foreign), "{weak:?}");
+    assert_eq!(std::fs::read(archive.file(0)).unwrap(), other, "and nothing is thrown away");
+    std::fs::rename(archive.file(0), dir.path().join("elsewhere")).unwrap();
+    assert_eq!(site.log.write_segment(0).await.unwrap(), event, "it goes on without that file");
     said(&mut site, event, 1).await;
     std::fs::write(archive.file(0), &other).unwrap();
-    let error = site.log.write_segment(0).await.unwrap_err().to_string();
-    assert!(error.contains("its leaves are not those of the log"), "{error}");
     let error = site.log.detach().await.unwrap_err().to_string();
-    assert!(error.contains("its leaves are not those of the log"), "{error}");
+    assert!(error.contains(foreign), "{error}");
     assert_eq!(site.log.detached().await.unwrap(), 0, "nothing is forgotten that cannot be read");
+    std::fs::write(archive.file(1), &other).unwrap();
+    let weak = site.log.weaknesses().await.unwrap();
+    let says = "segment-000001.zst is archived, and the log does not go so far";
+    assert!(weak.iter().any(|one| one.says.ends_with(says)), "{weak:?}");
+}
+
+pub(crate) async fn a_directory_that_is_empty_now_is_no_archive_and_nothing_is_forgotten_into_it(
+    store: &Store,
+) {
+    let (dir, mount) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let mut site = long(store, dir.path()).await;
+    let event = site.log.write_segment(0).await.unwrap();
+    said(&mut site, event, 1).await;
+    let log = store.open().await.with_archive(mount.path());
+    for error in [log.write_segment(1).await.map(drop), log.detach().await.map(drop)] {
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("is it mounted?"), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(mount.path()).unwrap().count(), 0, "nothing is made there");
+    assert_eq!(log.detached().await.unwrap(), 0);
+}
+
+pub(crate) async fn a_leaf_that_somebody_emptied_is_not_looked_for_in_the_archive(store: &Store) {
+    let dir = TempDir::new().unwrap();
+    let mut site = long(store, dir.path()).await;
+    let event = site.log.write_segment(0).await.unwrap();
+    said(&mut site, event, 1).await;
+    site.log.detach().await.unwrap();
+    let place = SEGMENT_EVENTS + 2;
+    let (off, empty) = if store.is_postgres() {
+        ("ALTER TABLE event_000001 DISABLE TRIGGER no_change", "''")
+    } else {
+        ("DROP TRIGGER event_no_update", "x''")
+    };
+    let change = format!("{off}; UPDATE event SET leaf = {empty} WHERE position = {place}");
+    store.sql(&change).await.unwrap();
+    let leaves = site.log.leaves(place - 2, 3).await.unwrap();
+    let lengths: Vec<bool> = leaves.iter().map(|leaf| leaf.bytes.is_empty()).collect();
+    assert_eq!(lengths, [false, true, false]);
 }
 
 pub(crate) async fn a_directory_is_the_archive_of_one_log(store: &Store) {
@@ -193,7 +230,8 @@ pub(crate) async fn a_directory_is_the_archive_of_one_log(store: &Store) {
 }
 
 #[tokio::test]
-async fn sqlite_forgets_no_leaf_that_is_not_detached_and_detaches_nothing_that_no_head_is_over() {
+async fn sqlite_forgets_no_leaf_that_is_not_detached_and_detaches_nothing_that_is_not_said_to_be_archived()
+ {
     let store = Store::sqlite();
     let dir = TempDir::new().unwrap();
     let mut site = long(&store, dir.path()).await;
@@ -211,6 +249,7 @@ async fn sqlite_forgets_no_leaf_that_is_not_detached_and_detaches_nothing_that_n
         "UPDATE detached SET size = size".to_owned(),
         "UPDATE detached SET size = 0".to_owned(),
         "UPDATE detached SET size = 99999999".to_owned(),
+        format!("UPDATE detached SET size = {}", SEGMENT_EVENTS + 1),
         "DELETE FROM detached".to_owned(),
         "INSERT OR REPLACE INTO detached VALUES (1, 0)".to_owned(),
     ] {
@@ -236,10 +275,16 @@ async fn in_postgres_only_an_archivist_detaches_and_only_whole_partitions_under_
     assert!(log.may_detach().await.unwrap());
     let mut archivist = AnyConnection::connect(&archivist).await.unwrap();
     refused(&mut archivist, "SELECT decklog_detach(99999999)", "no head is signed").await;
+    let told = format!("SELECT decklog_detach({})", SEGMENT_EVENTS + 1);
+    refused(&mut archivist, &told, "the log does not say that").await;
     refused(&mut archivist, "DELETE FROM event_000000", DENIED).await;
     let part = "SELECT decklog_detach(16383)";
     assert_eq!(store.number(part).await, 0, "the partition is not archived whole");
+    let shape = "SELECT 100 * (SELECT COUNT(*) FROM pg_constraint WHERE conrelid = 'event_000000'::regclass)
+        + (SELECT COUNT(*) FROM pg_index WHERE indrelid = 'event_000000'::regclass)";
+    let before = store.number(shape).await;
     assert_eq!(log.detach().await.unwrap(), SEGMENT_EVENTS);
+    assert_eq!(store.number(shape).await, before);
     assert_eq!(entries(&log).await.len() as u64, check_tree(&site.log).await);
     let mut owner = store.connect().await;
     for change in ["DELETE FROM event_000000", "TRUNCATE event_000000", "TRUNCATE detached"] {

@@ -62,7 +62,9 @@ rules! {
     archiving:
         a_segment_that_has_its_age_moves_into_a_file_and_all_is_read_as_before,
         a_file_that_is_gone_or_damaged_is_named_and_nothing_else_is_said_for_it,
-        a_file_of_a_lost_history_is_set_aside_and_one_that_the_log_speaks_of_is_not,
+        a_file_of_another_history_is_told_and_left_as_it_is,
+        a_directory_that_is_empty_now_is_no_archive_and_nothing_is_forgotten_into_it,
+        a_leaf_that_somebody_emptied_is_not_looked_for_in_the_archive,
         a_directory_is_the_archive_of_one_log;
     asking:
         things_are_listed_of_every_kind_and_blackouts_also_apart,

@@ -6,6 +6,7 @@ use domain::event::{LogArchived, LogHeadSigned};
 use domain::ids::StreamId;
 use domain::ledger::SEGMENT_EVENTS;
 use evidence::Verdict;
+use serde_json::{Value, json};
 use tlog::{Frontier, leaf_hash};
 
 use super::forgery::Forged;
@@ -68,5 +69,47 @@ fn a_recorder_that_says_another_root_of_a_segment_than_the_tree_has_is_found_out
         assert_eq!(said.names.into_iter().collect::<Vec<_>>(), found, "{does}");
         let verdict = if found.is_empty() { Verdict::Verified } else { Verdict::Tampered };
         assert_eq!((report.verdict, said.verdict), (verdict, verdict), "{does}");
+    }
+}
+
+#[test]
+fn what_is_no_word_of_a_segment_is_told_alike_by_both_verifiers() {
+    let site = Site::get();
+    let log = Forged::of(&site.leaves);
+    let draft = Draft::new(StreamId::archive(), 1, archived(&log, 0));
+    let log = log.say_next("audit/", draft, &site.keys);
+    let last = log.leaves.len() - 1;
+    let of = |key: &str, value: Value| {
+        let mut data = event(&log.leaves[last])["data"].clone();
+        data[key] = value;
+        data
+    };
+    let mut short = of("first", json!(1));
+    short.as_object_mut().unwrap().remove("sha256");
+    let upper = Digest::of(b"a file").to_string().to_uppercase();
+    for (data, schema, found) in [
+        (json!("text"), 1, "EVENT_FORM"),
+        (json!({}), 1, "EVENT_FORM"),
+        (short, 1, "EVENT_FORM"),
+        (of("more", json!(1)), 1, "EVENT_FORM"),
+        (of("first", json!(-1)), 1, "EVENT_FORM"),
+        (of("first", json!(true)), 1, "EVENT_FORM"),
+        (of("first", json!(1.5)), 1, "EVENT_FORM"),
+        (of("bytes", json!("1000")), 1, "EVENT_FORM"),
+        (of("root", json!(7)), 1, "EVENT_FORM"),
+        (of("sha256", json!(upper)), 1, "EVENT_FORM"),
+        (of("more", json!(1)), 2, "EVENT_UNKNOWN"),
+    ] {
+        let does = format!("{data} in version {schema}");
+        let log = log.clone().say(last, |event| {
+            event["data"] = data;
+            event["schema"] = json!(schema);
+        });
+        let tar = bundle(&log.leaves, &site.signers()).tar();
+        let report = verify(&tar, &careful(&[]));
+        assert_eq!(names(&report), [found], "{does}: {:?}", report.findings);
+        let said = peer::verify(&tar, Some(&policy_text(true)), &[], None);
+        assert_eq!(said.names.into_iter().collect::<Vec<_>>(), [found], "{does}");
+        assert_eq!(said.verdict, report.verdict, "{does}");
     }
 }
