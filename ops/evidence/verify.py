@@ -548,13 +548,16 @@ class Verifier:
         if self.last and self.policy:
             self.check_witnesses(self.last)
 
+    def root_for(self, head):
+        return Tree(self.leaves[:head.size]).root()
+
     def follows(self, old, key, new):
         """Whether what a log that goes on says of its name before holds."""
         said, holds = new.said, True
         try:
             if "before" in said:
                 head = Head(said["before"].encode())
-                root = Tree(self.leaves[:head.size]).root() if head.size <= said["size"] else head.root
+                root = self.root_for(head) if head.size <= said["size"] else head.root
                 holds = (head.origin, head.root) == (old.origin, root) and head.is_signed_by([key]) and head.size <= said["reached"]
             if "handover" in said:
                 note = Head.__new__(Head)
@@ -588,6 +591,9 @@ class Verifier:
             self.find("NO_QUORUM", "cosigned by %s" % (", ".join(sorted(cosigned)) or "nobody"))
         self.test(self.as_of and cosigned and max(cosigned.values()) < self.as_of, "STALE_HEAD", "the last cosignature is older")
 
+    def size(self):
+        return len(self.leaves)
+
     def verdict(self):
         kinds = {finding["kind"] for finding in self.findings}
         return "TAMPERED" if kinds - OPEN else "INCONCLUSIVE" if kinds else "VERIFIED"
@@ -617,7 +623,7 @@ def main(verifies=Verifier, doc=__doc__):
         return 3
     word = verifier.verdict()
     if args.json:
-        print(json.dumps({"verdict": word, "size": len(verifier.leaves), "findings": verifier.findings}))
+        print(json.dumps({"verdict": word, "size": verifier.size(), "findings": verifier.findings}))
     else:
         for finding in verifier.findings:
             print("FINDING %(kind)s: position %(position)s: %(text)s" % finding)

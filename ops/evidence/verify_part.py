@@ -10,12 +10,12 @@ nothing shows that nothing was left out: TAMPERED exits with 1, INCONCLUSIVE wit
 import re
 import sys
 
-from verify import (EVENT_TYPE, FORMAT_OF_PARTS, Head, Verifier, Wrong, canonical, canonical64, main, read_json, read_leaf, refuse, sha,
-                    signed)
+from verify import (EVENT_TYPE, FORMAT, FORMAT_OF_PARTS, Head, Name, Verifier, Wrong, canonical, canonical64, check_archived, main, read_json,
+                    read_key, read_leaf, refuse, sha, signed)
 
-INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
-ENTRY = re.compile(r"entries/(\d{20})")
-PROOF = re.compile(r"proofs/(\d{20})\.tlog-proof")
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
+ENTRY = re.compile(r"entries/([0-9]{20})")
+PROOF = re.compile(r"proofs/([0-9]{20})\.tlog-proof")
 
 
 def included(leaf, index, path, size):
@@ -50,11 +50,14 @@ class PartVerifier(Verifier):
         self.files[name] = (len(data), sha(data).hex())
         entry, proof = ENTRY.fullmatch(name), PROOF.fullmatch(name)
         if name == "request.json":
-            self.request = read_json(data[:-1], "MANIFEST_FORM")
-            known = set(self.request) == {"control", "controls", "format", "from", "until"} and self.request["format"] == FORMAT_OF_PARTS
-            known = known and isinstance(self.request["control"], str) and isinstance(self.request["controls"], dict)
-            known = known and all(INSTANT.fullmatch(str(self.request[key])) for key in ("from", "until"))
+            said = read_json(data[:-1], "MANIFEST_FORM")
+            if said.get("format") == FORMAT:
+                raise ValueError("this is a whole bundle: verify.py verifies it")
+            known = set(said) == {"control", "controls", "format", "from", "until"} and said["format"] == FORMAT_OF_PARTS
+            known = known and isinstance(said["control"], str) and isinstance(said["controls"], dict)
+            known = known and all(isinstance(said[key], str) and INSTANT.fullmatch(said[key]) for key in ("from", "until"))
             refuse(data[-1:] != b"\n" or not known, "MANIFEST_FORM", "not the request of a part")
+            self.request = said
         elif name == "checkpoint":
             refuse(self.newest, "FILE_UNEXPECTED", "it stands behind entries")
             self.last, self.note = Head(data), data
@@ -84,14 +87,18 @@ class PartVerifier(Verifier):
 
     def take_said(self, position, received, envelope, seals, event):
         kind, source, data = event["type"], event["source"], event["data"]
+        refuse(not isinstance(kind, str) or not isinstance(source, str), "ENVELOPE_FORM", "names that are no text")
         self.types[kind] = self.types.get(kind, 0) + 1
         self.test(event["id"] in self.ids, "DUPLICATE_ID", event["id"], position)
         self.ids.add(event["id"])
+        check_archived(event)
         self.test(received < self.received, "RECEIVED_BACK", "before one in front of it", position)
         self.received = received
-        if kind in ("log.created", "log.producer-enrolled") and source.startswith("audit/"):
-            key = data["key"] if re.fullmatch("[0-9a-f]{64}", data["key"]) else ""
-            self.keys.setdefault(data["producer"], []).append(bytes.fromhex(key))
+        if kind in ("log.created", "log.producer-enrolled") and source.startswith("audit/") and re.fullmatch("[0-9a-f]{64}", data["key"]):
+            self.keys.setdefault(data["producer"], []).append(bytes.fromhex(data["key"]))
+        if kind in ("log.created", "log.continued") and source.startswith("audit/"):
+            said = data if kind == "log.continued" else None
+            self.names.append(Name(data["origin"], data["head_key"], pair_of(data["head_key"]), position, said))
         keys = self.keys.get(source, [])
         message = b"DSSEv1 %d %s %d %s" % (len(EVENT_TYPE), EVENT_TYPE, len(envelope), envelope)
         for ident, signature in seals if keys else []:
@@ -104,14 +111,14 @@ class PartVerifier(Verifier):
         head, _, note = data.partition(b"\n\n")
         lines = head.decode("utf-8", "replace").split("\n")
         hashes = [canonical64(line) for line in lines[2:]]
-        good = lines[:2] == ["c2sp.org/tlog-proof@v1", "index %d" % (position - 1)] and note == self.note and self.last
+        good = lines[:2] == ["c2sp.org/tlog-proof@v1", "index %d" % (position - 1)] and self.last and note == self.note
         good = good and len(hashes) <= 63 and all(one is not None and len(one) == 32 for one in hashes)
         root = included(leaf, position - 1, hashes, self.last.size) if good else None
-        self.test(self.last and (root is None or root != self.last.root), "ENTRY_UNPROVEN", "its proof leads elsewhere", position)
+        self.test(root is None or root != self.last.root, "ENTRY_UNPROVEN", "its proof leads elsewhere, or there is no head", position)
 
     def miss(self):
         if self.waiting:
-            self.find("FILE_MISSING", "its proof is not there", self.waiting[0])
+            self.find("ENTRY_UNPROVEN", "its proof is not there", self.waiting[0])
             self.waiting = None
 
     def finish(self):
@@ -142,12 +149,33 @@ class PartVerifier(Verifier):
         if not keys:
             self.find("NO_POLICY", "nobody says that the key of the log is believed")
         elif not head.is_signed_by(keys):
-            self.find("HEAD_SIGNATURE", "the head is not signed by a key that the policy names")
-        else:
-            same = [held for held in self.held if (held.origin, held.size) == (head.origin, head.size)]
-            self.test(any(held.root != head.root for held in same), "HELD_FORK", "you hold another head of size %d" % head.size)
+            self.find(self.continued(head, keys) or "HEAD_SIGNATURE", "the head is not signed by a key that the policy names")
+        same = [held for held in self.held if (held.origin, held.size) == (head.origin, head.size)]
+        self.test(any(held.root != head.root for held in same), "HELD_FORK", "you hold another head of size %d" % head.size)
         if self.policy:
             self.check_witnesses(head)
+
+    def continued(self, head, keys):
+        """Whether the head is of the last name of a log of which the reader knows one before."""
+        last = self.names[-1] if self.names else None
+        own = last and last.pair and head.origin == last.origin and head.is_signed_by([last.pair])
+        if not own or not any(name.pair in keys for name in self.names):
+            return None
+        follow = all(self.follows(old, old.pair, new) for old, new in zip(self.names, self.names[1:]))
+        return "LOG_CONTINUED" if follow else "CONTINUED_OTHER"
+
+    def root_for(self, head):
+        return head.root  # Which events a head before is over, a part does not show.
+
+    def size(self):
+        return self.last.size if self.last else 0
+
+
+def pair_of(text):
+    try:
+        return read_key(text, 1)
+    except ValueError:
+        return None
 
 
 if __name__ == "__main__":

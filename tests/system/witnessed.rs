@@ -152,6 +152,11 @@ fn a_site_with_a_witness_exports_evidence_that_both_verifiers_call_verified() {
     assert!(findings.len() == 1 && findings[0].contains("PARTIAL: "), "{said}");
     let script = "verify_part.py";
     assert_eq!(peer_by(script, &part, &by).0, Some(2));
+    let who =
+        up.call(&["events", "--stream", "log/exports", "-o", "json"]).ended(0).json().to_string();
+    assert!(who.contains(r#""control":"JS-01""#), "what is said of it is that it is a part: {who}");
+    let whole = up.call(&["evidence", "export", "--control", "lg-01", "--to", "no.tar"]).ended(2);
+    assert!(whole.err.contains("LG-01 is about the log itself"), "{}", whole.err);
     let papers = site.path("papers");
     let refused = run(decklog(["evidence", "papers", "--to"]).arg(papers).arg(&part));
     assert!(refused.ended(2).err.contains("it is a part of a log"));

@@ -1,9 +1,11 @@
 //! Whether the guards of the database stand: looked at once an hour, said once a day, and at once where one does not.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use domain::event::{Event, LogEvent, LogExamined, WEAKNESSES_MAX};
-use domain::wire::{Content, EventFilter, Query};
+use domain::ids::ProducerId;
+use domain::wire::{Content, EventFilter, LogEntry, Query};
 use eventlog::{EventLog, Weakness};
 use jiff::{SignedDuration, Timestamp};
 use tracing::error;
@@ -38,10 +40,15 @@ impl Examined {
     }
 }
 
+/// How long the disks may take to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Where this recorder keeps its keys, and where the log stands, as far as that is here.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Places {
     data: PathBuf,
+    /// Keys that are kept elsewhere.
+    keys: Vec<PathBuf>,
     /// Beside it: the file of the log and its directory, and the archive.
     beside: Vec<PathBuf>,
 }
@@ -51,32 +58,55 @@ impl Places {
         let file = (!config.database.contains("://")).then(|| PathBuf::from(&config.database));
         let dir = file.as_ref().and_then(|file| file.parent()).map(Path::to_owned);
         let beside = dir.into_iter().chain(file).chain(config.archive.clone());
-        Self { data: config.data.clone(), beside: beside.collect() }
+        let keys = config.head_key.iter().chain(&config.join_secret).cloned().collect();
+        Self { data: config.data.clone(), keys, beside: beside.collect() }
     }
 
-    /// What of them is open to others, what lacks room, and whether the database has another time.
+    /// What of them is open to others, what lacks room, and whether the database has another time. What cannot be looked at is
+    /// a weakness too: nobody knows how it stands.
     pub(crate) async fn weaknesses(
         &self,
         log: &EventLog,
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
-    ) -> anyhow::Result<Vec<Weakness>> {
-        let mut found = place::secrets(&self.data)?;
-        found.extend(place::writable(&self.beside, Others::Everybody));
-        let all = std::iter::once(&self.data).chain(&self.beside);
-        for dir in all.filter(|path| path.is_dir()) {
-            // One disk is told of once.
-            let full = place::room(dir)?
-                .filter(|_| !found.iter().any(|one| one.says.contains("MiB are free")));
-            found.extend(full);
+    ) -> Vec<Weakness> {
+        let own = self.clone();
+        let looked = tokio::task::spawn_blocking(move || own.on_disk());
+        let mut found = match tokio::time::timeout(PATIENCE, looked).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => vec![place::unseen("where the log stands", &error)],
+            Err(_) => vec![place::unseen("where the log stands", &"a disk does not answer")],
+        };
+        match place::clocks(log, clock).await {
+            Ok(apart) => found.extend(apart),
+            Err(error) => found.push(place::unseen("the clock of the database", &error)),
         }
-        found.extend(place::clocks(log, clock).await?);
-        Ok(found)
+        found
+    }
+
+    fn on_disk(&self) -> Vec<Weakness> {
+        let mut found = place::secrets(&self.data)
+            .unwrap_or_else(|error| vec![place::unseen(&self.data.display().to_string(), &error)]);
+        found.extend(self.keys.iter().filter_map(|key| place::open_to_others(key)));
+        let own = [self.data.clone()];
+        let open = |paths: &[PathBuf]| place::writable(paths, Others::Everybody);
+        found.extend(open(&own).or_else(|| open(&self.beside)));
+        let dirs = own.iter().chain(&self.beside).filter(|path| path.is_dir());
+        // One disk is told of once.
+        found.extend(
+            dirs.filter_map(|dir| {
+                place::room(dir)
+                    .unwrap_or_else(|error| Some(place::unseen(&dir.display().to_string(), &error)))
+            })
+            .next(),
+        );
+        found
     }
 }
 
 /// What is to be said of what was found, if anything.
 pub(crate) async fn judge(
     log: &EventLog,
+    own: &ProducerId,
     found: &[Weakness],
     now: Timestamp,
 ) -> anyhow::Result<Option<LogExamined>> {
@@ -84,17 +114,25 @@ pub(crate) async fn judge(
         error!(todo = %weak.todo, "THE LOG CAN BE CHANGED WHERE IT STANDS: {}", weak.says);
     }
     let told = told(found);
-    let due = is_due(said(log).await?, &told, now);
+    let due = is_due(said(log, own).await?, &told, now);
     Ok(due.then_some(told))
 }
 
-/// What a recorder said last, and when. Where none has, the guards are as old as the log.
-async fn said(log: &EventLog) -> anyhow::Result<Option<(LogExamined, Timestamp)>> {
+/// What this recorder said last, and when: others have keys and disks of their own. Where it has said nothing lately, the guards
+/// are as old as the log.
+async fn said(
+    log: &EventLog,
+    own: &ProducerId,
+) -> anyhow::Result<Option<(LogExamined, Timestamp)>> {
     for kind in ["log.examined", "log.created"] {
-        let kind = Some(kind.to_owned());
-        let newest = Query::Search(EventFilter { kind, limit: 50, ..EventFilter::default() });
+        let of = Some(kind.to_owned());
+        let newest = Query::Search(EventFilter { kind: of, limit: 50, ..EventFilter::default() });
         let Content::Events(found) = log.answer(&newest).await?.content else { continue };
-        let Some(entry) = found.iter().find(|entry| entry.void.is_none()) else { continue };
+        let by_us = |entry: &&LogEntry| {
+            let source = entry.envelope().map(|envelope| envelope.source);
+            entry.void.is_none() && (kind == "log.created" || source.is_ok_and(|by| by == *own))
+        };
+        let Some(entry) = found.iter().find(by_us) else { continue };
         let event = entry.envelope()?.event()?;
         let said =
             if let Event::LogEvent(LogEvent::LogExamined(said)) = event { said } else { told(&[]) };

@@ -10,8 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Files of a data directory that nobody else may read end so.
 const SECRET: [&str; 4] = ["key", "secret", "token", "code"];
-/// A disk with less room than this, in MiB, or in a hundredth of it, is nearly full.
+/// A disk with less room than this, in MiB, is nearly full, unless that is a good part of a small one.
 const ROOM_MIB: u64 = 512;
+const SMALL_PERCENT: u64 = 20;
+/// A disk with less room than this is nearly full, unless that is very much.
 const ROOM_PERCENT: u64 = 5;
 /// How far the clock of the database may be from this machine's.
 const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
@@ -30,9 +32,9 @@ pub fn secrets(dir: &Path) -> anyhow::Result<Vec<Weakness>> {
         if path.is_dir() {
             // What this account may not even list holds nothing of its own.
             let inner = within(&path).unwrap_or_default();
-            found.extend(inner.iter().filter_map(|path| readable(path)));
+            found.extend(inner.iter().filter_map(|path| secret(path)));
         } else {
-            found.extend(readable(&path));
+            found.extend(secret(&path));
         }
     }
     Ok(found)
@@ -45,10 +47,23 @@ fn within(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn readable(path: &Path) -> Option<Weakness> {
+/// What could not be looked at.
+pub(crate) fn unseen(what: &str, why: &dyn std::fmt::Display) -> Weakness {
+    weak(
+        format!("{what} could not be looked at: {why}"),
+        "have the recorder's account read it: nobody knows how it stands",
+    )
+}
+
+fn secret(path: &Path) -> Option<Weakness> {
     let secret = path.extension().is_some_and(|end| SECRET.iter().any(|one| end == *one));
+    open_to_others(path).filter(|_| secret)
+}
+
+/// A file that somebody else than its owner could read.
+pub(crate) fn open_to_others(path: &Path) -> Option<Weakness> {
     // What is gone by now can be read by nobody.
-    let meta = path.symlink_metadata().ok().filter(|meta| secret && meta.is_file())?;
+    let meta = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
     let mode = meta.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then(|| {
         let says = format!("others can get at {}: its mode is {mode:03o}", path.display());
@@ -84,18 +99,27 @@ pub fn room(dir: &Path) -> anyhow::Result<Option<Weakness>> {
     let disk = nix::sys::statvfs::statvfs(dir)
         .with_context(|| format!("asking for the room under {}", dir.display()))?;
     let (free, all) = (disk.blocks_available(), disk.blocks());
+    if all == 0 {
+        // Some disks of a network do not say how large they are.
+        return Ok(None);
+    }
     let mib = free.saturating_mul(disk.fragment_size()) / (1 << 20);
-    let percent = free.saturating_mul(100) / all.max(1);
+    let percent = free.saturating_mul(100) / all;
     Ok(is_nearly_full(mib, percent).then(|| {
         weak(
-            format!("{mib} MiB are free where {} is, {percent} % of the disk", dir.display()),
+            format!("less than {} MiB are free where {} is", step_above(mib), dir.display()),
             "make room: a log that cannot grow stops everything that is to be recorded",
         )
     }))
 }
 
 fn is_nearly_full(mib: u64, percent: u64) -> bool {
-    mib < ROOM_MIB || (percent < ROOM_PERCENT && mib < 20 * ROOM_MIB)
+    (mib < ROOM_MIB && percent < SMALL_PERCENT) || (percent < ROOM_PERCENT && mib < 20 * ROOM_MIB)
+}
+
+/// A number as it is said: a power of two, so that what grows or shrinks slowly is not said anew each hour.
+fn step_above(number: u64) -> u64 {
+    number.saturating_add(1).next_power_of_two()
 }
 
 /// Whether the database has another time than this machine.
@@ -117,15 +141,31 @@ fn apart(before: Timestamp, there: Timestamp, after: Timestamp) -> Option<Weakne
     let (by, how) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
     (by > CLOCKS).then(|| {
         weak(
-            format!("the clock of the database is {} s {how} this machine's", by.as_secs()),
+            format!("the clock of the database is more than {} s {how} this machine's", steady(by)),
             "set the clocks of all machines by one time server, and find out since when they are apart",
         )
     })
 }
 
+/// Seconds as they are said: half of the power of two above them.
+fn steady(by: SignedDuration) -> u64 {
+    step_above(by.as_secs().unsigned_abs()).div_euclid(2).max(CLOCKS.as_secs().unsigned_abs())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_changes_slowly_is_said_in_steps() {
+        let table = [(0, 1), (1, 2), (2, 4), (3, 4), (4, 8), (300, 512), (511, 512), (512, 1_024)];
+        for (number, said) in table {
+            assert_eq!(step_above(number), said, "{number}");
+        }
+        for (seconds, said) in [(6, 5), (7, 5), (8, 8), (60, 32), (3_599, 2_048)] {
+            assert_eq!(steady(SignedDuration::from_secs(seconds)), said, "{seconds}");
+        }
+    }
 
     #[test]
     fn a_disk_is_nearly_full_by_what_is_left_and_not_by_its_share_alone() {
@@ -134,7 +174,8 @@ mod tests {
             (100_000, 1, false),
             (9_000, 4, true),
             (600, 60, false),
-            (511, 60, true),
+            (511, 60, false),
+            (511, 19, true),
             (0, 0, true),
         ] {
             assert_eq!(is_nearly_full(mib, percent), full, "{mib} MiB, {percent} %");
@@ -181,9 +222,9 @@ mod tests {
             (0, 0, 0, None),
             (0, 5, 0, None),
             (0, 20, 40, None),
-            (0, 6, 0, Some("6 s ahead of")),
-            (10, 3, 11, Some("7 s behind")),
-            (0, 90, 30, Some("60 s ahead of")),
+            (0, 6, 0, Some("5 s ahead of")),
+            (10, 3, 11, Some("5 s behind")),
+            (0, 90, 30, Some("32 s ahead of")),
         ] {
             let found = apart(at(before), at(there), at(after)).map(|one| one.says);
             let fits = match (&found, says) {

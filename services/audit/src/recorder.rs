@@ -321,14 +321,10 @@ impl Recorder {
         }
         let log = self.appender.log().clone();
         let mut found = log.weaknesses().await?;
-        match self.places.weaknesses(&log, &*self.around.clock).await {
-            Ok(more) => found.extend(more),
-            // What cannot be looked at keeps nobody from saying how the guards stand.
-            Err(error) => {
-                warn!(error = format!("{error:#}"), "where the log stands could not be looked at");
-            }
-        }
-        let Some(event) = judge(&log, &found, now).await? else { return Ok(()) };
+        found.extend(self.places.weaknesses(&log, &*self.around.clock).await);
+        let Some(event) = judge(&log, &self.own.producer, &found, now).await? else {
+            return Ok(());
+        };
         let said = self.say(event).await;
         if !matches!(said, Ok(Mark::Valid)) {
             self.examined.again();

@@ -227,15 +227,8 @@ impl Checking<'_> {
         if named.iter().any(|key| key == own) {
             return;
         }
-        let before = self.log.names.iter().rev().find(|name| named.contains(&name.key));
-        if let (Some(before), Some(last)) = (before, self.log.names.last()) {
-            let by = last.continued.as_ref().is_some_and(|said| said.handover.is_some());
-            let by = if by { "handed over by the key before" } else { "without the key before" };
-            let text = format!(
-                "the policy names {}, and since position {} the log goes on as {} ({by}): ask why, and name that in the policy if you believe it",
-                before.origin, last.from, last.key
-            );
-            return self.findings.add(Kind::LogContinued, text);
+        if let Some((kind, text)) = names::goes_on(&self.log.names, &named) {
+            return self.findings.add(kind, text);
         }
         let text = format!(
             "the log says that its heads are signed by {own}, and the policy does not name that key"
@@ -247,7 +240,8 @@ impl Checking<'_> {
     fn check_names(&mut self) {
         let names = &self.log.names;
         for (old, new) in names.iter().zip(names.iter().skip(1)) {
-            if let Some((kind, text)) = new.misfit(old, |size| self.log.roots.get(&size).copied()) {
+            let fits = |head: &Checkpoint| self.log.roots.get(&head.size()) == Some(&head.root());
+            if let Some((kind, text)) = new.misfit(old, fits) {
                 self.findings.at(new.from, kind, text);
             }
         }

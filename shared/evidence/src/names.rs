@@ -2,7 +2,7 @@
 //! heads was lost. Heads that were signed before are of the name before, and are never signed again.
 
 use domain::event::{Event, LogContinued, LogEvent};
-use tlog::{Hash, Note, VerifierKey};
+use tlog::{Checkpoint, Note, VerifierKey};
 
 use crate::finding::Kind;
 use crate::heads::Head;
@@ -52,11 +52,11 @@ impl Name {
         Some(head.says.size()).filter(|size| *size <= said.size)
     }
 
-    /// What does not hold of what it says about the name before; `root` tells the roots of the log.
+    /// What does not hold of what it says about the name before; `fits` tells whether a head is over events of the log.
     pub(crate) fn misfit(
         &self,
         old: &Self,
-        root: impl Fn(u64) -> Option<Hash>,
+        fits: impl Fn(&Checkpoint) -> bool,
     ) -> Option<(Kind, String)> {
         let said = self.continued.as_ref()?;
         let key = old.verifier();
@@ -72,7 +72,7 @@ impl Name {
                     "the head before is not by the key before, or of a longer log than it says",
                 );
             }
-            if size <= said.size && root(size) != Some(head.says.root()) {
+            if size <= said.size && !fits(&head.says) {
                 return other(
                     "the head before was signed over other events than the log continues",
                 );
@@ -84,6 +84,19 @@ impl Name {
         let holds = note.is_some_and(|note| note.text() == text && note.verify(keys).is_ok());
         if holds { None } else { other("it was not handed over by the key before") }
     }
+}
+
+/// That a log goes on under another name, of which somebody knows the key of a name before.
+pub(crate) fn goes_on(names: &[Name], named: &[String]) -> Option<(Kind, String)> {
+    let last = names.last()?;
+    let before = names.iter().rev().find(|name| named.contains(&name.key))?;
+    let by = last.continued.as_ref().is_some_and(|said| said.handover.is_some());
+    let by = if by { "handed over by the key before" } else { "without the key before" };
+    let text = format!(
+        "the policy names {}, and since position {} the log goes on as {} ({by}): ask why, and name that in the policy if you believe it",
+        before.origin, last.from, last.key
+    );
+    Some((Kind::LogContinued, text))
 }
 
 /// The name of a log that lost what this head is over, where one did: the head is of a name before, and of a longer log.

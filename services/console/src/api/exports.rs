@@ -18,9 +18,11 @@ use crate::state::Console;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Export {
-    /// How many events it holds.
+    /// How many events the log had: it holds all of them, or some, where it is a part.
     #[schema(minimum = 1)]
     size: u64,
+    /// The control that it is about, where it is a part of the log.
+    control: Option<String>,
     /// The root of the head under which it stands, hexadecimal.
     #[schema(value_type = String)]
     root: Digest,
@@ -44,7 +46,7 @@ pub(super) async fn record_export(
     State(console): State<Console>,
     Body(said): Body<Export>,
 ) -> Result<Json<Applied>> {
-    let Export { size, root, from, until, file, bytes } = said;
-    let event = LogExported { size, root, from, until, file, bytes };
+    let Export { size, control, root, from, until, file, bytes } = said;
+    let event = LogExported { size, control, root, from, until, file, bytes };
     Ok(Json(console.record_export(event, &caller).await?))
 }

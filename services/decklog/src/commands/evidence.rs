@@ -44,6 +44,15 @@ pub(crate) fn run(wanted: &Evidence, format: Format) -> anyhow::Result<()> {
     }
 }
 
+/// Of what somebody has evidence now: the first so many events, a period, and one control where it is a part.
+struct Told<'a> {
+    size: u64,
+    root: Hash,
+    from: Timestamp,
+    until: Timestamp,
+    control: Option<&'a str>,
+}
+
 /// The file that somebody has now.
 #[derive(Debug, Serialize)]
 struct Delivered {
@@ -59,17 +68,16 @@ struct Delivered {
 }
 
 impl Delivered {
-    /// Says in the log what was written of its first `size` events, about a period.
-    fn tell(
-        wanted: &ExportEvidence,
-        written: Written,
-        (size, root): (u64, Hash),
-        (from, until): (Timestamp, Timestamp),
-    ) -> Self {
+    /// Says in the log what was written.
+    fn tell(wanted: &ExportEvidence, written: Written, of: Told<'_>) -> Self {
         let Written { bytes, sha256, parts } = written;
-        let told = json!({
+        let Told { size, root, from, until, control } = of;
+        let mut told = json!({
             "size": size, "root": Digest(root.0), "from": from, "until": until, "file": sha256, "bytes": bytes,
         });
+        if let Some(control) = control {
+            told["control"] = control.into();
+        }
         let (file, recorded) = (wanted.to.display().to_string(), record(&wanted.place, &told));
         Self { file, bytes, sha256, parts, recorded }
     }
@@ -129,7 +137,8 @@ fn export(wanted: &ExportEvidence, format: Format) -> anyhow::Result<()> {
     let with = Beside { stamps: &stamps, payloads: &shown };
     let (written, log) = write(&source, request, target, last, &earlier, with)?;
     drop(source);
-    let delivered = Delivered::tell(wanted, written, (size, root), (from, until));
+    let told = Told { size, root, from, until, control: None };
+    let delivered = Delivered::tell(wanted, written, told);
     let controls: Vec<Summary> = log.controls.iter().map(Summary::of).collect();
     let wrong: Vec<String> = log.findings.kept().iter().map(ToString::to_string).collect();
     let measures = log.agreed.as_ref().map(|agreed| agreed.says_of(&used)).unwrap_or_default();

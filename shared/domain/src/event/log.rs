@@ -127,8 +127,11 @@ pub struct LogDirectorySet {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogExported {
-    /// How many events it holds: all, from the first on.
+    /// How many events the log had: it holds all of them, from the first on, or some, where it is a part.
     pub size: u64,
+    /// The control that it is about, where it is a part of the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
     /// The root of the head under which it stands.
     pub root: Digest,
     /// The beginning of the period that it is about.

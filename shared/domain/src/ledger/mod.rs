@@ -47,7 +47,7 @@ use crate::event::{
     BackupEvent, Event, HostEvent, JobEvent, LogEvent, PrintEvent, ReviewEvent, RunEvent, ThingAct,
     ThingEvent, UserEvent,
 };
-use crate::ids::{Class, ProducerId, StreamId, StreamType};
+use crate::ids::{Class, ProducerId, StreamId, StreamType, is_name};
 use crate::incident;
 use crate::job::{Job, JobDefinition, admit_change};
 use crate::keys::PublicKey;
@@ -496,6 +496,10 @@ impl Ledger {
             }
             LogEvent::LogExported(e) => {
                 need(e.from < e.until, "the period that evidence is about has a length")?;
+                need(
+                    e.control.as_deref().is_none_or(|id| is_name(&id.to_ascii_lowercase())),
+                    "a part of the log is about one control",
+                )?;
                 need(
                     (1..=self.size).contains(&e.size),
                     "evidence holds events, and no more than the log",

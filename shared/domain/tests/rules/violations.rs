@@ -185,6 +185,7 @@ fn what_is_protected_is_read_by_somebody_and_who_takes_evidence_away_is_named() 
     assert_eq!(site.try_by("user/ana", &stream(), Event::from(looked)), Mark::Valid);
     let exported = LogExported {
         size: 3,
+        control: None,
         root: Digest::of(b"root"),
         from: at("00:00"),
         until: at("01:00"),
@@ -192,6 +193,13 @@ fn what_is_protected_is_read_by_somebody_and_who_takes_evidence_away_is_named() 
         bytes: 9,
     };
     let (now, exports) = (site.now, StreamId::exports());
+    let part =
+        |control: &str| LogExported { control: Some(control.to_owned()), ..exported.clone() };
+    let refused = site.world.say_by("user/ana", exports.clone(), part("no control"), now);
+    assert!(
+        matches!(&refused, Mark::Refused { reason } if reason.contains("one control")),
+        "{refused:?}"
+    );
     let by_ana = site.world.say_by("user/ana", exports.clone(), exported.clone(), now);
     assert_eq!(by_ana, Mark::Valid);
     let all = strictly(&site.world, |_, _| true);

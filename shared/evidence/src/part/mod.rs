@@ -62,7 +62,7 @@ pub struct PartRequest {
 pub struct Part {
     /// The control that it is about.
     pub control: String,
-    /// How many entries are in it, each proven to be in the log.
+    /// How many entries in it are proven to be in the log.
     pub entries: u64,
     /// How many of them carry a signature of their producer that holds; the others are vouched for by the log alone.
     pub signed: u64,

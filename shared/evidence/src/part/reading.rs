@@ -23,6 +23,7 @@ use crate::bundle::{
 use crate::examiner::{Counts, Entries};
 use crate::finding::{Findings, Kind};
 use crate::heads::{self, Head, Trust};
+use crate::names::{self, Name};
 use crate::timestamps::Stamped;
 use crate::verify::{Report, next};
 
@@ -60,6 +61,9 @@ struct Reading<'a> {
     entries: Entries,
     /// Keys that entries of the part let in.
     keys: BTreeMap<ProducerId, Vec<PublicKey>>,
+    /// Names of the log that entries of the part give it.
+    names: Vec<Name>,
+    proven: u64,
     signed: u64,
     counts: Counts,
     findings: Findings,
@@ -77,6 +81,8 @@ impl<'a> Reading<'a> {
             received: Timestamp::UNIX_EPOCH,
             entries: Entries::default(),
             keys: BTreeMap::new(),
+            names: Vec::new(),
+            proven: 0,
             signed: 0,
             counts: Counts::default(),
             findings: Findings::default(),
@@ -147,8 +153,11 @@ impl<'a> Reading<'a> {
 
     fn miss_proof(&mut self) {
         if let Some((position, _)) = self.waiting.take() {
-            let text = format!("{} is not there", proof_name(position));
-            self.findings.at(position, Kind::FileMissing, text);
+            let text = format!(
+                "{} is not there: nothing shows that it is in the log",
+                proof_name(position)
+            );
+            self.findings.at(position, Kind::EntryUnproven, text);
         }
     }
 
@@ -159,13 +168,16 @@ impl<'a> Reading<'a> {
             self.findings.at(position, Kind::ReceivedBack, text);
         }
         self.received = leaf.received;
-        self.learn(&envelope, &event?);
+        self.learn(position, &envelope, &event?);
         self.check_seals(position, &envelope, &leaf);
         Ok(())
     }
 
-    /// Whom the recorder lets in.
-    fn learn(&mut self, envelope: &Envelope, event: &Event) {
+    /// Whom the recorder lets in, and under which name the log goes.
+    fn learn(&mut self, position: u64, envelope: &Envelope, event: &Event) {
+        if envelope.source.class() == Class::Audit {
+            self.names.extend(Name::given_by(event, position));
+        }
         let Event::LogEvent(event) = event else { return };
         let told = if let LogEvent::LogCreated(said) = event {
             Some((&said.producer, &said.key))
@@ -205,9 +217,9 @@ impl<'a> Reading<'a> {
             let text = format!("{name} stands behind no entry that it proves");
             return self.findings.add(Kind::FileUnexpected, text);
         };
-        let Some(head) = &self.head else { return };
         let proven = ProofFile::parse(bytes).map_err(|error| error.to_string()).and_then(|proof| {
-            if proof.index + 1 != position || proof.note != head.note {
+            let note = self.head.as_ref().map(|head| &head.note);
+            if proof.index != position - 1 || Some(&proof.note) != note {
                 return Err("it is of another position, or in the tree of another head".to_owned());
             }
             if proof.to_string().as_bytes() != bytes {
@@ -215,8 +227,9 @@ impl<'a> Reading<'a> {
             }
             proof.check(&leaf_hash(&leaf)).map_err(|error| error.to_string())
         });
-        if let Err(why) = proven {
-            self.findings.at(position, Kind::EntryUnproven, format!("{name}: {why}"));
+        match proven {
+            Ok(_) => self.proven += 1,
+            Err(why) => self.findings.at(position, Kind::EntryUnproven, format!("{name}: {why}")),
         }
     }
 
@@ -227,17 +240,22 @@ impl<'a> Reading<'a> {
         let control = self.request.as_ref().map(|request| request.control.clone());
         let part = Part {
             control: control.unwrap_or_default(),
-            entries: self.counts.events,
+            entries: self.proven,
             signed: self.signed,
         };
+        let uncompared = if self.trust.held.is_empty() && self.trust.tsa.is_none() {
+            ""
+        } else {
+            "; with a part, heads that you hold of other sizes and time stamps are not compared"
+        };
         let text = format!(
-            "it is a part of the log, about {}: what is in it is in the log, and nothing shows that nothing was left out",
-            part.control
+            "it is a part of the log, about {}: {} of its {} entries are proven to be in the log, and nothing shows that nothing was left out{uncompared}",
+            part.control, self.proven, self.counts.events
         );
         self.findings.add(Kind::Partial, text);
         let witnessed = match &self.head {
             Some(head) => {
-                check_head(head, self.trust, &mut self.findings);
+                check_head(head, &self.names, self.trust, &mut self.findings);
                 heads::quorum(head, self.trust, self.received, &mut self.findings)
             }
             None => heads::Witnessed::default(),
@@ -300,15 +318,17 @@ impl<'a> Reading<'a> {
 }
 
 /// Whether the head is one of a log whose key the reader believes, and not another than the reader holds.
-fn check_head(head: &Head, trust: &Trust, findings: &mut Findings) {
+fn check_head(head: &Head, names: &[Name], trust: &Trust, findings: &mut Findings) {
     let keys: Vec<VerifierKey> = heads::named(trust);
     if keys.is_empty() {
         let text = "no policy says whose heads are believed: bring one that came to you by another way than the evidence";
-        return findings.add(Kind::NoPolicy, text);
-    }
-    if !head.is_signed_by(&keys) {
-        let text = "the head is not signed by a key that the policy names for its log";
-        return findings.add(Kind::HeadSignature, text);
+        findings.add(Kind::NoPolicy, text);
+    } else if !head.is_signed_by(&keys) {
+        let (kind, text) = continued(head, names, &keys).unwrap_or_else(|| {
+            let text = "the head is not signed by a key that the policy names for its log";
+            (Kind::HeadSignature, text.to_owned())
+        });
+        findings.add(kind, text);
     }
     let same = |held: &&Head| {
         (held.says.origin(), held.says.size()) == (head.says.origin(), head.says.size())
@@ -318,4 +338,17 @@ fn check_head(head: &Head, trust: &Trust, findings: &mut Findings) {
         let text = format!("you hold a head of size {} with another root", head.says.size());
         findings.add(Kind::HeldFork, text);
     }
+}
+
+/// That the head is of the last name of a log of which the reader knows one before.
+fn continued(head: &Head, names: &[Name], keys: &[VerifierKey]) -> Option<(Kind, String)> {
+    let last = names.last()?;
+    if head.stranger(Some(&last.origin), last.verifier().as_slice()).is_some() {
+        return None;
+    }
+    let named: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let told = names::goes_on(names, &named)?;
+    // Which events a head before is over, a part does not show.
+    let pairs = names.iter().zip(names.iter().skip(1));
+    Some(pairs.map(|(old, new)| new.misfit(old, |_| true)).find_map(|wrong| wrong).unwrap_or(told))
 }

@@ -10,9 +10,10 @@ use testkit::world::{World, job};
 use tlog::{CosignerKey, Policy, SignerKey};
 
 use super::forgery::Forged;
+use super::parts::{self, part_of};
 use super::peer;
 use super::site::{
-    Files, Site, careful, event, head, log_key, names, policy_text, verify, witness,
+    Files, Signers, Site, careful, event, head, log_key, names, policy_text, verify, witness,
 };
 
 /// The log as it is, and what it was before.
@@ -118,6 +119,26 @@ fn whoever_knows_the_log_by_its_old_name_is_told_that_it_has_another() {
     let report = say(&log.honest(), &policy_text(true), &[]);
     assert_eq!((names(&report), report.verdict), (vec!["LOG_CONTINUED"], Verdict::Inconclusive));
     assert!(report.findings[0].text.contains("handed over by the key before"));
+}
+
+#[test]
+fn a_part_of_it_says_the_same_to_whoever_knows_the_old_name_and_nothing_to_whoever_knows_neither() {
+    let log = restored();
+    let by = || Some((witness(), log.site.ends));
+    let signers = Signers { log: World::log_key_named(log.key.name()).unwrap(), witness: by() };
+    let part = part_of(&log.site, &signers);
+    let told = |policy: &str| parts::say(&part, Some(policy), &[]);
+    assert_eq!(told(&log.policy()), (vec!["PARTIAL"], Verdict::Inconclusive));
+    let old = (vec!["LOG_CONTINUED", "PARTIAL"], Verdict::Inconclusive);
+    assert_eq!(told(&policy_text(true)), old);
+    let (known, stranger) =
+        (log_key().verifier_key(), SignerKey::from_seed("log.example/x", &[9; 32]).unwrap());
+    let other = policy_text(true).replace(&known.to_string(), &stranger.verifier_key().to_string());
+    assert_eq!(told(&other), (vec!["HEAD_SIGNATURE", "PARTIAL"], Verdict::Tampered));
+    let thief = SignerKey::from_seed(log.key.name(), &[9; 32]).unwrap();
+    let stolen = part_of(&log.site, &Signers { log: thief, witness: by() });
+    let (names, verdict) = parts::say(&stolen, Some(&policy_text(true)), &[]);
+    assert!(names.contains(&"HEAD_SIGNATURE") && verdict == Verdict::Tampered, "{names:?}");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use domain::controls::{ControlSettings, Outcome, Period};
 use evidence::part::{PART_FORMAT, Proofs, cited};
-use evidence::{Depth, Examiner, PartRequest, PartWriter, Verdict};
+use evidence::{Depth, Examiner, Head, PartRequest, PartWriter, Trust, Verdict};
 use serde_json::json;
-use tlog::{ProofFile, SignerKey};
+use tlog::{Policy, ProofFile, SignerKey};
 
 use super::forgery::Forged;
 use super::peer;
@@ -24,16 +24,17 @@ fn outcome(site: &Site, period: Period) -> Outcome {
 }
 
 /// The same note as the head of an honest bundle: signed, and cosigned by the witness.
-fn part_of(site: &Site, signers: &Signers) -> Files {
+pub(crate) fn part_of(site: &Site, signers: &Signers) -> Files {
     let at = |text: &str| text.parse().unwrap();
     let period = Period { from: at("2020-01-01T00:00:00Z"), until: at("2021-01-01T00:00:00Z") };
     let outcome = outcome(site, period);
     let bundle = super::site::bundle(&site.leaves, signers);
-    let last = evidence::Head::read(bundle.get("checkpoint")).unwrap();
+    let last = Head::read(bundle.get("checkpoint")).unwrap();
     let mut positions: BTreeSet<u64> = cited(&outcome).into_iter().take(4).collect();
     assert!(positions.len() == 4, "{positions:?}");
     let enrolled = (0..site.leaves.len()).filter(|index| {
-        matches!(site.kind(*index).as_str(), "log.created" | "log.producer-enrolled")
+        let kind = site.kind(*index);
+        matches!(kind.as_str(), "log.created" | "log.continued" | "log.producer-enrolled")
     });
     positions.extend(enrolled.map(|index| index as u64 + 1));
     let hashes: Vec<_> = site.leaves.iter().map(|leaf| tlog::leaf_hash(leaf)).collect();
@@ -57,16 +58,22 @@ fn of(files: &Files, begins: &str) -> Vec<String> {
     files.0.iter().map(|(name, _)| name.clone()).filter(|name| name.starts_with(begins)).collect()
 }
 
-/// Both verifiers say the same, by the same names.
 fn both(files: &Files, policy: bool) -> (Vec<&'static str>, Verdict) {
-    let tar = files.tar();
-    let mut trust = careful(&[]);
     let text = policy_text(true);
-    if !policy {
-        trust.policy = None;
-    }
+    say(files, policy.then_some(text.as_str()), &[])
+}
+
+/// Both verifiers say the same, by the same names.
+pub(crate) fn say(
+    files: &Files,
+    policy: Option<&str>,
+    held: &[Head],
+) -> (Vec<&'static str>, Verdict) {
+    let tar = files.tar();
+    let policy_read = policy.map(|text| Policy::parse(text).unwrap());
+    let trust = Trust { policy: policy_read, ..careful(held) };
     let report = verify(&tar, &trust);
-    let said = peer::verify_part(&tar, policy.then_some(text.as_str()));
+    let said = peer::verify_part(&tar, policy, held);
     let found = names(&report);
     assert_eq!(
         said.names.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -112,6 +119,7 @@ fn whoever_changes_a_part_is_found_out_by_name() {
     let other_head = Signers { log: log_key(), witness: None };
     let plain = head(&site.leaves, &log_key()).note;
     let by_plain = ProofFile { note: plain, ..ProofFile::parse(files.get(proof)).unwrap() };
+    let beyond = ProofFile { index: u64::MAX, ..ProofFile::parse(files.get(proof)).unwrap() };
     let checkpoint = head(&site.leaves, &stranger).note.to_string();
     let manifest = String::from_utf8(files.get("manifest.json").to_vec()).unwrap();
     for (does, files, found, verdict) in [
@@ -139,11 +147,18 @@ fn whoever_changes_a_part_is_found_out_by_name() {
             "ENTRY_UNPROVEN",
             Verdict::Tampered,
         ),
+        ("a proof is not there", files.clone().without(proof), "ENTRY_UNPROVEN", Verdict::Tampered),
         (
-            "a proof is not there",
-            files.clone().without(proof),
-            "FILE_MISSING",
-            Verdict::Inconclusive,
+            "a proof is of an entry that no log has room for",
+            files.clone().set(proof, beyond.to_string()),
+            "ENTRY_UNPROVEN",
+            Verdict::Tampered,
+        ),
+        (
+            "there is no head to prove anything by",
+            files.clone().without("checkpoint"),
+            "ENTRY_UNPROVEN",
+            Verdict::Tampered,
         ),
         (
             "an entry is not there",
@@ -222,6 +237,32 @@ fn whoever_changes_a_part_is_found_out_by_name() {
         assert!(names.contains(&found), "{does}: {names:?}");
         assert_eq!(says, verdict, "{does}: {names:?}");
     }
+}
+
+#[test]
+fn a_head_that_somebody_holds_is_compared_with_that_of_a_part_by_whoever_has_no_policy_too() {
+    let site = Site::get();
+    let files = honest(site);
+    let mut other = site.leaves.clone();
+    other.swap(5, 6);
+    let (same, fork) = (head(&site.leaves, &log_key()), head(&other, &log_key()));
+    let text = policy_text(true);
+    for policy in [None, Some(text.as_str())] {
+        let (names, _) = say(&files, policy, std::slice::from_ref(&same));
+        assert!(!names.contains(&"HELD_FORK"), "{names:?}");
+        let (names, verdict) = say(&files, policy, std::slice::from_ref(&fork));
+        assert!(names.contains(&"HELD_FORK") && verdict == Verdict::Tampered, "{names:?}");
+    }
+    let report = verify(&files.tar(), &careful(&[site.head(7)]));
+    let partial = report.findings.iter().find(|one| one.kind.name() == "PARTIAL").unwrap();
+    assert!(partial.text.contains("of other sizes and time stamps are not compared"), "{partial}");
+}
+
+#[test]
+fn whoever_takes_a_bundle_for_a_part_is_told() {
+    let (code, said) = peer::verify_part_raw(&Site::get().honest().tar());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("verify.py verifies it"), "{said}");
 }
 
 #[test]

@@ -22,16 +22,25 @@ pub(crate) fn verify(tar: &[u8], policy: Option<&str>, held: &[Head], as_of: Opt
 }
 
 /// Asks the one for parts of a log.
-pub(crate) fn verify_part(tar: &[u8], policy: Option<&str>) -> Said {
-    said("verify_part.py", tar, policy, &[], None)
+pub(crate) fn verify_part(tar: &[u8], policy: Option<&str>, held: &[Head]) -> Said {
+    said("verify_part.py", tar, policy, held, None)
+}
+
+/// How that ends of what is no part, and what it says then.
+pub(crate) fn verify_part_raw(tar: &[u8]) -> (Option<i32>, String) {
+    raw("verify_part.py", tar)
 }
 
 /// How it ends of what is no bundle, and what it says then.
 pub(crate) fn verify_raw(tar: &[u8]) -> (Option<i32>, String) {
+    raw("verify.py", tar)
+}
+
+fn raw(name: &str, tar: &[u8]) -> (Option<i32>, String) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bundle.tar");
     std::fs::write(&path, tar).unwrap();
-    let script = script("verify.py");
+    let script = script(name);
     let output = Command::new("/usr/bin/python3").arg(script).arg(path).output().unwrap();
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

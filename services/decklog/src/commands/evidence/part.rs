@@ -2,20 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::controls::Outcome;
+use domain::controls::{Outcome, stream_of};
 use domain::event::{Event, LogEvent};
-use domain::ids::{ProducerId, StreamId};
+use domain::ids::{ProducerId, StreamId, StreamType};
 use evidence::part::{PART_ENTRIES_MAX, PART_FORMAT, Proofs, cited};
 use evidence::{Depth, Examined, Head, PartRequest, PartWriter, Request};
 use serde::Serialize;
 
-use super::{Delivered, Target, Written, leaf_bytes, request};
+use super::{Delivered, Target, Told, Written, leaf_bytes, request};
 use crate::cli::{ExportEvidence, Format};
 use crate::source::Source;
 use crate::{exit, output};
 
 /// A part with more than one of so many entries is larger than the log: each has a proof, and two headers.
 const MOST: u64 = 5;
+
+/// How controls are named that are about the log itself.
+const OF_THE_LOG: &str = "LG-";
 
 /// What was written.
 #[derive(Debug, Serialize)]
@@ -28,6 +31,8 @@ struct Exported {
     exceptions: usize,
     #[serde(flatten)]
     delivered: Delivered,
+    /// What a verifier of all of the log will name.
+    wrong: Vec<String>,
 }
 
 /// What is learnt of the log while all of it passes by.
@@ -69,13 +74,18 @@ pub(super) fn export(
         size,
         population: outcome.population.len(),
         exceptions: outcome.exceptions().count(),
-        delivered: Delivered::tell(wanted, written, (size, root), (from, until)),
+        delivered: Delivered::tell(
+            wanted,
+            written,
+            Told { size, root, from, until, control: Some(outcome.control) },
+        ),
+        wrong: log.findings.kept().iter().map(ToString::to_string).collect(),
     };
     output::one(format, &done, text)
 }
 
 fn text(done: &Exported) -> String {
-    let Exported { control, entries, size, population, exceptions, delivered } = done;
+    let Exported { control, entries, size, population, exceptions, delivered, wrong } = done;
     let Delivered { file, bytes, .. } = delivered;
     let mut text = format!(
         "{file}: {entries} of {size} entries, about {control}: {population} in its population, {exceptions} exceptions; {bytes} bytes\n\
@@ -86,7 +96,11 @@ fn text(done: &Exported) -> String {
             "it holds most of what the log holds: the log itself would be the smaller file\n",
         );
     }
-    text + &delivered.text()
+    text.push_str(&delivered.text());
+    for finding in wrong {
+        text.push_str(&format!("FINDING      {finding}\n"));
+    }
+    text
 }
 
 /// Reads the whole log, up to the head.
@@ -125,14 +139,20 @@ fn outcome<'a>(log: &'a Examined, control: &str) -> anyhow::Result<&'a Outcome> 
     let known = || log.controls.iter().map(|one| one.control).collect::<Vec<_>>().join(", ");
     let found = found
         .ok_or_else(|| exit::usage(format!("there is no control {control:?}: {}", known())))?;
+    if control.starts_with(OF_THE_LOG) {
+        let text = format!(
+            "{control} is about the log itself, of which a part shows nothing: export it whole, without --control"
+        );
+        return Err(exit::usage(text));
+    }
     match &found.untested {
         Some(why) => Err(exit::usage(format!("{control} cannot be tested: {why}"))),
         None => Ok(found),
     }
 }
 
-/// Where the entries of the part are: what the control cites, all else of the streams that this is in, and who was let in that
-/// speaks there.
+/// Where the entries of the part are: what the control cites, all that is said of the things that it is about, and who was let in
+/// that speaks there.
 fn positions(
     source: &Source,
     outcome: &Outcome,
@@ -140,16 +160,15 @@ fn positions(
     size: u64,
 ) -> anyhow::Result<BTreeSet<u64>> {
     let mut positions = passed.named.clone();
-    let (mut streams, mut speakers) = (BTreeSet::new(), BTreeSet::new());
+    let mut speakers = BTreeSet::new();
     for position in cited(outcome).into_iter().filter(|position| *position <= size) {
         positions.insert(position);
+        limit(&positions)?;
         let entry = source.events(position - 1, 1, None)?.into_iter().next();
         let envelope = entry.map(|entry| entry.envelope()).transpose()?;
-        speakers.extend(envelope.iter().map(|envelope| envelope.source.clone()));
-        streams.extend(envelope.map(|envelope| envelope.subject).filter(tells_of_one_thing));
-        limit(&positions)?;
+        speakers.extend(envelope.map(|envelope| envelope.source));
     }
-    for stream in streams {
+    for stream in things(outcome) {
         source.each_of(&stream, |entry| {
             if entry.position <= size {
                 positions.insert(entry.position);
@@ -163,9 +182,11 @@ fn positions(
     Ok(positions)
 }
 
-/// What is said of a run, an incident or a document belongs together; a stream of the log itself tells of everything.
-fn tells_of_one_thing(stream: &StreamId) -> bool {
-    stream.stream_type() != domain::ids::StreamType::Log
+/// The streams of what a control is about: what is said of a run, an incident or a document belongs together. What is cited
+/// beside them stands alone, because a stream of the log itself, or of a host, tells of others too.
+fn things(outcome: &Outcome) -> BTreeSet<StreamId> {
+    let streams = outcome.population.iter().filter_map(|item| stream_of(&item.subject));
+    streams.filter(|stream| stream.stream_type() != StreamType::Log).collect()
 }
 
 fn limit(positions: &BTreeSet<u64>) -> anyhow::Result<()> {
