@@ -279,10 +279,13 @@ impl EventLog {
             return Ok(found);
         };
         let (segments, own) = (to / SEGMENT_EVENTS, archive.clone());
-        let lacks = blocking(&archive, move || Ok(own.lacks(segments, bytes))).await;
-        let says = lacks.unwrap_or_else(|error| vec![error.to_string()]);
-        found.extend(says.into_iter().map(|says| Weakness { says, todo: BRING.into() }));
-        found.extend(self.foreign(&archive, segments).await?);
+        match blocking(&archive, move || Ok(own.lacks(segments, bytes))).await {
+            Ok(lacks) => {
+                found.extend(lacks.into_iter().map(|says| Weakness { says, todo: BRING.into() }));
+                found.extend(self.foreign(&archive, segments).await?);
+            }
+            Err(error) => found.push(Weakness { says: error.to_string(), todo: BRING.into() }),
+        }
         Ok(found)
     }
 

@@ -28,7 +28,7 @@ pub(crate) async fn two_migrators_at_once_make_one_schema(store: &Store) {
     three.unwrap();
     let site = Site::over(store.open().await).await;
     site.log.check_schema().await.unwrap();
-    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 14);
+    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 15);
 }
 
 pub(crate) async fn a_read_model_of_an_older_form_is_computed_again(store: &Store) {
@@ -54,10 +54,10 @@ pub(crate) async fn an_empty_schema_is_refused_with_the_command_to_run(store: &S
 
 pub(crate) async fn an_older_schema_is_refused_with_the_command_to_run(store: &Store) {
     let log = store.migrated().await;
-    store.sql("DELETE FROM _sqlx_migrations WHERE version = 14").await.unwrap();
+    store.sql("DELETE FROM _sqlx_migrations WHERE version = 15").await.unwrap();
     let said = refusal(&log).await;
     assert!(
-        said.contains("at change 13") && said.contains("run `decklog migrate --database"),
+        said.contains("at change 14") && said.contains("run `decklog migrate --database"),
         "{said}"
     );
 }
