@@ -56,6 +56,12 @@ def signed(key, message, signature):
         return False
 
 
+def sealed(key, envelope, seal):
+    """Whether a seal (DSSE) is by this key."""
+    message = b"DSSEv1 %d %s %d %s" % (len(EVENT_TYPE), EVENT_TYPE, len(envelope), envelope)
+    return seal[0] == sha(key) and signed(key, message, seal[1])
+
+
 def sha(data):
     return hashlib.sha256(data).digest()
 
@@ -434,24 +440,28 @@ class Verifier:
         position = self.tree.size
         if position in self.sizes:
             self.roots[position] = self.tree.root()
+        self.read_entry(position, data)
+
+    def read_entry(self, position, data):
         try:
             received, envelope, seals = read_leaf(data)
             event = read_json(envelope, "ENVELOPE_FORM")
             refuse(len(envelope) > 16 * 1024, "ENVELOPE_FORM", "it is too large")
-            self.take_event(position, received, envelope, seals, event)
+            refuse(not isinstance(event["type"], str) or not isinstance(event["source"], str), "ENVELOPE_FORM", "names that are no text")
+            self.types[event["type"]] = self.types.get(event["type"], 0) + 1
+            self.test(event["id"] in self.ids, "DUPLICATE_ID", event["id"], position)
+            self.ids.add(event["id"])
+            check_archived(event)
+            self.test(received < self.received, "RECEIVED_BACK", "before one in front of it", position)
+            self.received = received
+            self.take_event(position, envelope, seals, event)
         except Wrong as wrong:
             self.find(wrong.kind, wrong, position)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.find("ENVELOPE_FORM", repr(error), position)
 
-    def take_event(self, position, received, envelope, seals, event):
+    def take_event(self, position, envelope, seals, event):
         kind, source, data = event["type"], event["source"], event["data"]
-        self.types[kind] = self.types.get(kind, 0) + 1
-        self.test(event["id"] in self.ids, "DUPLICATE_ID", event["id"], position)
-        self.ids.add(event["id"])
-        check_archived(event)
-        self.test(received < self.received, "RECEIVED_BACK", "before the one in front of it", position)
-        self.received = received
         if kind == "log.created" and position == 1:
             self.names = [Name(data["origin"], data["head_key"], read_key(data["head_key"], 1), 1, None)]
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
@@ -479,9 +489,8 @@ class Verifier:
             self.producers[data["producer"]] = Producer(bytes.fromhex(data["key"]))
         producer.unsigned = 0 if seals else producer.unsigned + 1
         self.test(producer.unsigned > FLUSH_EVENTS_MAX, "PRODUCER_UNSIGNED", source, position)
-        message = b"DSSEv1 %d %s %d %s" % (len(EVENT_TYPE), EVENT_TYPE, len(envelope), envelope)
-        for ident, signature in seals:
-            self.test(ident != sha(producer.key) or not signed(producer.key, message, signature), "PRODUCER_SIGNATURE", source, position)
+        for seal in seals:
+            self.test(not sealed(producer.key, envelope, seal), "PRODUCER_SIGNATURE", source, position)
 
     def continues(self, event, position):
         """Whether the rules let it have effect: a log goes on under another name, and says how far it had come."""
@@ -516,14 +525,18 @@ class Verifier:
         if not self.leaves or self.manifest is None:
             return self.find("FILE_MISSING", "entries, or manifest.json")
         origin = self.names[-1].origin if self.names else ""
+        self.check_derived("Evidence", FORMAT, "FULL", (origin, len(self.leaves), self.tree.root()))
+
+    def check_derived(self, title, form, extent, head):
+        """The README and the manifest, which whoever verifies makes again."""
+        origin, size, root = head
         if self.request and self.readme is not None:
             period, measures = "from %(from)s until %(until)s" % self.request, canonical(self.request["controls"])
-            wanted = ["Evidence of the log %s" % origin, period, measures]
+            wanted = ["%s of the log %s" % (title, origin), period, measures]
             self.test(self.readme.split("\n")[:3] != wanted, "FILE_ALTERED", "README.txt")
-        listed = {name: {"bytes": size, "sha256": digest} for name, (size, digest) in self.files.items()}
-        wanted = {"format": FORMAT, "extent": "FULL", "origin": origin, "size": len(self.leaves), "root": self.tree.root().hex(),
-                  "types": self.types, "files": listed}
-        other = self.manifest != canonical(wanted).encode() + b"\n"
+        listed = {name: {"bytes": length, "sha256": digest} for name, (length, digest) in self.files.items()}
+        wanted = {"format": form, "extent": extent, "origin": origin, "size": size, "root": root.hex(), "types": self.types, "files": listed}
+        other = self.manifest is not None and self.manifest != canonical(wanted).encode() + b"\n"
         self.test(other, "MANIFEST_TOTALS", "manifest.json is not that of these files and entries")
 
     def check_heads(self):

@@ -9,7 +9,7 @@ use domain::event::{Event, LogArchived, LogEvent};
 use domain::ids::StreamId;
 use domain::ledger::{Archive as Archived, SEGMENT_EVENTS, segment_of};
 use jiff::Timestamp;
-use tlog::{Checkpoint, TILE_WIDTH, VerifierKey};
+use tlog::{Checkpoint, Hash, TILE_WIDTH, VerifierKey};
 
 use crate::archive::{Archive, ArchiveError, Written};
 use crate::connect::{Backend, EventLog};
@@ -33,6 +33,9 @@ const OTHER: &str = "if the log was brought back from an older copy, keep that f
 const SAY: &str = "name it: --archive DIR, or `archive` among the settings of each recorder";
 const BRING: &str =
     "bring it back from a copy, and run `decklog archive check`: what is in it is nowhere else";
+
+/// Looks whose archive a directory is, by the hash of the log's first leaf.
+type Look = fn(&Archive, &Hash) -> Result<(), ArchiveError>;
 
 impl EventLog {
     /// The same log, whose archived segments are in this directory.
@@ -98,14 +101,9 @@ impl EventLog {
     /// # Errors
     /// No archive is known, something cannot be read or written, or the log or the file is not what the head is over.
     pub async fn write_segment(&self, segment: u64) -> Result<LogArchived, LogError> {
-        let archive = self.archive.clone().ok_or(LogError::NoArchive { segment })?;
         // Where there is an archive already, a directory without one is another disk's mount point.
-        let first = self.archived().await?.is_none();
-        if let Some(leaf) = self.hashes(0, 1).await?.first().copied() {
-            let own = archive.clone();
-            blocking(&archive, move || if first { own.claim(&leaf) } else { own.is_of(&leaf) })
-                .await?;
-        }
+        let look = if self.archived().await?.is_none() { Archive::claim } else { Archive::is_of };
+        let archive = self.own_archive(segment, look).await?;
         if !archive.file(segment).exists() {
             self.write(&archive, segment).await?;
         }
@@ -120,11 +118,11 @@ impl EventLog {
     }
 
     /// The archive, where it is this log's.
-    async fn own_archive(&self, segment: u64) -> Result<Archive, LogError> {
+    async fn own_archive(&self, segment: u64, look: Look) -> Result<Archive, LogError> {
         let archive = self.archive.clone().ok_or(LogError::NoArchive { segment })?;
         if let Some(leaf) = self.hashes(0, 1).await?.first().copied() {
             let own = archive.clone();
-            blocking(&archive, move || own.is_of(&leaf)).await?;
+            blocking(&archive, move || look(&own, &leaf)).await?;
         }
         Ok(archive)
     }
@@ -154,14 +152,13 @@ impl EventLog {
         Ok(written)
     }
 
-    /// What the file of a segment is, where the log's leaves are in it.
+    /// SHA-256 of the file of a segment, where the log's leaves are in it.
     ///
     /// # Errors
     /// No archive is known, the directory is not this log's, or the file is not there, no segment, or one of other leaves.
-    pub async fn check_segment(&self, segment: u64) -> Result<(Digest, u64), LogError> {
-        let archive = self.own_archive(segment).await?;
-        let written = self.readable(&archive, segment).await?;
-        Ok((written.sha256, written.bytes))
+    pub async fn check_segment(&self, segment: u64) -> Result<Digest, LogError> {
+        let archive = self.own_archive(segment, Archive::is_of).await?;
+        Ok(self.readable(&archive, segment).await?.sha256)
     }
 
     /// What the log says of a segment, and when it said so; nothing where it says nothing.

@@ -120,7 +120,7 @@ async fn problem(
     match log.check_segment(number).await {
         Err(LogError::Archive(error)) => Ok(Some(error.to_string())),
         Err(error) => Err(error.into()),
-        Ok((sha256, _)) if said.is_some_and(|said| said.sha256 != sha256) => Ok(Some(format!(
+        Ok(sha256) if said.is_some_and(|said| said.sha256 != sha256) => Ok(Some(format!(
             "{} holds the events that were archived, and is another file than was written",
             archive(log)?.file(number).display()
         ))),

@@ -343,7 +343,8 @@ fn check_head(head: &Head, names: &[Name], trust: &Trust, findings: &mut Finding
 /// That the head is of the last name of a log of which the reader knows one before.
 fn continued(head: &Head, names: &[Name], keys: &[VerifierKey]) -> Option<(Kind, String)> {
     let last = names.last()?;
-    if head.stranger(Some(&last.origin), last.verifier().as_slice()).is_some() {
+    let own = last.verifier()?;
+    if keys.contains(&own) || head.stranger(Some(&last.origin), &[own]).is_some() {
         return None;
     }
     let named: Vec<String> = keys.iter().map(ToString::to_string).collect();
