@@ -203,7 +203,7 @@ pub(crate) async fn work(host: Arc<Host>) {
 fn until_next(host: &Host) -> Duration {
     let now = (host.clock)();
     let wait =
-        host.own.lock().next().map(|at| at.duration_since(now).max(jiff::SignedDuration::ZERO));
+        host.own.lock().next(now).map(|at| at.duration_since(now).max(jiff::SignedDuration::ZERO));
     let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
     wait.map_or(SLEEP_MAX, |wait| wait.min(SLEEP_MAX))
 }
@@ -303,6 +303,12 @@ async fn give_back(
         let mut leaves = host.own.lock();
         for mut leave in leaves.all().into_iter().filter(|leave| leave.job == job.name) {
             match Alone::new(leave.clone()) {
+                Ok(_) if leave.has_lapsed(now) => {
+                    leave.give_back_all(format!(
+                        "host {} was away until its leave was over",
+                        host.name
+                    ));
+                }
                 Ok(alone) if alone.next().is_some_and(|at| at <= now) => {}
                 Ok(_) => {
                     if let Some(reason) = leave.ends(job, site, host.is_drained()) {

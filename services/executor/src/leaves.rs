@@ -138,12 +138,17 @@ impl Leaves {
         let due = |kept: &&Kept| {
             kept.next.is_some_and(|at| at <= now) || jobs.contains(kept.leave.job.as_str())
         };
-        self.all.values().filter(due).map(|kept| kept.leave.clone()).collect()
+        self.here(now).filter(due).map(|kept| kept.leave.clone()).collect()
     }
 
     /// When something is to be decided next.
-    pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.all.values().filter_map(|kept| kept.next).min()
+    pub(crate) fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        self.here(now).filter_map(|kept| kept.next).min()
+    }
+
+    /// What is this host's to decide: not what it was away for until the leave was over.
+    fn here(&self, now: Timestamp) -> impl Iterator<Item = &Kept> {
+        self.all.values().filter(move |kept| !kept.leave.has_lapsed(now))
     }
 
     /// Whether there is any for this job.

@@ -14,7 +14,9 @@ use super::terms::{Sort, When, terms};
 use crate::calendar::{CalendarDefinition, CalendarSpan, Calendars};
 use crate::canonical::Digest;
 use crate::envelope::{Draft, to_micros};
-use crate::event::{Event, JobLeaseReturned, RunEvent, RunMissed, RunSkipped, SkipReason};
+use crate::event::{
+    Event, JobLeaseReturned, MissReason, RunEvent, RunMissed, RunSkipped, SkipReason,
+};
 use crate::forecast::SiteView;
 use crate::ids::StreamId;
 use crate::job::{DefinitionText, Job, JobDefinition, Lease, Span, Versions};
@@ -42,6 +44,9 @@ pub struct Leave {
     pub busy: BTreeSet<StreamId>,
     /// Those of them that have ended here since.
     pub ended: BTreeSet<StreamId>,
+    /// Whether somebody has had leave for a later time since: then this cannot be given back any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub followed: bool,
 }
 
 /// A version of a calendar.
@@ -103,6 +108,7 @@ impl Leave {
             returned: None,
             busy: turn.busy.iter().cloned().collect(),
             ended: BTreeSet::new(),
+            followed: is_followed(job, lease),
         })
     }
 
@@ -111,6 +117,13 @@ impl Leave {
     pub fn is_over(&self, now: Timestamp) -> bool {
         let undecided = || Alone::new(self.clone()).is_ok_and(|alone| alone.next().is_some());
         self.until() <= now && !undecided()
+    }
+
+    /// Whether its time is over and something in it is not decided: its host was away. Others may run the job by now, so that the
+    /// host decides nothing more of it by itself, and gives back what it can.
+    pub fn has_lapsed(&self, now: Timestamp) -> bool {
+        let undecided = || Alone::new(self.clone()).is_ok_and(|alone| alone.next().is_some());
+        self.until() < now && !self.followed && undecided()
     }
 
     /// The last instant the host decides.
@@ -125,6 +138,11 @@ impl Leave {
             |lease: &&Lease| lease.from == self.lease.from && lease.host.as_deref() == Some(host);
         let Some(lease) = job.leases.iter().find(own) else { return false };
         self.lease.until = lease.until;
+        self.followed = is_followed(job, lease);
+        if self.followed && self.unsaid().is_some() {
+            // What the log did not take in time it takes no more: the host decides it after all.
+            self.returned = None;
+        }
         self.settle(turn.leased.get(&lease.from).copied());
         let busy: BTreeSet<StreamId> = turn.busy.iter().cloned().collect();
         self.ended.retain(|run| busy.contains(run));
@@ -224,6 +242,11 @@ impl Leave {
     }
 }
 
+/// Whether a host has leave for a time behind this one.
+fn is_followed(job: &Job, lease: &Lease) -> bool {
+    job.lease().is_some_and(|last| last.from != lease.from)
+}
+
 impl CalendarThen {
     fn of(span: &CalendarSpan) -> Self {
         let definition = (*span.definition).clone();
@@ -305,14 +328,19 @@ impl Alone {
         self.entry.next
     }
 
-    /// Decides what has come, at most `max` occurrences; `tzdb` is the version of the time zone database.
+    /// Decides what has come, at most `max` occurrences; `tzdb` is the version of the time zone database. Where the time of the
+    /// leave is over, nothing begins any more: others may run the job.
     pub fn decide(&mut self, now: Timestamp, max: usize, tzdb: &str) -> Vec<OwnDecision> {
         // Of what was left to this host, it knows itself what it has done.
         let decided = decide_due(&mut self.entry, &Continued::default(), now, max);
         self.entry.find_next();
         let mut busy = self.leave.busy.first().cloned();
+        let over = self.leave.until() < now;
         let mut found = Vec::with_capacity(decided.len());
-        for one in decided {
+        for mut one in decided {
+            if over && matches!(one.decision, Decision::Run { .. }) {
+                one.decision = Decision::Miss(MissReason::NoCatchUp);
+            }
             let decision = self.decision(&one, busy.as_ref(), tzdb);
             if decision.work.is_some() {
                 busy = Some(one.run.clone());

@@ -11,6 +11,8 @@ use super::site::{
 
 /// Worlds with every fault we can think of; each takes about a second.
 const SEEDS: u64 = 24;
+/// The same whose log has a long past, and is archived.
+const ARCHIVED: u64 = 2;
 
 #[test]
 fn an_honest_bundle_with_a_witness_is_verified_by_both_verifiers() {
@@ -84,14 +86,28 @@ fn a_bundle_is_the_same_when_it_is_made_again() {
 #[test]
 fn whatever_happens_to_an_honest_site_its_log_is_verified() {
     for seed in 0..SEEDS {
-        let mut world = World::random(seed).unwrap();
-        world.live_through().and_then(|()| world.settle()).unwrap();
-        let site = Site::of(&world);
-        let signers = Signers { log: log_key(), witness: Some((witness(), site.ends)) };
-        let tar = bundle(&site.leaves, &signers).tar();
-        let report = verify(&tar, &careful(&[]));
-        assert_eq!(report.verdict, Verdict::Verified, "seed {seed}: {:?}", report.findings);
-        let said = peer::verify(&tar, Some(&policy_text(true)), &[], None);
-        assert_eq!(said.verdict, Verdict::Verified, "seed {seed}: {said:?}");
+        verified_by_both(World::random(seed).unwrap(), seed);
     }
+}
+
+/// Of what was archived the roots are compared by both.
+#[test]
+fn a_log_that_was_archived_while_things_broke_is_verified_with_what_it_says_of_its_files() {
+    let mut segments = 0;
+    for seed in 0..ARCHIVED {
+        segments += verified_by_both(World::random_with_past(seed).unwrap(), seed).archived().0;
+    }
+    assert!(segments > 0, "nothing was archived");
+}
+
+fn verified_by_both(mut world: World, seed: u64) -> World {
+    world.live_through().and_then(|()| world.settle()).unwrap();
+    let site = Site::of(&world);
+    let signers = Signers { log: log_key(), witness: Some((witness(), site.ends)) };
+    let tar = bundle(&site.leaves, &signers).tar();
+    let report = verify(&tar, &careful(&[]));
+    assert_eq!(report.verdict, Verdict::Verified, "seed {seed}: {:?}", report.findings);
+    let said = peer::verify(&tar, Some(&policy_text(true)), &[], None);
+    assert_eq!(said.verdict, Verdict::Verified, "seed {seed}: {said:?}");
+    world
 }

@@ -53,7 +53,11 @@ pub(super) fn after_step(world: &mut World) -> Result<()> {
     let known = world.auditor.ledger.size;
     if world.log.size() > known {
         for row in world.log.after(known, usize::MAX) {
-            world.auditor.take(row).with_context(|| format!("at position {}", row.position))?;
+            let leaf = world.log.leaf(row);
+            world
+                .auditor
+                .take(row, leaf)
+                .with_context(|| format!("at position {}", row.position))?;
         }
         let root = world.auditor.frontier.root();
         ensure!(root == world.log.root, "the committed root is not that of the leaves");
@@ -65,8 +69,8 @@ pub(super) fn after_step(world: &mut World) -> Result<()> {
 
 impl Auditor {
     /// Takes one leaf, trusting nothing but its bytes and the mark that is to be shown wrong.
-    pub(super) fn take(&mut self, row: &Row) -> Result<()> {
-        let leaf = Leaf::from_bytes(&row.leaf)?;
+    pub(super) fn take(&mut self, row: &Row, bytes: &[u8]) -> Result<()> {
+        let leaf = Leaf::from_bytes(bytes)?;
         let envelope = Envelope::parse(&leaf.envelope)?;
         let event = envelope.event()?;
         let hash = Digest::of(&leaf.envelope);
@@ -76,7 +80,7 @@ impl Auditor {
         self.signatures_hold(&leaf, &envelope, &event)?;
         let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, leaf.received);
         ensure!(mark == row.mark, "the mark is {:?}, but it should be {mark:?}", row.mark);
-        self.frontier.push(leaf_hash(&row.leaf));
+        self.frontier.push(leaf_hash(bytes));
         if mark == Mark::Valid {
             self.one_valid_event_has_a_version(&envelope)?;
             self.population.observe(&envelope.subject, &event, leaf.received);

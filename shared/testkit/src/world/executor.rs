@@ -51,6 +51,7 @@ impl World {
             | Act::Wake(_)
             | Act::Judge
             | Act::Commit
+            | Act::Archive
             | Act::Reply => {}
         }
         Ok(())

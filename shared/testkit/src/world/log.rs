@@ -7,7 +7,7 @@ use domain::envelope::Envelope;
 use domain::event::Event;
 use domain::ids::ProducerId;
 use domain::leaf::Leaf;
-use domain::ledger::Mark;
+use domain::ledger::{Mark, SEGMENT_EVENTS, segment_of};
 use domain::wire::Committed;
 use jiff::Timestamp;
 use tlog::Hash;
@@ -17,7 +17,7 @@ use tlog::Hash;
 pub(super) struct Row {
     /// Its position, from 1.
     pub(super) position: u64,
-    /// The bytes the tree commits to.
+    /// The bytes the tree commits to; none where they are in a file of the archive alone.
     pub(super) leaf: Vec<u8>,
     /// When it was received.
     pub(super) received: Timestamp,
@@ -36,12 +36,15 @@ pub(super) struct SharedLog {
     pub(super) rows: Vec<Row>,
     /// The root the newest committer computed.
     pub(super) root: Hash,
+    /// Leaves in files of the archive, by segment: each is whole, or not there.
+    pub(super) files: BTreeMap<u64, Vec<Vec<u8>>>,
     counters: BTreeMap<(ProducerId, u64), usize>,
 }
 
 impl Default for SharedLog {
     fn default() -> Self {
-        Self { rows: Vec::new(), root: Hash::EMPTY_ROOT, counters: BTreeMap::new() }
+        let (files, counters) = (BTreeMap::new(), BTreeMap::new());
+        Self { rows: Vec::new(), root: Hash::EMPTY_ROOT, files, counters }
     }
 }
 
@@ -69,8 +72,25 @@ impl SharedLog {
     pub(super) fn whole(&self, size: u64) -> anyhow::Result<u64> {
         let mut rows = self.rows.iter().take(usize::try_from(size)?).rev();
         let sealed =
-            |row: &&Row| Leaf::from_bytes(&row.leaf).is_ok_and(|leaf| !leaf.seals.is_empty());
+            |row: &&Row| Leaf::from_bytes(self.leaf(row)).is_ok_and(|leaf| !leaf.seals.is_empty());
         Ok(rows.find(sealed).map_or(0, |row| row.position))
+    }
+
+    /// The bytes that the tree commits to, wherever they are.
+    pub(super) fn leaf<'a>(&'a self, row: &'a Row) -> &'a [u8] {
+        if !row.leaf.is_empty() {
+            return &row.leaf;
+        }
+        let file = self.files.get(&segment_of(row.position));
+        let index = usize::try_from((row.position - 1) % SEGMENT_EVENTS).unwrap_or(usize::MAX);
+        file.and_then(|leaves| leaves.get(index)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Nothing is kept here any more of what is up to a position.
+    pub(super) fn forget(&mut self, to: u64) {
+        for row in self.rows.iter_mut().take_while(|row| row.position <= to) {
+            row.leaf = Vec::new();
+        }
     }
 
     /// What stands behind so many rows is lost.
@@ -104,7 +124,7 @@ impl SharedLog {
     /// Whether the log holds exactly these bytes as the producer's event `pseq`.
     pub(super) fn holds(&self, source: &ProducerId, pseq: u64, envelope: &[u8]) -> bool {
         let index = self.counters.get(&(source.clone(), pseq));
-        let leaf = index.and_then(|index| Leaf::from_bytes(&self.rows[*index].leaf).ok());
+        let leaf = index.and_then(|index| Leaf::from_bytes(self.leaf(&self.rows[*index])).ok());
         leaf.is_some_and(|leaf| leaf.envelope == envelope)
     }
 }

@@ -14,11 +14,13 @@
 //! | `people` | what they do |
 //! | `incidents` | who is told of failures, and who attends to them |
 //! | `records` | legal holds, and what is erased before its time |
+//! | `archive` | segments of the log move into files |
 //! | `restore` | the log is brought back from an older copy |
 //! | `chaos`, `jobs`, `site` | what breaks, what is to run, what it runs in |
 //! | `check`, `settle` | the invariants after every step, and at the end |
 
 mod alone;
+mod archive;
 mod chaos;
 pub mod check;
 mod console;
@@ -66,7 +68,7 @@ use incidents::Post;
 use journal::Journal;
 use log::SharedLog;
 use queue::WorkQueues;
-use recorder::RecorderProgram;
+use recorder::{Copy, RecorderProgram};
 use scheduler::SchedulerProgram;
 use step::{Act, Agenda, MS, Message, SECOND, Step};
 use trace::Trace;
@@ -111,6 +113,10 @@ pub struct World {
     auditor: Auditor,
     queues: WorkQueues,
     recorders: Vec<RecorderProgram>,
+    /// What the log said before the world began: a recorder that starts need not read it again.
+    past: Copy,
+    /// Whether recorders archive the log.
+    archives: bool,
     schedulers: Vec<SchedulerProgram>,
     executors: Vec<ExecutorProgram>,
     hosts: Vec<Host>,
@@ -145,6 +151,8 @@ impl World {
             auditor: Auditor::default(),
             queues: WorkQueues::default(),
             recorders: (0..RECORDERS).map(|_| RecorderProgram::default()).collect(),
+            past: Copy::default(),
+            archives: false,
             schedulers: (0..SCHEDULERS).map(|_| SchedulerProgram::default()).collect(),
             executors: (0..EXECUTORS).map(|_| ExecutorProgram::default()).collect(),
             hosts: (0..EXECUTORS).map(|_| Host::default()).collect(),
@@ -256,7 +264,7 @@ impl World {
 
     /// The bytes that the tree commits to, in their order.
     pub fn leaves(&self) -> impl Iterator<Item = &[u8]> {
-        self.log.rows.iter().map(|row| row.leaf.as_slice())
+        self.log.rows.iter().map(|row| self.log.leaf(row))
     }
 
     /// The key by which heads of every world's log are signed.

@@ -14,8 +14,8 @@ use domain::ledger::{Ledger, Memory, Opened, Refusal, StreamState, Streams};
 use domain::wire::AppendAnswer;
 use tlog::{Frontier, leaf_hash};
 
-use super::log::Row;
-use super::step::{Act, MS, Message};
+use super::log::{Row, SharedLog};
+use super::step::{Act, MS, Message, SECOND};
 use super::{Moment, Node, World, producer};
 
 /// Requests that wait; more are dropped, and asked again.
@@ -23,15 +23,15 @@ const INBOX: usize = 64;
 
 /// What a recorder holds in memory.
 #[derive(Debug, Default, Clone)]
-struct Copy {
-    ledger: Ledger,
-    streams: Memory,
-    frontier: Frontier,
+pub(super) struct Copy {
+    pub(super) ledger: Ledger,
+    pub(super) streams: Memory,
+    pub(super) frontier: Frontier,
 }
 
 /// A request that waits.
 #[derive(Debug, Clone)]
-struct Request {
+pub(super) struct Request {
     from: Node,
     flush: usize,
     bytes: Rc<[u8]>,
@@ -39,12 +39,12 @@ struct Request {
 
 /// A transaction that is ready.
 #[derive(Debug)]
-struct Staged {
-    base: u64,
-    ledger: Ledger,
-    frontier: Frontier,
-    changed: BTreeMap<StreamId, StreamState>,
-    rows: Vec<Row>,
+pub(super) struct Staged {
+    pub(super) base: u64,
+    pub(super) ledger: Ledger,
+    pub(super) frontier: Frontier,
+    pub(super) changed: BTreeMap<StreamId, StreamState>,
+    pub(super) rows: Vec<Row>,
     requests: Vec<Request>,
     answers: Vec<(Request, AppendAnswer)>,
 }
@@ -52,7 +52,7 @@ struct Staged {
 /// A recorder's memory.
 #[derive(Debug, Default)]
 pub(super) struct RecorderProgram {
-    copy: Copy,
+    pub(super) copy: Copy,
     /// Whether it has read the log since it started; until then it hears nobody.
     ready: bool,
     inbox: Vec<Request>,
@@ -78,9 +78,10 @@ impl Streams for Overlay<'_> {
 
 impl Copy {
     /// Follows the log up to its end.
-    fn follow(&mut self, rows: &[Row]) -> Result<()> {
-        for row in rows {
-            let hash = Digest::of(&Leaf::from_bytes(&row.leaf)?.envelope);
+    pub(super) fn follow(&mut self, log: &SharedLog) -> Result<()> {
+        for row in log.after(self.ledger.size, usize::MAX) {
+            let leaf = log.leaf(row);
+            let hash = Digest::of(&Leaf::from_bytes(leaf)?.envelope);
             let mark =
                 self.ledger.judge(&mut self.streams, &row.envelope, &row.event, hash, row.received);
             if mark != row.mark {
@@ -90,7 +91,7 @@ impl Copy {
                     row.mark
                 );
             }
-            self.frontier.push(leaf_hash(&row.leaf));
+            self.frontier.push(leaf_hash(leaf));
         }
         Ok(())
     }
@@ -103,6 +104,7 @@ impl World {
             Act::Judge => self.judge(i)?,
             Act::Commit => self.commit(i)?,
             Act::Reply => self.reply(i),
+            Act::Archive => self.archive(i)?,
             Act::Load
             | Act::Pump
             | Act::Poll
@@ -121,13 +123,16 @@ impl World {
     }
 
     fn recorder_boots(&mut self, i: usize) -> Result<()> {
-        self.recorders[i] = RecorderProgram { ready: true, ..RecorderProgram::default() };
+        let copy = self.past.clone();
+        self.recorders[i] = RecorderProgram { copy, ready: true, ..RecorderProgram::default() };
+        if self.archives {
+            self.plan_soon(Node::Recorder(i), 0, 20 * SECOND, Act::Archive);
+        }
         self.reload(i)
     }
 
-    fn reload(&mut self, i: usize) -> Result<()> {
-        let copy = &mut self.recorders[i].copy;
-        copy.follow(self.log.after(copy.ledger.size, usize::MAX))
+    pub(super) fn reload(&mut self, i: usize) -> Result<()> {
+        self.recorders[i].copy.follow(&self.log)
     }
 
     pub(super) fn recorder_hears(&mut self, to: Node, from: Node, flush: usize, bytes: Rc<[u8]>) {
@@ -244,10 +249,9 @@ impl World {
     /// Commits a flush of a recorder while none runs.
     pub(super) fn commit_alone(&mut self, flush: &Flush, time: jiff::Timestamp) -> Result<()> {
         let mut copy = Copy::default();
-        copy.follow(self.log.after(0, usize::MAX))?;
+        copy.follow(&self.log)?;
         let mut staging = Staging::new(&copy, time);
-        let opened = staging.ledger.open(flush).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
-        staging.add(flush, opened);
+        staging.take_own(flush)?;
         let staged = staging.finish(Vec::new());
         self.log.commit(staged.base, staged.rows, staged.frontier.root());
         Ok(())
@@ -275,7 +279,7 @@ enum Taken {
 }
 
 /// A transaction in the making.
-struct Staging<'a> {
+pub(super) struct Staging<'a> {
     now: jiff::Timestamp,
     ledger: Ledger,
     frontier: Frontier,
@@ -286,7 +290,7 @@ struct Staging<'a> {
 }
 
 impl<'a> Staging<'a> {
-    fn new(copy: &'a Copy, now: jiff::Timestamp) -> Self {
+    pub(super) fn new(copy: &'a Copy, now: jiff::Timestamp) -> Self {
         Self {
             now,
             ledger: copy.ledger.clone(),
@@ -314,6 +318,13 @@ impl<'a> Staging<'a> {
         }
     }
 
+    /// What a recorder says itself.
+    pub(super) fn take_own(&mut self, flush: &Flush) -> Result<()> {
+        let opened = self.ledger.open(flush).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
+        self.add(flush, opened);
+        Ok(())
+    }
+
     fn add(&mut self, flush: &Flush, opened: Vec<Opened>) {
         let last = opened.len();
         for (index, (one, bytes)) in opened.into_iter().zip(&flush.envelopes).enumerate() {
@@ -334,12 +345,7 @@ impl<'a> Staging<'a> {
     }
 
     /// Answers a repetition with what the flush got, after a look at the very bytes.
-    fn known(
-        &mut self,
-        request: &Request,
-        flush: Flush,
-        log: &super::log::SharedLog,
-    ) -> Result<()> {
+    fn known(&mut self, request: &Request, flush: Flush, log: &SharedLog) -> Result<()> {
         let opened = read_unchecked(&flush)?;
         let (Some(first), Some(last)) = (opened.first(), opened.last()) else { return Ok(()) };
         let source = &first.envelope.source;
@@ -359,7 +365,7 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
-    fn finish(self, requests: Vec<Request>) -> Staged {
+    pub(super) fn finish(self, requests: Vec<Request>) -> Staged {
         Staged {
             base: self.base,
             ledger: self.ledger,

@@ -8,6 +8,7 @@ use domain::ids::StreamId;
 use tlog::{Checkpoint, Note};
 
 use super::check::Auditor;
+use super::recorder::Copy;
 use super::{Node, World, producer};
 
 impl World {
@@ -24,12 +25,13 @@ impl World {
         let head = Checkpoint::new(&self.origin(), reached, self.log.root)?;
         let before = head.sign(&Self::log_key_named(head.origin())?)?;
         self.log.truncate(size);
+        self.past = Copy::default();
         self.agenda.lose_messages();
         // Whom it told is lost too: somebody may be called once more about the same, rather than not at all.
         self.post = super::Post::default();
         let old = std::mem::take(&mut self.auditor);
         for row in &self.log.rows {
-            self.auditor.take(row)?;
+            self.auditor.take(row, self.log.leaf(row))?;
         }
         // What was done was done, whatever the log knows of it.
         (self.auditor.started, self.auditor.ended) = (old.started, old.ended);

@@ -60,6 +60,7 @@ impl World {
             | Act::Pump
             | Act::Judge
             | Act::Commit
+            | Act::Archive
             | Act::Reply
             | Act::Pull
             | Act::Start(_)

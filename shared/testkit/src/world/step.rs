@@ -80,6 +80,8 @@ pub(super) enum Act {
     Commit,
     /// Answer what was committed.
     Reply,
+    /// Archive a segment that is full.
+    Archive,
     /// Take work while there are slots.
     Pull,
     /// The claim is valid: start the process, or disown the attempt.

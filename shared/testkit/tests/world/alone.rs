@@ -170,3 +170,28 @@ fn a_host_that_is_heard_and_decides_nothing_gets_no_more_leave() -> Result<()> {
     world.run_for(MINUTE)?;
     world.settle()
 }
+
+/// Nobody runs the job beside it: that is looked at after every step.
+#[test]
+fn a_host_that_was_away_until_its_leave_was_over_begins_nothing_of_it_beside_what_others_run()
+-> Result<()> {
+    for (left, returned) in [(json!({}), 1), (json!({ "autonomy": { "lease": "1h" } }), 0)] {
+        let mut world = left_alone(&json!({ "autonomy": { "lease": "1h" } }))?;
+        // It has decided nothing of the second half.
+        world.run_for(25 * MINUTE)?;
+        world.power_loss(0, 90 * MINUTE);
+        world.takes = Some(9 * MINUTE);
+        let mut says = json!({ "schedule": { "every": "10m" }, "host": "h1" });
+        says.as_object_mut().unwrap().extend(left.as_object().unwrap().clone());
+        world.propose(&job("j", &says)?)?;
+        world.run_for(500)?;
+        world.approve("j")?;
+        world.run_for(85 * MINUTE)?;
+        assert_eq!(world.alive(), 1, "another host runs it");
+        world.run_for(30 * MINUTE)?;
+        let said = world.census().get("job.lease-returned").copied().unwrap_or_default();
+        assert_eq!(said, returned, "what another host has leave for since is not given back");
+        world.settle()?;
+    }
+    Ok(())
+}

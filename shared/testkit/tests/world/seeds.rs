@@ -1,10 +1,11 @@
 //! Random worlds.
 //!
-//! `WORLD_SEED=n` replays one and prints every step. `WORLD_FROM` and `WORLD_COUNT` choose those of
+//! `WORLD_SEED=n` replays one and prints every step; with `WORLD_PAST=1`, the one of that seed whose log is archived. `WORLD_FROM` and `WORLD_COUNT` choose those of
 //! the long test: `cargo test -p decklog-testkit --test world -- --ignored thousands`.
 
 use std::collections::BTreeMap;
 
+use domain::ledger::SEGMENT_EVENTS;
 use testkit::world::World;
 
 /// Seeds of one ordinary test; there are [`PARTS`] of them, so that they run side by side.
@@ -12,9 +13,16 @@ const SEEDS: u64 = 110;
 /// Tests among which the ordinary seeds are spread.
 const PARTS: u64 = 2;
 
+/// Worlds of the ordinary test whose log is archived.
+const ARCHIVED: u64 = 5;
+
 /// Lives through one world and settles it; the failure says how to see it again.
 fn live(seed: u64, loud: bool) -> Result<World, String> {
-    let mut world = World::random(seed).map_err(|e| format!("{e:#}"))?;
+    live_in(World::random(seed), seed, loud)
+}
+
+fn live_in(world: anyhow::Result<World>, seed: u64, loud: bool) -> Result<World, String> {
+    let mut world = world.map_err(|e| format!("{e:#}"))?;
     if loud {
         world.loud();
     }
@@ -56,6 +64,43 @@ fn random_worlds_hold_odd() {
     part(1);
 }
 
+/// A log with a past of more than a segment, which recorders archive while they and everything else die.
+fn archived(seed: u64) -> (u64, usize) {
+    let world = live_in(World::random_with_past(seed), seed, false);
+    let world = world.unwrap_or_else(|failure| panic!("archived: {failure}"));
+    world.archived()
+}
+
+#[test]
+fn random_worlds_whose_log_is_archived_hold() {
+    let mut segments = 0;
+    for seed in 0..ARCHIVED {
+        let (archived, away) = archived(seed);
+        // What is in files is forgotten elsewhere, unless a recorder died in between.
+        assert!(away as u64 <= archived * SEGMENT_EVENTS, "seed {seed}");
+        segments += archived;
+    }
+    assert!(segments >= ARCHIVED, "only {segments} segments were archived");
+}
+
+#[test]
+#[ignore = "takes as long as it is asked to"]
+fn thousands_whose_log_is_archived() {
+    let (from, count) = (number("WORLD_FROM", 1_000), number("WORLD_COUNT", 1_000));
+    let (mut failed, mut segments) = (Vec::new(), 0);
+    for seed in from..from + count {
+        match live_in(World::random_with_past(seed), seed, false) {
+            Ok(world) => segments += world.archived().0,
+            Err(failure) => {
+                println!("{}", failure.lines().next().unwrap_or_default());
+                failed.push(seed);
+            }
+        }
+    }
+    println!("{segments} segments of {count} worlds");
+    assert!(failed.is_empty(), "{} of {count} fail: {failed:?}", failed.len());
+}
+
 #[test]
 fn the_same_seed_is_the_same_world() {
     let size = |seed| live(seed, false).map(|world| world.size());
@@ -65,7 +110,10 @@ fn the_same_seed_is_the_same_world() {
 #[test]
 fn the_seed_that_was_asked_for() {
     if let Ok(seed) = std::env::var("WORLD_SEED") {
-        live(seed.parse().unwrap(), true).unwrap_or_else(|failure| panic!("{failure}"));
+        let seed = seed.parse().unwrap();
+        let past = std::env::var("WORLD_PAST").is_ok();
+        let world = if past { World::random_with_past(seed) } else { World::random(seed) };
+        live_in(world, seed, true).unwrap_or_else(|failure| panic!("{failure}"));
     }
 }
 
