@@ -195,6 +195,11 @@ impl Site {
         self.find_console();
     }
 
+    /// A program that is not kept alive any more.
+    pub(crate) fn let_go(&mut self, name: &str) -> Daemon {
+        self.programs.remove(name).unwrap().daemon
+    }
+
     /// Programs die and stay away.
     pub(crate) fn lose(&mut self, names: &[&'static str]) {
         for name in names {

@@ -119,6 +119,9 @@ pub(crate) async fn enter(
     let mut stop = around.stop.clone();
     loop {
         match appender.ledger().producers.get(producer) {
+            Some(known) if known.revoked => bail!(
+                "the key of {producer} was revoked: give this recorder another name, and let another one that runs let it in"
+            ),
             Some(known) if known.key == keys.producer.public() => return Ok(()),
             Some(_) => bail!(
                 "{producer} is in the log with another key: give this recorder another name, or bring back {}",

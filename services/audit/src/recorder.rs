@@ -192,6 +192,7 @@ impl Recorder {
         match self.appender.append(&flushes, now).await {
             Ok((results, entries)) => {
                 self.reached.note(self.appender.head().0);
+                self.look_whether_it_counts();
                 // Told before answered: whoever waits for its answer then finds the feed on its way.
                 self.publish(entries).await;
                 let mut results = results.into_iter().zip(&flushes);
@@ -374,12 +375,21 @@ impl Recorder {
         }
     }
 
+    /// A recorder whose key was taken back records nothing more: it could not say what it turns away.
+    fn look_whether_it_counts(&mut self) {
+        let own = self.appender.ledger().producers.get(&self.own.producer);
+        if own.is_some_and(|own| own.revoked) {
+            self.over = Some(format!("the key of {} was revoked", self.own.producer));
+        }
+    }
+
     async fn sign(&mut self) {
         let now = (self.around.clock)();
         if let Err(error) = self.appender.reload_if_moved().await {
             self.look_for_the_end(&error);
             return warn!(%error, "no head was signed; the database does not answer");
         }
+        self.look_whether_it_counts();
         let origin = self.appender.ledger().origin.as_deref();
         if let (Some(signer), Some(origin)) = (&self.signer, origin)
             && signer.origin() != origin

@@ -131,6 +131,7 @@ fn routes() -> OpenApiRouter<Console> {
         .routes(routes!(keys::list_keys))
         .routes(routes!(keys::confirm_key))
         .routes(routes!(keys::decline_key))
+        .routes(routes!(keys::revoke_key))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::history))
         .routes(routes!(changes::effect))

@@ -161,7 +161,7 @@ pub(crate) fn routes(secure: bool) -> Router<Console> {
         .route("/records", get(records::page).post(records::act))
         .route("/requests", get(requests::page).post(requests::ask))
         .route("/requests/{number}", get(requests::one).post(requests::act))
-        .route("/site", get(site::page))
+        .route("/site", get(site::page).post(site::post))
         .route("/docs", get(api::page))
         .route("/assets/{name}", get(answer::asset))
         .layer(axum::middleware::map_response_with_state(secure, answer::harden))

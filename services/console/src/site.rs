@@ -125,6 +125,9 @@ pub struct Program {
     /// When it was let in.
     #[schema(value_type = String)]
     pub since: Timestamp,
+    /// Why its key counts no more, where it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
 }
 
 /// A call tree, and its last message.

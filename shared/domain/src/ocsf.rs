@@ -97,7 +97,7 @@ fn severity_of(kind: &str, data: &Value, void: bool) -> Severity {
             Some("major") => Severity::High,
             _ => Severity::Medium,
         },
-        "host.revoked" => Severity::High,
+        "host.revoked" | "log.producer-revoked" => Severity::High,
         "run.failed"
         | "run.timed-out"
         | "run.missed"

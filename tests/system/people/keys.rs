@@ -143,3 +143,50 @@ fn a_person_is_named_for_each(site: &Site) {
     let db = items.iter().find(|item| item["subject"] == "executor/db-07").unwrap();
     assert!(db["exception"].is_null(), "{db}");
 }
+
+#[test]
+fn a_key_of_a_service_is_taken_back_for_good_and_the_others_go_on_without_it() {
+    let mut site = Site::start();
+    let mut third = Daemon::spawn(&mut site.role("three", "scheduler", "name")).unwrap();
+    third.wait_for_line("\"message\":\"ready\"", READY).unwrap();
+    // It is let in when it says its first word.
+    let is_in = || site.call(&["site", "-o", "json"]).out.contains("\"three\"");
+    wait::until("it to be let in", READY, is_in).unwrap();
+    let said = revoke(&site, "scheduler/three").ended(0).out;
+    assert!(said.contains("scheduler/three: its key is taken back"), "{said}");
+    assert!(!third.wait_for_end(ENDS).unwrap().success());
+    assert!(
+        third.output().contains("the key of scheduler/three was revoked"),
+        "{}",
+        third.output()
+    );
+    let again = run(&mut site.role("three", "scheduler", "name"));
+    let said = again.ended(1).err;
+    assert!(said.contains("the key of scheduler/three was revoked"), "{said}");
+
+    let mut second = site.let_go("recorder-two");
+    revoke(&site, "audit/recorder-two").ended(0);
+    assert!(!second.wait_for_end(ENDS).unwrap().success());
+    let output = second.output();
+    assert!(output.contains("the key of audit/recorder-two was revoked"), "{output}");
+    for (whose, why) in [
+        ("audit/recorder-one", "no recorder would be left: let another one in first"),
+        ("console/console", "a console does not take its own key back: say it at another one"),
+        ("executor/host-one", "that is the key of a host: decklog host revoke"),
+        ("scheduler/three", "its key was taken back already"),
+        ("scheduler/four", "nobody let scheduler/four in"),
+    ] {
+        let said = revoke(&site, whose).ended(5).err;
+        assert!(said.contains(why), "{whose}: {said}");
+    }
+    assert!(revoke(&site, "three").ended(2).err.contains("it has the form class/name"));
+    let shown = site.call(&["site", "-o", "json"]).json();
+    let programs = shown["log"]["programs"].as_array().unwrap_or_else(|| panic!("{shown}"));
+    let revoked = programs.iter().filter(|one| one["revoked"] == "somebody else may have it");
+    assert_eq!(revoked.count(), 2, "{shown}");
+    site.settle_and_count();
+}
+
+fn revoke(site: &Site, producer: &str) -> Said {
+    site.call(&["key", "revoke", producer, "--reason", "somebody else may have it"])
+}

@@ -22,10 +22,13 @@ impl Recorder {
         };
         match self.appender.ledger().producers.get(&enrol.producer) {
             Some(known) if known.revoked => {
-                let reason = format!(
-                    "the key of {} was revoked: an administrator invites its host again, with another key",
-                    enrol.producer
-                );
+                let back = match enrol.producer.class() {
+                    Class::Executor => "an administrator invites its host again, with another key",
+                    Class::Console | Class::Scheduler | Class::Audit => {
+                        "give it another name, and another key"
+                    }
+                };
+                let reason = format!("the key of {} was revoked: {back}", enrol.producer);
                 return AppendAnswer::Refused { reason };
             }
             Some(known) if known.key == key => return AppendAnswer::Enrolled,

@@ -1,4 +1,4 @@
-//! Keys that wait to be let in.
+//! Keys that wait to be let in, and those that are taken back.
 
 use axum::Json;
 use axum::extract::State;
@@ -50,22 +50,32 @@ pub(super) async fn confirm_key(
     Ok(Json(console.confirm_key(&producer, &fingerprint, &caller, &reason).await?))
 }
 
-/// A key that is not to be let in.
+/// A producer, and what is said of its key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Decline {
-    /// The name that it asks for, such as `executor/db-07`.
+pub(super) struct OfKey {
+    /// Its name, such as `executor/db-07`.
     producer: String,
     /// Why, 1 to 1000 bytes.
     reason: String,
 }
 
 /// Declines the key that waits for a name: it is told so, and another key may ask.
-#[utoipa::path(post, path = "/api/v1/keys/decline", request_body = Decline, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/keys/decline", request_body = OfKey, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn decline_key(
     caller: Caller,
     State(console): State<Console>,
-    Body(wanted): Body<Decline>,
+    Body(wanted): Body<OfKey>,
 ) -> Result<Json<Applied>> {
     Ok(Json(console.decline_key(&wanted.producer, &caller, &wanted.reason).await?))
+}
+
+/// Takes the key of a console, a scheduler or a recorder back: nothing that it says from then on counts.
+#[utoipa::path(post, path = "/api/v1/keys/revoke", request_body = OfKey, responses((status = 200, body = Applied), (status = "4XX", body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn revoke_key(
+    caller: Caller,
+    State(console): State<Console>,
+    Body(wanted): Body<OfKey>,
+) -> Result<Json<Applied>> {
+    Ok(Json(console.revoke_key(&wanted.producer, &caller, &wanted.reason).await?))
 }

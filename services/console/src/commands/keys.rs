@@ -1,10 +1,11 @@
-//! Keys that wait to be let in, where a person confirms each: which there are, and what people say of them.
+//! Keys that wait to be let in, where a person confirms each: which there are, and what people say of them. And those of services
+//! that were let in and are taken back.
 
 use std::collections::BTreeMap;
 
 use domain::canonical::Digest;
-use domain::event::{Event, LogProducerConfirmed, LogProducerDeclined};
-use domain::ids::{ProducerId, StreamId};
+use domain::event::{Event, LogProducerConfirmed, LogProducerDeclined, LogProducerRevoked};
+use domain::ids::{Class, ProducerId, StreamId};
 use domain::keys::is_fingerprint_of;
 use domain::ledger::{AskedKey, Joining, KeyAnswer, StreamState};
 use domain::people::Action;
@@ -101,12 +102,8 @@ impl Console {
         next: impl Fn(&ProducerId, Digest) -> Result<Event, CommandError>,
         done: &str,
     ) -> Result<Applied, CommandError> {
-        check_reason(reason)?;
-        let producer: ProducerId =
-            producer.parse().map_err(|error| CommandError::Invalid(format!("{error}")))?;
+        let producer = self.may_answer(producer, caller, reason).await?;
         let id = StreamId::joining();
-        caller.may(self, Action::InviteHosts, Some(&id)).await?;
-        caller.check_unlimited()?;
         let events = |state: Option<&StreamState>| {
             let joining = state.and_then(|state| state.body.joining());
             let asked = joining.and_then(|joining| joining.asked.get(&producer));
@@ -117,6 +114,47 @@ impl Console {
         };
         let position = self.change(&id, caller, events).await?;
         Ok(applied(position, id, format!("{producer}: {done}")))
+    }
+
+    /// Takes the key of a console, a scheduler or a recorder back: nothing that it says from then on counts.
+    pub(crate) async fn revoke_key(
+        &self,
+        producer: &str,
+        caller: &Caller,
+        reason: &str,
+    ) -> Result<Applied, CommandError> {
+        let producer = self.may_answer(producer, caller, reason).await?;
+        let refused = |why: &str| Err(CommandError::Refused(why.to_owned()));
+        if producer.class() == Class::Executor {
+            return refused("that is the key of a host: decklog host revoke NAME, or its page");
+        }
+        if self.joining.is_none() {
+            return refused(
+                "this installation is one process, and its services are parts of it: stop it instead",
+            );
+        }
+        let id = StreamId::joining();
+        let (whose, reason) = (producer.clone(), reason.to_owned());
+        let event = LogProducerRevoked { producer: whose, reason };
+        let events = |_: Option<&StreamState>| Ok(vec![event.clone().into()]);
+        let position = self.change(&id, caller, events).await?;
+        let done = "its key is taken back: nothing that it says from now on counts, and it comes back under another name";
+        Ok(applied(position, id, format!("{producer}: {done}")))
+    }
+
+    /// Whose key it is that somebody says something of who may.
+    async fn may_answer(
+        &self,
+        producer: &str,
+        caller: &Caller,
+        reason: &str,
+    ) -> Result<ProducerId, CommandError> {
+        check_reason(reason)?;
+        let producer =
+            producer.parse().map_err(|error| CommandError::Invalid(format!("{error}")))?;
+        caller.may(self, Action::InviteHosts, Some(&StreamId::joining())).await?;
+        caller.check_unlimited()?;
+        Ok(producer)
     }
 }
 

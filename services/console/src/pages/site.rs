@@ -2,8 +2,10 @@
 
 use askama::Template;
 use axum::extract::State;
+use domain::people::Action;
 
 use super::answer::Page;
+use super::forms::Sent;
 use super::shell::{Shell, Visitor};
 use super::when;
 use super::words::{Marked, between};
@@ -19,6 +21,10 @@ struct Row {
     state: Marked,
     heard: String,
     since: String,
+    /// Why its key counts no more.
+    revoked: String,
+    /// The producer, where its key counts.
+    producer: String,
 }
 
 #[derive(Template)]
@@ -29,6 +35,10 @@ struct SitePage {
     recorder: Marked,
     facts: Vec<(&'static str, String)>,
     programs: Vec<Row>,
+    /// Whether they may take a key back.
+    takes_back: bool,
+    word: String,
+    problem: Option<String>,
 }
 
 /// What is known of the recorder, and of the log.
@@ -59,7 +69,9 @@ fn facts(site: &Site) -> Vec<(&'static str, String)> {
 
 fn row(program: &Program, site: &Site) -> Row {
     let heard = program.heard.map(|at| format!("{} ago", between(at, site.now)));
+    let counts = program.revoked.is_none();
     let state = match (program.class.as_str(), program.heard) {
+        _ if !counts => Marked::new("revoked"),
         ("scheduler", Some(at)) if !is_silent(at, site.now) => Marked::new("up"),
         ("scheduler", Some(_)) => Marked::new("silent"),
         ("scheduler", None) => Marked::tuned("not heard", "warn"),
@@ -71,12 +83,17 @@ fn row(program: &Program, site: &Site) -> Row {
         state,
         heard: heard.unwrap_or_default(),
         since: when(program.since),
+        revoked: program.revoked.clone().unwrap_or_default(),
+        producer: if counts {
+            format!("{}/{}", program.class, program.name)
+        } else {
+            String::new()
+        },
     }
 }
 
-/// The page. It is shown while the recorder does not answer, too.
-pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Page {
-    let site = site(&console).await;
+async fn all(console: &Console, visitor: &Visitor) -> SitePage {
+    let site = site(console).await;
     let recorder = match site.recorder.is_up() {
         true => Marked::tuned("answers", "good"),
         false => Marked::tuned("does not answer", "bad"),
@@ -84,8 +101,26 @@ pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Pa
     let position = site.recorder.position;
     let shell = visitor.shell().cli("decklog site");
     // What nobody answers is true of no position.
-    let shell = if site.log.is_some() { shell.as_of(&console, position) } else { shell };
+    let shell = if site.log.is_some() { shell.as_of(console, position) } else { shell };
     let programs = site.log.iter().flat_map(|log| &log.programs);
+    let takes_back = console.joining.is_some() && visitor.could(Action::InviteHosts);
     let programs = programs.map(|program| row(program, &site)).collect();
-    visitor.page(&SitePage { shell, recorder, facts: facts(&site), programs, site })
+    let (facts, word) = (facts(&site), visitor.word());
+    SitePage { shell, recorder, facts, programs, takes_back, site, word, problem: None }
+}
+
+/// The page. It is shown while the recorder does not answer, too.
+pub(crate) async fn page(State(console): State<Console>, visitor: Visitor) -> Page {
+    visitor.page(&all(&console, &visitor).await)
+}
+
+/// Takes the key of a program back.
+pub(crate) async fn post(State(console): State<Console>, sent: Sent) -> Result<Page, Page> {
+    let (visitor, fields) = (&sent.visitor, &sent.fields);
+    let (producer, reason) = (fields.text("producer"), fields.text("reason"));
+    let done = console.revoke_key(&producer, &visitor.caller, &reason).await;
+    let page = async { Ok(all(&console, visitor).await) };
+    visitor
+        .became(done, |_| "/site".to_owned(), page, |page, problem| SitePage { problem, ..page })
+        .await
 }

@@ -71,7 +71,8 @@ fn head(site: &Site, log: &Log) -> Option<Finding> {
 }
 
 fn programs(site: &Site, log: &Log) -> Option<Finding> {
-    let mut heard = log.programs.iter().filter_map(|one| one.heard);
+    let counts = log.programs.iter().filter(|one| one.revoked.is_none());
+    let mut heard = counts.filter_map(|one| one.heard);
     let any = heard.any(|at| !is_silent(at, site.now));
     let says = "no scheduler is heard: nothing becomes due".to_owned();
     (!any).then(|| bad(says, "start one: decklog scheduler", ""))
@@ -163,6 +164,7 @@ mod tests {
             name: "one".to_owned(),
             heard,
             since: at("07:00:00"),
+            revoked: None,
         };
         let calls = Calls {
             tree: DEFAULT_TREE.to_owned(),

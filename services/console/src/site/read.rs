@@ -45,7 +45,7 @@ pub(super) async fn read(console: &Console) -> Result<Log, AskError> {
         archived: archived(console).await?,
         origin: head.origin,
         producers: counted(producers.keys().map(|id| id.class().word())),
-        programs: programs(console, &producers),
+        programs: programs(console, &producers, &revoked(console).await?),
         hosts,
         odd_hosts,
         incidents: by_severity(&open),
@@ -128,14 +128,35 @@ pub(crate) async fn producers(
     Ok(found)
 }
 
+/// The services whose keys were taken back, and why.
+async fn revoked(console: &Console) -> Result<BTreeMap<ProducerId, String>, AskError> {
+    let mut found = BTreeMap::new();
+    let kind = Some("log.producer-revoked".to_owned());
+    let filter = EventFilter { kind, limit: PAGE, ..EventFilter::default() };
+    let take = |entry: LogEntry| {
+        let said = log_event(&entry).filter(|_| entry.void.is_none());
+        if let Some(LogEvent::LogProducerRevoked(event)) = said {
+            found.insert(event.producer, event.reason);
+        }
+        Ok(())
+    };
+    each_event(&console.bus, filter, take).await?;
+    Ok(found)
+}
+
 /// Recorders, schedulers and consoles: hosts have a page of their own.
-fn programs(console: &Console, all: &BTreeMap<ProducerId, Timestamp>) -> Vec<Program> {
+fn programs(
+    console: &Console,
+    all: &BTreeMap<ProducerId, Timestamp>,
+    revoked: &BTreeMap<ProducerId, String>,
+) -> Vec<Program> {
     let heard = console.heard.schedulers();
     let program = |(id, since): (&ProducerId, &Timestamp)| Program {
         class: id.class().word().to_owned(),
         name: id.name().to_owned(),
         heard: heard.get(id.name()).copied().filter(|_| id.class() == Class::Scheduler),
         since: *since,
+        revoked: revoked.get(id).cloned(),
     };
     let others = all.iter().filter(|(id, _)| id.class() != Class::Executor);
     others.take(PROGRAMS).map(program).collect()

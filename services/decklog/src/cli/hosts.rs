@@ -20,7 +20,7 @@ pub(crate) enum Host {
     Revoke(NamedAct),
 }
 
-/// Keys that wait to be let in, where a person confirms each (`console.confirm-keys`).
+/// Keys that wait to be let in, where a person confirms each (`console.confirm-keys`), and those of services that are taken back.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
     /// Lists those that are not let in.
@@ -29,6 +29,9 @@ pub(crate) enum Key {
     Confirm(ConfirmKey),
     /// Declines one: it is told so, and another may ask.
     Decline(NamedAct),
+    /// Takes the key of a console, a scheduler or a recorder back, for good: nothing that it says from then on counts. It comes back
+    /// under another name.
+    Revoke(NamedAct),
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `decklog key …`: keys that wait to be let in, and what people say of them.
+//! `decklog key …`: keys that wait to be let in, what people say of them, and keys that are taken back.
 
 use console::WaitingKey;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,10 @@ pub(crate) fn run(key: &Key, format: Format) -> anyhow::Result<()> {
         Key::Decline(act) => {
             let body = json!({"producer": act.name, "reason": act.reason});
             say(&act.place, "/api/v1/keys/decline", &body, format)
+        }
+        Key::Revoke(act) => {
+            let body = json!({"producer": act.name, "reason": act.reason});
+            say(&act.place, "/api/v1/keys/revoke", &body, format)
         }
     }
 }

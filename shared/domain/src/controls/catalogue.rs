@@ -403,6 +403,7 @@ pub const CATALOGUE: &[Control] = &[
             "log.producer-enrolled",
             "host.invited",
             "log.producer-confirmed",
+            "log.producer-revoked",
             "host.revoked",
         ],
     },

@@ -84,6 +84,17 @@ pub struct LogProducerDeclined {
     pub reason: String,
 }
 
+/// `log.producer-revoked` 1: the key of a console, a scheduler or a recorder counts no more. Nothing that it says from then on is
+/// taken, or has an effect. It comes back under another name. A host's key is taken back by `host.revoked`. In `log/joining`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogProducerRevoked {
+    /// Whose key.
+    pub producer: ProducerId,
+    /// Why.
+    pub reason: String,
+}
+
 /// `log.head-signed` 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

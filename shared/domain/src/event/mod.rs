@@ -503,6 +503,8 @@ family! {
         LogProducerConfirmed = "log.producer-confirmed" / 1,
         /// It is not let in.
         LogProducerDeclined = "log.producer-declined" / 1,
+        /// The key of a console, a scheduler or a recorder counts no more.
+        LogProducerRevoked = "log.producer-revoked" / 1,
         /// A head was signed; also the heartbeat of an idle log.
         LogHeadSigned = "log.head-signed" / 1,
         /// A rule of the site changed.

@@ -1,10 +1,10 @@
-//! Keys that wait to be let in, where the site asks that a person confirms each.
+//! Keys that wait to be let in, where the site asks that a person confirms each; and those of services that are taken back.
 //!
 //! A code or a token says that somebody who may has asked for another producer; it does not say whose key came with it. So a
 //! person compares the key's fingerprint with what the machine itself shows.
 //!
 //! *Invariant:* once confirmations are required, nobody is enrolled but with a key that has asked, and that a person has confirmed
-//! who is not the one who invited its host.
+//! who is not the one who invited its host. Somebody is always left who can let another one in.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::canonical::Digest;
 use crate::envelope::Envelope;
 use crate::event::{
     LogConfirmationsRequired, LogEvent, LogProducerAsked, LogProducerConfirmed,
-    LogProducerDeclined, LogProducerEnrolled,
+    LogProducerDeclined, LogProducerEnrolled, LogProducerRevoked,
 };
 use crate::ids::{Class, ProducerId, StreamId};
 use crate::keys::PublicKey;
@@ -228,6 +228,29 @@ pub(super) fn check_declined(
     let asked = asked(ledger, body, &event.producer, &event.fingerprint)?;
     let declined = matches!(asked.answer, Some(KeyAnswer::Declined { .. }));
     need(!declined, "this key was declined already")
+}
+
+/// A person takes the key of a service back that counts, at another console; a recorder is left.
+pub(super) fn check_revoked(
+    ledger: &Ledger,
+    envelope: &Envelope,
+    event: &LogProducerRevoked,
+) -> Result<(), String> {
+    check_text(&event.reason, "a reason")?;
+    let id = &event.producer;
+    let hosts = "the key of a host is taken back in the host's own stream";
+    need(id.class() != Class::Executor, hosts)?;
+    let known = ledger.producers.get(id).ok_or_else(|| format!("nobody let {id} in"))?;
+    need(!known.revoked, "its key was taken back already")?;
+    need(envelope.actor.is_some(), "a person takes a key back, who is named")?;
+    need(
+        *id != envelope.source,
+        "a console does not take its own key back: say it at another one",
+    )?;
+    let others = ledger.producers.iter().filter(|(other, _)| *other != id);
+    let mut left = others.filter(|(_, producer)| !producer.revoked).map(|(other, _)| other.class());
+    let recorder = id.class() != Class::Audit || left.any(|class| class == Class::Audit);
+    need(recorder, "no recorder would be left: let another one in first")
 }
 
 /// Where it is required, the key was confirmed.

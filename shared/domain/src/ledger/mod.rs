@@ -467,6 +467,7 @@ impl Ledger {
             LogEvent::LogProducerAsked(e) => joining::check_asked(self, body, e, received),
             LogEvent::LogProducerConfirmed(e) => joining::check_confirmed(self, body, envelope, e),
             LogEvent::LogProducerDeclined(e) => joining::check_declined(self, body, e),
+            LogEvent::LogProducerRevoked(e) => joining::check_revoked(self, envelope, e),
             LogEvent::LogCreated(_)
             | LogEvent::LogHeadSigned(_)
             | LogEvent::LogPolicySet(_)
@@ -543,6 +544,11 @@ impl Ledger {
                     self.revoke(e.producer.name());
                 }
                 self.enrol(&e.producer, &e.key);
+            }
+            LogEvent::LogProducerRevoked(e) => {
+                if let Some(producer) = self.producers.get_mut(&e.producer) {
+                    producer.revoked = true;
+                }
             }
             LogEvent::LogPolicySet(e) => self.policy.self_approval = e.self_approval,
             LogEvent::LogAccountsRequired(_) => self.policy.accounts = true,

@@ -215,6 +215,7 @@ fn may_state_of_log(event: &LogEvent) -> &'static [Class] {
         | LogEvent::LogConfirmationsRequired(_)
         | LogEvent::LogProducerConfirmed(_)
         | LogEvent::LogProducerDeclined(_)
+        | LogEvent::LogProducerRevoked(_)
         | LogEvent::LogDirectorySet(_)
         | LogEvent::LogExported(_) => &[Console],
         LogEvent::LogTzdbChanged(_) => &[Scheduler],
@@ -263,7 +264,8 @@ fn check_stream(envelope: &Envelope, event: &Event) -> Result<(), String> {
             LogEvent::LogConfirmationsRequired(_)
             | LogEvent::LogProducerAsked(_)
             | LogEvent::LogProducerConfirmed(_)
-            | LogEvent::LogProducerDeclined(_),
+            | LogEvent::LogProducerDeclined(_)
+            | LogEvent::LogProducerRevoked(_),
         ) => StreamId::joining(),
         Event::RecordsEvent(_) => StreamId::records(),
         Event::LogEvent(_) => StreamId::log("main"),

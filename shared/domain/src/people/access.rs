@@ -584,9 +584,9 @@ fn of_log(event: &LogEvent) -> Option<Action> {
         | LogEvent::LogTzdbChanged(_) => None,
         // Whoever may see the log may take it away; that they did is told.
         LogEvent::LogExported(_) => Some(Action::View),
-        LogEvent::LogProducerConfirmed(_) | LogEvent::LogProducerDeclined(_) => {
-            Some(Action::InviteHosts)
-        }
+        LogEvent::LogProducerConfirmed(_)
+        | LogEvent::LogProducerDeclined(_)
+        | LogEvent::LogProducerRevoked(_) => Some(Action::InviteHosts),
     }
 }
 

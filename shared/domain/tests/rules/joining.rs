@@ -3,7 +3,7 @@
 use domain::canonical::Digest;
 use domain::event::{
     Event, HostInvited, LogConfirmationsRequired, LogPolicySet, LogProducerAsked,
-    LogProducerConfirmed, LogProducerDeclined, LogProducerEnrolled,
+    LogProducerConfirmed, LogProducerDeclined, LogProducerEnrolled, LogProducerRevoked,
 };
 use domain::ids::{ProducerId, StreamId};
 use domain::keys::{PublicKey, SecretKey, is_fingerprint_of};
@@ -70,6 +70,10 @@ fn confirmed(id: &str, number: u8) -> LogProducerConfirmed {
 fn declined(id: &str, number: u8) -> LogProducerDeclined {
     let (producer, fingerprint) = (id.parse().unwrap(), key(number).id());
     LogProducerDeclined { producer, fingerprint, reason: why() }
+}
+
+fn taken_back(id: &str) -> LogProducerRevoked {
+    LogProducerRevoked { producer: id.parse().unwrap(), reason: "it was stolen".to_owned() }
 }
 
 fn joining(people: &People) -> Joining {
@@ -266,4 +270,61 @@ fn a_fingerprint_is_compared_as_people_type_it() {
         let error = is_fingerprint_of(typed, &id).unwrap_err();
         assert!(error.contains("is no fingerprint: that is 32 digits or more"), "{error}");
     }
+}
+
+#[test]
+fn what_a_service_says_counts_until_a_person_takes_its_key_back_and_never_again() {
+    let mut people = People::with(&[("kai", &["admin"]), ("mia", &["operator"])]);
+    for id in ["scheduler/two", "console/two", "audit/two"] {
+        assert_eq!(let_in(&mut people, id, 2, "join-token"), Mark::Valid);
+        let needs = "user/mia may not let another host in, which takes work of the pools that it names; take a key back: that needs the role admin";
+        people.refuses("mia", JOINING, taken_back(id), needs);
+        let now = people.now;
+        let nobody = people.world.say_next("console/c1", StreamId::joining(), taken_back(id), now);
+        assert!(matches!(nobody, Mark::Refused { .. }), "{nobody:?}");
+        people.valid("kai", JOINING, taken_back(id));
+        let known: ProducerId = id.parse().unwrap();
+        assert!(people.world.ledger.producers[&known].revoked);
+        people.refuses("kai", JOINING, taken_back(id), "its key was taken back already");
+        // Neither with that key nor with another one does it come back under this name.
+        for number in [2, 3] {
+            assert!(matches!(let_in(&mut people, id, number, "join-token"), Mark::Refused { .. }));
+        }
+    }
+    // What was let in beside them still counts.
+    invite(&mut people, "kai", "db-07");
+}
+
+#[test]
+fn what_is_said_with_a_key_that_was_taken_back_stands_in_the_log_and_has_no_effect() {
+    let mut people = People::with(&[("kai", &["admin"])]);
+    let (now, id) = (people.now, "console/two");
+    people.world.enrol(id, now);
+    people.valid("kai", JOINING, taken_back(id));
+    let event = LogPolicySet { self_approval: true, reason: "so that I may".to_owned() };
+    let said = people.world.say_next(id, StreamId::log("main"), event, now);
+    assert_eq!(refused(&said), "the key of console/two was revoked");
+    assert!(!people.world.ledger.policy.self_approval);
+}
+
+#[test]
+fn somebody_is_always_left_who_can_let_another_one_in() {
+    let mut people = site();
+    let own = "a console does not take its own key back: say it at another one";
+    people.refuses("kai", JOINING, taken_back("console/c1"), own);
+    let last = "no recorder would be left: let another one in first";
+    people.refuses("kai", JOINING, taken_back("audit/main"), last);
+    people.refuses("kai", JOINING, taken_back("audit/two"), "nobody let audit/two in");
+    let host = "the key of a host is taken back in the host's own stream";
+    people.refuses("kai", JOINING, taken_back("executor/db-07"), host);
+    let silent = LogProducerRevoked { reason: " ".to_owned(), ..taken_back("scheduler/s1") };
+    people.refuses("kai", JOINING, silent, "a reason of 1 to 1000 bytes is needed");
+    for id in ["audit/two", "audit/three"] {
+        assert_eq!(ask(&mut people, id, 2, "join-token"), Mark::Valid);
+        people.valid("kai", JOINING, confirmed(id, 2));
+        assert_eq!(let_in(&mut people, id, 2, "join-token"), Mark::Valid);
+    }
+    people.valid("kai", JOINING, taken_back("audit/two"));
+    people.valid("kai", JOINING, taken_back("audit/three"));
+    people.refuses("kai", JOINING, taken_back("audit/main"), last);
 }

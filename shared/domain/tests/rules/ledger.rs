@@ -85,6 +85,7 @@ const ROLES: &[(&str, &str)] = &[
     ("log.producer-asked", "audit"),
     ("log.producer-confirmed", "console"),
     ("log.producer-declined", "console"),
+    ("log.producer-revoked", "console"),
     ("log.head-signed", "audit"),
     ("log.policy-set", "console"),
     ("log.accounts-required", "console"),

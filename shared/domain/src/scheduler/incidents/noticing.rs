@@ -245,6 +245,7 @@ impl Scheduler {
             | LogEvent::LogProducerAsked(_)
             | LogEvent::LogProducerConfirmed(_)
             | LogEvent::LogProducerDeclined(_)
+            | LogEvent::LogProducerRevoked(_)
             | LogEvent::LogJournalCut(_)
             | LogEvent::LogRejected(_)
             | LogEvent::LogDirectorySet(_)
