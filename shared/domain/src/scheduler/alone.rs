@@ -47,6 +47,9 @@ pub struct Leave {
     /// Whether somebody has had leave for a later time since: then this cannot be given back any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub followed: bool,
+    /// Until when this host has leave for such a later time: then nobody else begins a run of the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Timestamp>,
 }
 
 /// A version of a calendar.
@@ -72,7 +75,7 @@ impl Leave {
         now: Timestamp,
     ) -> Vec<Self> {
         let own = job.leases.iter().filter(|lease| lease.host.as_deref() == Some(host));
-        let leave = own.filter_map(|lease| Self::of(lease, job, turn, calendars));
+        let leave = own.filter_map(|lease| Self::of(host, lease, job, turn, calendars));
         leave.filter(|leave| !leave.is_over(now)).collect()
     }
 
@@ -86,14 +89,20 @@ impl Leave {
     ) -> Option<JobLeaseReturned> {
         let lease = job.lease().filter(|lease| lease.host.as_deref() == Some(host))?;
         let until = job.reclaimed_from(turn)?;
-        if Self::of(lease, job, turn, calendars).is_some() {
+        if Self::of(host, lease, job, turn, calendars).is_some() {
             return None;
         }
         let reason = format!("host {host} cannot read the definition, or misses a calendar");
         Some(JobLeaseReturned { until, reason })
     }
 
-    fn of(lease: &Lease, job: &Job, turn: &Turn, calendars: &Calendars) -> Option<Self> {
+    fn of(
+        host: &str,
+        lease: &Lease,
+        job: &Job,
+        turn: &Turn,
+        calendars: &Calendars,
+    ) -> Option<Self> {
         let span = job.versions.spans.iter().rev().find(|s| s.reference() == lease.definition)?;
         let names = span.read().ok()?.calendar.names();
         let at = just_after(lease.granted);
@@ -108,7 +117,8 @@ impl Leave {
             returned: None,
             busy: turn.busy.iter().cloned().collect(),
             ended: BTreeSet::new(),
-            followed: is_followed(job, lease),
+            followed: followed_by(job, lease).is_some(),
+            then: followed_by(job, lease).and_then(|last| own_until(last, host)),
         })
     }
 
@@ -126,6 +136,11 @@ impl Leave {
         self.until() < now && !self.followed && undecided()
     }
 
+    /// Whether the host may begin something now: in the time of this leave, or of a later one that it has.
+    fn may_begin(&self, now: Timestamp) -> bool {
+        now <= self.until() || self.then.is_some_and(|until| now <= until)
+    }
+
     /// The last instant the host decides.
     pub fn until(&self) -> Timestamp {
         self.returned.as_ref().map_or(self.lease.until, |(until, _)| self.lease.until.min(*until))
@@ -138,7 +153,9 @@ impl Leave {
             |lease: &&Lease| lease.from == self.lease.from && lease.host.as_deref() == Some(host);
         let Some(lease) = job.leases.iter().find(own) else { return false };
         self.lease.until = lease.until;
-        self.followed = is_followed(job, lease);
+        let last = followed_by(job, lease);
+        self.followed = last.is_some();
+        self.then = last.and_then(|last| own_until(last, host));
         if self.followed && self.unsaid().is_some() {
             // What the log did not take in time it takes no more: the host decides it after all.
             self.returned = None;
@@ -242,9 +259,14 @@ impl Leave {
     }
 }
 
-/// Whether a host has leave for a time behind this one.
-fn is_followed(job: &Job, lease: &Lease) -> bool {
-    job.lease().is_some_and(|last| last.from != lease.from)
+/// The leave that a host has for a time behind this one.
+fn followed_by<'a>(job: &'a Job, lease: &Lease) -> Option<&'a Lease> {
+    job.lease().filter(|last| last.from != lease.from)
+}
+
+/// Until when a lease is, where it is this host's.
+fn own_until(lease: &Lease, host: &str) -> Option<Timestamp> {
+    (lease.host.as_deref() == Some(host)).then_some(lease.until)
 }
 
 impl CalendarThen {
@@ -329,13 +351,13 @@ impl Alone {
     }
 
     /// Decides what has come, at most `max` occurrences; `tzdb` is the version of the time zone database. Where the time of the
-    /// leave is over, nothing begins any more: others may run the job.
+    /// leave is over, and the host has no later one, nothing begins any more: others may run the job.
     pub fn decide(&mut self, now: Timestamp, max: usize, tzdb: &str) -> Vec<OwnDecision> {
         // Of what was left to this host, it knows itself what it has done.
         let decided = decide_due(&mut self.entry, &Continued::default(), now, max);
         self.entry.find_next();
         let mut busy = self.leave.busy.first().cloned();
-        let over = self.leave.until() < now;
+        let over = !self.leave.may_begin(now);
         let mut found = Vec::with_capacity(decided.len());
         for mut one in decided {
             if over && matches!(one.decision, Decision::Run { .. }) {
