@@ -315,6 +315,9 @@ async fn give_back(
                         leave.give_back(now, reason);
                     }
                 }
+                Err(reason) if leave.followed => {
+                    warn!(job = %job.name, %reason, "what was left to this host cannot be decided here, nor given back: somebody has leave since");
+                }
                 Err(reason) => {
                     warn!(job = %job.name, %reason, "what is left to this host cannot be decided here");
                     leave.give_back_all(format!("host {} cannot decide it: {reason}", host.name));
@@ -363,6 +366,9 @@ async fn decide_one(
     let of_it = over.iter().filter(|run| run.run_job() == Some(&job));
     of_it.for_each(|run| alone.note(run, false));
     host.held_of(&job).iter().for_each(|run| alone.note(run, true));
+    if alone.leave().has_lapsed(now) {
+        return host.own.lock().put(alone.leave().clone());
+    }
     for decision in alone.decide(now, DECIDED_MAX, &host.tzdb) {
         let (at, run) =
             (decision.at, decision.work.is_some().then(|| decision.draft.stream.clone()));

@@ -136,19 +136,17 @@ impl Leaves {
     /// Those of which something is to be decided at `now`, or whose job is one of `jobs`.
     pub(crate) fn due(&self, now: Timestamp, jobs: &BTreeSet<&str>) -> Vec<Leave> {
         let due = |kept: &&Kept| {
-            kept.next.is_some_and(|at| at <= now) || jobs.contains(kept.leave.job.as_str())
+            let come = kept.next.is_some_and(|at| at <= now) && !kept.leave.has_lapsed(now);
+            come || jobs.contains(kept.leave.job.as_str())
         };
-        self.here(now).filter(due).map(|kept| kept.leave.clone()).collect()
+        self.all.values().filter(due).map(|kept| kept.leave.clone()).collect()
     }
 
     /// When something is to be decided next.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        self.here(now).filter_map(|kept| kept.next).min()
-    }
-
-    /// What is this host's to decide: not what it was away for until the leave was over.
-    fn here(&self, now: Timestamp) -> impl Iterator<Item = &Kept> {
-        self.all.values().filter(move |kept| !kept.leave.has_lapsed(now))
+        // What it was away for until the leave was over is not this host's to decide any more.
+        let here = self.all.values().filter(|kept| !kept.leave.has_lapsed(now));
+        here.filter_map(|kept| kept.next).min()
     }
 
     /// Whether there is any for this job.

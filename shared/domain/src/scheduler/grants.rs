@@ -111,8 +111,8 @@ impl Scheduler {
             Rests::WithTheCentre => return Err(later),
             Rests::Until(_) | Rests::No => {}
         }
+        // Also where that was another host: what it has not decided could be given back by nobody any more.
         let last = entry.leases().iter().rev().find(|lease| lease.is_of_host());
-        let last = last.filter(|lease| lease.host.as_ref() == Some(host));
         if last.is_some_and(|lease| entry.is_behind(lease, &definition, now)) {
             return Err(later);
         }

@@ -108,7 +108,7 @@ impl World {
             }
             let copy = self.recorders[i].copy.clone();
             let flush = self.own_flush(&copy, i, &StreamId::archive(), vec![event.into()])?;
-            // Another recorder may be at the same: the log says then that one was second.
+            // Two that find the same segment full say so one after the other here: the second finds it said.
             self.commit_on(&mut self.recorders[i].copy.clone(), &flush, node)?;
             self.say(|| format!("{node} has archived what follows {to}"));
             if self.dies(node, Moment::BeforeAct) {
