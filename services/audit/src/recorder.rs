@@ -119,6 +119,7 @@ impl Recorder {
                 Wake::Archived(segment) => self.archived(segment).await,
                 Wake::Stop => break,
             }
+            self.look_whether_it_counts();
             if let Some(why) = self.over.take() {
                 anyhow::bail!("nothing more is recorded: {why}");
             }
@@ -192,7 +193,6 @@ impl Recorder {
         match self.appender.append(&flushes, now).await {
             Ok((results, entries)) => {
                 self.reached.note(self.appender.head().0);
-                self.look_whether_it_counts();
                 // Told before answered: whoever waits for its answer then finds the feed on its way.
                 self.publish(entries).await;
                 let mut results = results.into_iter().zip(&flushes);
@@ -389,7 +389,6 @@ impl Recorder {
             self.look_for_the_end(&error);
             return warn!(%error, "no head was signed; the database does not answer");
         }
-        self.look_whether_it_counts();
         let origin = self.appender.ledger().origin.as_deref();
         if let (Some(signer), Some(origin)) = (&self.signer, origin)
             && signer.origin() != origin

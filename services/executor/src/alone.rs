@@ -302,26 +302,8 @@ async fn give_back(
     {
         let mut leaves = host.own.lock();
         for mut leave in leaves.all().into_iter().filter(|leave| leave.job == job.name) {
-            match Alone::new(leave.clone()) {
-                Ok(_) if leave.has_lapsed(now) => {
-                    leave.give_back_all(format!(
-                        "host {} was away until its leave was over",
-                        host.name
-                    ));
-                }
-                Ok(alone) if alone.next().is_some_and(|at| at <= now) => {}
-                Ok(_) => {
-                    if let Some(reason) = leave.ends(job, site, host.is_drained()) {
-                        leave.give_back(now, reason);
-                    }
-                }
-                Err(reason) if leave.followed => {
-                    warn!(job = %job.name, %reason, "what was left to this host cannot be decided here, nor given back: somebody has leave since");
-                }
-                Err(reason) => {
-                    warn!(job = %job.name, %reason, "what is left to this host cannot be decided here");
-                    leave.give_back_all(format!("host {} cannot decide it: {reason}", host.name));
-                }
+            if let Err(reason) = leave.give_back(job, site, host.is_drained(), now) {
+                warn!(job = %job.name, %reason, followed = leave.followed, "what is left to this host cannot be decided here");
             }
             said = said.or(leave.unsaid());
             leaves.put(leave)?;
@@ -366,9 +348,6 @@ async fn decide_one(
     let of_it = over.iter().filter(|run| run.run_job() == Some(&job));
     of_it.for_each(|run| alone.note(run, false));
     host.held_of(&job).iter().for_each(|run| alone.note(run, true));
-    if alone.leave().has_lapsed(now) {
-        return host.own.lock().put(alone.leave().clone());
-    }
     for decision in alone.decide(now, DECIDED_MAX, &host.tzdb) {
         let (at, run) =
             (decision.at, decision.work.is_some().then(|| decision.draft.stream.clone()));

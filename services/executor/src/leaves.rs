@@ -136,7 +136,7 @@ impl Leaves {
     /// Those of which something is to be decided at `now`, or whose job is one of `jobs`.
     pub(crate) fn due(&self, now: Timestamp, jobs: &BTreeSet<&str>) -> Vec<Leave> {
         let due = |kept: &&Kept| {
-            let come = kept.next.is_some_and(|at| at <= now) && !kept.leave.has_lapsed(now);
+            let come = kept.next.is_some_and(|at| at <= now) && !kept.leave.is_past(now);
             come || jobs.contains(kept.leave.job.as_str())
         };
         self.all.values().filter(due).map(|kept| kept.leave.clone()).collect()
@@ -145,7 +145,7 @@ impl Leaves {
     /// When something is to be decided next.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Timestamp> {
         // What it was away for until the leave was over is not this host's to decide any more.
-        let here = self.all.values().filter(|kept| !kept.leave.has_lapsed(now));
+        let here = self.all.values().filter(|kept| !kept.leave.is_past(now));
         here.filter_map(|kept| kept.next).min()
     }
 

@@ -217,9 +217,14 @@ mod tests {
     #[test]
     fn each_thing_that_is_wrong_is_said_with_what_to_do() {
         type Spoil = fn(&mut Log);
-        let table: [(Spoil, bool, &str); 9] = [
+        let table: [(Spoil, bool, &str); 10] = [
             (|log| log.unsigned_since = Some(at("07:50:00")), true, "for 10 min 0 s"),
             (|log| log.programs.truncate(1), true, "no scheduler is heard"),
+            (
+                |log| log.programs[1].revoked = Some("it was stolen".to_owned()),
+                true,
+                "no scheduler is heard",
+            ),
             (|log| log.odd_hosts = vec![said("h", "silent: since")], true, "host h is silent"),
             (|log| log.odd_hosts = vec![said("h", "of version 0.0.1")], false, "version 0.0.1"),
             (|log| log.calls.clear(), false, "no call tree default"),

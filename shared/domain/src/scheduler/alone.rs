@@ -75,7 +75,7 @@ impl Leave {
         now: Timestamp,
     ) -> Vec<Self> {
         let own = job.leases.iter().filter(|lease| lease.host.as_deref() == Some(host));
-        let leave = own.filter_map(|lease| Self::of(host, lease, job, turn, calendars));
+        let leave = own.filter_map(|lease| Self::of(lease, job, turn, calendars));
         leave.filter(|leave| !leave.is_over(now)).collect()
     }
 
@@ -89,26 +89,20 @@ impl Leave {
     ) -> Option<JobLeaseReturned> {
         let lease = job.lease().filter(|lease| lease.host.as_deref() == Some(host))?;
         let until = job.reclaimed_from(turn)?;
-        if Self::of(host, lease, job, turn, calendars).is_some() {
+        if Self::of(lease, job, turn, calendars).is_some() {
             return None;
         }
         let reason = format!("host {host} cannot read the definition, or misses a calendar");
         Some(JobLeaseReturned { until, reason })
     }
 
-    fn of(
-        host: &str,
-        lease: &Lease,
-        job: &Job,
-        turn: &Turn,
-        calendars: &Calendars,
-    ) -> Option<Self> {
+    fn of(lease: &Lease, job: &Job, turn: &Turn, calendars: &Calendars) -> Option<Self> {
         let span = job.versions.spans.iter().rev().find(|s| s.reference() == lease.definition)?;
         let names = span.read().ok()?.calendar.names();
         let at = just_after(lease.granted);
         let (_, references) = calendars.almanac(&names, at).ok()?;
         let then = references.iter().filter_map(|reference| calendars.at(&reference.name, at));
-        Some(Self {
+        let mut leave = Self {
             job: job.name.clone(),
             lease: lease.clone(),
             definition: span.definition.clone(),
@@ -117,9 +111,18 @@ impl Leave {
             returned: None,
             busy: turn.busy.iter().cloned().collect(),
             ended: BTreeSet::new(),
-            followed: followed_by(job, lease).is_some(),
-            then: followed_by(job, lease).and_then(|last| own_until(last, host)),
-        })
+            followed: false,
+            then: None,
+        };
+        leave.note_later(job);
+        Some(leave)
+    }
+
+    /// Takes in who has leave for a later time.
+    fn note_later(&mut self, job: &Job) {
+        let last = job.lease().filter(|last| last.from != self.lease.from);
+        self.followed = last.is_some();
+        self.then = last.filter(|last| last.host == self.lease.host).map(|last| last.until);
     }
 
     /// Whether every instant of it lies before `now`, and everything in it is decided. Its host keeps it until
@@ -129,11 +132,10 @@ impl Leave {
         self.until() <= now && !undecided()
     }
 
-    /// Whether its time is over and something in it is not decided: its host was away. Others may run the job by now, so that the
-    /// host decides nothing more of it by itself, and gives back what it can.
-    pub fn has_lapsed(&self, now: Timestamp) -> bool {
-        let undecided = || Alone::new(self.clone()).is_ok_and(|alone| alone.next().is_some());
-        self.until() < now && !self.followed && undecided()
+    /// Whether its time is over, and what is not decided of it can be given back: its host was away. Others may run the job by
+    /// now, so that the host decides nothing more of it.
+    pub fn is_past(&self, now: Timestamp) -> bool {
+        self.until() < now && !self.followed
     }
 
     /// Whether the host may begin something now: in the time of this leave, or of a later one that it has.
@@ -153,9 +155,7 @@ impl Leave {
             |lease: &&Lease| lease.from == self.lease.from && lease.host.as_deref() == Some(host);
         let Some(lease) = job.leases.iter().find(own) else { return false };
         self.lease.until = lease.until;
-        let last = followed_by(job, lease);
-        self.followed = last.is_some();
-        self.then = last.and_then(|last| own_until(last, host));
+        self.note_later(job);
         if self.followed && self.unsaid().is_some() {
             // What the log did not take in time it takes no more: the host decides it after all.
             self.returned = None;
@@ -181,7 +181,7 @@ impl Leave {
     }
 
     /// Why the host gives it back, as far as the log tells: another definition is to hold, or none, or not now.
-    pub fn ends(&self, job: &Job, site: &SiteView, drained: bool) -> Option<String> {
+    fn ends(&self, job: &Job, site: &SiteView, drained: bool) -> Option<String> {
         let active = job.active().map(Span::reference);
         let why = if active.is_none() {
             "the job was retired"
@@ -223,14 +223,46 @@ impl Leave {
         (until < self.lease.until).then_some(JobLeaseReturned { until, reason })
     }
 
-    /// Gives it back at `now`, when everything up to then is decided. It is said by [`Leave::unsaid`].
-    pub fn give_back(&mut self, now: Timestamp, reason: String) {
+    /// Gives back what its host is not to decide, and says so by [`Leave::unsaid`]: all that it was away for until the leave was
+    /// over; or, once everything before is decided, what lies ahead where another definition is to hold, or none, or not now.
+    ///
+    /// # Errors
+    /// Why the host can decide nothing of it; then all of it is given back, unless somebody has leave since.
+    pub fn give_back(
+        &mut self,
+        job: &Job,
+        site: &SiteView,
+        drained: bool,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let host = self.lease.host.clone().unwrap_or_default();
+        let next = match Alone::new(self.clone()) {
+            Ok(alone) => alone.next(),
+            Err(reason) => {
+                if !self.followed {
+                    self.give_back_all(format!("host {host} cannot decide it: {reason}"));
+                }
+                return Err(reason);
+            }
+        };
+        if next.is_some() && self.is_past(now) {
+            self.give_back_all(format!("host {host} was away until its leave was over"));
+        } else if next.is_none_or(|at| at > now)
+            && let Some(reason) = self.ends(job, site, drained)
+        {
+            self.give_back_from(now, reason);
+        }
+        Ok(())
+    }
+
+    /// Gives it back at `now`, when everything up to then is decided.
+    fn give_back_from(&mut self, now: Timestamp, reason: String) {
         let until = to_micros(now).max(self.settled.unwrap_or(self.lease.from));
         self.returned.get_or_insert((until, reason));
     }
 
-    /// Gives back all of it that is not decided. It is said by [`Leave::unsaid`].
-    pub fn give_back_all(&mut self, reason: String) {
+    /// Gives back all of it that is not decided.
+    fn give_back_all(&mut self, reason: String) {
         let until = self.settled.unwrap_or(self.lease.from);
         self.returned.get_or_insert((until, reason));
     }
@@ -257,16 +289,6 @@ impl Leave {
         }
         calendars
     }
-}
-
-/// The leave that a host has for a time behind this one.
-fn followed_by<'a>(job: &'a Job, lease: &Lease) -> Option<&'a Lease> {
-    job.lease().filter(|last| last.from != lease.from)
-}
-
-/// Until when a lease is, where it is this host's.
-fn own_until(lease: &Lease, host: &str) -> Option<Timestamp> {
-    (lease.host.as_deref() == Some(host)).then_some(lease.until)
 }
 
 impl CalendarThen {
@@ -351,8 +373,12 @@ impl Alone {
     }
 
     /// Decides what has come, at most `max` occurrences; `tzdb` is the version of the time zone database. Where the time of the
-    /// leave is over, and the host has no later one, nothing begins any more: others may run the job.
+    /// leave is over, what can be given back is not decided, and of the rest nothing begins unless the host has leave again: others
+    /// may run the job.
     pub fn decide(&mut self, now: Timestamp, max: usize, tzdb: &str) -> Vec<OwnDecision> {
+        if self.leave.is_past(now) {
+            return Vec::new();
+        }
         // Of what was left to this host, it knows itself what it has done.
         let decided = decide_due(&mut self.entry, &Continued::default(), now, max);
         self.entry.find_next();

@@ -71,13 +71,7 @@ impl World {
         let stream = StreamId::job(&job.name);
         let mut said = Vec::new();
         for leave in self.hosts[i].leaves_of(&job.name) {
-            if leave.has_lapsed(now) {
-                leave.give_back_all("its host was away until its leave was over".to_owned());
-            }
-            let due = Alone::new(leave.clone()).is_ok_and(|a| a.next().is_some_and(|at| at <= now));
-            if let Some(reason) = leave.ends(job, site, drained).filter(|_| !due) {
-                leave.give_back(now, reason);
-            }
+            leave.give_back(job, site, drained, now).map_err(anyhow::Error::msg)?;
             said.extend(leave.unsaid());
         }
         let version = self.auditor.streams.0.get(&stream).map_or(0, |state| state.version);
@@ -114,7 +108,7 @@ impl World {
         let node = Node::Executor(i);
         let ahead = self.machine(node).ahead;
         let now = self.clock(node);
-        let leaves = self.hosts[i].leaves.values().filter(|leave| !leave.has_lapsed(now));
+        let leaves = self.hosts[i].leaves.values().filter(|leave| !leave.is_past(now));
         let next = leaves.filter_map(|leave| Alone::new(leave.clone()).ok()?.next()).min();
         if let Some(at) = next {
             let at = super::scheduler::round_up(at) - ahead;
@@ -137,7 +131,7 @@ impl World {
         for leave in self.hosts[i].leaves_of(job).map(|leave| leave.clone()).collect::<Vec<_>>() {
             let key = (leave.job.clone(), leave.lease.from);
             let Ok(mut alone) = Alone::new(leave) else { continue };
-            if alone.next().is_none_or(|at| at > now) || alone.leave().has_lapsed(now) {
+            if alone.next().is_none_or(|at| at > now) {
                 continue;
             }
             let own =

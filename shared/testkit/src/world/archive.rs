@@ -1,17 +1,16 @@
 //! The archive: whole segments of the log move into files, and what the log says to be there is forgotten where it was.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use domain::canonical::Digest;
-use domain::envelope::Draft;
 use domain::event::{Event, LogArchived, LogHeadSigned};
-use domain::flush::{FLUSH_EVENTS_MAX, Flush};
+use domain::flush::FLUSH_EVENTS_MAX;
 use domain::ids::StreamId;
 use domain::ledger::{SEGMENT_EVENTS, segment_of};
 use tlog::{Frontier, leaf_hash};
 
-use super::recorder::{Copy, Staging};
+use super::recorder::Copy;
 use super::step::{Act, SECOND};
-use super::{Moment, Node, World, producer};
+use super::{Moment, Node, World};
 
 impl World {
     /// A random world whose log has a long idle past, and is archived while things break.
@@ -46,45 +45,10 @@ impl World {
             let (size, root) = (copy.ledger.size, Digest(copy.frontier.root().0));
             let beats = vec![Event::from(LogHeadSigned { size, root }); count];
             let flush = self.own_flush(&copy, 0, &StreamId::log("main"), beats)?;
-            self.commit_on(&mut copy, &flush, Node::Recorder(0))?;
+            self.commit_own(&mut copy, &flush, self.clock(Node::Recorder(0)))?;
         }
         self.past = copy;
         Ok(())
-    }
-
-    /// What a recorder says of its own, next in a stream.
-    fn own_flush(
-        &mut self,
-        copy: &Copy,
-        i: usize,
-        stream: &StreamId,
-        events: Vec<Event>,
-    ) -> Result<Flush> {
-        let node = Node::Recorder(i);
-        let (id, time) = (producer(node)?, self.clock(node));
-        let mut place = copy.ledger.producers.get(&id).context("it is not let in")?.place;
-        let version = copy.streams.0.get(stream).map_or(0, |state| state.version);
-        let mut envelopes = Vec::with_capacity(events.len());
-        for (version, event) in (version + 1..).zip(events) {
-            let (draft, uuid) =
-                (Draft::new(stream.clone(), version, event), self.rng.uuid(time.as_millisecond()));
-            envelopes.push(place.seal(&id, draft, uuid, time)?);
-        }
-        let key = &self.journals.get(&node).context("no journal")?.key;
-        Ok(Flush::sign(envelopes, key)?)
-    }
-
-    /// Commits what a recorder says on its copy of the log. False where another one was faster.
-    fn commit_on(&mut self, copy: &mut Copy, flush: &Flush, node: Node) -> Result<bool> {
-        let mut staging = Staging::new(copy, self.clock(node));
-        staging.take_own(flush)?;
-        let staged = staging.finish(Vec::new());
-        let won = self.log.commit(staged.base, staged.rows, staged.frontier.root());
-        if won {
-            copy.streams.0.extend(staged.changed);
-            (copy.ledger, copy.frontier) = (staged.ledger, staged.frontier);
-        }
-        Ok(won)
     }
 
     /// A recorder looks whether a segment is full, writes its file, says so, and forgets what the log says to be in files. It may
@@ -106,15 +70,15 @@ impl World {
             if self.dies(node, Moment::BeforeSend) {
                 return Ok(());
             }
-            let copy = self.recorders[i].copy.clone();
+            let mut copy = std::mem::take(&mut self.recorders[i].copy);
             let flush = self.own_flush(&copy, i, &StreamId::archive(), vec![event.into()])?;
             // Two that find the same segment full say so one after the other here: the second finds it said.
-            self.commit_on(&mut self.recorders[i].copy.clone(), &flush, node)?;
+            self.commit_own(&mut copy, &flush, self.clock(node))?;
+            self.recorders[i].copy = copy;
             self.say(|| format!("{node} has archived what follows {to}"));
             if self.dies(node, Moment::BeforeAct) {
                 return Ok(());
             }
-            self.reload(i)?;
         }
         let to = known(self);
         self.log.forget(to);

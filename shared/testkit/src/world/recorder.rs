@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use domain::canonical::Digest;
 use domain::envelope::{Draft, Envelope};
-use domain::event::{LogCreated, LogProducerEnrolled};
+use domain::event::{Event, LogCreated, LogProducerEnrolled};
 use domain::flush::Flush;
 use domain::ids::StreamId;
 use domain::leaf::Leaf;
@@ -31,7 +31,7 @@ pub(super) struct Copy {
 
 /// A request that waits.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+struct Request {
     from: Node,
     flush: usize,
     bytes: Rc<[u8]>,
@@ -39,12 +39,12 @@ pub(super) struct Request {
 
 /// A transaction that is ready.
 #[derive(Debug)]
-pub(super) struct Staged {
-    pub(super) base: u64,
-    pub(super) ledger: Ledger,
-    pub(super) frontier: Frontier,
-    pub(super) changed: BTreeMap<StreamId, StreamState>,
-    pub(super) rows: Vec<Row>,
+struct Staged {
+    base: u64,
+    ledger: Ledger,
+    frontier: Frontier,
+    changed: BTreeMap<StreamId, StreamState>,
+    rows: Vec<Row>,
     requests: Vec<Request>,
     answers: Vec<(Request, AppendAnswer)>,
 }
@@ -241,19 +241,51 @@ impl World {
         journal.append(drafts, time, &mut self.rng)?;
         let flush = Flush::from_bytes(&journal.flushes[0].bytes)?;
         journal.flushes[0].committed = true;
-        self.commit_alone(&flush, time)
+        self.commit_own(&mut Copy::default(), &flush, time)
     }
 }
 
 impl World {
-    /// Commits a flush of a recorder while none runs.
-    pub(super) fn commit_alone(&mut self, flush: &Flush, time: jiff::Timestamp) -> Result<()> {
-        let mut copy = Copy::default();
-        copy.follow(&self.log)?;
-        let mut staging = Staging::new(&copy, time);
-        staging.take_own(flush)?;
+    /// What a recorder says itself, next in a stream of the log that is known.
+    pub(super) fn own_flush(
+        &mut self,
+        copy: &Copy,
+        i: usize,
+        stream: &StreamId,
+        events: Vec<Event>,
+    ) -> Result<Flush> {
+        let node = Node::Recorder(i);
+        let (id, time) = (producer(node)?, self.clock(node));
+        let mut place = copy.ledger.producers.get(&id).context("it is not let in")?.place;
+        let version = copy.streams.0.get(stream).map_or(0, |state| state.version);
+        let mut envelopes = Vec::with_capacity(events.len());
+        for (version, event) in (version + 1..).zip(events) {
+            let draft = Draft::new(stream.clone(), version, event);
+            let uuid = self.rng.uuid(time.as_millisecond());
+            envelopes.push(place.seal(&id, draft, uuid, time)?);
+        }
+        let key = &self.journals.get(&node).context("no journal")?.key;
+        Ok(Flush::sign(envelopes, key)?)
+    }
+
+    /// Commits what a recorder says on a copy that is up to date.
+    pub(super) fn commit_own(
+        &mut self,
+        copy: &mut Copy,
+        flush: &Flush,
+        time: jiff::Timestamp,
+    ) -> Result<()> {
+        let mut staging = Staging::new(copy, time);
+        let opened = staging.ledger.open(flush).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
+        staging.add(flush, opened);
         let staged = staging.finish(Vec::new());
-        self.log.commit(staged.base, staged.rows, staged.frontier.root());
+        ensure!(
+            self.log.commit(staged.base, staged.rows, staged.frontier.root()),
+            "the log is not at {}",
+            staged.base
+        );
+        copy.streams.0.extend(staged.changed);
+        (copy.ledger, copy.frontier) = (staged.ledger, staged.frontier);
         Ok(())
     }
 }
@@ -279,7 +311,7 @@ enum Taken {
 }
 
 /// A transaction in the making.
-pub(super) struct Staging<'a> {
+struct Staging<'a> {
     now: jiff::Timestamp,
     ledger: Ledger,
     frontier: Frontier,
@@ -290,7 +322,7 @@ pub(super) struct Staging<'a> {
 }
 
 impl<'a> Staging<'a> {
-    pub(super) fn new(copy: &'a Copy, now: jiff::Timestamp) -> Self {
+    fn new(copy: &'a Copy, now: jiff::Timestamp) -> Self {
         Self {
             now,
             ledger: copy.ledger.clone(),
@@ -316,13 +348,6 @@ impl<'a> Staging<'a> {
             Err(Refusal::NotNext { .. }) => Ok(Taken::Behind),
             Err(refusal) => bail!("a flush of {} is refused: {refusal}", request.from),
         }
-    }
-
-    /// What a recorder says itself.
-    pub(super) fn take_own(&mut self, flush: &Flush) -> Result<()> {
-        let opened = self.ledger.open(flush).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
-        self.add(flush, opened);
-        Ok(())
     }
 
     fn add(&mut self, flush: &Flush, opened: Vec<Opened>) {
@@ -365,7 +390,7 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(self, requests: Vec<Request>) -> Staged {
+    fn finish(self, requests: Vec<Request>) -> Staged {
         Staged {
             base: self.base,
             ledger: self.ledger,

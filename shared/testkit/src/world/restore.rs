@@ -1,15 +1,13 @@
 //! The log is brought back from an older copy: what was said since is lost, and what was done is not undone.
 
-use anyhow::{Context as _, Result};
-use domain::envelope::Draft;
+use anyhow::Result;
 use domain::event::LogContinued;
-use domain::flush::Flush;
 use domain::ids::StreamId;
 use tlog::{Checkpoint, Note};
 
 use super::check::Auditor;
 use super::recorder::Copy;
-use super::{Node, World, producer};
+use super::{Node, World};
 
 impl World {
     /// Brings the log back as it was when it held `size` events, or the whole flushes of so many, and lets it go on under another name. Every program starts
@@ -51,8 +49,10 @@ impl World {
 
     fn goes_on(&mut self, size: u64, reached: u64, before: String) -> Result<()> {
         let node = Node::Recorder(0);
-        let (id, time, stream) = (producer(node)?, self.clock(node), StreamId::continued());
-        let version = self.auditor.streams.0.get(&stream).map_or(0, |state| state.version);
+        let (time, stream) = (self.clock(node), StreamId::continued());
+        let mut copy = Copy::default();
+        copy.follow(&self.log)?;
+        let version = copy.streams.0.get(&stream).map_or(0, |state| state.version);
         // The name of a time that is lost may have been the same.
         let (old, origin) = (self.origin(), format!("world-{}-{reached}", version + 1));
         let (by, next) = (Self::log_key_named(&old)?, Self::log_key_named(&origin)?);
@@ -68,20 +68,12 @@ impl World {
             handover: Some(handover.to_string()),
             reason: "its disk is broken".to_owned(),
         };
-        let mut place = self.auditor.place(&id);
-        let draft = Draft::new(stream, version + 1, said);
-        let envelope = place.seal(&id, draft, self.rng.uuid(time.as_millisecond()), time)?;
-        let key = &self.journals.get(&node).context("no journal")?.key;
-        let flush = Flush::sign(vec![envelope], key)?;
-        self.commit_alone(&flush, time)
+        let flush = self.own_flush(&copy, 0, &stream, vec![said.into()])?;
+        self.commit_own(&mut copy, &flush, time)
     }
 }
 
 impl Auditor {
-    fn place(&self, id: &domain::ids::ProducerId) -> domain::envelope::Place {
-        self.ledger.producers.get(id).map(|producer| producer.place).unwrap_or_default()
-    }
-
     fn root(&self) -> tlog::Hash {
         self.frontier.root()
     }

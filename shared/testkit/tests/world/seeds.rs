@@ -1,7 +1,7 @@
 //! Random worlds.
 //!
-//! `WORLD_SEED=n` replays one and prints every step; with `WORLD_PAST=1`, the one of that seed whose log is archived. `WORLD_FROM` and `WORLD_COUNT` choose those of
-//! the long test: `cargo test -p decklog-testkit --test world -- --ignored thousands`.
+//! `WORLD_SEED=n` replays one and prints every step; with `WORLD_PAST=1`, the one of that seed whose log is archived.
+//! `WORLD_FROM` and `WORLD_COUNT` choose those of the long tests: `cargo test -p decklog-testkit --test world -- --ignored thousands`.
 
 use std::collections::BTreeMap;
 
@@ -64,41 +64,27 @@ fn random_worlds_hold_odd() {
     part(1);
 }
 
-/// A log with a past of more than a segment, which recorders archive while they and everything else die.
-fn archived(seed: u64) -> (u64, usize) {
-    let world = live_in(World::random_with_past(seed), seed, false);
-    let world = world.unwrap_or_else(|failure| panic!("archived: {failure}"));
-    world.archived()
-}
-
+/// Logs with a past of more than a segment, which recorders archive while they and everything else die.
 #[test]
 fn random_worlds_whose_log_is_archived_hold() {
-    let mut segments = 0;
+    let (mut segments, mut forgotten) = (0, 0);
     for seed in 0..ARCHIVED {
-        let (archived, away) = archived(seed);
+        let world = live_in(World::random_with_past(seed), seed, false);
+        let (archived, away) = world.unwrap_or_else(|failure| panic!("{failure}")).archived();
         // What is in files is forgotten elsewhere, unless a recorder died in between.
         assert!(away as u64 <= archived * SEGMENT_EVENTS, "seed {seed}");
-        segments += archived;
+        (segments, forgotten) = (segments + archived, forgotten + away);
     }
     assert!(segments >= ARCHIVED, "only {segments} segments were archived");
+    assert!(forgotten > 0, "nothing was forgotten elsewhere");
 }
 
 #[test]
 #[ignore = "takes as long as it is asked to"]
 fn thousands_whose_log_is_archived() {
-    let (from, count) = (number("WORLD_FROM", 1_000), number("WORLD_COUNT", 1_000));
-    let (mut failed, mut segments) = (Vec::new(), 0);
-    for seed in from..from + count {
-        match live_in(World::random_with_past(seed), seed, false) {
-            Ok(world) => segments += world.archived().0,
-            Err(failure) => {
-                println!("{}", failure.lines().next().unwrap_or_default());
-                failed.push(seed);
-            }
-        }
-    }
-    println!("{segments} segments of {count} worlds");
-    assert!(failed.is_empty(), "{} of {count} fail: {failed:?}", failed.len());
+    let mut segments = 0;
+    live_in_each(World::random_with_past, |world| segments += world.archived().0);
+    println!("{segments} segments");
 }
 
 #[test]
@@ -120,22 +106,25 @@ fn the_seed_that_was_asked_for() {
 #[test]
 #[ignore = "takes as long as it is asked to"]
 fn thousands() {
+    let mut census = BTreeMap::<String, u64>::new();
+    live_in_each(World::random, |world| {
+        world.census().into_iter().for_each(|(kind, n)| *census.entry(kind).or_default() += n);
+    });
+    println!("{census:#?}");
+}
+
+/// Lives through as many worlds as are asked for, shows each that holds, and names all that do not.
+fn live_in_each(world: fn(u64) -> anyhow::Result<World>, mut each: impl FnMut(&World)) {
     let (from, count) = (number("WORLD_FROM", 1_000), number("WORLD_COUNT", 1_000));
-    let (mut failed, mut census) = (Vec::new(), BTreeMap::<String, u64>::new());
+    let mut failed = Vec::new();
     for seed in from..from + count {
-        match live(seed, false) {
-            Ok(world) => {
-                world
-                    .census()
-                    .into_iter()
-                    .for_each(|(kind, n)| *census.entry(kind).or_default() += n);
-            }
+        match live_in(world(seed), seed, false) {
+            Ok(world) => each(&world),
             Err(failure) => {
                 println!("{}", failure.lines().next().unwrap_or_default());
                 failed.push(seed);
             }
         }
     }
-    println!("{census:#?}");
     assert!(failed.is_empty(), "{} of {count} fail: {failed:?}", failed.len());
 }
