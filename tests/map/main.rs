@@ -195,6 +195,24 @@ fn the_architecture_names_every_crate_and_the_readme_every_shared_one() {
     }
 }
 
+/// Each package of a lock file with its version and checksum.
+fn locked(path: &str) -> BTreeSet<(String, String, Option<String>)> {
+    let lock: Table = std::fs::read_to_string(root().join(path)).unwrap().parse().unwrap();
+    let packages = lock["package"].as_array().unwrap().iter();
+    let text =
+        |package: &toml::Value, key| package.get(key).map(|v| v.as_str().unwrap().to_owned());
+    packages
+        .map(|p| (text(p, "name").unwrap(), text(p, "version").unwrap(), text(p, "checksum")))
+        .collect()
+}
+
+#[test]
+fn the_fuzzer_is_built_of_what_the_programs_are_built_of() {
+    let (ours, fuzz) = (locked("Cargo.lock"), locked("tests/fuzz/Cargo.lock"));
+    let other: Vec<&str> = fuzz.difference(&ours).map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(other, ["arbitrary", "decklog-fuzz", "libfuzzer-sys"]);
+}
+
 #[test]
 fn migrations_have_the_same_numbers_in_both_dialects() {
     let names = |dialect: &str| -> BTreeSet<String> {

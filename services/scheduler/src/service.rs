@@ -272,10 +272,16 @@ async fn load(
     around: &Surroundings,
 ) -> anyhow::Result<Option<(Scheduler, u64)>> {
     let mut stop = around.stop.clone();
+    let mut told = String::new();
     loop {
         match feed::load(bus, settings.clone(), (around.clock)()).await {
             Ok(loaded) => return Ok(Some(loaded)),
-            Err(error) => warn!(%error, "the recorder does not answer yet"),
+            // Twice a second the same is no news.
+            Err(error) if error.to_string() == told => {}
+            Err(error) => {
+                warn!(%error, "the recorder does not answer yet");
+                told = error.to_string();
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(NAP) => {}

@@ -431,6 +431,21 @@ impl EventLog {
         })
     }
 
+    /// Which logins, besides superusers, may take leaves of archived events out of the database.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn archivists(&self) -> Result<Vec<String>, LogError> {
+        if !self.is_postgres() {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT rolname::text AS name FROM pg_roles WHERE rolcanlogin AND NOT rolsuper
+                   AND pg_has_role(oid, 'decklog_archivist', 'MEMBER') ORDER BY 1";
+        let rows = sqlx::query(sql).fetch_all(&self.any).await;
+        let rows = rows.map_err(LogError::database("asking who may take archived leaves out"))?;
+        rows.iter().map(|row| get(row, "name")).collect()
+    }
+
     /// Size and root of the tree.
     ///
     /// # Errors

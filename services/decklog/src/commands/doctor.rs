@@ -44,6 +44,7 @@ pub(crate) fn run(standing: &Standing, format: Format) -> anyhow::Result<()> {
     found.extend(zones(&source)?);
     let well = found.is_empty();
     found.extend(copies(&source, runtime.block_on(log.uncopied())?, dir)?);
+    found.extend(archivists(&runtime.block_on(log.archivists())?));
     if well && matches!(format, Format::Table) {
         output::line("the guards of the log stand, and nothing here weakens it")?;
         for note in &found {
@@ -82,6 +83,15 @@ fn copies(
     };
     let todo = "what is lost with its disk is lost: copy the log, its keys and its archive to another machine";
     Ok(Some(Finding { what, todo: todo.to_owned(), note: true }))
+}
+
+/// Who may take out of the database what is archived, so that it is in files alone.
+fn archivists(names: &[String]) -> Option<Finding> {
+    let what = format!("may take archived events out of the database: {}", names.join(", "));
+    let todo =
+        "recorders that archive need the role decklog_archivist: take it from whoever else has it"
+            .to_owned();
+    (!names.is_empty()).then_some(Finding { what, todo, note: true })
 }
 
 /// Whether an active job backs up a directory, or one that it is in.

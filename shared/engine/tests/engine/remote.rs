@@ -134,12 +134,20 @@ fn by_restic(remote: &Remote) {
 }
 
 #[test]
-fn an_installed_restic_writes_to_the_same_servers() {
+fn an_installed_restic_writes_to_the_same_server_with_sftp() {
     let server = Sshd::start().unwrap();
     by_restic(&sftp(&server, "vault"));
+}
+
+#[test]
+fn an_installed_restic_writes_to_the_same_object_store() {
     let store = ObjectStore::start().unwrap();
     store.make_bucket("vault", None).unwrap();
     by_restic(&s3(&store, "vault"));
+}
+
+#[test]
+fn an_installed_restic_writes_to_the_same_rest_server() {
     let options = RestOptions { password: true, tls: true, ..RestOptions::default() };
     let server = RestServer::start(options).unwrap();
     let mut remote = rest(&server, "vault");

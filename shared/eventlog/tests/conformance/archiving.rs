@@ -273,6 +273,11 @@ async fn in_postgres_only_an_archivist_detaches_and_only_whole_partitions_under_
     let archivist = login(&store, "decklog_archivist").await;
     let log = EventLog::open(&archivist, Access::Append).await.unwrap().with_archive(dir.path());
     assert!(log.may_detach().await.unwrap());
+    let Store::Postgres(_, database) = &store else { unreachable!("it is a database of Postgres") };
+    let may = site.log.archivists().await.unwrap();
+    let own: Vec<&String> =
+        may.iter().filter(|name| name.ends_with(&format!("_of_{database}"))).collect();
+    assert_eq!(own, [&format!("decklog_archivist_of_{database}")], "{may:?}");
     let mut archivist = AnyConnection::connect(&archivist).await.unwrap();
     refused(&mut archivist, "SELECT decklog_detach(99999999)", "no head is signed").await;
     let told = format!("SELECT decklog_detach({})", SEGMENT_EVENTS + 1);
