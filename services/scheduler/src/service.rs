@@ -276,11 +276,13 @@ async fn load(
     loop {
         match feed::load(bus, settings.clone(), (around.clock)()).await {
             Ok(loaded) => return Ok(Some(loaded)),
-            // Twice a second the same is no news.
-            Err(error) if error.to_string() == told => {}
             Err(error) => {
-                warn!(%error, "the recorder does not answer yet");
-                told = error.to_string();
+                let error = error.to_string();
+                // Twice a second the same is no news.
+                if error != told {
+                    warn!(error, "the recorder does not answer yet");
+                    told = error;
+                }
             }
         }
         tokio::select! {
