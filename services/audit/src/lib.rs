@@ -5,6 +5,7 @@
 //! row lets one of two commits through, and the other judges its batch anew.
 
 mod archiving;
+mod commits;
 mod config;
 mod continuing;
 mod examined;
@@ -76,8 +77,9 @@ pub async fn run(
     let asked = config.witnesses.as_deref().filter(|_| signer.is_some());
     let asked = asked.map(witnesses::read).transpose()?;
     let authority = timestamps::read(&config)?.filter(|_| signer.is_some());
-    let mut beside =
-        vec![tokio::spawn(queries::serve(log.clone(), bus.clone(), around.stop.clone()))];
+    let commits = commits::Commits::default();
+    let asked_by = (bus.clone(), around.stop.clone());
+    let mut beside = vec![tokio::spawn(queries::serve(log.clone(), commits.clone(), asked_by))];
     let (ticks, mut housekeeper) = housekeeping::start(&config).await?;
     beside.extend(asked.map(|witnesses| {
         let every = config.witness_every.as_duration();
@@ -99,7 +101,8 @@ pub async fn run(
     );
     ready();
     let own = own::Own { producer, keys };
-    let recorder = recorder::Recorder::new(appender, own, (signer, reached), bus, &config, around);
+    let known = (signer, reached, commits);
+    let recorder = recorder::Recorder::new(appender, own, known, bus, &config, around);
     let done = recorder.run(requests, ticks, segments).await;
     beside.iter().for_each(tokio::task::JoinHandle::abort);
     housekeeper.shutdown().await.context("stopping the housekeeping")?;

@@ -11,6 +11,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use crate::commits::Commits;
+
 /// Questions that may wait.
 const WAITING_MAX: usize = 1_024;
 /// Questions answered at once.
@@ -19,7 +21,11 @@ const AT_ONCE: usize = 4;
 const BEFORE: Duration = Duration::from_secs(10);
 const BETWEEN: Duration = Duration::from_millis(100);
 
-pub(crate) async fn serve(log: EventLog, bus: Bus, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    log: EventLog,
+    commits: Commits,
+    (bus, mut stop): (Bus, watch::Receiver<bool>),
+) {
     let mut requests = match bus.serve(Service::Query, WAITING_MAX).await {
         Ok(requests) => requests,
         Err(error) => return warn!(%error, "queries cannot be served"),
@@ -37,9 +43,9 @@ pub(crate) async fn serve(log: EventLog, bus: Bus, mut stop: watch::Receiver<boo
         else {
             return;
         };
-        let log = log.clone();
+        let (log, commits) = (log.clone(), commits.clone());
         tokio::spawn(async move {
-            answer(&log, request).await;
+            answer(&log, &commits, request).await;
             drop(place);
         });
     }
@@ -58,8 +64,8 @@ async fn read_ahead(log: EventLog) {
     }
 }
 
-async fn answer(log: &EventLog, request: Request) {
-    let answer = match serde_json::from_slice::<Query>(&request.body) {
+async fn answer(log: &EventLog, commits: &Commits, request: Request) {
+    let mut answer = match serde_json::from_slice::<Query>(&request.body) {
         Ok(query) => log.answer(&query).await.unwrap_or_else(|error| {
             // Whoever asks again gets further: nothing is wrong.
             if !matches!(error, LogError::Reading { .. }) {
@@ -69,6 +75,9 @@ async fn answer(log: &EventLog, request: Request) {
         }),
         Err(error) => failed(&format!("not a query: {error}")),
     };
+    if let Content::Head(head) = &mut answer.content {
+        head.stuck = commits.stuck();
+    }
     let body = serde_json::to_vec(&answer).unwrap_or_default();
     // Whoever asked may be gone; then nobody misses the answer.
     let _ = request.reply(Bytes::from(body)).await;

@@ -19,6 +19,7 @@ use tracing::{error, warn};
 
 use crate::Surroundings;
 use crate::archiving::Archived;
+use crate::commits::Commits;
 use crate::config::AuditConfig;
 use crate::examined::{Examined, Places, judge};
 use crate::housekeeping::Tick;
@@ -43,6 +44,7 @@ pub(crate) struct Recorder {
     examined: Examined,
     places: Places,
     reached: Reached,
+    commits: Commits,
     /// Why nothing more may be recorded here.
     over: Option<String>,
 }
@@ -73,7 +75,7 @@ impl Recorder {
     pub(crate) fn new(
         appender: Appender,
         own: Own,
-        (signer, reached): (Option<Signer>, Reached),
+        (signer, reached, commits): (Option<Signer>, Reached, Commits),
         bus: Bus,
         config: &AuditConfig,
         around: Surroundings,
@@ -94,6 +96,7 @@ impl Recorder {
             examined,
             places: Places::of(config),
             reached,
+            commits,
             over,
         }
     }
@@ -193,6 +196,9 @@ impl Recorder {
         match self.appender.append(&flushes, now).await {
             Ok((results, entries)) => {
                 self.reached.note(self.appender.head().0);
+                if !entries.is_empty() {
+                    self.commits.went_well();
+                }
                 // Told before answered: whoever waits for its answer then finds the feed on its way.
                 self.publish(entries).await;
                 let mut results = results.into_iter().zip(&flushes);
@@ -204,7 +210,7 @@ impl Recorder {
             }
             Err(error) => {
                 self.look_for_the_end(&error);
-                warn!(%error, "a batch could not be committed; its producers send it again");
+                self.commits.failed(&error, now);
                 let busy = AppendAnswer::Busy { reason: error.to_string() };
                 for (request, count, _) in requests {
                     answer(request, &vec![busy.clone(); count.max(1)]).await;
@@ -277,7 +283,12 @@ impl Recorder {
 
     async fn say_of(&mut self, stream: StreamId, event: impl Into<Event>) -> anyhow::Result<Mark> {
         let now = (self.around.clock)();
-        let (mark, entries) = self.own.say(&mut self.appender, stream, event, now).await?;
+        let said = self.own.say(&mut self.appender, stream, event, now).await;
+        if let Some(error) = said.as_ref().err().and_then(anyhow::Error::downcast_ref) {
+            self.commits.failed(error, now);
+        }
+        let (mark, entries) = said?;
+        self.commits.went_well();
         self.reached.note(self.appender.head().0);
         self.publish(entries).await;
         Ok(mark)

@@ -749,10 +749,16 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// The console can answer: the recorder can be reached.
+/// The console can answer: the recorder can be reached, and can write to the log.
 #[utoipa::path(get, path = "/readyz", responses((status = 200, body = String), (status = 503, body = Problem)))]
 async fn readyz(State(console): State<Console>) -> Result<String> {
     let answer = ask(&console.bus, &Query::Head).await?;
+    let Content::Head(head) = answer.content else { return Err(Problem::unavailable("no head")) };
+    if let Some(stuck) = head.stuck {
+        let since = stuck.since;
+        let why = format!("the recorder cannot write to the log since {since}: {}", stuck.why);
+        return Err(Problem::unavailable(why));
+    }
     Ok(format!("ok recorder position={}\n", answer.position))
 }
 

@@ -34,6 +34,7 @@ pub(crate) struct Metrics {
     newest: Seconds,
     answered: Seconds,
     up: Gauge<i64, AtomicI64>,
+    writes: Gauge<i64, AtomicI64>,
     lag: Histogram,
 }
 
@@ -51,6 +52,7 @@ impl Metrics {
             newest: Seconds::default(),
             answered: Seconds::default(),
             up: Gauge::default(),
+            writes: Gauge::default(),
             lag: Histogram::new(buckets),
         };
         metrics.register();
@@ -69,6 +71,9 @@ impl Metrics {
         );
         let help = "Whether the recorder answered the last time that it was asked";
         registry.register("recorder_up", help, self.up.clone());
+        let help =
+            "Whether the recorder answered, and could write to the log the last time that it tried";
+        registry.register("recorder_writes", help, self.writes.clone());
         let help = "When the recorder answered last";
         let answered = self.answered.clone();
         registry.register_with_unit("recorder_answered_timestamp", help, Unit::Seconds, answered);
@@ -103,6 +108,7 @@ impl Metrics {
     pub(crate) fn beat(&self, beat: &Beat) {
         let seconds = |at: jiff::Timestamp| at.as_millisecond() as f64 / 1_000.0;
         self.up.set(i64::from(beat.is_up()));
+        self.writes.set(i64::from(beat.is_up() && beat.stuck.is_none()));
         self.answered.set(seconds(beat.answered));
         if let Some(newest) = beat.newest {
             self.newest.set(seconds(newest));

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bus::recorder::{AskError, ask};
 use domain::ledger::Policy;
-use domain::wire::{Content, EventFilter, Query};
+use domain::night::STILL;
+use domain::wire::{Content, EventFilter, Query, Stuck};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,8 +18,6 @@ use crate::state::Console;
 const EVERY: Duration = Duration::from_secs(10);
 /// A recorder that has not answered for so long has stopped, as far as people are told.
 const SILENT: SignedDuration = SignedDuration::from_mins(5);
-/// A log without a new event for so long stands still. An idle one has one every five minutes (`audit.heartbeat-every`).
-const STILL: SignedDuration = SignedDuration::from_mins(6);
 
 /// What was learnt of the recorder last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,11 +36,15 @@ pub struct Beat {
     /// When the recorder received that.
     #[schema(value_type = Option<String>)]
     pub newest: Option<Timestamp>,
+    /// Since when it cannot write to the log although it answers, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub stuck: Option<Stuck>,
 }
 
 impl Beat {
     fn new(now: Timestamp) -> Self {
-        Self { problem: None, answered: now, took_ms: 0, position: 0, newest: None }
+        Self { problem: None, answered: now, took_ms: 0, position: 0, newest: None, stuck: None }
     }
 
     /// Whether it answered the last time.
@@ -55,16 +58,21 @@ impl Beat {
         if !self.is_up() && longer(self.answered, SILENT) {
             return Some(Stalled::Silent(self.answered));
         }
+        if let Some(stuck) = self.stuck.as_ref().filter(|_| self.is_up()) {
+            return Some(Stalled::Stuck(stuck.clone()));
+        }
         let newest = self.newest.filter(|newest| self.is_up() && longer(*newest, STILL));
         newest.map(Stalled::Still)
     }
 }
 
 /// The log does not go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stalled {
     /// The recorder has not answered since.
     Silent(Timestamp),
+    /// It answers, and cannot write.
+    Stuck(Stuck),
     /// It answers, and has committed nothing since.
     Still(Timestamp),
 }
@@ -75,6 +83,12 @@ impl Stalled {
         match self {
             Self::Silent(since) => {
                 format!("the recorder has not answered since {}", when(since))
+            }
+            Self::Stuck(Stuck { since, why }) => {
+                format!(
+                    "the recorder has not been able to write to the log since {}: {why}",
+                    when(since)
+                )
             }
             Self::Still(since) => format!("the log has not moved since {}", when(since)),
         }
@@ -104,10 +118,10 @@ impl Pulse {
     fn take(&self, heard: Result<Heard, AskError>, took: Duration, now: Timestamp) -> Beat {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match heard {
-            Ok(Heard { position, newest, policy }) => {
+            Ok(Heard { position, newest, policy, stuck }) => {
                 let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 let newest = Some(newest);
-                known.0 = Beat { problem: None, answered: now, took_ms, position, newest };
+                known.0 = Beat { problem: None, answered: now, took_ms, position, newest, stuck };
                 known.1 = Some(policy);
             }
             Err(error) => known.0.problem = Some(error.to_string()),
@@ -120,6 +134,7 @@ struct Heard {
     position: u64,
     newest: Timestamp,
     policy: Policy,
+    stuck: Option<Stuck>,
 }
 
 async fn heard(console: &Console) -> Result<Heard, AskError> {
@@ -132,7 +147,7 @@ async fn heard(console: &Console) -> Result<Heard, AskError> {
     let Content::Head(head) = ask(&console.bus, &Query::Head).await?.content else {
         return Err(AskError::other());
     };
-    Ok(Heard { position, newest, policy: head.policy })
+    Ok(Heard { position, newest, policy: head.policy, stuck: head.stuck })
 }
 
 /// Asks now.
@@ -168,11 +183,15 @@ mod tests {
             took_ms: 3,
             position: 7,
             newest: Some(at(newest)),
+            stuck: None,
         };
         let now = at("08:00:00");
+        let stuck = Some(Stuck { since: at("07:59:40"), why: "the disk is full".to_owned() });
+        let full = Beat { stuck: stuck.clone(), ..beat(None, "07:59:50", "07:59:00") };
         for (beat, stalled) in [
             (beat(None, "07:59:50", "07:59:00"), None),
             (beat(None, "07:59:50", "07:54:30"), None),
+            (full, stuck.map(Stalled::Stuck)),
             (beat(None, "07:59:50", "07:53:00"), Some(Stalled::Still(at("07:53:00")))),
             (beat(Some("no answer"), "07:56:00", "07:55:00"), None),
             (beat(Some("no"), "07:54:00", "07:53:00"), Some(Stalled::Silent(at("07:54:00")))),
@@ -189,7 +208,7 @@ mod tests {
     fn what_was_known_before_stays_while_nobody_answers() {
         let pulse = Pulse::new(at("08:00:00"));
         let policy = Policy { self_approval: true, accounts: true };
-        let heard = Heard { position: 9, newest: at("08:00:03"), policy };
+        let heard = Heard { position: 9, newest: at("08:00:03"), policy, stuck: None };
         pulse.take(Ok(heard), Duration::from_millis(4), at("08:00:05"));
         assert_eq!((pulse.beat().is_up(), pulse.last_policy()), (true, None));
         let failed = AskError::Failed("no database".to_owned());

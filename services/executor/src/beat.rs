@@ -77,7 +77,7 @@ async fn start(host: &Host) -> Result<u64, AskError> {
 pub(crate) async fn learn_drained(host: &Host) -> Result<(), AskError> {
     let state = bus::recorder::stream(&host.bus, &StreamId::host(&host.name)).await?;
     let known = state.as_ref().and_then(|state| state.body.host());
-    host.set_drained(known.is_some_and(|known| known.drained.is_some()));
+    host.set_drained(known.is_some_and(|known| known.is_drained_for(host.producer.generation())));
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! What happened in a time: the question of the first hour of every morning.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::wire::RunRow;
+
+/// A log without a new event for so long stands still. An idle one has one every five minutes (`audit.heartbeat-every`).
+pub const STILL: SignedDuration = SignedDuration::from_mins(6);
 
 /// Numbers of a night. Every scheduled run is counted in exactly one of `ran`, `failed`, `missed`,
 /// `skipped`, `cancelled`, `unknown` and `open`; `late` counts again those of them that began late.

@@ -593,8 +593,8 @@ impl RunRow {
             late: run.began_late_ms().is_some() || !run.late.is_empty(),
             attempts: u32::try_from(run.attempts.len()).unwrap_or(u32::MAX),
             host: attempt.map(|attempt| attempt.host.clone()),
-            started: attempt.map(|attempt| attempt.started),
-            ended: ended.then_some(run.changed),
+            started: attempt.map(|attempt| run.began_of(attempt)),
+            ended: ended.then(|| run.ended_at()),
             message: crate::run::message(run),
         }
     }
@@ -657,6 +657,19 @@ pub struct HeadView {
     pub root: Digest,
     /// Newest signed head, a C2SP checkpoint.
     pub signed: Option<String>,
+    /// Since when the recorder that answers cannot write to the log, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<Stuck>,
+}
+
+/// The recorder answers, and what it is given does not get into the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stuck {
+    /// When it failed first.
+    pub since: Timestamp,
+    /// What the database said last.
+    pub why: String,
 }
 
 /// A signed head, and the proof that it continues an earlier one.

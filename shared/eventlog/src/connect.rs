@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::any::AnyPoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AnyPool, PgPool, SqlitePool};
+use sqlx::{AnyPool, Connection as _, PgPool, SqlitePool};
 
 use crate::archive::Archive;
 use crate::error::LogError;
@@ -84,7 +84,15 @@ impl EventLog {
             .pragma("wal_autocheckpoint", "8000")
             .busy_timeout(WAIT);
         let what = "opening the SQLite file";
-        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WAIT)
+            // Where the disk is full, SQLite ends a transaction by itself. The driver still counts it as open, and would begin no
+            // other one on that connection.
+            .before_acquire(|connection, _| {
+                let is_clean = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_clean) })
+            });
         let pool = connect_patiently(pool, options).await.map_err(LogError::database(what))?;
         // Absolute, because the first part of a relative path would be read as a host's name.
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

@@ -104,7 +104,7 @@ const CHANGES: &[(i64, &str, &str, &str)] = &[
 ];
 
 /// The form of the read model. It is raised when that changes.
-pub(crate) const MODEL: i64 = 5;
+pub(crate) const MODEL: i64 = 6;
 
 /// How the schema of a database compares with what this program needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,7 +51,7 @@ impl EventLog {
                 let signed = self.checkpoints(1).await?.into_iter().next();
                 let policy = self.policy().await?;
                 let (size, root) = (position, digest(&root));
-                Content::Head(HeadView { origin, policy, size, root, signed })
+                Content::Head(HeadView { origin, policy, size, root, signed, stuck: None })
             }
             Query::Events { after, limit, stream } => {
                 let entries = self.entries(*after, *limit, stream.as_ref()).await?;

@@ -273,8 +273,8 @@ impl RunColumns {
             late: Some(i64::from(run.began_late_ms().is_some() || !run.late.is_empty())),
             attempts: Some(to_i64(run.attempts.len() as u64)),
             host: attempt.map(|a| a.host.clone()),
-            started: attempt.map(|a| a.started.as_microsecond()),
-            ended: ended.then(|| run.changed.as_microsecond()),
+            started: attempt.map(|a| run.began_of(a).as_microsecond()),
+            ended: ended.then(|| run.ended_at().as_microsecond()),
             message: message(run).as_deref().map(plain),
         }
     }

@@ -3,13 +3,15 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::process::Daemon;
 use ureq::Agent;
 
 use super::{Desk, ON_REQUEST};
-use crate::programs::{READY, Said, Up, call, certificate, decklog, run};
+use crate::evidence::{self, Marks};
+use crate::programs::{READY, Said, Up, call, certificate, decklog, run, run_for, sql};
 
 struct Http {
     agent: Agent,
@@ -170,6 +172,7 @@ tests:
 - interval: 1m
   input_series:
   - { series: 'decklog_recorder_up{job="decklog"}', values: "1x10 0x60" }
+  - { series: 'decklog_recorder_writes{job="decklog"}', values: "1x7 0x60" }
   - { series: 'decklog_log_newest_event_timestamp_seconds{job="decklog"}', values: "0+60x10 600x60" }
   - { series: 'up{job="decklog"}', values: "1x60 0x10" }
   alert_rule_test:
@@ -187,6 +190,13 @@ tests:
     exp_alerts:
     - exp_labels: { severity: critical, job: decklog }
       exp_annotations: { summary: "The log has not moved for six minutes: see /site of the console" }
+  - { eval_time: 8m, alertname: DecklogRecorderCannotWrite }
+  - { eval_time: 17m, alertname: DecklogRecorderCannotWrite }
+  - eval_time: 10m
+    alertname: DecklogRecorderCannotWrite
+    exp_alerts:
+    - exp_labels: { severity: critical, job: decklog }
+      exp_annotations: { summary: "The database takes nothing any more, as where its disk is full: see /site of the console" }
   - { eval_time: 60m, alertname: DecklogConsoleDown }
   - eval_time: 67m
     alertname: DecklogConsoleDown
@@ -262,4 +272,51 @@ fn a_console_behind_tls_is_talked_to_where_its_certificate_is_trusted_and_nowher
     front.term();
     let _ended = front.wait_for_end(READY);
     up.stop();
+}
+
+/// What SQLite does where the disk is full: the transaction is over, and an error is told.
+const FULL: &str =
+    "CREATE TRIGGER no_room BEFORE INSERT ON event BEGIN SELECT RAISE(ROLLBACK, 'no room'); END";
+
+#[test]
+fn what_cannot_be_written_is_told_at_once_and_when_there_is_room_again_all_goes_on() {
+    let soon = Duration::from_secs(120);
+    let dir = tempfile::tempdir().unwrap();
+    let (data, marks) = (dir.path().join("data"), Marks::new(dir.path()));
+    let up = Up::start(&data, &[&marks.jobs]);
+    let http = Http::new(&up);
+    testkit::wait::until("something to run", soon, || marks.of("mark-often") > 2).unwrap();
+    assert_eq!(http.get("/readyz", None).0, 200);
+
+    sql(&data, FULL);
+    let ready = || http.get("/readyz", None);
+    testkit::wait::until("it to be told", soon, || ready().0 == 503).unwrap();
+    let told = ready().1;
+    assert!(told.contains("cannot write to the log since") && told.contains("no room"), "{told}");
+    let site = up.call(&["site"]).ended(1).out;
+    assert!(site.contains("answers, and cannot write") && site.contains("no room"), "{site}");
+    let token = data.join("console.token");
+    let asked = ["night", "--check", "--server", &up.server, "--token-file"];
+    let night = run(decklog(asked).arg(token)).ended(1);
+    assert!(night.err.contains("the recorder cannot write to the log: "), "{}", night.err);
+    let metric = |is: u8| format!("decklog_recorder_writes {is}");
+    let writes = |is| http.get("/metrics", None).1.contains(&metric(is));
+    testkit::wait::until("the metrics to tell it", soon, || writes(0)).unwrap();
+
+    sql(&data, "DROP TRIGGER no_room");
+    testkit::wait::until("it to be written again", soon, || ready().0 == 200).unwrap();
+    let before = marks.of("mark-often");
+    testkit::wait::until("more to run", soon, || marks.of("mark-often") > before + 2).unwrap();
+    testkit::wait::until("the metrics to tell it", soon, || writes(1)).unwrap();
+    assert!(!up.call(&["site"]).out.contains("cannot write"));
+    up.stop();
+    // Until nothing is under way.
+    let mut last = decklog(["up", "--listen", "127.0.0.1:0", "--for", "3s", "--data"]);
+    run_for(last.arg(&data), soon).ended(0);
+
+    let verified = call(&data, &["verify", "-o", "json"]).ended(0).json();
+    let events = call(&data, &["events", "-o", "jsonl"]).ended(0).out;
+    let tally = evidence::count(&events, &marks);
+    assert_eq!(tally.unknown, Vec::<String>::new());
+    assert_eq!(verified["events"], tally.events);
 }

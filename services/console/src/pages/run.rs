@@ -114,7 +114,7 @@ async fn one(
         facts: facts(run),
         links: links(run).into_iter().chain(incident).collect(),
         why: why(console, Question::Run(id.clone())).await,
-        tries: run.attempts.iter().rev().map(|one| tried(name, one)).collect(),
+        tries: run.attempts.iter().rev().map(|one| tried(name, run, one)).collect(),
         output: output(console, visitor, &id, chosen(run, number)).await,
         events: events.iter().map(event_line).collect(),
         all_events: events_of(&id),
@@ -180,14 +180,14 @@ fn links(run: &Run) -> Vec<(&'static str, Link)> {
     found
 }
 
-fn tried(run: &str, attempt: &Attempt) -> Try {
+fn tried(name: &str, run: &Run, attempt: &Attempt) -> Try {
     let number = attempt.number;
     let took = attempt.report.as_ref().map(|report| between(report.began, report.ended));
-    let path = format!("/runs/{}", encoded(run));
+    let path = format!("/runs/{}", encoded(name));
     Try {
         number,
         host: Link::to(&StreamId::host(&attempt.host)),
-        started: when(attempt.started),
+        started: when(run.began_of(attempt)),
         took: took.unwrap_or_default(),
         end: ended(attempt),
         output: (!attempt.is_silent()).then(|| {

@@ -94,9 +94,10 @@ fn row(program: &Program, site: &Site) -> Row {
 
 async fn all(console: &Console, visitor: &Visitor) -> SitePage {
     let site = site(console).await;
-    let recorder = match site.recorder.is_up() {
-        true => Marked::tuned("answers", "good"),
-        false => Marked::tuned("does not answer", "bad"),
+    let recorder = match (site.recorder.is_up(), &site.recorder.stuck) {
+        (true, None) => Marked::tuned("answers", "good"),
+        (true, Some(_)) => Marked::tuned("cannot write", "bad"),
+        (false, _) => Marked::tuned("does not answer", "bad"),
     };
     let position = site.recorder.position;
     let shell = visitor.shell().cli("decklog site");

@@ -7,6 +7,7 @@ use super::{Finding, Log, Site};
 use crate::heard::is_silent;
 use crate::pages::when;
 use crate::pages::words::long;
+use crate::pulse::Stalled;
 
 /// An event that waits for a signed head for so long waits too long: one is due every ten seconds.
 const UNSIGNED: SignedDuration = SignedDuration::from_mins(5);
@@ -52,7 +53,14 @@ fn recorder(site: &Site) -> Vec<Finding> {
         found.push(bad(says, todo, page));
     }
     let stalled = beat.stalled(site.now).filter(|_| beat.problem.is_none());
-    found.extend(stalled.map(|stalled| bad(stalled.words(when), todo, page)));
+    found.extend(stalled.map(|stalled| {
+        let todo = if matches!(stalled, Stalled::Stuck(_)) {
+            "make room where the database is, or see what else it does not like: the recorder tries again by itself"
+        } else {
+            todo
+        };
+        bad(stalled.words(when), todo, page)
+    }));
     found
 }
 
@@ -200,6 +208,7 @@ mod tests {
             took_ms: 2,
             position: 9,
             newest: Some(at("07:59:55")),
+            stuck: None,
         };
         let (now, findings, console) = (at("08:00:00"), Vec::new(), Vec::new());
         Site { now, findings, recorder, log, console }

@@ -1,6 +1,8 @@
 //! `decklog night`: the question of the first hour of every morning.
 
-use domain::wire::{Content, Query};
+use domain::night::STILL;
+use domain::wire::{Content, EventFilter, Query};
+use jiff::Timestamp;
 
 use super::runs;
 use crate::cli::{Format, Night};
@@ -10,7 +12,8 @@ use crate::{exit, host, output, when};
 pub(crate) fn run(night: &Night, format: Format) -> anyhow::Result<()> {
     let until = host::now();
     let since = when::since(&night.since, until).map_err(exit::usage)?;
-    let answer = Source::open(&night.place)?.ask(&Query::Night { since, until })?;
+    let source = Source::open(&night.place)?;
+    let answer = source.ask(&Query::Night { since, until })?;
     let Content::Night(found) = answer.content else {
         anyhow::bail!("the answer is to another question")
     };
@@ -39,5 +42,34 @@ pub(crate) fn run(night: &Night, format: Format) -> anyhow::Result<()> {
             }
         }
     }
-    if night.check && !n.is_clean() { Err(exit::unclean("")) } else { Ok(()) }
+    let lacks = lacks(&source, until)?;
+    if let Some(lacks) = &lacks {
+        eprintln!("{lacks}");
+    }
+    let is_clean = n.is_clean() && lacks.is_none();
+    if night.check && !is_clean { Err(exit::unclean("")) } else { Ok(()) }
+}
+
+/// Why what happened last may be missing: whoever answers cannot write it, or nobody has written for long.
+fn lacks(source: &Source, now: Timestamp) -> anyhow::Result<Option<String>> {
+    let Content::Head(head) = source.ask(&Query::Head)?.content else {
+        anyhow::bail!("the answer is to another question")
+    };
+    let newest = Query::Search(EventFilter { limit: 1, ..EventFilter::default() });
+    let Content::Events(events) = source.ask(&newest)?.content else {
+        anyhow::bail!("the answer is to another question")
+    };
+    let still = events.first().map(|event| event.received);
+    let still = still.filter(|received| now.duration_since(*received) > STILL);
+    let (since, why) = match (head.stuck, still) {
+        (Some(stuck), _) => {
+            (stuck.since, format!("the recorder cannot write to the log: {}", stuck.why))
+        }
+        (None, Some(since)) => (
+            since,
+            "the newest event is of then, and an idle log has one every five minutes".to_owned(),
+        ),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(format!("what happened since {} may not be here: {why}", output::local(since))))
 }

@@ -160,7 +160,7 @@ fn text(shown: &Shown) -> String {
             "attempt   {} on {} since {}: {end}\n",
             attempt.number,
             attempt.host,
-            output::local(attempt.started)
+            output::local(run.began_of(attempt))
         ));
     }
     if let Some(progress) = &shown.progress {

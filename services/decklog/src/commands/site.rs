@@ -35,7 +35,11 @@ fn facts(site: &Site) -> Table {
     let mut table = Table::new(["", ""]);
     let mut fact = |name: &str, says: String| table.row([name.to_owned(), says]);
     let beat = &site.recorder;
-    let word = if beat.is_up() { "answers" } else { "does not answer" };
+    let word = match (beat.is_up(), &beat.stuck) {
+        (true, None) => "answers",
+        (true, Some(_)) => "answers, and cannot write",
+        (false, _) => "does not answer",
+    };
     fact("recorder", format!("{word}; {}, in {} ms", local(beat.answered), beat.took_ms));
     if let Some(newest) = beat.newest {
         fact("newest event", format!("{}, received {}", beat.position, local(newest)));

@@ -162,6 +162,7 @@ impl Log {
                 size: self.ledger.size,
                 root: Digest::NONE,
                 signed: None,
+                stuck: None,
             }),
             Query::Events { after, .. } => Content::Events(self.after(*after)),
             Query::Stream { id } => Content::Streams(self.stream(id).into_iter().collect()),

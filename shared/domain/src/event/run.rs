@@ -476,13 +476,15 @@ pub struct RunSkipped {
 pub enum MissReason {
     /// No scheduler decided it in time, and the job does not catch up.
     NoCatchUp,
-    /// A later one was caught up instead.
+    /// A later one stands for it: the first that was not late then, or else the newest.
     Superseded {
         /// The run that stands for it.
         by: StreamId,
     },
     /// It may have run: what the log held of that time was lost.
     LogLost,
+    /// Its host decided it when its lease was over: others may run the job by then.
+    LeaseOver,
     /// More were missed than the job catches up.
     CatchUpLimit {
         /// How many it catches up.

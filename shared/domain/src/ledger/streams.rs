@@ -71,6 +71,13 @@ impl Host {
         }
     }
 
+    /// Whether its executor with the key of this number is to start nothing new. What was said of a key that was revoked before
+    /// is nothing to one that was let in since, also before it has said that it starts.
+    pub fn is_drained_for(&self, generation: u32) -> bool {
+        let of_another_key = self.revoked.is_some() && generation > self.generation();
+        self.drained.is_some() && !of_another_key
+    }
+
     /// Whether an executor of this name that has this code is let in now, with its key of this number.
     pub fn invites(&self, code: &Digest, generation: u32, now: Timestamp) -> bool {
         let fits = self.invited.is_some_and(|(wanted, until)| wanted == *code && now < until);

@@ -64,6 +64,10 @@ pub fn missed(reason: &MissReason) -> String {
         MissReason::LogLost => {
             "it may have run: what the log held of that time was lost".to_owned()
         }
+        MissReason::LeaseOver => {
+            "its host could not start it while its lease lasted, and others may run the job since"
+                .to_owned()
+        }
         MissReason::CatchUpLimit { limit } => {
             format!("more were missed than the {limit} the job catches up")
         }

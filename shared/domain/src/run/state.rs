@@ -374,9 +374,13 @@ impl Run {
     /// When it began, as far as is known: what a host did while it was cut off, the recorder received later, and its
     /// host says when it was.
     pub fn began(&self) -> Option<Timestamp> {
-        let first = self.attempts.first()?;
-        let said = first.report.as_ref().filter(|_| self.by_host).map(|report| report.began);
-        Some(said.unwrap_or(first.started))
+        self.attempts.first().map(|first| self.began_of(first))
+    }
+
+    /// When this attempt of it began, as far as is known.
+    pub fn began_of(&self, attempt: &Attempt) -> Timestamp {
+        let said = attempt.report.as_ref().filter(|_| self.by_host).map(|report| report.began);
+        said.unwrap_or(attempt.started)
     }
 
     /// By how much it began later than its job allows, milliseconds. What was moved, or waits for its window, is expected
@@ -388,7 +392,7 @@ impl Run {
     }
 
     /// When it changed last, or ended; of what a host did by itself, as its host says.
-    pub(crate) fn ended_at(&self) -> Timestamp {
+    pub fn ended_at(&self) -> Timestamp {
         let alone = self.by_host && self.attempts.len() == 1;
         let report = self.attempt().and_then(|attempt| attempt.report.as_ref());
         report.filter(|_| alone).map_or(self.changed, |report| report.ended)

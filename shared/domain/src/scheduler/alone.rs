@@ -386,8 +386,8 @@ impl Alone {
         let over = !self.leave.may_begin(now);
         let mut found = Vec::with_capacity(decided.len());
         for mut one in decided {
-            if over && matches!(one.decision, Decision::Run { .. }) {
-                one.decision = Decision::Miss(MissReason::NoCatchUp);
+            if over && !matches!(one.decision, Decision::Skip(_)) {
+                one.decision = Decision::Miss(MissReason::LeaseOver);
             }
             let decision = self.decision(&one, busy.as_ref(), tzdb);
             if decision.work.is_some() {

@@ -63,8 +63,8 @@ pub struct Decided {
 /// Occurrences that were not decided in time, and from which of them on they are caught up.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Backlog {
-    /// The newest occurrence of it.
-    newest: Timestamp,
+    /// The occurrence that stands for those that are not caught up.
+    stands: Timestamp,
     /// The oldest that is caught up.
     keep_from: Timestamp,
 }
@@ -163,14 +163,11 @@ fn backlog(
     now: Timestamp,
 ) -> Backlog {
     if let Some(backlog) = &entry.backlog
-        && from < backlog.newest
-        && backlog.newest <= until
+        && from < backlog.stands
+        && backlog.stands <= until
     {
         return backlog.clone();
     }
-    let keep = kept(definition.catch_up);
-    let mut newest = VecDeque::new();
-    let mut last = from;
     let occurrences = span.schedule.iter().flat_map(|schedule| schedule.between(from, until));
     let counts = |o: &Occurrence| {
         o.out.is_none()
@@ -178,16 +175,21 @@ fn backlog(
             && !entry.is_ahead(o.at)
             && !continued.may_have_run(&entry.orders, o.at)
     };
-    for occurrence in occurrences.filter(counts) {
-        last = occurrence.at;
-        newest.push_back(occurrence.at);
-        if newest.len() > keep.max(1) {
-            newest.pop_front();
+    let mut instants = occurrences.filter(counts).map(|occurrence| occurrence.at).peekable();
+    let keep = kept(definition.catch_up);
+    let mut late = VecDeque::new();
+    while let Some(at) = instants.next_if(|at| is_late(definition, *at, now)) {
+        late.push_back(at);
+        if late.len() > keep.max(1) {
+            late.pop_front();
         }
     }
-    let nothing = keep == 0 || newest.is_empty();
-    let keep_from = if nothing { now } else { newest.front().copied().unwrap_or(now) };
-    Backlog { newest: last, keep_from }
+    // What is not late runs as on any other day, and the first of it stands for what the job would catch up once.
+    let once = matches!(definition.catch_up, CatchUp::Last | CatchUp::Hold);
+    let on_time = instants.next().filter(|_| once);
+    let stands = on_time.or(late.back().copied()).unwrap_or(from);
+    let oldest = late.front().copied().filter(|_| keep > 0);
+    Backlog { stands, keep_from: on_time.or(oldest).unwrap_or(now) }
 }
 
 /// How many of several missed occurrences are caught up.
@@ -267,7 +269,7 @@ fn decide_late(
             let by = span
                 .schedule
                 .as_ref()
-                .and_then(|s| s.between(just_before(backlog.newest), backlog.newest).next());
+                .and_then(|s| s.between(just_before(backlog.stands), backlog.stands).next());
             let by = by.map_or_else(|| entry.name.clone(), |o| occurrence_label(&o));
             Decision::Miss(MissReason::Superseded { by: StreamId::run(&entry.name, &by) })
         }

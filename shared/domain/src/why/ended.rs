@@ -140,9 +140,10 @@ impl View<'_> {
         let other = self.facts.run(with);
         let ran = other.and_then(|other| {
             let first = other.attempts.first()?;
-            let until = other.state.is_ended().then_some(other.changed);
-            let length = between(first.started, until.unwrap_or(self.scene.now));
-            let from = self.clock.at(first.started);
+            let until = other.state.is_ended().then(|| other.ended_at());
+            let began = other.began_of(first);
+            let length = between(began, until.unwrap_or(self.scene.now));
+            let from = self.clock.at(began);
             let until = until.map_or("now".to_owned(), |until| self.clock.at(until));
             Some(format!(", it ran from {from} until {until} ({length})"))
         });

@@ -156,10 +156,14 @@ fn a_host_whose_key_was_taken_back_takes_work_again_with_another() {
     people.valid("ada", "host/db-07", invited_as(&people, 2));
     assert_eq!(host(&people, "db-07").word(), "revoked", "nobody has come yet");
     assert_eq!(let_in(&mut people, "executor/db-07~2", 8, "invitation"), Mark::Valid);
+    let drained = |people: &People| [1, 2].map(|key| host(people, "db-07").is_drained_for(key));
+    assert_eq!(drained(&people), [true, false], "before it has said a word");
     assert_eq!(people.world.say_next("executor/db-07~2", id.clone(), started(), now), Mark::Valid);
     let db = host(&people, "db-07");
     assert_eq!((db.word(), db.revoked, db.drained), ("up", None, None));
+    assert_eq!(drained(&people), [false, false]);
     people.valid("ada", "host/db-07", HostDrained { reason: "a disk".to_owned() });
+    assert!(drained(&people)[1]);
     people.valid("ada", "host/db-07", HostRevoked { reason: "again".to_owned() });
     let mark = people.world.say_next("executor/db-07~2", id, started(), now);
     assert_eq!(refused(&mark), "the key of executor/db-07~2 was revoked");

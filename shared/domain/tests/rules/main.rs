@@ -3,6 +3,7 @@
 
 mod access;
 mod acts;
+mod alone;
 mod archive;
 mod backups;
 mod calendar_oracle;

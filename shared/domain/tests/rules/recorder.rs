@@ -63,6 +63,7 @@ impl<'a> Recorder<'a> {
                 size: self.world.feed.len() as u64,
                 root: Digest::NONE,
                 signed: None,
+                stuck: None,
             }),
             Query::Leaves { .. }
             | Query::Incidents(_)

@@ -228,6 +228,7 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
             MissReason::NoCatchUp => "missed".to_owned(),
             MissReason::Superseded { by } => format!("missed, {} stands for it", short(by)),
             MissReason::LogLost => "missed, the log was lost".to_owned(),
+            MissReason::LeaseOver => "missed, the lease was over".to_owned(),
             MissReason::CatchUpLimit { limit } => format!("missed, {limit} are caught up"),
         },
         RunEvent::RunCancelRequested(_) => "is to be stopped".to_owned(),
@@ -360,6 +361,42 @@ fn each_definition_implies_its_own_occurrences_and_catches_up_its_own_backlog() 
     let names: Vec<u32> =
         night.world.feed.iter().filter_map(|(_, event, _)| number(event)).collect();
     assert_eq!(names, [1, 1, 2, 2]);
+}
+
+#[test]
+fn what_is_not_late_yet_is_not_caught_up_and_the_first_of_it_stands_for_what_would_be_caught_up_once()
+ {
+    let once = [
+        "00:06 missed, 00:08 stands for it",
+        "00:07 missed, 00:08 stands for it",
+        "00:08 runs",
+        "00:09 skipped, 00:08 goes on",
+        "00:10 skipped, 00:08 goes on",
+    ];
+    let none = ["00:06 missed", "00:07 missed", once[2], once[3], once[4]];
+    let two = [
+        "00:06 runs caught up",
+        "00:07 runs caught up behind 00:06",
+        "00:08 skipped, 00:07 goes on",
+        "00:09 skipped, 00:07 goes on",
+        "00:10 skipped, 00:07 goes on",
+    ];
+    let table = [
+        (json!("none"), none),
+        (json!("last"), once),
+        (json!("hold"), once),
+        (json!({"all": {"limit": 2}}), two),
+    ];
+    for (catch_up, wanted) in table {
+        let fields = json!({
+            "schedule": {"every": "1m"}, "catch-up": catch_up, "late-after": "3m",
+        });
+        let mut night = Night::since(fields, at("00:00"), |_| {});
+        night.tick_at(later(at("00:10"), 30_000));
+        let said = night.said();
+        assert_eq!(said.len(), 10, "{said:?}");
+        assert_eq!(said[5..], wanted, "{catch_up} {said:?}");
+    }
 }
 
 fn number(event: &Event) -> Option<u32> {

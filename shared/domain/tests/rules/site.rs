@@ -439,7 +439,11 @@ impl Site {
         self
     }
 
-    fn report(&self, id: &StreamId, end: CommandEnd) -> (String, domain::event::AttemptReport) {
+    pub(crate) fn report(
+        &self,
+        id: &StreamId,
+        end: CommandEnd,
+    ) -> (String, domain::event::AttemptReport) {
         let RunEvent::RunSucceeded(golden) = golden_run("run.succeeded") else { panic!() };
         let attempt = self.run_of(id).attempt().unwrap();
         let report = domain::event::AttemptReport {
@@ -799,6 +803,7 @@ fn line(run: &StreamId, event: &Event) -> Option<String> {
             MissReason::NoCatchUp => "missed".to_owned(),
             MissReason::Superseded { by } => format!("missed: {} stands for it", short(by)),
             MissReason::LogLost => "missed: the log was lost".to_owned(),
+            MissReason::LeaseOver => "missed: the lease was over".to_owned(),
             MissReason::CatchUpLimit { limit } => format!("missed: {limit} are caught up"),
         },
         RunEvent::RunCancelRequested(_) => "is to be stopped".to_owned(),

@@ -11,8 +11,8 @@ use crate::drafts::*;
 use crate::site::{Site, Who, check_counters, check_tree};
 use crate::store::{Store, run as run_sql};
 
-/// From now on no row of `table` about the job `cursed` can be written.
-async fn curse(store: &Store, table: &str) {
+/// From now on no row of `table` about the job `cursed` can be written: `how` SQLite ends what it does then.
+async fn curse(store: &Store, table: &str, how: &str) {
     let condition = format!("BEFORE INSERT ON {table}");
     let when = "NEW.stream = 'job/cursed'";
     let text = if store.is_postgres() {
@@ -23,7 +23,7 @@ async fn curse(store: &Store, table: &str) {
         )
     } else {
         format!(
-            "CREATE TRIGGER curse {condition} WHEN {when} BEGIN SELECT RAISE(ABORT, 'cursed'); END"
+            "CREATE TRIGGER curse {condition} WHEN {when} BEGIN SELECT RAISE({how}, 'cursed'); END"
         )
     };
     store.sql(&text).await.unwrap();
@@ -35,9 +35,9 @@ async fn lift(store: &Store, table: &str) {
 }
 
 /// A batch with a cursed flush fails as a whole; without it, and after the curse, all goes on.
-async fn fails_as_a_whole(store: &Store, table: &str) {
+async fn fails_as_a_whole(store: &Store, table: &str, how: &str) {
     let mut site = Site::with_job(store, "a").await;
-    curse(store, table).await;
+    curse(store, table, how).await;
     let (head, model) = (site.log.head().await.unwrap(), site.log.read_model_text().await.unwrap());
     let mut other = site.enrol(domain::ids::Class::Console, "other").await;
     let healthy = site.flush(Who::Console, vec![paused("a", 3)]);
@@ -58,11 +58,19 @@ async fn fails_as_a_whole(store: &Store, table: &str) {
 }
 
 pub(crate) async fn an_error_in_mid_transaction_leaves_nothing_half_done(store: &Store) {
-    fails_as_a_whole(store, "state").await;
+    fails_as_a_whole(store, "state", "ABORT").await;
+}
+
+/// As SQLite ends one where the disk is full, and Postgres every one in which something failed.
+pub(crate) async fn a_transaction_that_the_database_ends_by_itself_keeps_nobody_from_the_next(
+    store: &Store,
+) {
+    fails_as_a_whole(store, "state", "ROLLBACK").await;
 }
 
 pub(crate) async fn an_event_row_that_cannot_be_written_leaves_nothing_half_done(store: &Store) {
-    fails_as_a_whole(store, if store.is_postgres() { "event_version" } else { "event" }).await;
+    let table = if store.is_postgres() { "event_version" } else { "event" };
+    fails_as_a_whole(store, table, "ABORT").await;
 }
 
 /// Sends until it is answered, as every producer does.

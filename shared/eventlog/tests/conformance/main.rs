@@ -115,5 +115,6 @@ rules! {
         a_newer_schema_asks_for_a_newer_program;
     failing:
         an_error_in_mid_transaction_leaves_nothing_half_done,
+        a_transaction_that_the_database_ends_by_itself_keeps_nobody_from_the_next,
         an_event_row_that_cannot_be_written_leaves_nothing_half_done;
 }

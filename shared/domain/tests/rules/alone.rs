@@ -1,0 +1,98 @@
+//! What a host decides by itself, and what lists say of it.
+
+use std::collections::BTreeSet;
+
+use domain::event::{CommandEnd, Event, MissReason, RunEvent, RunSucceeded};
+use domain::job::{DefinitionText, Lease};
+use domain::ledger::Mark;
+use domain::run::missed;
+use domain::scheduler::alone::{Alone, Leave};
+use domain::wire::RunRow;
+use serde_json::{Value, json};
+
+use crate::given::{at, definition, due, later, reference};
+use crate::site::{Site, run_id};
+
+/// Leave of host h1 to decide job `pay` from midnight until three.
+fn leave(fields: Value) -> Leave {
+    let mut all =
+        json!({"schedule": {"cron": "0 * * * *"}, "host": "h1", "autonomy": {"lease": "4h"}});
+    all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let definition = definition(all);
+    let lease = Lease {
+        host: Some("h1".to_owned()),
+        definition: reference(1, &definition),
+        granted: at("00:00"),
+        from: at("00:00"),
+        until: at("03:00"),
+        returned: None,
+    };
+    Leave {
+        job: "pay".to_owned(),
+        lease,
+        definition: DefinitionText::new(&serde_json::to_value(&definition).unwrap()),
+        calendars: Vec::new(),
+        settled: None,
+        returned: None,
+        busy: BTreeSet::new(),
+        ended: BTreeSet::new(),
+        followed: false,
+        then: None,
+    }
+}
+
+/// What the host decides at this instant.
+fn decided(leave: Leave, clock: &str) -> Vec<String> {
+    let own = Alone::new(leave).unwrap().decide(at(clock), 100, "2026b");
+    let word = |event: &Event| {
+        if let Event::RunEvent(RunEvent::RunMissed(e)) = event {
+            return missed(&e.reason);
+        }
+        let runs = matches!(event, Event::RunEvent(RunEvent::RunDue(_)));
+        if runs { "runs".to_owned() } else { "something else".to_owned() }
+    };
+    own.iter().map(|one| word(&one.draft.event)).collect()
+}
+
+#[test]
+fn a_host_whose_lease_is_over_and_that_others_followed_begins_nothing_and_says_that_for_each_occurrence()
+ {
+    let over = missed(&MissReason::LeaseOver);
+    for catch_up in [json!("none"), json!("last")] {
+        let before = leave(json!({"catch-up": catch_up}));
+        let followed = Leave { followed: true, ..before.clone() };
+        assert_eq!(decided(before, "05:00"), [""; 0], "it is given back");
+        assert_eq!(decided(followed, "05:00"), vec![over.clone(); 3], "{catch_up}");
+    }
+    // While it lasts, and where the host has leave again, the job catches up as it says.
+    let last = |then| Leave { followed: true, then, ..leave(json!({"catch-up": "last"})) };
+    let said = decided(last(Some(at("07:00"))), "05:00");
+    assert_eq!((said.len(), said[2].as_str()), (3, "runs"), "{said:?}");
+    assert!(said[0].ends_with(" stands for it"), "{said:?}");
+}
+
+#[test]
+fn lists_show_when_a_host_did_what_the_log_heard_of_later() {
+    let fields =
+        json!({"schedule": {"cron": "0 * * * *"}, "host": "h1", "autonomy": {"lease": "4h"}});
+    let mut site = Site::new();
+    let mut job = json!({"name": "pay"});
+    job.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    site.apply(job);
+    site.until("00:30").nobody_until("02:40");
+    let definition = site.requested("pay@x", None, false).definition;
+    let (run, mut due) = due(definition, at("01:00"));
+    (due.host, due.pool) = (Some("h1".to_owned()), "default".to_owned());
+    let now = site.now;
+    assert_eq!(site.world.say_next("executor/h1", run.clone(), due, now), Mark::Valid);
+    site.start("pay@01:00");
+    let row = |site: &Site| RunRow::of(site.world.streams.0[&run].body.run().unwrap());
+    assert_eq!((row(&site).started, row(&site).ended), (Some(now), None), "all that is known");
+
+    let (host, mut report) = site.report(&run_id("pay@01:00"), CommandEnd::Exited { code: 0 });
+    (report.began, report.ended) = (at("01:00"), later(at("01:00"), 90_000));
+    let ended = RunSucceeded { attempt: 1, host, warning: false, report };
+    assert_eq!(site.world.say_next("executor/h1", run.clone(), ended, now), Mark::Valid);
+    let known = (Some(at("01:00")), Some(later(at("01:00"), 90_000)));
+    assert_eq!((row(&site).started, row(&site).ended), known);
+}
