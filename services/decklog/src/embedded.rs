@@ -130,7 +130,8 @@ pub(crate) fn lock(dir: &Path) -> anyhow::Result<File> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("making the directory {}", dir.display()))?;
     let path = dir.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("writing {}", path.display()))?;
     file.try_lock().map_err(|_| {
         exit::refused(format!(
             "another `decklog up` has {} open: stop it first, or give another --data",

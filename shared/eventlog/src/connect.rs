@@ -84,6 +84,10 @@ impl EventLog {
             .pragma("wal_autocheckpoint", "8000")
             .busy_timeout(WAIT);
         let what = "opening the SQLite file";
+        let failed = |error: sqlx::Error| match sqlite_code(&error) {
+            Some(CANTOPEN) if path.exists() => LogError::Beside(path.to_owned()),
+            _ => LogError::database(what)(error),
+        };
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(WAIT)
@@ -93,7 +97,7 @@ impl EventLog {
                 let is_clean = !connection.is_in_transaction();
                 Box::pin(async move { Ok(is_clean) })
             });
-        let pool = connect_patiently(pool, options).await.map_err(LogError::database(what))?;
+        let pool = connect_patiently(pool, options).await.map_err(failed)?;
         // Absolute, because the first part of a relative path would be read as a host's name.
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let url = format!("sqlite://{}?mode=rw", encode(&whole));
@@ -144,7 +148,7 @@ async fn connect_patiently(
     let begin = std::time::Instant::now();
     loop {
         match pool.clone().connect_with(options.clone()).await {
-            Err(error) if is_locked(&error) && begin.elapsed() < WAIT => {
+            Err(error) if sqlite_code(&error) == Some(BUSY) && begin.elapsed() < WAIT => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             done => return done,
@@ -152,10 +156,14 @@ async fn connect_patiently(
     }
 }
 
-/// SQLITE_BUSY, whatever the reason beside it.
-fn is_locked(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+/// SQLITE_BUSY and SQLITE_CANTOPEN.
+const BUSY: u32 = 5;
+const CANTOPEN: u32 = 14;
+
+/// What SQLite says went wrong, whatever the reason beside it.
+fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error().and_then(|error| error.code())?;
+    code.parse().ok().map(|code: u32| code & 0xff)
 }
 
 /// A path as part of a URL: what would end the path or begin an escape is escaped.

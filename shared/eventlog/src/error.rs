@@ -14,6 +14,11 @@ pub enum LogError {
         /// What the database said.
         source: sqlx::Error,
     },
+    /// A file that is there cannot be opened.
+    #[error(
+        "opening {0}: SQLite writes beside the file also to read it: let this user write into its directory, or copy it, and what is beside it as -wal and -shm, to where they may"
+    )]
+    Beside(std::path::PathBuf),
     /// The schema is not the one this program needs.
     #[error("{0}")]
     Schema(String),

@@ -23,9 +23,9 @@ impl Recorder {
         match self.appender.ledger().producers.get(&enrol.producer) {
             Some(known) if known.revoked => {
                 let back = match enrol.producer.class() {
-                    Class::Executor => "an administrator invites its host again, with another key",
+                    Class::Executor => self.next_key(enrol),
                     Class::Console | Class::Scheduler | Class::Audit => {
-                        "give it another name, and another key"
+                        "give it another name, and another key".to_owned()
                     }
                 };
                 let reason = format!("the key of {} was revoked: {back}", enrol.producer);
@@ -33,10 +33,13 @@ impl Recorder {
             }
             Some(known) if known.key == key => return AppendAnswer::Enrolled,
             Some(_) => {
-                let reason = format!(
-                    "{} is enrolled with another key: give this producer another name, or bring its key back",
-                    enrol.producer
-                );
+                let back = match enrol.producer.class() {
+                    Class::Executor => format!("bring its key back, or {}", self.next_key(enrol)),
+                    Class::Console | Class::Scheduler | Class::Audit => {
+                        "give this producer another name, or bring its key back".to_owned()
+                    }
+                };
+                let reason = format!("{} is enrolled with another key: {back}", enrol.producer);
                 return AppendAnswer::Refused { reason };
             }
             None => {}
@@ -61,6 +64,15 @@ impl Recorder {
             Ok(mark) => AppendAnswer::Busy { reason: mark.void().unwrap_or_default() },
             Err(error) => AppendAnswer::Busy { reason: error.to_string() },
         }
+    }
+
+    /// How a host comes back that has not the key with which it was let in.
+    fn next_key(&self, enrol: &Enrol) -> String {
+        let host = enrol.producer.name();
+        let next = self.appender.ledger().keys_of(host).count() + 1;
+        format!(
+            "an administrator invites it again (`decklog host invite {host} --again`), and it joins with `--key-number {next}`"
+        )
     }
 
     /// A producer that has a ground is let in, or waits where a person has to confirm its key. What it had as its ground is looked

@@ -64,12 +64,20 @@ impl Trace {
 /// Watches until told to stop.
 pub(crate) async fn watch(host: Arc<Host>) {
     let (mut watched, mut asked): (Vec<Watched>, Option<Instant>) = (Vec::new(), None);
+    let mut said = None;
     let mut seen: BTreeMap<PathBuf, (Trace, Instant)> = BTreeMap::new();
     loop {
         if asked.is_none_or(|at| at.elapsed() >= ASK) {
             match queues(&host).await {
-                Ok(found) => (watched, asked) = (found, Some(Instant::now())),
-                Err(error) => warn!(%error, "which directories are to be watched cannot be asked"),
+                Ok(found) => (watched, asked, said) = (found, Some(Instant::now()), None),
+                Err(error) => {
+                    // It is asked again soon; each reason is said once.
+                    let why = error.to_string();
+                    if said.as_ref() != Some(&why) {
+                        warn!(error = %why, "which directories are to be watched cannot be asked");
+                    }
+                    said = Some(why);
+                }
             }
         }
         for one in &watched {

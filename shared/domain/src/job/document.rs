@@ -299,6 +299,12 @@ fn explain(error: &YamlError) -> String {
             None => format!("there is no field `{field}`; there are {}", expected.join(", ")),
         };
     }
+    if let YamlError::DuplicateMappingKey { key, .. } = error {
+        let key = key.as_deref().map_or_else(String::new, |key| format!(" `{key}`"));
+        return format!(
+            "the field{key} is there already: each is said once in a document, and `---` begins another"
+        );
+    }
     let said = error.to_string();
     if said.starts_with("budget breached") {
         return format!(

@@ -81,6 +81,7 @@ fn a_mistyped_word_is_answered_with_the_nearest_one() {
         ("exit_codes: { ok: [0] }", "did you mean `exit-codes`?"),
         ("colour: green", "there is no field `colour`; there are name, kind,"),
         ("retry: { delay: [1m] }", "did you mean `delays`?"),
+        ("name: other", "the field `name` is there already"),
     ];
     for (line, wanted) in table {
         let said = refused(&format!("{head}{line}\n"));

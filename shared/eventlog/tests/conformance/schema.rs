@@ -39,7 +39,7 @@ pub(crate) async fn a_read_model_of_an_older_form_is_computed_again(store: &Stor
     store.sql("UPDATE state SET body = '{}' WHERE body IS NOT NULL").await.unwrap();
     store.open().await.migrate().await.unwrap();
     assert_eq!(site.log.read_model_text().await.unwrap(), before);
-    assert_eq!(store.number("SELECT model FROM ledger").await, 5);
+    assert_eq!(store.number("SELECT model FROM ledger").await, 6);
 }
 
 pub(crate) async fn an_empty_schema_is_refused_with_the_command_to_run(store: &Store) {

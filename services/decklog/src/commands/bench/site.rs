@@ -227,6 +227,9 @@ async fn live(
     while left > 0 {
         for part in jobs.chunks_mut(FLUSH_EVENTS_MAX) {
             let now = left.min(part.len());
+            if now == 0 {
+                break;
+            }
             let part = &mut part[..now];
             let number = size.runs - left;
             let lives: Vec<Life> = (number..)
