@@ -3,7 +3,7 @@
 use super::obstacle::Reason;
 use super::run::newest;
 use super::speech::{because, between, long, person};
-use super::story::Told;
+use super::story::{Told, report};
 use super::{View, Why};
 use crate::event::{Event, JobEvent, MissReason, RunEvent, RunMissed, SkipReason};
 use crate::ids::StreamId;
@@ -24,6 +24,22 @@ impl View<'_> {
             Outcome::Skipped => self.skipped(run, told, why),
             Outcome::Missed => self.missed(run, told, why),
         };
+        if matches!(outcome, Outcome::Skipped | Outcome::Missed)
+            && let Some(ran) = self.ran_all_the_same(told)
+        {
+            why.answer.push_str(&ran);
+        }
+    }
+
+    /// A host that decided it by itself, while others did: it has the last word about what it did, and none in the log.
+    fn ran_all_the_same(&self, told: &[Told]) -> Option<String> {
+        let said = told.iter().rev().filter(|told| told.void.is_some());
+        let report = said.filter_map(|told| report(&told.event)).next()?;
+        let (host, from, until) =
+            (&report.host, self.clock.at(report.began), self.clock.at(report.ended));
+        Some(format!(
+            " But host {host} says that it ran it from {from} until {until}: somebody else had decided about it by then, so that this is in the log as void."
+        ))
     }
 
     fn succeeded(&self, run: &Run, outcome: Outcome, told: &[Told]) -> String {

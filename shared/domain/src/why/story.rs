@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::speech::{Clock, because, long, names, who};
 use crate::envelope::Envelope;
 use crate::event::{
-    ChangeEvent, Event, JobEvent, Limit, Resolution, RunDue, RunEvent, RunLate, RunRequested,
-    RunStarted,
+    AttemptReport, ChangeEvent, Event, JobEvent, Limit, Resolution, RunDue, RunEvent, RunLate,
+    RunRequested, RunStarted,
 };
 use crate::run::{missed, skipped};
 use crate::wire::LogEntry;
@@ -52,10 +52,44 @@ pub(super) fn told(entries: &[&LogEntry]) -> Vec<Told> {
         let envelope = entry.envelope().ok()?;
         let event = envelope.event().ok()?;
         let (position, received, void) = (entry.position, entry.received, entry.void.clone());
-        let lost = void.as_ref().is_some_and(|void| void.starts_with("conflict"));
+        // What a host has done is news also where its word came too late.
+        let lost = void.as_ref().is_some_and(|void| void.starts_with("conflict"))
+            && report(&event).is_none();
         (!lost).then_some(Told { position, received, void, envelope, event })
     };
     entries.iter().filter_map(one).collect()
+}
+
+/// What a host saw of an attempt that has ended.
+pub(super) fn report(event: &Event) -> Option<&AttemptReport> {
+    let Event::RunEvent(event) = event else { return None };
+    match event {
+        RunEvent::RunSucceeded(e) => Some(&e.report),
+        RunEvent::RunFailed(e) => Some(&e.report),
+        RunEvent::RunTimedOut(e) => Some(&e.report),
+        RunEvent::RunCancelled(e) => e.report.as_ref(),
+        RunEvent::RunReported(e) => Some(&e.report),
+        RunEvent::RunRequested(_)
+        | RunEvent::RunDue(_)
+        | RunEvent::RunHeld(_)
+        | RunEvent::RunDelayed(_)
+        | RunEvent::RunConfirmed(_)
+        | RunEvent::RunCleared(_)
+        | RunEvent::RunBlocked(_)
+        | RunEvent::RunOverridden(_)
+        | RunEvent::RunNeedsUnmet(_)
+        | RunEvent::RunLate(_)
+        | RunEvent::RunGathered(_)
+        | RunEvent::RunDivided(_)
+        | RunEvent::RunReleased(_)
+        | RunEvent::RunSkipped(_)
+        | RunEvent::RunMissed(_)
+        | RunEvent::RunStarted(_)
+        | RunEvent::RunCancelRequested(_)
+        | RunEvent::RunLost(_)
+        | RunEvent::RunRetryScheduled(_)
+        | RunEvent::RunResolved(_) => None,
+    }
 }
 
 /// The steps of a story.

@@ -97,6 +97,8 @@ pub(crate) struct World {
     pub(crate) streams: Memory,
     /// Every valid event, to be fed to those who follow.
     pub(crate) feed: Vec<(Envelope, Event, Timestamp)>,
+    /// Every void one, and why it is.
+    pub(crate) voids: Vec<(Envelope, Timestamp, Option<String>)>,
     places: BTreeMap<ProducerId, Place>,
     ids: u128,
 }
@@ -108,7 +110,7 @@ pub(crate) fn key() -> SecretKey {
 impl World {
     pub(crate) fn empty() -> Self {
         let (ledger, streams) = (Ledger::default(), Memory::default());
-        Self { ledger, streams, feed: vec![], places: BTreeMap::new(), ids: 0 }
+        Self { ledger, streams, feed: vec![], voids: vec![], places: BTreeMap::new(), ids: 0 }
     }
 
     /// A log that knows one producer of each class.
@@ -164,6 +166,8 @@ impl World {
         let mark = self.ledger.judge(&mut self.streams, &envelope, &event, hash, received);
         if mark == Mark::Valid {
             self.feed.push((envelope, event, received));
+        } else {
+            self.voids.push((envelope, received, mark.void()));
         }
         mark
     }

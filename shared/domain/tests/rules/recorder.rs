@@ -109,20 +109,22 @@ impl<'a> Recorder<'a> {
         })
     }
 
+    /// Events of a stream behind a position; void ones as if they were behind everything.
     fn events(&self, after: u64, stream: &Option<StreamId>) -> Vec<LogEntry> {
-        let entry =
-            |(index, (envelope, _, received)): (usize, &(domain::envelope::Envelope, _, _))| {
+        let valid =
+            self.world.feed.iter().map(|(envelope, _, received)| (envelope, received, None));
+        let voids =
+            self.world.voids.iter().map(|(envelope, at, void)| (envelope, at, void.clone()));
+        let mut found = Vec::new();
+        for (position, (envelope, received, void)) in (1..).zip(valid.chain(voids)) {
+            let wanted = stream.as_ref().is_none_or(|stream| *stream == envelope.subject);
+            if position > after && wanted {
                 let text = String::from_utf8(envelope.to_bytes().unwrap()).unwrap();
                 let event = RawValue::from_string(text).unwrap();
-                LogEntry { position: index as u64 + 1, received: *received, void: None, event }
-            };
-        let of_stream = |envelope: &domain::envelope::Envelope| {
-            stream.as_ref().is_none_or(|stream| *stream == envelope.subject)
-        };
-        let all = self.world.feed.iter().enumerate();
-        let all = all
-            .filter(|(index, (envelope, _, _))| *index as u64 + 1 > after && of_stream(envelope));
-        all.map(entry).collect()
+                found.push(LogEntry { position, received: *received, void, event });
+            }
+        }
+        found
     }
 
     fn all_rows(&self) -> Vec<RunRow> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::envelope::Draft;
 use domain::event::{RunDelayed, RunHeld, RunNeedsUnmet, RunSkipped, SkipReason};
 use domain::ids::StreamId;
 use domain::job::OrderAct;
@@ -445,6 +446,21 @@ const ENDED: &[Case] = &[
         },
         "a@01:00",
         &["It was skipped because ana said so: because."],
+    ),
+    (
+        // A host that was away has run what somebody else had decided about by then.
+        |site| {
+            site.apply(job("a", 0, json!({}))).until("00:30").order("a@01:00", OrderAct::Skip);
+            site.until("01:20");
+            let (run, ended) = (run_id("a@01:00"), crate::given::golden("run.succeeded"));
+            let (draft, now) = (Draft::new(run, 1, ended), site.now);
+            let mark = site.world.say("executor/h1", draft, now);
+            assert_eq!(mark, Mark::Conflict { at: 1 });
+        },
+        "a@01:00",
+        &[
+            "It was skipped because ana said so: because. But host fin-02 says that it ran it from 07:30 until 07:41",
+        ],
     ),
     (
         |site| {
