@@ -34,11 +34,17 @@ pub struct Heard {
     pub slots: u32,
     /// Events in its journal that are not committed yet.
     pub unsent: u64,
+    /// Why it can say nothing more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hindered: Option<String>,
 }
 
 /// The newest heartbeat of each host, and when each scheduler was heard.
 #[derive(Debug, Default)]
-pub(crate) struct Hosts(Mutex<BTreeMap<String, Heard>>, Mutex<BTreeMap<String, Timestamp>>);
+pub(crate) struct Hosts(Mutex<BTreeMap<String, Heard>>, Mutex<BTreeMap<String, Spoken>>);
+
+/// When a scheduler was heard, and why it can say nothing more.
+type Spoken = (Timestamp, Option<String>);
 
 /// Puts something in its place, where there is one.
 fn put<T>(known: &Mutex<BTreeMap<String, T>>, name: String, heard: T, most: usize) {
@@ -51,15 +57,17 @@ fn put<T>(known: &Mutex<BTreeMap<String, T>>, name: String, heard: T, most: usiz
 impl Hosts {
     pub(crate) fn take(&self, heartbeat: Heartbeat, at: Timestamp) {
         match heartbeat {
-            Heartbeat::Executor { host, running, free, slots, unsent, .. } => {
-                put(&self.0, host, Heard { at, running, free, slots, unsent }, HOSTS_MAX);
+            Heartbeat::Executor { host, running, free, slots, unsent, hindered, .. } => {
+                put(&self.0, host, Heard { at, running, free, slots, unsent, hindered }, HOSTS_MAX);
             }
-            Heartbeat::Scheduler { id, .. } => put(&self.1, id, at, SCHEDULERS_MAX),
+            Heartbeat::Scheduler { id, hindered, .. } => {
+                put(&self.1, id, (at, hindered), SCHEDULERS_MAX);
+            }
         }
     }
 
     /// When each scheduler was heard last, since this console started.
-    pub(crate) fn schedulers(&self) -> BTreeMap<String, Timestamp> {
+    pub(crate) fn schedulers(&self) -> BTreeMap<String, Spoken> {
         self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -122,6 +122,9 @@ pub struct Program {
     /// When this console heard it last; only schedulers say that they are there.
     #[schema(value_type = Option<String>)]
     pub heard: Option<Timestamp>,
+    /// Why it can say nothing more: its journal cannot be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hindered: Option<String>,
     /// When it was let in.
     #[schema(value_type = String)]
     pub since: Timestamp,

@@ -363,8 +363,8 @@ async fn decide_one(
         run.iter().for_each(|run| so_far.begun(run));
         if let Some(claimed) = claimed {
             // On disk before anything begins: what has begun is not decided again.
-            host.own.lock().put(so_far.clone())?;
-            begin(host, claimed).await;
+            let kept = host.own.lock().put(so_far.clone());
+            begin(host, claimed, kept).await;
         }
     }
     host.own.lock().put(alone.leave().clone())
@@ -400,12 +400,20 @@ async fn say(
 
 /// Has it started, but for one that was started before: its first claim came to nothing, because the leave for it had
 /// ended or a new one had begun, and its command ran all the same. What is said again then is what happened.
-async fn begin(host: &Arc<Host>, claimed: Claimed) {
+///
+/// It is claimed: where it was not kept that it is, nobody else begins it, and it is said that it does not begin.
+async fn begin(host: &Arc<Host>, claimed: Claimed, kept: anyhow::Result<()>) {
     let Claimed { work, spec, version, receipt } = claimed;
     if let Some(dir) = AttemptDir::find(&host.attempts, work.run.as_str(), work.attempt) {
         return say_again(host, &work, dir, version, receipt);
     }
-    match life::make_ready(host, &spec).await {
+    let made = match kept {
+        Ok(()) => {
+            life::make_ready(host, &spec).await.context("the attempt's directory could not be made")
+        }
+        Err(error) => Err(error.context("that it is decided could not be kept")),
+    };
+    match made {
         Ok(dir) => start(host, &work, dir, version, receipt),
         Err(error) => never_begins(host, &work, receipt, &error),
     }
@@ -465,7 +473,7 @@ async fn live(
 }
 
 fn never_begins(host: &Arc<Host>, work: &Work, receipt: Receipt, error: &anyhow::Error) {
-    let reason = format!("the attempt's directory could not be made: {error:#}");
+    let reason = format!("{error:#}");
     warn!(run = %work.run, %reason, "nothing is started");
     let (host, run, attempt) = (Arc::clone(host), work.run.clone(), work.attempt);
     host.own.over(&run);

@@ -29,6 +29,7 @@ pub(crate) async fn beat(host: Arc<Host>) {
             slots: host.slots_all,
             unsent: host.outbox.unsent(),
             time: (host.clock)(),
+            hindered: host.outbox.hindered(),
         };
         if let Ok(body) = serde_json::to_vec(&heartbeat) {
             // One that is lost is followed by the next.

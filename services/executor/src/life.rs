@@ -296,7 +296,7 @@ async fn vanished(
         let Some(draft) = give_up(&current, version, &host.producer, number, &reason) else {
             break;
         };
-        if host.outbox.say(draft).await?.mark == Mark::Valid {
+        if host.outbox.insist(draft).await?.mark == Mark::Valid {
             break;
         }
     }
@@ -310,7 +310,7 @@ async fn say_end(
     version: u64,
     ending: &Ending,
 ) -> anyhow::Result<bool> {
-    match host.outbox.say(end(run, version, ending)).await?.mark {
+    match host.outbox.insist(end(run, version, ending)).await?.mark {
         Mark::Valid => {
             info!(%run, attempt = ending.report.attempt, end = ?ending.report.end, "ended");
             return Ok(true);
@@ -333,7 +333,7 @@ async fn say_late(host: &Arc<Host>, run: &StreamId, ending: &Ending) -> anyhow::
         let Some(draft) = conclude(&current, version, &host.producer, ending) else {
             return Ok(());
         };
-        match host.outbox.say(draft).await?.mark {
+        match host.outbox.insist(draft).await?.mark {
             Mark::Valid => return Ok(()),
             Mark::Conflict { .. } => {}
             Mark::Refused { reason } => {

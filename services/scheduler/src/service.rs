@@ -15,7 +15,7 @@ use domain::run::Run;
 use domain::scheduler::{About, Action, Outgoing, SENDERS, Scheduler, Settings};
 use domain::wire::{Heartbeat, LogEntry, Work};
 use jiff::Timestamp;
-use journal::{Heads, Journal, Outbox, OutboxConfig, Verdict};
+use journal::{Closed, Handed, Heads, Journal, Outbox, OutboxConfig, Verdict};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -388,8 +388,11 @@ impl Service {
 
     fn hear(&mut self, body: &[u8], now: Timestamp) {
         match serde_json::from_slice(body) {
-            Ok(Heartbeat::Executor { host, free, running, .. }) => {
+            Ok(Heartbeat::Executor { host, free, running, unsent, .. }) => {
                 self.mind.heard_host(&host, free, now);
+                if unsent == 0 {
+                    self.mind.said_all(&host, now);
+                }
                 for (run, attempt) in running {
                     self.mind.heard(&run, attempt, now);
                 }
@@ -411,7 +414,7 @@ impl Service {
         self.looked = now;
         for action in self.mind.tick(now) {
             match action {
-                Action::Append(draft) => self.append(draft),
+                Action::Append(draft) => self.append(draft).await,
                 Action::Dispatch(work) => {
                     if self.offers.try_send(*work).is_err() {
                         warn!("offers pile up; this one is made again later");
@@ -474,11 +477,12 @@ impl Service {
         });
     }
 
-    fn append(&self, draft: Draft) {
-        let (outbox, answers) = (self.outbox.clone(), self.answers.clone());
-        let stream = draft.stream.clone();
+    /// Says it behind what was decided before: the log takes an occurrence only after the one that it follows.
+    async fn append(&self, draft: Draft) {
+        let (answers, stream) = (self.answers.clone(), draft.stream.clone());
+        let handed = self.outbox.hand(vec![draft]).await;
         tokio::spawn(async move {
-            let mark = match outbox.say(draft).await {
+            let mark = match verdict(handed).await {
                 Ok(Verdict { mark, .. }) => {
                     if let Mark::Refused { reason } = &mark {
                         warn!(%stream, %reason, "the recorder refused an event");
@@ -502,9 +506,17 @@ impl Service {
             return;
         }
         self.spoken = Some(now);
-        let heartbeat = Heartbeat::Scheduler { id: self.id.clone(), time: now };
+        let (id, hindered) = (self.id.clone(), self.outbox.hindered());
+        let heartbeat = Heartbeat::Scheduler { id, time: now, hindered };
         let Ok(body) = serde_json::to_vec(&heartbeat) else { return };
         // A heartbeat that is lost is followed by the next.
         let _ = self.bus.publish(&Topic::Heartbeats, Bytes::from(body)).await;
     }
+}
+
+/// What became of one draft that was handed over.
+async fn verdict(handed: Result<Handed, Closed>) -> Result<Verdict, Closed> {
+    let verdicts = handed?.written().await?.committed().await?;
+    let first = verdicts.into_iter().next();
+    first.ok_or_else(|| Closed::Over("the recorder answered nothing".to_owned()))
 }

@@ -82,6 +82,9 @@ pub enum Heartbeat {
         unsent: u64,
         /// Its clock.
         time: Timestamp,
+        /// Why it can say nothing more: its journal cannot be written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hindered: Option<String>,
     },
     /// A scheduler.
     Scheduler {
@@ -89,6 +92,9 @@ pub enum Heartbeat {
         id: String,
         /// Its clock.
         time: Timestamp,
+        /// Why it can say nothing more: its journal cannot be written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hindered: Option<String>,
     },
 }
 

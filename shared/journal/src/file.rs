@@ -85,6 +85,20 @@ pub enum JournalError {
     Entropy(getrandom::Error),
 }
 
+impl JournalError {
+    /// Whether it may pass: there is no room, or the disk fails.
+    pub(crate) fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Full { .. } | Self::Broken(_) => true,
+            Self::Owner { .. }
+            | Self::Damaged { .. }
+            | Self::Event { .. }
+            | Self::Flush(_)
+            | Self::Entropy(_) => false,
+        }
+    }
+}
+
 /// An end that was cut off when the journal was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {

@@ -19,5 +19,5 @@ mod whole;
 pub use file::{Cut, Journal, JournalError, Opened, Written};
 pub use heads::Heads;
 pub use key::{KeyFileError, load_or_create_key};
-pub use outbox::{Closed, Outbox, OutboxConfig, Receipt, Transport, Verdict};
+pub use outbox::{Closed, Handed, Outbox, OutboxConfig, Receipt, Transport, Verdict};
 pub use whole::replace;

@@ -20,6 +20,9 @@ use tracing::{error, info, warn};
 
 use crate::file::{Journal, JournalError, Written, envelopes};
 
+/// Between two tries to write what must be said.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// How requests reach the recorder. An error means: not answered, try again.
 pub type Transport = Arc<
     dyn Fn(AppendRequest) -> Pin<Box<dyn Future<Output = Result<Vec<AppendAnswer>, String>> + Send>>
@@ -63,10 +66,34 @@ pub struct Verdict {
     pub mark: Mark,
 }
 
-/// The outbox has stopped: it was closed, or the recorder refuses this producer for good.
+/// Nothing is said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("nothing more can be said: {0}")]
-pub struct Closed(pub String);
+pub enum Closed {
+    /// The outbox has stopped: it was closed, or the recorder refuses this producer for good. Or it is nothing to be said.
+    #[error("nothing more can be said: {0}")]
+    Over(String),
+    /// The journal has no room, or its disk fails: it can be said again.
+    #[error("nothing can be said now: {0}")]
+    Unwritten(String),
+}
+
+/// Drafts that are to be written, behind those that were handed over before.
+#[derive(Debug)]
+pub struct Handed(oneshot::Receiver<Result<oneshot::Receiver<Vec<Verdict>>, Closed>>);
+
+impl Handed {
+    /// Waits until they are on this machine's disk, all of them.
+    ///
+    /// # Errors
+    /// See [`Outbox::append`].
+    pub async fn written(self) -> Result<Receipt, Closed> {
+        self.0.await.map_err(|_| stopped())?.map(Receipt)
+    }
+}
+
+fn stopped() -> Closed {
+    Closed::Over("the outbox has stopped".to_owned())
+}
 
 /// Drafts that are on the disk and on their way.
 #[derive(Debug)]
@@ -79,12 +106,14 @@ impl Receipt {
     /// The outbox stopped before; what is journaled is delivered after the next start.
     pub async fn committed(self) -> Result<Vec<Verdict>, Closed> {
         self.0.await.map_err(|_| {
-            Closed("the outbox stopped; what it holds is delivered after the next start".to_owned())
+            Closed::Over(
+                "the outbox stopped; what it holds is delivered after the next start".to_owned(),
+            )
         })
     }
 }
 
-type Durable = oneshot::Sender<Result<oneshot::Receiver<Vec<Verdict>>, String>>;
+type Durable = oneshot::Sender<Result<oneshot::Receiver<Vec<Verdict>>, Closed>>;
 
 enum Order {
     Say { drafts: Vec<Draft>, durable: Durable },
@@ -101,6 +130,7 @@ struct Outgoing {
 pub struct Outbox {
     orders: mpsc::Sender<Order>,
     unsent: watch::Receiver<u64>,
+    hindered: watch::Receiver<Option<String>>,
     recovered: watch::Receiver<bool>,
     failed: watch::Receiver<Option<String>>,
     /// Only what delivers holds it: where that has ended, nobody waits for what it could say.
@@ -131,14 +161,22 @@ impl Outbox {
             failed: failed_out,
         };
         let backlog = backlog.into_iter().map(|written| Outgoing { written, answers: Vec::new() });
-        let writer = Writer { journal, outgoing, clock, unsent: unsent_out, seen: config.seen };
+        let (hindered_out, hindered) = watch::channel(None);
+        let writer = Writer {
+            journal,
+            outgoing,
+            clock,
+            unsent: unsent_out,
+            hindered: hindered_out,
+            seen: config.seen,
+        };
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || write_loop(writer, orders_in))
             .map_err(|error| error!(%error, "the journal's thread cannot be started"))
             .ok();
         tokio::spawn(sender.run(backlog.collect(), outgoing_in));
-        Self { orders, unsent, recovered, failed, give_up }
+        Self { orders, unsent, hindered, recovered, failed, give_up }
     }
 
     /// Says `drafts`: returns when they are on this machine's disk, all of them.
@@ -146,13 +184,20 @@ impl Outbox {
     /// # Errors
     /// The journal is full or its disk fails: none of them was said. Or the outbox has stopped.
     pub async fn append(&self, drafts: Vec<Draft>) -> Result<Receipt, Closed> {
+        self.hand(drafts).await?.written().await
+    }
+
+    /// Hands `drafts` over: what is handed over later is said later, whoever waits for it first.
+    ///
+    /// # Errors
+    /// The outbox has stopped.
+    pub async fn hand(&self, drafts: Vec<Draft>) -> Result<Handed, Closed> {
         if let Some(reason) = self.failed.borrow().clone() {
-            return Err(Closed(reason));
+            return Err(Closed::Over(reason));
         }
         let (durable, answer) = oneshot::channel();
-        let gone = || Closed("the outbox has stopped".to_owned());
-        self.orders.send(Order::Say { drafts, durable }).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?.map(Receipt).map_err(Closed)
+        self.orders.send(Order::Say { drafts, durable }).await.map_err(|_| stopped())?;
+        Ok(Handed(answer))
     }
 
     /// Says one draft and waits for its verdict.
@@ -164,7 +209,25 @@ impl Outbox {
         verdicts
             .into_iter()
             .next()
-            .ok_or_else(|| Closed("the recorder answered nothing".to_owned()))
+            .ok_or_else(|| Closed::Over("the recorder answered nothing".to_owned()))
+    }
+
+    /// Says one draft as soon as it can be written, and waits for its verdict.
+    ///
+    /// # Errors
+    /// The outbox has stopped, or it is nothing that can be said.
+    pub async fn insist(&self, draft: Draft) -> Result<Verdict, Closed> {
+        loop {
+            match self.say(draft.clone()).await {
+                Err(Closed::Unwritten(_)) => tokio::time::sleep(AGAIN).await,
+                done @ (Ok(_) | Err(Closed::Over(_))) => return done,
+            }
+        }
+    }
+
+    /// Why nothing could be written the last time that it was tried.
+    pub fn hindered(&self) -> Option<String> {
+        self.hindered.borrow().clone()
     }
 
     /// Says one draft, and whether the log has it: as something that counts, or refused for good. Not where another event was
@@ -221,6 +284,7 @@ struct Writer {
     outgoing: mpsc::UnboundedSender<Outgoing>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     unsent: Arc<watch::Sender<u64>>,
+    hindered: watch::Sender<Option<String>>,
     seen: Option<watch::Receiver<Option<Seen>>>,
 }
 
@@ -293,11 +357,25 @@ impl Writer {
             Ok(written) => self.hand_on(written, group),
             // One bad draft must not take the others with it.
             Err(_) if group.len() > 1 => group.into_iter().for_each(|one| self.write(vec![one])),
-            Err(failure) => refuse(group, &failure),
+            Err(failure) => self.refuse(group, &failure),
+        }
+    }
+
+    fn refuse(&self, group: Vec<(Vec<Draft>, Durable)>, failure: &JournalError) {
+        error!(error = %failure, "an event could not be journaled, and was not said");
+        let closed = if failure.is_of_the_disk() {
+            self.hindered.send_replace(Some(failure.to_string()));
+            Closed::Unwritten(failure.to_string())
+        } else {
+            Closed::Over(failure.to_string())
+        };
+        for (_, durable) in group {
+            let _ = durable.send(Err(closed.clone()));
         }
     }
 
     fn hand_on(&self, written: Written, group: Vec<(Vec<Draft>, Durable)>) {
+        self.hindered.send_if_modified(|hindered| hindered.take().is_some());
         self.unsent.send_modify(|count| *count += written.events as u64);
         let mut answers = Vec::with_capacity(group.len());
         for (drafts, durable) in group {
@@ -307,13 +385,6 @@ impl Writer {
             let _ = durable.send(Ok(receipt));
         }
         let _ = self.outgoing.send(Outgoing { written, answers });
-    }
-}
-
-fn refuse(group: Vec<(Vec<Draft>, Durable)>, failure: &JournalError) {
-    error!(error = %failure, "an event could not be journaled, and was not said");
-    for (_, durable) in group {
-        let _ = durable.send(Err(failure.to_string()));
     }
 }
 

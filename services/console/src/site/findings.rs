@@ -28,6 +28,7 @@ pub(super) fn findings(site: &Site, tzdb: &str) -> Vec<Finding> {
     if let Some(log) = &site.log {
         found.extend(head(site, log));
         found.extend(programs(site, log));
+        found.extend(hindered(site, log));
         found.extend(hosts(log));
         found.extend(calls(log));
         found.extend(open(log));
@@ -86,9 +87,26 @@ fn programs(site: &Site, log: &Log) -> Option<Finding> {
     (!any).then(|| bad(says, "start one: decklog scheduler", ""))
 }
 
+/// What to do where a program can write nothing.
+const NO_ROOM: &str = "make room where its journal is: what it does is not in the log, and it starts nothing, until it can write again";
+
+/// Schedulers that are there and can say nothing.
+fn hindered(site: &Site, log: &Log) -> Vec<Finding> {
+    let here =
+        log.programs.iter().filter(|one| one.heard.is_some_and(|at| !is_silent(at, site.now)));
+    let says = |one: &super::Program| {
+        let why = one.hindered.as_ref().filter(|_| one.revoked.is_none())?;
+        Some(bad(format!("{} {} decides nothing: {why}", one.class, one.name), NO_ROOM, ""))
+    };
+    here.filter_map(says).collect()
+}
+
 fn hosts(log: &Log) -> Vec<Finding> {
     let of = |one: &super::Said| {
         let page = format!("/hosts/{}", one.name);
+        if one.says.starts_with("hindered") {
+            return bad(format!("host {} is {}", one.name, one.says), NO_ROOM, &page);
+        }
         if one.says.starts_with("silent") {
             let todo = "see whether its executor runs and reaches NATS";
             return bad(format!("host {} is {}", one.name, one.says), todo, &page);
@@ -171,6 +189,7 @@ mod tests {
             class: class.to_owned(),
             name: "one".to_owned(),
             heard,
+            hindered: None,
             since: at("07:00:00"),
             revoked: None,
         };
@@ -226,7 +245,17 @@ mod tests {
     #[test]
     fn each_thing_that_is_wrong_is_said_with_what_to_do() {
         type Spoil = fn(&mut Log);
-        let table: [(Spoil, bool, &str); 10] = [
+        let table: [(Spoil, bool, &str); 12] = [
+            (
+                |log| log.programs[1].hindered = Some("no space left".to_owned()),
+                true,
+                "scheduler one decides nothing: no space left",
+            ),
+            (
+                |log| log.odd_hosts = vec![said("h", "hindered: no space")],
+                true,
+                "host h is hindered: no space",
+            ),
             (|log| log.unsigned_since = Some(at("07:50:00")), true, "for 10 min 0 s"),
             (|log| log.programs.truncate(1), true, "no scheduler is heard"),
             (

@@ -151,12 +151,17 @@ fn programs(
     revoked: &BTreeMap<ProducerId, String>,
 ) -> Vec<Program> {
     let heard = console.heard.schedulers();
-    let program = |(id, since): (&ProducerId, &Timestamp)| Program {
-        class: id.class().word().to_owned(),
-        name: id.name().to_owned(),
-        heard: heard.get(id.name()).copied().filter(|_| id.class() == Class::Scheduler),
-        since: *since,
-        revoked: revoked.get(id).cloned(),
+    let program = |(id, since): (&ProducerId, &Timestamp)| {
+        let spoken = heard.get(id.name()).filter(|_| id.class() == Class::Scheduler).cloned();
+        let (heard, hindered) = spoken.map_or((None, None), |(at, hindered)| (Some(at), hindered));
+        Program {
+            class: id.class().word().to_owned(),
+            name: id.name().to_owned(),
+            heard,
+            hindered,
+            since: *since,
+            revoked: revoked.get(id).cloned(),
+        }
     };
     let others = all.iter().filter(|(id, _)| id.class() != Class::Executor);
     others.take(PROGRAMS).map(program).collect()
@@ -167,19 +172,29 @@ async fn hosts(console: &Console, now: Timestamp) -> Result<(Vec<Count>, Vec<Sai
     let (mut words, mut odd) = (Vec::new(), Vec::new());
     let take = |view: StreamView| {
         let Some(host) = view.state.body.host() else { return };
-        let heard = console.heard.of(&host.name).map(|heard| heard.at);
+        let last = console.heard.of(&host.name);
+        let heard = last.as_ref().map(|heard| heard.at);
         let word = state_of(host, heard, now);
         words.push(word);
-        odd.extend(oddity(host, word, heard).filter(|_| odd.len() < NAMED));
+        let hindered = last.and_then(|heard| heard.hindered);
+        odd.extend(oddity(host, word, heard, hindered).filter(|_| odd.len() < NAMED));
     };
     each_stream(&console.bus, Selection::Hosts, take).await?;
     Ok((counted(words.into_iter()), odd))
 }
 
-fn oddity(host: &Host, word: &str, heard: Option<Timestamp>) -> Option<Said> {
+fn oddity(
+    host: &Host,
+    word: &str,
+    heard: Option<Timestamp>,
+    hindered: Option<String>,
+) -> Option<Said> {
     let version = host.started.as_ref().map(|started| started.version.as_str());
     let says = match (word, heard, version) {
         ("silent", Some(at), _) => format!("silent: it was heard last {}", when(at)),
+        ("up" | "drained", _, _) if hindered.is_some() => {
+            format!("hindered: {}", hindered.unwrap_or_default())
+        }
         ("up" | "drained", _, Some(version)) if version != env!("CARGO_PKG_VERSION") => {
             format!("of version {version}")
         }
@@ -339,8 +354,10 @@ mod tests {
             assert_eq!(state_of(&host, heard, now), wanted);
         }
         assert_eq!(state_of(&Host { up: false, ..host.clone() }, before(40), now), "down");
-        assert_eq!(oddity(&host, "up", None).unwrap().says, "of version 0.0.0");
-        assert_eq!(oddity(&started(env!("CARGO_PKG_VERSION")), "up", None), None);
+        assert_eq!(oddity(&host, "up", None, None).unwrap().says, "of version 0.0.0");
+        let full = Some("no room".to_owned());
+        assert_eq!(oddity(&host, "up", None, full).unwrap().says, "hindered: no room");
+        assert_eq!(oddity(&started(env!("CARGO_PKG_VERSION")), "up", None, None), None);
     }
 
     fn started(version: &str) -> Host {

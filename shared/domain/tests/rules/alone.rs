@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::event::{CommandEnd, Event, MissReason, RunEvent, RunSucceeded};
+use domain::ids::StreamId;
 use domain::job::{DefinitionText, Lease};
 use domain::ledger::Mark;
 use domain::run::missed;
@@ -71,14 +72,13 @@ fn a_host_whose_lease_is_over_and_that_others_followed_begins_nothing_and_says_t
     assert!(said[0].ends_with(" stands for it"), "{said:?}");
 }
 
-#[test]
-fn lists_show_when_a_host_did_what_the_log_heard_of_later() {
-    let fields =
-        json!({"schedule": {"cron": "0 * * * *"}, "host": "h1", "autonomy": {"lease": "4h"}});
+/// Job `pay`, which host h1 has begun by itself at one; nobody hears the host.
+fn begun_alone() -> (Site, StreamId) {
     let mut site = Site::new();
-    let mut job = json!({"name": "pay"});
-    job.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    site.apply(job);
+    let hourly = json!({"cron": "0 * * * *"});
+    site.apply(
+        json!({"name": "pay", "schedule": hourly, "host": "h1", "autonomy": {"lease": "4h"}}),
+    );
     site.until("00:30").nobody_until("02:40");
     let definition = site.requested("pay@x", None, false).definition;
     let (run, mut due) = due(definition, at("01:00"));
@@ -86,6 +86,29 @@ fn lists_show_when_a_host_did_what_the_log_heard_of_later() {
     let now = site.now;
     assert_eq!(site.world.say_next("executor/h1", run.clone(), due, now), Mark::Valid);
     site.start("pay@01:00");
+    site.heard.clear();
+    (site, run)
+}
+
+#[test]
+fn an_attempt_that_its_host_does_not_name_is_lost_although_the_host_may_work_alone() {
+    let (mut site, _) = begun_alone();
+    site.until("02:41");
+    assert_eq!(site.state("pay@01:00"), "running");
+    let now = site.now;
+    site.minds[0].said_all("h1", later(now, -59_000));
+    site.until("03:30");
+    assert_eq!(site.state("pay@01:00"), "running", "it may have been on its way then");
+    let now = site.now;
+    site.minds[0].said_all("h1", now);
+    site.until("03:32");
+    assert!(site.world.feed.iter().any(|(_, event, _)| event.kind() == "run.lost"));
+}
+
+#[test]
+fn lists_show_when_a_host_did_what_the_log_heard_of_later() {
+    let (mut site, run) = begun_alone();
+    let now = site.now;
     let row = |site: &Site| RunRow::of(site.world.streams.0[&run].body.run().unwrap());
     assert_eq!((row(&site).started, row(&site).ended), (Some(now), None), "all that is known");
 

@@ -214,7 +214,7 @@ async fn a_refusal_is_a_failure_that_everybody_hears_of() {
         let receipt = outbox.append(drafts(1)).await.unwrap();
         assert_eq!(outbox.failure().await, wanted);
         assert!(receipt.committed().await.is_err(), "{step:?}");
-        assert_eq!(outbox.append(drafts(1)).await.unwrap_err(), Closed(wanted.to_owned()));
+        assert_eq!(outbox.append(drafts(1)).await.unwrap_err(), Closed::Over(wanted.to_owned()));
         outbox.drained().await;
         assert_eq!(outbox.unsent(), 1, "what was said stays in the journal");
     }
@@ -387,7 +387,7 @@ async fn an_oversized_draft_is_refused_and_takes_no_other_with_it() {
     let texts = ["one", "two", &"x".repeat(20_000), "three", "four"];
     let results = say_at_once(&outbox, go, texts.map(draft).to_vec()).await;
     let refused = results[2].clone().unwrap_err();
-    assert!(refused.0.contains("over the limit"), "{refused}");
+    assert!(matches!(&refused, Closed::Over(why) if why.contains("over the limit")), "{refused}");
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 4);
     assert_eq!(log(&recorder), ["one", "two", "three", "four"]);
 }
@@ -401,7 +401,8 @@ async fn a_full_journal_refuses_with_the_reason_and_recovers_when_the_recorder_a
             break refused;
         }
     };
-    assert!(refused.0.contains("is full"), "{refused}");
+    assert!(matches!(&refused, Closed::Unwritten(why) if why.contains("is full")), "{refused}");
+    assert!(outbox.hindered().is_some_and(|why| why.contains("is full")));
     drop(outbox);
     drop(reopen(dir.path()).await);
     let recorder = recorder(&[]);

@@ -321,7 +321,10 @@ impl World {
             self.journals.get(&node).map_or(0, |journal| journal.unsent(1_000).len() as u64);
         let (host, time) = (host_name(i), self.clock(node));
         let free = slots.saturating_sub(used);
-        self.beat(node, Heartbeat::Executor { host, running, free, slots, unsent, time });
+        self.beat(
+            node,
+            Heartbeat::Executor { host, running, free, slots, unsent, time, hindered: None },
+        );
         self.plan_own(node, 3 * SECOND, Act::Beat);
     }
 }
