@@ -5,7 +5,7 @@ use super::run::newest;
 use super::speech::{because, between, long, person};
 use super::story::{Told, report};
 use super::{View, Why};
-use crate::event::{Event, JobEvent, MissReason, RunEvent, RunMissed, SkipReason};
+use crate::event::{CommandEnd, Event, JobEvent, MissReason, RunEvent, RunMissed, SkipReason};
 use crate::ids::StreamId;
 use crate::run::{Outcome, Run, missed, skipped};
 use crate::scheduler::past::length;
@@ -34,7 +34,8 @@ impl View<'_> {
     /// A host that decided it by itself, while others did: it has the last word about what it did, and none in the log.
     fn ran_all_the_same(&self, told: &[Told]) -> Option<String> {
         let said = told.iter().rev().filter(|told| told.void.is_some());
-        let report = said.filter_map(|told| report(&told.event)).next()?;
+        let mut reports = said.filter_map(|told| report(&told.event));
+        let report = reports.find(|report| !matches!(report.end, CommandEnd::NotStarted { .. }))?;
         let (host, from, until) =
             (&report.host, self.clock.at(report.began), self.clock.at(report.ended));
         Some(format!(

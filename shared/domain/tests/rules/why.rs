@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::envelope::Draft;
-use domain::event::{RunDelayed, RunHeld, RunNeedsUnmet, RunSkipped, SkipReason};
+use domain::event::{Event, RunDelayed, RunHeld, RunNeedsUnmet, RunSkipped, SkipReason};
 use domain::ids::StreamId;
 use domain::job::OrderAct;
 use domain::ledger::Mark;
@@ -571,6 +571,22 @@ fn a_run_that_runs_is_measured_by_what_its_job_usually_takes() {
 #[test]
 fn a_run_that_has_ended_names_who_and_what_brought_it_about() {
     try_all(ENDED, why);
+}
+
+#[test]
+fn what_a_host_says_that_it_did_not_begin_has_not_run_all_the_same() {
+    let mut site = Site::new();
+    site.apply(job("a", 0, json!({}))).until("00:30").order("a@01:00", OrderAct::Skip);
+    site.until("01:20");
+    let (run, failed) = (run_id("a@01:00"), {
+        let text = include_str!("../golden/run.failed.1.minimal.json");
+        Event::read("run.failed", 1, &serde_json::from_str(text).unwrap()).unwrap()
+    });
+    let now = site.now;
+    site.world.say("executor/h1", Draft::new(run, 1, failed), now);
+    let why = why(&site, "a@01:00");
+    assert_eq!(why.answer, "It was skipped because ana said so: because.");
+    assert!(why.story.iter().any(|step| step.refused.is_some()), "it is told, as void");
 }
 
 #[test]
