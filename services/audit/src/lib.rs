@@ -78,8 +78,8 @@ pub async fn run(
     let asked = asked.map(witnesses::read).transpose()?;
     let authority = timestamps::read(&config)?.filter(|_| signer.is_some());
     let commits = commits::Commits::default();
-    let asked_by = (bus.clone(), around.stop.clone());
-    let mut beside = vec![tokio::spawn(queries::serve(log.clone(), commits.clone(), asked_by))];
+    let queries = queries::serve(log.clone(), commits.clone(), bus.clone(), around.stop.clone());
+    let mut beside = vec![tokio::spawn(queries)];
     let (ticks, mut housekeeper) = housekeeping::start(&config).await?;
     beside.extend(asked.map(|witnesses| {
         let every = config.witness_every.as_duration();

@@ -24,7 +24,8 @@ const BETWEEN: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(
     log: EventLog,
     commits: Commits,
-    (bus, mut stop): (Bus, watch::Receiver<bool>),
+    bus: Bus,
+    mut stop: watch::Receiver<bool>,
 ) {
     let mut requests = match bus.serve(Service::Query, WAITING_MAX).await {
         Ok(requests) => requests,

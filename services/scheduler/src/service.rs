@@ -15,7 +15,7 @@ use domain::run::Run;
 use domain::scheduler::{About, Action, Outgoing, SENDERS, Scheduler, Settings};
 use domain::wire::{Heartbeat, LogEntry, Work};
 use jiff::Timestamp;
-use journal::{Closed, Handed, Heads, Journal, Outbox, OutboxConfig, Verdict};
+use journal::{Heads, Journal, Outbox, OutboxConfig, Verdict};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -479,7 +479,8 @@ impl Service {
         let (answers, stream) = (self.answers.clone(), draft.stream.clone());
         let handed = self.outbox.hand(vec![draft]).await;
         tokio::spawn(async move {
-            let mark = match verdict(handed).await {
+            let said = async { handed?.verdict().await };
+            let mark = match said.await {
                 Ok(Verdict { mark, .. }) => {
                     if let Mark::Refused { reason } = &mark {
                         warn!(%stream, %reason, "the recorder refused an event");
@@ -509,11 +510,4 @@ impl Service {
         // A heartbeat that is lost is followed by the next.
         let _ = self.bus.publish(&Topic::Heartbeats, Bytes::from(body)).await;
     }
-}
-
-/// What became of one draft that was handed over.
-async fn verdict(handed: Result<Handed, Closed>) -> Result<Verdict, Closed> {
-    let verdicts = handed?.written().await?.committed().await?;
-    let first = verdicts.into_iter().next();
-    first.ok_or_else(|| Closed::Over("the recorder answered nothing".to_owned()))
 }

@@ -86,7 +86,7 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// Whether it may pass: there is no room, or the disk fails.
+    /// Whether it is nothing about what was to be said: there is no room, or the disk fails or has failed.
     pub(crate) fn is_of_the_disk(&self) -> bool {
         match self {
             Self::Io { .. } | Self::Full { .. } | Self::Broken(_) => true,

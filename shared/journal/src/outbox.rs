@@ -89,6 +89,16 @@ impl Handed {
     pub async fn written(self) -> Result<Receipt, Closed> {
         self.0.await.map_err(|_| stopped())?.map(Receipt)
     }
+
+    /// Waits for the verdict on the first of them.
+    ///
+    /// # Errors
+    /// See [`Outbox::append`] and [`Receipt::committed`].
+    pub async fn verdict(self) -> Result<Verdict, Closed> {
+        let verdicts = self.written().await?.committed().await?;
+        let first = verdicts.into_iter().next();
+        first.ok_or_else(|| Closed::Over("the recorder answered nothing".to_owned()))
+    }
 }
 
 fn stopped() -> Closed {
@@ -205,11 +215,7 @@ impl Outbox {
     /// # Errors
     /// See [`Outbox::append`] and [`Receipt::committed`].
     pub async fn say(&self, draft: Draft) -> Result<Verdict, Closed> {
-        let verdicts = self.append(vec![draft]).await?.committed().await?;
-        verdicts
-            .into_iter()
-            .next()
-            .ok_or_else(|| Closed::Over("the recorder answered nothing".to_owned()))
+        self.hand(vec![draft]).await?.verdict().await
     }
 
     /// Says one draft as soon as it can be written, and waits for its verdict.

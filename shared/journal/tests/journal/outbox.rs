@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use domain::envelope::{Envelope, Place};
 use domain::flush::{FLUSH_EVENTS_MAX, Flush};
 use domain::ledger::Mark;
 use domain::wire::{AppendAnswer, AppendRequest, Committed};
 use journal::{Closed, Outbox, OutboxConfig, Transport};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::given::{
@@ -409,4 +411,47 @@ async fn a_full_journal_refuses_with_the_reason_and_recovers_when_the_recorder_a
     let outbox = Outbox::start(try_open(dir.path(), 20_000).unwrap().0, config(&recorder));
     outbox.drained().await;
     outbox.append(drafts(5)).await.unwrap().committed().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_handed_over_first_is_said_first_whoever_waits_for_it() {
+    let (dir, recorder) = (scratch(), recorder(&[]));
+    let (outbox, go) = start_stopped(dir.path(), &recorder, LIMIT);
+    let mut handed = Vec::new();
+    for text in ["one", "two", "three"] {
+        handed.push(outbox.hand(vec![draft(text)]).await.unwrap());
+    }
+    drop(go);
+    let mut positions = Vec::new();
+    for one in handed.into_iter().rev() {
+        positions.push(one.verdict().await.unwrap().position);
+    }
+    assert_eq!(positions, [3, 2, 1]);
+    assert_eq!(log(&recorder), ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn what_must_be_said_waits_until_the_journal_has_room() {
+    let (dir, recorder) = (scratch(), recorder(&[]));
+    let (open, gate) = watch::channel(false);
+    let answers = config(&recorder).transport;
+    let transport: Transport = Arc::new(move |request| {
+        let (mut gate, answers) = (gate.clone(), Arc::clone(&answers));
+        Box::pin(async move {
+            gate.wait_for(|open| *open).await.map_err(|error| error.to_string())?;
+            answers(request).await
+        })
+    });
+    let config = OutboxConfig { transport, ..config(&recorder) };
+    let outbox = Outbox::start(try_open(dir.path(), 20_000).unwrap().0, config);
+    while outbox.append(drafts(5)).await.is_ok() {}
+    assert!(outbox.hindered().is_some_and(|why| why.contains("is full")));
+    let mut insisting = Box::pin(outbox.insist(draft("the end")));
+    // Whoever only says it has an answer by then.
+    let moment = Duration::from_millis(300);
+    assert!(tokio::time::timeout(moment, &mut insisting).await.is_err(), "there is no room");
+    open.send_replace(true);
+    insisting.await.unwrap();
+    assert_eq!(log(&recorder).last().unwrap(), "the end");
+    assert_eq!(outbox.hindered(), None);
 }
