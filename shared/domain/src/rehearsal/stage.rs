@@ -571,6 +571,7 @@ fn rivals(obstacle: &Obstacle) -> Vec<StreamId> {
         | Obstacle::NoSuchRun { .. }
         | Obstacle::Unconfirmed { .. }
         | Obstacle::Held(_)
+        | Obstacle::Left { .. }
         | Obstacle::NoHost(_)
         | Obstacle::Needs { .. }
         | Obstacle::Asking(_) => Vec::new(),

@@ -86,6 +86,15 @@ pub enum Obstacle {
     },
     /// It is held.
     Held(String),
+    /// Another host had leave to run the job by itself, and may have a run of it that nobody knows of.
+    Left {
+        /// The host.
+        host: String,
+        /// The end of its leave.
+        until: Timestamp,
+        /// Whether that has come: then it has not said what it did until then.
+        over: bool,
+    },
     /// No host can take it.
     NoHost(String),
     /// A host waits for files.
@@ -183,6 +192,15 @@ impl fmt::Display for Obstacle {
                 write!(f, "somebody with the role {role} must confirm it: {question}")
             }
             Self::Held(reason) => write!(f, "it is held: {reason}"),
+            Self::Left { host, until, over: false } => {
+                write!(f, "host {host} decides the job's runs until {until}")
+            }
+            Self::Left { host, until, over: true } => {
+                write!(
+                    f,
+                    "host {host} had leave to run the job until {until}, and has not said what it did"
+                )
+            }
             Self::NoHost(why) => f.write_str(why),
             Self::Needs { host, unmet } => write!(f, "host {host} waits: {}", unmet.join("; ")),
             Self::Asking(job) => write!(f, "the log is asked about the past of {job}"),
@@ -248,6 +266,7 @@ impl Scheduler {
         found.extend(self.time_gate(run, now));
         found.extend(self.blackout_gate(run, now));
         found.extend(self.before_me(run).map(Obstacle::Behind));
+        found.extend(self.leave_gate(run, now));
         if !run.is_whole() {
             found.extend(self.lock_gates(run, now));
             found.extend(self.pool_gate(run, now));
@@ -328,6 +347,7 @@ impl Scheduler {
         state
             && self.time_gate(run, now).is_none()
             && self.before_me(run).is_none()
+            && self.leave_gate(run, now).is_none()
             && self.host_gate(run, now).is_none()
     }
 
@@ -586,6 +606,7 @@ pub(super) fn skip_reason(obstacle: &Obstacle, waiting: &[Obstacle]) -> Option<S
         | Obstacle::Blocked(_)
         | Obstacle::Unconfirmed { .. }
         | Obstacle::Held(_)
+        | Obstacle::Left { .. }
         | Obstacle::NoHost(_)
         | Obstacle::Needs { .. }
         | Obstacle::Asking(_) => None,

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::gates::Obstacle;
 use super::{Action, JobEntry, Scheduler, plus_ms};
 use crate::envelope::{Draft, to_micros};
 use crate::event::{DefinitionRef, JobLeaseGranted};
 use crate::ids::StreamId;
 use crate::job::{JobDefinition, Lease, Returned};
+use crate::run::{Run, State};
 
 /// How often a job is looked at that cannot be left to its host now, milliseconds.
 const LOOK_MS: i64 = 5_000;
@@ -116,7 +118,14 @@ impl Scheduler {
         if last.is_some_and(|lease| entry.is_behind(lease, &definition, now)) {
             return Err(later);
         }
+        if extended.is_none() && self.may_start_elsewhere(entry, host) {
+            return Err(later);
+        }
         let of_hosts = entry.leases().iter().filter(|lease| lease.is_of_host());
+        let others = of_hosts.clone().filter(|lease| lease.host.as_ref() != Some(host));
+        if others.into_iter().any(|lease| entry.has_undecided(lease, now)) {
+            return Err(later);
+        }
         let ends = of_hosts.map(|lease| lease.until).max();
         if extended.is_none() && ends.is_some_and(|ends| ends > now) {
             // Somebody else has leave until then.
@@ -130,6 +139,31 @@ impl Scheduler {
             return Err(later);
         }
         Ok(JobLeaseGranted { host: host.clone(), definition: active.reference(), from, until })
+    }
+
+    /// Whether a run of the job may be on offer to another host: its start may be on its way to the log, and the host that is
+    /// given leave would not hear of it.
+    fn may_start_elsewhere(&self, entry: &JobEntry, host: &str) -> bool {
+        let mut open = entry.open.iter().filter_map(|id| self.runs.get(id)).map(|entry| &entry.run);
+        open.any(|run| {
+            let offered = matches!(run.state, State::Due | State::Retrying { .. });
+            offered && run.wanted_host() != Some(host)
+        })
+    }
+
+    /// The leave of another host that keeps a run from starting: while it lasts, and until all that was left to that host is
+    /// decided. What it has begun of it may be going on.
+    pub(super) fn leave_gate(&self, run: &Run, now: Timestamp) -> Option<Obstacle> {
+        let entry = self.jobs.get(&run.job)?;
+        let of_others = entry
+            .leases()
+            .iter()
+            .rev()
+            .filter(|lease| lease.is_of_host() && lease.host.as_deref() != run.wanted_host());
+        let open = |lease: &&Lease| now <= lease.until || entry.has_undecided(lease, now);
+        let lease = of_others.filter(open).max_by_key(|lease| lease.until)?;
+        let (host, until) = (lease.host.clone()?, lease.until);
+        Some(Obstacle::Left { host, until, over: until < now })
     }
 
     /// Whether the host is up, takes work, and says so.
@@ -189,12 +223,16 @@ impl JobEntry {
     /// Whether the log misses what the host should have decided long ago. It may be cut off, or not able to: it gets no
     /// more leave.
     fn is_behind(&self, lease: &Lease, definition: &JobDefinition, now: Timestamp) -> bool {
+        let late = i64::try_from(definition.late_after.millis()).unwrap_or(i64::MAX);
+        self.has_undecided(lease, plus_ms(now, BEHIND_MS.saturating_add(late).saturating_neg()))
+    }
+
+    /// Whether the log misses an occurrence up to `until` that was left to the host.
+    fn has_undecided(&self, lease: &Lease, until: Timestamp) -> bool {
         let own = |d: &&super::Definition| d.apart == Some(lease.from) && d.host.is_some();
         let Some(own) = self.definitions.iter().find(own) else { return false };
-        let late = i64::try_from(definition.late_after.millis()).unwrap_or(i64::MAX);
-        let from = self.cursor(own).unwrap_or(lease.from);
-        let until = plus_ms(now, BEHIND_MS.saturating_add(late).saturating_neg());
-        let mut missing = own.schedule.iter().flat_map(|s| s.between(from, until.min(lease.until)));
+        let (from, until) = (self.cursor(own).unwrap_or(lease.from), until.min(lease.until));
+        let mut missing = own.schedule.iter().flat_map(|s| s.between(from, until));
         from < until && missing.next().is_some()
     }
 

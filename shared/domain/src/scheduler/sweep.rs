@@ -206,7 +206,7 @@ impl Scheduler {
                 }
             },
             Obstacle::WindowOver(_) => self.skip_for(run, &gate),
-            Obstacle::NoHost(_) => again(Some(plus_ms(now, NO_HOST_MS))),
+            Obstacle::NoHost(_) | Obstacle::Left { .. } => again(Some(plus_ms(now, NO_HOST_MS))),
             // It is looked at again when what stands in its way changes.
             Obstacle::Behind(_)
             | Obstacle::Lock { .. }

@@ -125,6 +125,7 @@ impl View<'_> {
             Obstacle::Held(reason) => {
                 Reason::new("held", self.held(run, reason), "decklog release")
             }
+            Obstacle::Left { host, until, over } => self.left(host, *until, *over, run),
             Obstacle::NoHost(why) => self.no_host(why, run),
             Obstacle::Needs { host, unmet } => self.needs(host, unmet, run),
             Obstacle::Asking(job) => {
@@ -388,6 +389,21 @@ impl View<'_> {
     }
 
     // Hosts.
+
+    fn left(&self, host: &str, until: Timestamp, over: bool, run: &Run) -> Reason {
+        let at = self.clock.at(until);
+        if !over {
+            let says = format!("host {host} decides the job's runs until {at}");
+            let ends = "the clock, or the host, which gives its leave back when it hears";
+            return Reason::new("leave", says, ends).until(until);
+        }
+        let says = format!(
+            "host {host} had leave to run the job until {at} and has not said what it did: \
+             a run of it may be going on there"
+        );
+        let ends = format!("a word of host {host}, or decklog job reclaim {}", run.job);
+        Reason::new("leave", says, &ends)
+    }
 
     fn no_host(&self, why: &str, run: &Run) -> Reason {
         let below = self.hosts(run).into_iter().map(|says| Reason::new("host", says, ""));

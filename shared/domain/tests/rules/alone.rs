@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::event::{CommandEnd, Event, MissReason, RunEvent, RunSucceeded};
+use domain::event::{CommandEnd, Event, JobLeaseReturned, MissReason, RunEvent, RunSucceeded};
 use domain::ids::StreamId;
 use domain::job::{DefinitionText, Lease};
 use domain::ledger::Mark;
@@ -80,7 +80,7 @@ fn begun_alone() -> (Site, StreamId) {
         json!({"name": "pay", "schedule": hourly, "host": "h1", "autonomy": {"lease": "4h"}}),
     );
     site.until("00:30").nobody_until("02:40");
-    let definition = site.requested("pay@x", None, false).definition;
+    let definition = site.requested("pay@request-x", None, false).definition;
     let (run, mut due) = due(definition, at("01:00"));
     (due.host, due.pool) = (Some("h1".to_owned()), "default".to_owned());
     let now = site.now;
@@ -88,6 +88,40 @@ fn begun_alone() -> (Site, StreamId) {
     site.start("pay@01:00");
     site.heard.clear();
     (site, run)
+}
+
+/// Job `pay`, left to host h1 until half past four, with another definition since, by which any host runs it, and a
+/// run of that; nobody hears h1.
+pub(crate) fn left_and_defined_anew() -> Site {
+    let mut site = Site::new();
+    let hourly = json!({"cron": "0 * * * *"});
+    site.apply(
+        json!({"name": "pay", "schedule": hourly, "host": "h1", "autonomy": {"lease": "4h"}}),
+    );
+    site.until("00:30");
+    site.heard.clear();
+    site.apply(json!({"name": "pay", "schedule": hourly})).request("pay@request-x");
+    site
+}
+
+#[test]
+fn what_was_left_to_a_host_starts_nowhere_else_until_the_host_has_said_what_it_did_or_a_person_takes_it_back()
+ {
+    let mut site = left_and_defined_anew();
+    site.offers();
+    site.until("02:30");
+    let why = site.why("pay@request-x").join("; ");
+    assert!(why.starts_with("host h1 decides the job's runs until 2026-11-20T04:"), "{why}");
+    site.until("06:30");
+    let why = site.why("pay@request-x").join("; ");
+    assert!(why.starts_with("host h1 had leave to run the job until 2026-11-20T04:"), "{why}");
+    assert_eq!(site.offers(), [""; 0], "a run of it may be going on at h1");
+
+    let job = StreamId::job("pay");
+    let lease = site.world.streams.0[&job].body.job().unwrap().leases[0].clone();
+    let reason = "h1 burned down".to_owned();
+    site.person(&job, JobLeaseReturned { until: lease.from, reason }).until("06:35");
+    assert_eq!(site.offers()[0], "pay@request-x#1");
 }
 
 #[test]

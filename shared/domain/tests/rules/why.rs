@@ -774,6 +774,22 @@ fn left_to_its_host(site: &mut Site) {
 }
 
 const LEFT: &[Case] = &[
+    (
+        |site| {
+            *site = crate::alone::left_and_defined_anew();
+            site.until("02:30");
+        },
+        "pay@request-x",
+        &["host h1 decides the job's runs until 04:", "ends with the clock, or the host"],
+    ),
+    (
+        |site| {
+            *site = crate::alone::left_and_defined_anew();
+            site.until("06:30");
+        },
+        "pay@request-x",
+        &["host h1 had leave to run the job until 04:", "decklog job reclaim pay"],
+    ),
     (left_to_its_host, "a", &["note    host h1 has leave to decide its occurrences until 04:0"]),
     (left_to_its_host, "a@01:00", &["note    host h1 has leave to decide it by itself"]),
     (
