@@ -9,7 +9,7 @@ use domain::event::{Event, RunEvent};
 use domain::executor::claim;
 use domain::forecast::SiteView;
 use domain::ids::StreamId;
-use domain::job::Job;
+use domain::job::{Job, Lease};
 use domain::ledger::Turn;
 use domain::run::{Context, Run};
 use domain::scheduler::alone::{Alone, Leave, OwnDecision};
@@ -219,10 +219,14 @@ impl World {
             && self.claim_in_journal(host, key).is_some()
     }
 
-    /// Whether a process runs of which its host could not tell anybody: another host may run the job elsewhere once
-    /// the lease is over.
-    pub(super) fn is_untold(&self, key: &AttemptKey) -> bool {
+    /// Whether a process runs of which its host could not tell anybody before a person took its leave back: another host may
+    /// run the job then.
+    pub(super) fn is_taken_back(&self, key: &AttemptKey) -> bool {
+        let job = key.0.run_job().map(StreamId::job);
+        let job = job.and_then(|id| self.auditor.streams.0.get(&id)?.body.job());
+        let by_person = |lease: &Lease| lease.returned.is_some_and(|returned| returned.by_person);
         self.auditor.run(&key.0).is_none()
+            && job.is_some_and(|job| job.leases.iter().any(by_person))
     }
 
     /// A run has ended here.

@@ -303,7 +303,7 @@ fn no_two_processes_of_one_job(world: &World) -> Result<()> {
     for key in known_processes(world) {
         if let Some(other) = busy.insert(key.0.run_job().unwrap_or_default(), key)
             && (other.0.whole() != key.0.whole() || other.0 == key.0)
-            && !(world.is_untold(key) || world.is_untold(other))
+            && !(world.is_taken_back(key) || world.is_taken_back(other))
         {
             anyhow::bail!("{}#{} runs while {}#{} does", key.0, key.1, other.0, other.1);
         }
