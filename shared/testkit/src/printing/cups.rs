@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::program;
 use crate::process::Daemon;
-use crate::storage::{run, start};
+use crate::storage::{PATIENCE, run, start};
+use crate::wait;
 
 /// The queue's name.
 const QUEUE: &str = "queue";
@@ -48,9 +49,15 @@ impl Cups {
 
     fn add_queue(&self, printer: &str) -> anyhow::Result<()> {
         let mut lpadmin = Command::new(program("lpadmin").unwrap_or_default());
-        lpadmin.args(["-h", &format!("localhost:{}", self.port), "-p", QUEUE, "-E"]);
+        lpadmin.args(["-h", &format!("127.0.0.1:{}", self.port), "-p", QUEUE, "-E"]);
         lpadmin.args(["-v", printer, "-m", "raw", "-o", "printer-error-policy=abort-job"]);
-        run(&mut lpadmin).map(drop)
+        // On a busy machine it gives up on a server that has only just begun to listen.
+        let mut failed = None;
+        let added = wait::until("lpadmin to reach the print server", PATIENCE, || {
+            failed = run(&mut lpadmin).err();
+            failed.is_none()
+        });
+        added.map_err(|late| failed.unwrap_or(late))
     }
 
     /// The address of its queue.

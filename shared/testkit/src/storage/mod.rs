@@ -18,7 +18,7 @@ use crate::process::Daemon;
 use crate::{port, wait};
 
 /// How long a start may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a start is tried on another port.
 const START_ATTEMPTS: usize = 4;
 
