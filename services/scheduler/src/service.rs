@@ -388,8 +388,11 @@ impl Service {
 
     fn hear(&mut self, body: &[u8], now: Timestamp) {
         match serde_json::from_slice(body) {
-            Ok(Heartbeat::Executor { host, free, running, .. }) => {
+            Ok(Heartbeat::Executor { host, free, running, unsent, .. }) => {
                 self.mind.heard_host(&host, free, now);
+                if unsent == 0 {
+                    self.mind.said_all(&host, now);
+                }
                 for (run, attempt) in running {
                     self.mind.heard(&run, attempt, now);
                 }

@@ -429,6 +429,7 @@ impl Alone {
                     catch_up: *catch_up,
                     hold: hold.clone(),
                     moved: moved.clone(),
+                    stands: one.stands,
                 };
                 let given = BTreeMap::new();
                 match terms(&self.definition, wanted.sort, wanted.when, one.run.rest(), &given) {

@@ -58,6 +58,8 @@ pub struct Decided {
     pub late_ms: u64,
     /// The occurrence accounted for just before it.
     pub after: Option<Timestamp>,
+    /// Whether it stands for others, which are missed for its sake: it is not skipped, and waits for an earlier run.
+    pub stands: bool,
 }
 
 /// Occurrences that were not decided in time, and from which of them on they are caught up.
@@ -129,7 +131,16 @@ pub fn decide_ahead(entry: &mut JobEntry, continued: &Continued, now: Timestamp)
         let run = StreamId::run(&entry.name, &occurrence_label(&occurrence));
         let decision = Decision::Run { catch_up: false, hold: None, moved: Some(moved) };
         let late_ms = late_ms(to, now);
-        decided.push(Decided { occurrence, definition: span, run, decision, late_ms, after: None });
+        let (after, stands) = (None, false);
+        decided.push(Decided {
+            occurrence,
+            definition: span,
+            run,
+            decision,
+            late_ms,
+            after,
+            stands,
+        });
     }
     decided
 }
@@ -220,7 +231,8 @@ fn decide_one(
         None => decide_late(entry, span, definition, at, backlog),
     };
     let (definition, late_ms) = (span.clone(), late_ms(at, now));
-    Decided { occurrence, definition, run, decision, late_ms, after: None }
+    let stands = at == backlog.stands;
+    Decided { occurrence, definition, run, decision, late_ms, after: None, stands }
 }
 
 /// What the schedule itself says.
@@ -396,6 +408,7 @@ impl Scheduler {
                     catch_up: *catch_up,
                     hold: hold.clone(),
                     moved: moved.clone(),
+                    stands: one.stands,
                 };
                 match self.overlap(&one.run, &wanted, &BTreeMap::new(), actions) {
                     Some(event) => event,
@@ -439,7 +452,7 @@ impl Scheduler {
         match definition.overlap {
             // What is caught up, or was moved here by a person, runs one after the other, whatever the rule for the
             // daily case.
-            _ if wanted.catch_up || wanted.is_ahead() => {}
+            _ if wanted.catch_up || wanted.stands || wanted.is_ahead() => {}
             Overlap::Skip => return skip(SkipReason::Overlap { with: newest }),
             Overlap::QueueOne | Overlap::QueueAll { .. } if waiting >= limit as usize => {
                 return skip(SkipReason::QueueFull { limit });
@@ -526,6 +539,8 @@ pub(super) struct Wanted<'a> {
     pub(super) catch_up: bool,
     pub(super) hold: Option<String>,
     pub(super) moved: Option<Moved>,
+    /// Whether others are missed for its sake.
+    pub(super) stands: bool,
 }
 
 impl Wanted<'_> {

@@ -681,6 +681,11 @@ impl Scheduler {
         self.site.heard_host(host, free, now);
     }
 
+    /// A host says that all it had to say is in the log.
+    pub fn said_all(&mut self, host: &str, now: Timestamp) {
+        self.site.said_all(host, now);
+    }
+
     /// Another scheduler says that it is there.
     pub fn peer(&mut self, id: &str, now: Timestamp) {
         self.peers.heard(id, now);

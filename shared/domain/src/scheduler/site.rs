@@ -25,6 +25,8 @@ pub(super) struct HostEntry {
     version: u64,
     pub(super) heard: Option<Timestamp>,
     pub(super) free: u32,
+    /// When it was heard last with nothing left to say.
+    pub(super) said_all: Option<Timestamp>,
 }
 
 /// The site.
@@ -220,6 +222,11 @@ impl Site {
     pub(super) fn heard_host(&mut self, name: &str, free: u32, now: Timestamp) {
         let entry = self.hosts.entry(name.to_owned()).or_default();
         (entry.heard, entry.free) = (Some(now), free);
+    }
+
+    /// A host says that all it had to say is in the log.
+    pub(super) fn said_all(&mut self, name: &str, now: Timestamp) {
+        self.hosts.entry(name.to_owned()).or_default().said_all = Some(now);
     }
 
     /// Hosts of a pool with these labels that have started and are not drained, by name.

@@ -262,6 +262,7 @@ impl Scheduler {
             catch_up: caught_up,
             hold: held.then(|| "its time passed during a pause".to_owned()),
             moved: None,
+            stands: false,
         };
         self.overlap(id, &wanted, &run.given, actions).map_or(Look::Rest, Look::Say)
     }
@@ -271,7 +272,9 @@ impl Scheduler {
             return Look::At(plus_ms(now, 1_000));
         };
         if ends > now {
-            return Look::At(ends);
+            // Meanwhile its host may say that it has none of it.
+            let lease = i64::try_from(attempt.lease_ms).unwrap_or(i64::MAX);
+            return Look::At(ends.min(plus_ms(now, lease)));
         }
         Look::Say(lost(attempt, self.alive(id, attempt)).into())
     }
@@ -286,6 +289,11 @@ impl Scheduler {
             return Some(plus_ms(since.max(attempt.started), lease));
         }
         let ends = plus_ms(self.alive(id, attempt).max(self.listening_since?), lease);
+        // It is there, has nothing left to say, and has not named the attempt for a whole lease: it has none.
+        let host = self.site.hosts.get(&attempt.host);
+        if host.and_then(|host| host.said_all).is_some_and(|at| at > ends) {
+            return Some(ends);
+        }
         // A host that has leave to work by itself may be silent as long as that lasts.
         let alone = self.jobs.get(&run.job).and_then(|entry| {
             let leases = entry.leases().iter();

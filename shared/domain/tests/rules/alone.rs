@@ -125,6 +125,21 @@ fn what_was_left_to_a_host_starts_nowhere_else_until_the_host_has_said_what_it_d
 }
 
 #[test]
+fn an_attempt_that_its_host_does_not_name_is_lost_although_the_host_may_work_alone() {
+    let (mut site, _) = begun_alone();
+    site.until("02:41");
+    assert_eq!(site.state("pay@01:00"), "running");
+    let now = site.now;
+    site.minds[0].said_all("h1", later(now, -59_000));
+    site.until("03:30");
+    assert_eq!(site.state("pay@01:00"), "running", "it may have been on its way then");
+    let now = site.now;
+    site.minds[0].said_all("h1", now);
+    site.until("03:32");
+    assert!(site.world.feed.iter().any(|(_, event, _)| event.kind() == "run.lost"));
+}
+
+#[test]
 fn lists_show_when_a_host_did_what_the_log_heard_of_later() {
     let (mut site, run) = begun_alone();
     let now = site.now;

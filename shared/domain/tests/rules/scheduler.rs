@@ -399,6 +399,20 @@ fn what_is_not_late_yet_is_not_caught_up_and_the_first_of_it_stands_for_what_wou
     }
 }
 
+#[test]
+fn what_stands_for_others_is_not_skipped_for_an_earlier_run_but_waits_for_it() {
+    let fields = json!({"schedule": {"cron": TEN_MINUTES}, "catch-up": "last"});
+    let mut night = Night::new(fields);
+    night.tick("00:10").tick("00:40:30");
+    let wanted = [
+        "00:10 runs",
+        "00:20 missed, 00:40 stands for it",
+        "00:30 missed, 00:40 stands for it",
+        "00:40 runs behind 00:10",
+    ];
+    assert_eq!(night.said(), wanted);
+}
+
 fn number(event: &Event) -> Option<u32> {
     match event {
         Event::RunEvent(RunEvent::RunDue(e)) => Some(e.definition.number),

@@ -246,8 +246,11 @@ impl World {
         let now = self.clock(to);
         let Some(mind) = self.schedulers[i].mind.as_mut() else { return };
         match beat {
-            Heartbeat::Executor { host, free, running, .. } => {
+            Heartbeat::Executor { host, free, running, unsent, .. } => {
                 mind.heard_host(host, *free, now);
+                if *unsent == 0 {
+                    mind.said_all(host, now);
+                }
                 for (run, attempt) in running {
                     mind.heard(run, *attempt, now);
                 }
