@@ -12,7 +12,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 /// What is said when somebody asks.
 pub(crate) const HELP: &str = "\
 Says of evidence of a Decklog log what it is worth. Opens the named files, and nothing else; of a bundle in parts
-(NAME.001, NAME.002 and so on) name all, or the first, which finds the others beside it.
+(NAME.001, NAME.002 and so on) name all, or one, which finds the others beside it.
 
   decklog-verify BUNDLE… [--policy FILE] [--head FILE]… [--tsa FILE]… [--as-of WHEN] [--tip] [--json]
   decklog-verify misbehaviour FILE --policy FILE
@@ -77,15 +77,18 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Call, Str
         match arg {
             Arg::Long("help") | Arg::Short('h') => return Ok(Call::Help),
             Arg::Long("version") | Arg::Short('V') => return Ok(Call::Version),
-            Arg::Long("policy") => words.policy = Some(path(&mut parser)?),
+            Arg::Long("policy") => once(&mut words.policy, path(&mut parser)?, "--policy")?,
             Arg::Long("head") => words.heads.push(path(&mut parser)?),
             Arg::Long("tsa") => words.tsa.push(path(&mut parser)?),
-            Arg::Long("misbehaviour") => words.misbehaviour = Some(path(&mut parser)?),
+            Arg::Long("misbehaviour") => {
+                once(&mut words.misbehaviour, path(&mut parser)?, "--misbehaviour")?;
+            }
             Arg::Long("tip") => words.tip = true,
             Arg::Long("json") => words.json = true,
             Arg::Long("as-of") => {
                 let text = parser.value().and_then(|value| value.string());
-                words.as_of = Some(instant(&text.map_err(|error| error.to_string())?)?);
+                let at = instant(&text.map_err(|error| error.to_string())?)?;
+                once(&mut words.as_of, at, "--as-of")?;
             }
             Arg::Value(value) => words.files.push(value.into()),
             Arg::Long(_) | Arg::Short(_) => return Err(arg.unexpected().to_string()),
@@ -96,6 +99,14 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Call, Str
 
 fn path(parser: &mut Parser) -> Result<PathBuf, String> {
     parser.value().map(PathBuf::from).map_err(|error| error.to_string())
+}
+
+/// Of two that contradict each other none is silently the one that counts.
+fn once<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), String> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("{name} is given twice; give it once")),
+    }
 }
 
 impl Words {
@@ -175,6 +186,9 @@ mod tests {
             &["a", "--polcy", "p"],
             &["a", "--as-of", "yesterday"],
             &["a", "--policy"],
+            &["a", "--policy", "p", "--policy", "q"],
+            &["a", "--as-of", "2026-12-31", "--as-of", "2026-12-30"],
+            &["a", "--misbehaviour", "d", "--misbehaviour", "e"],
             &["misbehaviour", "f"],
             &["misbehaviour", "--policy", "p"],
         ] {

@@ -60,7 +60,7 @@ pub fn part_of(path: &Path) -> Option<(PathBuf, usize)> {
     Some((path.with_extension(""), digits.parse().ok()?))
 }
 
-/// The parts that were named, in their order: the archive itself, all of its parts, or the first of them, where `beside` tells the
+/// The parts that were named, in their order: the archive itself, all of its parts, or one of them, where `beside` tells the
 /// names that are in a directory.
 ///
 /// # Errors
@@ -70,13 +70,13 @@ pub fn in_order(
     beside: impl FnOnce(&Path) -> Vec<OsString>,
 ) -> Result<Vec<PathBuf>, PartsError> {
     let Some(first) = named.first() else { return Ok(Vec::new()) };
-    let Some((whole, number)) = part_of(first) else {
+    let Some((whole, _)) = part_of(first) else {
         let other = named.get(1).cloned();
         let other = other.map(|path| PartsError::Other { path, whole: first.clone() });
         return other.map_or_else(|| Ok(named.to_vec()), Err);
     };
     let mut parts = named.to_vec();
-    if named.len() == 1 && number == 1 {
+    if named.len() == 1 {
         let dir = whole.parent().unwrap_or(Path::new(""));
         let others = beside(dir).into_iter().map(|name| dir.join(name));
         parts.extend(
@@ -211,10 +211,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_part_finds_the_others_and_what_is_missing_is_named() {
+    fn one_part_finds_the_others_and_what_is_missing_is_named() {
         let beside = ["e.tar.003", "e.tar.001", "e.tar", "other.tar.004", "e.tar.002", "e.tar.2"];
         let all = paths(&["in/e.tar.001", "in/e.tar.002", "in/e.tar.003"]);
         assert_eq!(ordered(&["in/e.tar.001"], &beside), Ok(all.clone()));
+        assert_eq!(ordered(&["in/e.tar.002"], &beside), Ok(all.clone()));
         assert_eq!(ordered(&["in/e.tar.003", "in/e.tar.001", "in/e.tar.002"], &[]), Ok(all));
         assert_eq!(ordered(&["e.tar"], &[]), Ok(paths(&["e.tar"])));
         for (named, beside, says) in [
