@@ -122,8 +122,8 @@ impl Scheduler {
             return Err(later);
         }
         let of_hosts = entry.leases().iter().filter(|lease| lease.is_of_host());
-        let others = of_hosts.clone().filter(|lease| lease.host.as_ref() != Some(host));
-        if others.into_iter().any(|lease| entry.has_undecided(lease, now)) {
+        let mut others = of_hosts.clone().filter(|lease| lease.host.as_ref() != Some(host));
+        if others.any(|lease| entry.has_undecided(lease, now)) {
             return Err(later);
         }
         let ends = of_hosts.map(|lease| lease.until).max();
@@ -158,7 +158,6 @@ impl Scheduler {
         let of_others = entry
             .leases()
             .iter()
-            .rev()
             .filter(|lease| lease.is_of_host() && lease.host.as_deref() != run.wanted_host());
         let open = |lease: &&Lease| now <= lease.until || entry.has_undecided(lease, now);
         let lease = of_others.filter(open).max_by_key(|lease| lease.until)?;
